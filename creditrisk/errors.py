@@ -1,0 +1,37 @@
+"""The errors this project raises on purpose, each with a sentence for the person who has to act on it."""
+
+
+class CreditRiskError(Exception):
+    """Base of every error whose message is fit to be shown as it is."""
+
+
+class SettingsError(CreditRiskError):
+    """A setting is unknown or has a value that cannot be used."""
+
+
+class SchemaError(CreditRiskError):
+    """A schema contradicts itself, or a table does not have the columns its schema asks for."""
+
+
+class SourceError(CreditRiskError):
+    """A table could not be read: not found, not reachable, or not a table."""
+
+
+class TrainingError(CreditRiskError):
+    """A model could not be trained on the rows at hand."""
+
+
+class ScorerError(CreditRiskError):
+    """A scorer folder is missing something or was changed after it was written."""
+
+
+class RegistryError(CreditRiskError):
+    """The model registry is away or does not hold what was asked for."""
+
+
+class DecisionLogError(CreditRiskError):
+    """The decision log is away, or refused what was asked of it."""
+
+
+class ArchiveError(CreditRiskError):
+    """A report could not be stored in, or read from, an archive."""

@@ -1,0 +1,258 @@
+"""What the columns of an application are: type, unit, range, categories, role, and the words people see.
+
+A schema is written and read as TOML, travels inside every scorer, and is all that the web page, the checks and the
+encoder know about a lender's table. Reading tables is in sources.py, checking them against a schema in quality.py.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import tomli_w
+
+from creditrisk.errors import SchemaError
+
+FieldType = Literal["number", "integer", "category", "date", "text"]
+Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """One value a categorical field can take: the value we store, the words people see, other spellings in files."""
+
+    value: str
+    label: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of an application.
+
+    `minimum` and `maximum` bound what is plausible, in `unit`: a value beyond them is scored, flagged and referred to a
+    person. A missing value in a field that `is_required` keeps the row from being scored. `reason_high` and
+    `reason_low` are the words for a high (low) value that raised the risk.
+    """
+
+    name: str
+    type: FieldType
+    label: str
+    role: Role = "feature"
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple[Category, ...] = ()
+    aliases: tuple[str, ...] = ()
+    is_required: bool = True
+    reason_high: str = ""
+    reason_low: str = ""
+    description: str = ""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the encoder reads this field as a number."""
+        return self.type in ("number", "integer")
+
+    @property
+    def expected(self) -> str:
+        """What a cell of this field should hold, for the end of an error sentence.
+
+        Examples
+        --------
+        >>> Field("age_years", "integer", "Age", unit="years", minimum=18, maximum=100).expected
+        'a whole number of years from 18 to 100'
+        """
+        if self.type == "category":
+            shown = [category.label for category in self.categories[:6]]
+            more = len(self.categories) - len(shown)
+            return "one of: " + ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        if self.type == "date":
+            return "a date such as 2024-03-31"
+        if self.type == "text":
+            return "text"
+        kind = "a whole number" if self.type == "integer" else "a number"
+        unit = f" of {self.unit}" if self.unit else ""
+        if self.minimum is not None and self.maximum is not None:
+            return f"{kind}{unit} from {_plain(self.minimum)} to {_plain(self.maximum)}"
+        if self.minimum is not None:
+            return f"{kind}{unit}, {_plain(self.minimum)} or more"
+        if self.maximum is not None:
+            return f"{kind}{unit}, {_plain(self.maximum)} or less"
+        return f"{kind}{unit}"
+
+    def category_label(self, value: str) -> str:
+        """The words for a stored category value; the value itself if the schema does not know it."""
+        return next((category.label for category in self.categories if category.value == value), value)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Which column holds the outcome and which of its values mean bad (default) and good."""
+
+    name: str
+    label: str
+    bad: tuple[str, ...]
+    good: tuple[str, ...]
+    aliases: tuple[str, ...] = ()
+    # Known datasets state the share of bads, so that a file with the coding turned round is refused.
+    bad_rate_expected: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """What a wrong or a careful decision costs, in units of one good applicant declined."""
+
+    accept_bad: float = 5.0
+    decline_good: float = 1.0
+    review: float = 0.7
+
+    @property
+    def cutoff_prob_default(self) -> float:
+        """The PD above which declining is cheaper than approving, if nobody has a look.
+
+        Examples
+        --------
+        >>> round(Costs(accept_bad=5, decline_good=1).cutoff_prob_default, 4)
+        0.1667
+        """
+        return self.decline_good / (self.decline_good + self.accept_bad)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """A lender's table: its fields, its target and what its decisions cost."""
+
+    name: str
+    title: str
+    fields: tuple[Field, ...]
+    target: Target
+    costs: Costs = Costs()
+    currency: str = ""
+    horizon_months: int = 12
+    # The field that holds what is lent, for the expected loss shown beside the verdicts.
+    amount_field: str = ""
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        names = [field.name for field in self.fields]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise SchemaError(f"schema '{self.name}' names {', '.join(doubled)} more than once. Give each field one entry.")
+        if not self.features:
+            raise SchemaError(f"schema '{self.name}' has no field with role 'feature', so there is nothing to learn from.")
+        for field in self.fields:
+            if field.type not in get_args(FieldType) or field.role not in get_args(Role):
+                raise SchemaError(
+                    f"field '{field.name}' of schema '{self.name}' has type '{field.type}' and role '{field.role}'; "
+                    f"expected a type of {', '.join(get_args(FieldType))} and a role of {', '.join(get_args(Role))}."
+                )
+            if field.type == "category" and not field.categories:
+                raise SchemaError(f"field '{field.name}' of schema '{self.name}' is a category without categories.")
+            if field.role == "feature" and field.type in ("date", "text"):
+                raise SchemaError(
+                    f"field '{field.name}' of schema '{self.name}' is a feature of type '{field.type}'; models take "
+                    "numbers, integers and categories. Give it the role 'time', 'id' or 'excluded'."
+                )
+        if self.amount_field and self.amount_field not in names:
+            raise SchemaError(f"amount_field '{self.amount_field}' is not a field of schema '{self.name}'.")
+        if set(self.target.bad) & set(self.target.good):
+            raise SchemaError(f"schema '{self.name}' calls the same target value good and bad.")
+
+    @property
+    def features(self) -> tuple[Field, ...]:
+        """The fields a model may use, in order; never a protected one."""
+        return tuple(field for field in self.fields if field.role == "feature")
+
+    @property
+    def protected(self) -> tuple[Field, ...]:
+        """Fields kept for the fairness audit and kept out of every model."""
+        return tuple(field for field in self.fields if field.role == "protected")
+
+    @property
+    def id_field(self) -> Field | None:
+        """The client's own number, if the table has one."""
+        return next((field for field in self.fields if field.role == "id"), None)
+
+    @property
+    def time_field(self) -> Field | None:
+        """The date of application, if the table has one."""
+        return next((field for field in self.fields if field.role == "time"), None)
+
+    def field(self, name: str) -> Field:
+        """The field called `name`; KeyError if there is none."""
+        for field in self.fields:
+            if field.name == name:
+                return field
+        raise KeyError(name)
+
+    def to_toml(self) -> str:
+        """The schema as TOML; `from_toml` gives it back unchanged."""
+        head = {
+            key: value for key, value in asdict(self).items() if key not in ("fields", "target", "costs") and value != ""
+        }
+        document = {
+            **head,
+            "target": _compact(asdict(self.target)),
+            "costs": asdict(self.costs),
+            "fields": [_compact(asdict(field), Field) for field in self.fields],
+        }
+        return tomli_w.dumps(document)
+
+    @classmethod
+    def from_toml(cls, text: str) -> Schema:
+        """Read a schema.
+
+        Raises
+        ------
+        SchemaError
+            If the text is not TOML, has an unknown key, lacks a needed one, or contradicts itself.
+        """
+        try:
+            document = tomllib.loads(text)
+            return cls(
+                fields=tuple(_field(item) for item in document.pop("fields")),
+                target=Target(**_tuples(document.pop("target"))),
+                costs=Costs(**document.pop("costs", {})),
+                **document,
+            )
+        except tomllib.TOMLDecodeError as exc:
+            raise SchemaError(f"the schema is not valid TOML: {exc}.") from exc
+        except KeyError as exc:
+            raise SchemaError(f"the schema has no {exc.args[0]!r}; it needs 'name', 'title', 'target' and 'fields'.") from exc
+        except TypeError as exc:
+            raise SchemaError(f"the schema has a wrong or missing key: {exc}.") from exc
+
+    @classmethod
+    def from_file(cls, path: Path) -> Schema:
+        """Read a schema from a TOML file."""
+        return cls.from_toml(path.read_text(encoding="utf-8"))
+
+
+def _field(item: dict[str, Any]) -> Field:
+    categories = tuple(Category(**_tuples(category)) for category in item.pop("categories", ()))
+    return Field(categories=categories, **_tuples(item))
+
+
+def _tuples(item: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+
+
+def _compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
+    """Leave out what is at its default, so that a person can read the file."""
+    defaults = {name: getattr(spec, "default", None) for name, spec in getattr(cls, "__dataclass_fields__", {}).items()}
+    out = {}
+    for key, value in item.items():
+        if value is None or value in ((), "") or (key in defaults and defaults[key] == value):
+            continue
+        if key == "categories":
+            out[key] = [_compact(category) for category in value]
+        else:
+            out[key] = list(value) if isinstance(value, tuple) else value
+    return out
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"

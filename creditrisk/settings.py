@@ -1,0 +1,93 @@
+"""Settings: read once at the edge from the environment, then handed inward as one frozen object.
+
+Every variable starts with `CREDITRISK_`; the defaults suit a laptop and the full stack changes nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from creditrisk.errors import SettingsError
+
+PREFIX = "CREDITRISK_"
+# Read by the tests only: where the public credit data for tests lies.
+OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR"})
+
+
+class Settings(BaseSettings):
+    """Everything that differs between a laptop and the full stack."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    home: Path = Field(Path("var"), description="folder for all state: databases, saved models, reports, logs")
+    dataset: str = Field(
+        "", description="registered model to serve, watch and retrain; empty: the one trained last that has a champion"
+    )
+    source: str = Field("", description="file or URI the Sunday training reads; empty: where the champion's data came from")
+    host: str = Field("127.0.0.1", description="address the web app and the exporter listen on")
+    web_port: int = Field(9696, description="port of the Risk-O-Meter")
+    exporter_port: int = Field(9697, description="port of the metrics exporter")
+    mlflow_port: int = Field(5051, description="port of the MLflow server that `make up` starts")
+    prefect_port: int = Field(4200, description="port of the Prefect server that `make up` starts")
+    mlflow_uri: str = Field("", description="MLflow tracking URI; empty: SQLite and files under home")
+    prefect_api_url: str = Field("", description="Prefect API; empty: http://127.0.0.1:<prefect_port>/api")
+    decision_log_url: str = Field("", description="decision log as a database URL; empty: SQLite under home")
+    archives: str = Field(
+        "", description="report archives, comma-separated: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports"
+    )
+    champion_poll_seconds: float = Field(60.0, gt=0, description="seconds between two looks for a new champion")
+    registry_timeout_seconds: float = Field(3.0, gt=0, description="seconds to wait for the registry before going on")
+    upload_max_mb: int = Field(100, gt=0, description="largest upload accepted, in megabytes")
+    upload_max_rows: int = Field(500_000, gt=0, description="most clients scored in one upload")
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @property
+    def mlflow_tracking_uri(self) -> str:
+        """Where runs and model versions are kept."""
+        return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
+
+    @property
+    def prefect_url(self) -> str:
+        """The Prefect API that deployments run on, if it answers."""
+        return self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def decision_log(self) -> str:
+        """The database URL of the decision log."""
+        return self.decision_log_url or f"sqlite:///{self.home / 'decisions.db'}"
+
+    @property
+    def archive_uris(self) -> tuple[str, ...]:
+        """Every archive a report is written to."""
+        given = tuple(uri.strip() for uri in self.archives.split(",") if uri.strip())
+        return given or (f"file://{self.home / 'reports'}",)
+
+
+def read_settings() -> Settings:
+    """Read the environment once.
+
+    Raises
+    ------
+    SettingsError
+        If a variable with our prefix is unknown (a typing error would otherwise be ignored) or has an unusable value.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | OUTSIDE_SETTINGS
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        raise SettingsError(
+            f"unknown setting {', '.join(unknown)} in the environment. Known settings: {', '.join(sorted(known))}."
+        )
+    try:
+        return Settings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise SettingsError(f"setting {name} has a value that cannot be used: {first['msg']}.") from exc

@@ -1,0 +1,1 @@
+"""Watching the model: windows, drift, reports, their archive and the metrics exporter."""

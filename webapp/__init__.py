@@ -1,0 +1,1 @@
+"""The Risk-O-Meter: the page, the API and the health endpoints."""
