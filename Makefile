@@ -1,0 +1,83 @@
+# Everything a person types. Each target sets up what it needs first; a second time that costs nothing.
+
+# A clean environment for whatever runs below: no library calls home.
+export DO_NOT_TRACK := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export PREFECT_SERVER_ANALYTICS_ENABLED := false
+
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+RISKOMETER := .venv/bin/riskometer
+PIP := .venv/bin/python -m pip --quiet --disable-pip-version-check --no-input
+# Modules are compiled when first imported: most of what is installed here never is.
+INSTALL := $(PIP) install --no-compile --constraint requirements/constraints.txt
+COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup model-train-flow evidently-report-flow promote rollback up down test lint bench \
+	docker-up docker-down constraints
+
+help: ## Show this list
+	@echo 'Usage: make TARGET [DATASET=name] [SOURCE=file-or-URI]'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  %-24s%s\n", $$1, $$2}'
+
+setup: .venv/.installed ## Make .venv and install the pinned dependencies (minutes, once)
+
+model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), german_credit or a schema file; SOURCE=file
+	@$(RISKOMETER) train --dataset "$(or $(DATASET),simulated)" $(if $(SOURCE),--source "$(SOURCE)")
+
+evidently-report-flow: .venv/.installed ## Report on the applications scored since the last report
+	@$(RISKOMETER) report $(if $(DATASET),--dataset "$(DATASET)")
+
+promote: .venv/.installed ## Make the challenger champion; DATASET=name if several are registered
+	@$(RISKOMETER) promote $(if $(DATASET),--dataset "$(DATASET)")
+
+rollback: .venv/.installed ## Go back to the previous champion
+	@$(RISKOMETER) rollback $(if $(DATASET),--dataset "$(DATASET)")
+
+up: .venv/.installed ## Start everything on this machine in the background and print the addresses
+	@$(RISKOMETER) up
+
+down: .venv/.installed ## Stop all that `make up` started
+	@$(RISKOMETER) down
+
+test: .venv/.installed-dev ## Run all tests
+	@.venv/bin/python -m pytest
+
+lint: .venv/.installed-dev ## Check style, types and formatting
+	@.venv/bin/ruff check --quiet .
+	@.venv/bin/ruff format --check --quiet .
+	@.venv/bin/mypy
+
+bench: .venv/.installed ## Measure scoring time and memory
+	@$(RISKOMETER) bench
+
+docker-up: .venv/.installed .env ## Build and start the full stack in containers
+	@$(COMPOSE) up --build --detach
+	@$(COMPOSE) ps
+
+docker-down: .venv/.installed ## Stop the containers; what they stored stays in their volumes
+	@$(COMPOSE) down
+
+constraints: .venv/.installed-dev ## Write down the versions installed now
+	@{ head -1 requirements/constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > .venv/constraints.txt
+	@mv .venv/constraints.txt requirements/constraints.txt
+
+# Passwords are made once for this machine and read by nobody else.
+.env:
+	@umask 077 && .venv/bin/python infra/new_env.py .env.example > .env
+	@echo 'Made .env with random passwords.'
+
+.venv/.installed: pyproject.toml requirements/constraints.txt
+	@test -n "$(PYTHON)" || { echo 'Python 3.11 or newer is needed and was not found.' \
+		'Install it, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11' >&2; exit 1; }
+	@test -x .venv/bin/python || { echo 'Making a virtual environment in .venv ($(PYTHON)) ...' && $(PYTHON) -m venv .venv; } || \
+		{ rm -rf .venv; echo 'On Debian and Ubuntu the module venv is a package of its own: apt install python3-venv' >&2; exit 1; }
+	@echo 'Installing the pinned dependencies, about 2 GB on disk: a few minutes, this once ...'
+	@$(INSTALL) --editable '.[web,worker]'
+	@touch $@
+
+.venv/.installed-dev: .venv/.installed
+	@echo 'Installing what the tests and checks need: under a minute, this once ...'
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
