@@ -1,0 +1,409 @@
+"""A raw table judged against a schema: rows that can be scored, and rows that cannot, each with a sentence.
+
+Cells become numbers, dates and the schema's own category values here. A cell that cannot be read, or is missing where
+a value is needed, rejects its row; a value that is merely odd (unknown category, beyond its bounds) stays, with a
+problem beside it that sends the application to a person. Every row ends up in exactly one of the two heaps.
+Reading files is in sources.py; the sentences are shown to clerks as they are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+import numpy as np
+import polars as pl
+
+from creditrisk.errors import SchemaError
+from creditrisk.schema import Field, Schema, Target
+from creditrisk.sources import RawTable
+
+MISSING = frozenset({"", "na", "n/a", "null", "none", "nan", "?"})
+BAD_RATE_TOLERANCE = 0.05
+SHOWN_CHARS = 40
+_LARGEST_INTEGER = 2.0**53
+_FIRST_YEAR = 1900
+
+_GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
+_GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
+
+DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+    "number": pl.Float64,
+    "integer": pl.Int64,
+    "category": pl.String,
+    "text": pl.String,
+    "date": pl.Date,
+}
+
+
+@dataclass(frozen=True)
+class Rejection:
+    """A row that cannot be scored, and the first cell in it that says why.
+
+    `row` counts the clients of the file from 1, `line` its lines. `column` is the label people see, empty if the row
+    as a whole is at fault; `value` is what stands in the cell, `fault` what is wrong with it, `expected` what belongs
+    there. `more` holds a sentence for every other cell of the row that needs correcting.
+    """
+
+    row: int
+    line: int
+    column: str
+    value: str
+    fault: str
+    expected: str
+    more: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The whole of it for the clerk.
+
+        Examples
+        --------
+        >>> Rejection(17, 18, "Age", "abc", "'abc' is not a number", "a whole number of years from 18 to 100").sentence
+        "Row 17 (line 18), Age: 'abc' is not a number. Expected a whole number of years from 18 to 100."
+        """
+        where = f"Row {self.row} (line {self.line})" + (f", {self.column}" if self.column else "")
+        return " ".join((f"{where}: {self.fault}. Expected {self.expected}.", *self.more))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What a table holds, told apart.
+
+    `accepted` has the schema's names, order and types, plus `row_number` (from 1) and, where the outcome was asked
+    for, `default` (1 = bad). `problems` has one list of sentences for each accepted row. `raw` is the file as it came.
+    """
+
+    accepted: pl.DataFrame
+    problems: list[list[str]]
+    rejected: list[Rejection]
+    raw: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One column read: its values, and by row index what keeps the row out or makes it odd."""
+
+    values: pl.Series
+    faults: dict[int, str] = field(default_factory=dict)
+    odd: dict[int, str] = field(default_factory=dict)
+
+
+class _UnreadableError(ValueError):
+    """A cell does not hold what its field asks for; the message ends the sentence "'abc' ..."."""
+
+
+def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checked:
+    """Split a raw table into rows that can be scored and rows that cannot.
+
+    Columns are found by name, label or alias, whatever their case, blanks, underscores and dashes. Columns the schema
+    does not know are left alone; an absent optional column is all null. The outcome is read only `with_target`.
+
+    Raises
+    ------
+    SchemaError
+        If the file as a whole cannot be used: other columns than the schema's, required columns missing (all are
+        named), or an outcome whose share of bads says that its coding is turned round.
+    """
+    raw = _below_second_header(raw, schema)
+    headers = _find_columns(raw, schema, with_target=with_target)
+    n_rows = raw.frame.height
+    columns: dict[str, _Column] = {}
+    for spec in schema.fields:
+        header = headers.get(spec.name)
+        if header is None:
+            columns[spec.name] = _Column(pl.Series(spec.name, [None] * n_rows, dtype=DTYPES[spec.type]))
+        else:
+            columns[spec.name] = _read(raw.frame[header], spec, decimal_comma=raw.delimiter == ";")
+
+    # (label, text, fault, expected) of every cell that keeps its row out, in the order of the schema
+    faults: dict[int, list[tuple[str, str, str, str]]] = {}
+    for spec in schema.fields:
+        for row, fault in columns[spec.name].faults.items():
+            cell = (spec.label, raw.frame[headers[spec.name]][row] or "", fault, spec.expected)
+            faults.setdefault(row, []).append(cell)
+    if with_target:
+        target = _read_target(raw.frame[headers[schema.target.name]], schema.target)
+        columns["default"] = target
+        expected = f"{_listed(schema.target.bad)} for bad or {_listed(schema.target.good)} for good"
+        for row, fault in target.faults.items():
+            cell = (schema.target.label, raw.frame[headers[schema.target.name]][row] or "", fault, expected)
+            faults.setdefault(row, []).append(cell)
+    for number, n_cells in raw.ragged.items():
+        # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
+        fault = f"the row has {n_cells} cells where the first line has {raw.frame.width}"
+        faults[number - 1] = [("", f"{n_cells} cells", fault, f"{raw.frame.width} cells, one for each column")]
+
+    accepted = pl.DataFrame(
+        [pl.Series("row_number", range(1, n_rows + 1), dtype=pl.Int64)]
+        + [column.values.alias(name) for name, column in columns.items()]
+    )
+    problems: list[list[str]] = [[] for _ in range(n_rows)]
+    for spec in schema.fields:
+        for row, oddity in columns[spec.name].odd.items():
+            problems[row].append(f"{spec.label}: {oddity}")
+    if faults:
+        keep = np.ones(n_rows, dtype=bool)
+        keep[list(faults)] = False
+        accepted = accepted.filter(pl.Series(keep))
+        problems = [found for row, found in enumerate(problems) if keep[row]]
+    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
+    return Checked(accepted, problems, rejected, raw.frame)
+
+
+def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> Rejection:
+    label, text, fault, expected = cells[0]
+    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in cells[1:])
+    return Rejection(row + 1, line, label, cut(text), fault, expected, more)
+
+
+# Columns
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
+    """Field (or target) name to the header in the file: by name first, then by label, then by alias."""
+    by_key: dict[str, str] = {}
+    for header in headers:
+        by_key.setdefault(_key(header), header)
+    found: dict[str, str] = {}
+    specs: tuple[Field | Target, ...] = (*schema.fields, schema.target)
+    for spec in specs:
+        spellings = (spec.name, spec.label, *spec.aliases)
+        header = next((by_key[key] for key in map(_key, spellings) if key in by_key), None)
+        if header is not None:
+            found[spec.name] = header
+    return found
+
+
+def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> dict[str, str]:
+    found = _match(raw.frame.columns, schema)
+    required = [spec for spec in schema.fields if spec.is_required]
+    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
+    if 2 * len(missing) > len(required):
+        expected = ", ".join(spec.name for spec in required[:6]) + (", …" if len(required) > 6 else "")
+        if any(re.fullmatch(r"[+-]?\d+([.,]\d+)?", header) for header in raw.frame.columns):
+            # Not repeated here: these are a client's data.
+            seen = "the first line of the file holds numbers, so it seems to be a client already"
+        else:
+            names = [cut(header) for header in raw.frame.columns[:6]]
+            seen = f"the first line of the file has {', '.join(names)}" + (", …" if raw.frame.width > 6 else "")
+        raise SchemaError(
+            f"these are not the columns of {schema.title}: {seen}. Expected {expected} on the first line; "
+            "choose another file, or correct the first line."
+        )
+    if missing:
+        raise SchemaError(
+            f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the file: "
+            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
+        )
+    if with_target and schema.target.name not in found:
+        raise SchemaError(
+            f"the outcome is missing from the file: {schema.target.label} ({schema.target.name}). "
+            "Training needs it; scoring does not."
+        )
+    return found
+
+
+def _below_second_header(raw: RawTable, schema: Schema) -> RawTable:
+    """The table below its second line, if the column names stand there and not on the first line."""
+    names = [name or f"column {number}" for number, name in enumerate(raw.frame.row(0), start=1)]
+    n_needed = sum(spec.is_required for spec in schema.fields)
+    n_first, n_second = len(_match(raw.frame.columns, schema)), len(_match(names, schema))
+    if n_first >= n_second or 2 * n_second < n_needed or raw.frame.height == 1 or len(set(names)) < len(names):
+        return raw
+    frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))
+    ragged = {number - 1: n_cells for number, n_cells in raw.ragged.items() if number > 1}
+    return RawTable(frame, raw.lines[1:], ragged, raw.delimiter)
+
+
+# Cells
+
+
+def _read(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
+    if spec.is_numeric:
+        column = _read_numbers(cells, spec, decimal_comma=decimal_comma)
+    elif spec.type == "category":
+        column = _read_categories(cells, spec)
+    else:
+        column = _read_each(cells, _to_date if spec.type == "date" else _to_text, DTYPES[spec.type])
+    if spec.is_required and column.values.null_count() > len(column.faults):
+        for row in column.values.is_null().arg_true():
+            column.faults.setdefault(row, "nothing is filled in")
+    return column
+
+
+def _read_each(cells: pl.Series, parse: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> _Column:
+    """Parse every different text once."""
+    texts = cells.to_list()
+    values: dict[str | None, object] = {None: None}
+    unreadable: dict[str | None, str] = {}
+    for text in set(texts) - {None}:
+        try:
+            values[text] = parse(text.strip())
+        except _UnreadableError as exc:
+            values[text] = None
+            unreadable[text] = f"'{cut(text)}' {exc}"
+    faults = {row: unreadable[text] for row, text in enumerate(texts) if text in unreadable} if unreadable else {}
+    return _Column(pl.Series(cells.name, [values[text] for text in texts], dtype=dtype), faults)
+
+
+def _to_text(text: str) -> str | None:
+    return None if text.casefold() in MISSING else text
+
+
+def _to_date(text: str) -> date | None:
+    if text.casefold() in MISSING:
+        return None
+    for pattern in ("%Y-%m-%d", "%d.%m.%Y"):
+        try:
+            day = datetime.strptime(text, pattern).date()
+        except ValueError:
+            continue
+        if day.year >= _FIRST_YEAR:
+            return day
+    raise _UnreadableError("is not a date")
+
+
+def _read_categories(cells: pl.Series, spec: Field) -> _Column:
+    known: dict[str, str] = {}
+    for spellings in (
+        lambda category: (category.value,),
+        lambda category: (category.label,),
+        lambda category: category.aliases,
+    ):
+        for category in spec.categories:
+            for spelling in spellings(category):
+                known.setdefault(spelling.casefold(), category.value)
+
+    # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
+    def parse(text: str) -> str | None:
+        return known.get(text.casefold()) or _to_text(text)
+
+    column = _read_each(cells, parse, pl.String)
+    unknown = set(column.values.unique()) - set(known.values()) - {None}
+    if unknown:
+        for row, value in enumerate(column.values):
+            if value in unknown:
+                column.odd[row] = f"'{cut(value)}' is not a known value"
+    return column
+
+
+def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
+    """Plain numbers all at once, and whatever does not read as one cell by cell."""
+    has_decimal_comma = decimal_comma and any("," in text for text in cells if text)
+    if has_decimal_comma:
+        values = np.full(len(cells), np.nan)
+    else:
+        values = cells.cast(pl.Float64, strict=False).to_numpy().copy()
+    unclear = _points_are_unclear(cells) if decimal_comma and not has_decimal_comma else frozenset()
+    left = np.flatnonzero(~np.isfinite(values))
+    if unclear:
+        left = np.union1d(left, [row for row, text in enumerate(cells) if text in unclear])
+
+    faults: dict[int, str] = {}
+    if len(left):
+
+        def parse(text: str) -> float | None:
+            return _to_number(text, decimal_comma=has_decimal_comma, is_unclear=text in unclear)
+
+        odd_cells = _read_each(cells.gather(left), parse, pl.Float64)
+        values[left] = odd_cells.values.to_numpy()
+        faults = {int(left[position]): fault for position, fault in odd_cells.faults.items()}
+    if spec.type == "integer":
+        for row in np.flatnonzero(
+            (values != np.rint(values)) & ~np.isnan(values) | (np.abs(values) > _LARGEST_INTEGER)
+        ):
+            faults[int(row)] = f"'{cut(cells[int(row)])}' is not a whole number"
+            values[row] = np.nan
+
+    low = -math.inf if spec.minimum is None else spec.minimum
+    high = math.inf if spec.maximum is None else spec.maximum
+    beyond = np.flatnonzero((values < low) | (values > high))
+    odd = {int(row): f"{_plain(values[row])} is {_beyond(spec)}" for row in beyond}
+    series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
+    return _Column(series, faults, odd)
+
+
+def _points_are_unclear(cells: pl.Series) -> frozenset[str]:
+    """Texts such as 1.234 in a semicolon file, where no other cell of the column says what the point means."""
+    pointed = {text.strip() for text in cells if text and "." in text}
+    unclear = {text for text in pointed if _GROUPED_BY_POINT.fullmatch(text)}
+    return frozenset(unclear) if unclear == pointed else frozenset()
+
+
+def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | None:
+    if text.casefold() in MISSING:
+        return None
+    if is_unclear:
+        raise _UnreadableError("can be read in two ways: write it without a point between the thousands")
+    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
+        return float(text.replace(".", "").replace(",", "."))
+    if not decimal_comma and _GROUPED_BY_COMMA.fullmatch(text):
+        return float(text.replace(",", ""))
+    raise _UnreadableError("is not a number")
+
+
+def _beyond(spec: Field) -> str:
+    unit = f" {spec.unit}" if spec.unit else ""
+    if spec.minimum is not None and spec.maximum is not None:
+        return f"outside {_plain(spec.minimum)} to {_plain(spec.maximum)}{unit}"
+    if spec.minimum is not None:
+        return f"below {_plain(spec.minimum)}{unit}"
+    return f"above {_plain(spec.maximum or 0.0)}{unit}"
+
+
+# Outcome
+
+
+def _read_target(cells: pl.Series, target: Target) -> _Column:
+    codes = {value.casefold(): 1 for value in target.bad} | {value.casefold(): 0 for value in target.good}
+
+    def parse(text: str) -> int | None:
+        code = codes.get(text.casefold())
+        if code is None and text.casefold() not in MISSING:
+            raise _UnreadableError("is neither good nor bad")
+        return code
+
+    column = _read_each(cells, parse, pl.Int8)
+    for row in column.values.is_null().arg_true():
+        column.faults.setdefault(row, "nothing is filled in")
+    known = column.values.drop_nulls()
+    if target.bad_rate_expected is not None and len(known):
+        _check_bad_rate(int(known.sum()), len(known), target, target.bad_rate_expected)
+    return column
+
+
+def _check_bad_rate(n_bad: int, n_rows: int, target: Target, expected: float) -> None:
+    """Refuse an outcome that is turned round. Small files vary by chance, so they get two standard errors on top."""
+    by_chance = 2 * math.sqrt(expected * (1 - expected) / n_rows)
+    if abs(n_bad / n_rows - expected) > BAD_RATE_TOLERANCE + by_chance:
+        raise SchemaError(
+            f"{n_bad:,} of {n_rows:,} rows are bad ({n_bad / n_rows:.0%}) going by {target.label} ({target.name}), "
+            f"where about {expected:.0%} are expected: its coding is probably turned round. Expected "
+            f"{_listed(target.bad)} for bad and {_listed(target.good)} for good; correct the file, or use another one."
+        )
+
+
+# Words
+
+
+def cut(text: str) -> str:
+    """The text on one line and not too long, for a sentence."""
+    text = " ".join(text.split())
+    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+
+
+def _listed(values: Sequence[str]) -> str:
+    return " or ".join(f"'{value}'" for value in values)
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"

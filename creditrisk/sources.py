@@ -1,0 +1,310 @@
+"""Tables as they arrive: a clerk's upload, a file named by its URI, the records of a JSON call.
+
+Everything is read as text, with the line each row starts on, so that nothing is guessed here; what the cells mean, and
+which of them cannot be used, is decided in quality.py. Used by the web app, the flows and the readers in datasets/.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+import polars as pl
+
+from creditrisk.errors import SourceError
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".asc")
+# Scientific archives separate columns by blanks; in a clerk's CSV a blank is part of a name.
+BLANK_SEPARATED = (".txt", ".data", ".asc")
+SAVE_AS_CSV = "Open it in your spreadsheet program, choose 'Save as' and then 'CSV UTF-8'."
+
+MAX_COLUMNS = 2_000
+MAX_LINE_CHARS = 200_000
+_CHUNK_ROWS = 20_000
+
+_FILE_KINDS = (
+    (b"%PDF", "a PDF document", "Ask for the table behind it as a CSV file."),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook", SAVE_AS_CSV),
+    (b"PAR1", "a Parquet file", "Export it as CSV."),
+    (b"\x1f\x8b", "a compressed file", "Unpack it first, then upload the CSV file inside."),
+    (b"\x89PNG", "a picture", "Choose the CSV file with the clients."),
+    (b"\xff\xd8\xff", "a picture", "Choose the CSV file with the clients."),
+    (b"GIF8", "a picture", "Choose the CSV file with the clients."),
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
+# What a spreadsheet takes for the start of a formula, full-width forms included.
+_FORMULA_START = tuple("=+-@\t\r\n＝＋－＠")
+_PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A table of texts, before anybody has judged it.
+
+    `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
+    a row, counted from 1, to the number of cells it had where that differs from the number of columns; such a row is
+    cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written.
+    """
+
+    frame: pl.DataFrame
+    lines: list[int]
+    ragged: dict[int, int] = field(default_factory=dict)
+    delimiter: str = ","
+
+
+def read_table(uri: str) -> RawTable:
+    """Read the file at a local path or `file://` URI; `.gz` on top of a known ending is unpacked.
+
+    Raises
+    ------
+    SourceError
+        If the URI is of another kind, the ending is unknown, or the file is absent or not a table.
+    """
+    return parse_table(read_bytes(uri), filename=_path(uri).name)
+
+
+def read_bytes(uri: str) -> bytes:
+    """The unpacked content of the file that `read_table` would read; same errors."""
+    path = _path(uri)
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if path.suffix == ".gz" else content
+    except FileNotFoundError as exc:
+        raise SourceError(f"there is no file '{path}'. Check the path, or pass another one with SOURCE=.") from exc
+    except (OSError, EOFError) as exc:
+        reason = getattr(exc, "strerror", None) or "it is damaged"
+        raise SourceError(f"the file '{path}' cannot be read: {reason}. Check it, or pass another one.") from exc
+
+
+def parse_upload(content: bytes, *, filename: str, max_rows: int) -> RawTable:
+    """A clerk's file: comma, semicolon or tab; UTF-8, UTF-16 with its mark, or Windows-1252; names on the first line.
+
+    Raises
+    ------
+    SourceError
+        With a sentence for the clerk, if the file is empty, not a table, or has more than `max_rows` rows.
+    """
+    return parse_table(content, filename=filename, max_rows=max_rows)
+
+
+def parse_table(
+    content: bytes, *, filename: str, max_rows: int | None = None, names: Sequence[str] | None = None
+) -> RawTable:
+    """Parse `content`; `names` are the columns of a file that has no line with names.
+
+    Lines without any text are skipped. `filename` is used for its ending and in sentences.
+
+    Examples
+    --------
+    >>> table = parse_table(b'name;age\\n\\nAda;36\\n', filename="clients.csv")
+    >>> table.frame.rows(), table.lines
+    ([('Ada', '36')], [3])
+    """
+    shown = _cut(filename, 60)
+    text = _decode(content, shown)
+    first = next((line for line in io.StringIO(text) if line.strip()), "")
+    if len(first) > MAX_LINE_CHARS:
+        raise SourceError(
+            f"the first line of '{shown}' is {len(first):,} characters long. Expected the names of the columns; "
+            "check that the file is a CSV file with one client on each line."
+        )
+    delimiter = _delimiter(first, blanks=_suffix(filename) in BLANK_SEPARATED)
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True
+    )
+    try:
+        rows = _numbered(reader)
+        header = list(names) if names is not None else _header(next(rows)[1], shown)
+        return _collect(header, rows, delimiter, shown, max_rows)
+    except csv.Error as exc:
+        raise SourceError(
+            f"line {reader.line_num:,} of '{shown}' has a quotation mark that is never closed, or that stands in the "
+            "middle of a value. Correct or delete that quotation mark and try again."
+        ) from exc
+
+
+def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
+    """The records of a JSON call; a key that a record lacks is an empty cell.
+
+    Raises
+    ------
+    SourceError
+        If there is no record, or one is not an object of texts, numbers and nulls.
+
+    Examples
+    --------
+    >>> from_records([{"age": 36, "name": None}]).frame.rows()
+    [('36', '')]
+    """
+    if not records:
+        raise SourceError("there are no applications in the request. Expected a list with at least one.")
+    for row, record in enumerate(records, start=1):
+        if not isinstance(record, Mapping):
+            raise SourceError(f"application {row} is not an object. Expected field names with their values.")
+        nested = next((key for key, value in record.items() if isinstance(value, Mapping | list | tuple)), None)
+        if nested is not None:
+            raise SourceError(
+                f"field '{_cut(str(nested))}' of application {row} holds a list or an object. "
+                "Expected a text, a number or null."
+            )
+    keys = dict.fromkeys(key for record in records for key in record)
+    if not keys:
+        raise SourceError("the applications in the request are empty. Expected field names with their values.")
+    columns = {key: [_text(record.get(key)) for record in records] for key in keys}
+    return RawTable(pl.DataFrame(columns), list(range(1, len(records) + 1)))
+
+
+def inert(cell: str) -> str:
+    """The cell as it may go into a CSV file: a spreadsheet shows it and does not run it.
+
+    Examples
+    --------
+    >>> inert('=HYPERLINK("http://x")'), inert("-12.5"), inert("plain")
+    ('\\'=HYPERLINK("http://x")', '-12.5', 'plain')
+    """
+    if cell.lstrip(" ").startswith(_FORMULA_START) and not _PLAIN_NUMBER.fullmatch(cell):
+        return "'" + cell
+    return cell
+
+
+def _path(uri: str) -> Path:
+    parts = urlsplit(uri)
+    if parts.scheme == "file":
+        path = Path(url2pathname(unquote(parts.path)))
+    elif "://" in uri:
+        # Only the scheme is repeated: the rest may hold a password.
+        raise SourceError(
+            f"sources that start with '{parts.scheme}://' are not supported. Pass a local file or a file:// URI "
+            f"ending in {', '.join(SUFFIXES)}, with or without .gz."
+        )
+    else:
+        path = Path(uri).expanduser()
+    if _suffix(path.name) not in SUFFIXES:
+        raise SourceError(
+            f"'{path.name}' is not a kind of file that can be read. Pass one ending in {', '.join(SUFFIXES)}, "
+            "with or without .gz."
+        )
+    return path
+
+
+def _suffix(filename: str) -> str:
+    return Path(filename.lower().removesuffix(".gz")).suffix
+
+
+def _decode(content: bytes, shown: str) -> str:
+    if not content.strip():
+        raise SourceError(f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client.")
+    for magic, kind, advice in _FILE_KINDS:
+        if content.startswith(magic):
+            raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
+    if content.startswith(b"PK\x03\x04"):
+        kind = "an Excel workbook" if b"xl/" in content or b"[Content_Types].xml" in content[:200] else "a zip archive"
+        advice = SAVE_AS_CSV if kind == "an Excel workbook" else "Unpack it first, then upload the CSV file inside."
+        raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
+    if content[:500].lstrip().lower().startswith((b"<!doctype", b"<html")):
+        raise SourceError(f"'{shown}' is a web page, not a CSV file. Download the table itself and try again.")
+    has_utf16_mark = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    for encoding in ("utf-16",) if has_utf16_mark else ("utf-8-sig", "cp1252", "latin-1"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if not text.strip():
+            raise SourceError(
+                f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client."
+            )
+        if "\x00" not in text and not _CONTROL.search(text, 0, 100_000):
+            return text
+        break
+    raise SourceError(f"'{shown}' holds binary data, not text. Expected a CSV file. {SAVE_AS_CSV}")
+
+
+def _delimiter(line: str, *, blanks: bool) -> str:
+    """The most frequent of comma, semicolon and tab outside quotation marks."""
+    bare = re.sub(r'"[^"]*"', "", line)
+    best = max(",;\t", key=bare.count)
+    if not bare.count(best) and blanks and " " in bare.strip():
+        return " "
+    return best
+
+
+def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+    """Rows with any text in them, each with the line it starts on."""
+    line = 1
+    for cells in reader:
+        if any(map(str.strip, cells)):
+            yield line, cells
+        line = reader.line_num + 1
+
+
+def _header(cells: list[str], shown: str) -> list[str]:
+    names = [cell.strip() for cell in cells]
+    while len(names) > 1 and not names[-1]:
+        names.pop()
+    if len(names) > MAX_COLUMNS:
+        raise SourceError(
+            f"the first line of '{shown}' has {len(names):,} columns; at most {MAX_COLUMNS:,} can be read."
+        )
+    doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled:
+        raise SourceError(
+            f"'{shown}' has more than one column called {', '.join(repr(_cut(name)) for name in doubled[:5])}. "
+            "Rename or delete the extra ones and try again."
+        )
+    return [name or f"column {number}" for number, name in enumerate(names, start=1)]
+
+
+def _collect(
+    header: list[str], rows: Iterable[tuple[int, list[str]]], delimiter: str, shown: str, max_rows: int | None
+) -> RawTable:
+    width = len(header)
+    lines: list[int] = []
+    ragged: dict[int, int] = {}
+    chunks: list[pl.DataFrame] = []
+    chunk: list[list[str]] = []
+
+    def flush() -> None:
+        columns = zip(*chunk, strict=True)
+        chunks.append(pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(header, columns, strict=True)]))
+        chunk.clear()
+
+    for line, cells in rows:
+        if max_rows is not None and len(lines) == max_rows:
+            raise SourceError(
+                f"'{shown}' has more than {max_rows:,} rows, the most that can be scored at once. "
+                "Split it into smaller files and upload them one after the other."
+            )
+        lines.append(line)
+        # Blank cells beyond the last column are what spreadsheets leave behind.
+        if len(cells) < width or any(map(str.strip, cells[width:])):
+            ragged[len(lines)] = len(cells)
+        chunk.append(cells if len(cells) == width else [*cells[:width], *[""] * (width - len(cells))])
+        if len(chunk) == _CHUNK_ROWS:
+            flush()
+    if chunk:
+        flush()
+    if not chunks:
+        raise SourceError(
+            f"'{shown}' has a line with column names but no clients below it. Add one line for each client and try "
+            "again."
+        )
+    frame = pl.concat(chunks).select(pl.all().str.strip_chars())
+    return RawTable(frame, lines, ragged, delimiter)
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value).strip()
+
+
+def _cut(text: str, width: int = 40) -> str:
+    """The text on one line, at most `width` characters long."""
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
