@@ -1,1 +1,85 @@
-"""The datasets this project knows: schema, where it can be had, reader, traps; one module each."""
+"""The datasets this project knows: schema, where it can be had, reader, traps; one module each.
+
+A known module has a `SCHEMA` and a `read(source)`. Any other table is described by a schema file (TOML) and read from
+wherever `source` says. Called by training, the command line and the checks of the champion's own data.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+from creditrisk.errors import SchemaError, SourceError
+from creditrisk.schema import Schema
+from creditrisk.sources import RawTable, read_table
+
+KNOWN = ("simulated", "german_credit")
+
+
+def load_schema(dataset: str) -> Schema:
+    """The schema of a known dataset, or of a schema file.
+
+    Parameters
+    ----------
+    dataset
+        One of `KNOWN`, or the path of a file that ends in `.toml`.
+
+    Raises
+    ------
+    SchemaError
+        If `dataset` is neither, or the file is not a schema.
+
+    Examples
+    --------
+    >>> load_schema("simulated").target.bad
+    ('1',)
+    """
+    module = _module(dataset)
+    if module is None:
+        return Schema.from_file(Path(dataset))
+    schema: Schema = module.SCHEMA
+    return schema
+
+
+def read(dataset: str, source: str | None) -> RawTable:
+    """The table of a dataset, unchecked: every cell as text, as it came.
+
+    Parameters
+    ----------
+    dataset
+        As for `load_schema`.
+    source
+        File or URI; None for where a known dataset usually comes from.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such dataset.
+    SourceError
+        If the table cannot be read, or a schema file comes without a source.
+    """
+    module = _module(dataset)
+    if module is not None:
+        table: RawTable = module.read(source)
+        return table
+    if not source:
+        raise SourceError(
+            f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source (SOURCE=): a "
+            "file or a URI."
+        )
+    return read_table(source)
+
+
+def _module(dataset: str) -> ModuleType | None:
+    """The module of a known dataset; None for a schema file."""
+    if dataset in KNOWN:
+        return import_module(f"{__name__}.{dataset}")
+    if not dataset.endswith(".toml"):
+        raise SchemaError(
+            f"there is no dataset called '{dataset}'. Known datasets: {', '.join(KNOWN)}. For a table of your own, "
+            "pass the path of its schema file, ending in .toml."
+        )
+    if not Path(dataset).is_file():
+        raise SchemaError(f"schema file '{dataset}' was not found. Check the path and the folder you are in.")
+    return None
