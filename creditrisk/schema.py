@@ -45,6 +45,8 @@ class Field:
     minimum: float | None = None
     maximum: float | None = None
     categories: tuple[Category, ...] = ()
+    # Whether the categories stand in a meaningful order, so that neighbours may be taken to be alike.
+    is_ordered: bool = False
     aliases: tuple[str, ...] = ()
     is_required: bool = True
     reason_high: str = ""
@@ -86,6 +88,22 @@ class Field:
     def category_label(self, value: str) -> str:
         """The words for a stored category value; the value itself if the schema does not know it."""
         return next((category.label for category in self.categories if category.value == value), value)
+
+    def in_words(self, value: object) -> str:
+        """A cell as people read it, with its unit.
+
+        Examples
+        --------
+        >>> Field("income_eur", "number", "Income", unit="EUR").in_words(32000.0)
+        '32,000 EUR'
+        """
+        if value is None:
+            return "not given"
+        if self.type == "category":
+            return self.category_label(str(value))
+        if isinstance(value, int | float):
+            return f"{_plain(value)} {self.unit}".strip()
+        return str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     archives: str = Field(
         "", description="report archives, comma-separated: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports"
     )
+    score_base_points: float = Field(600.0, description="scorecard points at the base odds")
+    score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")
+    score_points_to_double: float = Field(20.0, gt=0, description="points that double the good:bad odds")
     champion_poll_seconds: float = Field(60.0, gt=0, description="seconds between two looks for a new champion")
     registry_timeout_seconds: float = Field(3.0, gt=0, description="seconds to wait for the registry before going on")
     upload_max_mb: int = Field(100, gt=0, description="largest upload accepted, in megabytes")

@@ -1,0 +1,159 @@
+"""From a calibrated PD to a verdict, a confidence and scorecard points.
+
+The verdict is the cheapest of three expected costs: accept a bad, decline a good, have a person look. The confidence is
+conformal and per class: how firmly the opposite outcome can be ruled out, judged by applicants the model had not seen.
+Everything here is fixed when a scorer is made and travels with it as decision.json.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.errors import TrainingError
+from creditrisk.schema import Costs
+
+Verdict = Literal["approve", "refer", "decline"]
+VERDICTS: tuple[Verdict, ...] = ("approve", "refer", "decline")
+BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "red"}
+
+# Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
+MAX_QUANTILES = 1_001
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreScale:
+    """Scorecard points: `base_points` at good:bad odds of `base_odds`, `points_to_double` for each doubling."""
+
+    base_points: float = 600.0
+    base_odds: float = 30.0
+    points_to_double: float = 20.0
+
+    def points(self, prob_default: FloatArray) -> FloatArray:
+        """Points of each PD, higher = safer, to one decimal; same shape as `prob_default`.
+
+        Examples
+        --------
+        >>> ScoreScale(600, 30, 20).points(np.array([1 / 31, 1 / 61])).tolist()  # odds of 30:1 and 60:1
+        [600.0, 620.0]
+        """
+        odds = (1.0 - prob_default) / prob_default
+        doublings = np.log2(odds / self.base_odds)
+        return np.round(self.base_points + self.points_to_double * doublings, 1)
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """What a PD leads to.
+
+    `good_quantiles` and `bad_quantiles` are the PDs that goods and bads of the calibration rows got, ascending, thinned
+    to at most 1,001 each; `n_good` and `n_bad` are how many there were.
+    """
+
+    costs: Costs
+    scale: ScoreScale
+    good_quantiles: tuple[float, ...]
+    bad_quantiles: tuple[float, ...]
+    n_good: int
+    n_bad: int
+    # What each field adds to the log-odds of the average approved applicant: the zero line of reasons.
+    typical_contributions: tuple[float, ...]
+
+    @property
+    def approve_below(self) -> float:
+        """Up to this PD approving is the cheapest."""
+        return min(self.costs.cutoff_prob_default, self.costs.review / self.costs.accept_bad)
+
+    @property
+    def decline_from(self) -> float:
+        """From this PD on declining is the cheapest."""
+        return max(self.costs.cutoff_prob_default, 1.0 - self.costs.review / self.costs.decline_good)
+
+    def verdicts(self, prob_default: FloatArray, needs_look: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """The cheapest of the three for each row, shape (n_rows,); `refer` for a row a person has to look at."""
+        verdicts = np.full(len(prob_default), "refer", dtype="<U7")
+        verdicts[prob_default <= self.approve_below] = "approve"
+        # A PD on both sides of an empty amber zone is declined: of two equal costs the safer.
+        verdicts[prob_default >= self.decline_from] = "decline"
+        verdicts[needs_look] = "refer"
+        return verdicts
+
+    def confidence(self, prob_default: FloatArray, verdicts: NDArray[np.str_]) -> FloatArray:
+        """Level, 0 to 1, at which the opposite outcome can be ruled out; shape (n_rows,).
+
+        For an approval: one minus the share of bads whose PD is as low or lower. For a decline: one minus the share of
+        goods whose PD is as high or higher. A referral has no opposite; it shows the firmer of the two, which is low
+        just where it should be.
+
+        References
+        ----------
+        Vovk, V., Gammerman, A., Shafer, G. (2005). Algorithmic Learning in a Random World. (Mondrian predictors)
+        """
+        bad = _share_up_to(np.asarray(self.bad_quantiles), prob_default)
+        good = _share_up_to(-np.asarray(self.good_quantiles)[::-1], -prob_default)
+        rules_out_bad = 1.0 - (bad * self.n_bad + 1.0) / (self.n_bad + 1.0)
+        rules_out_good = 1.0 - (good * self.n_good + 1.0) / (self.n_good + 1.0)
+        leaning = np.maximum(rules_out_bad, rules_out_good)
+        return np.select([verdicts == "approve", verdicts == "decline"], [rules_out_bad, rules_out_good], leaning)
+
+    def to_json(self) -> str:
+        """The rule as JSON; `from_json` gives it back unchanged."""
+        zones = {"approve_below": self.approve_below, "decline_from": self.decline_from}
+        return json.dumps({**asdict(self), "zones": zones}, indent=1)
+
+    @classmethod
+    def from_json(cls, text: str) -> DecisionRule:
+        """Read a rule written by `to_json`."""
+        item = json.loads(text)
+        item.pop("zones")  # there for the reader of the file; they follow from the costs
+        return cls(
+            costs=Costs(**item.pop("costs")),
+            scale=ScoreScale(**item.pop("scale")),
+            good_quantiles=tuple(item.pop("good_quantiles")),
+            bad_quantiles=tuple(item.pop("bad_quantiles")),
+            typical_contributions=tuple(item.pop("typical_contributions")),
+            **item,
+        )
+
+
+def fit_rule(
+    prob_default: FloatArray, target: IntArray, contributions: FloatArray, costs: Costs, scale: ScoreScale
+) -> DecisionRule:
+    """Make the rule from rows the model was not fitted on.
+
+    Parameters
+    ----------
+    prob_default, target
+        Calibrated PDs and outcomes (1 = default), shape (n_rows,).
+    contributions
+        What each field adds to their log-odds, shape (n_rows, n_fields).
+
+    Raises
+    ------
+    TrainingError
+        If there are only goods or only bads among them: no confidence can be calibrated for a class nobody saw.
+    """
+    good, bad = prob_default[target == 0], prob_default[target == 1]
+    if not len(good) or not len(bad):
+        raise TrainingError(f"{len(target):,} calibration rows hold {len(bad):,} bads; both outcomes are needed.")
+    rule = DecisionRule(costs, scale, _thin(good), _thin(bad), n_good=len(good), n_bad=len(bad), typical_contributions=())
+    approved = prob_default <= rule.approve_below
+    # A model that approves nobody compares with everybody; the reasons stay defined.
+    typical = contributions[approved if approved.any() else slice(None)].mean(axis=0)
+    return replace(rule, typical_contributions=tuple(float(value) for value in typical))
+
+
+def _thin(values: FloatArray) -> tuple[float, ...]:
+    ordered = np.sort(values)
+    if len(ordered) > MAX_QUANTILES:
+        ordered = np.quantile(ordered, np.linspace(0.0, 1.0, MAX_QUANTILES))
+    return tuple(float(value) for value in ordered)
+
+
+def _share_up_to(ordered: FloatArray, values: FloatArray) -> FloatArray:
+    return np.searchsorted(ordered, values, side="right") / len(ordered)

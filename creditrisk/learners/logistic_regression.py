@@ -1,0 +1,60 @@
+"""Logistic regression on the standardised design, with ridge shrinkage: the model every other has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from creditrisk.encoding import Encoder, FloatArray, IntArray
+
+# Of the strengths 1 and 0.1 tried on 1,000 rows with repeated cross-validation, the stronger was better in every figure.
+INVERSE_PENALTY = 0.1
+
+
+@dataclass(frozen=True)
+class LogisticRegressionModel:
+    """Weights on the design's columns, kept in the units of the encoder."""
+
+    encoder: Encoder
+    weights: FloatArray
+    intercept: float
+    family: str = "logistic_regression"
+
+    def log_odds(self, matrix: FloatArray) -> FloatArray:
+        """See `Model.log_odds`."""
+        return self.contributions(matrix).sum(axis=1)
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """See `Model.contributions`: the weighted design columns, summed per field."""
+        weighted = self.encoder.design(matrix) * self.weights
+        starts = np.flatnonzero(np.diff(self.encoder.design_fields, prepend=-1))
+        return np.column_stack([np.add.reduceat(weighted, starts, axis=1), np.full(len(matrix), self.intercept)])
+
+    def save(self, folder: Path) -> None:
+        """Write `model.skops`."""
+        from skops.io import dump
+        from sklearn.linear_model import LogisticRegression
+
+        estimator = LogisticRegression(C=INVERSE_PENALTY)
+        estimator.classes_ = np.array([0, 1])
+        estimator.coef_ = self.weights[np.newaxis, :]
+        estimator.intercept_ = np.array([self.intercept])
+        dump(estimator, folder / "model.skops")
+
+
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> LogisticRegressionModel:
+    """Fit by L-BFGS, which has one optimum: neither the seed nor the number of threads changes it."""
+    from sklearn.linear_model import LogisticRegression
+
+    estimator = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000).fit(encoder.design(matrix), target)
+    return LogisticRegressionModel(encoder, estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0]))
+
+
+def load(folder: Path, encoder: Encoder) -> LogisticRegressionModel:
+    """Read `model.skops`; it may hold nothing but a LogisticRegression, a type skops trusts by itself."""
+    from skops.io import load as load_skops
+
+    estimator = load_skops(folder / "model.skops", trusted=[])
+    return LogisticRegressionModel(encoder, estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0]))

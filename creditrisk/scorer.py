@@ -1,0 +1,215 @@
+"""The whole of what is deployed: schema, encoding, model, calibration and decision rule, as a folder of plain files.
+
+Written by training.py, stored by registry.py, loaded by the web app, the report flow and `riskometer replay`. Loading
+runs no code from the folder: text, JSON, TOML, safetensors, and skops for types it trusts by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from creditrisk.calibration import Calibration
+from creditrisk.decision import BANDS, DecisionRule
+from creditrisk.encoding import Encoder, FloatArray
+from creditrisk.errors import ScorerError
+from creditrisk.learners import FAMILIES, Model, family
+from creditrisk.reasons import reasons
+from creditrisk.schema import Schema
+
+# Rows scored at once: bounds the memory that contributions and reasons take.
+CHUNK_ROWS = 20_000
+
+REASON = pl.Struct({"code": pl.String, "text": pl.String})
+RESULT_SCHEMA: dict[str, Any] = {
+    "row_number": pl.Int64,
+    "application_id": pl.String,
+    "prob_default": pl.Float64,
+    "score_points": pl.Float64,
+    "verdict": pl.String,
+    "band": pl.String,
+    "confidence": pl.Float64,
+    "reasons": pl.List(REASON),
+    "model": pl.String,
+    "model_version": pl.String,
+    "problems": pl.List(pl.String),
+}
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores checked applications. The result for a row does not depend on the rows beside it, to the last bit."""
+
+    schema: Schema
+    encoder: Encoder
+    model: Model
+    calibration: Calibration
+    rule: DecisionRule
+    profile: dict[str, Any]
+    metrics: dict[str, Any]
+    card: str
+    name: str = ""
+    version: str = ""
+    # Over all files of the folder; empty for a scorer that was never written.
+    sha256: str = field(default="", compare=False)
+
+    def prob_default(self, accepted: pl.DataFrame) -> FloatArray:
+        """Calibrated PD of each row, 0 to 1, shape (n_rows,)."""
+        return self.calibration.prob_default(self.model.log_odds(self.encoder.matrix(accepted)))
+
+    def contributions(self, accepted: pl.DataFrame) -> FloatArray:
+        """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
+        raw = self.model.contributions(self.encoder.matrix(accepted))[:, :-1]
+        return self.calibration.slope * (raw - np.asarray(self.rule.typical_contributions))
+
+    def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+        """Decide about each row.
+
+        Parameters
+        ----------
+        accepted
+            Canonical rows as `quality.check` accepts them, with `row_number`.
+        problems
+            For each row what was odd about it; a row with a problem is referred to a person whatever its PD.
+
+        Returns
+        -------
+        DataFrame
+            One row each, columns of `RESULT_SCHEMA`.
+        """
+        chunks = [
+            self._score_chunk(accepted.slice(first, CHUNK_ROWS), problems[first : first + CHUNK_ROWS])
+            for first in range(0, accepted.height, CHUNK_ROWS)
+        ]
+        return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
+
+    def _score_chunk(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+        prob_default = self.prob_default(accepted)
+        verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
+        typical = np.array([item.fill for item in self.encoder.fields])
+        id_field = self.schema.id_field
+        ids = accepted["row_number"].cast(pl.String)
+        if id_field is not None:
+            ids = accepted[id_field.name].fill_null(ids)
+        return pl.DataFrame(
+            {
+                "row_number": accepted["row_number"],
+                "application_id": ids,
+                "prob_default": prob_default,
+                "score_points": self.rule.scale.points(prob_default),
+                "verdict": verdicts,
+                "band": [BANDS[verdict] for verdict in verdicts.tolist()],
+                "confidence": self.rule.confidence(prob_default, verdicts),
+                "reasons": reasons(accepted, self.contributions(accepted), self.schema.features, typical),
+                "model": [self.name] * accepted.height,
+                "model_version": [self.version] * accepted.height,
+                "problems": problems,
+            },
+            schema=RESULT_SCHEMA,
+        )
+
+    def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
+        """Every field's push, in words: columns row_number, field, label, value and contribution (log-odds).
+
+        A positive contribution raises the risk beyond that of the average approved applicant.
+        """
+        contributions = self.contributions(accepted)
+        parts = [
+            pl.DataFrame(
+                {
+                    "row_number": accepted["row_number"],
+                    "field": [item.name] * accepted.height,
+                    "label": [item.label] * accepted.height,
+                    "value": [item.in_words(value) for value in accepted[item.name].to_list()],
+                    "contribution": contributions[:, index],
+                }
+            )
+            for index, item in enumerate(self.schema.features)
+        ]
+        return pl.concat(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write the folder; it must be empty or absent."""
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ScorerError(f"{folder} is not empty. A scorer is written once, into a folder of its own.")
+        (folder / "schema.toml").write_text(self.schema.to_toml(), encoding="utf-8")
+        (folder / "encoder.json").write_text(self.encoder.to_json(), encoding="utf-8")
+        self.model.save(folder)
+        calibration = {
+            "family": self.model.family,
+            "method": self.calibration.method,
+            "slope": self.calibration.slope,
+            "intercept": self.calibration.intercept,
+        }
+        _write_json(folder / "calibration.json", calibration)
+        (folder / "decision.json").write_text(self.rule.to_json(), encoding="utf-8")
+        _write_json(folder / "profile.json", self.profile)
+        _write_json(folder / "metrics.json", self.metrics)
+        (folder / "card.md").write_text(self.card, encoding="utf-8")
+
+
+def load(folder: Path, *, name: str, version: str, sha256: str | None = None) -> Scorer:
+    """Read a scorer folder.
+
+    Parameters
+    ----------
+    name, version
+        The registered model and version it came from; returned with every decision.
+    sha256
+        What `fingerprint` gave when the version was registered, if known.
+
+    Raises
+    ------
+    ScorerError
+        If a file is missing or cannot be read, or the folder is not the one that was registered.
+    """
+    if not folder.is_dir():
+        raise ScorerError(f"there is no scorer at {folder}. Train one with `make model-train-flow`.")
+    found = fingerprint(folder)
+    if sha256 is not None and found != sha256:
+        raise ScorerError(
+            f"the scorer at {folder} is not the one registered as {name} version {version}: its files were changed or "
+            "copied in part. Remove the folder; it is fetched again from the registry."
+        )
+    try:
+        calibration = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
+        chosen = calibration.pop("family")
+        if chosen not in FAMILIES:
+            raise ScorerError(f"{folder} holds a model of the unknown family '{chosen}'; known: {', '.join(FAMILIES)}.")
+        encoder = Encoder.from_json((folder / "encoder.json").read_text(encoding="utf-8"))
+        return Scorer(
+            schema=Schema.from_file(folder / "schema.toml"),
+            encoder=encoder,
+            model=family(chosen).load(folder, encoder),
+            calibration=Calibration(**calibration),
+            rule=DecisionRule.from_json((folder / "decision.json").read_text(encoding="utf-8")),
+            profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
+            metrics=json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
+            card=(folder / "card.md").read_text(encoding="utf-8"),
+            name=name,
+            version=version,
+            sha256=found,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as exc:
+        raise ScorerError(f"the scorer at {folder} cannot be read: {exc}.") from exc
+
+
+def fingerprint(folder: Path) -> str:
+    """SHA-256 over the names and bytes of all files of a scorer folder, as hex."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(folder).as_posix()}\n{len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, allow_nan=False), encoding="utf-8")
