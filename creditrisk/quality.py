@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
@@ -27,9 +28,10 @@ SHOWN_CHARS = 40
 _LARGEST_INTEGER = 2.0**53
 _FIRST_YEAR = 1900
 
-_GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?")
-_GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+")
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?")
+_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+_GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
+_GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
 
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
@@ -109,8 +111,7 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
         If the file as a whole cannot be used: other columns than the schema's, required columns missing (all are
         named), or an outcome whose share of bads says that its coding is turned round.
     """
-    raw = _below_second_header(raw, schema)
-    headers = _find_columns(raw, schema, with_target=with_target)
+    raw, headers = _find_columns(raw, schema, with_target=with_target)
     n_rows = raw.frame.height
     columns: dict[str, _Column] = {}
     for spec in schema.fields:
@@ -135,7 +136,7 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
             faults.setdefault(row, []).append(cell)
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
-        fault = f"the row has {n_cells} cells where the first line has {raw.frame.width}"
+        fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"
         faults[number - 1] = [("", f"{n_cells} cells", fault, f"{raw.frame.width} cells, one for each column")]
 
     accepted = pl.DataFrame(
@@ -164,6 +165,7 @@ def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> R
 # Columns
 
 
+@lru_cache(maxsize=10_000)
 def _key(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
 
@@ -176,29 +178,24 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     found: dict[str, str] = {}
     specs: tuple[Field | Target, ...] = (*schema.fields, schema.target)
     for spec in specs:
-        spellings = (spec.name, spec.label, *spec.aliases)
-        header = next((by_key[key] for key in map(_key, spellings) if key in by_key), None)
-        if header is not None:
-            found[spec.name] = header
+        keys = [_key(spelling) for spelling in (spec.name, spec.label, *spec.aliases)]
+        matches = [by_key[key] for key in keys if key in by_key]
+        if matches:
+            found[spec.name] = matches[0]
     return found
 
 
-def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> dict[str, str]:
+def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
+    """Where each field stands; the table begins one line later if the names stand on the second line."""
     found = _match(raw.frame.columns, schema)
     required = [spec for spec in schema.fields if spec.is_required]
+    if 2 * sum(spec.name in found for spec in required) < len(required):
+        lower = _below_second_header(raw)
+        found_there = _match(lower.frame.columns, schema)
+        if 2 * sum(spec.name in found_there for spec in required) < len(required):
+            raise SchemaError(_other_columns(raw.frame.columns, schema.title, [spec.name for spec in required]))
+        raw, found = lower, found_there
     missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
-    if 2 * len(missing) > len(required):
-        expected = ", ".join(spec.name for spec in required[:6]) + (", …" if len(required) > 6 else "")
-        if any(re.fullmatch(r"[+-]?\d+([.,]\d+)?", header) for header in raw.frame.columns):
-            # Not repeated here: these are a client's data.
-            seen = "the first line of the file holds numbers, so it seems to be a client already"
-        else:
-            names = [cut(header) for header in raw.frame.columns[:6]]
-            seen = f"the first line of the file has {', '.join(names)}" + (", …" if raw.frame.width > 6 else "")
-        raise SchemaError(
-            f"these are not the columns of {schema.title}: {seen}. Expected {expected} on the first line; "
-            "choose another file, or correct the first line."
-        )
     if missing:
         raise SchemaError(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the file: "
@@ -209,15 +206,27 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> dict[s
             f"the outcome is missing from the file: {schema.target.label} ({schema.target.name}). "
             "Training needs it; scoring does not."
         )
-    return found
+    return raw, found
 
 
-def _below_second_header(raw: RawTable, schema: Schema) -> RawTable:
-    """The table below its second line, if the column names stand there and not on the first line."""
+def _other_columns(headers: Sequence[str], title: str, required: Sequence[str]) -> str:
+    if any(_NUMBER.fullmatch(header) for header in headers):
+        # Not repeated here: these are a client's data.
+        seen = "the first line of the file holds numbers, so it seems to be a client already"
+    else:
+        seen = f"the first line of the file has {_first_few([cut(header) for header in headers])}"
+    return (
+        f"these are not the columns of {title}: {seen}. Expected {_first_few(required)}. "
+        "Choose another file, or put these names on its first line."
+    )
+
+
+def _below_second_header(raw: RawTable) -> RawTable:
+    """The table as it is if its second line holds the column names; unchanged if that line cannot hold names."""
+    if raw.frame.height < 2:
+        return raw
     names = [name or f"column {number}" for number, name in enumerate(raw.frame.row(0), start=1)]
-    n_needed = sum(spec.is_required for spec in schema.fields)
-    n_first, n_second = len(_match(raw.frame.columns, schema)), len(_match(names, schema))
-    if n_first >= n_second or 2 * n_second < n_needed or raw.frame.height == 1 or len(set(names)) < len(names):
+    if len(set(names)) < len(names):
         return raw
     frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))
     ragged = {number - 1: n_cells for number, n_cells in raw.ragged.items() if number > 1}
@@ -273,27 +282,29 @@ def _to_date(text: str) -> date | None:
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> _Column:
-    known: dict[str, str] = {}
-    for spellings in (
-        lambda category: (category.value,),
-        lambda category: (category.label,),
-        lambda category: category.aliases,
-    ):
-        for category in spec.categories:
-            for spelling in spellings(category):
-                known.setdefault(spelling.casefold(), category.value)
+    known = _spellings(spec)
+    unknown: set[str] = set()
 
     # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
     def parse(text: str) -> str | None:
-        return known.get(text.casefold()) or _to_text(text)
+        value = known.get(text.casefold())
+        if value is None and (value := _to_text(text)) is not None:
+            unknown.add(value)
+        return value
 
     column = _read_each(cells, parse, pl.String)
-    unknown = set(column.values.unique()) - set(known.values()) - {None}
     if unknown:
         for row, value in enumerate(column.values):
             if value in unknown:
                 column.odd[row] = f"'{cut(value)}' is not a known value"
     return column
+
+
+def _spellings(spec: Field) -> dict[str, str]:
+    """Every spelling of the field's categories to the stored value; values win over labels, labels over aliases."""
+    aliases = {alias.casefold(): known.value for known in spec.categories for alias in known.aliases}
+    labels = {known.label.casefold(): known.value for known in spec.categories}
+    return aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
 
 
 def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
@@ -343,7 +354,7 @@ def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | N
     if text.casefold() in MISSING:
         return None
     if is_unclear:
-        raise _UnreadableError("can be read in two ways: write it without a point between the thousands")
+        raise _UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")
     if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
         return float(text.replace(".", "").replace(",", "."))
     if not decimal_comma and _GROUPED_BY_COMMA.fullmatch(text):
@@ -375,20 +386,22 @@ def _read_target(cells: pl.Series, target: Target) -> _Column:
     column = _read_each(cells, parse, pl.Int8)
     for row in column.values.is_null().arg_true():
         column.faults.setdefault(row, "nothing is filled in")
-    known = column.values.drop_nulls()
-    if target.bad_rate_expected is not None and len(known):
-        _check_bad_rate(int(known.sum()), len(known), target, target.bad_rate_expected)
+    if target.bad_rate_expected is not None:
+        n_bad, n_good = (int((column.values == code).sum()) for code in (1, 0))
+        _check_bad_rate(n_bad, n_good, len(cells) - n_bad - n_good, target, target.bad_rate_expected)
     return column
 
 
-def _check_bad_rate(n_bad: int, n_rows: int, target: Target, expected: float) -> None:
+def _check_bad_rate(n_bad: int, n_good: int, n_neither: int, target: Target, expected: float) -> None:
     """Refuse an outcome that is turned round. Small files vary by chance, so they get two standard errors on top."""
-    by_chance = 2 * math.sqrt(expected * (1 - expected) / n_rows)
-    if abs(n_bad / n_rows - expected) > BAD_RATE_TOLERANCE + by_chance:
+    n_coded = max(n_bad + n_good, 1)
+    by_chance = 2 * math.sqrt(expected * (1 - expected) / n_coded)
+    if abs(n_bad / n_coded - expected) > BAD_RATE_TOLERANCE + by_chance:
         raise SchemaError(
-            f"{n_bad:,} of {n_rows:,} rows are bad ({n_bad / n_rows:.0%}) going by {target.label} ({target.name}), "
-            f"where about {expected:.0%} are expected: its coding is probably turned round. Expected "
-            f"{_listed(target.bad)} for bad and {_listed(target.good)} for good; correct the file, or use another one."
+            f"going by the column {target.label}, {n_bad:,} rows are bad, {n_good:,} good and {n_neither:,} neither, where "
+            f"{expected:.0%} should be bad: the outcome is probably coded the other way round or with other values. "
+            f"Expected {_listed(target.bad)} for bad and {_listed(target.good)} for good. Correct the file, or use another "
+            "one."
         )
 
 
@@ -399,6 +412,10 @@ def cut(text: str) -> str:
     """The text on one line and not too long, for a sentence."""
     text = " ".join(text.split())
     return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
+
+
+def _first_few(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
 
 
 def _listed(values: Sequence[str]) -> str:

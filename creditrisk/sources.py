@@ -47,7 +47,7 @@ _PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of texts, before anybody has judged it.
+    """A table of texts, stripped of blanks around them, before anybody has judged it.
 
     `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
     a row, counted from 1, to the number of cells it had where that differs from the number of columns; such a row is
@@ -158,7 +158,7 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     keys = dict.fromkeys(key for record in records for key in record)
     if not keys:
         raise SourceError("the applications in the request are empty. Expected field names with their values.")
-    columns = {key: [_text(record.get(key)) for record in records] for key in keys}
+    columns = {_text(key): [_text(record.get(key)) for record in records] for key in keys}
     return RawTable(pl.DataFrame(columns), list(range(1, len(records) + 1)))
 
 
@@ -254,6 +254,12 @@ def _header(cells: list[str], shown: str) -> list[str]:
             f"the first line of '{shown}' has {len(names):,} columns; at most {MAX_COLUMNS:,} can be read."
         )
     doubled = sorted({name for name in names if name and names.count(name) > 1})
+    if doubled and any(map(_PLAIN_NUMBER.fullmatch, names)):
+        # Not repeated here: these are a client's data.
+        raise SourceError(
+            f"the first line of '{shown}' holds numbers, so it seems to be a client already. "
+            "Put a line with the names of the columns above it and try again."
+        )
     if doubled:
         raise SourceError(
             f"'{shown}' has more than one column called {', '.join(repr(_cut(name)) for name in doubled[:5])}. "
@@ -273,7 +279,8 @@ def _collect(
 
     def flush() -> None:
         columns = zip(*chunk, strict=True)
-        chunks.append(pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(header, columns, strict=True)]))
+        frame = pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(header, columns, strict=True)])
+        chunks.append(frame.select(pl.all().str.strip_chars()))
         chunk.clear()
 
     for line, cells in rows:
@@ -296,12 +303,12 @@ def _collect(
             f"'{shown}' has a line with column names but no clients below it. Add one line for each client and try "
             "again."
         )
-    frame = pl.concat(chunks).select(pl.all().str.strip_chars())
-    return RawTable(frame, lines, ragged, delimiter)
+    return RawTable(pl.concat(chunks), lines, ragged, delimiter)
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    # JSON can spell half a character, which nothing downstream could store.
+    return "" if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")
 
 
 def _cut(text: str, width: int = 40) -> str:

@@ -15,8 +15,14 @@ Applied Sciences Berlin.
 
 from __future__ import annotations
 
-from creditrisk import sources
+import socket
+import warnings
+from pathlib import Path
+
+from creditrisk.errors import SourceError
 from creditrisk.schema import Category, Costs, Field, Schema, Target
+from creditrisk.settings import read_settings
+from creditrisk.sources import RawTable, from_records, parse_table, read_bytes
 
 
 def _categories(*rows: tuple[str, str, str]) -> tuple[Category, ...]:
@@ -285,19 +291,48 @@ SCHEMA = Schema(
 
 # german.data has no line with names: the fields in the order of the schema, then the outcome.
 NAMES = (*(field.name for field in SCHEMA.fields), SCHEMA.target.name)
+OPENML_ID = 31
+# The reader tries each address four times.
+OPENML_TIMEOUT_SECONDS = 10.0
 
 
-def read(source: str | None) -> sources.RawTable:
+def read(source: str | None) -> RawTable:
     """The table at `source`, in whichever of its two spellings; without a source, OpenML's copy.
 
     Raises
     ------
     SourceError
-        If the table cannot be read or reached.
+        If the table cannot be read, or not be fetched.
     """
-    if source is None:
-        raise sources.SourceError("pass the file: SOURCE=path/to/german.data.")
-    content = sources.read_bytes(source)
-    first = content.split(None, 1)[0] if content.split(None, 1) else b""
-    names = NAMES if first in (b"A11", b"A12", b"A13", b"A14") else None
-    return sources.parse_table(content, filename=source, names=names)
+    if not source:
+        return _read_openml(read_settings().home / "cache")
+    content = read_bytes(source)
+    first_line = content.lstrip().split(b"\n", 1)[0].split()
+    has_names = not first_line or first_line[0] not in {known.value.encode() for known in SCHEMA.fields[0].categories}
+    names = None if has_names else NAMES[: max(len(first_line), len(SCHEMA.fields))]
+    return parse_table(content, filename=Path(source).name, names=names)
+
+
+def _read_openml(cache: Path) -> RawTable:
+    """OpenML's `credit-g`, fetched once and kept under `cache`."""
+    from sklearn.datasets import fetch_openml
+
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(OPENML_TIMEOUT_SECONDS)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            # The other parser keeps the quotation marks of some texts.
+            frame = fetch_openml(data_id=OPENML_ID, data_home=cache, as_frame=True, parser="liac-arff").frame
+    except (OSError, ValueError) as exc:
+        raise SourceError(
+            "German credit could not be fetched from openml.org. Check the network, or pass a file that you have: "
+            "SOURCE=path/to/german.data (or credit-g.csv)."
+        ) from exc
+    finally:
+        socket.setdefaulttimeout(timeout)
+    return from_records(
+        [
+            {name: cell if isinstance(cell, str) else f"{cell:g}" for name, cell in record.items()}
+            for record in frame.to_dict("records")
+        ]
+    )
