@@ -398,10 +398,10 @@ def _check_bad_rate(n_bad: int, n_good: int, n_neither: int, target: Target, exp
     by_chance = 2 * math.sqrt(expected * (1 - expected) / n_coded)
     if abs(n_bad / n_coded - expected) > BAD_RATE_TOLERANCE + by_chance:
         raise SchemaError(
-            f"going by the column {target.label}, {n_bad:,} rows are bad, {n_good:,} good and {n_neither:,} neither, where "
-            f"{expected:.0%} should be bad: the outcome is probably coded the other way round or with other values. "
-            f"Expected {_listed(target.bad)} for bad and {_listed(target.good)} for good. Correct the file, or use another "
-            "one."
+            f"going by the column {target.label}, {n_bad:,} rows are bad, {n_good:,} good and {n_neither:,} neither, "
+            f"where {expected:.0%} should be bad: the outcome is probably coded the other way round or with other "
+            f"values. Expected {_listed(target.bad)} for bad and {_listed(target.good)} for good. Correct the file, or "
+            "use another one."
         )
 
 

@@ -120,15 +120,9 @@ def parse_table(
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True
     )
-    try:
-        rows = _numbered(reader)
-        header = list(names) if names is not None else _header(next(rows)[1], shown)
-        return _collect(header, rows, delimiter, shown, max_rows)
-    except csv.Error as exc:
-        raise SourceError(
-            f"line {reader.line_num:,} of '{shown}' has a quotation mark that is never closed, or that stands in the "
-            "middle of a value. Correct or delete that quotation mark and try again."
-        ) from exc
+    rows = _numbered(reader, shown)
+    header = list(names) if names is not None else _header(next(rows)[1], shown)
+    return _collect(header, rows, delimiter, shown, max_rows)
 
 
 def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
@@ -236,13 +230,20 @@ def _delimiter(line: str, *, blanks: bool) -> str:
     return best
 
 
-def _numbered(reader: Any) -> Iterator[tuple[int, list[str]]]:
+def _numbered(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with any text in them, each with the line it starts on."""
     line = 1
-    for cells in reader:
-        if any(map(str.strip, cells)):
-            yield line, cells
-        line = reader.line_num + 1
+    try:
+        for cells in reader:
+            if any(map(str.strip, cells)):
+                yield line, cells
+            line = reader.line_num + 1
+    except csv.Error as exc:
+        raise SourceError(
+            f"the row that starts on line {line:,} of '{shown}' has a quotation mark that is never closed or stands in "
+            f"the middle of a value, or a value of more than {csv.field_size_limit():,} characters. Correct that line "
+            "and try again."
+        ) from exc
 
 
 def _header(cells: list[str], shown: str) -> list[str]:

@@ -321,7 +321,7 @@ def _read_openml(cache: Path) -> RawTable:
     socket.setdefaulttimeout(OPENML_TIMEOUT_SECONDS)
     try:
         with warnings.catch_warnings(action="ignore"):
-            # The other parser keeps the quotation marks of some texts.
+            # The slower of the two parsers, and the one made for ARFF's quoting.
             frame = fetch_openml(data_id=OPENML_ID, data_home=cache, as_frame=True, parser="liac-arff").frame
     except (OSError, ValueError) as exc:
         raise SourceError(

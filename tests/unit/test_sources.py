@@ -1,0 +1,202 @@
+"""Files as clerks send them: what is read, and which sentence comes back where nothing can be read."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from creditrisk.errors import SourceError
+from creditrisk.sources import RawTable, from_records, inert, parse_upload, read_table
+
+
+def upload(content: bytes | str, filename: str = "clients.csv", max_rows: int = 100) -> RawTable:
+    content = content.encode() if isinstance(content, str) else content
+    return parse_upload(content, filename=filename, max_rows=max_rows)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_found_on_the_first_line_outside_quotation_marks(delimiter):
+    others = ",;\t".replace(delimiter, "") * 3
+    table = upload(f'"na{others}me"{delimiter}age\nAda{delimiter}36\n')
+    assert table.frame.rows() == [("Ada", "36")]
+    assert table.frame.columns == [f"na{others}me", "age"]
+    assert table.delimiter == delimiter
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
+def test_umlauts_and_the_first_column_survive_every_usual_encoding(encoding):
+    table = upload("name;Straße\nJürgen;Höfe\n".encode(encoding))
+    assert table.frame.rows(named=True) == [{"name": "Jürgen", "Straße": "Höfe"}]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_line_ends_of_every_system_are_read(line_end):
+    table = upload(line_end.join(["a,b", "1,2", "3,4", ""]))
+    assert table.frame.rows() == [("1", "2"), ("3", "4")]
+    assert table.lines == [2, 3]
+
+
+def test_each_row_knows_its_line_past_blank_lines_and_cells_of_several_lines():
+    table = upload('\n\na,b\n1,"one\ntwo"\n\n , \n2,x\n')
+    # Lines 1 and 2 are blank, names on 3, the first row on 4 and 5, blank 6 and 7, the second row on 8.
+    assert table.lines == [4, 8]
+    assert table.frame["b"].to_list() == ["one\ntwo", "x"]
+
+
+def test_cells_stay_text_and_lose_only_the_blanks_around_them():
+    table = upload("a,b\n 007 ,NA\n")
+    assert table.frame.rows() == [("007", "NA")]
+
+
+def test_rows_of_another_length_are_kept_and_marked():
+    table = upload("a,b\n1\n1,2\n1,2,3\n1,2,,\n")
+    # Blank cells past the last column are harmless; a third value is not.
+    assert table.frame.rows() == [("1", ""), ("1", "2"), ("1", "2"), ("1", "2")]
+    assert table.ragged == {1: 1, 3: 3}
+
+
+def test_columns_without_a_name_get_one_and_empty_ones_at_the_end_go():
+    assert upload(",a,,b,,\n0,1,2,3\n").frame.columns == ["column 1", "a", "column 3", "b"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "'clients.csv' is empty"),
+        (b"\n \r\n", "'clients.csv' is empty"),
+        (b"\xef\xbb\xbf", "'clients.csv' is empty"),
+        (b"a,b\n", "no clients below it. Add one line for each client"),
+        (b"%PDF-1.7 ...", "is a PDF document, not a CSV file"),
+        (
+            b"PK\x03\x04 [Content_Types].xml xl/workbook.xml",
+            "is an Excel workbook, not a CSV file. Open it in your spread",
+        ),
+        (b"PK\x03\x04 clients.csv", "is a zip archive, not a CSV file. Unpack it first"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an Excel workbook"),
+        (b"\x89PNG\r\n\x1a\n", "is a picture"),
+        (b"\x1f\x8b\x08", "is a compressed file"),
+        (b"<!DOCTYPE html><html>", "is a web page"),
+        (b"a,b\n1,\x002\n", "holds binary data"),
+        ("a,b\n1,2\n".encode("utf-16-le"), "holds binary data"),
+        (bytes(range(256)), "holds binary data"),
+        (b"\xff\xfea", "holds binary data"),
+        (b"age,age,name\n1,2,3\n", "more than one column called 'age'. Rename or delete"),
+        (b"A11,4,67,4\nA12,2,22,2\n", "holds numbers, so it seems to be a client already"),
+        (b'a,b\n1,"2\n3,4\n', "line 2 of 'clients.csv' has a quotation mark that is never closed"),
+        (b'a,b\n1,"2"x\n', "line 2 of 'clients.csv' has a quotation mark"),
+        (b"a" * 200_001 + b"\n1\n", "the first line of 'clients.csv' is 200,002 characters long"),
+        (b"," * 3_000 + b"a\n1\n", "has 3,001 columns"),
+        (b"a\n" + b"1\n" * 101, "more than 100 rows"),
+    ],
+)
+def test_what_is_not_a_table_gets_a_sentence_for_the_clerk(content, sentence):
+    with pytest.raises(SourceError) as caught:
+        upload(content)
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith(".")
+
+
+def test_a_value_beyond_all_measure_gets_a_sentence_too():
+    with pytest.raises(SourceError, match="line 2 of 'clients.csv' has .* a value of more than 131,072 characters"):
+        upload("a,b\n1," + "x" * 200_000 + "\n")
+
+
+def test_as_many_rows_as_allowed_are_read():
+    assert upload("a\n" + "1\n" * 100).frame.height == 100
+
+
+def test_many_rows_come_back_in_order():
+    # More than one chunk of the parser, so that the seams are crossed.
+    table = upload("a\n" + "".join(f"{number}\n" for number in range(45_000)), max_rows=50_000)
+    assert table.frame["a"].to_list() == [str(number) for number in range(45_000)]
+    assert table.lines == list(range(2, 45_002))
+
+
+def test_the_real_semicolon_export_is_read(credit_data: Path):
+    table = read_table(str(credit_data / "loan_prediction" / "variants" / "train_semicolon_reexport.csv"))
+    assert table.frame.shape == (614, 13)
+    assert table.ragged == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("south_german_credit/SouthGermanCredit.asc", (1_000, 21)),
+        ("home_credit/application_train_random1000.csv.gz", (1_000, 122)),
+        ("home_credit/application_train_first5000.tsv.gz", (5_000, 123)),
+        ("lending_club/accepted_2007_to_2018_random2000.csv.gz", (2_000, 151)),
+    ],
+)
+def test_real_files_are_read_by_path_and_by_uri(credit_data: Path, name: str, shape: tuple[int, int]):
+    path = credit_data / name
+    table = read_table(path.as_uri())
+    assert table.frame.shape == shape
+    assert table.ragged == {}
+    assert read_table(str(path)).frame.equals(table.frame)
+
+
+def test_a_path_with_blanks_and_umlauts_works_as_a_uri(tmp_path: Path):
+    path = tmp_path / "Kunden für März.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n"))
+    assert read_table(path.as_uri()).frame.rows() == [("1", "2")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "sentence"),
+    [
+        ("/nowhere/clients.csv", "there is no file '/nowhere/clients.csv'"),
+        ("clients.xlsx", "'clients.xlsx' is not a kind of file that can be read. Pass one ending in .csv"),
+        ("mongodb://someone:hunter2@db/clients.csv", "sources that start with 'mongodb://' are not supported"),
+    ],
+)
+def test_a_source_that_cannot_be_read_is_named_without_its_password(uri, sentence):
+    with pytest.raises(SourceError) as caught:
+        read_table(uri)
+    assert sentence in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_damaged_archive_is_called_damaged(tmp_path: Path):
+    path = tmp_path / "clients.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n")[:-9])
+    with pytest.raises(SourceError, match="cannot be read"):
+        read_table(str(path))
+
+
+def test_records_become_texts_and_absent_keys_empty_cells():
+    table = from_records([{"age": 36, "rate": 0.5, "ok": True}, {"age": None, "name": " Ada "}])
+    assert table.frame.rows(named=True) == [
+        {"age": "36", "rate": "0.5", "ok": "True", "name": ""},
+        {"age": "", "rate": "", "ok": "", "name": "Ada"},
+    ]
+    assert table.lines == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("records", "sentence"),
+    [
+        ([], "no applications in the request"),
+        ([{}], "are empty"),
+        ([{"age": 36}, "Ada"], "application 2 is not an object"),
+        ([{"age": [36]}], "field 'age' of application 1 holds a list"),
+    ],
+)
+def test_records_that_are_none_get_a_sentence(records, sentence):
+    with pytest.raises(SourceError, match=sentence):
+        from_records(records)
+
+
+def test_half_a_character_in_json_does_no_harm():
+    assert from_records([{"name": "\ud800"}]).frame.rows() == [("?",)]
+
+
+@pytest.mark.parametrize("cell", ["=HYPERLINK(A1)", "+1+cmd|'/c calc'!A1", "-2+3", "@SUM(A1)", "\t=1", " =1", "＝1"])
+def test_formulas_become_inert(cell):
+    assert inert(cell) == "'" + cell
+
+
+@pytest.mark.parametrize("cell", ["", "Ada", "-12.5", "+3", "-1e-05", "a=b", "0<=X<200"])
+def test_other_cells_stay_as_they_are(cell):
+    assert inert(cell) == cell
