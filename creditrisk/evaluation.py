@@ -17,7 +17,10 @@ from creditrisk.schema import Costs
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """Figures on one set of rows; all without unit. `cost` is per applicant, in units of one good one declined."""
+    """Figures on one set of rows; all without unit. `cost` is per applicant, in units of one good one declined.
+
+    `cost_se` is its standard error over the rows.
+    """
 
     n_rows: int
     n_bad: int
@@ -27,6 +30,7 @@ class Performance:
     brier: float
     log_loss: float
     cost: float
+    cost_se: float
     calibration_slope: float
 
     def __str__(self) -> str:
@@ -48,6 +52,7 @@ def evaluate(prob_default: FloatArray, target: IntArray, costs: Costs) -> Perfor
     if n_bad in (0, len(target)):
         raise TrainingError(f"{len(target):,} rows hold {n_bad:,} bads: a model needs both outcomes to be judged.")
     area = auc(prob_default, target)
+    costs_by_row = decision_costs(prob_default, target, costs)
     return Performance(
         n_rows=len(target),
         n_bad=n_bad,
@@ -56,7 +61,8 @@ def evaluate(prob_default: FloatArray, target: IntArray, costs: Costs) -> Perfor
         ks_good_bad=ks_good_bad(prob_default, target),
         brier=float(np.mean((prob_default - target) ** 2)),
         log_loss=log_loss(prob_default, target),
-        cost=float(decision_costs(prob_default, target, costs).mean()),
+        cost=float(costs_by_row.mean()),
+        cost_se=float(costs_by_row.std(ddof=1) / np.sqrt(len(target))),
         calibration_slope=calibration_slope(prob_default, target),
     )
 

@@ -12,7 +12,7 @@ from typing import Protocol, cast
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 
-FAMILIES = ("logistic_regression", "lightgbm", "dnn")
+FAMILIES = ("logistic_regression", "lightgbm", "dnn", "blend")
 
 
 class Model(Protocol):

@@ -1,0 +1,53 @@
+"""The mean of the tree model's and the network's log-odds: they err on different applicants, and the mean on fewer.
+
+Blending on log-odds keeps contributions additive; the mean is under-confident, which the calibration behind it mends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners import Model, family
+
+MEMBERS = ("lightgbm", "dnn")
+
+
+@dataclass(frozen=True)
+class BlendModel:
+    """Fitted members, in the order of `MEMBERS`."""
+
+    members: tuple[Model, ...]
+    family: str = "blend"
+
+    def log_odds(self, matrix: FloatArray) -> FloatArray:
+        """See `Model.log_odds`."""
+        return np.mean([member.log_odds(matrix) for member in self.members], axis=0)
+
+    def contributions(self, matrix: FloatArray) -> FloatArray:
+        """See `Model.contributions`: the mean of the members' contributions adds up to the mean of their log-odds."""
+        return np.mean([member.contributions(matrix) for member in self.members], axis=0)
+
+    def save(self, folder: Path) -> None:
+        """Write each member's own `model.*` file."""
+        for member in self.members:
+            member.save(folder)
+
+
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> BlendModel:
+    """Fit every member."""
+    return combine({name: family(name).fit(matrix, target, encoder, seed=seed, threads=threads) for name in MEMBERS})
+
+
+def combine(fitted: Mapping[str, Model]) -> BlendModel:
+    """Blend members that were fitted already."""
+    return BlendModel(tuple(fitted[name] for name in MEMBERS))
+
+
+def load(folder: Path, encoder: Encoder) -> BlendModel:
+    """Read every member's file."""
+    return BlendModel(tuple(family(name).load(folder, encoder) for name in MEMBERS))

@@ -1,0 +1,46 @@
+"""Which rows teach and which rows judge: by time where the table has dates, repeated stratified folds where not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from creditrisk.encoding import IntArray
+
+TRAIN_SHARE = 0.6
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """Row positions, oldest first: fit on `train`, choose and calibrate on `validation`, judge once on `test`."""
+
+    train: IntArray
+    validation: IntArray
+    test: IntArray
+
+
+def time_split(times: pl.Series) -> TimeSplit:
+    """The oldest 60 % of the rows to fit, the next 20 % to choose and calibrate, the newest 20 % to judge.
+
+    Rows of one date stay together, so that no day is both learnt from and judged on.
+    """
+    order = times.arg_sort().to_numpy().astype(np.int64)
+    ordered = times.gather(order)
+    first_validation = _first_of_its_date(ordered, round(len(order) * TRAIN_SHARE))
+    first_test = _first_of_its_date(ordered, round(len(order) * (TRAIN_SHARE + VALIDATION_SHARE)))
+    return TimeSplit(order[:first_validation], order[first_validation:first_test], order[first_test:])
+
+
+def stratified_folds(target: IntArray, n_folds: int, *, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+    """Pairs of row positions (teach, judge); each row is judged once and each fold has the table's share of bads."""
+    from sklearn.model_selection import StratifiedKFold
+
+    yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(target)), target)
+
+
+def _first_of_its_date(ordered: pl.Series, position: int) -> int:
+    return int(ordered.search_sorted(ordered[position], side="left"))

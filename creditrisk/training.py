@@ -1,0 +1,299 @@
+"""The training path: fit every family, calibrate it, pick the cheapest, and say honestly how good the whole path is.
+
+Where the table has dates, the newest rows judge and nothing newer than the fitted rows teaches. Where it has none, the
+whole path, with its choosing and calibrating, is repeated inside each of 3 x 10 folds, so that no row is judged by a
+choice it had a part in. Called by flows/model_train.py; reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from creditrisk.calibration import Calibration, fit_platt
+from creditrisk.decision import ScoreScale, fit_rule
+from creditrisk.encoding import FloatArray, IntArray, fit_encoder
+from creditrisk.errors import TrainingError
+from creditrisk.evaluation import Performance, auc, evaluate
+from creditrisk.learners import FAMILIES, Model, blend, family
+from creditrisk.profile import build as build_profile
+from creditrisk.schema import Costs, Schema
+from creditrisk.scorer import Scorer
+from creditrisk.splits import stratified_folds, time_split
+
+MIN_ROWS = 200
+MIN_BADS = 20
+CHOOSING_FOLDS = 5
+JUDGING_FOLDS = 10
+JUDGING_REPEATS = 3
+
+# What has been done, how many steps there are in all, and what is being worked on.
+Progress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One family as it did on rows it was not fitted on, calibrated across folds of those rows."""
+
+    family: str
+    performance: Performance
+    seconds: float
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Rows no candidate was fitted on: their positions, outcomes, and each family's log-odds for them."""
+
+    rows: IntArray
+    target: IntArray
+    log_odds: dict[str, FloatArray]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a training gave: the scorer, every candidate, and the figures of the whole path on rows it never used."""
+
+    scorer: Scorer
+    candidates: list[Candidate]
+    performance: Performance
+    protocol: str
+    auc_sd: float | None
+    reference: pl.DataFrame
+
+
+def train(
+    frame: pl.DataFrame, schema: Schema, *, scale: ScoreScale, seed: int = 7, threads: int = 1, progress: Progress
+) -> Training:
+    """Train a scorer on checked rows.
+
+    Parameters
+    ----------
+    frame
+        Accepted rows as `quality.check` gives them with the target: features and `default` (1 = bad).
+    scale
+        Scorecard points.
+    threads
+        How many processes judge folds at once, or threads fit one model.
+
+    Raises
+    ------
+    TrainingError
+        If there are too few rows or bads to train and judge on, or every model ranks unseen rows the wrong way round.
+    """
+    n_bad = int(frame["default"].sum())
+    if frame.height < MIN_ROWS or not MIN_BADS <= n_bad <= frame.height - MIN_BADS:
+        raise TrainingError(
+            f"{frame.height:,} usable rows with {n_bad:,} bads are too few to train and judge a model: at least {MIN_ROWS} "
+            f"rows with {MIN_BADS} bads and {MIN_BADS} goods are needed."
+        )
+    by_time = schema.time_field is not None
+    return (_train_by_time if by_time else _train_by_folds)(frame, schema, scale, seed, threads, progress)
+
+
+def _train_by_time(
+    frame: pl.DataFrame, schema: Schema, scale: ScoreScale, seed: int, threads: int, progress: Progress
+) -> Training:
+    assert schema.time_field is not None
+    times = frame[schema.time_field.name]
+    split = time_split(times)
+    target = _target(frame)
+    held_out = _hold_out(frame, schema, split.train, split.validation, seed, threads, progress)
+    candidates, calibrations = _calibrate(held_out, schema.costs, seed)
+    chosen = _cheapest(candidates)
+
+    progress(len(FAMILIES), len(FAMILIES) + 1, f"fitting {chosen} once more and judging it on the newest rows")
+    scorer = _assemble(
+        frame, schema, scale, chosen, calibrations[chosen], held_out, seed, threads, teach=split.train, judge=split.validation
+    )
+    newest = frame[split.test]
+    performance = evaluate(scorer.prob_default(newest), target[split.test], schema.costs)
+    ordered = times.gather(split.test)
+    protocol = (
+        f"time-ordered: fitted on the oldest {len(split.train):,} applications, chosen and calibrated on the next "
+        f"{len(split.validation):,}, judged on the newest {len(split.test):,} ({ordered.min()} to {ordered.max()})"
+    )
+    return _training(scorer, candidates, performance, protocol, None, frame[split.validation])
+
+
+def _train_by_folds(
+    frame: pl.DataFrame, schema: Schema, scale: ScoreScale, seed: int, threads: int, progress: Progress
+) -> Training:
+    from joblib import Parallel, delayed
+
+    target = _target(frame)
+    jobs = [
+        (repeat, teach, judge)
+        for repeat in range(JUDGING_REPEATS)
+        for teach, judge in stratified_folds(target, JUDGING_FOLDS, seed=seed + 1 + repeat)
+    ]
+    steps = len(jobs) + 1
+    prob_default = np.full((JUDGING_REPEATS, frame.height), np.nan)
+    areas = []
+    work = (delayed(_judge_fold)(frame[teach], frame[judge], schema, seed) for _, teach, judge in jobs)
+    progress(0, steps, f"the whole path in {JUDGING_REPEATS} x {JUDGING_FOLDS} folds")
+    for done, ((repeat, _, judge), judged) in enumerate(
+        zip(jobs, Parallel(n_jobs=threads, return_as="generator")(work), strict=True), start=1
+    ):
+        prob_default[repeat, judge] = judged
+        areas.append(auc(judged, target[judge]))
+        progress(done, steps, f"the whole path in {JUDGING_REPEATS} x {JUDGING_FOLDS} folds")
+    performance = _mean([evaluate(repeat, target, schema.costs) for repeat in prob_default])
+    performance = replace(performance, auc=float(np.mean(areas)), gini=float(2 * np.mean(areas) - 1))
+
+    scorer, candidates = _develop_by_folds(frame, schema, scale, seed, threads)
+    progress(steps, steps, f"fitted {scorer.model.family} on all rows")
+    protocol = (
+        f"{JUDGING_REPEATS} x {JUDGING_FOLDS}-fold cross-validation of the whole path, choosing and calibrating included, "
+        f"over {frame.height:,} applications"
+    )
+    return _training(scorer, candidates, performance, protocol, float(np.std(areas)), frame)
+
+
+def _judge_fold(teach: pl.DataFrame, judge: pl.DataFrame, schema: Schema, seed: int) -> FloatArray:
+    scorer, _ = _develop_by_folds(teach, schema, ScoreScale(), seed, threads=1)
+    return scorer.prob_default(judge)
+
+
+def _develop_by_folds(
+    frame: pl.DataFrame, schema: Schema, scale: ScoreScale, seed: int, threads: int
+) -> tuple[Scorer, list[Candidate]]:
+    """Choose and calibrate on out-of-fold scores, then fit the chosen family on every row."""
+    target = _target(frame)
+    parts = [
+        _hold_out(frame, schema, teach, judge, seed, threads)
+        for teach, judge in stratified_folds(target, CHOOSING_FOLDS, seed=seed)
+    ]
+    held_out = HeldOut(
+        rows=np.concatenate([part.rows for part in parts]),
+        target=np.concatenate([part.target for part in parts]),
+        log_odds={name: np.concatenate([part.log_odds[name] for part in parts]) for name in FAMILIES},
+        seconds={name: sum(part.seconds[name] for part in parts) for name in FAMILIES},
+    )
+    candidates, calibrations = _calibrate(held_out, schema.costs, seed)
+    chosen = _cheapest(candidates)
+    every = np.arange(frame.height)
+    scorer = _assemble(
+        frame, schema, scale, chosen, calibrations[chosen], held_out, seed, threads, teach=every, judge=held_out.rows
+    )
+    return scorer, candidates
+
+
+def _hold_out(
+    frame: pl.DataFrame,
+    schema: Schema,
+    teach: IntArray,
+    judge: IntArray,
+    seed: int,
+    threads: int,
+    progress: Progress | None = None,
+) -> HeldOut:
+    """Fit every family on `teach` and score `judge`; the encoder, too, sees only `teach`."""
+    target = _target(frame)
+    encoder = fit_encoder(frame[teach], schema)
+    taught, judged = encoder.matrix(frame[teach]), encoder.matrix(frame[judge])
+    fitted: dict[str, Model] = {}
+    seconds = {}
+    for done, name in enumerate(FAMILIES):
+        if progress is not None:
+            progress(done, len(FAMILIES) + 1, f"fitting {name} on {len(teach):,} applications")
+        started = time.perf_counter()
+        if name == "blend":  # its members are fitted already, and come before it
+            fitted[name] = blend.combine(fitted)
+        else:
+            fitted[name] = family(name).fit(taught, target[teach], encoder, seed=seed, threads=threads)
+        seconds[name] = time.perf_counter() - started
+    return HeldOut(judge, target[judge], {name: model.log_odds(judged) for name, model in fitted.items()}, seconds)
+
+
+def _calibrate(held_out: HeldOut, costs: Costs, seed: int) -> tuple[list[Candidate], dict[str, Calibration]]:
+    """Calibrate each family on the held-out rows; judge it by PDs whose calibration did not see their own row."""
+    candidates, calibrations = [], {}
+    for name, log_odds in held_out.log_odds.items():
+        prob_default = np.empty(len(log_odds))
+        try:
+            for teach, judge in stratified_folds(held_out.target, CHOOSING_FOLDS, seed=seed):
+                prob_default[judge] = fit_platt(log_odds[teach], held_out.target[teach]).prob_default(log_odds[judge])
+            calibrations[name] = fit_platt(log_odds, held_out.target)
+        except TrainingError:
+            continue  # a family that ranks the wrong way round is no candidate; that all do so is said below
+        performance = evaluate(prob_default, held_out.target, costs)
+        candidates.append(Candidate(name, performance, held_out.seconds[name]))
+    if not candidates:
+        raise TrainingError(
+            f"every model ranks {len(held_out.target):,} unseen rows the wrong way round: nothing was learned that holds. "
+            "Check the target's coding and the features."
+        )
+    return candidates, calibrations
+
+
+def _cheapest(candidates: list[Candidate]) -> str:
+    """The family whose decisions cost least at the cost-optimal cut-off; the simpler one if two cost the same."""
+    return min(candidates, key=lambda candidate: candidate.performance.cost).family
+
+
+def _assemble(
+    frame: pl.DataFrame,
+    schema: Schema,
+    scale: ScoreScale,
+    chosen: str,
+    calibration: Calibration,
+    held_out: HeldOut,
+    seed: int,
+    threads: int,
+    *,
+    teach: IntArray,
+    judge: IntArray,
+) -> Scorer:
+    encoder = fit_encoder(frame[teach], schema)
+    target = _target(frame)
+    model = family(chosen).fit(encoder.matrix(frame[teach]), target[teach], encoder, seed=seed, threads=threads)
+    prob_default = calibration.prob_default(held_out.log_odds[chosen])
+    contributions = model.contributions(encoder.matrix(frame[judge]))[:, :-1]
+    return Scorer(
+        schema=schema,
+        encoder=encoder,
+        model=model,
+        calibration=calibration,
+        rule=fit_rule(prob_default, held_out.target, contributions, schema.costs, scale),
+        profile=build_profile(frame[judge], schema, prob_default),
+        metrics={},
+        card="",
+    )
+
+
+def _training(
+    scorer: Scorer,
+    candidates: list[Candidate],
+    performance: Performance,
+    protocol: str,
+    auc_sd: float | None,
+    reference: pl.DataFrame,
+) -> Training:
+    metrics = {
+        "family": scorer.model.family,
+        "protocol": protocol,
+        "performance": asdict(performance),
+        "auc_sd_over_folds": auc_sd,
+        "candidates": {item.family: {**asdict(item.performance), "seconds": item.seconds} for item in candidates},
+    }
+    return Training(replace(scorer, metrics=metrics), candidates, performance, protocol, auc_sd, reference)
+
+
+def _mean(performances: list[Performance]) -> Performance:
+    """Average each figure over repeats of the same rows; counts stay what they are."""
+    averaged = {
+        item.name: float(np.mean([getattr(performance, item.name) for performance in performances]))
+        for item in fields(Performance)
+        if item.type == "float"
+    }
+    return replace(performances[0], **averaged)
+
+
+def _target(frame: pl.DataFrame) -> NDArray[np.int64]:
+    return frame["default"].to_numpy().astype(np.int64)
