@@ -1,0 +1,63 @@
+"""Which datasets there are, and how a table of one's own is described and read."""
+
+from __future__ import annotations
+
+import pytest
+
+from creditrisk import datasets
+from creditrisk.datasets import simulated
+from creditrisk.errors import SchemaError, SourceError
+from creditrisk.simulator import best_auc, simulate
+
+
+@pytest.mark.parametrize("name", datasets.KNOWN)
+def test_every_known_dataset_has_a_schema_of_its_own_name(name):
+    assert datasets.load_schema(name).name == name
+
+
+def test_an_unknown_dataset_is_answered_with_the_known_ones():
+    with pytest.raises(SchemaError, match=r"no dataset called 'germany'.*simulated, german_credit.*\.toml"):
+        datasets.load_schema("germany")
+    with pytest.raises(SchemaError, match="no dataset called"):
+        datasets.read("germany", "table.csv")
+
+
+def test_a_schema_file_describes_a_table_of_ones_own(tmp_path):
+    schema_file, table_file = tmp_path / "ours.toml", tmp_path / "ours.csv"
+    schema_file.write_text(simulated.SCHEMA.to_toml(), encoding="utf-8")
+    simulate(20).write_csv(table_file)
+    assert datasets.load_schema(str(schema_file)) == simulated.SCHEMA
+    assert datasets.read(str(schema_file), str(table_file)).frame.height == 20
+
+
+def test_a_schema_file_without_a_source_is_refused(tmp_path):
+    schema_file = tmp_path / "ours.toml"
+    schema_file.write_text(simulated.SCHEMA.to_toml(), encoding="utf-8")
+    with pytest.raises(SourceError, match="not where the table lies"):
+        datasets.read(str(schema_file), None)
+
+
+def test_a_schema_file_that_is_not_there_is_named():
+    with pytest.raises(SchemaError, match=r"'nowhere\.toml' was not found"):
+        datasets.load_schema("nowhere.toml")
+
+
+def test_the_simulated_table_does_not_carry_the_truth():
+    table = datasets.read("simulated", None)
+    assert "true_prob_default" not in table.frame.columns
+    assert table.frame.height == simulated.N_APPLICANTS
+    # As in a CSV file: the header is line 1.
+    assert (table.lines[0], table.lines[-1]) == (2, simulated.N_APPLICANTS + 1)
+
+
+def test_a_simulated_table_in_a_file_is_read_from_there(tmp_path):
+    simulate(5, seed=1).write_csv(tmp_path / "five.csv")
+    assert datasets.read("simulated", str(tmp_path / "five.csv")).frame.height == 5
+
+
+def test_the_truth_joins_the_table_it_belongs_to():
+    table = datasets.read("simulated", None).frame.select("application_id", "default")
+    joined = table.cast({"default": int}).join(simulated.truth(), on="application_id", validate="1:1")
+    assert joined.height == simulated.N_APPLICANTS
+    # Any other pairing of rows would give an AUC of one half.
+    assert best_auc(joined) > 0.79
