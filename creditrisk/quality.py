@@ -130,7 +130,7 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
     if with_target:
         target = _read_target(raw.frame[headers[schema.target.name]], schema.target)
         columns["default"] = target
-        expected = f"{_listed(schema.target.bad)} for bad or {_listed(schema.target.good)} for good"
+        expected = f"{_listed(schema.target.bad)} for bad, {_listed(schema.target.good)} for good"
         for row, fault in target.faults.items():
             cell = (schema.target.label, raw.frame[headers[schema.target.name]][row] or "", fault, expected)
             faults.setdefault(row, []).append(cell)

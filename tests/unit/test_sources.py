@@ -99,7 +99,7 @@ def test_what_is_not_a_table_gets_a_sentence_for_the_clerk(content, sentence):
 
 
 def test_a_value_beyond_all_measure_gets_a_sentence_too():
-    with pytest.raises(SourceError, match="line 2 of 'clients.csv' has .* a value of more than 131,072 characters"):
+    with pytest.raises(SourceError, match=r"line 2 of 'clients.csv' has .* a value of more than 131,072 characters"):
         upload("a,b\n1," + "x" * 200_000 + "\n")
 
 
