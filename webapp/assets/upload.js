@@ -1,0 +1,89 @@
+// Sends a dropped or chosen file as it is, and tells the page the name under which its result will be kept.
+// The file never goes into the page's own state: half a million clients would not fit there.
+(function () {
+  "use strict";
+
+  const say = (text) => window.dash_clientside.set_props("sending", { children: text });
+
+  function send(file, drop) {
+    const megabytes = Number(drop.dataset.maxMb);
+    if (file.size > megabytes * 1e6) {
+      say(file.name + " is larger than " + megabytes + " MB. Split it into smaller files and drop them one by one.");
+      return;
+    }
+    const request = new XMLHttpRequest();
+    request.open("POST", "/uploads");
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
+    request.upload.onprogress = (event) => {
+      if (event.lengthComputable) {
+        say("Sending " + file.name + ": " + Math.round((100 * event.loaded) / event.total) + " %");
+      }
+    };
+    request.onload = () => answered(request);
+    request.onerror = () => say("The app does not answer. Check that it is running, then drop the file again.");
+    say("Sending " + file.name);
+    request.send(file);
+  }
+
+  function answered(request) {
+    let answer = {};
+    try {
+      answer = JSON.parse(request.responseText);
+    } catch (error) {
+      // A proxy's own page, say: the sentence below will do.
+    }
+    if (request.status === 202) {
+      say("");
+      window.dash_clientside.set_props("tick", { disabled: false });
+      window.dash_clientside.set_props("job", { data: answer.upload });
+    } else {
+      say((answer.error && answer.error.message) || "The app could not take the file. Please try again.");
+    }
+  }
+
+  function choose(drop) {
+    const input = document.createElement("input");
+    input.type = "file";
+    input.accept = ".csv,.tsv,.txt,text/csv";
+    input.onchange = () => input.files.length && send(input.files[0], drop);
+    input.click();
+  }
+
+  const dropOf = (event) => event.target.closest && event.target.closest("#drop");
+  const mark = (isOver) => {
+    const drop = document.getElementById("drop");
+    if (drop) drop.classList.toggle("over", isOver);
+  };
+
+  document.addEventListener("click", (event) => {
+    const drop = dropOf(event);
+    if (drop) choose(drop);
+  });
+  document.addEventListener("keydown", (event) => {
+    const drop = dropOf(event);
+    if (drop && (event.key === "Enter" || event.key === " ")) {
+      event.preventDefault();
+      choose(drop);
+    }
+    if (event.key === "Escape") {
+      const close = document.querySelector("#drawer.open #close");
+      if (close) close.click();
+    }
+  });
+  // A file dropped anywhere on the page is meant for the drop zone; the browser would otherwise open it.
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    mark(true);
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) mark(false);
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    mark(false);
+    const drop = document.getElementById("drop");
+    const file = event.dataTransfer && event.dataTransfer.files[0];
+    if (drop && file) send(file, drop);
+  });
+})();

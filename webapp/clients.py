@@ -1,0 +1,177 @@
+"""The table of scored clients, a block of rows at a time, in the words of the schema.
+
+Called by callbacks.py for the grid and by layout.py for the figures above it; changes nothing. The grid asks for
+blocks, so half a million clients cost the browser no more than a hundred.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from creditrisk.quality import Checked
+from creditrisk.schema import Field, Schema
+from webapp.words import VERDICTS, confidence_words, percent, risk_words, value_words
+
+_VERDICT_ORDER = {"approve": 0, "refer": 1, "decline": 2}
+# Columns of the grid that sort by a column of the results.
+_SORT_BY = {"client": "application_id", "verdict": "verdict", "risk": "prob_default", "sure": "confidence"}
+
+
+def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
+    """The schema's fields that the file has anything in, in the order of the schema; not the client's number."""
+    accepted = checked.accepted
+    return [
+        field
+        for field in schema.fields
+        if field is not schema.id_field and accepted[field.name].null_count() < accepted.height
+    ]
+
+
+def other_headers(checked: Checked, schema: Schema) -> list[str]:
+    """The file's own columns that the schema does not know."""
+    known = {_key(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
+    return [header for header in checked.raw.columns if _key(header) not in known]
+
+
+def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
+    """The column definitions of the grid: the answer first, then the client's own columns."""
+    columns: list[dict[str, Any]] = [
+        {"field": "client", "headerName": "Client", "width": 92, "pinned": "left"},
+        {
+            "field": "verdict",
+            "headerName": "Verdict",
+            "width": 186,
+            "pinned": "left",
+            "cellRenderer": "VerdictLamp",
+            "filter": "agTextColumnFilter",
+            "suppressHeaderFilterButton": True,
+        },
+        {"field": "risk", "headerName": "Risk", "width": 116, "cellClass": "figure", "headerClass": "figure"},
+        {"field": "sure", "headerName": "How sure", "width": 164},
+        {
+            "field": "reasons",
+            "headerName": "Main reasons",
+            "width": 500,
+            "cellRenderer": "Reasons",
+            "sortable": False,
+            "tooltipField": "reasons",
+        },
+    ]
+    for index, field in enumerate(shown_fields(checked, schema)):
+        column = {"field": f"f{index}", "headerName": _with_unit(field), "width": 160, "tooltipField": f"f{index}"}
+        if field.is_numeric:
+            column |= {"cellClass": "figure", "headerClass": "figure", "width": 140}
+        columns.append(column)
+    for index, header in enumerate(other_headers(checked, schema)):
+        columns.append({"field": f"x{index}", "headerName": header, "width": 150, "tooltipField": f"x{index}"})
+    return columns
+
+
+def grid_rows(
+    checked: Checked,
+    scored: pl.DataFrame,
+    schema: Schema,
+    *,
+    start: int,
+    stop: int,
+    sort: Sequence[Mapping[str, str]] = (),
+    verdict: str | None = None,
+) -> tuple[list[dict[str, Any]], int]:
+    """Rows `start` to `stop` (exclusive) of the grid, as texts.
+
+    Parameters
+    ----------
+    sort
+        What the grid asks for: column and direction, `{"colId": "risk", "sort": "desc"}`; none means the file's order.
+    verdict
+        Only clients with this verdict.
+
+    Returns
+    -------
+    tuple
+        The rows, and how many there are in all.
+    """
+    fields, others = shown_fields(checked, schema), other_headers(checked, schema)
+    chosen = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
+    keys = [(key, item["sort"] == "desc") for item in sort if (key := _sort_key(item["colId"], fields)) is not None]
+    if keys:
+        values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (given)")
+        order = values.select(
+            pl.arg_sort_by([key for key, _ in keys], descending=[down for _, down in keys], nulls_last=True)
+        ).to_series()
+        chosen = chosen[order]
+    block = chosen.slice(start, stop - start)
+    given = block.select("row_number").join(checked.accepted, on="row_number", how="left", maintain_order="left")
+    own = checked.raw[(block["row_number"] - 1).to_list()].select(others)
+    rows = [
+        _row(result, inputs, extras, fields)
+        for result, inputs, extras in zip(
+            block.iter_rows(named=True), given.iter_rows(named=True), own.rows() or [()] * block.height, strict=True
+        )
+    ]
+    return rows, chosen.height
+
+
+def _row(
+    result: dict[str, Any], inputs: dict[str, Any], extras: tuple[str, ...], fields: list[Field]
+) -> dict[str, Any]:
+    confidence = result["confidence"]
+    return {
+        "row": str(result["row_number"]),
+        "client": result["application_id"],
+        "verdict": result["verdict"],
+        "risk": risk_words(result["prob_default"]),
+        "sure": f"{confidence_words(confidence)} · {percent(confidence)}",
+        "reasons": " · ".join([*result["problems"], *(reason["text"] for reason in result["reasons"])]) or "—",
+        **{f"f{index}": value_words(field, inputs[field.name]) for index, field in enumerate(fields)},
+        **{f"x{index}": text for index, text in enumerate(extras)},
+    }
+
+
+def _sort_key(column: str, fields: list[Field]) -> pl.Expr | None:
+    if column == "verdict":
+        return pl.col("verdict").replace_strict(_VERDICT_ORDER, return_dtype=pl.Int8)
+    if column == "client":
+        # Numbers in their own order, whatever else there is behind them by the alphabet.
+        return pl.struct(
+            pl.col("application_id").cast(pl.Float64, strict=False), pl.col("application_id").alias("text")
+        )
+    if column in _SORT_BY:
+        return pl.col(_SORT_BY[column])
+    if column.startswith("f") and column[1:].isdecimal() and int(column[1:]) < len(fields):
+        return pl.col(fields[int(column[1:])].name)
+    return None
+
+
+def summary(scored: pl.DataFrame) -> dict[str, int]:
+    """How many clients got each verdict."""
+    counts = dict(scored.group_by("verdict").len().iter_rows())
+    return {verdict: counts.get(verdict, 0) for verdict in VERDICTS}
+
+
+def expected_loss(checked: Checked, scored: pl.DataFrame, schema: Schema) -> tuple[float, float] | None:
+    """What is expected to be lost on the offers, and what is lent with them, in the schema's currency.
+
+    The loss is amount times PD, summed over the clients with an offer: nothing recovered from those who default. None
+    if the schema does not say which field holds the amount, or there is no offer.
+    """
+    if not schema.amount_field:
+        return None
+    offers = scored.filter(pl.col("verdict") == "approve").join(checked.accepted, on="row_number", how="left")
+    if offers.is_empty():
+        return None
+    lent = pl.col(schema.amount_field).fill_null(0)
+    loss, total = offers.select((lent * pl.col("prob_default")).sum().alias("loss"), lent.sum().alias("lent")).row(0)
+    return float(loss), float(total)
+
+
+def _with_unit(field: Field) -> str:
+    return f"{field.label} ({field.unit})" if field.is_numeric and field.unit else field.label
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\s_-]+", "", name).casefold()

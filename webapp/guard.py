@@ -1,0 +1,198 @@
+"""What every request and every answer goes through: who may call, how large, one shape for errors, security headers.
+
+Registered by `create_app`. The errors themselves are raised where they happen (creditrisk.errors) or by Flask.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException, NotFound
+
+from creditrisk.errors import (
+    CreditRiskError,
+    DecisionLogError,
+    RegistryError,
+    SchemaError,
+    ScorerError,
+    SourceError,
+)
+
+# Everything that does not say otherwise: callbacks of the page, wrong addresses.
+SMALL_BODY_BYTES = 1_000_000
+MEGABYTE = 1_000_000
+
+
+class NoModelError(CreditRiskError):
+    """There is no model to score with yet."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no model yet. Run `make model-train-flow`; the app finds the model by itself.")
+
+
+class BusyError(CreditRiskError):
+    """More files are waiting than the app takes at once."""
+
+
+class BadRequestError(CreditRiskError):
+    """The request is not one that this route understands."""
+
+
+class TooLargeError(CreditRiskError):
+    """The request holds more rows than this route takes."""
+
+
+class ForbiddenError(CreditRiskError):
+    """The request comes from another site, or calls this one by a name it does not have."""
+
+
+# The first class that fits decides.
+_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
+    (NoModelError, 503, "no_model"),
+    (BusyError, 503, "busy"),
+    (DecisionLogError, 503, "decision_log_away"),
+    (RegistryError, 503, "registry_away"),
+    (ScorerError, 503, "model_unusable"),
+    (ForbiddenError, 403, "forbidden"),
+    (TooLargeError, 413, "too_large"),
+    (BadRequestError, 400, "bad_request"),
+    (SourceError, 400, "unreadable_table"),
+    (SchemaError, 422, "wrong_columns"),
+)
+_SENTENCES = {
+    404: ("not_found", "There is nothing at this address. GET /api/v1/openapi.json lists what there is."),
+    405: ("method_not_allowed", "This address does not take that method."),
+    413: ("too_large", "The request is larger than this address takes. Split the file and send the parts."),
+    415: ("unsupported_media_type", "Send the body as application/json or, for tables, as text/csv."),
+}
+
+
+def protect(app: Flask, *, is_loopback: bool, inline_scripts: list[str]) -> None:
+    """Put the guard in front of `app`.
+
+    Parameters
+    ----------
+    is_loopback
+        Whether the app listens on this machine only; then a Host header that names another machine is refused, which
+        keeps a web page from reaching the app through a domain name that resolves to 127.0.0.1.
+    inline_scripts
+        Hashes of the inline scripts that the page needs, for its content security policy.
+    """
+    app.config["MAX_CONTENT_LENGTH"] = SMALL_BODY_BYTES
+    policy = (
+        "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; manifest-src 'self'; "
+        f"script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
+
+    @app.before_request
+    def refuse_strangers() -> None:
+        # For the access log: the route, never the address, which may hold a name that gives access to a result.
+        request.environ["route"] = request.url_rule.rule if request.url_rule else "(no route)"
+        if is_loopback and not is_local(request.host):
+            raise ForbiddenError("This app answers only to the name of the machine it runs on, such as localhost.")
+        if request.method not in ("GET", "HEAD", "OPTIONS"):
+            refuse_cross_site()
+        # Dash would answer any address below its own with the page.
+        if request.url_rule is not None and request.url_rule.rule.endswith("/<path:path>"):
+            raise NotFound
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if not request.path.startswith(("/ui/assets/", "/ui/_dash-component-suites/")):
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    app.register_error_handler(CreditRiskError, answer_known)
+    app.register_error_handler(HTTPException, answer_http)
+    app.register_error_handler(Exception, answer_unknown)
+
+
+def error(status: int, code: str, message: str) -> tuple[Response, int]:
+    """The one shape of an error."""
+    return jsonify({"error": {"code": code, "message": message}}), status
+
+
+def status_of(exc: CreditRiskError) -> tuple[int, str]:
+    """The HTTP status and the code that go with one of our errors."""
+    return next(((status, code) for kind, status, code in _STATUS if isinstance(exc, kind)), (500, "internal"))
+
+
+def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
+    """Answer with the error's own sentence."""
+    return error(*status_of(exc), str(exc))
+
+
+def answer_http(exc: HTTPException) -> tuple[Response, int]:
+    """Answer Flask's own errors in our shape."""
+    status = exc.code or 500
+    code, message = _SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
+    response, _ = error(status, code, message)
+    allowed = getattr(exc, "valid_methods", None)
+    if allowed:
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response, status
+
+
+def answer_unknown(exc: Exception) -> tuple[Response, int]:
+    """Answer what should not have happened, without saying more than that."""
+    from flask import current_app
+
+    current_app.logger.error("%s", where(exc))
+    return error(500, "internal", "Something went wrong in the app. It was written to the app's own log.")
+
+
+def where(exc: BaseException) -> str:
+    """The kind and the place of an error, without its message: a message could hold an applicant's data.
+
+    Examples
+    --------
+    >>> where(ValueError("Anna Schmidt"))
+    'ValueError'
+    """
+    places = []
+    trace = exc.__traceback__
+    while trace is not None:
+        places.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    return " ".join([type(exc).__name__, *places[-6:]])
+
+
+def refuse_cross_site() -> None:
+    """Refuse a request that a browser makes on behalf of another site.
+
+    Raises
+    ------
+    ForbiddenError
+        If the Origin or Sec-Fetch-Site header names another site. Programs send neither and pass.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    origin = request.headers.get("Origin")
+    if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc != request.host):
+        raise ForbiddenError("This request was started by another web site, so it was refused.")
+
+
+def is_local(host: str) -> bool:
+    """Whether a Host header names this machine by a loopback name.
+
+    Examples
+    --------
+    >>> is_local("localhost:9696"), is_local("127.0.0.1"), is_local("[::1]:9696"), is_local("evil.example:9696")
+    (True, True, True, False)
+    """
+    name = urlsplit(f"//{host}").hostname or ""
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,88 @@
+"""From a table to logged decisions, for the page and the API alike.
+
+A table is checked once, then scored a few thousand rows at a time; a chunk is in the decision log before anybody sees
+it. Which scorer answers is in serving.py; how answers are written is in api.py, tables.py and clients.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from creditrisk.decision_log import Channel, DecisionLog, decisions_from
+from creditrisk.quality import Checked
+from creditrisk.scorer import Scorer
+from creditrisk.settings import Settings
+from webapp.guard import NoModelError
+from webapp.metrics import Metrics
+from webapp.serving import Champion
+
+CHUNK_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings."""
+
+    settings: Settings
+    champion: Champion
+    log: DecisionLog
+    metrics: Metrics
+
+    def scorer(self) -> Scorer:
+        """The scorer that answers now.
+
+        Raises
+        ------
+        NoModelError
+            If no model was trained yet.
+        """
+        scorer = self.champion.standing.scorer
+        if scorer is None:
+            raise NoModelError
+        return scorer
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a table after scoring: data rows `first_row` to `last_row`, and the results of those that passed."""
+
+    first_row: int
+    last_row: int
+    scored: pl.DataFrame
+
+
+def score_in_chunks(
+    desk: Desk, scorer: Scorer, checked: Checked, *, channel: Channel, chunk_rows: int = CHUNK_ROWS
+) -> Iterator[Chunk]:
+    """Score a checked table, chunk by chunk; each chunk is in the decision log before it is yielded.
+
+    Parameters
+    ----------
+    channel
+        Where the table came from: "ui" or "api".
+
+    Raises
+    ------
+    DecisionLogError
+        If the log does not take the decisions; then the chunk is not yielded.
+    """
+    accepted, start = checked.accepted, 0
+    row_numbers = accepted["row_number"]
+    for first_row in range(1, checked.raw.height + 1, chunk_rows):
+        last_row = min(first_row + chunk_rows - 1, checked.raw.height)
+        stop = int(row_numbers.search_sorted(last_row, side="right"))
+        part, problems = accepted.slice(start, stop - start), checked.problems[start:stop]
+        start = stop
+        before = time.perf_counter()
+        scored = scorer.score(part, problems)
+        if scored.height:
+            desk.log.append(decisions_from(scored, part, scorer, channel))
+        desk.metrics.scoring_seconds.observe(time.perf_counter() - before)
+        for verdict, n in scored.group_by("verdict").len().iter_rows():
+            desk.metrics.decisions.labels(verdict).inc(n)
+        yield Chunk(first_row, last_row, scored)
+    desk.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))

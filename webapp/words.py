@@ -1,0 +1,151 @@
+"""The words and numbers a clerk reads: verdicts, risk, confidence, amounts, dates, values in the schema's terms.
+
+Used by the page (layout.py, clients.py, figures.py); pure functions. The JSON and CSV answers keep the stored values
+and are in api.py and tables.py.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from creditrisk.schema import Field
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictWords:
+    """How one verdict is shown: a symbol and a word, so that it is never colour alone, and its band."""
+
+    symbol: str
+    word: str
+    band: str
+
+    @property
+    def text(self) -> str:
+        """Symbol and word, as in `✓ Offer`."""
+        return f"{self.symbol} {self.word}"
+
+
+VERDICTS = {
+    "approve": VerdictWords("✓", "Offer", "green"),
+    "refer": VerdictWords("?", "Ask a colleague", "amber"),
+    "decline": VerdictWords("✕", "Decline", "red"),
+}
+
+
+def risk_words(prob_default: float) -> str:
+    """A probability of default as a natural frequency.
+
+    Examples
+    --------
+    >>> risk_words(0.0812), risk_words(0.002), risk_words(0.999)
+    ('8 of 100', 'under 1 of 100', 'over 99 of 100')
+    """
+    if prob_default < 0.005:
+        return "under 1 of 100"
+    if prob_default >= 0.995:
+        return "over 99 of 100"
+    return f"{math.floor(100 * prob_default + 0.5)} of 100"
+
+
+def confidence_words(confidence: float) -> str:
+    """How sure the verdict is, in words; the bounds are the two usual levels of conformal sets.
+
+    Examples
+    --------
+    >>> confidence_words(0.93), confidence_words(0.85), confidence_words(0.4)
+    ('clear', 'fairly clear', 'borderline')
+    """
+    if confidence >= 0.90:
+        return "clear"
+    return "fairly clear" if confidence >= 0.80 else "borderline"
+
+
+def percent(share: float) -> str:
+    """A share as whole percent, rounded down: 89.9 % is still below the 90 % from which we say "clear".
+
+    Examples
+    --------
+    >>> percent(0.934), percent(0.899), percent(1.0)
+    ('93 %', '89 %', '99 %')
+    """
+    return f"{of_100(share)} %"
+
+
+def of_100(share: float) -> int:
+    """How many of 100, rounded down, and never all of them.
+
+    Examples
+    --------
+    >>> of_100(0.29), of_100(1.0)
+    (29, 99)
+    """
+    # 100 * 0.29 is a hair below 29.
+    return min(99, math.floor(100 * share + 1e-9))
+
+
+def number(value: float) -> str:
+    """A number with thousands separators and at most two decimals.
+
+    Examples
+    --------
+    >>> number(12400.0), number(3.14159), number(-0.5)
+    ('12,400', '3.14', '-0.5')
+    """
+    if float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def amount(value: float, currency: str) -> str:
+    """Money without cents, with its unit.
+
+    Examples
+    --------
+    >>> amount(12400.4, "EUR")
+    '12,400 EUR'
+    """
+    return f"{value:,.0f} {currency}".strip()
+
+
+def day(moment: date | datetime) -> str:
+    """A date, the same everywhere on the page.
+
+    Examples
+    --------
+    >>> day(date(2026, 10, 2))
+    '2 Oct 2026'
+    """
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def value_words(field: Field, value: Any, *, with_unit: bool = False) -> str:
+    """One value of an application in the words of its schema; an empty cell is a dash.
+
+    Examples
+    --------
+    >>> value_words(Field("age_years", "integer", "Age", unit="years"), 67, with_unit=True)
+    '67 years'
+    """
+    if value is None:
+        return "—"
+    if field.type == "category":
+        return field.category_label(str(value))
+    if isinstance(value, date):
+        return day(value)
+    if field.is_numeric:
+        return f"{number(value)} {field.unit}".strip() if with_unit else number(value)
+    return str(value)
+
+
+def count(n: int, singular: str, plural: str | None = None) -> str:
+    """A count and its noun.
+
+    Examples
+    --------
+    >>> count(1, "client"), count(1200, "client")
+    ('1 client', '1,200 clients')
+    """
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
