@@ -20,15 +20,13 @@ import polars as pl
 
 from creditrisk.errors import SchemaError
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import RawTable
+from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 
 MISSING = frozenset({"", "na", "n/a", "null", "none", "nan", "?"})
 BAD_RATE_TOLERANCE = 0.05
-SHOWN_CHARS = 40
 _LARGEST_INTEGER = 2.0**53
 _FIRST_YEAR = 1900
 
-_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
 _GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
@@ -210,7 +208,7 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
 
 
 def _other_columns(headers: Sequence[str], title: str, required: Sequence[str]) -> str:
-    if any(_NUMBER.fullmatch(header) for header in headers):
+    if any(PLAIN_NUMBER.fullmatch(header) for header in headers):
         # Not repeated here: these are a client's data.
         seen = "the first line of the file holds numbers, so it seems to be a client already"
     else:
@@ -327,18 +325,18 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
 
         odd_cells = _read_each(cells.gather(left), parse, pl.Float64)
         values[left] = odd_cells.values.to_numpy()
-        faults = {int(left[position]): fault for position, fault in odd_cells.faults.items()}
+        rows = left.tolist()
+        faults = {rows[position]: fault for position, fault in odd_cells.faults.items()}
     if spec.type == "integer":
-        for row in np.flatnonzero(
-            (values != np.rint(values)) & ~np.isnan(values) | (np.abs(values) > _LARGEST_INTEGER)
-        ):
-            faults[int(row)] = f"'{cut(cells[int(row)])}' is not a whole number"
+        is_whole = (values == np.rint(values)) & (np.abs(values) <= _LARGEST_INTEGER)
+        for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
+            faults[row] = f"'{cut(cells[row])}' is not a whole number"
             values[row] = np.nan
 
     low = -math.inf if spec.minimum is None else spec.minimum
     high = math.inf if spec.maximum is None else spec.maximum
-    beyond = np.flatnonzero((values < low) | (values > high))
-    odd = {int(row): f"{_plain(values[row])} is {_beyond(spec)}" for row in beyond}
+    beyond = np.flatnonzero((values < low) | (values > high)).tolist()
+    odd = {row: f"{_plain(values[row])} is {_beyond(spec)}" for row in beyond}
     series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
     return _Column(series, faults, odd)
 
@@ -406,12 +404,6 @@ def _check_bad_rate(n_bad: int, n_good: int, n_neither: int, target: Target, exp
 
 
 # Words
-
-
-def cut(text: str) -> str:
-    """The text on one line and not too long, for a sentence."""
-    text = " ".join(text.split())
-    return text if len(text) <= SHOWN_CHARS else text[: SHOWN_CHARS - 1] + "…"
 
 
 def _first_few(names: Sequence[str]) -> str:

@@ -10,11 +10,12 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 import polars as pl
@@ -28,7 +29,7 @@ SAVE_AS_CSV = "Open it in your spreadsheet program, choose 'Save as' and then 'C
 
 MAX_COLUMNS = 2_000
 MAX_LINE_CHARS = 200_000
-_CHUNK_ROWS = 20_000
+_CHUNK_ROWS = 1_000
 
 _FILE_KINDS = (
     (b"%PDF", "a PDF document", "Ask for the table behind it as a CSV file."),
@@ -42,7 +43,7 @@ _FILE_KINDS = (
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 # What a spreadsheet takes for the start of a formula, full-width forms included.
 _FORMULA_START = tuple("=+-@\t\r\n＝＋－＠")
-_PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
+PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def read_bytes(uri: str) -> bytes:
         return gzip.decompress(content) if path.suffix == ".gz" else content
     except FileNotFoundError as exc:
         raise SourceError(f"there is no file '{path}'. Check the path, or pass another one with SOURCE=.") from exc
-    except (OSError, EOFError) as exc:
+    except (OSError, EOFError, zlib.error) as exc:
         reason = getattr(exc, "strerror", None) or "it is damaged"
         raise SourceError(f"the file '{path}' cannot be read: {reason}. Check it, or pass another one.") from exc
 
@@ -108,7 +109,7 @@ def parse_table(
     >>> table.frame.rows(), table.lines
     ([('Ada', '36')], [3])
     """
-    shown = _cut(filename, 60)
+    shown = cut(filename, 60)
     text = _decode(content, shown)
     first = next((line for line in io.StringIO(text) if line.strip()), "")
     if len(first) > MAX_LINE_CHARS:
@@ -146,7 +147,7 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
         nested = next((key for key, value in record.items() if isinstance(value, Mapping | list | tuple)), None)
         if nested is not None:
             raise SourceError(
-                f"field '{_cut(str(nested))}' of application {row} holds a list or an object. "
+                f"field '{cut(str(nested))}' of application {row} holds a list or an object. "
                 "Expected a text, a number or null."
             )
     keys = dict.fromkeys(key for record in records for key in record)
@@ -164,15 +165,27 @@ def inert(cell: str) -> str:
     >>> inert('=HYPERLINK("http://x")'), inert("-12.5"), inert("plain")
     ('\\'=HYPERLINK("http://x")', '-12.5', 'plain')
     """
-    if cell.lstrip(" ").startswith(_FORMULA_START) and not _PLAIN_NUMBER.fullmatch(cell):
+    if cell.lstrip(" ").startswith(_FORMULA_START) and not PLAIN_NUMBER.fullmatch(cell):
         return "'" + cell
     return cell
+
+
+def cut(text: str, width: int = 40) -> str:
+    """The text on one line and at most `width` characters long, for a sentence.
+
+    Examples
+    --------
+    >>> cut("a value that\\nnever ends", 14)
+    'a value that …'
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _path(uri: str) -> Path:
     parts = urlsplit(uri)
     if parts.scheme == "file":
-        path = Path(url2pathname(unquote(parts.path)))
+        path = Path(url2pathname(parts.path))
     elif "://" in uri:
         # Only the scheme is repeated: the rest may hold a password.
         raise SourceError(
@@ -194,8 +207,6 @@ def _suffix(filename: str) -> str:
 
 
 def _decode(content: bytes, shown: str) -> str:
-    if not content.strip():
-        raise SourceError(f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client.")
     for magic, kind, advice in _FILE_KINDS:
         if content.startswith(magic):
             raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
@@ -255,7 +266,7 @@ def _header(cells: list[str], shown: str) -> list[str]:
             f"the first line of '{shown}' has {len(names):,} columns; at most {MAX_COLUMNS:,} can be read."
         )
     doubled = sorted({name for name in names if name and names.count(name) > 1})
-    if doubled and any(map(_PLAIN_NUMBER.fullmatch, names)):
+    if doubled and any(map(PLAIN_NUMBER.fullmatch, names)):
         # Not repeated here: these are a client's data.
         raise SourceError(
             f"the first line of '{shown}' holds numbers, so it seems to be a client already. "
@@ -263,7 +274,7 @@ def _header(cells: list[str], shown: str) -> list[str]:
         )
     if doubled:
         raise SourceError(
-            f"'{shown}' has more than one column called {', '.join(repr(_cut(name)) for name in doubled[:5])}. "
+            f"'{shown}' has more than one column called {', '.join(repr(cut(name)) for name in doubled[:5])}. "
             "Rename or delete the extra ones and try again."
         )
     return [name or f"column {number}" for number, name in enumerate(names, start=1)]
@@ -291,10 +302,13 @@ def _collect(
                 "Split it into smaller files and upload them one after the other."
             )
         lines.append(line)
-        # Blank cells beyond the last column are what spreadsheets leave behind.
-        if len(cells) < width or any(map(str.strip, cells[width:])):
-            ragged[len(lines)] = len(cells)
-        chunk.append(cells if len(cells) == width else [*cells[:width], *[""] * (width - len(cells))])
+        if len(cells) == width:
+            chunk.append(cells)
+        else:
+            chunk.append([*cells[:width], *[""] * (width - len(cells))])
+            # Blank cells beyond the last column are what spreadsheets leave behind.
+            if len(cells) < width or any(map(str.strip, cells[width:])):
+                ragged[len(lines)] = len(cells)
         if len(chunk) == _CHUNK_ROWS:
             flush()
     if chunk:
@@ -310,9 +324,3 @@ def _collect(
 def _text(value: object) -> str:
     # JSON can spell half a character, which nothing downstream could store.
     return "" if value is None else str(value).strip().encode("utf-8", "replace").decode("utf-8")
-
-
-def _cut(text: str, width: int = 40) -> str:
-    """The text on one line, at most `width` characters long."""
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
