@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from creditrisk.errors import SettingsError
 
 PREFIX = "CREDITRISK_"
-# Read by the tests only: where the public credit data for tests lies.
-OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR"})
+# Read by the tests only: where the public credit data for tests lies, and a MongoDB server to test against.
+OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
 
 
 class Settings(BaseSettings):
@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     dataset: str = Field(
         "", description="registered model to serve, watch and retrain; empty: the one trained last that has a champion"
     )
-    source: str = Field("", description="file or URI the Sunday training reads; empty: where the champion's data came from")
+    source: str = Field(
+        "", description="file or URI the Sunday training reads; empty: where the champion's data came from"
+    )
     host: str = Field("127.0.0.1", description="address the web app and the exporter listen on")
     web_port: int = Field(9696, description="port of the Risk-O-Meter")
     exporter_port: int = Field(9697, description="port of the metrics exporter")
@@ -37,7 +39,8 @@ class Settings(BaseSettings):
     prefect_api_url: str = Field("", description="Prefect API; empty: http://127.0.0.1:<prefect_port>/api")
     decision_log_url: str = Field("", description="decision log as a database URL; empty: SQLite under home")
     archives: str = Field(
-        "", description="report archives, comma-separated: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports"
+        "",
+        description="report archives, comma-separated: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
     score_base_points: float = Field(600.0, description="scorecard points at the base odds")
     score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")

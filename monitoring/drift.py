@@ -1,0 +1,312 @@
+"""Drift between the champion's reference profile and a window of scored applications.
+
+Called by flows/evidently_report.py; the outcome is drawn by report.py and read by exporter.py from the archived result.
+Pure functions: counts and frames in, figures and sentences out. Cutting the window is in windows.py, freezing the bins
+in creditrisk/profile.py.
+
+An alarm takes two keys. A shift must be *significant*, larger than chance makes it in samples of this size, and
+*material*, large enough to matter. Either key alone cries wolf: the usual 0.10 line on small windows, a significance
+test on large ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import chi2
+
+from creditrisk import profile as reference_profile
+from creditrisk.schema import Field, Schema
+
+WATCH_PSI = 0.10
+ACT_PSI = 0.25
+# Below this many rows, in the window or in the reference, PSI is mostly chance.
+MIN_ROWS = 300
+# Smallest share inside the logarithm; in small windows, half a count.
+SHARE_FLOOR = 1e-4
+# A window with one single value is a finding if chance would make one less often than this.
+CONSTANT_CHANCE = 0.01
+
+Status = Literal["stable", "watch", "act", "too few rows", "empty window", "all missing", "constant"]
+LEVELS = {"stable": 0, "watch": 1, "act": 2}
+CANNOT_JUDGE = -1
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One frozen bin: its words, and the share of rows in it then and now (None: no rows now)."""
+
+    words: str
+    reference_share: float
+    current_share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDrift:
+    """How one field, or the predicted PD, stands against the reference.
+
+    `psi_bound` is what chance alone stays below in 95 of 100 windows of this size. `level` is 0 stable, 1 watch, 2 act,
+    -1 cannot be judged; `status` is the word for it, or for what is wrong with the column. Figures that do not exist
+    (no rows, no values) are None, never NaN.
+    """
+
+    name: str
+    label: str
+    status: Status
+    level: int
+    n_rows: int
+    psi: float | None
+    psi_bound: float | None
+    missing_share: float | None
+    missing_share_reference: float
+    n_unseen: int
+    bins: tuple[Bin, ...]
+
+    @property
+    def largest_change(self) -> Bin | None:
+        """The bin that adds most to the PSI."""
+        if self.psi is None:
+            return None
+        shares = np.array([[bin_.reference_share, bin_.current_share] for bin_ in self.bins], dtype=np.float64)
+        return self.bins[int(np.argmax(_psi_terms(shares[:, 0], shares[:, 1], SHARE_FLOOR)))]
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """Every field of one window, and the score, against the reference."""
+
+    n_rows: int
+    fields: tuple[FieldDrift, ...]
+    score: FieldDrift
+
+    @property
+    def drift_share(self) -> float | None:
+        """Share of the fields that could be judged which stand at watch or act; None if none could be judged."""
+        judged = [field.level for field in self.fields if field.level != CANNOT_JUDGE]
+        return sum(level >= LEVELS["watch"] for level in judged) / len(judged) if judged else None
+
+
+def population_stability_index(reference: ArrayLike, current: ArrayLike) -> float:
+    """Population Stability Index (PSI) between two rows of counts in the same bins.
+
+    Parameters
+    ----------
+    reference, current
+        Rows per bin, shape (n_bins,), each with at least one row.
+
+    Returns
+    -------
+    float
+        No unit, >= 0, symmetric, 0 for equal shares. A share below half a count of the smaller table, or below 1e-4, is
+        lifted to it, so that an empty bin stays finite.
+
+    References
+    ----------
+    Siddiqi, N. (2006). Credit Risk Scorecards. Wiley. (system stability report)
+
+    Examples
+    --------
+    >>> round(population_stability_index([500, 500], [600, 400]), 4)
+    0.0405
+    """
+    n_reference, n_current = np.sum(reference), np.sum(current)
+    floor = max(SHARE_FLOOR, 0.5 / min(n_reference, n_current))
+    shares = np.asarray(reference) / n_reference, np.asarray(current) / n_current
+    return float(_psi_terms(*shares, floor).sum())
+
+
+def no_drift_bound(reference: ArrayLike, current: ArrayLike) -> float:
+    """The PSI that chance alone stays below in 95 of 100 windows: chi2_{.95, B-1} * (1/n + 1/m).
+
+    Parameters
+    ----------
+    reference, current
+        Rows per bin as for the PSI; a bin that is empty in both does not count towards B.
+
+    References
+    ----------
+    Yurdakul, B. (2018). Statistical properties of population stability index. Western Michigan University.
+
+    Examples
+    --------
+    Ten bins, 5,000 reference rows: chi2_{.95, 9} = 16.92, times (1/200 + 1/5000).
+
+    >>> round(no_drift_bound([500] * 10, [20] * 10), 3)
+    0.088
+    """
+    n_bins = int(np.count_nonzero(np.asarray(reference) + np.asarray(current)))
+    if n_bins < 2:
+        return 0.0
+    return float(chi2.ppf(0.95, n_bins - 1) * (1 / np.sum(reference) + 1 / np.sum(current)))
+
+
+def judge(psi: float, bound: float, *, n_rows: int, n_reference: int) -> Status:
+    """The two-key rule: significant (above the bound) and material (above 0.10, 0.25).
+
+    Examples
+    --------
+    >>> judge(0.12, 0.03, n_rows=1_000, n_reference=5_000)
+    'watch'
+    >>> judge(0.12, 0.15, n_rows=300, n_reference=300)
+    'stable'
+    >>> judge(0.90, 0.20, n_rows=100, n_reference=5_000)
+    'too few rows'
+    """
+    if min(n_rows, n_reference) < MIN_ROWS:
+        return "too few rows"
+    if psi <= bound or psi <= WATCH_PSI:
+        return "stable"
+    return "act" if psi > ACT_PSI else "watch"
+
+
+def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, model_version: str) -> Drift:
+    """Hold a window of the decision log against the champion's reference profile.
+
+    Parameters
+    ----------
+    profile
+        As `creditrisk.profile.build` makes it.
+    schema
+        Gives the words for fields, units and categories.
+    window
+        One row per decision: a column per input field, `prob_default` and `model_version`; may be empty. An input field
+        without a column counts as missing in every row.
+    model_version
+        The champion's. Scores by other versions are left out of the score's PSI: a change of model is not drift.
+    """
+    fields = []
+    for name, entry in profile["fields"].items():
+        column = window[name] if name in window.columns else pl.Series(name, [None] * window.height, dtype=pl.String)
+        fields.append(_field_drift(entry, schema.field(name), column))
+    scores = pl.Series([], dtype=pl.Float64)
+    if not window.is_empty():
+        scores = window.filter(pl.col("model_version") == model_version)["prob_default"] * 100
+    entry = profile["prob_default"]
+    in_percent = {**entry, "edges": [edge * 100 for edge in entry["edges"]]}
+    score = _field_drift(in_percent, Field("prob_default", "number", "Predicted risk", unit="of 100"), scores)
+    return Drift(n_rows=window.height, fields=tuple(fields), score=score)
+
+
+def findings(drift: Drift) -> list[str]:
+    """What a person should know, in sentences, the most pressing first; never empty."""
+    if drift.n_rows == 0:
+        return ["No application was scored in this window, so there is nothing to compare."]
+    said = []
+    if drift.n_rows < MIN_ROWS:
+        said.append(
+            f"Only {drift.n_rows} applications were scored. From {MIN_ROWS} on, drift can be told from chance; "
+            "the figures below are for information."
+        )
+    everything = sorted([drift.score, *drift.fields], key=lambda field: -field.level)
+    said += [sentence for field in everything for sentence in _sentences(field)]
+    if not said:
+        said.append("Nothing has drifted: every field and the predicted risk look as they did in the reference.")
+    return said
+
+
+def _sentences(field: FieldDrift) -> list[str]:
+    said = []
+    if field.status == "all missing":
+        said.append(
+            f"{field.label} is missing in every row (reference: {field.missing_share_reference:.0%}). "
+            "Check the source that delivers it."
+        )
+    elif field.status == "constant":
+        said.append(
+            f"{field.label} holds one single value in all rows that have one. Check the source that delivers it."
+        )
+    elif field.level >= LEVELS["watch"] and field.largest_change is not None:
+        change = field.largest_change
+        now = change.current_share or 0.0
+        direction = "more" if now > change.reference_share else "fewer"
+        strength = "has shifted strongly" if field.status == "act" else "has shifted"
+        said.append(
+            f"{field.label} {strength} (PSI {field.psi:.2f}; chance alone stays below {field.psi_bound:.2f}): mostly "
+            f"{direction} applications with {change.words} ({change.reference_share:.0%} before, {now:.0%} now)."
+        )
+    if field.n_unseen:
+        rows = "row holds" if field.n_unseen == 1 else "rows hold"
+        said.append(f"{field.label}: {field.n_unseen} {rows} a value that the model has never seen.")
+    return said
+
+
+def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> FieldDrift:
+    before, now = reference_profile.reference_counts(entry), reference_profile.counts(entry, column)
+    n_bins = len(entry["counts"])
+    n_missing, n_unseen = int(now[n_bins]), int(now[n_bins + 1 :].sum())
+    n_reference, n_rows = int(before.sum()), int(now.sum())
+    words = _bin_words(entry, field)
+    before, now, words = _at_most_ten(before, now, words, n_bins)
+    psi, bound, status, level = None, None, _status_without_rows(n_rows), CANNOT_JUDGE
+    if n_rows and n_reference:
+        psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
+        status = judge(psi, bound, n_rows=n_rows, n_reference=n_reference)
+        level = LEVELS.get(status, CANNOT_JUDGE)
+    if n_rows and n_missing == n_rows:
+        status = "all missing"
+    elif n_rows and _is_constant(column, before / max(n_reference, 1)):
+        status = "constant"
+    return FieldDrift(
+        name=field.name,
+        label=field.label,
+        status=status,
+        level=level,
+        n_rows=n_rows,
+        psi=psi,
+        psi_bound=bound,
+        missing_share=n_missing / n_rows if n_rows else None,
+        missing_share_reference=entry["n_missing"] / n_reference if n_reference else 0.0,
+        n_unseen=n_unseen,
+        bins=tuple(
+            Bin(text, then / max(n_reference, 1), current / n_rows if n_rows else None)
+            for text, then, current in zip(words, before.tolist(), now.tolist(), strict=True)
+        ),
+    )
+
+
+def _status_without_rows(n_rows: int) -> Status:
+    return "too few rows" if n_rows else "empty window"
+
+
+def _is_constant(column: pl.Series, reference_shares: FloatArray) -> bool:
+    """Whether one value fills the window where the reference would hardly ever give that."""
+    present = column.drop_nulls()
+    if len(present) < 2 or present.n_unique() > 1:
+        return False
+    return bool((reference_shares ** len(present)).sum() < CONSTANT_CHANCE)
+
+
+def _at_most_ten(
+    before: NDArray[np.int64], now: NDArray[np.int64], words: list[str], n_bins: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+    """Join the rarest reference categories where there are more than ten; numeric bins never are."""
+    if n_bins <= reference_profile.MAX_BINS:
+        return before, now, words
+    common = np.sort(np.argsort(-before[:n_bins], kind="stable")[: reference_profile.MAX_BINS - 1])
+    rare = np.setdiff1d(np.arange(n_bins), common)
+    joined = [np.concatenate([side[common], [side[rare].sum()], side[n_bins:]]) for side in (before, now)]
+    return joined[0], joined[1], [*(words[i] for i in common), "a rarer value", *words[n_bins:]]
+
+
+def _bin_words(entry: dict[str, Any], field: Field) -> list[str]:
+    """Words for every bin, in the order of the counts, to follow "applications with"."""
+    if entry["type"] == "category":
+        return [*(field.category_label(value) for value in entry["categories"]), "no value", "an unseen value"]
+    unit = f" {field.unit}" if field.unit else ""
+    edges = [f"{edge:,.0f}" if abs(edge) >= 100 else f"{edge:.3g}" for edge in entry["edges"]]
+    if not edges:
+        return ["any value", "no value"]
+    between = [f"{low} to {high}{unit}" for low, high in pairwise(edges)]
+    return [f"{edges[0]}{unit} or less", *between, f"more than {edges[-1]}{unit}", "no value"]
+
+
+def _psi_terms(reference: FloatArray, current: FloatArray, floor: float) -> FloatArray:
+    before, now = np.maximum(reference, floor), np.maximum(current, floor)
+    return np.asarray((now - before) * np.log(now / before), dtype=np.float64)
