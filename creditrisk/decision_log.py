@@ -1,0 +1,532 @@
+"""The decision log: what was decided, on which inputs, by which model version, and why; append-only and hash-chained.
+
+The web app and the batch flow append to it before they answer; monitoring reads windows of it; `riskometer verify-log`
+proves the chain. Scoring a logged decision again is in replay.py, the reports that note the head are in monitoring/.
+
+Each row carries the SHA-256 over the canonical JSON of all its other columns, and one of those columns is the hash of
+the row before: changing, removing or inserting a row breaks a link. Rows cut off at the end leave a chain that is
+whole, so `verify` also takes a head that was noted elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+from sqlalchemy import (
+    DDL,
+    URL,
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Date,
+    Double,
+    Engine,
+    Integer,
+    MetaData,
+    RowMapping,
+    Select,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    insert,
+    make_url,
+    select,
+)
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from creditrisk.errors import DecisionLogError
+
+if TYPE_CHECKING:
+    from creditrisk.scorer import Scorer
+
+Channel = Literal["ui", "api", "batch"]
+# A place in the chain: the number of a decision and its hash.
+Head = tuple[int, str]
+
+# What the first decision has in place of the hash of the one before.
+GENESIS = "0" * 64
+# Rows written under one lock: a large upload lets single applications in between its chunks.
+CHUNK_ROWS = 2_000
+
+# How the fields of a decision that are not plain text are stored.
+_NUMBERS = ("prob_default", "score_points", "confidence")
+_AS_JSON = ("reasons", "problems", "inputs")
+
+# JSON with one spelling: keys sorted, no spaces, ASCII, floats to the last bit; ValueError for NaN and infinity.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+
+_BIG = BigInteger().with_variant(Integer, "sqlite")
+_METADATA = MetaData()
+_DECISIONS = Table(
+    "decisions",
+    _METADATA,
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    Column("decided_at", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("application_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("scorer_sha256", Text, nullable=False),
+    Column("prob_default", Double, nullable=False),
+    Column("score_points", Double, nullable=False),
+    Column("verdict", Text, nullable=False, index=True),
+    Column("band", Text, nullable=False),
+    Column("confidence", Double, nullable=False),
+    Column("reasons", Text, nullable=False),
+    Column("problems", Text, nullable=False),
+    Column("inputs", Text, nullable=False),
+    Column("prev_hash", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+_OUTCOMES = Table(
+    "outcomes",
+    _METADATA,
+    Column("seq", _BIG, primary_key=True),
+    Column("application_id", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("observed_on", Date, nullable=False),
+)
+
+_ON_CONNECT = {
+    # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
+    "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"),
+    "postgresql": ("SET synchronous_commit = on", "SET lock_timeout = '30s'"),
+}
+_CONNECT_ARGS: dict[str, dict[str, Any]] = {
+    # No isolation level: Python's driver begins no transaction of its own, `_LOCK` does.
+    "sqlite": {"timeout": 30, "isolation_level": None},
+    "postgresql": {"connect_timeout": 5},
+}
+_LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(hashtext('creditrisk decision log'))",
+}
+_APPEND_ONLY = {
+    "sqlite": (
+        "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
+        "CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
+        # INSERT OR REPLACE removes the old row without asking the DELETE trigger.
+        "CREATE TRIGGER %(table)s_no_replace BEFORE INSERT ON %(table)s "
+        "WHEN EXISTS (SELECT 1 FROM %(table)s WHERE seq = NEW.seq) BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
+    ),
+    "postgresql": (
+        "CREATE OR REPLACE FUNCTION creditrisk_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION '%(refusal)s'; END $$",
+        "CREATE TRIGGER %(table)s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %(table)s "
+        "FOR EACH STATEMENT EXECUTE FUNCTION creditrisk_append_only()",
+    ),
+}
+for _table in (_DECISIONS, _OUTCOMES):
+    for _dialect, _statements in _APPEND_ONLY.items():
+        for _statement in _statements:
+            _trigger = DDL(_statement, context={"refusal": "rows are never changed or removed here"})  # type: ignore[no-untyped-call]
+            event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One scored application, ready to be logged.
+
+    `inputs` holds every canonical field by name, dates as ISO text; `prob_default` and `confidence` are 0 to 1.
+    """
+
+    channel: Channel
+    application_id: str
+    model: str
+    model_version: str
+    scorer_sha256: str
+    prob_default: float
+    score_points: float
+    verdict: str
+    band: str
+    confidence: float
+    reasons: list[dict[str, str]]
+    problems: list[str]
+    inputs: dict[str, Any]
+
+
+_FIELDS = tuple(field.name for field in fields(Decision))
+
+
+@dataclass(frozen=True, slots=True)
+class Logged:
+    """A decision in the log: its number (1, 2, 3, … without gaps), its time (UTC) and its link in the chain."""
+
+    seq: int
+    decided_at: datetime
+    decision: Decision
+    prev_hash: str
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What `verify` found: how many links hold, the last good hash, and the first broken link in words, if any."""
+
+    n_checked: int
+    head_hash: str
+    broken: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether an application turned out bad (default) or good; an empty `model` means whichever model decided."""
+
+    application_id: str
+    is_default: bool
+    observed_on: date
+    model: str = ""
+
+
+class DecisionLog:
+    """The log in one database: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/database`).
+
+    Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
+    several processes may append to one database.
+
+    Raises
+    ------
+    DecisionLogError
+        From the constructor if the URL cannot be used; from every method if the database is away or refuses. No
+        message holds a password or anything about an applicant.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = _usable_url(url)
+        self._dialect = self._url.get_backend_name()
+        self._engine = _engine(self._url)
+        self._has_tables = False
+        # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
+        self._writing = Lock()
+
+    @property
+    def place(self) -> str:
+        """Where the log is, without user and password."""
+        url = self._url
+        return str(URL.create(self._dialect, host=url.host, port=url.port, database=url.database))
+
+    def append(self, decisions: Sequence[Decision]) -> list[Logged]:
+        """Write decisions at the end of the log; when this returns they survive a crash.
+
+        A long list is written in chunks. If a later chunk fails, the earlier ones stay: a decision that was logged and
+        never answered does no harm.
+
+        Raises
+        ------
+        DecisionLogError
+            If a number is not finite, a value has no place in JSON, or the database is away.
+        """
+        logged: list[Logged] = []
+        for start in range(0, len(decisions), CHUNK_ROWS):
+            chunk = decisions[start : start + CHUNK_ROWS]
+            rows = [_columns(decision, position) for position, decision in enumerate(chunk, start + 1)]
+            with self._writing, self._transaction(is_write=True) as connection:
+                decided_at = datetime.now(UTC)
+                head_seq, link = _head(connection)
+                for seq, row in enumerate(rows, head_seq + 1):
+                    row |= {"seq": seq, "decided_at": decided_at.isoformat(timespec="microseconds"), "prev_hash": link}
+                    link = row["hash"] = _hash(row)
+                connection.execute(insert(_DECISIONS), rows)
+            logged += [
+                Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
+                for row, decision in zip(rows, chunk, strict=True)
+            ]
+        return logged
+
+    def get(self, seq: int) -> Logged:
+        """The decision with one number; DecisionLogError if there is none."""
+        [logged] = self.read(range(seq, seq + 1))
+        return logged
+
+    def read(self, seqs: range) -> Iterator[Logged]:
+        """Stream the decisions with these numbers; DecisionLogError at the end if some are not in the log."""
+        wanted = (
+            select(_DECISIONS).where(_DECISIONS.c.seq.between(seqs.start, seqs.stop - 1)).order_by(_DECISIONS.c.seq)
+        )
+        n_found = 0
+        for row in self._stream(wanted):
+            if row["seq"] in seqs:
+                n_found += 1
+                yield _logged(row)
+        if n_found < len(seqs):
+            raise DecisionLogError(
+                f"{len(seqs) - n_found} of the decisions {seqs[0]} to {seqs[-1]} asked for are not in the decision "
+                f"log; it holds 1 to {self.head()[0]}."
+            )
+
+    def head(self) -> Head:
+        """Number and hash of the last decision; `(0, GENESIS)` of an empty log."""
+        with self._transaction() as connection:
+            return _head(connection)
+
+    def window(self, after_seq: int, model: str) -> pl.DataFrame:
+        """The decisions of one model after a number, with what monitoring needs of them.
+
+        Returns
+        -------
+        DataFrame
+            `seq`, `decided_at` (UTC), `model_version`, `prob_default`, `verdict`, then a column for every input field:
+            numbers and text as they were, dates as ISO text, a field that was always missing of type Null. No input
+            columns if there is no decision.
+        """
+        columns = ("seq", "decided_at", "model_version", "prob_default", "verdict", "inputs")
+        wanted = (
+            select(*(_DECISIONS.c[name] for name in columns))
+            .where(_DECISIONS.c.seq > after_seq, _DECISIONS.c.model == model)
+            .order_by(_DECISIONS.c.seq)
+        )
+        types = dict.fromkeys(columns, pl.String) | {"seq": pl.Int64, "prob_default": pl.Float64}
+        with self._transaction() as connection:
+            rows = [tuple(row) for row in connection.execute(wanted)]
+        frame = pl.DataFrame(rows, schema=types, orient="row").with_columns(
+            pl.col("decided_at").str.to_datetime(time_unit="us", time_zone="UTC")
+        )
+        if frame.is_empty():
+            return frame.drop("inputs")
+        inputs = pl.read_ndjson("\n".join(frame["inputs"]).encode(), infer_schema_length=None)
+        return frame.drop("inputs").hstack(inputs)
+
+    def counts_by_verdict(self) -> dict[str, int]:
+        """How many decisions of each verdict the log holds."""
+        with self._transaction() as connection:
+            rows = connection.execute(select(_DECISIONS.c.verdict, func.count()).group_by(_DECISIONS.c.verdict))
+            return {row[0]: row[1] for row in rows}
+
+    def verify(
+        self, expected_head: Head | None = None, *, on_progress: Callable[[int], None] | None = None
+    ) -> Verification:
+        """Follow the chain from the first decision to the last, in constant memory.
+
+        Parameters
+        ----------
+        expected_head
+            A head noted earlier and kept elsewhere. The chain alone cannot show that its last rows were cut off, nor
+            that somebody wrote the whole of it anew; a head from outside can.
+        on_progress
+            Called now and then with the number of decisions checked so far.
+        """
+        noted_seq, noted_hash = expected_head or (0, GENESIS)
+        n_checked, link = 0, GENESIS
+        for row in self._stream(select(_DECISIONS).order_by(_DECISIONS.c.seq)):
+            broken = _broken_link(row, n_checked, link)
+            if broken is None and row["seq"] == noted_seq and row["hash"] != noted_hash:
+                broken = f"decision {noted_seq} does not have the hash that was noted for it: the log was written anew."
+            if broken is not None:
+                return Verification(n_checked, link, broken)
+            n_checked, link = row["seq"], row["hash"]
+            if on_progress is not None and n_checked % CHUNK_ROWS == 0:
+                on_progress(n_checked)
+        if n_checked < noted_seq:
+            return Verification(
+                n_checked,
+                link,
+                f"decision {noted_seq}, noted as logged, is gone: the log ends at decision {n_checked}.",
+            )
+        return Verification(n_checked, link, None)
+
+    def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+        """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
+        rows = [
+            {
+                "application_id": outcome.application_id,
+                "model": outcome.model,
+                "is_default": outcome.is_default,
+                "observed_on": outcome.observed_on,
+            }
+            for outcome in outcomes
+        ]
+        if rows:
+            with self._transaction(is_write=True) as connection:
+                connection.execute(insert(_OUTCOMES), rows)
+
+    def outcomes(self) -> pl.DataFrame:
+        """Every outcome in the order of recording: `application_id`, `model`, `is_default`, `observed_on`."""
+        columns = _OUTCOMES.c.application_id, _OUTCOMES.c.model, _OUTCOMES.c.is_default, _OUTCOMES.c.observed_on
+        types = {"application_id": pl.String, "model": pl.String, "is_default": pl.Boolean, "observed_on": pl.Date}
+        with self._transaction() as connection:
+            rows = [tuple(row) for row in connection.execute(select(*columns).order_by(_OUTCOMES.c.seq))]
+        return pl.DataFrame(rows, schema=types, orient="row")
+
+    def close(self) -> None:
+        """Close the connections; they open again when the log is next used."""
+        self._engine.dispose()
+
+    def _stream(self, wanted: Select[Any]) -> Iterator[RowMapping]:
+        wanted = wanted.execution_options(yield_per=CHUNK_ROWS)
+        with self._transaction() as connection, connection.execute(wanted) as result:
+            yield from result.mappings()
+
+    @contextmanager
+    def _transaction(self, *, is_write: bool = False) -> Iterator[Connection]:
+        try:
+            if not self._has_tables:
+                self._make_tables()
+            with self._engine.begin() as connection:
+                if is_write:
+                    connection.exec_driver_sql(_LOCK[self._dialect])
+                yield connection
+        except (SQLAlchemyError, OSError) as exc:
+            # Not chained, and the first line only: what follows may quote the row, an applicant's data.
+            reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
+            raise DecisionLogError(
+                f"the decision log at {self.place} did not do what was asked: {reason}. Check that the database is up "
+                "and that CREDITRISK_DECISION_LOG_URL is right."
+            ) from None
+
+    def _make_tables(self) -> None:
+        if self._dialect == "sqlite":
+            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql(_LOCK[self._dialect])
+            _METADATA.create_all(connection)
+        self._has_tables = True
+
+
+def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:
+    """What a scorer returned, together with what it was given, as decisions to log.
+
+    Parameters
+    ----------
+    scored
+        The scorer's answer, shape (n_rows, ...); the decisions come in its order.
+    accepted
+        The rows it was given, matched by `row_number`.
+    """
+    names = [field.name for field in scorer.schema.fields if field.name in accepted.columns]
+    inputs = (
+        scored.select("row_number")
+        .join(accepted, on="row_number", how="left", maintain_order="left")
+        .select(names)
+        .with_columns(pl.col(pl.Date).dt.to_string("iso"))
+    )
+    return [
+        Decision(
+            channel=channel,
+            application_id=row["application_id"],
+            model=row["model"],
+            model_version=row["model_version"],
+            scorer_sha256=scorer.sha256,
+            prob_default=row["prob_default"],
+            score_points=row["score_points"],
+            verdict=row["verdict"],
+            band=row["band"],
+            confidence=row["confidence"],
+            reasons=row["reasons"],
+            problems=row["problems"],
+            inputs=given,
+        )
+        for row, given in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
+    ]
+
+
+def _usable_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        # The URL is not shown, and not chained: it may hold a password.
+        raise DecisionLogError(
+            "the decision log's URL cannot be read. Write it like sqlite:////folder/decisions.db or "
+            "postgresql://user:password@host/database."
+        ) from None
+    if url.get_backend_name() not in _LOCK:
+        raise DecisionLogError(
+            f"the decision log cannot be kept in '{url.get_backend_name()}'; it needs sqlite:// or postgresql://."
+        )
+    if url.get_backend_name() == "postgresql":
+        return url.set(drivername="postgresql+psycopg")
+    if url.database in (None, "", ":memory:"):
+        raise DecisionLogError("the decision log needs a file to be durable: write sqlite:////folder/decisions.db.")
+    return url
+
+
+def _engine(url: URL) -> Engine:
+    dialect = url.get_backend_name()
+    arguments = {name: value for name, value in _CONNECT_ARGS[dialect].items() if name not in url.query}
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for statement in _ON_CONNECT[dialect]:
+            cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+    return engine
+
+
+def _head(connection: Connection) -> Head:
+    last = select(_DECISIONS.c.seq, _DECISIONS.c.hash).order_by(_DECISIONS.c.seq.desc()).limit(1)
+    row = connection.execute(last).one_or_none()
+    return (0, GENESIS) if row is None else (row.seq, row.hash)
+
+
+def _hash(row: dict[str, Any]) -> str:
+    return sha256(_canonical({name: value for name, value in row.items() if name != "hash"}).encode()).hexdigest()
+
+
+def _columns(decision: Decision, position: int) -> dict[str, Any]:
+    """All columns that are known before the decision has its place in the chain."""
+    try:
+        return {name: _stored(name, getattr(decision, name)) for name in _FIELDS}
+    except (TypeError, ValueError):
+        # Not chained: the cause may quote the value.
+        raise DecisionLogError(
+            f"decision {position} of this list holds a number that is not finite, or a value that the log cannot hold. "
+            "It was not logged, so it must not be answered."
+        ) from None
+
+
+def _stored(name: str, value: Any) -> str | float:
+    if name in _AS_JSON:
+        return _canonical(value)
+    if name in _NUMBERS:
+        if not math.isfinite(value):
+            raise ValueError("a number that is not finite")
+        # SQLite stores -0.0 as 0.0; adding zero makes it 0.0 before it is hashed.
+        return float(value) + 0.0
+    if b"\0" in value.encode():
+        raise ValueError("a NUL character, which PostgreSQL refuses")
+    return str(value)
+
+
+def _logged(row: RowMapping) -> Logged:
+    try:
+        decision = Decision(**{name: json.loads(row[name]) if name in _AS_JSON else row[name] for name in _FIELDS})
+        decided_at = datetime.fromisoformat(row["decided_at"])
+    except (TypeError, ValueError):
+        raise DecisionLogError(
+            f"decision {row['seq']} cannot be read: it was changed after it was written. Run: riskometer verify-log."
+        ) from None
+    return Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
+
+
+def _broken_link(row: RowMapping, previous: int, link: str) -> str | None:
+    """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
+    seq = row["seq"]
+    if seq != previous + 1:
+        return f"decision {previous + 1} is gone: the next one in the log is decision {seq}."
+    try:
+        is_unchanged = _hash(dict(row)) == row["hash"]
+    except (TypeError, ValueError):
+        # A value of a kind that was never written, such as bytes or NaN.
+        is_unchanged = False
+    if not is_unchanged:
+        return f"decision {seq} was changed after it was written: its hash does not fit its contents."
+    if row["prev_hash"] != link:
+        return f"decision {seq} does not follow from decision {previous}: one of the two was written anew."
+    return None

@@ -1,0 +1,98 @@
+"""Score logged decisions again, with the model version that made them, and compare to the last bit.
+
+Used by `riskometer replay` and by the tests. The log itself is in decision_log.py; where scorers of old versions are
+found is the caller's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from creditrisk.decision_log import CHUNK_ROWS, DecisionLog, Logged
+from creditrisk.quality import DTYPES
+from creditrisk.schema import Schema
+
+if TYPE_CHECKING:
+    from creditrisk.scorer import Scorer
+
+COMPARED = ("prob_default", "score_points", "confidence", "verdict", "reasons")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One field of one decision that came out otherwise when scored again."""
+
+    seq: int
+    field: str
+    logged: Any
+    replayed: Any
+
+
+def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str], Scorer]) -> list[Difference]:
+    """Score logged decisions again and list what differs; an empty list means the same numbers to the last bit.
+
+    Parameters
+    ----------
+    seqs
+        The number of one decision, or a range of them.
+    load_scorer
+        Gives the scorer of a model and version; asked once for each.
+
+    Raises
+    ------
+    DecisionLogError
+        If a decision is not in the log.
+
+    Notes
+    -----
+    A scorer whose files were changed since shows as a difference in `scorer_sha256`. Decisions are scored together
+    here and perhaps were scored singly before, so a scorer must give a row the same bits in any company.
+    """
+    load = cache(load_scorer)
+    found = log.read(range(seqs, seqs + 1) if isinstance(seqs, int) else seqs)
+    differences: list[Difference] = []
+    for (model, version), group in groupby(
+        found, key=lambda logged: (logged.decision.model, logged.decision.model_version)
+    ):
+        while chunk := list(islice(group, CHUNK_ROWS)):
+            differences += _differences(chunk, load(model, version))
+    return differences
+
+
+def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
+    """Logged inputs as the canonical frame they came from, for a scorer.
+
+    Returns
+    -------
+    DataFrame
+        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
+        (n_inputs, 1 + n_fields). A field that was not logged is missing.
+    """
+    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
+    for field in schema.fields:
+        values = [given.get(field.name) for given in inputs]
+        if field.type == "date":
+            values = [None if text is None else date.fromisoformat(text) for text in values]
+        columns.append(pl.Series(field.name, values, dtype=DTYPES[field.type]))
+    return pl.DataFrame(columns)
+
+
+def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:
+    frame = frame_from_inputs([logged.decision.inputs for logged in chunk], scorer.schema)
+    scored = scorer.score(frame, [logged.decision.problems for logged in chunk]).sort("row_number")
+    return [
+        Difference(logged.seq, name, before, now)
+        for logged, row in zip(chunk, scored.iter_rows(named=True), strict=True)
+        for name, before, now in (
+            ("scorer_sha256", logged.decision.scorer_sha256, scorer.sha256),
+            *((name, getattr(logged.decision, name), row[name]) for name in COMPARED),
+        )
+        if before != now
+    ]

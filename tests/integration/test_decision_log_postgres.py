@@ -1,0 +1,289 @@
+"""PostgreSQL keeps the decision log as SQLite does: every test here runs on both."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+
+import psycopg
+import pytest
+
+from creditrisk.decision_log import CHUNK_ROWS, GENESIS, Decision, DecisionLog, Outcome
+from creditrisk.errors import DecisionLogError
+
+EXAMPLE = Decision(
+    channel="api",
+    application_id="A-1",
+    model="simulated",
+    model_version="3",
+    scorer_sha256="5c" * 32,
+    prob_default=0.1 + 0.2,
+    score_points=612.3,
+    verdict="approve",
+    band="green",
+    confidence=0.93,
+    reasons=[{"code": "amount_eur:high", "text": "The amount is „high“"}],
+    problems=["Age: 130 is outside 18 to 100 years"],
+    inputs={"amount_eur": 1e4 / 3, "age_years": 130, "purpose": 'Möbel\t"neu"', "opened_on": "2024-03-31", "job": None},
+)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'decisions.db'}"
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def log(url: str) -> Iterator[DecisionLog]:
+    with closing(DecisionLog(url)) as opened:
+        yield opened
+
+
+def as_administrator(url: str, *statements: str) -> list[tuple]:
+    """Run SQL with every trigger of ours out of the way; the rows of the last statement, if it has any."""
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+            for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                connection.execute(f"DROP TRIGGER {trigger}")
+            for statement in statements:
+                cursor = connection.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    with psycopg.connect(url) as connection:
+        connection.execute("SET session_replication_role = replica")
+        for statement in statements:
+            cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+def test_a_decision_comes_back_to_the_last_bit(log):
+    random = Random(7)
+    floats = [0.1 + 0.2, 5e-324, 1.7976931348623157e308, 1 / 3, 600.0]
+    floats += [struct.unpack("d", random.randbytes(7) + b"\x3f")[0] for _ in range(200)]  # finite: top byte 0x3f
+    given = [replace(EXAMPLE, prob_default=x, score_points=-x, inputs=EXAMPLE.inputs | {"x": x}) for x in floats]
+
+    logged = log.append(given)
+
+    log.close()
+    read = list(log.read(range(1, len(given) + 1)))
+    assert [struct.pack("d", row.decision.prob_default) for row in read] == [struct.pack("d", x) for x in floats]
+    assert read == logged
+    assert [row.decision for row in read] == given
+
+
+def test_every_hash_is_the_sha256_of_the_row_and_the_hash_before(log, url):
+    before = datetime.now(UTC)
+    first, second = log.append([EXAMPLE, replace(EXAMPLE, application_id="A-2")])
+    assert before <= first.decided_at <= datetime.now(UTC)
+    assert (first.seq, first.prev_hash) == (1, GENESIS)
+    assert (second.seq, second.prev_hash) == (2, first.hash)
+    assert log.head() == (2, second.hash)
+
+    assert second.hash == documented_hash(url, 2)
+
+
+def documented_hash(url: str, seq: int) -> str:
+    """SHA-256 over the canonical JSON (sorted keys, no spaces, ASCII) of all other columns as they are stored."""
+    names = ["seq", "decided_at", "channel", "application_id", "model", "model_version", "scorer_sha256",
+             "prob_default", "score_points", "verdict", "band", "confidence", "reasons", "problems", "inputs",
+             "prev_hash"]  # fmt: skip
+    [row] = as_administrator(url, f"SELECT {', '.join(names)} FROM decisions WHERE seq = {seq}")
+    text = json.dumps(dict(zip(names, row, strict=True)), sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode("ascii")).hexdigest()
+
+
+@pytest.mark.parametrize("table", ["decisions", "outcomes"])
+def test_the_database_refuses_to_change_or_remove_a_row(log, url, table):
+    log.append([EXAMPLE])
+    log.record_outcomes([Outcome("A-1", is_default=False, observed_on=date(2025, 1, 31))])
+    statements = [f"UPDATE {table} SET model = 'other'", f"DELETE FROM {table}"]
+    if url.startswith("sqlite"):
+        statements.append(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+        connection, refusal = sqlite3.connect(url.removeprefix("sqlite:///")), sqlite3.IntegrityError
+    else:
+        statements.append(f"TRUNCATE {table}")
+        connection, refusal = psycopg.connect(url), psycopg.errors.RaiseException
+    with closing(connection):
+        for statement in statements:
+            with pytest.raises(refusal, match="never changed or removed"):
+                connection.execute(statement)
+            connection.rollback()
+
+
+def test_a_changed_value_in_any_column_is_found(log, url):
+    log.append([replace(EXAMPLE, application_id=f"A-{number}") for number in (1, 2, 3)])
+    others = {
+        "decided_at": "'2020-01-01T00:00:00.000000+00:00'",
+        **dict.fromkeys(["channel", "application_id", "model", "model_version", "scorer_sha256", "verdict"], "'other'"),
+        **dict.fromkeys(["prob_default", "score_points", "confidence"], "0.30000000000000010"),
+        **dict.fromkeys(["band", "reasons", "problems", "inputs", "prev_hash", "hash"], "'other'"),
+    }
+    for column, other in others.items():
+        [(before,)] = as_administrator(url, f"SELECT {column} FROM decisions WHERE seq = 2")
+        as_administrator(url, f"UPDATE decisions SET {column} = {other} WHERE seq = 2")
+        found = log.verify()
+        assert found.n_checked == 1, column
+        assert found.broken == "decision 2 was changed after it was written: its hash does not fit its contents.", (
+            column
+        )
+        before = str(before).replace("'", "''") if isinstance(before, str) else repr(before)
+        as_administrator(url, f"UPDATE decisions SET {column} = '{before}' WHERE seq = 2")
+        assert log.verify().broken is None, column
+    [(n_columns,)] = as_administrator(
+        url, "SELECT count(*) FROM " + ("pragma_table_info('decisions')" if url.startswith("sqlite") else
+        "information_schema.columns WHERE table_name = 'decisions'"))  # fmt: skip
+    assert n_columns == len(others) + 1  # all but the number itself, which is next
+
+
+def test_a_removed_or_renumbered_decision_is_found(log, url):
+    log.append([EXAMPLE] * 4)
+    as_administrator(url, "DELETE FROM decisions WHERE seq = 3")
+    assert log.verify().broken == "decision 3 is gone: the next one in the log is decision 4."
+    as_administrator(url, "UPDATE decisions SET seq = 3 WHERE seq = 4")
+    assert log.verify().broken == "decision 3 was changed after it was written: its hash does not fit its contents."
+
+
+def test_a_decision_written_anew_with_a_fitting_hash_breaks_the_next_link(log, url):
+    log.append([EXAMPLE] * 3)
+    as_administrator(url, "UPDATE decisions SET verdict = 'decline' WHERE seq = 2")
+    as_administrator(url, f"UPDATE decisions SET hash = '{documented_hash(url, 2)}' WHERE seq = 2")
+    found = log.verify()
+    assert found.n_checked == 2
+    assert found.broken == "decision 3 does not follow from decision 2: one of the two was written anew."
+
+
+def test_negative_zero_is_logged_as_zero(log):
+    # SQLite would drop the sign after it was hashed.
+    log.append([replace(EXAMPLE, score_points=-0.0)])
+    assert log.verify().broken is None
+
+
+def test_only_a_head_noted_elsewhere_shows_a_cut_off_tail(log, url):
+    log.append([EXAMPLE] * 3)
+    noted = log.head()
+    as_administrator(url, "DELETE FROM decisions WHERE seq = 3")
+    assert log.verify().broken is None
+    assert log.verify(noted).broken == "decision 3, noted as logged, is gone: the log ends at decision 2."
+    log.append([EXAMPLE])
+    assert log.verify(noted).broken == (
+        "decision 3 does not have the hash that was noted for it: the log was written anew."
+    )
+
+
+def test_a_noted_head_stays_good_while_the_log_grows(log):
+    assert log.head() == (0, GENESIS)
+    assert log.verify((0, GENESIS)).broken is None
+    log.append([EXAMPLE])
+    noted = log.head()
+    last = log.append([EXAMPLE] * 2)[-1]
+    found = log.verify(noted)
+    assert (found.n_checked, found.head_hash, found.broken) == (3, last.hash, None)
+
+
+def test_a_list_of_several_chunks_is_one_gapless_chain(log):
+    n_rows = 2 * CHUNK_ROWS + 1
+    logged = log.append([EXAMPLE] * n_rows)
+    assert [row.seq for row in logged] == list(range(1, n_rows + 1))
+    seen: list[int] = []
+    assert log.verify(on_progress=seen.append).n_checked == n_rows
+    assert seen == [CHUNK_ROWS, 2 * CHUNK_ROWS]
+
+
+def test_a_window_holds_one_model_after_a_number_with_a_column_for_every_input(log):
+    log.append([EXAMPLE, replace(EXAMPLE, model="other"), replace(EXAMPLE, inputs={"amount_eur": 5.0}), EXAMPLE])
+    window = log.window(1, "simulated")
+    assert window.columns == [
+        "seq", "decided_at", "model_version", "prob_default", "verdict",
+        "age_years", "amount_eur", "job", "opened_on", "purpose",
+    ]  # fmt: skip
+    assert window["seq"].to_list() == [3, 4]
+    assert window["amount_eur"].to_list() == [5.0, 1e4 / 3]
+    assert window["age_years"].to_list() == [None, 130]
+    assert window["decided_at"].to_list() == [log.get(3).decided_at, log.get(4).decided_at]
+    assert log.window(4, "simulated").is_empty()
+
+
+def test_verdicts_are_counted(log):
+    assert log.counts_by_verdict() == {}
+    log.append([EXAMPLE, replace(EXAMPLE, verdict="refer"), EXAMPLE])
+    assert log.counts_by_verdict() == {"approve": 2, "refer": 1}
+
+
+def test_outcomes_come_back_in_the_order_of_recording(log):
+    assert log.outcomes().is_empty()
+    log.record_outcomes([Outcome("A-1", is_default=False, observed_on=date(2025, 1, 31))])
+    log.record_outcomes([Outcome("A-1", is_default=True, observed_on=date(2025, 2, 28), model="simulated")])
+    assert log.outcomes().rows() == [
+        ("A-1", "", False, date(2025, 1, 31)),
+        ("A-1", "simulated", True, date(2025, 2, 28)),
+    ]
+
+
+APPEND_AND_SAY_SO = """
+import sys
+from creditrisk.decision_log import Decision, DecisionLog
+url, n_appends = sys.argv[1], int(sys.argv[2])
+log = DecisionLog(url)
+decision = Decision("api", "A", "m", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
+for number in range(n_appends):
+    for logged in log.append([decision] * (1 if number % 2 else 30)):
+        print(logged.seq, logged.hash, flush=True)
+"""
+
+
+def appender(url: str, n_appends: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", APPEND_AND_SAY_SO, url, str(n_appends)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_and_threads_append_to_one_chain_from_the_first_moment(log, url):
+    processes = [appender(url, 20) for _ in range(3)]  # each 10 x 30 + 10 x 1 = 310 decisions
+    with ThreadPoolExecutor(4) as threads:
+        in_threads = [logged.seq for [logged] in threads.map(log.append, [[EXAMPLE]] * 100)]
+    answers = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0, 0, 0]
+    in_processes = [int(line.split()[0]) for answer in answers for line in answer.splitlines()]
+    assert sorted(in_threads + in_processes) == list(range(1, 3 * 310 + 100 + 1))
+    found = log.verify()
+    assert (found.n_checked, found.broken) == (1030, None)
+
+
+@pytest.mark.parametrize("n_answers_before", [1, 45, 200])
+def test_every_answered_decision_survives_kill_9_and_the_log_goes_on(log, url, n_answers_before):
+    process = appender(url, 1_000_000)
+    answers = [process.stdout.readline() for _ in range(n_answers_before)]
+    process.send_signal(signal.SIGKILL)
+    answers += process.communicate()[0].splitlines(keepends=True)
+    assert process.returncode == -signal.SIGKILL
+
+    answered = [line.split() for line in answers if line.endswith("\n")]
+    assert len(answered) >= n_answers_before
+    logged = {row.seq: row.hash for row in log.read(range(1, log.head()[0] + 1))}
+    assert all(logged[int(seq)] == digest for seq, digest in answered)
+    assert log.verify().broken is None
+    [after] = log.append([EXAMPLE])
+    assert after.seq == len(logged) + 1
+    assert log.verify(log.head()).n_checked == after.seq
+
+
+def test_a_database_that_is_away_is_named_without_its_password(postgres_url):
+    away = postgres_url.rsplit(":", 1)[0] + ":1/decisions"
+    with pytest.raises(DecisionLogError, match=r"postgresql://127\.0\.0\.1:1/decisions .*refused") as caught:
+        DecisionLog(away).append([EXAMPLE])
+    assert "only-for-tests" not in str(caught.value)
+    assert "A-1" not in str(caught.value)
