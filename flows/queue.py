@@ -1,0 +1,145 @@
+"""Runs queued on a Prefect server: does one answer, and what became of a run.
+
+The command line asks here first; when no server answers, it calls the flow itself, in its own process. The flows are in
+model_train.py and evidently_report.py, their deployments in prefect.yaml.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+from creditrisk.settings import Settings
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from prefect.client.orchestration import PrefectClient
+
+POLL_SECONDS = 1.0
+# A worker looks for new runs every 10 seconds or so; after this long, something is missing.
+PATIENCE_SECONDS = 30.0
+
+
+def prefect_server_answers(settings: Settings) -> bool:
+    """Whether a Prefect server answers at `settings.prefect_url` within a second."""
+    try:
+        with urllib.request.urlopen(f"{settings.prefect_url}/health", timeout=0.8) as response:  # noqa: S310
+            return bool(response.status == 200 and response.read().strip() == b"true")
+    except (OSError, ValueError):
+        return False
+
+
+def run_deployment_and_follow(settings: Settings, deployment: str, parameters: dict[str, Any]) -> int | None:
+    """Queue a run of a deployment, print its log as it comes, and wait for its end.
+
+    Parameters
+    ----------
+    deployment
+        Flow and deployment name, such as 'model-train/sunday'.
+    parameters
+        The flow's arguments.
+
+    Returns
+    -------
+    int or None
+        0 if the run completed, 1 if it did not; None if the server has no such deployment, so that nothing was queued.
+    """
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}):
+        return asyncio.run(_queue_and_follow(deployment, parameters))
+
+
+def mark_interrupted_runs(settings: Settings, work_pool: str) -> int:
+    """Declare crashed whatever the server still believes to be running in a work pool; return how many runs that were.
+
+    To be called before the pool's worker starts: then nothing there can be running. Without this, a run cut off by a
+    power failure keeps the one place its deployment has, and no later run ever starts.
+    """
+    from prefect import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        WorkPoolFilter,
+        WorkPoolFilterName,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+    from prefect.states import Crashed
+
+    going_on = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
+    with (
+        temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}),
+        get_client(sync_client=True) as client,
+    ):
+        runs = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=going_on)),
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),
+        )
+        for run in runs:
+            client.set_flow_run_state(run.id, Crashed(message="The worker was stopped while this ran."), force=True)
+    return len(runs)
+
+
+async def _queue_and_follow(deployment: str, parameters: dict[str, Any]) -> int | None:
+    from prefect import get_client
+    from prefect.exceptions import ObjectNotFound
+
+    async with get_client() as client:
+        try:
+            found = await client.read_deployment_by_name(deployment)
+        except ObjectNotFound:
+            print(f"The Prefect server has no deployment '{deployment}'; running the flow here instead.")
+            return None
+        run = await client.create_flow_run_from_deployment(found.id, parameters=parameters)
+        address = str(client.api_url).rstrip("/").removesuffix("/api") + f"/runs/flow-run/{run.id}"
+        print(f"Queued '{run.name}' on the Prefect server; see it at {address}")
+        try:
+            return await _follow(client, run.id)
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            print(f"\nNo longer following; the run goes on. Stop it at {address}")
+            raise
+
+
+async def _follow(client: PrefectClient, run_id: UUID) -> int:
+    began = time.monotonic()
+    seen: set[UUID] = set()
+    is_told = False
+    while True:
+        run = await client.read_flow_run(run_id)
+        await _print_new_lines(client, run_id, seen)
+        if run.state is not None and run.state.is_final():
+            # The last lines reach the server a moment after the final state.
+            await asyncio.sleep(2 * POLL_SECONDS)
+            await _print_new_lines(client, run_id, seen)
+            print(
+                f"'{run.name}' ended: {run.state.name}." + ("" if run.state.is_completed() else f" {run.state.message}")
+            )
+            return 0 if run.state.is_completed() else 1
+        if not is_told and run.start_time is None and time.monotonic() - began > PATIENCE_SECONDS:
+            print("Still waiting: an earlier run may have to end first, or no worker is there (`make up` starts one).")
+            is_told = True
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _print_new_lines(client: PrefectClient, run_id: UUID, seen: set[UUID]) -> None:
+    """Print what the flow and its tasks have logged and is not in `seen`; add it there."""
+    from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+    from prefect.client.schemas.sorting import LogSort
+
+    wanted = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
+    read = 0
+    while lines := await client.read_logs(wanted, offset=read, sort=LogSort.TIMESTAMP_ASC):
+        read += len(lines)
+        for line in lines:
+            # The worker's bookkeeping is left to Prefect's own pages, and so are tracebacks.
+            if line.id not in seen and line.name in ("prefect.flow_runs", "prefect.task_runs"):
+                mark = "" if line.level < logging.WARNING else f"{logging.getLevelName(line.level)}: "
+                message = line.message.partition("\nTraceback (most recent call last)")[0]
+                print(f"{line.timestamp.astimezone():%H:%M:%S}  {mark}{message}", flush=True)
+            seen.add(line.id)
