@@ -141,7 +141,9 @@ def fit_rule(
     good, bad = prob_default[target == 0], prob_default[target == 1]
     if not len(good) or not len(bad):
         raise TrainingError(f"{len(target):,} calibration rows hold {len(bad):,} bads; both outcomes are needed.")
-    rule = DecisionRule(costs, scale, _thin(good), _thin(bad), n_good=len(good), n_bad=len(bad), typical_contributions=())
+    rule = DecisionRule(
+        costs, scale, _thin(good), _thin(bad), n_good=len(good), n_bad=len(bad), typical_contributions=()
+    )
     approved = prob_default <= rule.approve_below
     # A model that approves nobody compares with everybody; the reasons stay defined.
     typical = contributions[approved if approved.any() else slice(None)].mean(axis=0)

@@ -109,7 +109,9 @@ class Encoder:
     @classmethod
     def from_json(cls, text: str) -> Encoder:
         """Read an encoder written by `to_json`."""
-        return cls(tuple(EncodedField(**{**item, "vocabulary": tuple(item["vocabulary"])}) for item in json.loads(text)))
+        return cls(
+            tuple(EncodedField(**{**item, "vocabulary": tuple(item["vocabulary"])}) for item in json.loads(text))
+        )
 
 
 def fit_encoder(frame: pl.DataFrame, schema: Schema) -> Encoder:

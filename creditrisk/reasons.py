@@ -1,7 +1,7 @@
 """Why a risk is as high as it is: up to four fields, strongest first, in words a client can be told.
 
-A field's reason is what it adds to the log-odds beyond what it adds for the average approved applicant. Only fields that
-raise the risk are named, and models never see a protected field, so none can appear.
+A field's reason is what it adds to the log-odds beyond what it adds for the average approved applicant. Only fields
+that raise the risk are named, and models never see a protected field, so none can appear.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SMALLEST_PUSH = 0.01
 Reason = dict[str, str]
 
 
-def reasons(frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], typical: FloatArray) -> list[list[Reason]]:
+def reasons(
+    frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], typical: FloatArray
+) -> list[list[Reason]]:
     """Name the strongest upward pushes of each row.
 
     Parameters

@@ -158,9 +158,13 @@ class Schema:
         names = [field.name for field in self.fields]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
-            raise SchemaError(f"schema '{self.name}' names {', '.join(doubled)} more than once. Give each field one entry.")
+            raise SchemaError(
+                f"schema '{self.name}' names {', '.join(doubled)} more than once. Give each field one entry."
+            )
         if not self.features:
-            raise SchemaError(f"schema '{self.name}' has no field with role 'feature', so there is nothing to learn from.")
+            raise SchemaError(
+                f"schema '{self.name}' has no field with role 'feature', so there is nothing to learn from."
+            )
         for field in self.fields:
             if field.type not in get_args(FieldType) or field.role not in get_args(Role):
                 raise SchemaError(
@@ -209,7 +213,9 @@ class Schema:
     def to_toml(self) -> str:
         """The schema as TOML; `from_toml` gives it back unchanged."""
         head = {
-            key: value for key, value in asdict(self).items() if key not in ("fields", "target", "costs") and value != ""
+            key: value
+            for key, value in asdict(self).items()
+            if key not in ("fields", "target", "costs") and value != ""
         }
         document = {
             **head,
@@ -239,7 +245,9 @@ class Schema:
         except tomllib.TOMLDecodeError as exc:
             raise SchemaError(f"the schema is not valid TOML: {exc}.") from exc
         except KeyError as exc:
-            raise SchemaError(f"the schema has no {exc.args[0]!r}; it needs 'name', 'title', 'target' and 'fields'.") from exc
+            raise SchemaError(
+                f"the schema has no {exc.args[0]!r}; it needs 'name', 'title', 'target' and 'fields'."
+            ) from exc
         except TypeError as exc:
             raise SchemaError(f"the schema has a wrong or missing key: {exc}.") from exc
 

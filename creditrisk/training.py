@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from creditrisk.calibration import Calibration, fit_platt
 from creditrisk.decision import ScoreScale, fit_rule
-from creditrisk.encoding import FloatArray, IntArray, fit_encoder
+from creditrisk.encoding import Encoder, FloatArray, IntArray, fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.evaluation import Performance, auc, evaluate
 from creditrisk.learners import FAMILIES, Model, blend, family
@@ -46,6 +46,15 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """Every family fitted on the same rows, behind the same encoder, and how long each took."""
+
+    encoder: Encoder
+    models: dict[str, Model]
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class HeldOut:
     """Rows no candidate was fitted on: their positions, outcomes, and each family's log-odds for them."""
 
@@ -57,13 +66,17 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class Training:
-    """What a training gave: the scorer, every candidate, and the figures of the whole path on rows it never used."""
+    """What a training gave: the scorer, every candidate, and the figures of the whole path on rows it never used.
+
+    `judged` holds those rows, `reference` the rows that later windows are compared with.
+    """
 
     scorer: Scorer
     candidates: list[Candidate]
     performance: Performance
     protocol: str
     auc_sd: float | None
+    judged: pl.DataFrame
     reference: pl.DataFrame
 
 
@@ -103,14 +116,12 @@ def _train_by_time(
     times = frame[schema.time_field.name]
     split = time_split(times)
     target = _target(frame)
-    held_out = _hold_out(frame, schema, split.train, split.validation, seed, threads, progress)
+    fitted = _fit_all(frame[split.train], schema, seed, threads, progress)
+    held_out = _score_all(fitted, frame, split.validation)
     candidates, calibrations = _calibrate(held_out, schema.costs, seed)
     chosen = _cheapest(candidates)
-
-    progress(len(FAMILIES), len(FAMILIES) + 1, f"fitting {chosen} once more and judging it on the newest rows")
-    scorer = _assemble(
-        frame, schema, scale, chosen, calibrations[chosen], held_out, seed, threads, teach=split.train, judge=split.validation
-    )
+    progress(len(FAMILIES), len(FAMILIES) + 1, f"judging {chosen} on the {len(split.test):,} newest applications")
+    scorer = _assemble(frame, schema, scale, fitted.encoder, fitted.models[chosen], calibrations[chosen], held_out)
     newest = frame[split.test]
     performance = evaluate(scorer.prob_default(newest), target[split.test], schema.costs)
     ordered = times.gather(split.test)
@@ -118,7 +129,7 @@ def _train_by_time(
         f"time-ordered: fitted on the oldest {len(split.train):,} applications, chosen and calibrated on the next "
         f"{len(split.validation):,}, judged on the newest {len(split.test):,} ({ordered.min()} to {ordered.max()})"
     )
-    return _training(scorer, candidates, performance, protocol, None, frame[split.validation])
+    return _training(scorer, candidates, performance, protocol, None, newest, frame[split.validation])
 
 
 def _train_by_folds(
@@ -152,7 +163,7 @@ def _train_by_folds(
         f"{JUDGING_REPEATS} x {JUDGING_FOLDS}-fold cross-validation of the whole path, choosing and calibrating included, "
         f"over {frame.height:,} applications"
     )
-    return _training(scorer, candidates, performance, protocol, float(np.std(areas)), frame)
+    return _training(scorer, candidates, performance, protocol, float(np.std(areas)), frame, frame)
 
 
 def _judge_fold(teach: pl.DataFrame, judge: pl.DataFrame, schema: Schema, seed: int) -> FloatArray:
@@ -166,7 +177,7 @@ def _develop_by_folds(
     """Choose and calibrate on out-of-fold scores, then fit the chosen family on every row."""
     target = _target(frame)
     parts = [
-        _hold_out(frame, schema, teach, judge, seed, threads)
+        _score_all(_fit_all(frame[teach], schema, seed, threads), frame, judge)
         for teach, judge in stratified_folds(target, CHOOSING_FOLDS, seed=seed)
     ]
     held_out = HeldOut(
@@ -177,38 +188,37 @@ def _develop_by_folds(
     )
     candidates, calibrations = _calibrate(held_out, schema.costs, seed)
     chosen = _cheapest(candidates)
-    every = np.arange(frame.height)
-    scorer = _assemble(
-        frame, schema, scale, chosen, calibrations[chosen], held_out, seed, threads, teach=every, judge=held_out.rows
-    )
-    return scorer, candidates
+    encoder = fit_encoder(frame, schema)
+    model = family(chosen).fit(encoder.matrix(frame), target, encoder, seed=seed, threads=threads)
+    return _assemble(frame, schema, scale, encoder, model, calibrations[chosen], held_out), candidates
 
 
-def _hold_out(
-    frame: pl.DataFrame,
-    schema: Schema,
-    teach: IntArray,
-    judge: IntArray,
-    seed: int,
-    threads: int,
-    progress: Progress | None = None,
-) -> HeldOut:
-    """Fit every family on `teach` and score `judge`; the encoder, too, sees only `teach`."""
-    target = _target(frame)
-    encoder = fit_encoder(frame[teach], schema)
-    taught, judged = encoder.matrix(frame[teach]), encoder.matrix(frame[judge])
-    fitted: dict[str, Model] = {}
-    seconds = {}
+def _fit_all(teach: pl.DataFrame, schema: Schema, seed: int, threads: int, progress: Progress | None = None) -> Fitted:
+    """Fit the encoder and every family on the same rows."""
+    target = _target(teach)
+    encoder = fit_encoder(teach, schema)
+    matrix = encoder.matrix(teach)
+    models: dict[str, Model] = {}
+    seconds: dict[str, float] = {}
     for done, name in enumerate(FAMILIES):
         if progress is not None:
-            progress(done, len(FAMILIES) + 1, f"fitting {name} on {len(teach):,} applications")
+            progress(done, len(FAMILIES) + 1, f"fitting {name} on {teach.height:,} applications")
         started = time.perf_counter()
         if name == "blend":  # its members are fitted already, and come before it
-            fitted[name] = blend.combine(fitted)
+            models[name] = blend.combine(models)
+            seconds[name] = sum(seconds[member] for member in blend.MEMBERS)
         else:
-            fitted[name] = family(name).fit(taught, target[teach], encoder, seed=seed, threads=threads)
-        seconds[name] = time.perf_counter() - started
-    return HeldOut(judge, target[judge], {name: model.log_odds(judged) for name, model in fitted.items()}, seconds)
+            models[name] = family(name).fit(matrix, target, encoder, seed=seed, threads=threads)
+            seconds[name] = time.perf_counter() - started
+    return Fitted(encoder, models, seconds)
+
+
+def _score_all(fitted: Fitted, frame: pl.DataFrame, rows: IntArray) -> HeldOut:
+    """Score rows that none of the models was fitted on."""
+    judge = frame[rows]
+    matrix = fitted.encoder.matrix(judge)
+    log_odds = {name: model.log_odds(matrix) for name, model in fitted.models.items()}
+    return HeldOut(rows, _target(judge), log_odds, fitted.seconds)
 
 
 def _calibrate(held_out: HeldOut, costs: Costs, seed: int) -> tuple[list[Candidate], dict[str, Calibration]]:
@@ -241,27 +251,21 @@ def _assemble(
     frame: pl.DataFrame,
     schema: Schema,
     scale: ScoreScale,
-    chosen: str,
+    encoder: Encoder,
+    model: Model,
     calibration: Calibration,
     held_out: HeldOut,
-    seed: int,
-    threads: int,
-    *,
-    teach: IntArray,
-    judge: IntArray,
 ) -> Scorer:
-    encoder = fit_encoder(frame[teach], schema)
-    target = _target(frame)
-    model = family(chosen).fit(encoder.matrix(frame[teach]), target[teach], encoder, seed=seed, threads=threads)
-    prob_default = calibration.prob_default(held_out.log_odds[chosen])
-    contributions = model.contributions(encoder.matrix(frame[judge]))[:, :-1]
+    judge = frame[held_out.rows]
+    prob_default = calibration.prob_default(held_out.log_odds[model.family])
+    contributions = model.contributions(encoder.matrix(judge))[:, :-1]
     return Scorer(
         schema=schema,
         encoder=encoder,
         model=model,
         calibration=calibration,
         rule=fit_rule(prob_default, held_out.target, contributions, schema.costs, scale),
-        profile=build_profile(frame[judge], schema, prob_default),
+        profile=build_profile(judge, schema, prob_default),
         metrics={},
         card="",
     )
@@ -273,6 +277,7 @@ def _training(
     performance: Performance,
     protocol: str,
     auc_sd: float | None,
+    judged: pl.DataFrame,
     reference: pl.DataFrame,
 ) -> Training:
     metrics = {
@@ -282,7 +287,42 @@ def _training(
         "auc_sd_over_folds": auc_sd,
         "candidates": {item.family: {**asdict(item.performance), "seconds": item.seconds} for item in candidates},
     }
-    return Training(replace(scorer, metrics=metrics), candidates, performance, protocol, auc_sd, reference)
+    scorer = replace(scorer, metrics=metrics, card=_card(scorer, candidates, performance, protocol))
+    return Training(scorer, candidates, performance, protocol, auc_sd, judged, reference)
+
+
+def _card(scorer: Scorer, candidates: list[Candidate], performance: Performance, protocol: str) -> str:
+    """The model card: what it is for, how good it is, what it leaves out."""
+    schema, rule = scorer.schema, scorer.rule
+    rows = "\n".join(
+        f"| {item.family} | {item.performance.auc:.4f} | {item.performance.brier:.4f} | {item.performance.cost:.4f} |"
+        for item in candidates
+    )
+    protected = ", ".join(field.label for field in schema.protected) or "none known"
+    return f"""# {schema.title}: {scorer.model.family}
+
+Estimates the probability that an applicant defaults within {schema.horizon_months} months ({schema.target.label}).
+{schema.notes}
+
+## How good it is
+
+{protocol[0].upper()}{protocol[1:]}: {performance}.
+
+| candidate, on rows it was not fitted on | AUC | Brier | cost per applicant |
+| --- | --- | --- | --- |
+{rows}
+
+## How it decides
+
+Costs, in units of one good applicant declined: a bad one accepted {schema.costs.accept_bad:g}, a look by a person
+{schema.costs.review:g}. It approves up to a PD of {rule.approve_below:.3f} and declines from {rule.decline_from:.3f} on.
+PDs are calibrated by {scorer.calibration.method} (slope {scorer.calibration.slope:.3f}) to a sample in which
+{rule.n_bad / (rule.n_bad + rule.n_good):.1%} were bad.
+
+## What it does not use
+
+Protected fields, kept for the audit only: {protected}.
+"""
 
 
 def _mean(performances: list[Performance]) -> Performance:

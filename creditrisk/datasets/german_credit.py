@@ -51,6 +51,7 @@ SCHEMA = Schema(
             "checking_account",
             "category",
             "Checking account",
+            is_ordered=True,
             categories=_categories(
                 ("A11", "No checking account", "<0"),
                 ("A12", "Overdrawn", "0<=X<200"),
@@ -58,7 +59,6 @@ SCHEMA = Schema(
                 ("A14", "200 DM or more, or salary paid in for a year", "no checking"),
             ),
             aliases=("checking_status",),
-            reason_low="Low checking account balance",
         ),
         Field(
             "duration_months",
@@ -75,6 +75,7 @@ SCHEMA = Schema(
             "credit_history",
             "category",
             "Credit history",
+            is_ordered=True,
             categories=_categories(
                 ("A30", "Paid late in the past", "no credits/all paid"),
                 ("A31", "Critical account or loans at other banks", "all paid"),
@@ -82,7 +83,6 @@ SCHEMA = Schema(
                 ("A33", "Present loans paid on time so far", "delayed previously"),
                 ("A34", "All loans at this bank paid back on time", "critical/other existing credit"),
             ),
-            reason_low="Difficulties with earlier loans",
         ),
         Field(
             "purpose",
@@ -117,6 +117,7 @@ SCHEMA = Schema(
             "savings",
             "category",
             "Savings",
+            is_ordered=True,
             categories=_categories(
                 ("A61", "No savings account, or unknown", "<100"),
                 ("A62", "Under 100 DM", "100<=X<500"),
@@ -125,12 +126,12 @@ SCHEMA = Schema(
                 ("A65", "1,000 DM or more", "no known savings"),
             ),
             aliases=("savings_status",),
-            reason_low="Low savings",
         ),
         Field(
             "employment",
             "category",
             "Time in present job",
+            is_ordered=True,
             categories=_categories(
                 ("A71", "Not employed", "unemployed"),
                 ("A72", "Under 1 year", "<1"),
@@ -138,12 +139,12 @@ SCHEMA = Schema(
                 ("A74", "4 to under 7 years", "4<=X<7"),
                 ("A75", "7 years or more", ">=7"),
             ),
-            reason_low="Short time in present job",
         ),
         Field(
             "installment_rate",
             "category",
             "Instalment as a share of income",
+            is_ordered=True,
             categories=_categories(
                 ("1", "35 % or more", ""),
                 ("2", "25 to under 35 %", ""),
@@ -151,8 +152,6 @@ SCHEMA = Schema(
                 ("4", "Under 20 %", ""),
             ),
             aliases=("installment_commitment",),
-            reason_high="Instalment small against income",
-            reason_low="Instalment large against income",
         ),
         Field(
             "personal_status_sex",
@@ -178,12 +177,12 @@ SCHEMA = Schema(
                 ("A103", "Guarantor", "guarantor"),
             ),
             aliases=("other_parties",),
-            reason_low="No guarantor",
         ),
         Field(
             "residence",
             "category",
             "Time at present address",
+            is_ordered=True,
             categories=_categories(
                 ("1", "Under 1 year", ""),
                 ("2", "1 to under 4 years", ""),
@@ -191,13 +190,12 @@ SCHEMA = Schema(
                 ("4", "7 years or more", ""),
             ),
             aliases=("residence_since",),
-            reason_high="Long time at present address",
-            reason_low="Short time at present address",
         ),
         Field(
             "property",
             "category",
             "Most valuable property",
+            is_ordered=True,
             categories=_categories(
                 ("A121", "None, or unknown", "real estate"),
                 ("A122", "Car or something similar", "life insurance"),
@@ -227,7 +225,6 @@ SCHEMA = Schema(
                 ("A143", "None", "none"),
             ),
             aliases=("other_payment_plans",),
-            reason_low="Instalments to pay elsewhere",
         ),
         Field(
             "housing",
@@ -243,14 +240,14 @@ SCHEMA = Schema(
             "existing_credits",
             "category",
             "Loans at this bank, with this one",
+            is_ordered=True,
             categories=_categories(("1", "1", ""), ("2", "2 or 3", ""), ("3", "4 or 5", ""), ("4", "6 or more", "")),
-            reason_high="Many loans at this bank",
-            reason_low="Few earlier loans at this bank",
         ),
         Field(
             "job",
             "category",
             "Job",
+            is_ordered=True,
             categories=_categories(
                 ("A171", "Not employed, or unskilled and not resident", "unemp/unskilled non res"),
                 ("A172", "Unskilled, resident", "unskilled resident"),
@@ -264,8 +261,6 @@ SCHEMA = Schema(
             "People to maintain",
             categories=_categories(("1", "0 to 2", ""), ("2", "3 or more", "")),
             aliases=("num_dependents",),
-            reason_high="Many people to maintain",
-            reason_low="Few people to maintain",
         ),
         Field(
             "telephone",
@@ -276,7 +271,6 @@ SCHEMA = Schema(
                 ("A192", "Telephone in the client's name", "yes"),
             ),
             aliases=("own_telephone",),
-            reason_low="No telephone in the client's name",
         ),
         Field(
             "foreign_worker",

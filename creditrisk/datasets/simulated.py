@@ -6,8 +6,10 @@ has no person in it, and is what `DATASET=simulated` (the default) trains on.
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
 
+from creditrisk.evaluation import auc
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable, read_table
@@ -28,6 +30,12 @@ def read(source: str | None) -> RawTable:
 def truth() -> pl.DataFrame:
     """`application_id` and `true_prob_default` of the table that `read(None)` gives; of no other table."""
     return simulate(N_APPLICANTS, seed=SEED).select("application_id", "true_prob_default")
+
+
+def best_auc(judged: pl.DataFrame) -> float:
+    """The AUC of the true PDs on some rows of the table that `read(None)` gives: no model can do better on average."""
+    known = judged.select("application_id", "default").join(truth(), on="application_id", maintain_order="left")
+    return auc(known["true_prob_default"].to_numpy(), known["default"].to_numpy().astype(np.int64))
 
 
 def _categories(**labels: str) -> tuple[Category, ...]:

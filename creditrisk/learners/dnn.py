@@ -1,4 +1,4 @@
-"""A small neural network: a few independent one-layer networks trained at once and averaged, on CUDA where there is one.
+"""A small neural network: a few one-layer networks trained at once and averaged, on CUDA where there is one.
 
 Training is PyTorch; scoring is plain NumPy, so that the web process never needs PyTorch. Weight decay, not early
 stopping, keeps it from learning the noise: on a thousand rows a held-out part would cost more than it tells.
@@ -19,10 +19,10 @@ WIDTH = 64
 DROPOUT = 0.5
 LEARNING_RATE = 3e-3
 WEIGHT_DECAY = 0.3
+# Passes over the table, in batches of 64 rows, larger ones where that would be more than 60 a pass.
+EPOCHS = 20
 BATCH_ROWS = 64
-# Each member sees about this many batches, between the two numbers of passes over the table.
-TARGET_STEPS = 1_500
-EPOCHS = (10, 20)
+MAX_BATCHES = 60
 # Points on the straight line from the reference to the applicant at which the slope is taken (integrated gradients).
 INTEGRATION_STEPS = 64
 # Rows worked on at once when contributions are computed; bounds the memory.
@@ -74,8 +74,8 @@ class DNNModel:
         save_file({name: np.ascontiguousarray(getattr(self, name)) for name in _TENSORS}, folder / "model.safetensors")
 
     def _forward(self, design: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        # design is (n_rows, n_points, n_design). The product runs once per row and member with the same shape each time,
-        # so a row's bits do not depend on its neighbours, which one large product would not promise.
+        # design is (n_rows, n_points, n_design). The product runs once per row and member, with the same shape each
+        # time, so a row's bits do not depend on its neighbours, which one large product would not promise.
         active = design[:, np.newaxis] @ self.hidden + self.hidden_bias[:, np.newaxis, :]
         np.maximum(active, 0.0, out=active)
         members = expit((active @ self.output[:, :, np.newaxis])[..., 0] + self.output_bias[:, np.newaxis])
@@ -114,8 +114,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
     prior = float(logit(target.mean()))
     output_bias = torch.full((MEMBERS, 1, 1), prior, device=device, requires_grad=True)
 
-    batches = max(n_rows // BATCH_ROWS, 1)
-    epochs = int(np.clip(TARGET_STEPS // batches, *EPOCHS))
+    batches = int(np.clip(n_rows // BATCH_ROWS, 1, MAX_BATCHES))
     optimiser = torch.optim.AdamW(
         [
             {"params": [hidden, output], "weight_decay": WEIGHT_DECAY},
@@ -123,8 +122,8 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
         ],
         lr=LEARNING_RATE,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
-    for _ in range(epochs):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * batches)
+    for _ in range(EPOCHS):
         orders = torch.stack([torch.randperm(n_rows, generator=random) for _ in range(MEMBERS)]).to(device)
         for rows in orders.tensor_split(batches, dim=1):
             active = torch.relu(torch.baddbmm(hidden_bias, inputs[rows], hidden))
@@ -140,7 +139,12 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
         return tensor.detach().cpu().numpy().astype(np.float64)
 
     return DNNModel(
-        encoder, plain(hidden), plain(hidden_bias)[:, 0], plain(output)[..., 0], plain(output_bias)[:, 0, 0], design.mean(axis=0)
+        encoder,
+        plain(hidden),
+        plain(hidden_bias)[:, 0],
+        plain(output)[..., 0],
+        plain(output_bias)[:, 0, 0],
+        design.mean(axis=0),
     )
 
 

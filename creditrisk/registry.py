@@ -1,0 +1,256 @@
+"""Model versions in MLflow: store, find, fetch, promote and roll back. The only module that talks to MLflow.
+
+Aliases: `challenger` is the best of the last training, `champion` the one that serves, `previous` the champion before
+it. What is fetched is a scorer folder (scorer.py), compared with the fingerprint noted when it was registered, and kept
+under <home>/serving so that scoring goes on, and starts, while the registry is away.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from creditrisk.errors import CreditRiskError, RegistryError
+from creditrisk.scorer import Scorer, fingerprint, load
+from creditrisk.settings import Settings
+
+EXPERIMENT = "risk-o-meter"
+FINGERPRINT_TAG = "scorer_sha256"
+MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
+# What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
+REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
+                "scikit-learn", "scipy", "skops", "tomli-w"]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One registered version of a model."""
+
+    model: str
+    version: str
+    run_id: str
+    sha256: str
+    created_at: datetime
+    tags: dict[str, str]
+
+    @property
+    def promoted_at(self) -> datetime:
+        """Since when it has been champion; when it was made, if it never was."""
+        noted = self.tags.get("promoted_at")
+        return datetime.fromisoformat(noted) if noted else self.created_at
+
+
+class Registry:
+    """MLflow behind the few verbs we need.
+
+    Parameters
+    ----------
+    settings
+        Where MLflow is, where copies are kept, and how long to wait for it.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        # MLflow reads these at each request; its own defaults would hold a caller for minutes when the server is away.
+        os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(settings.registry_timeout_seconds)))
+        os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+        os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        self.uri = settings.mlflow_tracking_uri
+        self.home = settings.home
+        self.is_local = self.uri.startswith("sqlite:")
+        if self.is_local:
+            (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
+        with self._away():
+            from mlflow import MlflowClient
+
+            self._client = MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def register(
+        self,
+        scorer: Scorer,
+        reference: pl.DataFrame,
+        *,
+        params: dict[str, Any],
+        metrics: dict[str, float],
+        tags: dict[str, str],
+    ) -> Version:
+        """Log a run with the scorer folder, register it under the dataset's name and make it the `challenger`.
+
+        `reference` is a sample of the rows the version is compared with later, features and PD only.
+        """
+        import mlflow
+
+        name = scorer.schema.name
+        with self._away(), tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "scorer"
+            scorer.save(folder)
+            sha256 = fingerprint(folder)
+            sample = Path(scratch) / "reference.parquet"
+            reference.write_parquet(sample)
+            mlflow.set_tracking_uri(self.uri)
+            with mlflow.start_run(experiment_id=self._experiment(), run_name=f"train {name}") as run:
+                mlflow.log_params(params)
+                mlflow.log_metrics(metrics)
+                mlflow.set_tags({**tags, "dataset": name})
+                mlflow.log_artifact(str(sample))
+                mlflow.log_artifact(str(folder / "card.md"))
+                info = mlflow.pyfunc.log_model(
+                    name="scorer",
+                    python_model=str(MODEL_CODE),
+                    artifacts={"scorer": str(folder)},
+                    code_paths=[str(Path(__file__).parent)],
+                    pip_requirements=REQUIREMENTS,
+                    registered_model_name=name,
+                )
+            version = str(info.registered_model_version)
+            for key, value in {**tags, FINGERPRINT_TAG: sha256, "family": scorer.model.family}.items():
+                self._client.set_model_version_tag(name, version, key, value)
+            self._client.set_registered_model_alias(name, "challenger", version)
+            return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
+
+    def at(self, model: str, alias: str) -> Version | None:
+        """The version an alias points to; None if the model or the alias does not exist."""
+        from mlflow.exceptions import MlflowException
+
+        with self._away():
+            try:
+                return _version(self._client.get_model_version_by_alias(model, alias))
+            except MlflowException as exc:
+                if exc.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return None
+                raise
+
+    def champion(self, model: str) -> Version | None:
+        """The serving version of a model; None if it has none yet."""
+        return self.at(model, "champion")
+
+    def version(self, model: str, version: str) -> Version:
+        """One version by its number."""
+        with self._away():
+            return _version(self._client.get_model_version(model, version))
+
+    def serving_name(self) -> str | None:
+        """The model trained last among those that have a champion; None if there is none."""
+        with self._away():
+            models = [item for item in self._client.search_registered_models() if "champion" in item.aliases]
+            return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
+
+    def promote(self, version: Version, *, by: str, why: str, evidence: str) -> None:
+        """Make a version the champion and keep the one before it as `previous`; tags say who, when, why, on what."""
+        with self._away():
+            before = self.champion(version.model)
+            promotion = {"promoted_by": by, "promoted_why": why, "promoted_evidence": evidence,
+                         "promoted_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
+            for key, value in promotion.items():
+                self._client.set_model_version_tag(version.model, version.version, key, value)
+            if before is not None and before.version != version.version:
+                self._client.set_registered_model_alias(version.model, "previous", before.version)
+            self._client.set_registered_model_alias(version.model, "champion", version.version)
+
+    def fetch(self, version: Version) -> Path:
+        """The scorer folder of a version, copied under <home>/serving at its first use and checked at every use."""
+        import mlflow
+
+        kept = serving_folder(self.home, version.model, version.version)
+        if kept.is_dir() and fingerprint(kept) == version.sha256:
+            return kept
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with self._away(), tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
+            mlflow.set_tracking_uri(self.uri)
+            uri = f"models:/{version.model}/{version.version}"
+            folder = (
+                Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch)) / "artifacts" / "scorer"
+            )
+            if fingerprint(folder) != version.sha256:
+                raise RegistryError(
+                    f"{version.model} version {version.version} was changed in the registry after it was registered: its "
+                    "files do not match the fingerprint noted then. It is not loaded; roll back or train again."
+                )
+            shutil.rmtree(kept, ignore_errors=True)
+            folder.rename(kept)
+        return kept
+
+    def load(self, version: Version) -> Scorer:
+        """Fetch and load a version."""
+        return load(self.fetch(version), name=version.model, version=version.version, sha256=version.sha256)
+
+    def reference_sample(self, version: Version) -> pl.DataFrame:
+        """The sample of reference rows logged with a version: features and `prob_default`."""
+        import mlflow
+
+        with self._away(), tempfile.TemporaryDirectory() as scratch:
+            mlflow.set_tracking_uri(self.uri)
+            uri = f"runs:/{version.run_id}/reference.parquet"
+            return pl.read_parquet(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
+
+    def is_reachable(self) -> bool:
+        """Whether the registry answers."""
+        try:
+            self.serving_name()
+        except RegistryError:
+            return False
+        return True
+
+    def _experiment(self) -> str:
+        found = self._client.get_experiment_by_name(EXPERIMENT)
+        if found is not None:
+            return str(found.experiment_id)
+        # Beside the local database artifacts are plain files, so that a local server and this process share them.
+        location = (self.home / "mlflow" / "artifacts").as_uri() if self.is_local else None
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+
+    @contextmanager
+    def _away(self) -> Iterator[None]:
+        """Turn whatever MLflow raises into one sentence; our own errors pass."""
+        try:
+            yield
+        except CreditRiskError:
+            raise
+        except Exception as exc:  # MLflow lets through errors of requests, SQLAlchemy and its own
+            reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
+            raise RegistryError(
+                f"the model registry at {_without_password(self.uri)} does not answer or refused: {reason}. "
+                "Scoring goes on with the saved model; start it with `make up` to train or promote."
+            ) from exc
+
+
+def serving_folder(home: Path, model: str, version: str) -> Path:
+    """Where the copy of a version's scorer is kept."""
+    return home / "serving" / model / version
+
+
+def serving_name(settings: Settings, registry: Registry) -> str | None:
+    """The model to serve and watch: the one in the settings, else the one trained last that has a champion."""
+    return settings.dataset or registry.serving_name()
+
+
+def load_version(settings: Settings, model: str, version: str) -> Scorer:
+    """Any version ever registered: from its copy on disk if there is one, else from the registry."""
+    kept = serving_folder(settings.home, model, version)
+    if kept.is_dir():
+        return load(kept, name=model, version=version)
+    registry = Registry(settings)
+    return registry.load(registry.version(model, version))
+
+
+def _version(item: Any) -> Version:
+    return Version(
+        model=item.name,
+        version=str(item.version),
+        run_id=item.run_id or "",
+        sha256=item.tags.get(FINGERPRINT_TAG, ""),
+        created_at=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC),
+        tags=dict(item.tags),
+    )
+
+
+def _without_password(uri: str) -> str:
+    return uri.split("://", 1)[0] + "://" + uri.rsplit("@", 1)[-1] if "@" in uri else uri

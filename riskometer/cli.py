@@ -1,0 +1,246 @@
+"""The command line: one command for each thing a person does, each entering one room, and that only when it is used."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from creditrisk.errors import CreditRiskError
+from creditrisk.settings import Settings, read_settings
+
+# No library calls home; set before any of them is imported.
+SILENCE = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+
+
+class SentenceGroup(click.Group):
+    """Shows our own errors as one sentence and an exit code, never as a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an error made for people ends it with its sentence."""
+        try:
+            return super().invoke(ctx)
+        except CreditRiskError as exc:
+            message = str(exc)
+            raise click.ClickException(message[:1].upper() + message[1:]) from exc
+
+
+@click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Train, use, watch and replace a credit-risk model."""
+    os.environ.update(SILENCE)
+    os.environ.setdefault("PREFECT_HOME", str(read_settings().home / "prefect"))
+
+
+dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
+
+
+@main.command()
+@click.option("--dataset", default="", help="A known name or a schema file; empty: what serves now.")
+@click.option("--source", default="", help="File or URI of the table; empty: the dataset's own source.")
+def train(dataset: str, source: str) -> None:
+    """Train challengers and promote one if it is better with evidence."""
+    from flows.queue import prefect_server_answers, run_deployment_and_follow
+
+    settings = read_settings()
+    # A worker has another working folder, so a path must not depend on ours.
+    here = {"dataset": _absolute(dataset), "source": _absolute(source)}
+    parameters = {name: value for name, value in here.items() if value}
+    if prefect_server_answers(settings):
+        code = run_deployment_and_follow(settings, "model-train/sunday", parameters)
+        if code is not None:
+            sys.exit(code)
+    _run_in_process()
+    from flows.model_train import model_train
+
+    model_train(**parameters)
+
+
+@main.command()
+@dataset_option
+def report(dataset: str) -> None:
+    """Report on the applications scored since the last report."""
+    from flows.queue import prefect_server_answers, run_deployment_and_follow
+
+    settings = read_settings()
+    parameters = {"dataset": dataset} if dataset else {}
+    if prefect_server_answers(settings):
+        code = run_deployment_and_follow(settings, "evidently-report/every-3-hours", parameters)
+        if code is not None:
+            sys.exit(code)
+    _run_in_process()
+    from flows.evidently_report import evidently_report
+
+    evidently_report(**parameters)
+
+
+@main.command()
+@click.argument("clients", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV to write.")
+@dataset_option
+def score(clients: Path, output: Path, dataset: str) -> None:
+    """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
+    from creditrisk.decision_log import DecisionLog, decisions_from
+    from creditrisk.quality import check
+    from creditrisk.sources import parse_upload, read_bytes
+    from webapp.tables import csv_text, result_table
+
+    settings = read_settings()
+    scorer = _champion(settings, dataset)
+    raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
+    checked = check(raw, scorer.schema)
+    scored = scorer.score(checked.accepted, checked.problems)
+    DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
+    output.write_text(csv_text(result_table(checked.raw, scored, checked.rejected)), encoding="utf-8")
+    counts = dict(scored.group_by("verdict").len().iter_rows())
+    click.echo(
+        f"{scored.height:,} clients scored with {scorer.name} version {scorer.version}: "
+        + ", ".join(f"{verdict} {counts.get(verdict, 0):,}" for verdict in ("approve", "refer", "decline"))
+        + f". {checked.raw.height - scored.height:,} could not be scored. Result: {output}"
+    )
+
+
+@main.command()
+def serve() -> None:
+    """Run the Risk-O-Meter: the page and the API."""
+    from webapp.serve import serve as serve_web
+
+    serve_web(read_settings())
+
+
+@main.command("export-metrics")
+def export_metrics() -> None:
+    """Run the exporter: drift and data quality for Prometheus."""
+    from monitoring.exporter import serve as serve_metrics
+
+    serve_metrics(read_settings())
+
+
+@main.command()
+def up() -> None:
+    """Start everything on this machine in the background and print the addresses."""
+    from rich.console import Console
+
+    from riskometer.stack import up as start
+
+    start(read_settings(), Console())
+
+
+@main.command()
+def down() -> None:
+    """Stop all that `up` started."""
+    from rich.console import Console
+
+    from riskometer.stack import down as stop
+
+    stop(read_settings(), Console())
+
+
+@main.command()
+@dataset_option
+@click.option("--why", default="decided by hand", help="The reason, kept with the version.")
+def promote(dataset: str, why: str) -> None:
+    """Make the challenger champion."""
+    _move_champion(dataset, "challenger", why)
+
+
+@main.command()
+@dataset_option
+@click.option("--why", default="rolled back by hand", help="The reason, kept with the version.")
+def rollback(dataset: str, why: str) -> None:
+    """Go back to the previous champion."""
+    _move_champion(dataset, "previous", why)
+
+
+@main.command()
+@click.argument("first", type=int)
+@click.argument("last", type=int, required=False)
+def replay(first: int, last: int | None) -> None:
+    """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
+    from creditrisk.decision_log import DecisionLog
+    from creditrisk.registry import load_version
+    from creditrisk.replay import replay as replay_decisions
+
+    settings = read_settings()
+    seqs = range(first, (last or first) + 1)
+    load = functools.partial(load_version, settings)
+    differences = replay_decisions(DecisionLog(settings.decision_log), seqs, load)
+    for difference in differences:
+        click.echo(f"decision {difference.seq}: {difference.field} was {difference.logged}, is {difference.replayed}")
+    if differences:
+        raise click.ClickException(f"{len(differences):,} figures came out otherwise; the lines above name them.")
+    click.echo(f"{len(seqs):,} decisions scored again: the same to the last bit.")
+
+
+@main.command("verify-log")
+def verify_log() -> None:
+    """Prove that the decision log is unbroken, or name its first broken link."""
+    from creditrisk.decision_log import DecisionLog
+
+    found = DecisionLog(read_settings().decision_log).verify()
+    if found.broken:
+        raise click.ClickException(found.broken)
+    click.echo(f"{found.n_checked:,} decisions, unbroken. Head: {found.head_hash}")
+
+
+@main.command()
+@click.option("--rows", default=200, show_default=True, help="Applicants to make.")
+@click.option("--seed", default=1, show_default=True, help="The same seed gives the same applicants.")
+@click.option("--from", "start", default="2025-01-01", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--to", "end", default="2025-01-31", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
+@click.option("--stress", default=0.0, show_default=True, help="Worse economy, in standard deviations.")
+@click.option("--with-outcome", is_flag=True, help="Add what became of them.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV to write.")
+def simulate(
+    rows: int, seed: int, start: datetime, end: datetime, stress: float, with_outcome: bool, output: Path
+) -> None:
+    """Write a CSV of applicants of the simulated lender."""
+    from creditrisk.simulator import simulate as simulate_applicants
+
+    frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
+    hidden = ["true_prob_default"] if with_outcome else ["true_prob_default", "default", "outcome_date"]
+    frame.drop(hidden).write_csv(output)
+    click.echo(f"{rows:,} applicants written to {output}")
+
+
+def _run_in_process() -> None:
+    """Let Prefect run a flow here: no server of anybody else's, a temporary one of its own."""
+    os.environ.pop("PREFECT_API_URL", None)
+    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "true"
+    # Its first start makes a database, which a slow disk can hold up.
+    os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+
+
+def _champion(settings: Settings, dataset: str) -> Any:
+    from creditrisk.registry import Registry, serving_name
+
+    registry = Registry(settings)
+    name = dataset or serving_name(settings, registry)
+    version = registry.champion(name) if name else None
+    if version is None:
+        raise click.ClickException(f"{name or 'No model'} has no champion yet. Train one with `make model-train-flow`.")
+    return registry.load(version)
+
+
+def _move_champion(dataset: str, alias: str, why: str) -> None:
+    from creditrisk.registry import Registry, serving_name
+
+    settings = read_settings()
+    registry = Registry(settings)
+    name = dataset or serving_name(settings, registry)
+    version = registry.at(name, alias) if name else None
+    if version is None:
+        raise click.ClickException(f"{name or 'No model'} has no {alias}. Train one with `make model-train-flow`.")
+    registry.promote(version, by=os.environ.get("USER", "command line"), why=why, evidence="by hand")
+    click.echo(f"{version.model} version {version.version} is champion now; the one before it is kept as `previous`.")
+
+
+def _absolute(given: str) -> str:
+    """A path that exists, made independent of the working folder; anything else as it is."""
+    return str(Path(given).resolve()) if given and "://" not in given and Path(given).exists() else given
