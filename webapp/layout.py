@@ -332,7 +332,7 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
 
 def grid(checked: Checked, schema: Schema) -> Component:
     """The table of clients; its rows are asked for in blocks."""
-    return AgGrid(
+    table: Component = AgGrid(
         id="clients",
         className="clients",
         columnDefs=grid_columns(checked, schema),
@@ -352,6 +352,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
         },
         style={"height": None},
     )
+    return table
 
 
 def closer() -> Component:

@@ -1,0 +1,374 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from creditrisk.errors import DecisionLogError
+from creditrisk.settings import Settings
+from webapp import create_app
+from webapp.openapi import describe
+
+HEADER = "client,age_years,amount_eur,income_eur,housing"
+GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+ODD = {**GOOD, "client": "A8", "age_years": 130}
+WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
+CSV = f"{HEADER},note\nA7,61,2000,52000,own,=1+1\nA9,abc,2000,52000,own,\nA8,130,2000,52000,own,-5\n"
+
+POSTS = ("/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations", "/uploads")
+
+
+@pytest.fixture
+def client(corner_app):
+    return corner_app.test_client()
+
+
+def assert_error(response, status, code):
+    assert response.status_code == status, response.text
+    assert set(response.json) == {"error"}
+    assert set(response.json["error"]) == {"code", "message"}
+    assert response.json["error"]["code"] == code
+    message = response.json["error"]["message"]
+    assert message.endswith(".")
+    assert "Traceback" not in message
+    return message
+
+
+def post_csv(client, path, content):
+    if path == "/uploads":
+        return client.post(
+            path, data=content, content_type="application/octet-stream", headers={"X-File-Name": "c.csv"}
+        )
+    return client.post(path, data=content, content_type="text/csv")
+
+
+# Scoring
+
+
+def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, corner_app):
+    answer = client.post("/api/v1/score", json={"applications": [GOOD, WRONG, ODD]}).json
+    assert (answer["model"], answer["model_version"]) == ("corner_lender", "3")
+    assert [result["row"] for result in answer["results"]] == [1, 3]
+    fields = set(describe(None)["components"]["schemas"]["Scored"]["properties"]["results"]["items"]["properties"])
+    assert set(answer["results"][0]) == fields
+    assert answer["results"][1]["verdict"] == "refer"
+    assert answer["results"][1]["problems"] == ["Age: 130 is outside 18 to 100 years"]
+    [rejected] = answer["rejected"]
+    assert (rejected["row"], rejected["column"], rejected["value"]) == (2, "Age", "abc")
+    assert rejected["expected"] == "a whole number of years from 18 to 100"
+
+    log = corner_app.extensions["creditrisk"].log
+    logged = [decision.decision for decision in log.read(range(1, 3))]
+    assert [decision.application_id for decision in logged] == ["A7", "A8"]
+    assert logged[0].prob_default == answer["results"][0]["prob_default"]
+    assert logged[0].channel == "api"
+    assert log.verify().broken is None
+
+
+@pytest.mark.parametrize("body", [GOOD, [GOOD], {"applications": [GOOD]}])
+def test_one_application_may_come_bare_in_a_list_or_named(client, body):
+    assert [result["application_id"] for result in client.post("/api/v1/score", json=body).json["results"]] == ["A7"]
+
+
+def test_the_csv_answer_holds_every_row_with_formulas_inert(client):
+    response = client.post("/api/v1/score.csv", data=CSV, content_type="text/csv")
+    rows = list(csv.DictReader(io.StringIO(response.text)))
+    assert [row["application_id"] for row in rows] == ["A7", "", "A8"]
+    assert [row["note"] for row in rows] == ["'=1+1", "", "-5"]
+    assert rows[1]["error"].startswith("Row 2 (line 3), Age: 'abc' is not a number.")
+    one = client.post("/api/v1/score", json=[GOOD]).json["results"][0]
+    assert float(rows[0]["prob_default"]) == one["prob_default"]
+    assert rows[0]["verdict"] == one["verdict"]
+
+
+def test_a_long_csv_comes_in_chunks_and_each_is_logged_before_it_is_sent(client, corner_app):
+    lines = [HEADER, *(f"{n},61,2000,52000,own" for n in range(1, 4501))]
+    response = client.post("/api/v1/score.csv", data="\n".join(lines), content_type="text/csv", buffered=False)
+    log = corner_app.extensions["creditrisk"].log
+    n_sent = -1  # the header
+    for piece in response.iter_encoded():
+        n_sent += piece.decode().count("\n")
+        assert log.head()[0] >= n_sent
+    assert n_sent == 4500
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type"),
+    [
+        (json.dumps({"dataframe_records": [GOOD, WRONG]}), "application/json"),
+        (
+            json.dumps({"dataframe_split": {"columns": list(GOOD), "data": [[*GOOD.values()], [*WRONG.values()]]}}),
+            "application/json",
+        ),
+        (f"{HEADER}\nA7,61,2000,52000,own\nA9,abc,2000,52000,own\n", "text/csv"),
+    ],
+)
+def test_mlflows_formats_give_one_prediction_a_row(client, data, content_type):
+    predictions = client.post("/invocations", data=data, content_type=content_type).json["predictions"]
+    assert [prediction["row"] for prediction in predictions] == [1, 2]
+    assert predictions[0]["application_id"] == "A7"
+    assert "'abc' is not a number" in predictions[1]["error"]
+
+
+def test_outcomes_are_recorded_all_or_none(client, corner_app):
+    good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
+    wrong = {**good, "observed_on": "yesterday"}
+    log = corner_app.extensions["creditrisk"].log
+    message = assert_error(client.post("/api/v1/outcomes", json={"outcomes": [good, wrong]}), 400, "bad_request")
+    assert message.startswith("Outcome 2 cannot be read.")
+    assert log.outcomes().is_empty()
+    assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == {"recorded": 1}
+    assert log.outcomes().rows() == [("A7", "", False, date(2026, 3, 31))]
+
+
+# What goes wrong
+
+
+def test_errors_have_one_shape_on_every_route(client, corner_app):
+    assert_error(client.get("/nothing/here"), 404, "not_found")
+    assert_error(client.get("/ui/nothing/here"), 404, "not_found")
+    for rule in corner_app.url_map.iter_rules():
+        if rule.rule.startswith("/ui/"):
+            continue  # Dash's own; addresses it does not know are above
+        wrong = ({"GET", "POST", "DELETE"} - rule.methods).pop()
+        assert_error(client.open(rule.rule, method=wrong), 405, "method_not_allowed")
+    for path in POSTS:
+        assert_error(client.post(path, data="x", content_type="application/x-www-form-urlencoded"), 415,
+                     "unsupported_media_type")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/api/v1/score", "/api/v1/outcomes", "/invocations"])
+@pytest.mark.parametrize("body", ["{", "3", '{"a": [1', "\x00", "[]", '"text"', "[[1]]"])
+def test_json_that_is_not_what_was_asked_for_gives_a_sentence(client, path, body):
+    response = client.post(path, data=body, content_type="application/json")
+    assert response.status_code in (400, 422)
+    assert_error(response, response.status_code, response.json["error"]["code"])
+
+
+@pytest.mark.parametrize(("path", "megabytes"), [("/api/v1/score.csv", 2), ("/uploads", 2), ("/api/v1/score", 16),
+                                                 ("/ui/_dash-update-component", 1)])  # fmt: skip
+def test_no_route_takes_a_body_beyond_its_limit(client, path, megabytes):
+    kinds = {"/uploads": "application/octet-stream", "/api/v1/score.csv": "text/csv"}
+    body = b" " * (megabytes * 1_000_000 + 1)
+    assert_error(client.post(path, data=body, content_type=kinds.get(path, "application/json")), 413, "too_large")
+
+
+def test_more_applications_than_a_json_request_may_hold_are_refused(client):
+    assert_error(client.post("/api/v1/score", json=[GOOD] * 10_001), 413, "too_large")
+
+
+def test_an_unforeseen_error_says_nothing_about_the_applicant(corner_app, caplog):
+    def fail():
+        raise ValueError("Anna Schmidt, born 1969")
+
+    corner_app.add_url_rule("/fail", view_func=fail)
+    message = assert_error(corner_app.test_client().get("/fail"), 500, "internal")
+    assert "Anna" not in message + caplog.text
+    assert "ValueError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "said"),
+    [
+        (b"", 400, "empty"),
+        (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n", 400, "PDF"),
+        (HEADER.encode(), 400, "no clients"),
+        (b"colour,size\nred,3\n", 422, "not the columns of Corner lender"),
+        (b"client,amount_eur,income_eur,housing\nA7,2000,52000,own\n", 422, "Age (age_years)"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/score.csv", "/invocations", "/uploads"])
+def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client, path, content, status, said):
+    response = post_csv(client, path, content)
+    if path != "/uploads":
+        code = "unreadable_table" if status == 400 else "wrong_columns"
+        assert said in assert_error(response, status, code)
+        return
+    # The page shows the sentence where the result would be.
+    name = response.json["upload"]
+    shown = client.post(
+        "/ui/_dash-update-component",
+        json={
+            "output": "..stage.children...tick.disabled...sending.children..",
+            "outputs": [
+                {"id": "stage", "property": "children"},
+                {"id": "tick", "property": "disabled"},
+                {"id": "sending", "property": "children"},
+            ],
+            "inputs": [
+                {"id": "job", "property": "data", "value": name},
+                {"id": "tick", "property": "n_intervals", "value": 1},
+            ],
+            "changedPropIds": ["tick.n_intervals"],
+        },
+    )
+    assert shown.status_code == 200
+    assert said in shown.text
+    assert "could not be scored" in shown.text
+    assert "Traceback" not in shown.text
+    assert_error(client.get(f"/uploads/{name}/result.csv"), 400, "bad_request")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ("\ufeff" + HEADER + "\nA7,61,2000,52000,own\n").encode(),
+        (HEADER + ",name\nA7,61,2000,52000,own,Müller\n").encode("latin-1"),
+        (HEADER.replace(",", ";") + "\nA7;61;2000;52000;own\n").encode(),
+        ("Clients exported,on,2026-11-20,by,the branch\n" + HEADER + "\nA7,61,2000,52000,own\n").encode(),
+        (HEADER + ',name\nA7,61,2000,52000,own,"=HYPERLINK(""http://x"")"\n').encode(),
+    ],
+    ids=["BOM", "Latin-1", "semicolon", "2-line header", "formula"],
+)
+def test_a_file_with_a_quirk_is_scored_through_both_doors_with_the_same_result(client, content):
+    through_api = post_csv(client, "/api/v1/score.csv", content)
+    name = post_csv(client, "/uploads", content).json["upload"]
+    through_page = client.get(f"/uploads/{name}/result.csv")
+    assert through_page.text == "\ufeff" + through_api.text
+    [row] = csv.DictReader(io.StringIO(through_api.text))
+    expected = client.post("/api/v1/score", json=GOOD).json["results"][0]
+    assert float(row["prob_default"]) == expected["prob_default"]
+    assert row.get("name") in (None, "Müller", '\'=HYPERLINK("http://x")')
+
+
+def test_text_in_a_number_rejects_the_row_and_scores_the_others(client):
+    name = post_csv(client, "/uploads", CSV.encode()).json["upload"]
+    rows = list(csv.DictReader(io.StringIO(client.get(f"/uploads/{name}/result.csv").text.lstrip("\ufeff"))))
+    assert [bool(row["error"]) for row in rows] == [False, True, False]
+
+
+# What is away
+
+
+def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
+    client = create_app(Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9")).test_client()
+    assert "make model-train-flow" in assert_error(client.post("/api/v1/score", json=GOOD), 503, "no_model")
+    assert_error(client.post("/api/v1/score.csv", data=CSV, content_type="text/csv"), 503, "no_model")
+    assert_error(client.get("/template.csv"), 503, "no_model")
+    assert "make model-train-flow" in client.get("/ui/_dash-layout").text
+    assert client.get("/").status_code == 200
+    assert client.get("/health").status_code == 200
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json["ready"], ready.json["model"]) == (503, False, None)
+
+
+def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
+    corner_app.extensions["creditrisk"].champion.look()
+    client = corner_app.test_client()
+    assert client.post("/api/v1/score", json=GOOD).status_code == 200
+    ready = client.get("/ready")
+    assert ready.status_code == 200
+    assert (ready.json["model"], ready.json["model_version"]) == ("corner_lender", "3")
+    assert ready.json["since"] == "2026-10-12T08:00:00+00:00"
+    assert not ready.json["registry"]["reachable"]
+    assert "scoring goes on with the saved model" in ready.json["registry"]["consequence"]
+    assert "creditrisk_registry_up 0.0" in client.get("/metrics").text
+    assert "Registry away" in client.get("/ui/_dash-layout").text
+
+
+def test_nothing_is_answered_that_could_not_be_logged(corner_settings, tmp_path):
+    (tmp_path / "in the way").mkdir()
+    app = create_app(corner_settings.model_copy(update={"decision_log_url": f"sqlite:///{tmp_path}/in the way"}))
+    app.extensions["creditrisk"].champion.load_saved()
+    client = app.test_client()
+    assert_error(client.post("/api/v1/score", json=GOOD), 503, "decision_log_away")
+    assert_error(client.post("/api/v1/score.csv", data=CSV, content_type="text/csv"), 503, "decision_log_away")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.json["decision_log"]["reachable"]) == (503, False)
+
+
+def test_a_csv_answer_whose_log_fails_midway_breaks_off(client, corner_app):
+    lines = [HEADER, *(f"{n},61,2000,52000,own" for n in range(1, 4501))]
+    response = client.post("/api/v1/score.csv", data="\n".join(lines), content_type="text/csv", buffered=False)
+    pieces = response.iter_encoded()
+    next(pieces)
+    log = corner_app.extensions["creditrisk"].log
+    with log._engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE decisions RENAME TO elsewhere")
+    with pytest.raises(DecisionLogError):
+        list(pieces)
+
+
+# Who may ask
+
+
+def test_a_request_from_another_site_is_refused(client):
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        for path in (*POSTS, "/ui/_dash-update-component"):
+            assert_error(client.post(path, json=GOOD, headers=headers), 403, "forbidden")
+    own = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/api/v1/score", json=GOOD, headers=own).status_code == 200
+
+
+def test_an_app_on_loopback_answers_only_to_loopback_names(corner_settings, client):
+    assert_error(client.get("/ready", headers={"Host": "evil.example:9696"}), 403, "forbidden")
+    assert client.get("/ready", headers={"Host": "127.0.0.1:9696"}).status_code == 200
+    open_app = create_app(corner_settings.model_copy(update={"host": "0.0.0.0"}))
+    assert open_app.test_client().get("/health", headers={"Host": "risk.bank.example"}).status_code == 200
+
+
+def test_every_answer_carries_the_security_headers_and_results_are_not_kept(client):
+    for response in (client.get("/"), client.get("/nothing"), client.post("/api/v1/score", json=GOOD)):
+        policy = response.headers["Content-Security-Policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe-eval" not in policy
+        assert "http" not in policy
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_the_page_asks_for_nothing_outside(client):
+    page = client.get("/").text
+    assert "http://" not in page.replace("http://localhost", "")
+    assert "https://" not in page
+    assert "//cdn" not in page
+
+
+# What describes and counts
+
+
+def test_the_description_names_every_route_of_the_api(client, corner_app):
+    described = client.get("/api/v1/openapi.json").json
+    routes = {
+        (rule.rule, method.lower())
+        for rule in corner_app.url_map.iter_rules()
+        if rule.endpoint.startswith("api.")
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == {(path, method) for path, methods in described["paths"].items() for method in methods}
+    application = described["components"]["schemas"]["Application"]
+    assert application["properties"]["housing"]["enum"] == ["own", "rent"]
+    assert application["required"] == ["age_years", "amount_eur", "housing"]
+
+
+def test_decisions_are_counted_by_verdict_and_carry_nothing_of_the_applicant(client):
+    verdicts = [result["verdict"] for result in client.post("/api/v1/score", json=[GOOD, ODD]).json["results"]]
+    metrics = client.get("/metrics").text
+    for verdict in ("approve", "refer", "decline"):
+        assert f'creditrisk_decisions_total{{verdict="{verdict}"}} {verdicts.count(verdict)}.0' in metrics
+    assert 'creditrisk_model_info{model="corner_lender",version="3"} 1.0' in metrics
+    assert "creditrisk_scoring_duration_seconds_count 1.0" in metrics
+    assert "A7" not in metrics
+
+
+def test_the_process_that_scores_imports_neither_torch_nor_evidently(corner_settings):
+    program = f"""
+import sys
+from pathlib import Path
+from creditrisk.settings import Settings
+from webapp import create_app
+import webapp.serve
+app = create_app(Settings(home=Path({str(corner_settings.home)!r}), mlflow_uri="http://127.0.0.1:9"))
+champion = app.extensions["creditrisk"].champion
+champion.load_saved()
+champion.look()
+answer = app.test_client().post("/api/v1/score", json={GOOD!r})
+assert answer.status_code == 200, answer.text
+assert "mlflow" in sys.modules
+print(sorted({{"torch", "evidently", "prefect"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,57 @@
+import pytest
+
+from creditrisk.quality import check
+from creditrisk.sources import parse_upload
+from webapp.clients import expected_loss, grid_columns, grid_rows, summary
+
+CSV = b"""client;Age;amount_eur;income_eur;housing;note
+A7;61;2000;52000;own;old friend
+A8;19;19000;11000;rent;
+A10;33;9000;30000;rent;new
+"""
+
+
+@pytest.fixture
+def scored(corner_scorer):
+    checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
+    return checked, corner_scorer.score(checked.accepted, checked.problems)
+
+
+def test_the_grid_speaks_the_words_of_the_schema_and_keeps_the_files_other_columns(scored, corner_scorer):
+    checked, results = scored
+    headers = [column["headerName"] for column in grid_columns(checked, corner_scorer.schema)]
+    assert headers == [
+        *("Client", "Verdict", "Risk", "How sure", "Main reasons"),
+        *("Age (years)", "Loan amount (EUR)", "Income (EUR)", "Housing", "note"),
+    ]
+    rows, n_rows = grid_rows(checked, results, corner_scorer.schema, start=0, stop=10)
+    assert n_rows == 3
+    assert [rows[1][name] for name in ("client", "f1", "f3", "x0")] == ["A8", "19,000", "Rents", ""]
+
+
+def test_sorting_and_choosing_happen_before_a_block_is_cut(scored, corner_scorer):
+    checked, results = scored
+    by_risk = results.sort("prob_default", descending=True)["application_id"].to_list()
+    rows, _ = grid_rows(
+        checked, results, corner_scorer.schema, start=1, stop=3, sort=[{"colId": "risk", "sort": "desc"}]
+    )
+    assert [row["client"] for row in rows] == by_risk[1:]
+    rows, _ = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, sort=[{"colId": "f0", "sort": "asc"}])
+    assert [row["f0"] for row in rows] == ["19", "33", "61"]
+    for verdict, count in summary(results).items():
+        rows, n_rows = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, verdict=verdict)
+        assert n_rows == count == sum(row["verdict"] == verdict for row in rows)
+
+
+def test_the_expected_loss_is_amount_times_pd_over_the_offers(scored, corner_scorer):
+    checked, results = scored
+    amounts = [2000.0, 19000.0, 9000.0]
+    offers = [
+        (amount, prob_default)
+        for amount, prob_default, verdict in zip(amounts, results["prob_default"], results["verdict"], strict=True)
+        if verdict == "approve"
+    ]
+    assert offers
+    loss = sum(amount * prob_default for amount, prob_default in offers)
+    lent = sum(amount for amount, _ in offers)
+    assert expected_loss(checked, results, corner_scorer.schema) == pytest.approx((loss, lent))

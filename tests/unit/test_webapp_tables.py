@@ -1,0 +1,69 @@
+import polars as pl
+import pytest
+
+from creditrisk.quality import Rejection
+from webapp.tables import RESULT_COLUMNS, csv_text, inert_table, result_table, template_csv
+
+RESULT = pl.DataFrame(
+    {
+        "row_number": [1, 3],
+        "application_id": ["1", "3"],
+        "prob_default": [0.04, 0.41],
+        "score_points": [610.0, 500.0],
+        "verdict": ["approve", "decline"],
+        "band": ["green", "red"],
+        "confidence": [0.98, 0.93],
+        "reasons": [[{"code": "a", "text": "Long loan term"}, {"code": "b", "text": "Rents"}], []],
+        "model": ["m", "m"],
+        "model_version": ["1", "1"],
+        "problems": [[], ["Age: 130 is outside 18 to 100 years"]],
+    },
+    schema_overrides={"reasons": pl.List(pl.Struct({"code": pl.String, "text": pl.String}))},
+)
+REJECTED = [Rejection(2, 3, "Age", "abc", "'abc' is not a number", "a whole number")]
+RAW = pl.DataFrame({"age": ["36", "abc", "130"], "verdict": ["?", "?", "?"]})
+
+
+def test_every_row_of_the_file_is_in_the_result_in_the_order_of_the_file():
+    table = result_table(RAW, RESULT, REJECTED)
+    assert table.columns == [*RESULT_COLUMNS, "age", "verdict (from your file)"]
+    assert table["application_id"].to_list() == ["1", None, "3"]
+    assert table["reasons"].to_list() == ["Long loan term; Rents", None, ""]
+    assert table["problems"].to_list() == ["", None, "Age: 130 is outside 18 to 100 years"]
+    assert table["error"].to_list() == [
+        None,
+        "Row 2 (line 3), Age: 'abc' is not a number. Expected a whole number.",
+        None,
+    ]
+
+
+def test_a_result_written_piece_by_piece_is_the_result_written_at_once():
+    whole = csv_text(result_table(RAW, RESULT, REJECTED))
+    pieces = [
+        csv_text(
+            result_table(RAW.slice(first - 1, 2), RESULT.filter(numbers), REJECTED, first_row=first),
+            with_header=first == 1,
+        )
+        for first, numbers in ((1, pl.col("row_number") <= 2), (3, pl.col("row_number") > 2))
+    ]
+    assert "".join(pieces) == whole
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "＝", " ="])
+def test_a_cell_or_header_that_a_spreadsheet_would_run_is_shown_as_text(start):
+    cell = f'{start}HYPERLINK("http://x")'
+    table = inert_table(pl.DataFrame({cell: [cell, "plain"]}))
+    assert table.columns == ["'" + cell]
+    assert table.to_series().to_list() == ["'" + cell, "plain"]
+
+
+def test_a_negative_number_stays_a_number():
+    assert inert_table(pl.DataFrame({"balance": ["-120.50", "+3", None]}))["balance"].to_list() == [
+        "-120.50",
+        "+3",
+        None,
+    ]
+
+
+def test_the_template_holds_the_labels_and_neither_the_outcome_nor_protected_fields(corner_scorer):
+    assert template_csv(corner_scorer.schema) == "Client number,Age,Loan amount,Income,Housing\n"
