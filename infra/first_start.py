@@ -1,0 +1,22 @@
+"""Before the full stack's first run: make the buckets in the storage emulator, hand prefect.yaml to Prefect.
+
+Runs in a container of its own until it is done, each time the stack starts; doing it again changes nothing.
+"""
+
+import os
+import subprocess
+import sys
+
+from google.api_core.exceptions import Conflict
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+for bucket in ("riskometer-artifacts", "riskometer-reports"):
+    try:
+        storage.Client().create_bucket(bucket, retry=DEFAULT_RETRY.with_timeout(60))
+    except Conflict:
+        pass
+print(f"buckets ready at {os.environ['STORAGE_EMULATOR_HOST']}")
+
+subprocess.run(["prefect", "work-pool", "create", "riskometer", "--type", "process", "--overwrite"], check=True)
+sys.exit(subprocess.run(["prefect", "--no-prompt", "deploy", "--all"], check=False).returncode)
