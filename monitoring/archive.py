@@ -92,13 +92,18 @@ class Stored:
     problems: tuple[str, ...]
 
 
+def pending_folder(home: Path) -> Path:
+    """Where reports wait for an archive that is away, one subfolder per archive."""
+    return home / "reports-pending"
+
+
 def store(archives: Sequence[Archive], html: bytes, result: Result, *, pending: Path) -> Stored:
     """Write a report to every archive, after whatever an archive missed while it was away.
 
     Parameters
     ----------
     pending
-        Local folder where reports wait for an archive that is away, one subfolder per archive.
+        See `pending_folder`.
     """
     report_id, kept_in, problems = _report_id(html, result), [], []
     for archive in archives:

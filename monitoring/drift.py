@@ -35,6 +35,8 @@ CONSTANT_CHANCE = 0.01
 Status = Literal["stable", "watch", "act", "too few rows", "empty window", "all missing", "constant"]
 LEVELS = {"stable": 0, "watch": 1, "act": 2}
 CANNOT_JUDGE = -1
+# The predicted PD is looked at like a field; people read it as "n of 100".
+SCORE = Field("prob_default", "number", "Predicted risk", unit="of 100")
 
 FloatArray = NDArray[np.float64]
 
@@ -190,7 +192,7 @@ def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, mo
         scores = window.filter(pl.col("model_version") == model_version)["prob_default"] * 100
     entry = profile["prob_default"]
     in_percent = {**entry, "edges": [edge * 100 for edge in entry["edges"]]}
-    score = _field_drift(in_percent, Field("prob_default", "number", "Predicted risk", unit="of 100"), scores)
+    score = _field_drift(in_percent, SCORE, scores)
     return Drift(n_rows=window.height, fields=tuple(fields), score=score)
 
 

@@ -1,0 +1,118 @@
+"""The three-hourly flow: the decisions since the last report against the champion's reference, drawn and archived.
+
+Thin tasks around creditrisk and monitoring. Started by `make evidently-report-flow`, by the deployment
+`evidently-report/every-3-hours`, or from the Prefect UI. The exporter reads what is archived here at its next scrape.
+Only tasks that do I/O are retried.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from prefect import flow, task
+from prefect.logging import get_run_logger
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.errors import RegistryError
+from creditrisk.registry import Registry, Version, serving_name
+from creditrisk.schema import Schema
+from creditrisk.settings import Settings, read_settings
+from monitoring import archive, drift, report, windows
+from monitoring.archive import Stored
+from monitoring.windows import Window
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What a report needs of the model that serves."""
+
+    version: Version
+    schema: Schema
+    profile: dict[str, Any]
+    reference: pl.DataFrame
+
+
+@task(retries=2, retry_delay_seconds=5, persist_result=False)
+def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
+    """Fetch schema, reference profile and reference sample of the serving version, if there is one."""
+    registry = Registry(settings)
+    model = dataset or serving_name(settings, registry)
+    version = registry.champion(model) if model else None
+    if version is None:
+        return None
+    folder = registry.fetch(version)
+    return Champion(
+        version=version,
+        schema=Schema.from_file(folder / "schema.toml"),
+        profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
+        reference=registry.reference_sample(version),
+    )
+
+
+@task(retries=2, retry_delay_seconds=5, persist_result=False)
+def read_window(model: str, settings: Settings) -> Window:
+    """Read the decisions since the last archived report."""
+    archives = archive.open_archives(settings.archive_uris)
+    last = archive.last_result(archives, model, pending=archive.pending_folder(settings.home))
+    return windows.since_last_report(DecisionLog(settings.decision_log), model, last)
+
+
+@task(persist_result=False)
+def draw(champion: Champion, window: Window, created_at: datetime) -> tuple[bytes, dict[str, Any]]:
+    """Compute drift and draw the page."""
+    version = champion.version
+    found = drift.compare(champion.profile, champion.schema, window.frame, model_version=version.version)
+    result = report.make_result(
+        found, window, model=version.model, model_version=version.version, created_at=created_at
+    )
+    return report.render(result, found, window, champion.reference, champion.schema), result
+
+
+@task(retries=2, retry_delay_seconds=5, persist_result=False)
+def keep(html: bytes, result: dict[str, Any], settings: Settings) -> Stored:
+    """Write the report to every archive; one that is away gets it later."""
+    stored = archive.store(
+        archive.open_archives(settings.archive_uris), html, result, pending=archive.pending_folder(settings.home)
+    )
+    for problem in stored.problems:
+        get_run_logger().warning(problem)
+    return stored
+
+
+@flow(name="evidently-report", log_prints=True)
+def evidently_report(dataset: str | None = None) -> dict[str, Any]:
+    """Report on the applications scored since the last report.
+
+    Parameters
+    ----------
+    dataset
+        A registered model; empty: the one that serves.
+    """
+    settings = read_settings()
+    champion = find_champion(dataset, settings)
+    if champion is None:
+        raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
+    window = read_window(champion.version.model, settings)
+    html, result = draw(champion, window, datetime.now(UTC))
+    stored = keep(html, result, settings)
+    print(summary(result, stored, settings))
+    return {**result, "id": stored.id}
+
+
+def summary(result: dict[str, Any], stored: Stored, settings: Settings) -> str:
+    """What was found and where to look next, for a terminal or a log."""
+    name, version, n_rows = result["model"], result["model_version"], result["n_rows"]
+    return "\n".join(
+        [
+            f"{name} version {version}: {n_rows:,} applications since the last report.",
+            *(f"  - {finding}" for finding in result["findings"]),
+            *(f"  ! {problem}" for problem in stored.problems),
+            "",
+            *(f"Report:  {place}/{stored.id}.html" for place in stored.kept_in),
+            f"Metrics: http://{settings.host}:{settings.exporter_port}/metrics once `make up` runs",
+        ]
+    )

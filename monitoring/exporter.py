@@ -1,0 +1,143 @@
+"""The exporter: what Prometheus reads about drift and data quality, on port 9697.
+
+Run by `riskometer export-metrics`. It keeps no state: at each scrape it reads the latest archived result and counts the
+decision log, so a restart loses nothing. A figure that does not exist (no report yet, no rows) is absent rather than
+NaN, on which no alert would ever fire; `creditrisk_drift_status` says why. The web app counts its own requests at its
+own /metrics. Nothing here imports Evidently.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from socketserver import ThreadingMixIn
+from typing import TYPE_CHECKING, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.errors import CreditRiskError
+from creditrisk.settings import Settings
+from monitoring import archive
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+MODEL_LABELS = ["model", "model_version"]
+
+
+def serve(settings: Settings) -> None:
+    """Answer scrapes at http://<host>:<exporter_port>/metrics, and /health, until the process is stopped."""
+    application = make_app(settings)
+    with make_server(settings.host, settings.exporter_port, application, _Server, _QuietHandler) as server:
+        server.serve_forever()
+
+
+def make_app(settings: Settings) -> WSGIApplication:
+    """The exporter as a WSGI application."""
+    registry = CollectorRegistry()
+    registry.register(DriftCollector(settings))
+    metrics = make_wsgi_app(registry)
+
+    def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            return metrics(environ, start_response)  # type: ignore[no-any-return]
+        status, body = ("200 OK", b"ok\n") if path == "/health" else ("404 Not Found", b"See /metrics and /health.\n")
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [body]
+
+    return application
+
+
+class DriftCollector(Collector):
+    """Reads archives and decision log at each scrape; one that is away costs its own metrics and no others."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._model = settings.dataset or None
+        self._archives = archive.open_archives(settings.archive_uris)
+        self._pending = archive.pending_folder(settings.home)
+        self._log = DecisionLog(settings.decision_log)
+
+    def describe(self) -> Iterable[Metric]:
+        """Nothing is said beforehand, so that making the collector does not read anything yet."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric there is a value for."""
+        sources: dict[str, Callable[[], list[Metric]]] = {"archive": self._of_result, "decision_log": self._of_log}
+        up = GaugeMetricFamily("creditrisk_source_up", "1 if the exporter could read it, else 0.", labels=["source"])
+        for name, read in sources.items():
+            try:
+                yield from read()
+                up.add_metric([name], 1.0)
+            except CreditRiskError as exc:
+                log.warning("%s", exc)
+                up.add_metric([name], 0.0)
+        yield up
+
+    def _of_result(self) -> list[Metric]:
+        waiting = GaugeMetricFamily("creditrisk_reports_waiting", "Reports to deliver to an archive that was away.")
+        waiting.add_metric([], archive.n_waiting(self._archives, pending=self._pending))
+        result = archive.last_result(self._archives, self._model, pending=self._pending)
+        return [waiting, *(metrics_of_result(result) if result else [])]
+
+    def _of_log(self) -> list[Metric]:
+        logged = GaugeMetricFamily("creditrisk_decisions_logged", "Decisions in the log.", labels=["verdict"])
+        for verdict, n_decisions in self._log.counts_by_verdict().items():
+            logged.add_metric([verdict], n_decisions)
+        return [logged]
+
+
+def metrics_of_result(result: dict[str, Any]) -> list[Metric]:
+    """The metrics of one archived result; those without a value are left out."""
+    model = [str(result["model"]), str(result["model_version"])]
+    written = datetime.fromisoformat(result["created_at"]).timestamp()
+    single = [
+        (
+            "creditrisk_drift_share",
+            "Share of fields that drifted, of those that could be judged.",
+            result["drift_share"],
+        ),
+        ("creditrisk_score_psi", "PSI of the predicted risk.", result["score"]["psi"]),
+        ("creditrisk_score_status", "0 stable, 1 watch, 2 act, -1 cannot be judged.", result["score"]["level"]),
+        ("creditrisk_window_rows", "Applications in the window of the last report.", result["n_rows"]),
+        ("creditrisk_report_last_success_timestamp_seconds", "When the last report was written.", written),
+    ]
+    per_field = [
+        ("creditrisk_drift_psi", "PSI of a field against the reference.", "psi"),
+        ("creditrisk_drift_status", "0 stable, 1 watch, 2 act, -1 cannot be judged.", "level"),
+        ("creditrisk_missing_share", "Share of rows without a value, 0 to 1.", "missing_share"),
+    ]
+    metrics: list[Metric] = []
+    for name, help_text, value in single:
+        metric = GaugeMetricFamily(name, help_text, labels=MODEL_LABELS)
+        if value is not None:
+            metric.add_metric(model, value)
+        metrics.append(metric)
+    for name, help_text, key in per_field:
+        metric = GaugeMetricFamily(name, help_text, labels=[*MODEL_LABELS, "field"])
+        for field, figures in result["fields"].items():
+            if figures[key] is not None:
+                metric.add_metric([*model, field], figures[key])
+        metrics.append(metric)
+    return metrics
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers several scrapes at once, so that one slow archive does not hold up /health."""
+
+    daemon_threads = True
+
+
+class _QuietHandler(WSGIRequestHandler):
+    """Does not log every scrape."""
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return

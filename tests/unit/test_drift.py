@@ -1,0 +1,241 @@
+"""Drift in figures and words: what PSI is, when it is an alarm, and that odd windows give findings, never a NaN."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from creditrisk import profile as reference_profile
+from creditrisk.schema import Category, Field, Schema, Target
+from monitoring import drift, report
+from monitoring.windows import Window
+
+HOUSING = ("own", "rent", "free")
+PURPOSES = tuple(f"purpose {letter}" for letter in "ABCDEFGHIJKL")
+SCHEMA = Schema(
+    name="small",
+    title="A small lender",
+    fields=(
+        Field("age_years", "integer", "Age", unit="years"),
+        Field("income_eur", "number", "Income", unit="EUR", is_required=False),
+        Field("housing", "category", "Housing", categories=tuple(Category(x, x.title()) for x in HOUSING)),
+        Field("purpose", "category", "Purpose", categories=tuple(Category(x, x.title()) for x in PURPOSES)),
+    ),
+    target=Target("default", "Default", bad=("1",), good=("0",)),
+)
+
+counts = st.lists(st.integers(0, 500), min_size=2, max_size=12).filter(sum)
+
+
+def sample(n: int, seed: int, *, income_shift: float = 0.0) -> pl.DataFrame:
+    rng = np.random.default_rng(seed)
+    return pl.DataFrame(
+        {
+            "seq": np.arange(1, n + 1),
+            "decided_at": [datetime(2024, 3, 31, tzinfo=UTC)] * n,
+            "model_version": ["7"] * n,
+            "prob_default": rng.beta(2, 20, n),
+            "age_years": rng.integers(18, 80, n),
+            "income_eur": np.exp(rng.normal(8 + income_shift, 0.5, n)),
+            "housing": rng.choice(HOUSING, n, p=[0.6, 0.3, 0.1]),
+            "purpose": rng.choice(PURPOSES, n),
+        },
+        schema_overrides={"decided_at": pl.Datetime("us", "UTC")},
+    )
+
+
+REFERENCE = sample(5_000, seed=1)
+PROFILE = reference_profile.build(REFERENCE, SCHEMA, REFERENCE["prob_default"].to_numpy())
+
+
+def compare(window: pl.DataFrame) -> drift.Drift:
+    return drift.compare(PROFILE, SCHEMA, window, model_version="7")
+
+
+def field(found: drift.Drift, name: str) -> drift.FieldDrift:
+    return next(one for one in found.fields if one.name == name)
+
+
+# --- the two figures ---
+
+
+def test_psi_is_the_sum_over_bins_of_share_difference_times_log_ratio():
+    # (0.6 - 0.5) * ln(0.6 / 0.5) + (0.4 - 0.5) * ln(0.4 / 0.5) = 0.1 * 0.182322 + 0.1 * 0.223144
+    assert drift.population_stability_index([50, 50], [60, 40]) == pytest.approx(0.0405465, abs=1e-6)
+
+
+def test_an_empty_bin_counts_as_half_a_row_of_the_smaller_table():
+    # floor 0.5 / 100 = 0.005; (0.5 - 0.005) * ln(0.5 / 0.005) for the lost bin, (1 - 0.5) * ln(1 / 0.5) for the other.
+    expected = 0.495 * math.log(100) + 0.5 * math.log(2)
+    assert drift.population_stability_index([500, 500], [0, 100]) == pytest.approx(expected)
+
+
+@given(counts)
+def test_psi_of_a_window_with_itself_is_zero(rows):
+    assert drift.population_stability_index(rows, rows) == 0.0
+
+
+@given(counts.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
+def test_psi_is_never_negative_symmetric_and_finite(two):
+    one, other = two
+    psi = drift.population_stability_index(one, other)
+    assert 0.0 <= psi < math.inf
+    assert psi == pytest.approx(drift.population_stability_index(other, one))
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1))
+def test_drift_ignores_the_order_of_rows(seed):
+    window = sample(400, seed=2, income_shift=0.3)
+    shuffled = window.sample(fraction=1.0, shuffle=True, seed=seed)
+    assert compare(window) == compare(shuffled)
+
+
+@pytest.mark.parametrize(("n", "predicted"), [(100, 0.173), (200, 0.088), (500, 0.037), (1_000, 0.020)])
+def test_chance_stays_below_the_bound_in_95_of_100_windows(n, predicted):
+    """Ten bins and 5,000 reference rows: the figures of chi2_{.95, 9} * (1/n + 1/5000), and their coverage."""
+    rng = np.random.default_rng(n)
+    reference = [500] * 10
+    windows = rng.multinomial(n, [0.1] * 10, size=2_000)
+    # The reference is drawn too, so both sides vary as the bound supposes.
+    references = rng.multinomial(5_000, [0.1] * 10, size=2_000)
+    psi = [drift.population_stability_index(*pair) for pair in zip(references, windows, strict=True)]
+    assert drift.no_drift_bound(reference, windows[0]) == pytest.approx(predicted, abs=0.001)
+    # 95 % of 2,000 windows, less what a small n adds to the tail.
+    assert 0.92 <= np.mean(np.array(psi) <= predicted) <= 0.97
+
+
+# --- when it is an alarm ---
+
+
+def test_two_hundred_windows_without_drift_raise_at_most_ten_alarms():
+    """5 % of the reports at most, all fields and the score of one report taken together."""
+    for n in (300, 500):
+        alarms = [any(f.level > 0 for f in (*found.fields, found.score)) for found in _no_drift(n)]
+        assert sum(alarms) <= 10
+
+
+def _no_drift(n: int) -> list[drift.Drift]:
+    return [compare(sample(n, seed=seed)) for seed in range(100, 300)]
+
+
+def test_a_large_shift_is_an_act_and_is_said_in_the_schemas_words():
+    found = compare(sample(2_000, seed=3, income_shift=1.0))
+    assert field(found, "income_eur").status == "act"
+    assert found.drift_share == 1 / 4
+    assert len(drift.findings(found)) == 1
+    assert drift.findings(found)[0].startswith("Income has shifted strongly (PSI ")
+    assert "mostly more applications with more than" in drift.findings(found)[0]
+    assert " EUR (10% before, " in drift.findings(found)[0]
+
+
+def test_nothing_found_is_said_too():
+    found = compare(sample(2_000, seed=4))
+    assert found.drift_share == 0.0
+    assert drift.findings(found)[0].startswith("Nothing has drifted")
+
+
+def test_below_300_rows_nothing_is_judged_however_large_the_shift():
+    found = compare(sample(299, seed=5, income_shift=3.0))
+    assert {one.status for one in found.fields} == {"too few rows"}
+    assert found.drift_share is None
+    assert drift.findings(found)[0].startswith("Only 299 applications were scored.")
+
+
+def test_scores_of_another_version_are_not_drift_of_the_score():
+    window = sample(1_000, seed=6).with_columns(
+        pl.when(pl.int_range(pl.len()) < 500).then(pl.lit("6")).otherwise(pl.lit("7")).alias("model_version"),
+        pl.when(pl.int_range(pl.len()) < 500).then(0.9).otherwise(pl.col("prob_default")).alias("prob_default"),
+    )
+    found = compare(window)
+    assert (found.score.n_rows, found.score.status) == (500, "stable")
+    assert field(found, "age_years").n_rows == 1_000
+
+
+# --- odd windows ---
+
+ALL_MISSING = sample(500, seed=7).with_columns(pl.lit(None).alias("income_eur"))
+NOT_LOGGED = sample(500, seed=7).drop("income_eur")
+CONSTANT = sample(500, seed=8).with_columns(pl.lit(40).alias("age_years"))
+UNSEEN = sample(500, seed=9).with_columns(
+    pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("A. Person, 1 Any Street")).otherwise("housing").alias("housing")
+)
+INFINITE = sample(500, seed=10).with_columns(pl.lit(math.inf).alias("income_eur"))
+EMPTY = sample(0, seed=11)
+BARE = EMPTY.select("seq", "decided_at", "model_version", "prob_default")
+
+ODD = [
+    (ALL_MISSING, "Income is missing in every row (reference: 0%)."),
+    (NOT_LOGGED, "Income is missing in every row (reference: 0%)."),
+    (INFINITE, "Income is missing in every row (reference: 0%)."),
+    (CONSTANT, "Age holds one single value in all rows that have one."),
+    (UNSEEN, "Housing: 3 rows hold a value that the model has never seen."),
+    (EMPTY, "No application was scored in this window"),
+    (BARE, "No application was scored in this window"),
+]
+
+
+@pytest.mark.parametrize(("window", "finding"), ODD)
+def test_an_odd_window_is_a_finding_and_strict_json(window, finding):
+    found = compare(window)
+    assert any(said.startswith(finding) for said in drift.findings(found))
+    cut = Window(window, after_seq=0, head_seq=500, head_hash="0" * 64)
+    result = report.make_result(
+        found, cut, model="small", model_version="7", created_at=datetime(2024, 3, 31, 9, tzinfo=UTC)
+    )
+    assert json.loads(json.dumps(result, allow_nan=False)) == result
+
+
+def test_a_stuck_source_is_an_act_not_merely_a_word():
+    assert (field(compare(ALL_MISSING), "income_eur").status, field(compare(ALL_MISSING), "income_eur").level) == (
+        "all missing",
+        2,
+    )
+    assert (field(compare(CONSTANT), "age_years").status, field(compare(CONSTANT), "age_years").level) == (
+        "constant",
+        2,
+    )
+
+
+def test_a_value_that_chance_may_well_repeat_is_not_called_constant():
+    # 60 % own their home: five owners in a row come about in 0.6^5 = 8 % of windows, ten in 0.6 %.
+    five, ten = (sample(n, seed=12).with_columns(pl.lit("own").alias("housing")) for n in (5, 10))
+    assert field(compare(five), "housing").status == "too few rows"
+    assert field(compare(ten), "housing").status == "constant"
+
+
+def test_more_than_ten_categories_are_joined_from_the_rarest_up():
+    bins = field(compare(sample(1_000, seed=13)), "purpose").bins
+    assert [bin_.words for bin_ in bins[9:]] == ["a rarer value", "no value", "an unseen value"]
+    assert sum(bin_.reference_share for bin_ in bins) == pytest.approx(1.0)
+
+
+# --- the page ---
+
+
+def page(window: pl.DataFrame, reference: pl.DataFrame | None) -> str:
+    found = compare(window)
+    cut = Window(window, after_seq=0, head_seq=500, head_hash="0" * 64)
+    result = report.make_result(
+        found, cut, model="small", model_version="7", created_at=datetime(2024, 3, 31, 9, tzinfo=UTC)
+    )
+    return report.render(result, found, cut, reference, SCHEMA).decode()
+
+
+def test_the_page_says_the_findings_and_forbids_itself_the_network():
+    html = page(sample(2_000, seed=3, income_shift=1.0), None)
+    assert "Have a look at: Income" in html
+    assert "Income has shifted strongly" in html
+    assert "default-src 'none'" in html
+    assert "There is no reference sample with this model version" in html
+
+
+def test_an_empty_window_has_a_page():
+    assert "No applications in this window" in page(EMPTY, REFERENCE)
