@@ -1,0 +1,155 @@
+"""The report flow from end to end: registry, decision log, Evidently, archive and exporter, all real."""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from wsgiref.simple_server import make_server
+
+import numpy as np
+import polars as pl
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from creditrisk import datasets, profile
+from creditrisk.calibration import fit_platt
+from creditrisk.decision import ScoreScale, fit_rule
+from creditrisk.decision_log import DecisionLog, decisions_from
+from creditrisk.encoding import fit_encoder
+from creditrisk.learners import logistic_regression
+from creditrisk.quality import check
+from creditrisk.registry import Registry
+from creditrisk.scorer import Scorer
+from creditrisk.settings import Settings, read_settings
+from creditrisk.simulator import simulate
+from creditrisk.sources import RawTable
+from monitoring import archive, drift, report
+from monitoring.exporter import make_app
+from monitoring.windows import Window
+
+N_APPLICANTS = 600
+
+
+def applicants(n: int, *, seed: int, stress: float = 0.0) -> RawTable:
+    frame = simulate(n, seed=seed, start=date(2022, 1, 1), end=date(2023, 12, 31), stress=stress)
+    text = frame.select(pl.all().cast(pl.String))
+    return RawTable(frame=text, lines=list(range(2, n + 2)))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> tuple[Scorer, pl.DataFrame]:
+    """A logistic regression on 2,000 simulated loans, and the rows it was fitted on with their PD."""
+    schema = datasets.load_schema("simulated")
+    rows = check(applicants(2_000, seed=1), schema, with_target=True).accepted
+    target = rows["default"].to_numpy().astype(np.int64)
+    encoder = fit_encoder(rows, schema)
+    matrix = encoder.matrix(rows)
+    model = logistic_regression.fit(matrix, target, encoder, seed=1, threads=1)
+    calibration = fit_platt(model.log_odds(matrix), target)
+    prob_default = calibration.prob_default(model.log_odds(matrix))
+    rule = fit_rule(prob_default, target, model.contributions(matrix)[:, :-1], schema.costs, ScoreScale())
+    reference = profile.build(rows, schema, prob_default)
+    scorer = Scorer(schema, encoder, model, calibration, rule, reference, {}, "A small model for one test.")
+    names = [field.name for field in schema.features]
+    return scorer, rows.select(names).with_columns(prob_default=prob_default)
+
+
+@pytest.fixture
+def settings(
+    fitted: tuple[Scorer, pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Settings]:
+    """A home with a champion, and Prefect running in this process on a database of its own."""
+    from prefect.testing.utilities import prefect_test_harness
+
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    here = read_settings()
+    registry = Registry(here)
+    version = registry.register(*fitted, params={}, metrics={}, tags={})
+    registry.promote(version, by="test", why="there was no champion yet", evidence="none")
+    with prefect_test_harness(server_startup_timeout=120):
+        yield here
+
+
+def score_and_log(settings: Settings, *, seed: int, stress: float) -> None:
+    registry = Registry(settings)
+    champion = registry.champion("simulated")
+    assert champion is not None
+    scorer = registry.load(champion)
+    checked = check(applicants(N_APPLICANTS, seed=seed, stress=stress), scorer.schema)
+    scored = scorer.score(checked.accepted, checked.problems)
+    DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
+
+
+def scrape(settings: Settings) -> dict[str, list[tuple[dict[str, str], float]]]:
+    """What Prometheus would read from a running exporter."""
+    with make_server("127.0.0.1", 0, make_app(settings)) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert urllib.request.urlopen(f"{address}/health").read() == b"ok\n"
+        text = urllib.request.urlopen(f"{address}/metrics").read().decode()
+        server.shutdown()
+    assert "NaN" not in text
+    return {
+        family.name: [(sample.labels, sample.value) for sample in family.samples]
+        for family in text_string_to_metric_families(text)
+    }
+
+
+def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settings):
+    from flows.evidently_report import evidently_report
+
+    assert "creditrisk_drift_psi" not in scrape(settings)
+
+    # A crisis: the simulator's stress moves incomes, and with them instalments as a share of income.
+    score_and_log(settings, seed=2, stress=4.0)
+    first = evidently_report()
+    assert (first["n_rows"], first["first_seq"], first["last_seq"]) == (N_APPLICANTS, 1, N_APPLICANTS)
+    assert first["drift_share"] > 0
+    assert any("has shifted" in finding for finding in first["findings"])
+    kept = archive.open_archives(settings.archive_uris)[0]
+    page = kept.html(first["id"]).decode()
+    assert first["findings"][0] in page
+    assert "<iframe" in page
+    metrics = scrape(settings)
+    version = {"model": "simulated", "model_version": "1"}
+    assert metrics["creditrisk_window_rows"] == [(version, N_APPLICANTS)]
+    assert metrics["creditrisk_drift_share"] == [(version, pytest.approx(first["drift_share"]))]
+    assert {labels["field"] for labels, _ in metrics["creditrisk_drift_psi"]} == set(first["fields"])
+    assert sum(value for _, value in metrics["creditrisk_decisions_logged"]) == N_APPLICANTS
+
+    # Nothing new since: a report all the same, with that finding, and the next window starts where this one did.
+    second = evidently_report("simulated")
+    assert (second["n_rows"], second["last_seq"]) == (0, N_APPLICANTS)
+    assert second["findings"] == ["No application was scored in this window, so there is nothing to compare."]
+    metrics = scrape(settings)
+    assert metrics["creditrisk_window_rows"] == [(version, 0)]
+    assert metrics.get("creditrisk_drift_psi", []) == []
+    assert {value for _, value in metrics["creditrisk_drift_status"]} == {-1}
+
+
+def test_evidently_draws_what_can_be_drawn_and_the_page_names_the_rest(fitted):
+    scorer, reference = fitted
+    odd = reference.head(500).with_columns(
+        pl.lit(None, pl.Float64).alias("income_eur"),
+        pl.lit(24).alias("loan_term_months"),
+        pl.when(pl.int_range(pl.len()) < 3).then(pl.lit("A. Person")).otherwise("purpose").alias("purpose"),
+        seq=pl.int_range(1, 501),
+        decided_at=pl.lit("2024-03-31T09:00:00+00:00").str.to_datetime(time_zone="UTC"),
+        model_version=pl.lit("1"),
+    )
+    window = Window(odd, after_seq=0, head_seq=500, head_hash="0" * 64)
+    found = drift.compare(scorer.profile, scorer.schema, odd, model_version="1")
+    created_at = odd["decided_at"][0]
+    result = report.make_result(found, window, model="simulated", model_version="1", created_at=created_at)
+    page = report.render(result, found, window, reference, scorer.schema).decode()
+    assert "<iframe" in page
+    assert "(unseen value)" in page
+    assert "A. Person" not in page
+    schema = scorer.schema
+    assert f"{schema.field('income_eur').label}: no value in the window" in page
+    assert f"{schema.field('loan_term_months').label}: one single value in the window" in page
