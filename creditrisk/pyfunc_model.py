@@ -10,14 +10,14 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModel
 
 from creditrisk.quality import check
 from creditrisk.scorer import Scorer, load
 from creditrisk.sources import from_records
 
 
-class ScorerModel(PythonModel):  # type: ignore[misc]  # MLflow ships no types
+class ScorerModel(PythonModel):
     """Scores a table of applications; rows that cannot be scored come back with an `error` sentence."""
 
     scorer: Scorer
@@ -26,11 +26,11 @@ class ScorerModel(PythonModel):  # type: ignore[misc]  # MLflow ships no types
         """Load the scorer folder that was logged with this file."""
         self.scorer = load(Path(context.artifacts["scorer"]), name="scorer", version="")
 
-    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+    def predict(self, context, model_input, params=None):  # type: ignore[no-untyped-def]  # see the docstring
         """One row for each application of a pandas frame, in the order given.
 
-        The arguments carry no precise types: MLflow would read them as a signature, and refuse whole numbers in a
-        column of fractions before our own checks could read them.
+        The arguments carry no types: MLflow would read them as a signature, and refuse whole numbers in a column of
+        fractions before our own checks could read them.
         """
         checked = check(from_records(model_input.to_dict("records")), self.scorer.schema)
         results = self.scorer.score(checked.accepted, checked.problems).to_dicts()

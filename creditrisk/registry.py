@@ -171,8 +171,8 @@ class Registry:
             )
             if fingerprint(folder) != version.sha256:
                 raise RegistryError(
-                    f"{version.model} version {version.version} was changed in the registry after it was registered: its "
-                    "files do not match the fingerprint noted then. It is not loaded; roll back or train again."
+                    f"{version.model} version {version.version} was changed in the registry after it was registered: "
+                    "its files do not match the fingerprint noted then. It is not loaded; roll back or train again."
                 )
             shutil.rmtree(kept, ignore_errors=True)
             folder.rename(kept)

@@ -77,13 +77,13 @@ class Field:
             return "text"
         kind = "a whole number" if self.type == "integer" else "a number"
         unit = f" of {self.unit}" if self.unit else ""
-        if self.minimum is not None and self.maximum is not None:
-            return f"{kind}{unit} from {_plain(self.minimum)} to {_plain(self.maximum)}"
-        if self.minimum is not None:
-            return f"{kind}{unit}, {_plain(self.minimum)} or more"
-        if self.maximum is not None:
-            return f"{kind}{unit}, {_plain(self.maximum)} or less"
-        return f"{kind}{unit}"
+        bounds = {
+            (True, True): " from {low} to {high}",
+            (True, False): ", {low} or more",
+            (False, True): ", {high} or less",
+            (False, False): "",
+        }[self.minimum is not None, self.maximum is not None]
+        return kind + unit + bounds.format(low=_plain(self.minimum or 0), high=_plain(self.maximum or 0))
 
     def category_label(self, value: str) -> str:
         """The words for a stored category value; the value itself if the schema does not know it."""

@@ -66,7 +66,8 @@ class Scorer:
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
         """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
         raw = self.model.contributions(self.encoder.matrix(accepted))[:, :-1]
-        return self.calibration.slope * (raw - np.asarray(self.rule.typical_contributions))
+        beyond: FloatArray = self.calibration.slope * (raw - np.asarray(self.rule.typical_contributions))
+        return beyond
 
     def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
         """Decide about each row.

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     decision_log_url: str = Field("", description="decision log as a database URL; empty: SQLite under home")
     archives: str = Field(
         "",
-        description="report archives, comma-separated: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
+        description="report archives, by commas: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
     score_base_points: float = Field(600.0, description="scorecard points at the base odds")
     score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,13 +70,22 @@ def check_table(raw: RawTable, schema: Schema) -> Checked:
 def train_scorer(accepted: pl.DataFrame, schema: Schema, scale: ScoreScale) -> Training:
     """Fit every family, choose the cheapest, judge the whole path."""
     log = get_run_logger()
-    last = ""
+    started = time.monotonic()
+    last = ("", 0)
 
     def progress(done: int, steps: int, what: str) -> None:
         nonlocal last
-        if what != last or done * 5 // steps != (done - 1) * 5 // steps:  # the log gets a fifth of the steps
-            log.info("%s of %s · %s", done, steps, what)
-            last = what
+        now = (what, done * 10 // steps)  # a line for each new thing and for each tenth of the way
+        if now != last:
+            left = (time.monotonic() - started) * (steps - done) / done if done else 0.0
+            log.info(
+                "step %s of %s: %s%s",
+                done + (done < steps),
+                steps,
+                what,
+                f", about {left:.0f} s left" if left >= 1 else "",
+            )
+            last = now
 
     return train(accepted, schema, scale=scale, seed=SEED, threads=os.cpu_count() or 1, progress=progress)
 
@@ -84,8 +94,8 @@ def train_scorer(accepted: pl.DataFrame, schema: Schema, scale: ScoreScale) -> T
 def register(training: Training, tags: dict[str, str], settings: Settings) -> Version:
     """Store run and version in MLflow and point `challenger` at it."""
     scorer, performance = training.scorer, training.performance
-    figures = {"auc": performance.auc, "gini": performance.gini, "ks": performance.ks_good_bad, "brier": performance.brier,
-               "log_loss": performance.log_loss, "cost": performance.cost}  # fmt: skip
+    logged = ("auc", "gini", "ks_good_bad", "brier", "log_loss", "cost", "calibration_slope")
+    figures = {name: getattr(performance, name) for name in logged}
     for candidate in training.candidates:
         figures |= {
             f"{candidate.family}.{name}": getattr(candidate.performance, name) for name in ("auc", "brier", "cost")

@@ -18,7 +18,9 @@ FAMILIES = ("logistic_regression", "lightgbm", "dnn", "blend")
 class Model(Protocol):
     """A fitted model. Every row's result depends on that row alone, to the last bit, whatever else is in the batch."""
 
-    family: str
+    @property
+    def family(self) -> str:
+        """The name of its family, as in `FAMILIES`."""
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated log-odds of default, shape (n_rows,), from the encoder's matrix (n_rows, n_fields)."""

@@ -26,11 +26,13 @@ class BlendModel:
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return np.mean([member.log_odds(matrix) for member in self.members], axis=0)
+        mean: FloatArray = np.mean([member.log_odds(matrix) for member in self.members], axis=0)
+        return mean
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: the mean of the members' contributions adds up to the mean of their log-odds."""
-        return np.mean([member.contributions(matrix) for member in self.members], axis=0)
+        mean: FloatArray = np.mean([member.contributions(matrix) for member in self.members], axis=0)
+        return mean
 
     def save(self, folder: Path) -> None:
         """Write each member's own `model.*` file."""

@@ -131,7 +131,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
             log_odds = torch.baddbmm(output_bias, active * kept, output)[..., 0]
             loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels[rows]) * MEMBERS
             optimiser.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimiser.step()
             schedule.step()
 
@@ -152,4 +152,6 @@ def load(folder: Path, encoder: Encoder) -> DNNModel:
     """Read `model.safetensors`."""
     from safetensors.numpy import load_file
 
-    return DNNModel(encoder, **load_file(folder / "model.safetensors"))
+    tensors = load_file(folder / "model.safetensors")
+    hidden, hidden_bias, output, output_bias, reference = (tensors[name] for name in _TENSORS)
+    return DNNModel(encoder, hidden, hidden_bias, output, output_bias, reference)

@@ -24,7 +24,8 @@ class LogisticRegressionModel:
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return self.contributions(matrix).sum(axis=1)
+        total: FloatArray = self.contributions(matrix).sum(axis=1)
+        return total
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: the weighted design columns, summed per field."""
