@@ -1,4 +1,4 @@
-"""A small lender for tests that need a real scorer but no real data: four fields, two hundred loans, a second to make."""
+"""A small lender for tests that need a real scorer but no real data: five fields, two hundred loans."""
 
 from __future__ import annotations
 

@@ -1,0 +1,173 @@
+"""The page in a real browser: Debian's chromium, driven by Playwright."""
+
+import csv
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import polars as pl
+import pytest
+import requests
+from playwright.sync_api import Page, sync_playwright
+
+from creditrisk.settings import Settings
+from webapp.words import VERDICTS, confidence_words, percent, risk_words
+
+SIZE = {"width": 1366, "height": 768}
+# What the grid shows now: for each row its number and the text of each cell, pinned columns and others alike.
+READ_ROWS = """() => {
+  const rows = {};
+  for (const cell of document.querySelectorAll('.clients [row-id] [col-id]')) {
+    const row = cell.closest('[row-id]').getAttribute('row-id');
+    (rows[row] ||= {})[cell.getAttribute('col-id')] = cell.textContent;
+  }
+  return rows;
+}"""
+DROP = """([target, name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name, { type: 'text/csv' }));
+  document.querySelector(target).dispatchEvent(
+    new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+}"""
+
+
+@pytest.fixture(scope="module")
+def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathFactory):
+    """The web app with the champion of the training."""
+    home = tmp_path_factory.mktemp("web")
+    return serve_web(Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri))
+
+
+@pytest.fixture
+def page(web) -> Iterator[Page]:
+    """The page in a browser; any error in its console, and any request to elsewhere, fails the test."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium not found: install Debian's chromium to run this test")
+    complaints: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        page = browser.new_page(viewport=SIZE)
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on(
+            "request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, web.url) else None
+        )
+        page.goto(web.url)
+        page.wait_for_selector("#drop")
+        yield page
+        browser.close()
+    assert complaints == []
+
+
+def is_elsewhere(url: str, home: str) -> bool:
+    return urlsplit(url).scheme in ("http", "https") and urlsplit(url).netloc != urlsplit(home).netloc
+
+
+def drop(page: Page, text: str, name: str = "clients.csv") -> None:
+    page.evaluate(DROP, ["#drop", name, text])
+
+
+def screenshot(page: Page, name: str) -> None:
+    folder = Path(os.environ.get("CREDITRISK_HOME", "var")).resolve() / "screenshots"
+    folder.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=folder / f"{name}.png")
+
+
+def every_row(page: Page, n_rows: int) -> dict[str, dict[str, str]]:
+    """All rows of the grid: it holds only those in sight, so it is scrolled to its end."""
+    seen: dict[str, dict[str, str]] = {}
+    for step in range(200):
+        page.evaluate("y => document.querySelector('.clients .ag-body-viewport').scrollTop = y", 240 * step)
+        page.wait_for_timeout(50)
+        for row, cells in page.evaluate(READ_ROWS).items():
+            if cells.get("reasons"):
+                seen.setdefault(row, {}).update(cells)
+        if len(seen) == n_rows:
+            break
+    return seen
+
+
+def test_two_hundred_clients_dropped_into_the_page_get_lamp_risk_confidence_and_reasons(page, web, german_clients):
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    screenshot(page, "result")
+
+    answer = requests.post(
+        f"{web.url}/api/v1/score.csv", data=german_clients.encode(), headers={"Content-Type": "text/csv"}, timeout=60
+    )
+    expected = list(csv.DictReader(io.StringIO(answer.text)))
+    shown = every_row(page, 200)
+    assert len(shown) == len(expected) == 200
+    for number, row in enumerate(expected, start=1):
+        cells, confidence = shown[str(number)], float(row["confidence"])
+        assert cells["client"] == row["application_id"]
+        assert cells["verdict"] == VERDICTS[row["verdict"]].text
+        assert cells["risk"] == risk_words(float(row["prob_default"]))
+        assert cells["sure"] == f"{confidence_words(confidence)} · {percent(confidence)}"
+        assert cells["reasons"] == row["reasons"].replace("; ", " · ")
+    for verdict, look in VERDICTS.items():
+        n_clients = sum(row["verdict"] == verdict for row in expected)
+        assert page.inner_text(f".tile.{look.band} .count") == str(n_clients)
+
+
+def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, german_clients):
+    drop(page, german_clients)
+    page.click(".clients [row-id='2'] [col-id='reasons']", timeout=60_000)
+    page.wait_for_selector("#drawer.open .gauge")
+    page.wait_for_timeout(300)
+    screenshot(page, "client")
+    risk = page.inner_text(".clients [row-id='2'] [col-id='risk']")
+    drawer = page.inner_text("#drawer")
+    assert f"{risk} similar applicants did not repay." in drawer
+    assert "How sure:" in drawer
+    assert page.locator("#drawer .bars li").count() >= 2
+    # The picture is drawn, not a broken address.
+    assert page.evaluate("document.querySelector('.gauge').naturalWidth") > 0
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#drawer:not(.open)", state="attached")
+
+
+def test_a_tile_shows_only_the_clients_with_its_verdict(page, german_clients):
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    page.click(".tile.red")
+    n_declined = int(page.inner_text(".tile.red .count"))
+    page.wait_for_function("!document.querySelector('.clients .lamp.green')")
+    shown = every_row(page, n_declined)
+    assert len(shown) == n_declined
+    assert {cells["verdict"] for cells in shown.values()} == {"✕ Decline"}
+
+
+def test_rows_that_cannot_be_scored_are_listed_and_the_others_are_scored(page, german_clients):
+    clients = pl.read_csv(io.StringIO(german_clients), infer_schema=False)
+    clients[16, "duration"] = "six"
+    drop(page, clients.write_csv())
+    page.wait_for_selector(".attention", timeout=60_000)
+    page.click(".attention summary")
+    row = page.inner_text(".rejected tbody tr").split("\t")
+    assert row[:3] == ["17", "18", "Loan term"]
+    assert row[3] == "'six' is not a number"
+    assert row[4].startswith("a whole number of months")
+    assert "The other 199 clients were scored." in page.inner_text(".attention")
+
+
+def test_a_file_of_another_kind_gets_a_sentence_and_the_page_stays_usable(page, german_clients):
+    drop(page, "%PDF-1.7 not a table", name="offer.pdf")
+    page.wait_for_selector(".notice.failed", timeout=60_000)
+    assert "PDF" in page.inner_text(".notice.failed")
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+
+
+def test_the_page_never_scrolls_sideways(page, german_clients):
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZE["width"]
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= SIZE["width"]
+    assert page.evaluate("document.querySelector('main').scrollWidth <= document.querySelector('main').clientWidth")
