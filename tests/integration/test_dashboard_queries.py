@@ -1,0 +1,198 @@
+"""Every query of the Grafana dashboards answers: asked of a real Prometheus that reads the real app and exporter."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT, Trained
+from webapp.words import VERDICTS
+
+DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
+CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
+# What Grafana fills in: the span of the page, and at least four scrapes.
+GRAFANA = {"$__range": "1h", "$__rate_interval": "1m"}
+PATIENCE_SECONDS = 60
+
+
+def panels() -> list[dict[str, Any]]:
+    return [panel for path in DASHBOARDS for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]]
+
+
+def queries() -> list[Any]:
+    return [
+        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
+        for panel in panels()
+        for target in panel.get("targets", [])
+    ]
+
+
+def get(url: str) -> Any:
+    with urllib.request.urlopen(url, timeout=5) as response:
+        return json.load(response)
+
+
+def wait_until(what: str, is_so: Any) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            if is_so():
+                return
+        except OSError:
+            pass
+        time.sleep(0.5)
+    raise AssertionError(f"after {PATIENCE_SECONDS} seconds still not so: {what}")
+
+
+def free_ports(n: int) -> list[int]:
+    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
+    ports = [probe.getsockname()[1] for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+class Asked:
+    """A running Prometheus."""
+
+    def __init__(self, port: int) -> None:
+        self._url = f"http://127.0.0.1:{port}/api/v1/query"
+
+    def values(self, query: str) -> list[float]:
+        for variable, value in GRAFANA.items():
+            query = query.replace(variable, value)
+        answer = get(f"{self._url}?{urllib.parse.urlencode({'query': query})}")
+        return [float(series["value"][1]) for series in answer["data"]["result"]]
+
+
+@pytest.fixture(scope="module")
+def prometheus(
+    german_champion: Trained, credit_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Asked]:
+    """App, exporter and Prometheus as configured for the full stack, after an upload and a report."""
+    if shutil.which("prometheus") is None:
+        pytest.skip("Prometheus not found: install Debian's prometheus to run this test")
+    folder = tmp_path_factory.mktemp("dashboard")
+    home = folder / "home"
+    shutil.copytree(german_champion.settings.home, home)
+    web, exporter, asked = free_ports(3)
+    environment = os.environ | {
+        "CREDITRISK_HOME": str(home),
+        "CREDITRISK_WEB_PORT": str(web),
+        "CREDITRISK_EXPORTER_PORT": str(exporter),
+        "CREDITRISK_PREFECT_PORT": "1",  # no server answers there: the report is made in-process
+    }
+
+    # The configuration of the full stack; only where and how often it reads is this machine's.
+    config = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    here = {"web:9696": f"127.0.0.1:{web}", "exporter:9697": f"127.0.0.1:{exporter}"}
+    config["global"]["scrape_interval"] = "1s"
+    config["rule_files"] = [str(CONFIG.with_name(name)) for name in config["rule_files"]]
+    del config["alerting"]
+    for job in config["scrape_configs"]:
+        for static in job["static_configs"]:
+            static["targets"] = [here[target] for target in static["targets"]]
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    riskometer = [sys.executable, "-m", "riskometer"]
+    options = {
+        "config.file": folder / "prometheus.yml",
+        "storage.tsdb.path": folder / "data",
+        "web.listen-address": f"127.0.0.1:{asked}",
+    }
+    commands = (
+        [*riskometer, "serve"],
+        [*riskometer, "export-metrics"],
+        ["prometheus", *(f"--{name}={value}" for name, value in options.items())],
+    )
+    output = (folder / "output.txt").open("w")
+    running = [
+        subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT) for command in commands
+    ]
+    try:
+        answers = Asked(asked)
+        wait_until("the app has a model", lambda: get(f"http://127.0.0.1:{web}/ready")["ready"])
+        # Prometheus has to see the counters at rest before it can tell that they moved.
+        wait_until("both are read", lambda: answers.values("up") == [1.0, 1.0])
+        wait_until("decisions are counted", lambda: answers.values("sum(creditrisk_decisions_total)") == [0.0])
+
+        header, *rows = (credit_data / "credit_g" / "credit-g.csv").read_text(encoding="utf-8").splitlines()
+        # Without the outcome, and with one age that is no number.
+        clients = [line.rpartition(",")[0] for line in [header, *rows]]
+        clients[1] = clients[1].replace(",67,", ",sixty-seven,")
+        upload = urllib.request.Request(
+            f"http://127.0.0.1:{web}/api/v1/score.csv",
+            data="\n".join(clients).encode(),
+            headers={"Content-Type": "text/csv"},
+        )
+        with urllib.request.urlopen(upload, timeout=60) as response:
+            assert len(response.read().splitlines()) == 1 + len(rows)
+        report = [*riskometer, "report"]
+        done = subprocess.run(report, env=environment, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        wait_until("the report is read", lambda: answers.values("creditrisk_window_rows") == [len(rows) - 1.0])
+        yield answers
+    finally:
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(timeout=40)
+        output.close()
+
+
+@pytest.mark.parametrize("query", queries())
+def test_every_query_answers_numbers(prometheus: Asked, query: str) -> None:
+    wait_until(f"{query} answers", lambda: prometheus.values(query))
+
+    assert not any(math.isnan(value) for value in prometheus.values(query))
+
+
+def test_the_decisions_on_the_dashboard_are_those_that_were_answered(prometheus: Asked) -> None:
+    # 1,000 applications, of which one could not be scored; the exporter counts the log, the app its answers.
+    assert prometheus.values("sum(creditrisk_decisions_total)") == [999.0]
+    assert prometheus.values("sum(creditrisk_decisions_logged)") == [999.0]
+    assert prometheus.values("creditrisk_rejected_rows_total") == [1.0]
+
+
+def test_every_panel_reads_the_data_source_that_is_provisioned() -> None:
+    provisioned = {source["uid"] for source in DATA_SOURCES["datasources"]}
+
+    used = {target["datasource"]["uid"] for panel in panels() for target in panel.get("targets", [])}
+
+    assert used == provisioned
+
+
+def test_verdicts_have_the_words_of_the_page() -> None:
+    shown = {
+        override["matcher"]["options"]: prop["value"]
+        for panel in panels()
+        for override in panel.get("fieldConfig", {}).get("overrides", [])
+        for prop in override["properties"]
+        if prop["id"] == "displayName" and override["matcher"]["options"] in VERDICTS
+    }
+
+    assert shown == {verdict: words.text for verdict, words in VERDICTS.items()}
+
+
+def test_prometheus_accepts_its_configuration() -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool not found: install Debian's prometheus to run this test")
+
+    done = subprocess.run(["promtool", "check", "config", CONFIG], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
