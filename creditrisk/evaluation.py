@@ -110,7 +110,7 @@ def decision_costs(prob_default: FloatArray, target: IntArray, costs: Costs) -> 
     [0.0, 5.0, 1.0, 0.0]
     """
     declined = prob_default >= costs.cutoff_prob_default
-    return np.where(target == 1, costs.accept_bad * ~declined, costs.decline_good * declined)
+    return np.where(target == 1, costs.accept_bad * ~declined, costs.decline_good * declined).astype(np.float64)
 
 
 def calibration_slope(prob_default: FloatArray, target: IntArray) -> float:

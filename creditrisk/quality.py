@@ -142,7 +142,8 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
         + [column.values.alias(name) for name, column in columns.items()]
     )
     problems: list[list[str]] = [[] for _ in range(n_rows)]
-    for spec in schema.fields:
+    # A problem sends the row to a person, so only what the model reads may raise one: never a protected field.
+    for spec in schema.features:
         for row, oddity in columns[spec.name].odd.items():
             problems[row].append(f"{spec.label}: {oddity}")
     if faults:

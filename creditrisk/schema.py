@@ -19,6 +19,10 @@ FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
 
 
+# Columns that checking, scoring and the decision log add to a table.
+RESERVED = frozenset({"row_number", "default", "prob_default", "verdict", "seq", "decided_at", "model_version"})
+
+
 @dataclass(frozen=True, slots=True)
 class Category:
     """One value a categorical field can take: the value we store, the words people see, other spellings in files."""
@@ -160,6 +164,12 @@ class Schema:
         if doubled:
             raise SchemaError(
                 f"schema '{self.name}' names {', '.join(doubled)} more than once. Give each field one entry."
+            )
+        reserved = sorted(set(names) & RESERVED)
+        if reserved:
+            raise SchemaError(
+                f"schema '{self.name}' calls a field {', '.join(reserved)}, a name that checks or results use themselves. "
+                "Give the field another name and list the old one under its aliases."
             )
         if not self.features:
             raise SchemaError(

@@ -1,0 +1,78 @@
+"""The registry against a real MLflow on SQLite: register, find, fetch, promote, roll back, and a registry that is away."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from creditrisk.errors import RegistryError
+from creditrisk.registry import Registry, load_version, serving_folder, serving_name
+from creditrisk.scorer import Scorer
+from creditrisk.settings import Settings
+
+REFERENCE = pl.DataFrame({"age_years": [30, 40], "prob_default": [0.2, 0.1]})
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("registry"))
+
+
+@pytest.fixture(scope="module")
+def versions(settings, corner_scorer: Scorer):
+    registry = Registry(settings)
+    return [
+        registry.register(corner_scorer, REFERENCE, params={}, metrics={"auc": 0.7}, tags={"source": "here"})
+        for _ in "12"
+    ]
+
+
+def test_the_newest_version_is_challenger_and_nothing_serves_before_a_promotion(settings, versions):
+    registry = Registry(settings)
+    assert registry.at("corner_lender", "challenger").version == "2"
+    assert registry.champion("corner_lender") is None
+    assert registry.champion("nobody") is None
+    assert serving_name(settings, registry) is None
+
+
+def test_what_was_registered_comes_back_to_the_last_bit_and_needs_the_registry_only_once(
+    settings, versions, corner_scorer
+):
+    registry = Registry(settings)
+    scorer = registry.load(versions[0])
+    assert (scorer.name, scorer.version, scorer.sha256) == ("corner_lender", "1", versions[0].sha256)
+    assert scorer.calibration == corner_scorer.calibration
+    assert registry.reference_sample(versions[0]).equals(REFERENCE)
+    away = settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:1"})
+    assert load_version(away, "corner_lender", "1").sha256 == versions[0].sha256
+
+
+def test_a_copy_that_was_changed_is_fetched_again(settings, versions):
+    registry = Registry(settings)
+    folder = registry.fetch(versions[0])
+    (folder / "card.md").write_text("changed")
+    assert "changed" not in (registry.fetch(versions[0]) / "card.md").read_text()
+
+
+def test_promotion_keeps_the_one_before_and_says_who_and_why_and_rollback_undoes_it(settings, versions):
+    registry = Registry(settings)
+    for version in versions:
+        registry.promote(version, by="a tester", why="to see", evidence="none")
+    assert registry.champion("corner_lender").version == "2"
+    assert registry.champion("corner_lender").tags["promoted_by"] == "a tester"
+    assert serving_name(settings, registry) == "corner_lender"
+    registry.promote(registry.at("corner_lender", "previous"), by="a tester", why="back", evidence="none")
+    assert registry.champion("corner_lender").version == "1"
+    assert registry.at("corner_lender", "previous").version == "2"
+
+
+def test_a_registry_that_is_away_gives_one_sentence_without_the_password_and_soon(settings):
+    away = settings.model_copy(update={"mlflow_uri": "http://user:secret@127.0.0.1:1", "registry_timeout_seconds": 1.0})
+    with pytest.raises(RegistryError, match="does not answer") as caught:
+        Registry(away).champion("corner_lender")
+    assert "secret" not in str(caught.value)
+
+
+def test_copies_lie_where_the_start_without_a_registry_looks(settings, versions):
+    Registry(settings).fetch(versions[1])
+    assert (serving_folder(settings.home, "corner_lender", "2") / "schema.toml").is_file()

@@ -1,0 +1,46 @@
+"""Reasons: strongest first, upward only, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from creditrisk.reasons import MAX_REASONS, reasons
+from creditrisk.schema import Category, Field
+
+FIELDS = (
+    Field("term_months", "integer", "Loan term", reason_high="Long loan term", reason_low="Short loan term"),
+    Field("savings", "category", "Savings", categories=(Category("low", "Under 100 EUR"),)),
+    Field("income_eur", "number", "Income"),
+    *(Field(f"other_{number}", "number", f"Other {number}") for number in range(4)),
+)
+FRAME = pl.DataFrame(
+    {"term_months": [60, 6, None], "savings": ["low", None, "vault"], "income_eur": [900.0, 900.0, None]}
+    | {f"other_{number}": [1.0, 1.0, 1.0] for number in range(4)}
+)
+TYPICAL = np.array([24.0, 0.0, 2_000.0, 0.0, 0.0, 0.0, 0.0])
+
+
+def _texts(pushes: list[list[float]]) -> list[list[str]]:
+    return [[reason["text"] for reason in row] for row in reasons(FRAME, np.array(pushes), FIELDS, TYPICAL)]
+
+
+def test_the_strongest_push_comes_first_and_downward_pushes_are_not_named():
+    texts = _texts([[0.2, 0.5, -1.0, 0, 0, 0, 0], [0.1, 0, 0.3, 0, 0, 0, 0], [0.1, 0.2, 0.3, 0, 0, 0, 0]])
+    assert texts[0] == ["Savings: Under 100 EUR", "Long loan term"]
+    assert texts[1] == ["Income: low", "Short loan term"]
+    assert texts[2] == ["Income: not given", "Savings: not given or not known", "Loan term: not given"]
+
+
+def test_there_are_at_most_four():
+    texts = _texts([[7, 6, 5, 4, 3, 2, 1]] * 3)
+    assert {len(row) for row in texts} == {MAX_REASONS}
+
+
+def test_a_row_with_no_upward_push_has_none():
+    assert _texts([[-1.0] * 7] * 3) == [[], [], []]
+
+
+def test_codes_are_stable_names_of_field_and_direction():
+    found = reasons(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, TYPICAL)
+    assert [reason["code"] for reason in found[0]] == ["term_months:high", "savings:low", "income_eur:low"]

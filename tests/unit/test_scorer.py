@@ -1,0 +1,110 @@
+"""The scorer folder: whole, plain, checked; and what scoring returns."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+import pytest
+
+from creditrisk.errors import ScorerError
+from creditrisk.scorer import RESULT_SCHEMA, fingerprint, load
+
+
+def _applications(n: int = 50) -> pl.DataFrame:
+    rng = np.random.default_rng(9)
+    return pl.DataFrame(
+        {
+            "row_number": np.arange(1, n + 1),
+            "client": [f"c{number}" if number % 2 else None for number in range(n)],
+            "age_years": rng.integers(18, 80, n),
+            "amount_eur": rng.integers(1, 20, n) * 1000.0,
+            "income_eur": rng.integers(10, 60, n) * 1000.0,
+            "housing": rng.choice(["own", "rent"], n),
+        }
+    )
+
+
+@pytest.fixture
+def folder(corner_scorer, tmp_path):
+    corner_scorer.save(tmp_path / "scorer")
+    return tmp_path / "scorer"
+
+
+def test_a_scorer_survives_its_folder_to_the_last_bit(corner_scorer, folder):
+    frame = _applications()
+    again = load(folder, name=corner_scorer.name, version=corner_scorer.version)
+    none = [[] for _ in range(frame.height)]
+    assert again.score(frame, none).equals(corner_scorer.score(frame, none))
+    assert again.sha256 == fingerprint(folder)
+
+
+def test_the_folder_holds_the_files_of_the_contract_and_strict_json(folder):
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"schema.toml", "encoder.json", "model.skops", "calibration.json", "decision.json", "profile.json",
+                     "metrics.json", "card.md"}  # fmt: skip
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    for path in folder.glob("*.json"):
+        json.loads(path.read_text(), parse_constant=refuse)
+
+
+def test_a_folder_that_was_changed_is_refused(corner_scorer, folder):
+    noted = fingerprint(folder)
+    decision = folder / "decision.json"
+    decision.write_text(decision.read_text().replace("5.0", "0.5", 1))
+    with pytest.raises(ScorerError, match="not the one registered"):
+        load(folder, name="corner_lender", version="1", sha256=noted)
+
+
+@pytest.mark.parametrize("name", ["schema.toml", "encoder.json", "model.skops", "decision.json"])
+def test_a_folder_with_a_file_missing_is_refused_in_words(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ScorerError, match="cannot be read"):
+        load(folder, name="corner_lender", version="1")
+
+
+def test_a_folder_is_never_written_over(corner_scorer, folder):
+    with pytest.raises(ScorerError, match="not empty"):
+        corner_scorer.save(folder)
+
+
+def test_scoring_returns_the_contract_with_a_row_number_where_there_is_no_client_number(corner_scorer):
+    frame = _applications()
+    scored = corner_scorer.score(frame, [[] for _ in range(frame.height)])
+    assert dict(scored.schema) == RESULT_SCHEMA
+    assert scored["application_id"].to_list()[:3] == ["1", "c1", "3"]
+    assert scored["prob_default"].is_between(0, 1).all()
+    assert scored["confidence"].is_between(0, 1).all()
+    bands = dict(zip(scored["verdict"], scored["band"], strict=True))
+    assert bands.items() <= {"approve": "green", "refer": "amber", "decline": "red"}.items()
+
+
+def test_a_row_with_a_problem_is_referred(corner_scorer):
+    frame = _applications(2)
+    scored = corner_scorer.score(frame, [["Age: 130 is outside 18 to 100"], []])
+    assert scored["verdict"][0] == "refer"
+    assert scored["problems"].to_list() == [["Age: 130 is outside 18 to 100"], []]
+
+
+def test_no_rows_give_an_empty_table_of_the_same_shape(corner_scorer):
+    assert dict(corner_scorer.score(_applications(0), []).schema) == RESULT_SCHEMA
+
+
+def test_pushes_and_reasons_agree(corner_scorer):
+    frame = _applications(20)
+    scored = corner_scorer.score(frame, [[] for _ in range(20)])
+    explained = corner_scorer.explain(frame)
+    for row in scored.iter_rows(named=True):
+        pushes = explained.filter(pl.col("row_number") == row["row_number"]).sort("contribution", descending=True)
+        upward = pushes.filter(pl.col("contribution") >= 0.01)["field"].to_list()[:4]
+        assert [reason["code"].split(":")[0] for reason in row["reasons"]] == upward
+
+
+def test_moving_the_top_reason_to_what_is_usual_lowers_the_risk(corner_scorer):
+    frame = _applications(20).with_columns(income_eur=pl.lit(2_000.0))
+    before = corner_scorer.prob_default(frame)
+    assert (corner_scorer.prob_default(frame.with_columns(income_eur=pl.lit(40_000.0))) < before).all()

@@ -1,0 +1,39 @@
+"""Settings: read once, refusing what is misspelt."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from creditrisk.errors import SettingsError
+from creditrisk.settings import Settings, read_settings
+
+
+def test_a_misspelt_setting_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("CREDITRISK_WEBPORT", "1")
+    with pytest.raises(SettingsError, match="CREDITRISK_WEBPORT"):
+        read_settings()
+
+
+def test_a_value_that_cannot_be_used_names_its_setting(monkeypatch):
+    monkeypatch.setenv("CREDITRISK_WEB_PORT", "many")
+    with pytest.raises(SettingsError, match="CREDITRISK_WEB_PORT"):
+        read_settings()
+
+
+def test_state_lies_under_home_unless_a_setting_says_otherwise(tmp_path):
+    settings = Settings(home=tmp_path)
+    assert settings.mlflow_tracking_uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
+    assert settings.decision_log == f"sqlite:///{tmp_path}/decisions.db"
+    assert settings.archive_uris == (f"file://{tmp_path}/reports",)
+    given = Settings(home=tmp_path, archives="gs://reports, mongodb://host/db")
+    assert given.archive_uris == ("gs://reports", "mongodb://host/db")
+
+
+def test_settings_cannot_be_changed_once_read(tmp_path):
+    with pytest.raises(ValidationError):
+        Settings(home=tmp_path).web_port = 1
+
+
+def test_every_setting_has_a_line_of_help():
+    assert all(field.description for field in Settings.model_fields.values())
