@@ -8,6 +8,7 @@ under <home>/serving so that scoring goes on, and starts, while the registry is 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ import polars as pl
 from creditrisk.errors import CreditRiskError, RegistryError
 from creditrisk.scorer import Scorer, fingerprint, load
 from creditrisk.settings import Settings
+
+_CREDENTIALS = re.compile(r"://[^/@\s]*@")
 
 EXPERIMENT = "risk-o-meter"
 FINGERPRINT_TAG = "scorer_sha256"
@@ -215,9 +218,11 @@ class Registry:
         except CreditRiskError:
             raise
         except Exception as exc:  # MLflow lets through errors of requests, SQLAlchemy and its own
-            reason = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
+            # The library's words may quote the address, password and all.
+            said = _CREDENTIALS.sub("://", str(exc)).splitlines() or [type(exc).__name__]
+            reason = said[0][:200].rstrip(". ")
             raise RegistryError(
-                f"the model registry at {_without_password(self.uri)} does not answer or refused: {reason}. "
+                f"the model registry at {_CREDENTIALS.sub('://', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."
             ) from exc
 
@@ -250,7 +255,3 @@ def _version(item: Any) -> Version:
         created_at=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC),
         tags=dict(item.tags),
     )
-
-
-def _without_password(uri: str) -> str:
-    return uri.split("://", 1)[0] + "://" + uri.rsplit("@", 1)[-1] if "@" in uri else uri

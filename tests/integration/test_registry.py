@@ -1,4 +1,4 @@
-"""The registry against a real MLflow on SQLite: register, find, fetch, promote, roll back, and a registry that is away."""
+"""The registry against a real MLflow on SQLite, and when it is away."""
 
 from __future__ import annotations
 
