@@ -262,9 +262,10 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
     n_rows = len(rejected) + odd.height
     parts: list[Component] = []
     if rejected:
-        scored_words = f" The other {words.count(scored.height, 'client')} were scored." if scored.height else ""
+        verb = "was" if scored.height == 1 else "were"
+        others = f" The other {words.count(scored.height, 'client')} {verb} scored." if scored.height else ""
         parts += [
-            html.P(html.B(f"{words.count(len(rejected), 'row')} could not be scored.{scored_words}")),
+            html.P(html.B(f"{words.count(len(rejected), 'row')} could not be scored.{others}")),
             html.Table(
                 [
                     html.Thead(

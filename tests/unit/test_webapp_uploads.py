@@ -1,0 +1,163 @@
+import threading
+
+import polars as pl
+import pytest
+
+from creditrisk.quality import check
+from creditrisk.sources import parse_upload
+from webapp import layout, uploads
+from webapp.guard import BusyError
+from webapp.uploads import Uploads
+
+CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8,abc,2000,,rent\n"
+
+
+@pytest.fixture
+def desk(corner_app):
+    return corner_app.extensions["creditrisk"]
+
+
+def test_a_result_is_found_under_its_name_and_no_other(desk):
+    kept = Uploads()
+    name, work = kept.begin(desk, CSV, "clients.csv")
+    work.result(timeout=30)
+    upload = kept.get(name)
+    assert upload.state == "done"
+    assert (upload.n_rows, upload.scored.height, len(upload.checked.rejected)) == (2, 1, 1)
+    assert kept.get("another name") is None
+    assert kept.get(None) is None
+
+
+def test_a_result_is_forgotten_when_its_time_is_over(desk):
+    kept = Uploads(lifetime_seconds=0)
+    name, work = kept.begin(desk, CSV, "clients.csv")
+    work.result(timeout=30)
+    assert kept.get(name) is None
+
+
+def test_the_oldest_results_make_room_for_new_ones(desk, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_KEPT", 2)
+    kept = Uploads()
+    names = []
+    for _ in range(4):
+        name, work = kept.begin(desk, CSV, "clients.csv")
+        work.result(timeout=30)
+        names.append(name)
+    assert [kept.get(name) is not None for name in names] == [False, False, True, True]
+
+
+def test_when_too_many_files_wait_the_next_is_refused(desk, monkeypatch):
+    gate = threading.Event()
+
+    def wait_then_parse(*args, **kwargs):
+        gate.wait(30)
+        return parse_upload(*args, **kwargs)
+
+    monkeypatch.setattr(uploads, "parse_upload", wait_then_parse)
+    kept = Uploads()
+    works = [kept.begin(desk, CSV, "clients.csv")[1] for _ in range(uploads.MOST_WAITING)]
+    with pytest.raises(BusyError, match="try again in a minute"):
+        kept.begin(desk, CSV, "clients.csv")
+    gate.set()
+    for work in works:
+        work.result(timeout=30)
+    kept.begin(desk, CSV, "clients.csv")[1].result(timeout=30)
+
+
+def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(desk, monkeypatch):
+    lines = [b"client,age_years,amount_eur,income_eur,housing", *[b"A,61,2000,52000,own"] * 5000]
+    begun, stopped = threading.Event(), threading.Event()
+
+    def score_and_wait(*args, **kwargs):
+        for chunk in uploads_score(*args, **kwargs):
+            begun.set()
+            stopped.wait(30)
+            yield chunk
+
+    uploads_score = uploads.score_in_chunks
+    monkeypatch.setattr(uploads, "score_in_chunks", score_and_wait)
+    kept = Uploads()
+    name, work = kept.begin(desk, b"\n".join(lines), "clients.csv")
+    assert begun.wait(30)
+    kept.get(name).stop.set()
+    stopped.set()
+    work.result(timeout=30)
+    upload = kept.get(name)
+    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", 2000, 2000)
+    assert desk.log.head()[0] == 2000
+
+
+def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing_personal(desk, monkeypatch, caplog):
+    def fail(*_args, **_kwargs):
+        raise ValueError("Anna Schmidt, born 1969")
+
+    monkeypatch.setattr(uploads, "check", fail)
+    kept = Uploads()
+    name, work = kept.begin(desk, CSV, "clients.csv")
+    work.result(timeout=30)
+    assert kept.get(name).state == "failed"
+    assert "try again" in kept.get(name).message
+    assert "Anna" not in kept.get(name).message + caplog.text
+    assert "ValueError" in caplog.text
+
+
+# What the page makes of it
+
+
+def words_of(component) -> str:
+    """All text of a component, in reading order."""
+    if component is None or isinstance(component, str | int | float):
+        return str(component or "")
+    if isinstance(component, list | tuple):
+        return " ".join(words_of(part) for part in component)
+    return words_of(getattr(component, "children", ""))
+
+
+def shown(scorer, content: bytes) -> str:
+    checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
+    scored = scorer.score(checked.accepted, checked.problems)
+    n_rows = checked.raw.height
+    return words_of(layout.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
+
+
+def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_others_were_scored(corner_scorer):
+    text = shown(corner_scorer, CSV)
+    assert "1 row could not be scored. The other 1 client was scored." in text
+    assert "'abc' is not a number" in text
+    assert "a whole number of years from 18 to 100" in text
+    assert "1 row needs your attention" in text
+
+
+def test_a_wholly_failed_file_shows_no_table_and_opens_the_list(corner_scorer):
+    text = shown(corner_scorer, CSV.replace(b"61", b"old"))
+    assert "none of them could be scored" in text
+    assert "Download result" in text
+    assert "Expected loss" not in text
+
+
+def test_an_unusual_value_is_named_beside_the_client(corner_scorer):
+    assert "Client A7: Age: 161 is outside 18 to 100 years" in shown(corner_scorer, CSV.replace(b"61", b"161"))
+
+
+def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
+    checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
+    scored = corner_scorer.score(checked.accepted, checked.problems)
+    pushes = corner_scorer.explain(checked.accepted)
+    parts = layout.drawer(
+        scored.row(0, named=True), pushes, approve_below=0.14, decline_from=0.3, model="corner_lender v3"
+    )
+    text = words_of(parts)
+    assert "similar applicants did not repay." in text
+    assert "Scored by corner_lender v3" in text
+    raised = pushes.filter(pl.col("contribution") > 0)["label"].to_list()
+    lowered = pushes.filter(pl.col("contribution") < 0)["label"].to_list()
+    assert ("What raised the risk" in text) == bool(raised)
+    assert ("What lowered the risk" in text) == bool(lowered)
+    assert all(label in text for label in raised + lowered)
+    assert "52,000 EUR" in text
+
+
+def test_a_verdict_is_never_colour_alone(corner_scorer):
+    text = shown(corner_scorer, CSV)
+    for look in ("✓ Offer", "? Ask a colleague", "✕ Decline"):
+        assert look in text
