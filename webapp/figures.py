@@ -17,7 +17,7 @@ _GAP_DEGREES = 1.6
 
 _STYLE = """
 text{font:600 13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#5b6472}
-.green{stroke:#1b7f4b}.amber{stroke:#d99a1c}.red{stroke:#b42318}.zone{fill:none}.needle{fill:#1d2530}
+.green{stroke:#1b7e4a}.amber{stroke:#d99a1c}.red{stroke:#b42318}.zone{fill:none}.needle{fill:#1d2530}
 @media (prefers-color-scheme:dark){text{fill:#a4adbb}.green{stroke:#4cc38a}.amber{stroke:#e9b44c}.red{stroke:#f1776c}
 .needle{fill:#e8ecf2}}
 """
