@@ -18,7 +18,7 @@ from webapp.words import VERDICTS, confidence_words, percent, risk_words, value_
 
 _VERDICT_ORDER = {"approve": 0, "refer": 1, "decline": 2}
 # Columns of the grid that sort by a column of the results.
-_SORT_BY = {"client": "application_id", "verdict": "verdict", "risk": "prob_default", "sure": "confidence"}
+_SORT_BY = {"risk": "prob_default", "sure": "confidence"}
 
 
 def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
@@ -67,7 +67,9 @@ def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
             column |= {"cellClass": "figure", "headerClass": "figure", "width": 140}
         columns.append(column)
     for index, header in enumerate(other_headers(checked, schema)):
-        columns.append({"field": f"x{index}", "headerName": header, "width": 150, "tooltipField": f"x{index}"})
+        columns.append(
+            {"field": f"x{index}", "headerName": header, "width": 150, "sortable": False, "tooltipField": f"x{index}"}
+        )
     return columns
 
 
@@ -97,7 +99,7 @@ def grid_rows(
     """
     fields, others = shown_fields(checked, schema), other_headers(checked, schema)
     chosen = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
-    keys = [(key, item["sort"] == "desc") for item in sort if (key := _sort_key(item["colId"], fields)) is not None]
+    keys = [(key, item["sort"] == "desc") for item in sort for key in _sort_keys(item["colId"], fields)]
     if keys:
         values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (given)")
         order = values.select(
@@ -132,19 +134,17 @@ def _row(
     }
 
 
-def _sort_key(column: str, fields: list[Field]) -> pl.Expr | None:
-    if column == "verdict":
-        return pl.col("verdict").replace_strict(_VERDICT_ORDER, return_dtype=pl.Int8)
+def _sort_keys(column: str, fields: list[Field]) -> list[pl.Expr]:
     if column == "client":
         # Numbers in their own order, whatever else there is behind them by the alphabet.
-        return pl.struct(
-            pl.col("application_id").cast(pl.Float64, strict=False), pl.col("application_id").alias("text")
-        )
+        return [pl.col("application_id").cast(pl.Float64, strict=False), pl.col("application_id")]
+    if column == "verdict":
+        return [pl.col("verdict").replace_strict(_VERDICT_ORDER, return_dtype=pl.Int8)]
     if column in _SORT_BY:
-        return pl.col(_SORT_BY[column])
+        return [pl.col(_SORT_BY[column])]
     if column.startswith("f") and column[1:].isdecimal() and int(column[1:]) < len(fields):
-        return pl.col(fields[int(column[1:])].name)
-    return None
+        return [pl.col(fields[int(column[1:])].name)]
+    return []
 
 
 def summary(scored: pl.DataFrame) -> dict[str, int]:

@@ -121,23 +121,21 @@ def day(moment: date | datetime) -> str:
     return f"{moment.day} {moment:%b %Y}"
 
 
-def value_words(field: Field, value: Any, *, with_unit: bool = False) -> str:
-    """One value of an application in the words of its schema; an empty cell is a dash.
+def value_words(field: Field, value: Any) -> str:
+    """One value of an application in the words of its schema, without its unit; an empty cell is a dash.
 
     Examples
     --------
-    >>> value_words(Field("age_years", "integer", "Age", unit="years"), 67, with_unit=True)
-    '67 years'
+    >>> value_words(Field("income_eur", "number", "Income", unit="EUR"), 52000.0)
+    '52,000'
     """
     if value is None:
         return "—"
-    if field.type == "category":
-        return field.category_label(str(value))
     if isinstance(value, date):
         return day(value)
     if field.is_numeric:
-        return f"{number(value)} {field.unit}".strip() if with_unit else number(value)
-    return str(value)
+        return number(value)
+    return field.category_label(str(value))
 
 
 def count(n: int, singular: str, plural: str | None = None) -> str:

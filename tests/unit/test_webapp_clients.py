@@ -38,6 +38,11 @@ def test_sorting_and_choosing_happen_before_a_block_is_cut(scored, corner_scorer
     assert [row["client"] for row in rows] == by_risk[1:]
     rows, _ = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, sort=[{"colId": "f0", "sort": "asc"}])
     assert [row["f0"] for row in rows] == ["19", "33", "61"]
+    rows, _ = grid_rows(
+        checked, results, corner_scorer.schema, start=0, stop=3, sort=[{"colId": "verdict", "sort": "desc"}]
+    )
+    order = ["approve", "refer", "decline"]
+    assert [row["verdict"] for row in rows] == sorted(results["verdict"], key=order.index, reverse=True)
     for verdict, count in summary(results).items():
         rows, n_rows = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, verdict=verdict)
         assert n_rows == count == sum(row["verdict"] == verdict for row in rows)
@@ -55,3 +60,14 @@ def test_the_expected_loss_is_amount_times_pd_over_the_offers(scored, corner_sco
     loss = sum(amount * prob_default for amount, prob_default in offers)
     lent = sum(amount for amount, _ in offers)
     assert expected_loss(checked, results, corner_scorer.schema) == pytest.approx((loss, lent))
+
+
+def test_clients_sort_as_numbers_where_they_are_numbers(corner_scorer):
+    lines = [f"{client},61,2000,52000,own" for client in ("10", "9", "B2", "100", "A1")]
+    content = "\n".join(["client,age_years,amount_eur,income_eur,housing", *lines]).encode()
+    checked = check(parse_upload(content, filename="c.csv", max_rows=10), corner_scorer.schema)
+    results = corner_scorer.score(checked.accepted, checked.problems)
+    rows, _ = grid_rows(
+        checked, results, corner_scorer.schema, start=0, stop=9, sort=[{"colId": "client", "sort": "asc"}]
+    )
+    assert [row["client"] for row in rows] == ["9", "10", "100", "A1", "B2"]
