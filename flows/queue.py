@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 POLL_SECONDS = 1.0
 # A worker looks for new runs every 10 seconds or so; after this long, something is missing.
 PATIENCE_SECONDS = 30.0
+# The worker's own log, and Prefect's remarks in the flow's, are left to Prefect's pages.
+OF_THE_FLOW = ("prefect.flow_runs", "prefect.task_runs")
+BOOKKEEPING = ("Running 1 deployment pull", "Executing deployment", "Deployment step", "All deployment", "Finished in")
 
 
 def prefect_server_answers(settings: Settings) -> bool:
@@ -48,10 +51,15 @@ def run_deployment_and_follow(settings: Settings, deployment: str, parameters: d
     int or None
         0 if the run completed, 1 if it did not; None if the server has no such deployment, so that nothing was queued.
     """
+    import httpx
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     with temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}):
-        return asyncio.run(_queue_and_follow(deployment, parameters))
+        try:
+            return asyncio.run(_queue_and_follow(deployment, parameters))
+        except httpx.TransportError:
+            print(f"The Prefect server at {settings.prefect_url} no longer answers; what became of the run is unknown.")
+            return 1
 
 
 def mark_interrupted_runs(settings: Settings, work_pool: str) -> int:
@@ -117,10 +125,11 @@ async def _follow(client: PrefectClient, run_id: UUID) -> int:
             # The last lines reach the server a moment after the final state.
             await asyncio.sleep(2 * POLL_SECONDS)
             await _print_new_lines(client, run_id, seen)
-            print(
-                f"'{run.name}' ended: {run.state.name}." + ("" if run.state.is_completed() else f" {run.state.message}")
-            )
-            return 0 if run.state.is_completed() else 1
+            if run.state.is_completed():
+                print(f"'{run.name}' completed.")
+                return 0
+            print(f"'{run.name}' ended: {run.state.name}. {run.state.message or ''}")
+            return 1
         if not is_told and run.start_time is None and time.monotonic() - began > PATIENCE_SECONDS:
             print("Still waiting: an earlier run may have to end first, or no worker is there (`make up` starts one).")
             is_told = True
@@ -128,7 +137,7 @@ async def _follow(client: PrefectClient, run_id: UUID) -> int:
 
 
 async def _print_new_lines(client: PrefectClient, run_id: UUID, seen: set[UUID]) -> None:
-    """Print what the flow and its tasks have logged and is not in `seen`; add it there."""
+    """Print what the flow and its tasks have logged and is not in `seen`; add it there. Tracebacks are left out."""
     from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
     from prefect.client.schemas.sorting import LogSort
 
@@ -137,8 +146,7 @@ async def _print_new_lines(client: PrefectClient, run_id: UUID, seen: set[UUID])
     while lines := await client.read_logs(wanted, offset=read, sort=LogSort.TIMESTAMP_ASC):
         read += len(lines)
         for line in lines:
-            # The worker's bookkeeping is left to Prefect's own pages, and so are tracebacks.
-            if line.id not in seen and line.name in ("prefect.flow_runs", "prefect.task_runs"):
+            if line.id not in seen and line.name in OF_THE_FLOW and not line.message.startswith(BOOKKEEPING):
                 mark = "" if line.level < logging.WARNING else f"{logging.getLevelName(line.level)}: "
                 message = line.message.partition("\nTraceback (most recent call last)")[0]
                 print(f"{line.timestamp.astimezone():%H:%M:%S}  {mark}{message}", flush=True)

@@ -111,7 +111,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
             "Metrics of the reports",
             (riskometer, "export-metrics"),
             f"{exporter}/metrics",
-            lambda: _answers(f"{exporter}/metrics"),
+            lambda: _answers(f"{exporter}/health"),
             settings.exporter_port,
             "CREDITRISK_EXPORTER_PORT",
             needs=("mlflow",),
@@ -334,7 +334,7 @@ def _supervisor_config(settings: Settings, parts: tuple[Service, ...]) -> str:
             "autostart": "false",
             "autorestart": "true",
             "startsecs": 3,
-            "startretries": 2,
+            "startretries": 1,
             "stopasgroup": "true",
             "killasgroup": "true",
             "stopwaitsecs": 20,
@@ -392,7 +392,5 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
     console.print()
     if not (settings.home / "serving" / "current.json").exists():
         console.print("There is no model yet; `make model-train-flow` trains one.")
-    console.print(
-        f"Open http://127.0.0.1:{settings.web_port} and drop a CSV of clients there. `make down` stops everything."
-    )
-    console.print(f"Logs are in {settings.home / 'logs'}.", soft_wrap=True)
+    console.print(f"Open {parts[0].url} and drop a CSV of clients there.", soft_wrap=True)
+    console.print(f"`make down` stops everything. Logs are in {settings.home / 'logs'}.", soft_wrap=True)
