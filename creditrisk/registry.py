@@ -224,7 +224,7 @@ class Registry:
             raise RegistryError(
                 f"the model registry at {_CREDENTIALS.sub('://', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."
-            ) from exc
+            ) from None  # the cause would carry the address, with its password, into every log
 
 
 def serving_folder(home: Path, model: str, version: str) -> Path:

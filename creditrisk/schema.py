@@ -168,7 +168,7 @@ class Schema:
         reserved = sorted(set(names) & RESERVED)
         if reserved:
             raise SchemaError(
-                f"schema '{self.name}' calls a field {', '.join(reserved)}, a name that checks or results use themselves. "
+                f"schema '{self.name}' calls a field {', '.join(reserved)}, a name that checks or results use. "
                 "Give the field another name and list the old one under its aliases."
             )
         if not self.features:

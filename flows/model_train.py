@@ -15,11 +15,13 @@ from typing import Any
 import polars as pl
 from prefect import flow, task
 from prefect.logging import get_run_logger
+from prefect.client.schemas.objects import State
 
 from creditrisk import datasets
 from creditrisk.comparison import compare
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
+from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked, check
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
@@ -43,7 +45,12 @@ class Outcome:
     n_rejected: int
 
 
-@task(retries=2, retry_delay_seconds=5, persist_result=False)
+def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
+    """Whether reading failed for a reason that may pass: a bad table will be the same table in five seconds."""
+    return not isinstance(state.result(raise_on_failure=False), CreditRiskError)
+
+
+@task(retries=2, retry_delay_seconds=5, retry_condition_fn=_may_pass, persist_result=False)
 def read_table(dataset: str, source: str | None) -> RawTable:
     """Fetch the table; the only task that waits for somebody else's disk or network before training."""
     return datasets.read(dataset, source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from datetime import datetime
@@ -215,6 +216,8 @@ def _run_in_process() -> None:
     # Its first start makes a database, which a slow disk can hold up.
     os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
     Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    # Where that server listens, and that it stops again, is no news to anybody.
+    logging.getLogger("prefect").addFilter(lambda record: record.levelno > logging.INFO)
 
 
 def _champion(settings: Settings, dataset: str) -> Any:

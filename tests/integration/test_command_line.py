@@ -1,0 +1,87 @@
+"""The command line on a real champion, and its words when it cannot do what was asked."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from riskometer.cli import main
+
+
+@pytest.fixture
+def run(german_champion, tmp_path, monkeypatch):
+    """Run a command in the trained home, with a decision log of the test's own."""
+    monkeypatch.setenv("CREDITRISK_HOME", str(german_champion.settings.home))
+    monkeypatch.setenv("CREDITRISK_DECISION_LOG_URL", f"sqlite:///{tmp_path}/decisions.db")
+    return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
+
+
+@pytest.fixture
+def clients(credit_data, tmp_path):
+    path = tmp_path / "clients.csv"
+    pl.read_csv(credit_data / "credit_g" / "credit-g.csv").head(200).drop("class").write_csv(path)
+    return path
+
+
+def test_a_file_is_scored_logged_replayed_to_the_last_bit_and_the_log_verified(run, clients, tmp_path):
+    scored = run("score", clients, "-o", tmp_path / "result.csv")
+    assert scored.exit_code == 0, scored.output
+    assert scored.output.startswith("200 clients scored with german_credit version 1")
+    result = pl.read_csv(tmp_path / "result.csv")
+    assert result.height == 200
+    assert result["reasons"].null_count() == 0
+    assert "200 decisions scored again: the same to the last bit" in run("replay", 1, 200).output
+    assert run("verify-log").output.startswith("200 decisions, unbroken")
+
+
+def test_a_decision_changed_behind_the_log_s_back_is_named(run, clients, tmp_path):
+    run("score", clients, "-o", tmp_path / "result.csv")
+    with sqlite3.connect(tmp_path / "decisions.db") as database:
+        for (name,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            database.execute(f"drop trigger {name}")
+        database.execute("update decisions set prob_default = 0.01 where seq = 17")
+    verified = run("verify-log")
+    assert verified.exit_code == 1
+    assert "17" in verified.output
+    replayed = run("replay", 17)
+    assert replayed.exit_code == 1
+    assert "decision 17: prob_default was 0.01" in replayed.output
+
+
+def test_going_back_without_a_previous_champion_says_so(run):
+    done = run("rollback")
+    assert done.exit_code == 1
+    assert "no previous" in done.output
+
+
+def test_simulated_applicants_come_without_outcome_unless_asked_for(run, tmp_path):
+    assert run("simulate", "--rows", 50, "-o", tmp_path / "new.csv").exit_code == 0
+    new = pl.read_csv(tmp_path / "new.csv")
+    assert new.height == 50
+    assert not {"default", "outcome_date", "true_prob_default"} & set(new.columns)
+    run("simulate", "--rows", 50, "--with-outcome", "-o", tmp_path / "known.csv")
+    assert "default" in pl.read_csv(tmp_path / "known.csv").columns
+
+
+def test_applicants_of_another_lender_are_refused_in_words(run, tmp_path):
+    run("simulate", "--rows", 5, "-o", tmp_path / "other.csv")
+    done = run("score", tmp_path / "other.csv", "-o", tmp_path / "result.csv")
+    assert done.exit_code == 1
+    assert "not the columns of German credit" in done.output
+
+
+def test_a_misspelt_setting_ends_every_command_with_a_sentence(run, monkeypatch):
+    monkeypatch.setenv("CREDITRISK_HOEM", "x")
+    done = run("verify-log")
+    assert done.exit_code == 1
+    assert "Unknown setting CREDITRISK_HOEM" in done.output
+
+
+@pytest.mark.parametrize("command", sorted(main.commands))
+def test_every_command_has_help(command):
+    done = CliRunner().invoke(main, [command, "--help"])
+    assert done.exit_code == 0
+    assert len(done.output.splitlines()) > 3
