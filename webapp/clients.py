@@ -127,7 +127,7 @@ def _row(
         "client": result["application_id"],
         "verdict": result["verdict"],
         "risk": risk_words(result["prob_default"]),
-        "sure": f"{confidence_words(confidence)} · {percent(confidence)}",
+        "sure": f"{confidence_words(result['verdict'], confidence)} · {percent(confidence)}",
         "reasons": " · ".join([*result["problems"], *(reason["text"] for reason in result["reasons"])]) or "—",
         **{f"f{index}": value_words(field, inputs[field.name]) for index, field in enumerate(fields)},
         **{f"x{index}": text for index, text in enumerate(extras)},

@@ -400,7 +400,7 @@ def drawer(
         html.P(
             [
                 "How sure: ",
-                html.B(f"{words.confidence_words(confidence)}, {words.percent(confidence)}"),
+                html.B(f"{words.confidence_words(str(row['verdict']), confidence)}, {words.percent(confidence)}"),
                 html.Br(),
                 html.Small(sureness(str(row["verdict"]), confidence)),
             ],

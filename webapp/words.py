@@ -50,17 +50,21 @@ def risk_words(prob_default: float) -> str:
     return f"{math.floor(100 * prob_default + 0.5)} of 100"
 
 
-def confidence_words(confidence: float) -> str:
+def confidence_words(verdict: str, confidence: float) -> str:
     """How sure the verdict is, in words; the bounds are the two usual levels of conformal sets.
+
+    A referral is never called clear: its confidence says only how far the model leans to one side.
 
     Examples
     --------
-    >>> confidence_words(0.93), confidence_words(0.85), confidence_words(0.4)
+    >>> confidence_words("approve", 0.93), confidence_words("decline", 0.85), confidence_words("approve", 0.4)
     ('clear', 'fairly clear', 'borderline')
+    >>> confidence_words("refer", 0.93)
+    'borderline'
     """
-    if confidence >= 0.90:
-        return "clear"
-    return "fairly clear" if confidence >= 0.80 else "borderline"
+    if verdict == "refer" or confidence < 0.80:
+        return "borderline"
+    return "clear" if confidence >= 0.90 else "fairly clear"
 
 
 def percent(share: float) -> str:

@@ -109,7 +109,7 @@ def test_two_hundred_clients_dropped_into_the_page_get_lamp_risk_confidence_and_
         assert cells["client"] == row["application_id"]
         assert cells["verdict"] == VERDICTS[row["verdict"]].text
         assert cells["risk"] == risk_words(float(row["prob_default"]))
-        assert cells["sure"] == f"{confidence_words(confidence)} · {percent(confidence)}"
+        assert cells["sure"] == f"{confidence_words(row['verdict'], confidence)} · {percent(confidence)}"
         assert cells["reasons"] == row["reasons"].replace("; ", " · ")
     for verdict, look in VERDICTS.items():
         n_clients = sum(row["verdict"] == verdict for row in expected)
