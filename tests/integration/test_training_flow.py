@@ -111,5 +111,5 @@ def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_t
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "\nError: Going by the column" in done.stderr
-    assert "turned round" in done.stderr
+    assert "the other way round" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr

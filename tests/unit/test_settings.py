@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings, read_settings
+from tests.conftest import ROOT
 
 
 def test_a_misspelt_setting_is_refused_by_name(monkeypatch):
@@ -37,3 +38,10 @@ def test_settings_cannot_be_changed_once_read(tmp_path):
 
 def test_every_setting_has_a_line_of_help():
     assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_the_page_of_settings_lists_each_with_its_default_and_its_help():
+    page = (ROOT / "docs" / "settings.md").read_text()
+    for name, field in Settings.model_fields.items():
+        default = "(empty)" if field.default == "" else f"`{field.default}`"
+        assert f"| `CREDITRISK_{name.upper()}` | {default} | {field.description} |" in page
