@@ -31,7 +31,7 @@ FINGERPRINT_TAG = "scorer_sha256"
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
-                "scikit-learn", "scipy", "skops", "tomli-w"]  # fmt: skip
+                "scikit-learn", "scipy", "tomli-w"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

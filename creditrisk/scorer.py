@@ -1,7 +1,7 @@
 """The whole of what is deployed: schema, encoding, model, calibration and decision rule, as a folder of plain files.
 
 Written by training.py, stored by registry.py, loaded by the web app, the report flow and `riskometer replay`. Loading
-runs no code from the folder: text, JSON, TOML, safetensors, and skops for types it trusts by itself.
+runs no code from the folder: it is text, JSON, TOML and safetensors.
 """
 
 from __future__ import annotations
@@ -61,11 +61,17 @@ class Scorer:
 
     def prob_default(self, accepted: pl.DataFrame) -> FloatArray:
         """Calibrated PD of each row, 0 to 1, shape (n_rows,)."""
-        return self.calibration.prob_default(self.model.log_odds(self.encoder.matrix(accepted)))
+        return self._prob_default(self.encoder.matrix(accepted))
 
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
         """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
-        raw = self.model.contributions(self.encoder.matrix(accepted))[:, :-1]
+        return self._contributions(self.encoder.matrix(accepted))
+
+    def _prob_default(self, matrix: FloatArray) -> FloatArray:
+        return self.calibration.prob_default(self.model.log_odds(matrix))
+
+    def _contributions(self, matrix: FloatArray) -> FloatArray:
+        raw = self.model.contributions(matrix)[:, :-1]
         beyond: FloatArray = self.calibration.slope * (raw - np.asarray(self.rule.typical_contributions))
         return beyond
 
@@ -91,7 +97,8 @@ class Scorer:
         return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
 
     def _score_chunk(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
-        prob_default = self.prob_default(accepted)
+        matrix = self.encoder.matrix(accepted)
+        prob_default = self._prob_default(matrix)
         verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
         typical = np.array([item.fill for item in self.encoder.fields])
         id_field = self.schema.id_field
@@ -107,7 +114,7 @@ class Scorer:
                 "verdict": verdicts,
                 "band": [BANDS[verdict] for verdict in verdicts.tolist()],
                 "confidence": self.rule.confidence(prob_default, verdicts),
-                "reasons": reasons(accepted, self.contributions(accepted), self.schema.features, typical),
+                "reasons": reasons(accepted, self._contributions(matrix), self.schema.features, typical),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
                 "problems": problems,

@@ -24,7 +24,8 @@ EPOCHS = 20
 BATCH_ROWS = 64
 MAX_BATCHES = 60
 # Points on the straight line from the reference to the applicant at which the slope is taken (integrated gradients).
-INTEGRATION_STEPS = 64
+# Against 512 points, 16 are off by at most 0.004 in log-odds on German credit, 64 by 0.001 at four times the time.
+INTEGRATION_STEPS = 16
 # Rows worked on at once when contributions are computed; bounds the memory.
 CONTRIBUTION_ROWS = 200
 

@@ -34,15 +34,10 @@ class LogisticRegressionModel:
         return np.column_stack([np.add.reduceat(weighted, starts, axis=1), np.full(len(matrix), self.intercept)])
 
     def save(self, folder: Path) -> None:
-        """Write `model.skops`."""
-        from sklearn.linear_model import LogisticRegression
-        from skops.io import dump
+        """Write `model.safetensors`: two arrays, which need no scikit-learn to be read again."""
+        from safetensors.numpy import save_file
 
-        estimator = LogisticRegression(C=INVERSE_PENALTY)
-        estimator.classes_ = np.array([0, 1])
-        estimator.coef_ = self.weights[np.newaxis, :]
-        estimator.intercept_ = np.array([self.intercept])
-        dump(estimator, folder / "model.skops")
+        save_file({"weights": self.weights, "intercept": np.array([self.intercept])}, folder / "model.safetensors")
 
 
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> LogisticRegressionModel:
@@ -54,8 +49,8 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
 
 
 def load(folder: Path, encoder: Encoder) -> LogisticRegressionModel:
-    """Read `model.skops`; it may hold nothing but a LogisticRegression, a type skops trusts by itself."""
-    from skops.io import load as load_skops
+    """Read `model.safetensors`."""
+    from safetensors.numpy import load_file
 
-    estimator = load_skops(folder / "model.skops", trusted=[])
-    return LogisticRegressionModel(encoder, estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0]))
+    tensors = load_file(folder / "model.safetensors")
+    return LogisticRegressionModel(encoder, tensors["weights"], float(tensors["intercept"][0]))
