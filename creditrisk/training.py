@@ -165,7 +165,7 @@ def _train_by_folds(frame: pl.DataFrame, plan: Plan, progress: Progress) -> Trai
     performance = _mean([evaluate(repeat, target, plan.schema.costs) for repeat in prob_default])
     performance = replace(performance, auc=float(np.mean(areas)), gini=float(2 * np.mean(areas) - 1))
 
-    scorer, candidates = _develop_by_folds(frame, plan)
+    scorer, candidates = _develop_by_folds(frame, replace(plan, threads=1))  # small tables gain nothing from more
     progress(steps, steps, f"fitted {scorer.model.family} on all rows")
     protocol = (
         f"{JUDGING_REPEATS} x {JUDGING_FOLDS}-fold cross-validation of the whole path, choosing and calibrating "

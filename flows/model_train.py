@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 from prefect import flow, task
-from prefect.logging import get_run_logger
 from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
 
 from creditrisk import datasets
 from creditrisk.comparison import compare

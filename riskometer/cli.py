@@ -15,8 +15,15 @@ import click
 from creditrisk.errors import CreditRiskError
 from creditrisk.settings import Settings, read_settings
 
-# No library calls home; set before any of them is imported.
-SILENCE = {"DO_NOT_TRACK": "true", "MLFLOW_DISABLE_TELEMETRY": "true", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}
+# Set before any library is imported.
+ENVIRONMENT = {
+    # No library calls home.
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    # Threads that wait for work sleep; spinning, they take a busy machine's processors from those that have some.
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 class SentenceGroup(click.Group):
@@ -34,7 +41,7 @@ class SentenceGroup(click.Group):
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Train, use, watch and replace a credit-risk model."""
-    os.environ.update(SILENCE)
+    os.environ.update(ENVIRONMENT)
     os.environ.setdefault("PREFECT_HOME", str(read_settings().home / "prefect"))
 
 

@@ -9,7 +9,7 @@ for name in mlflow prefect decisions; do
   esac
   psql --quiet -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres -v name="$name" -v password="$password" <<'SQL'
 CREATE ROLE :"name" LOGIN PASSWORD :'password';
-CREATE DATABASE :"name" OWNER :"name";
+CREATE DATABASE :"name" OWNER :"name" ENCODING 'UTF8' TEMPLATE template0;
 REVOKE CONNECT ON DATABASE :"name" FROM PUBLIC;
 SQL
 done
