@@ -87,8 +87,7 @@ class DecisionRule:
         """Level, 0 to 1, at which the opposite outcome can be ruled out; shape (n_rows,).
 
         For an approval: one minus the share of bads whose PD is as low or lower. For a decline: one minus the share of
-        goods whose PD is as high or higher. A referral has no opposite; it shows the firmer of the two, which is low
-        just where it should be.
+        goods whose PD is as high or higher. A referral rules out neither outcome firmly; it shows the weaker of the two.
 
         References
         ----------
@@ -98,8 +97,8 @@ class DecisionRule:
         good = _share_up_to(-np.asarray(self.good_quantiles)[::-1], -prob_default)
         rules_out_bad = 1.0 - (bad * self.n_bad + 1.0) / (self.n_bad + 1.0)
         rules_out_good = 1.0 - (good * self.n_good + 1.0) / (self.n_good + 1.0)
-        leaning = np.maximum(rules_out_bad, rules_out_good)
-        return np.select([verdicts == "approve", verdicts == "decline"], [rules_out_bad, rules_out_good], leaning)
+        weaker = np.minimum(rules_out_bad, rules_out_good)
+        return np.select([verdicts == "approve", verdicts == "decline"], [rules_out_bad, rules_out_good], weaker)
 
     def to_json(self) -> str:
         """The rule as JSON; `from_json` gives it back unchanged."""

@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,14 +106,17 @@ class Registry:
                 mlflow.set_tags({**tags, "dataset": name})
                 mlflow.log_artifact(str(sample))
                 mlflow.log_artifact(str(folder / "card.md"))
-                info = mlflow.pyfunc.log_model(
-                    name="scorer",
-                    python_model=str(MODEL_CODE),
-                    artifacts={"scorer": str(folder)},
-                    code_paths=[str(Path(__file__).parent)],
-                    pip_requirements=REQUIREMENTS,
-                    registered_model_name=name,
-                )
+                with warnings.catch_warnings():
+                    # pyfunc_model.py says why its arguments have no types.
+                    warnings.filterwarnings("ignore", message=".*type hints to the `predict` method", module="mlflow")
+                    info = mlflow.pyfunc.log_model(
+                        name="scorer",
+                        python_model=str(MODEL_CODE),
+                        artifacts={"scorer": str(folder)},
+                        code_paths=[str(Path(__file__).parent)],
+                        pip_requirements=REQUIREMENTS,
+                        registered_model_name=name,
+                    )
             version = str(info.registered_model_version)
             for key, value in {**tags, FINGERPRINT_TAG: sha256, "family": scorer.model.family}.items():
                 self._client.set_model_version_tag(name, version, key, value)

@@ -42,13 +42,19 @@
     }
   }
 
-  function choose(drop) {
-    const input = document.createElement("input");
-    input.type = "file";
-    input.accept = ".csv,.tsv,.txt,text/csv";
-    input.onchange = () => input.files.length && send(input.files[0], drop);
-    input.click();
-  }
+  // One chooser for the whole page, outside what Dash redraws.
+  const chooser = document.createElement("input");
+  chooser.type = "file";
+  chooser.accept = ".csv,.tsv,.txt,text/csv";
+  chooser.hidden = true;
+  chooser.setAttribute("aria-label", "Choose a CSV of clients");
+  chooser.addEventListener("change", () => {
+    const drop = document.getElementById("drop");
+    if (drop && chooser.files.length) send(chooser.files[0], drop);
+    chooser.value = ""; // so that the same file, corrected, can be chosen again
+  });
+  document.addEventListener("DOMContentLoaded", () => document.body.append(chooser));
+  if (document.body) document.body.append(chooser);
 
   const dropOf = (event) => event.target.closest && event.target.closest("#drop");
   const mark = (isOver) => {
@@ -58,13 +64,13 @@
 
   document.addEventListener("click", (event) => {
     const drop = dropOf(event);
-    if (drop) choose(drop);
+    if (drop) chooser.click();
   });
   document.addEventListener("keydown", (event) => {
     const drop = dropOf(event);
     if (drop && (event.key === "Enter" || event.key === " ")) {
       event.preventDefault();
-      choose(drop);
+      chooser.click();
     }
     if (event.key === "Escape") {
       const close = document.querySelector("#drawer.open #close");
