@@ -17,8 +17,8 @@ from creditrisk.schema import Field
 
 # Regulation B's official commentary: more than four reasons are not likely to be helpful.
 MAX_REASONS = 4
-# Smaller pushes are noise, not a reason (log-odds; 0.01 moves a PD of 20 % to 20.2 %).
-SMALLEST_PUSH = 0.01
+# Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
+SMALLEST_PUSH = 0.05
 
 Reason = dict[str, str]
 

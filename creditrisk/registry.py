@@ -108,7 +108,7 @@ class Registry:
                 mlflow.log_artifact(str(folder / "card.md"))
                 with warnings.catch_warnings():
                     # pyfunc_model.py says why its arguments have no types.
-                    warnings.filterwarnings("ignore", message=".*type hints to the `predict` method", module="mlflow")
+                    warnings.filterwarnings("ignore", message=".*type hints to the `predict` method")
                     info = mlflow.pyfunc.log_model(
                         name="scorer",
                         python_model=str(MODEL_CODE),

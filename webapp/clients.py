@@ -40,7 +40,7 @@ def other_headers(checked: Checked, schema: Schema) -> list[str]:
 def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
     """The column definitions of the grid: the answer first, then the client's own columns."""
     columns: list[dict[str, Any]] = [
-        {"field": "client", "headerName": "Client", "width": 92, "pinned": "left"},
+        {"field": "client", "headerName": "Client", "width": 124, "pinned": "left", "tooltipField": "client"},
         {
             "field": "verdict",
             "headerName": "Verdict",
@@ -55,7 +55,7 @@ def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
         {
             "field": "reasons",
             "headerName": "Main reasons",
-            "width": 500,
+            "width": 480,
             "cellRenderer": "Reasons",
             "sortable": False,
             "tooltipField": "reasons",

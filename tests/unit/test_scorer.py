@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import ScorerError
+from creditrisk.reasons import SMALLEST_PUSH
 from creditrisk.scorer import RESULT_SCHEMA, fingerprint, load
 
 
@@ -100,7 +101,7 @@ def test_pushes_and_reasons_agree(corner_scorer):
     explained = corner_scorer.explain(frame)
     for row in scored.iter_rows(named=True):
         pushes = explained.filter(pl.col("row_number") == row["row_number"]).sort("contribution", descending=True)
-        upward = pushes.filter(pl.col("contribution") >= 0.01)["field"].to_list()[:4]
+        upward = pushes.filter(pl.col("contribution") >= SMALLEST_PUSH)["field"].to_list()[:4]
         assert [reason["code"].split(":")[0] for reason in row["reasons"]] == upward
 
 
