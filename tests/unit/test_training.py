@@ -87,7 +87,7 @@ def test_a_field_that_is_noise_in_training_and_tells_all_later_gains_nothing():
 
 
 def test_without_dates_the_whole_path_is_judged_in_folds():
-    trained = _train(simulate(600, seed=8).with_row_index("row_number", offset=1), UNDATED)
+    trained = _train(simulate(300, seed=8).with_row_index("row_number", offset=1), UNDATED)
     assert "3 x 10-fold" in trained.protocol
     assert 0.6 < trained.performance.auc < 0.85  # the true PDs reach about 0.81
     assert trained.auc_sd is not None
