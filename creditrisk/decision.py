@@ -87,7 +87,8 @@ class DecisionRule:
         """Level, 0 to 1, at which the opposite outcome can be ruled out; shape (n_rows,).
 
         For an approval: one minus the share of bads whose PD is as low or lower. For a decline: one minus the share of
-        goods whose PD is as high or higher. A referral rules out neither outcome firmly; it shows the weaker of the two.
+        goods whose PD is as high or higher. A referral rules out neither outcome firmly; it shows the weaker of the
+        two.
 
         References
         ----------

@@ -106,9 +106,8 @@ class Registry:
                 mlflow.set_tags({**tags, "dataset": name})
                 mlflow.log_artifact(str(sample))
                 mlflow.log_artifact(str(folder / "card.md"))
-                with warnings.catch_warnings():
-                    # pyfunc_model.py says why its arguments have no types.
-                    warnings.filterwarnings("ignore", message=".*type hints to the `predict` method")
+                # It warns of the types that pyfunc_model.py leaves out on purpose.
+                with warnings.catch_warnings(record=True):
                     info = mlflow.pyfunc.log_model(
                         name="scorer",
                         python_model=str(MODEL_CODE),

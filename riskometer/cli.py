@@ -150,6 +150,14 @@ def down() -> None:
 
 
 @main.command()
+def bench() -> None:
+    """Measure how long one application takes over the API."""
+    from riskometer.bench import bench as measure
+
+    click.echo(measure(read_settings()))
+
+
+@main.command()
 @dataset_option
 @click.option("--why", default="decided by hand", help="The reason, kept with the version.")
 def promote(dataset: str, why: str) -> None:

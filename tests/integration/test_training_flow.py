@@ -77,6 +77,25 @@ def test_mlflow_loads_the_registered_version_by_itself_without_any_pickle(german
     assert not [path.name for path in files if path.suffix in (".pkl", ".pickle", ".joblib")]
 
 
+def test_scoring_the_champion_needs_neither_torch_nor_evidently(german_champion, tmp_path):
+    settings = german_champion.settings
+    registry = Registry(settings)
+    folder = registry.fetch(registry.champion("german_credit"))
+    code = (
+        "import sys; from pathlib import Path; import polars as pl;"
+        "import creditrisk.learners.blend, creditrisk.learners.lightgbm, creditrisk.learners.logistic_regression;"
+        "from creditrisk.scorer import load; from creditrisk.replay import frame_from_inputs;"
+        "scorer = load(Path(sys.argv[1]), name='german_credit', version='1');"
+        "scored = scorer.score(frame_from_inputs([{}], scorer.schema), [[]]);"
+        "assert scored.height == 1;"
+        "print(sorted({'torch', 'evidently', 'prefect', 'mlflow'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, folder], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_challenger_that_is_not_cheaper_beyond_chance_leaves_the_champion(corner_scorer, tmp_path):
     from dataclasses import replace
 
