@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from filelock import FileLock
 from flask import Flask
 
 from creditrisk import profile
@@ -69,7 +70,18 @@ def credit_data() -> Path:
 @pytest.fixture(scope="session")
 def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """German credit, trained once for all tests through the command line; tests must not change its home."""
-    home = tmp_path_factory.mktemp("german")
+    # The test processes share one training: the first to come trains, the others wait for it.
+    temporary = tmp_path_factory.getbasetemp()
+    home = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "german"
+    home.mkdir(exist_ok=True)
+    said = home / "training.log"
+    with FileLock(home / "training.lock"):
+        if not said.exists():
+            said.write_text(_train_german_credit(credit_data, home))
+    return Trained(Settings(home=home), said.read_text())
+
+
+def _train_german_credit(credit_data: Path, home: Path) -> str:
     source = credit_data / "german_credit" / "german.data"
     command = [sys.executable, "-m", "riskometer", "train", "--dataset", "german_credit", "--source", str(source)]
     environment = {
@@ -79,7 +91,7 @@ def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory)
     }  # no server answers there
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    return Trained(Settings(home=home), done.stdout + done.stderr)
+    return done.stdout + done.stderr
 
 
 @dataclass(frozen=True)

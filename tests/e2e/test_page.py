@@ -138,7 +138,7 @@ def test_a_tile_shows_only_the_clients_with_its_verdict(page, german_clients):
     page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
     page.click(".tile.red")
     n_declined = int(page.inner_text(".tile.red .count"))
-    page.wait_for_function("!document.querySelector('.clients .lamp.green')")
+    page.wait_for_selector(".clients .lamp.green", state="detached")
     shown = every_row(page, n_declined)
     assert len(shown) == n_declined
     assert {cells["verdict"] for cells in shown.values()} == {"✕ Decline"}

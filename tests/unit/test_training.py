@@ -86,14 +86,6 @@ def test_a_field_that_is_noise_in_training_and_tells_all_later_gains_nothing():
     assert planted.performance.auc < 0.85  # the leak alone would give 1.0
 
 
-def test_without_dates_the_whole_path_is_judged_in_folds():
-    trained = _train(simulate(300, seed=8).with_row_index("row_number", offset=1), UNDATED)
-    assert "3 x 10-fold" in trained.protocol
-    assert 0.6 < trained.performance.auc < 0.85  # the true PDs reach about 0.81
-    assert trained.auc_sd is not None
-    assert trained.auc_sd > 0
-
-
 def test_outcomes_shuffled_among_applicants_are_refused_because_nothing_holds():
     frame = simulate(400, seed=8).with_row_index("row_number", offset=1)
     shuffled = np.random.default_rng(3).permutation(frame["default"].to_numpy())
