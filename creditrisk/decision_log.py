@@ -273,6 +273,17 @@ class DecisionLog:
         with self._transaction() as connection:
             return _head(connection)
 
+    def check_writable(self) -> None:
+        """Open a transaction that may write, and write nothing.
+
+        Raises
+        ------
+        DecisionLogError
+            If the log is away or takes no more decisions.
+        """
+        with self._transaction(is_write=True):
+            pass
+
     def window(self, after_seq: int, model: str) -> pl.DataFrame:
         """The decisions of one model after a number, with what monitoring needs of them.
 

@@ -101,7 +101,7 @@ def readiness(desk: Desk) -> dict[str, Any]:
     """Whether the app can score, with which model, and what is away with what consequence."""
     standing = desk.champion.standing
     try:
-        desk.log.head()
+        desk.log.check_writable()
         log_problem = ""
     except CreditRiskError as exc:
         log_problem = str(exc)

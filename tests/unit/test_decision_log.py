@@ -223,3 +223,10 @@ def test_an_empty_list_is_logged_without_a_trace(log):
     assert log.append([]) == []
     log.record_outcomes([])
     assert log.head()[0] == 0
+
+
+def test_a_log_that_takes_no_decisions_says_so_before_one_is_made(tmp_path):
+    DecisionLog(f"sqlite:///{tmp_path}/decisions.db").check_writable()
+    assert DecisionLog(f"sqlite:///{tmp_path}/decisions.db").head()[0] == 0
+    with pytest.raises(DecisionLogError, match="did not do what was asked"):
+        DecisionLog(f"sqlite:///{tmp_path}").check_writable()  # a folder, not a file
