@@ -113,6 +113,6 @@ def summary(result: dict[str, Any], stored: Stored, settings: Settings) -> str:
             *(f"  ! {problem}" for problem in stored.problems),
             "",
             *(f"Report:  {place}/{stored.id}.html" for place in stored.kept_in),
-            f"Metrics: http://{settings.host}:{settings.exporter_port}/metrics once `make up` runs",
+            f"Metrics: http://127.0.0.1:{settings.exporter_port}/metrics once `make up` runs",
         ]
     )

@@ -188,7 +188,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
         "",
         "Next:  make up       starts everything and prints the addresses",
-        f"       then drop a CSV of clients at http://{settings.host}:{settings.web_port}",
+        f"       then drop a CSV of clients at http://127.0.0.1:{settings.web_port}",
     ]
     return "\n".join(lines)
 

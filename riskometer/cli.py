@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,38 +54,16 @@ dataset_option = click.option("--dataset", default="", help="Registered model; e
 @click.option("--source", default="", help="File or URI of the table; empty: the dataset's own source.")
 def train(dataset: str, source: str) -> None:
     """Train challengers and promote one if it is better with evidence."""
-    from flows.queue import prefect_server_answers, run_deployment_and_follow
-
-    settings = read_settings()
     # A worker has another working folder, so a path must not depend on ours.
-    here = {"dataset": _absolute(dataset), "source": _absolute(source)}
-    parameters = {name: value for name, value in here.items() if value}
-    if prefect_server_answers(settings):
-        code = run_deployment_and_follow(settings, "model-train/sunday", parameters)
-        if code is not None:
-            sys.exit(code)
-    _run_in_process()
-    from flows.model_train import model_train
-
-    model_train(**parameters)
+    given = {"dataset": _absolute(dataset), "source": _absolute(source)}
+    _run_flow("flows.model_train:model_train", "model-train/sunday", given)
 
 
 @main.command()
 @dataset_option
 def report(dataset: str) -> None:
     """Report on the applications scored since the last report."""
-    from flows.queue import prefect_server_answers, run_deployment_and_follow
-
-    settings = read_settings()
-    parameters = {"dataset": dataset} if dataset else {}
-    if prefect_server_answers(settings):
-        code = run_deployment_and_follow(settings, "evidently-report/every-3-hours", parameters)
-        if code is not None:
-            sys.exit(code)
-    _run_in_process()
-    from flows.evidently_report import evidently_report
-
-    evidently_report(**parameters)
+    _run_flow("flows.evidently_report:evidently_report", "evidently-report/every-3-hours", {"dataset": dataset})
 
 
 @main.command()
@@ -224,15 +203,26 @@ def simulate(
     click.echo(f"{rows:,} applicants written to {output}")
 
 
-def _run_in_process() -> None:
-    """Let Prefect run a flow here: no server of anybody else's, a temporary one of its own."""
+def _run_flow(entry: str, deployment: str, given: dict[str, str]) -> None:
+    """Queue a run on the Prefect server and follow it, so that it is seen there; without a server, run it here."""
+    from flows.queue import prefect_server_answers, run_deployment_and_follow
+
+    settings = read_settings()
+    parameters = {name: value for name, value in given.items() if value}
+    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    if prefect_server_answers(settings):
+        code = run_deployment_and_follow(settings, deployment, parameters)
+        if code is not None:
+            sys.exit(code)
+    # No server of anybody else's, but a temporary one of Prefect's own; its first start makes a database, which a slow
+    # disk can hold up.
     os.environ.pop("PREFECT_API_URL", None)
     os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "true"
-    # Its first start makes a database, which a slow disk can hold up.
     os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
-    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
     # Where that server listens, and that it stops again, is no news to anybody.
     logging.getLogger("prefect").addFilter(lambda record: record.levelno > logging.INFO)
+    module, name = entry.split(":")
+    getattr(import_module(module), name)(**parameters)
 
 
 def _champion(settings: Settings, dataset: str) -> Any:
