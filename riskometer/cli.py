@@ -46,6 +46,21 @@ def main() -> None:
     os.environ.setdefault("PREFECT_HOME", str(read_settings().home / "prefect"))
 
 
+def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+    """A file to write must have a folder; said before anything is scored and logged, not after."""
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {path.parent}. Make it first, or name another file.")
+    return path
+
+
+output_option = click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_in_a_folder,
+    required=True,
+    help="CSV to write.",
+)
 dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
 
 
@@ -68,7 +83,7 @@ def report(dataset: str) -> None:
 
 @main.command()
 @click.argument("clients", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV to write.")
+@output_option
 @dataset_option
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
@@ -162,6 +177,8 @@ def replay(first: int, last: int | None) -> None:
     from creditrisk.replay import replay as replay_decisions
 
     settings = read_settings()
+    if last is not None and last < first:
+        raise click.ClickException(f"There is nothing between {first} and {last}. Give the smaller number first.")
     seqs = range(first, (last or first) + 1)
     load = functools.partial(load_version, settings)
     differences = replay_decisions(DecisionLog(settings.decision_log), seqs, load)
@@ -190,7 +207,7 @@ def verify_log() -> None:
 @click.option("--to", "end", default="2025-01-31", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--stress", default=0.0, show_default=True, help="Worse economy, in standard deviations.")
 @click.option("--with-outcome", is_flag=True, help="Add what became of them.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="CSV to write.")
+@output_option
 def simulate(
     rows: int, seed: int, start: datetime, end: datetime, stress: float, with_outcome: bool, output: Path
 ) -> None:

@@ -163,6 +163,8 @@ def _json_body() -> Any:
         return json.loads(request.get_data())
     except ValueError as exc:
         raise BadRequestError(f"The body is not valid JSON: {_place(exc)}.") from exc
+    except RecursionError:
+        raise BadRequestError("The body is nested too deeply. Expected a list of applications, each flat.") from None
 
 
 def _place(exc: ValueError) -> str:

@@ -73,6 +73,19 @@ def test_applicants_of_another_lender_are_refused_in_words(run, tmp_path):
     assert "not the columns of German credit" in done.output
 
 
+def test_a_result_that_could_not_be_written_is_refused_before_anything_is_logged(run, clients, tmp_path):
+    done = run("score", clients, "-o", tmp_path / "nowhere" / "result.csv")
+    assert done.exit_code == 2
+    assert "there is no folder" in done.output
+    assert run("verify-log").output.startswith("0 decisions")
+
+
+def test_a_range_the_wrong_way_round_is_not_called_replayed(run):
+    done = run("replay", 5, 2)
+    assert done.exit_code == 1
+    assert "nothing between 5 and 2" in done.output
+
+
 def test_a_misspelt_setting_ends_every_command_with_a_sentence(run, monkeypatch):
     monkeypatch.setenv("CREDITRISK_HOEM", "x")
     done = run("verify-log")

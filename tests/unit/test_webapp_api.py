@@ -148,6 +148,12 @@ def test_json_that_is_not_what_was_asked_for_gives_a_sentence(client, path, body
     assert_error(response, response.status_code, response.json["error"]["code"])
 
 
+def test_json_nested_without_end_gives_a_sentence(client):
+    answer = client.post("/api/v1/score", data="[" * 100_000, content_type="application/json")
+    assert answer.status_code == 400
+    assert "nested too deeply" in answer.json["error"]["message"]
+
+
 @pytest.mark.parametrize(("path", "megabytes"), [("/api/v1/score.csv", 2), ("/uploads", 2), ("/api/v1/score", 16),
                                                  ("/ui/_dash-update-component", 1)])  # fmt: skip
 def test_no_route_takes_a_body_beyond_its_limit(client, path, megabytes):
