@@ -23,8 +23,9 @@ help: ## Show this list
 
 setup: .venv/.installed ## Make .venv and install the pinned dependencies (minutes, once)
 
-model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), german_credit or a schema file; SOURCE=file
-	@$(RISKOMETER) train --dataset "$(or $(DATASET),simulated)" $(if $(SOURCE),--source "$(SOURCE)")
+model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), a known name or a schema file; SOURCE=file or URI; TEST_FROM=first day to judge
+	@$(RISKOMETER) train --dataset "$(or $(DATASET),simulated)" $(if $(SOURCE),--source "$(SOURCE)") \
+		$(if $(TEST_FROM),--test-from "$(TEST_FROM)")
 
 evidently-report-flow: .venv/.installed ## Report on the applications scored since the last report
 	@$(RISKOMETER) report $(if $(DATASET),--dataset "$(DATASET)")

@@ -8,7 +8,7 @@ Everything here is fixed when a scorer is made and travels with it as decision.j
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -24,6 +24,8 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 
 # Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
 MAX_QUANTILES = 1_001
+# Their mean is then known to a thirtieth of how much the applicants vary.
+MAX_TYPICAL = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class DecisionRule:
     @property
     def approve_below(self) -> float:
         """Up to this PD approving is the cheapest."""
-        return min(self.costs.cutoff_prob_default, self.costs.review / self.costs.accept_bad)
+        return _approve_below(self.costs)
 
     @property
     def decline_from(self) -> float:
@@ -121,8 +123,23 @@ class DecisionRule:
         )
 
 
+def typical_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
+    """Positions of up to 1,000 approved applicants, spread over the table: the zero line of reasons is their mean.
+
+    Of any applicants where none would be approved, so that reasons stay defined.
+
+    Examples
+    --------
+    >>> typical_rows(np.array([0.05, 0.5, 0.1]), Costs(accept_bad=5, decline_good=1, review=0.7)).tolist()
+    [0, 2]
+    """
+    approved = np.flatnonzero(prob_default <= _approve_below(costs))
+    rows = approved if len(approved) else np.arange(len(prob_default))
+    return rows[:: -(-len(rows) // MAX_TYPICAL)].astype(np.int64)
+
+
 def fit_rule(
-    prob_default: FloatArray, target: IntArray, contributions: FloatArray, costs: Costs, scale: ScoreScale
+    prob_default: FloatArray, target: IntArray, typical: FloatArray, costs: Costs, scale: ScoreScale
 ) -> DecisionRule:
     """Make the rule from rows the model was not fitted on.
 
@@ -130,8 +147,8 @@ def fit_rule(
     ----------
     prob_default, target
         Calibrated PDs and outcomes (1 = default), shape (n_rows,).
-    contributions
-        What each field adds to their log-odds, shape (n_rows, n_fields).
+    typical
+        What each field adds to the log-odds of the `typical_rows`, shape (n_typical, n_fields).
 
     Raises
     ------
@@ -141,13 +158,19 @@ def fit_rule(
     good, bad = prob_default[target == 0], prob_default[target == 1]
     if not len(good) or not len(bad):
         raise TrainingError(f"{len(target):,} calibration rows hold {len(bad):,} bads; both outcomes are needed.")
-    rule = DecisionRule(
-        costs, scale, _thin(good), _thin(bad), n_good=len(good), n_bad=len(bad), typical_contributions=()
+    return DecisionRule(
+        costs,
+        scale,
+        _thin(good),
+        _thin(bad),
+        n_good=len(good),
+        n_bad=len(bad),
+        typical_contributions=tuple(float(value) for value in typical.mean(axis=0)),
     )
-    approved = prob_default <= rule.approve_below
-    # A model that approves nobody compares with everybody; the reasons stay defined.
-    typical = contributions[approved if approved.any() else slice(None)].mean(axis=0)
-    return replace(rule, typical_contributions=tuple(float(value) for value in typical))
+
+
+def _approve_below(costs: Costs) -> float:
+    return min(costs.cutoff_prob_default, costs.review / costs.accept_bad)
 
 
 def _thin(values: FloatArray) -> tuple[float, ...]:

@@ -19,7 +19,8 @@ from creditrisk.schema import Costs
 class Performance:
     """Figures on one set of rows; all without unit. `cost` is per applicant, in units of one good one declined.
 
-    `cost_se` is its standard error over the rows.
+    `cost_se` is its standard error over the rows. Accuracy to F1 are taken at the cost-optimal cut-off, the bads being
+    the positive class.
     """
 
     n_rows: int
@@ -32,6 +33,11 @@ class Performance:
     cost: float
     cost_se: float
     calibration_slope: float
+    accuracy: float
+    precision: float
+    recall: float
+    specificity: float
+    f1: float
 
     def __str__(self) -> str:
         return (
@@ -53,6 +59,10 @@ def evaluate(prob_default: FloatArray, target: IntArray, costs: Costs) -> Perfor
         raise TrainingError(f"{len(target):,} rows hold {n_bad:,} bads: a model needs both outcomes to be judged.")
     area = auc(prob_default, target)
     costs_by_row = decision_costs(prob_default, target, costs)
+    declined = prob_default >= costs.cutoff_prob_default
+    n_declined, n_caught = int(declined.sum()), int(target[declined].sum())
+    n_good_declined = n_declined - n_caught
+    n_right = n_caught + len(target) - n_bad - n_good_declined
     return Performance(
         n_rows=len(target),
         n_bad=n_bad,
@@ -64,6 +74,11 @@ def evaluate(prob_default: FloatArray, target: IntArray, costs: Costs) -> Perfor
         cost=float(costs_by_row.mean()),
         cost_se=float(costs_by_row.std(ddof=1) / np.sqrt(len(target))),
         calibration_slope=calibration_slope(prob_default, target),
+        accuracy=n_right / len(target),
+        precision=n_caught / n_declined if n_declined else 0.0,
+        recall=n_caught / n_bad,
+        specificity=1 - n_good_declined / (len(target) - n_bad),
+        f1=2 * n_caught / (n_declined + n_bad),
     )
 
 

@@ -10,14 +10,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import tempfile
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -25,10 +28,17 @@ from creditrisk.errors import CreditRiskError, RegistryError
 from creditrisk.scorer import Scorer, fingerprint, load
 from creditrisk.settings import Settings
 
+if TYPE_CHECKING:
+    from creditrisk.training import Result
+
 _CREDENTIALS = re.compile(r"://[^/@\s]*@")
 
 EXPERIMENT = "risk-o-meter"
 FINGERPRINT_TAG = "scorer_sha256"
+# Which machine and home a run was started in, so that only its own next run cleans up after it.
+STARTED_IN_TAG = "started_in"
+TRIAL_FIGURES = ("accuracy", "auc", "gini", "ks_good_bad", "f1", "precision", "recall", "specificity", "brier",
+                 "log_loss", "cost")  # fmt: skip
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
@@ -69,6 +79,7 @@ class Registry:
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
         self.uri = settings.mlflow_tracking_uri
         self.home = settings.home
+        self._here = f"{socket.gethostname()}:{settings.home}"
         self.is_local = self.uri.startswith("sqlite:")
         if self.is_local:
             (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
@@ -85,10 +96,19 @@ class Registry:
         params: dict[str, Any],
         metrics: dict[str, float],
         tags: dict[str, str],
+        trials: Iterable[Result] = (),
+        pages: Mapping[str, str] = MappingProxyType({}),
     ) -> Version:
         """Log a run with the scorer folder, register it under the dataset's name and make it the `challenger`.
 
-        `reference` is a sample of the rows the version is compared with later, features and PD only.
+        Parameters
+        ----------
+        reference
+            A sample of the rows the version is compared with later, features and PD only.
+        trials
+            What was tried; each becomes a nested run.
+        pages
+            Texts to keep with the run (HTML, JSON, SVG), by their path.
         """
         import mlflow
 
@@ -103,7 +123,15 @@ class Registry:
             with mlflow.start_run(experiment_id=self._experiment(), run_name=f"train {name}") as run:
                 mlflow.log_params(params)
                 mlflow.log_metrics(metrics)
-                mlflow.set_tags({**tags, "dataset": name})
+                mlflow.set_tags({**tags, "dataset": name, STARTED_IN_TAG: self._here})
+                for trial in trials:
+                    self._log_trial(trial, run.info)
+                for path, text in pages.items():
+                    kept = Path(scratch) / "pages" / path
+                    kept.parent.mkdir(parents=True, exist_ok=True)
+                    kept.write_text(text, encoding="utf-8")
+                if pages:
+                    mlflow.log_artifacts(str(Path(scratch) / "pages"))
                 mlflow.log_artifact(str(sample))
                 mlflow.log_artifact(str(folder / "card.md"))
                 # It warns of the types that pyfunc_model.py leaves out on purpose.
@@ -121,6 +149,49 @@ class Registry:
                 self._client.set_model_version_tag(name, version, key, value)
             self._client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
+
+    def _log_trial(self, trial: Result, parent: Any) -> None:
+        from mlflow.entities import Metric, Param
+
+        tags = {
+            "mlflow.parentRunId": parent.run_id,
+            "mlflow.runName": f"{trial.family} {trial.number}",
+            "family": trial.family,
+            STARTED_IN_TAG: self._here,
+        }
+        figures = {"fit_seconds": trial.seconds, "search_loss": trial.loss}
+        for stage, performance in (("validation", trial.validation), ("test", trial.test)):
+            if performance is not None:
+                figures |= {f"{stage}_{name}": getattr(performance, name) for name in TRIAL_FIGURES}
+        now = int(time.time() * 1000)
+        run_id = self._client.create_run(parent.experiment_id, tags=tags).info.run_id
+        self._client.log_batch(
+            run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in figures.items()],
+            params=[Param(name, str(value)) for name, value in trial.parameters.items()],
+        )
+        self._client.set_terminated(run_id)
+
+    def clean_up(self) -> int:
+        """End what an interrupted training of this home left behind; return how many runs that were.
+
+        To be called while no training of this home goes on. Runs that still count as running are marked as killed, and
+        a version that was made but never finished, so that no alias can point to it, is deleted.
+        """
+        with self._away():
+            experiment = self._client.get_experiment_by_name(EXPERIMENT)
+            if experiment is None:
+                return 0
+            left = self._client.search_runs(
+                [experiment.experiment_id],
+                filter_string=f"attributes.status = 'RUNNING' and tags.{STARTED_IN_TAG} = '{self._here}'",
+            )
+            for run in left:
+                for version in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
+                    if FINGERPRINT_TAG not in version.tags:
+                        self._client.delete_model_version(version.name, version.version)
+                self._client.set_terminated(run.info.run_id, status="KILLED")
+            return len(left)
 
     def at(self, model: str, alias: str) -> Version | None:
         """The version an alias points to; None if the model or the alias does not exist."""

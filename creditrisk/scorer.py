@@ -63,6 +63,10 @@ class Scorer:
         """Calibrated PD of each row, 0 to 1, shape (n_rows,)."""
         return self._prob_default(self.encoder.matrix(accepted))
 
+    def sample_prob_default(self, accepted: pl.DataFrame) -> FloatArray:
+        """PD of each row on the scale of the rows it was fitted on, by which it is judged, shape (n_rows,)."""
+        return self._prob_default(self.encoder.matrix(accepted))
+
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
         """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
         return self._contributions(self.encoder.matrix(accepted))

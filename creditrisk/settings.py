@@ -42,6 +42,13 @@ class Settings(BaseSettings):
         "",
         description="report archives, by commas: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
+    search_trials: int = Field(5, ge=1, description="settings tried for each family of models in a training")
+    search_seconds: float = Field(
+        0.0, ge=0, description="seconds after which a family gets no new setting; 0: no limit, and a repeatable result"
+    )
+    dask_address: str = Field(
+        "", description="Dask scheduler that spreads a training, such as tcp://scheduler:8786; empty: threads"
+    )
     score_base_points: float = Field(600.0, description="scorecard points at the base odds")
     score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")
     score_points_to_double: float = Field(20.0, gt=0, description="points that double the good:bad odds")

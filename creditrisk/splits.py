@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import polars as pl
 
 from creditrisk.encoding import IntArray
+from creditrisk.errors import TrainingError
 
 TRAIN_SHARE = 0.6
 VALIDATION_SHARE = 0.2
@@ -23,15 +25,30 @@ class TimeSplit:
     test: IntArray
 
 
-def time_split(times: pl.Series) -> TimeSplit:
+def time_split(times: pl.Series, test_from: date | None = None) -> TimeSplit:
     """The oldest 60 % of the rows to fit, the next 20 % to choose and calibrate, the newest 20 % to judge.
 
-    Rows of one date stay together, so that no day is both learnt from and judged on.
+    Rows of one date stay together, so that no day is both learnt from and judged on. With `test_from`, the rows from
+    that day on judge, and the older ones are divided three to one.
+
+    Raises
+    ------
+    TrainingError
+        If one of the three parts would be empty.
     """
     order = times.arg_sort().to_numpy().astype(np.int64)
     ordered = times.gather(order)
-    first_validation = _first_of_its_date(ordered, round(len(order) * TRAIN_SHARE))
-    first_test = _first_of_its_date(ordered, round(len(order) * (TRAIN_SHARE + VALIDATION_SHARE)))
+    if test_from is None:
+        first_test = _first_of_its_date(ordered, round(len(order) * (TRAIN_SHARE + VALIDATION_SHARE)))
+    else:
+        first_test = int(ordered.search_sorted(test_from, side="left"))
+    first_validation = _first_of_its_date(ordered, round(first_test * TRAIN_SHARE / (TRAIN_SHARE + VALIDATION_SHARE)))
+    if not 0 < first_validation < first_test < len(order):
+        raise TrainingError(
+            f"the {len(order):,} rows, dated {ordered.item(0)} to {ordered.item(-1)}, cannot be divided by time into "
+            f"rows to fit, to choose and to judge{f' from {test_from} on' if test_from else ''}. Give more dates, "
+            "another first day to judge, or the time field another role in the schema."
+        )
     return TimeSplit(order[:first_validation], order[first_validation:first_test], order[first_test:])
 
 
@@ -43,4 +60,4 @@ def stratified_folds(target: IntArray, n_folds: int, *, seed: int) -> Iterator[t
 
 
 def _first_of_its_date(ordered: pl.Series, position: int) -> int:
-    return int(ordered.search_sorted(ordered[position], side="left"))
+    return int(ordered.search_sorted(ordered[min(position, len(ordered) - 1)], side="left"))

@@ -7,27 +7,36 @@ Thin tasks around creditrisk; every figure is computed there. Started by `make m
 from __future__ import annotations
 
 import hashlib
-import os
-import time
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
 from creditrisk.comparison import compare
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.quality import Checked, check
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
+from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
-from creditrisk.training import Training, train
+from creditrisk.training import Progress, Training, train
+from creditrisk.tuning import Budget
+from flows.fan_out import spread
 
 SEED = 7
 REFERENCE_ROWS = 5_000
@@ -73,28 +82,51 @@ def check_table(raw: RawTable, schema: Schema) -> Checked:
     return checked
 
 
-@task(persist_result=False)
-def train_scorer(accepted: pl.DataFrame, schema: Schema, scale: ScoreScale) -> Training:
-    """Fit every family, choose the cheapest, judge the whole path."""
-    log = get_run_logger()
-    started = time.monotonic()
-    last = ("", 0)
+def train_scorer(
+    accepted: pl.DataFrame, schema: Schema, champion: Scorer | None, test_from: date | None, settings: Settings
+) -> Training:
+    """Try every family, choose, judge the whole path; the fits are tasks of their own."""
+    with told_how_far() as progress:
+        return train(
+            accepted,
+            schema,
+            scale=ScoreScale(settings.score_base_points, settings.score_base_odds, settings.score_points_to_double),
+            seed=SEED,
+            budget=Budget(settings.search_trials, settings.search_seconds or None),
+            run=spread(settings.dask_address),
+            champion=champion,
+            test_from=test_from,
+            progress=progress,
+        )
 
-    def progress(done: int, steps: int, what: str) -> None:
+
+@contextmanager
+def told_how_far() -> Iterator[Progress]:
+    """A bar on a terminal; elsewhere a line in the run's log for each new thing and for each tenth of the way."""
+    log = get_run_logger()
+    last = ("", -1)
+
+    def line(done: int, steps: int, what: str, seconds_left: float) -> None:
         nonlocal last
-        now = (what, done * 10 // steps)  # a line for each new thing and for each tenth of the way
+        now = (what, done * 10 // steps)
         if now != last:
-            left = (time.monotonic() - started) * (steps - done) / done if done else 0.0
-            log.info(
-                "step %s of %s: %s%s",
-                done + (done < steps),
-                steps,
-                what,
-                f", about {left:.0f} s left" if left >= 1 else "",
-            )
+            left = f", about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
+            log.info("%s: %s of %s%s", what, done, steps, left)
             last = now
 
-    return train(accepted, schema, scale=scale, seed=SEED, threads=os.cpu_count() or 1, progress=progress)
+    if not sys.stderr.isatty():
+        yield line
+        return
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("", total=None, left="")
+
+        def draw(done: int, steps: int, what: str, seconds_left: float) -> None:
+            left = f"about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
+            bars.update(bar, completed=done, total=steps, description=what, left=left)
+
+        yield draw
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
@@ -105,13 +137,17 @@ def register(training: Training, tags: dict[str, str], settings: Settings) -> Ve
     figures = {name: getattr(performance, name) for name in logged}
     for candidate in training.candidates:
         figures |= {
-            f"{candidate.family}.{name}": getattr(candidate.performance, name) for name in ("auc", "brier", "cost")
+            f"{candidate.family}.{name}": getattr(candidate.test, name) for name in ("auc", "brier", "log_loss", "cost")
         }
     sample = training.reference.sample(min(training.reference.height, REFERENCE_ROWS), seed=SEED)
     names = [field.name for field in scorer.schema.features]
     reference = sample.select(names).with_columns(prob_default=scorer.prob_default(sample))
     params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol}
-    return Registry(settings).register(scorer, reference, params=params, metrics=figures, tags=tags)
+    for member, settings_taken in training.recipe.parameters.items():
+        params |= {f"{member}.{name}": value for name, value in settings_taken.items()}
+    return Registry(settings).register(
+        scorer, reference, params=params, metrics=figures, tags=tags, trials=training.results
+    )
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
@@ -130,7 +166,7 @@ def decide_champion(version: Version, training: Training, settings: Settings) ->
 
 
 @flow(name="model-train", log_prints=True)
-def model_train(dataset: str | None = None, source: str | None = None) -> dict[str, Any]:
+def model_train(dataset: str | None = None, source: str | None = None, test_from: date | None = None) -> dict[str, Any]:
     """Train challengers on a dataset and promote one if it is better with evidence.
 
     Parameters
@@ -139,28 +175,60 @@ def model_train(dataset: str | None = None, source: str | None = None) -> dict[s
         A known name or the path of a schema file; empty: what serves now, else the simulated lender.
     source
         File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
+    test_from
+        First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
     """
     settings = read_settings()
     registry = Registry(settings)
-    serving = None if dataset else serving_name(settings, registry)
-    if serving is not None:
-        champion = registry.champion(serving)
-        tags = champion.tags if champion is not None else {}
-        dataset, source = tags.get("dataset_given", serving), source or settings.source or tags.get("source") or None
-    dataset = dataset or "simulated"
-    schema = datasets.load_schema(dataset)
-    raw = read_table(dataset, source or None)
-    checked = check_table(raw, schema)
-    scale = ScoreScale(settings.score_base_points, settings.score_base_odds, settings.score_points_to_double)
-    training = train_scorer(checked.accepted, schema, scale)
-    tags = {"dataset_given": dataset, "source": source or "", "data_sha256": _data_sha256(raw.frame)}
-    version = register(training, tags, settings)
-    is_champion, why = decide_champion(version, training, settings)
+    with one_at_a_time(settings):
+        if left := registry.clean_up():
+            get_run_logger().warning("cleaned up after an interrupted training: %s runs", left)
+        serving = None if dataset else serving_name(settings, registry)
+        if serving is not None:
+            version = registry.champion(serving)
+            noted = version.tags if version is not None else {}
+            dataset, source = noted.get("dataset_given", serving), source or settings.source or noted.get("source")
+        dataset, source = dataset or "simulated", source or None
+        schema = datasets.load_schema(dataset)
+        raw = read_table(dataset, source)
+        data_sha256 = _data_sha256(raw.frame)
+        checked = check_table(raw, schema)
+        # The table as text is no longer needed, and is the largest thing in memory.
+        accepted, n_rejected = checked.accepted, len(checked.rejected)
+        del raw, checked
+        training = train_scorer(accepted, schema, champion_of(schema.name, registry), test_from, settings)
+        tags = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
+        version = register(training, tags, settings)
+        is_champion, why = decide_champion(version, training, settings)
     # The simulator knows every true PD of its own table, and of no other.
-    best_auc = simulated.best_auc(training.judged) if dataset == "simulated" and not source else None
-    outcome = Outcome(version, training, is_champion, why, best_auc, len(checked.rejected))
+    best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
+    outcome = Outcome(version, training, is_champion, why, best_auc, n_rejected)
     print(summary(outcome, settings))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
+
+
+def champion_of(model: str, registry: Registry) -> Scorer | None:
+    """The champion to compare with; None if there is none."""
+    version = registry.champion(model)
+    return registry.load(version) if version is not None else None
+
+
+@contextmanager
+def one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Keep two trainings of one home apart, so that what is left of a killed one can be told from one that goes on."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "training.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise TrainingError(
+            f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
+            "its own."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def summary(outcome: Outcome, settings: Settings) -> str:
@@ -170,10 +238,12 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     lines = [
         f"{training.scorer.schema.title}: candidates on rows they were not fitted on",
         *(
-            f"  {'→' if item.family == chosen else ' '} {item.family:<20} AUC {item.performance.auc:.4f}  "
-            f"Brier {item.performance.brier:.4f}  cost {item.performance.cost:.4f}  {item.seconds:6.1f} s"
-            for item in sorted(training.candidates, key=lambda item: item.performance.cost)
+            f"  {'→' if item.family == chosen else ' '} {item.family:<20} AUC {item.test.auc:.4f}  "
+            f"Brier {item.test.brier:.4f}  log loss {item.test.log_loss:.4f}  cost {item.test.cost:.4f}  "
+            f"{item.seconds:6.1f} s"
+            for item in sorted(training.candidates, key=lambda item: item.test.log_loss)
         ),
+        *(f"    {name:<20} failed: {why}" for name, why in training.failures.items()),
         f"The whole path, {training.protocol}:",
         f"    {training.performance}",
     ]

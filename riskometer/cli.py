@@ -67,10 +67,17 @@ dataset_option = click.option("--dataset", default="", help="Registered model; e
 @main.command()
 @click.option("--dataset", default="", help="A known name or a schema file; empty: what serves now.")
 @click.option("--source", default="", help="File or URI of the table; empty: the dataset's own source.")
-def train(dataset: str, source: str) -> None:
+@click.option(
+    "--test-from",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="First day of the applications that judge, for a table with dates; the newest fifth if not given.",
+)
+def train(dataset: str, source: str, test_from: datetime | None) -> None:
     """Train challengers and promote one if it is better with evidence."""
     # A worker has another working folder, so a path must not depend on ours.
     given = {"dataset": _absolute(dataset), "source": _absolute(source)}
+    if test_from is not None:
+        given["test_from"] = test_from.date().isoformat()
     _run_flow("flows.model_train:model_train", "model-train/sunday", given)
 
 

@@ -23,7 +23,7 @@ from flask import Flask
 
 from creditrisk import profile
 from creditrisk.calibration import fit_platt
-from creditrisk.decision import ScoreScale, fit_rule
+from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
 from creditrisk.schema import Category, Field, Schema, Target
@@ -169,10 +169,11 @@ def corner_scorer() -> Scorer:
     )
     encoder = fit_encoder(frame, CORNER_SCHEMA)
     matrix = encoder.matrix(frame)
-    model = logistic_regression.fit(matrix, bad, encoder, seed=1, threads=1)
+    model = logistic_regression.fit(matrix, bad, encoder, {"inverse_penalty": 0.1}, seed=1, threads=1)
     calibration = fit_platt(model.log_odds(matrix), bad)
     prob_default = calibration.prob_default(model.log_odds(matrix))
-    rule = fit_rule(prob_default, bad, model.contributions(matrix)[:, :-1], CORNER_SCHEMA.costs, ScoreScale())
+    typical = model.contributions(matrix[typical_rows(prob_default, CORNER_SCHEMA.costs)])[:, :-1]
+    rule = fit_rule(prob_default, bad, typical, CORNER_SCHEMA.costs, ScoreScale())
     reference = profile.build(frame, CORNER_SCHEMA, prob_default)
     return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
 

@@ -1,18 +1,26 @@
 """Families of models behind one small protocol; one module each, imported only when it is used.
 
-A family module has `fit(matrix, target, encoder, *, seed, threads)` and `load(folder, encoder)`; both give a `Model`.
-Adding a family is adding a module and its name here, in the order from simple to complex (a tie goes to the simpler).
+A family module has the functions of `Family`, and the number `COMPLEXITY` by which families stand from simple to
+complex (a tie goes to the simpler). Adding a family is adding a module: whatever lies in this package is a family,
+unless its name starts with an underscore. A blend has `MEMBERS` and `combine(models)` in place of settings and `fit`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 
-FAMILIES = ("logistic_regression", "lightgbm", "dnn", "blend")
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import optuna
+
+# Settings of a fit, as they can stand in a JSON file.
+Parameters = dict[str, bool | int | float | str]
 
 
 class Model(Protocol):
@@ -21,6 +29,10 @@ class Model(Protocol):
     @property
     def family(self) -> str:
         """The name of its family, as in `FAMILIES`."""
+
+    @property
+    def history(self) -> Mapping[str, Sequence[float]]:
+        """Log loss after each round or epoch of the fit, by the rows it was taken on; empty if there was only one."""
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated log-odds of default, shape (n_rows,), from the encoder's matrix (n_rows, n_fields)."""
@@ -35,7 +47,17 @@ class Model(Protocol):
 class Family(Protocol):
     """What a family's module offers."""
 
-    def fit(self, matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> Model:
+    COMPLEXITY: int
+
+    def defaults(self, n_rows: int) -> Parameters:
+        """Settings that do well on most tables with so many rows."""
+
+    def suggest(self, trial: optuna.Trial, n_rows: int) -> Parameters:
+        """Settings drawn from the space worth searching."""
+
+    def fit(
+        self, matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
+    ) -> Model:
         """Fit on the encoder's matrix and a target of 0 (good) and 1 (bad)."""
 
     def load(self, folder: Path, encoder: Encoder) -> Model:
@@ -45,3 +67,37 @@ class Family(Protocol):
 def family(name: str) -> Family:
     """The module of a family, imported now."""
     return cast(Family, import_module(f"{__name__}.{name}"))
+
+
+def members_of(name: str) -> tuple[str, ...]:
+    """The families a family is blended of; itself, if it is fitted by itself."""
+    module: Any = family(name)
+    return tuple(module.MEMBERS) if hasattr(module, "combine") else (name,)
+
+
+def fit(
+    name: str,
+    parameters: Mapping[str, Parameters],
+    matrix: FloatArray,
+    target: IntArray,
+    encoder: Encoder,
+    *,
+    seed: int,
+    threads: int,
+) -> Model:
+    """Fit a family with the settings of each of its members, and blend them if there are several."""
+    models = {
+        member: family(member).fit(matrix, target, encoder, parameters[member], seed=seed, threads=threads)
+        for member in members_of(name)
+    }
+    module: Any = family(name)
+    fitted: Model = module.combine(models) if hasattr(module, "combine") else models[name]
+    return fitted
+
+
+FAMILIES = tuple(
+    sorted(
+        (module.name for module in iter_modules(__path__) if not module.name.startswith("_")),
+        key=lambda name: family(name).COMPLEXITY,
+    )
+)

@@ -5,15 +5,16 @@ Blending on log-odds keeps contributions additive; the mean is under-confident, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.encoding import Encoder, FloatArray
 from creditrisk.learners import Model, family
 
+COMPLEXITY = 8
 MEMBERS = ("lightgbm", "dnn")
 
 
@@ -23,6 +24,7 @@ class BlendModel:
 
     members: tuple[Model, ...]
     family: str = "blend"
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
@@ -38,11 +40,6 @@ class BlendModel:
         """Write each member's own `model.*` file."""
         for member in self.members:
             member.save(folder)
-
-
-def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> BlendModel:
-    """Fit every member."""
-    return combine({name: family(name).fit(matrix, target, encoder, seed=seed, threads=threads) for name in MEMBERS})
 
 
 def combine(fitted: Mapping[str, Model]) -> BlendModel:

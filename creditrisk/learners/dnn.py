@@ -6,19 +6,24 @@ stopping, keeps it from learning the noise: on a thousand rows a held-out part w
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import expit, logit
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners import Parameters
+
+if TYPE_CHECKING:
+    import optuna
+
+COMPLEXITY = 7
 
 MEMBERS = 8
 WIDTH = 64
-DROPOUT = 0.5
-LEARNING_RATE = 3e-3
-WEIGHT_DECAY = 0.3
 # Passes over the table, in batches of 64 rows, larger ones where that would be more than 60 a pass.
 EPOCHS = 20
 BATCH_ROWS = 64
@@ -41,6 +46,7 @@ class DNNModel:
     output_bias: FloatArray
     reference: FloatArray  # the mean training row of the design, shape (n_design,)
     family: str = "dnn"
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`: the log-odds of the members' mean probability."""
@@ -93,10 +99,27 @@ class DNNModel:
 _TENSORS = ("hidden", "hidden_bias", "output", "output_bias", "reference")
 
 
-def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> DNNModel:
+def defaults(n_rows: int) -> Parameters:
+    """Strong weight decay and dropout, no early stopping."""
+    return {"dropout": 0.5, "learning_rate": 3e-3, "weight_decay": 0.3}
+
+
+def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
+    """Around the defaults."""
+    return {
+        "dropout": trial.suggest_float("dropout", 0.2, 0.6),
+        "learning_rate": trial.suggest_float("learning_rate", 1e-3, 6e-3, log=True),
+        "weight_decay": trial.suggest_float("weight_decay", 0.03, 1.0, log=True),
+    }
+
+
+def fit(
+    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
+) -> DNNModel:
     """Train all members at once with AdamW and a falling learning rate; each member shuffles the rows its own way."""
     import torch
 
+    dropout = float(parameters["dropout"])
     torch.set_num_threads(threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Drawn on the CPU, so that the same seed starts the same networks on every device.
@@ -116,19 +139,17 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, th
     output_bias = torch.full((MEMBERS, 1, 1), prior, device=device, requires_grad=True)
 
     batches = int(np.clip(n_rows // BATCH_ROWS, 1, MAX_BATCHES))
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": [hidden, output], "weight_decay": WEIGHT_DECAY},
-            {"params": [hidden_bias, output_bias], "weight_decay": 0.0},
-        ],
-        lr=LEARNING_RATE,
-    )
+    groups: list[dict[str, Any]] = [
+        {"params": [hidden, output], "weight_decay": parameters["weight_decay"]},
+        {"params": [hidden_bias, output_bias], "weight_decay": 0.0},
+    ]
+    optimiser = torch.optim.AdamW(groups, lr=float(parameters["learning_rate"]))
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * batches)
     for _ in range(EPOCHS):
         orders = torch.stack([torch.randperm(n_rows, generator=random) for _ in range(MEMBERS)]).to(device)
         for rows in orders.tensor_split(batches, dim=1):
             active = torch.relu(torch.baddbmm(hidden_bias, inputs[rows], hidden))
-            kept = (torch.rand(active.shape, generator=random) >= DROPOUT).to(device) / (1 - DROPOUT)
+            kept = (torch.rand(active.shape, generator=random) >= dropout).to(device) / (1 - dropout)
             log_odds = torch.baddbmm(output_bias, active * kept, output)[..., 0]
             loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels[rows]) * MEMBERS
             optimiser.zero_grad()

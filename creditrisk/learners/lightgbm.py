@@ -6,31 +6,30 @@ few columns a tree and a slow rate mend that. Categories enter as ordinals, whic
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners import Parameters
 
-PARAMETERS: dict[str, Any] = {
+if TYPE_CHECKING:
+    import optuna
+
+COMPLEXITY = 5
+
+FIXED: dict[str, Any] = {
     "objective": "binary",
-    "learning_rate": 0.03,
-    "num_leaves": 5,
-    "min_child_samples": 20,
-    "colsample_bytree": 0.4,
-    "subsample": 0.7,
     "subsample_freq": 1,
-    "reg_lambda": 5.0,
     "deterministic": True,
     "force_row_wise": True,
     "verbosity": -1,
 }
-N_TREES = 400
-# From here on there are rows enough for larger trees and more of them.
+# From here on there are rows enough for larger trees.
 LARGE_TABLE_ROWS = 5_000
-LARGE_TABLE = {"num_leaves": 15, "min_child_samples": 50}
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class LightGBMModel:
 
     booster: Any
     family: str = "lightgbm"
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
@@ -53,14 +53,50 @@ class LightGBMModel:
         self.booster.save_model(folder / "model.txt")
 
 
-def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, *, seed: int, threads: int) -> LightGBMModel:
+def defaults(n_rows: int) -> Parameters:
+    """Small trees, few columns a tree, a slow rate; larger trees on a large table."""
+    is_large = n_rows >= LARGE_TABLE_ROWS
+    return {
+        "num_iterations": 400,
+        "learning_rate": 0.03,
+        "num_leaves": 15 if is_large else 5,
+        "min_child_samples": 50 if is_large else 20,
+        "colsample_bytree": 0.4,
+        "subsample": 0.7,
+        "reg_lambda": 5.0,
+    }
+
+
+def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
+    """Around the defaults, in every direction."""
+    is_large = n_rows >= LARGE_TABLE_ROWS
+    return {
+        "num_iterations": trial.suggest_int("num_iterations", 200, 800, step=100),
+        "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.06, log=True),
+        "num_leaves": trial.suggest_int("num_leaves", 3, 31 if is_large else 10),
+        "min_child_samples": trial.suggest_int("min_child_samples", 10, 100, log=True),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.8),
+        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
+        "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),
+    }
+
+
+def fit(
+    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
+) -> LightGBMModel:
     """Fit a fixed number of trees, without early stopping: a held-out part would cost rows the model needs."""
     import lightgbm
 
-    size = LARGE_TABLE if len(target) >= LARGE_TABLE_ROWS else {}
-    data = lightgbm.Dataset(matrix, label=target, feature_name=[field.name for field in encoder.fields])
-    parameters = {**PARAMETERS, **size, "seed": seed, "num_threads": threads}
-    return LightGBMModel(lightgbm.train(parameters, data, num_boost_round=N_TREES))
+    data = lightgbm.Dataset(matrix, label=target, feature_name=[item.name for item in encoder.fields])
+    history: dict[str, dict[str, list[float]]] = {}
+    booster = lightgbm.train(
+        {**FIXED, **parameters, "seed": seed, "num_threads": threads},
+        data,
+        valid_sets=[data],
+        valid_names=["fitted rows"],
+        callbacks=[lightgbm.record_evaluation(history)],
+    )
+    return LightGBMModel(booster, history={rows: found["binary_logloss"] for rows, found in history.items()})
 
 
 def load(folder: Path, encoder: Encoder) -> LightGBMModel:

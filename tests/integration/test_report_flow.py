@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from creditrisk import datasets, profile
 from creditrisk.calibration import fit_platt
-from creditrisk.decision import ScoreScale, fit_rule
+from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log import DecisionLog, decisions_from
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
@@ -47,10 +47,11 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     target = rows["default"].to_numpy().astype(np.int64)
     encoder = fit_encoder(rows, schema)
     matrix = encoder.matrix(rows)
-    model = logistic_regression.fit(matrix, target, encoder, seed=1, threads=1)
+    model = logistic_regression.fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1, threads=1)
     calibration = fit_platt(model.log_odds(matrix), target)
     prob_default = calibration.prob_default(model.log_odds(matrix))
-    rule = fit_rule(prob_default, target, model.contributions(matrix)[:, :-1], schema.costs, ScoreScale())
+    typical = model.contributions(matrix[typical_rows(prob_default, schema.costs)])[:, :-1]
+    rule = fit_rule(prob_default, target, typical, schema.costs, ScoreScale())
     reference = profile.build(rows, schema, prob_default)
     scorer = Scorer(schema, encoder, model, calibration, rule, reference, {}, "A small model for one test.")
     names = [field.name for field in schema.features]

@@ -11,7 +11,7 @@ import pytest
 from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.evaluation import auc
-from creditrisk.learners import FAMILIES, family
+from creditrisk.learners import FAMILIES, family, fit, members_of
 from creditrisk.simulator import simulate
 
 
@@ -22,10 +22,15 @@ def table():
     return encoder, encoder.matrix(frame), frame["default"].to_numpy().astype(np.int64)
 
 
+def _fit(name, table):
+    encoder, matrix, target = table
+    defaults = {member: family(member).defaults(1_000) for member in members_of(name)}
+    return fit(name, defaults, matrix[:1_000], target[:1_000], encoder, seed=1, threads=1)
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def model(request, table):
-    encoder, matrix, target = table
-    return family(request.param).fit(matrix[:1_000], target[:1_000], encoder, seed=1, threads=1)
+    return _fit(request.param, table)
 
 
 def test_it_ranks_unseen_rows(model, table):
@@ -64,8 +69,8 @@ def test_it_survives_its_files_to_the_last_bit_and_they_hold_no_pickle(model, ta
 
 
 def test_the_same_seed_gives_the_same_model(model, table):
-    encoder, matrix, target = table
-    again = family(model.family).fit(matrix[:1_000], target[:1_000], encoder, seed=1, threads=1)
+    _, matrix, _ = table
+    again = _fit(model.family, table)
     assert (again.log_odds(matrix) == model.log_odds(matrix)).all()
 
 

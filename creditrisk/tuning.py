@@ -1,0 +1,178 @@
+"""Which settings of a family to try, and the trying of them: fit on some rows, score others, note how long it took.
+
+A `Job` is what is spread over threads or over the workers of a cluster: everything it needs goes in, everything it
+finds comes out. training.py makes the jobs and decides what their results mean.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from creditrisk.calibration import fit_platt
+from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.errors import TrainingError
+from creditrisk.evaluation import log_loss
+from creditrisk.learners import Parameters, family
+
+if TYPE_CHECKING:
+    import optuna
+
+# What a fit or a prediction reports as it ends: family and seconds.
+Told = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much searching a family gets: so many settings, its defaults among them, and no new one after `seconds`.
+
+    A limit in seconds makes the result depend on how fast the machine is; a limit in trials does not.
+    """
+
+    trials: int = 5
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """Settings of one family to fit on the rows `teach` and to score the rows `judge` with.
+
+    `matrix` and `target` hold every row of the table. The settings are `proposals`; without any, they are searched for:
+    each new one is led by how well the earlier ones did on the first `n_choosing` of the judged rows.
+    """
+
+    family: str
+    matrix: FloatArray
+    target: IntArray
+    teach: IntArray
+    judge: IntArray
+    encoder: Encoder
+    seed: int
+    budget: Budget
+    proposals: tuple[Parameters, ...] = ()
+    n_choosing: int = 0
+
+    @property
+    def n_fits(self) -> int:
+        """How many fits it takes at most."""
+        return len(self.proposals) or self.budget.trials
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One setting tried: the log-odds it gave the judged rows, and the seconds it took."""
+
+    family: str
+    number: int
+    parameters: Parameters
+    seconds: float
+    log_odds: FloatArray
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of a job: its trials, and why others failed."""
+
+    trials: list[Trial]
+    failures: list[str]
+
+
+def propose(name: str, n_rows: int, *, trials: int, seed: int) -> tuple[Parameters, ...]:
+    """The defaults of a family and `trials` - 1 settings drawn from its search space, blind to any outcome."""
+    import optuna
+
+    module = family(name)
+    study = _study(optuna.samplers.RandomSampler(seed=seed))
+    return (module.defaults(n_rows), *(module.suggest(study.ask(), n_rows) for _ in range(trials - 1)))
+
+
+def work(job: Job, told: Told | None = None) -> Tried:
+    """Do a job. A setting that fails, for whatever reason a library may find, is noted and does not end it."""
+    matrix, target, judged = job.matrix[job.teach], job.target[job.teach], job.matrix[job.judge]
+    trials: list[Trial] = []
+    failures: list[str] = []
+    settings = _Settings(job, len(target))
+    for number, parameters in enumerate(settings):
+        started = time.perf_counter()
+        try:
+            model = family(job.family).fit(matrix, target, job.encoder, parameters, seed=job.seed, threads=1)
+            log_odds = model.log_odds(judged)
+            if not np.isfinite(log_odds).all():
+                raise TrainingError("it gives some rows no score")
+        except Exception as exc:
+            failures.append(_sentence(exc))
+            settings.learn(None)
+        else:
+            trials.append(Trial(job.family, number, parameters, time.perf_counter() - started, log_odds))
+            settings.learn(log_odds)
+        if told is not None:
+            told(job.family, time.perf_counter() - started)
+    return Tried(trials, failures)
+
+
+class _Settings:
+    """The settings of a job, one after the other: as proposed, or each led by the losses of those before it."""
+
+    def __init__(self, job: Job, n_rows: int) -> None:
+        self._job = job
+        self._n_rows = n_rows
+        self._deadline = np.inf if job.budget.seconds is None else time.monotonic() + job.budget.seconds
+        self._asked: optuna.Trial | None = None
+        if not job.proposals:
+            import optuna
+
+            self._study = _study(optuna.samplers.TPESampler(seed=job.seed))
+
+    def __iter__(self) -> Iterator[Parameters]:
+        job = self._job
+        for number in range(job.n_fits):
+            if number and time.monotonic() > self._deadline:
+                return
+            if job.proposals:
+                yield job.proposals[number]
+            elif number == 0:
+                yield family(job.family).defaults(self._n_rows)
+            else:
+                self._asked = self._study.ask()
+                yield family(job.family).suggest(self._asked, self._n_rows)
+
+    def learn(self, log_odds: FloatArray | None) -> None:
+        """Tell the search what the last setting gave the judged rows; None if it failed."""
+        if self._asked is None:
+            return
+        import optuna
+
+        if log_odds is None:
+            self._study.tell(self._asked, state=optuna.trial.TrialState.FAIL)
+        else:
+            n_choosing = self._job.n_choosing
+            target = self._job.target[self._job.judge[:n_choosing]]
+            self._study.tell(self._asked, calibrated_log_loss(log_odds[:n_choosing], target))
+
+
+def _study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(sampler=sampler)
+
+
+def calibrated_log_loss(log_odds: FloatArray, target: IntArray) -> float:
+    """Log loss once over- or under-confidence, which calibration mends, is taken out by Platt scaling on the same rows.
+
+    That of the bad rate if the order is the wrong way round.
+    """
+    try:
+        prob_default = fit_platt(log_odds, target).prob_default(log_odds)
+    except TrainingError:
+        prob_default = np.full(len(target), target.mean())
+    return log_loss(np.asarray(prob_default, dtype=np.float64), target)
+
+
+def _sentence(exc: Exception) -> str:
+    said = str(exc).strip().splitlines() or [""]
+    return f"{type(exc).__name__}: {said[0][:200]}" if not isinstance(exc, TrainingError) else said[0]

@@ -1,0 +1,65 @@
+"""Where the fits of a training are done: threads of this process, or the workers of a Dask cluster.
+
+One Prefect task a job, so that each is seen in the Prefect UI with its name and its log. Used by model_train.py.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.futures import as_completed
+from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+
+from creditrisk.training import Runner
+from creditrisk.tuning import Job, Told, Tried, work
+
+
+# Inputs are whole tables: they are neither hashed for a cache nor kept.
+@task(name="fit", task_run_name="fit {name}", cache_policy=NO_CACHE, persist_result=False)
+def fit(name: str, job: Job, told: Told | None) -> Tried:
+    """Do one job of a training."""
+    return work(job, told)
+
+
+def spread(dask_address: str) -> Runner:
+    """A runner over the cluster at `dask_address`, such as tcp://scheduler:8786; over threads if it is empty."""
+
+    def run(jobs: list[Job], told: Told) -> Iterable[tuple[int, Tried]]:
+        log = logging.getLogger("prefect.task_runs")
+        log.addFilter(_is_news)
+        try:
+            with _task_runner(dask_address) as runner:
+                # What is told as it happens cannot cross to another machine; there it is told job by job.
+                tell = None if dask_address else told
+                futures = {
+                    runner.submit(fit, {"name": job.family, "job": job, "told": tell}): place
+                    for place, job in enumerate(jobs)
+                }
+                for future in as_completed(list(futures)):
+                    tried = future.result()
+                    if dask_address:
+                        for trial in tried.trials:
+                            told(trial.family, trial.seconds)
+                    yield futures[future], tried
+        finally:
+            log.removeFilter(_is_news)
+
+    return run
+
+
+def _task_runner(dask_address: str) -> TaskRunner[Any]:
+    if dask_address:
+        from prefect_dask import DaskTaskRunner
+
+        return DaskTaskRunner(address=dask_address)
+    return ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """That a fit has ended well is told by the progress, once for many."""
+    return not record.getMessage().startswith("Finished in state Completed")

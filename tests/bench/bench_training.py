@@ -1,0 +1,96 @@
+"""What a training costs beyond its fits: time against the bare fits and predictions, memory against the table.
+
+    python -m tests.bench.bench_training lending_club path/to/lending_club_2007_2011.csv.gz 2011-01-01
+
+Runs the whole flow once (reading, checking, searching, tracking, pages and all) in a home of its own, then does the
+same fits and predictions again in as many threads and with nothing around them, and prints the two and their ratio.
+Memory is the highest resident size during the flow above what the same libraries take once a small training has
+warmed them up, in units of the table as it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def main(dataset: str, source: str, test_from: str = "") -> None:
+    """Measure and print."""
+    home = tempfile.mkdtemp(prefix="bench-training-")
+    (Path(home) / "prefect").mkdir()
+    os.environ |= {
+        "CREDITRISK_HOME": home,
+        "PREFECT_HOME": f"{home}/prefect",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "OMP_WAIT_POLICY": "PASSIVE",
+    }
+    from creditrisk import datasets
+    from creditrisk.training import Runner, in_threads
+    from creditrisk.tuning import Job, Told
+    from flows import model_train as module
+
+    spread = module.spread
+    rounds: list[list[Job]] = []
+
+    def recording(address: str) -> Runner:
+        run = spread(address)
+
+        def recorded(jobs: list[Job], told: Told) -> Any:
+            rounds.append(jobs)
+            return run(jobs, told)
+
+        return recorded
+
+    warm = Path(home) / "warm.csv"
+    _small_table(warm)
+    module.model_train(dataset="simulated", source=str(warm))  # every library loaded, the server started
+    module.spread = recording
+    before = _reset_peak()
+    started = time.perf_counter()
+    module.model_train(dataset=dataset, source=source, test_from=date.fromisoformat(test_from) if test_from else None)
+    whole = time.perf_counter() - started
+    peak = _peak()
+    table = datasets.read(dataset, source).frame.estimated_size()
+
+    started = time.perf_counter()
+    run = in_threads(os.cpu_count() or 1)
+    for jobs in rounds:
+        for _ in run(jobs, lambda *_: None):
+            pass
+    bare = time.perf_counter() - started
+    n_fits = sum(job.n_fits for jobs in rounds for job in jobs)
+    families = len({job.family for jobs in rounds for job in jobs})
+    print(f"\n{dataset}: {n_fits} fits of {families} families, {os.cpu_count()} cores")
+    print(f"the whole flow {whole:.1f} s, its fits and predictions alone {bare:.1f} s: {whole / bare:.3f} times")
+    print(
+        f"the table as read {table / 1e6:.0f} MB, highest memory {(peak - before) / 1e6:.0f} MB above the libraries' "
+        f"{before / 1e6:.0f} MB: {(peak - before) / table:.2f} times the table"
+    )
+
+
+def _small_table(path: Path) -> None:
+    from creditrisk.simulator import simulate
+
+    simulate(1_500, seed=5).write_csv(path)
+
+
+def _reset_peak() -> int:
+    Path("/proc/self/clear_refs").write_text("5")
+    return _peak()
+
+
+def _peak() -> int:
+    """The highest resident size since the last reset, in bytes."""
+    status = Path("/proc/self/status").read_text()
+    return int(np.uint64(status.split("VmHWM:")[1].split()[0])) * 1024
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

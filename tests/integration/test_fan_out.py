@@ -1,0 +1,63 @@
+"""Where the fits are done must not matter: threads and the workers of a Dask cluster give the same scorer."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from distributed import LocalCluster
+
+from creditrisk.scorer import fingerprint
+
+# Trains on 600 simulated applicants, without dates so that folds are spread, through the tasks of the flow.
+TRAIN = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from prefect import flow
+from creditrisk.datasets import simulated
+from creditrisk.decision import ScoreScale
+from creditrisk.simulator import simulate
+from creditrisk.training import train
+from creditrisk.tuning import Budget
+from flows.fan_out import spread
+
+schema = replace(
+    simulated.SCHEMA, fields=tuple(field for field in simulated.SCHEMA.fields if field.role not in ("time", "excluded"))
+)
+
+@flow
+def small_training(dask_address: str, folder: str) -> None:
+    frame = simulate(600, seed=5).with_row_index("row_number", offset=1)
+    training = train(frame, schema, scale=ScoreScale(), seed=3, budget=Budget(1), run=spread(dask_address))
+    assert not training.failures, training.failures
+    training.scorer.save(Path(folder))
+
+small_training(sys.argv[1], sys.argv[2])
+"""
+
+
+def _train(dask_address: str, folder: Path, environment: dict[str, str]) -> str:
+    command = [sys.executable, "-c", TRAIN, dask_address, str(folder)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return fingerprint(folder)
+
+
+@pytest.mark.timeout(600)
+def test_a_dask_cluster_of_two_processes_gives_the_same_scorer_as_threads(tmp_path, monkeypatch):
+    (tmp_path / "prefect").mkdir()
+    monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
+    monkeypatch.setenv("DO_NOT_TRACK", "true")
+    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    environment = dict(os.environ)
+    by_threads = _train("", tmp_path / "threads", environment)
+    with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
+        processes = {worker.pid for worker in cluster.workers.values()}
+        assert len(processes) == 2
+        assert os.getpid() not in processes
+        by_dask = _train(cluster.scheduler_address, tmp_path / "dask", environment)
+    assert by_dask == by_threads
