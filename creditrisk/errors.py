@@ -21,6 +21,10 @@ class TrainingError(CreditRiskError):
     """A model could not be trained on the rows at hand."""
 
 
+class ComparisonError(CreditRiskError):
+    """Two models cannot be compared on the rows at hand."""
+
+
 class ScorerError(CreditRiskError):
     """A scorer folder is missing something or was changed after it was written."""
 

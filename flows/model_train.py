@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
-from creditrisk.comparison import compare
+from creditrisk.comparison import compare_metrics
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
@@ -159,7 +159,7 @@ def decide_champion(version: Version, training: Training, settings: Settings) ->
         why = "there was no champion yet"
         registry.promote(version, by="model-train", why=why, evidence=f"run {version.run_id}")
         return True, why
-    comparison = compare(registry.load(champion).metrics, training.scorer.metrics)
+    comparison = compare_metrics(registry.load(champion).metrics, training.scorer.metrics)
     if comparison.is_better:
         registry.promote(version, by="model-train", why=comparison.sentence, evidence=f"run {version.run_id}")
     return comparison.is_better, comparison.sentence

@@ -8,7 +8,7 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from creditrisk.calibration import fit_platt
-from creditrisk.comparison import compare
+from creditrisk.comparison import compare_metrics
 from creditrisk.errors import TrainingError
 from creditrisk.evaluation import evaluate
 from creditrisk.schema import Costs
@@ -59,4 +59,4 @@ def test_a_challenger_has_to_be_cheaper_by_two_standard_errors(saving, is_better
     # standard errors 0.03 and 0.03: of the difference 0.0424, twice that 0.0849
     champion = {"performance": {"cost": 0.6, "cost_se": 0.03}}
     challenger = {"performance": {"cost": 0.6 - saving, "cost_se": 0.03}}
-    assert compare(champion, challenger).is_better is is_better
+    assert compare_metrics(champion, challenger).is_better is is_better
