@@ -307,8 +307,9 @@ def _figures(
         better, rope = sign * draws[name], ropes[name]
         error = float(better.std())
         low, high = np.quantile(better, [0.025, 0.975])
-        # Cost hangs on the few rows between two cut-offs: harm that these rows cannot resolve is held against nobody.
-        harm = max(rope, error) if name == "cost" else rope
+        # Cost hangs on the few rows between two cut-offs. Where they cannot rule out harm beyond the rope, it is enough
+        # that none is seen: harm counts from half of the 90 % interval on.
+        harm = max(rope, float(norm.ppf(1 - LEFT_TO_CHANCE)) * error) if name == "cost" else rope
         figures.append(
             Figure(
                 name=name,

@@ -7,6 +7,7 @@ under <home>/serving so that scoring goes on, and starts, while the registry is 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -16,13 +17,15 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
+from filelock import FileLock, Timeout
 
 from creditrisk.errors import CreditRiskError, RegistryError
 from creditrisk.scorer import Scorer, fingerprint, load
@@ -39,6 +42,9 @@ FINGERPRINT_TAG = "scorer_sha256"
 STARTED_IN_TAG = "started_in"
 TRIAL_FIGURES = ("accuracy", "auc", "gini", "ks_good_bad", "f1", "precision", "recall", "specificity", "brier",
                  "log_loss", "cost")  # fmt: skip
+# Each promotion is a tag of the model under its time: aliases have no history of their own.
+EVENT_TAG = "promotion."
+PROMOTION_PATIENCE_SECONDS = 30
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
@@ -61,6 +67,19 @@ class Version:
         """Since when it has been champion; when it was made, if it never was."""
         noted = self.tags.get("promoted_at")
         return datetime.fromisoformat(noted) if noted else self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line in the history of a model: when, what, which version instead of which, and by whom, why, on what."""
+
+    at: str
+    what: str
+    version: str
+    instead_of: str
+    by: str
+    why: str
+    evidence: str
 
 
 class Registry:
@@ -220,17 +239,124 @@ class Registry:
             models = [item for item in self._client.search_registered_models() if "champion" in item.aliases]
             return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
 
-    def promote(self, version: Version, *, by: str, why: str, evidence: str) -> None:
-        """Make a version the champion and keep the one before it as `previous`; tags say who, when, why, on what."""
+    def promote(self, version: Version, *, by: str, why: str, evidence: str, instead_of: str | None = None) -> None:
+        """Make a version the champion, keep the one before it as `previous`, and note who, when, why and on what.
+
+        It is first proved to load and to score as it did. The champion then moves in one step of the database, so that
+        there is a valid one whenever this is cut off; what is left undone then, the next call does. In one home one
+        promotion goes on at a time; between homes that share a registry, only `instead_of` keeps them apart.
+
+        Parameters
+        ----------
+        instead_of
+            The version the evidence speaks against; if another one is champion by now, nothing is moved. None: any.
+
+        Raises
+        ------
+        RegistryError
+            If the version does not score as it did, the champion is another one than `instead_of`, or another promotion
+            does not end within half a minute.
+        """
+        self.prove(version)
+        with self._away(), self._one_at_a_time():
+            before = self._finish(version.model)
+            if before is not None and before.version == version.version:
+                return
+            if instead_of is not None and (before is None or before.version != instead_of):
+                raise RegistryError(
+                    f"{version.model} version {version.version} was compared with version {instead_of}, which is no "
+                    "longer champion. Nothing was changed; train again to compare with the new champion."
+                )
+            self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
+
+    def roll_back(self, model: str, *, by: str, why: str) -> Version:
+        """Make `previous` champion again and return it; the champion becomes `previous`, so that this can be undone.
+
+        Raises
+        ------
+        RegistryError
+            If there is nothing to go back to, or it no longer scores as it did.
+        """
+        with self._away(), self._one_at_a_time():
+            champion = self._finish(model)
+            previous = self.at(model, "previous")
+            if champion is None or previous is None or previous.version == champion.version:
+                raise RegistryError(
+                    f"{model} has no previous champion to go back to"
+                    + (f": version {champion.version} was the first." if champion is not None else ", nor a champion.")
+                )
+            self.prove(previous)
+            self._move(previous, champion, what="rolled back", by=by, why=why, evidence=f"run {previous.run_id}")
+            return previous
+
+    def prove(self, version: Version) -> None:
+        """Fetch and load a version, and score its reference sample again.
+
+        Raises
+        ------
+        RegistryError, ScorerError
+            If its files are not the ones registered, cannot be read, or score otherwise than they did.
+        """
+        scorer, sample = self.load(version), self.reference_sample(version)
+        try:
+            is_same = np.allclose(scorer.prob_default(sample), sample["prob_default"].to_numpy(), rtol=0, atol=1e-9)
+        except pl.exceptions.PolarsError:
+            is_same = False
+        if not is_same:
+            raise RegistryError(
+                f"{version.model} version {version.version} does not give its {sample.height:,} reference rows the PDs "
+                "it gave them when it was registered. It is not made champion; train again with the versions of the "
+                "libraries that are installed here."
+            )
+
+    def history(self, model: str) -> list[Event]:
+        """Every promotion of a model and every way back, oldest first; nothing in it is ever changed or removed."""
         with self._away():
-            before = self.champion(version.model)
-            promotion = {"promoted_by": by, "promoted_why": why, "promoted_evidence": evidence,
-                         "promoted_at": datetime.now(UTC).isoformat(timespec="seconds")}  # fmt: skip
-            for key, value in promotion.items():
-                self._client.set_model_version_tag(version.model, version.version, key, value)
-            if before is not None and before.version != version.version:
-                self._client.set_registered_model_alias(version.model, "previous", before.version)
-            self._client.set_registered_model_alias(version.model, "champion", version.version)
+            tags = self._client.get_registered_model(model).tags
+            return [Event(**json.loads(tags[key])) for key in sorted(tags) if key.startswith(EVENT_TAG)]
+
+    def _note(self, model: str, event: Event) -> None:
+        key = EVENT_TAG + event.at.replace("+00:00", "Z")  # MLflow takes no plus sign here
+        self._client.set_registered_model_tag(model, key, json.dumps(asdict(event)))
+
+    def _move(self, version: Version, before: Version | None, *, what: str, by: str, why: str, evidence: str) -> None:
+        at, replaced = _now(), before.version if before is not None else ""
+        self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence))
+        for key, value in {"by": by, "why": why, "evidence": evidence, "at": at}.items():
+            self._client.set_model_version_tag(version.model, version.version, f"promoted_{key}", value)
+        self._client.set_registered_model_alias(version.model, "champion", version.version)
+        self._finish(version.model)
+
+    def _finish(self, model: str) -> Version | None:
+        """Do what a promotion that was cut off has left undone, or note that it moved nothing; return the champion."""
+        champion, events = self.champion(model), self.history(model)
+        if champion is None or not events:
+            return champion
+        last = events[-1]
+        if last.version == champion.version:
+            previous = self.at(model, "previous")
+            if last.instead_of and (previous is None or previous.version != last.instead_of):
+                self._client.set_registered_model_alias(model, "previous", last.instead_of)
+        elif last.instead_of == champion.version:
+            why = f"the move to version {last.version} was cut off, or undone by other means"
+            self._note(model, Event(_now(), "not carried out", champion.version, "", "registry", why, ""))
+        return champion
+
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        self.home.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.home / "promotion.lock")
+        try:
+            lock.acquire(timeout=PROMOTION_PATIENCE_SECONDS)
+        except Timeout:
+            raise RegistryError(
+                f"another promotion is going on in {self.home} and has not ended after {PROMOTION_PATIENCE_SECONDS} "
+                "seconds. Nothing was changed; try again."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def fetch(self, version: Version) -> Path:
         """The scorer folder of a version, copied under <home>/serving at its first use and checked at every use."""
@@ -299,6 +425,10 @@ class Registry:
                 f"the model registry at {_CREDENTIALS.sub('://', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."
             ) from None  # the cause would carry the address, with its password, into every log
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def serving_folder(home: Path, model: str, version: str) -> Path:
