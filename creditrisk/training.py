@@ -644,7 +644,6 @@ def _fit_recipe(recipe: Recipe, encoder: Encoder, frame: pl.DataFrame, plan: Pla
         _target(frame),
         encoder,
         seed=plan.seed,
-        threads=1,
     )
 
 

@@ -99,7 +99,7 @@ def work(job: Job, told: Told | None = None) -> Tried:
     for number, parameters in enumerate(settings):
         started = time.perf_counter()
         try:
-            model = family(job.family).fit(matrix, target, job.encoder, parameters, seed=job.seed, threads=1)
+            model = family(job.family).fit(matrix, target, job.encoder, parameters, seed=job.seed)
             log_odds = model.log_odds(judged)
             if not np.isfinite(log_odds).all():
                 raise TrainingError("it gives some rows no score")

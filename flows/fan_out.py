@@ -54,7 +54,7 @@ def spread(dask_address: str) -> Runner:
 
 def _task_runner(dask_address: str) -> TaskRunner[Any]:
     if dask_address:
-        from prefect_dask import DaskTaskRunner
+        from prefect_dask.task_runners import DaskTaskRunner
 
         return DaskTaskRunner(address=dask_address)
     return ThreadPoolTaskRunner(max_workers=os.cpu_count() or 1)

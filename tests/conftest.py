@@ -169,7 +169,7 @@ def corner_scorer() -> Scorer:
     )
     encoder = fit_encoder(frame, CORNER_SCHEMA)
     matrix = encoder.matrix(frame)
-    model = logistic_regression.fit(matrix, bad, encoder, {"inverse_penalty": 0.1}, seed=1, threads=1)
+    model = logistic_regression.fit(matrix, bad, encoder, {"inverse_penalty": 0.1}, seed=1)
     calibration = fit_platt(model.log_odds(matrix), bad)
     prob_default = calibration.prob_default(model.log_odds(matrix))
     typical = model.contributions(matrix[typical_rows(prob_default, CORNER_SCHEMA.costs)])[:, :-1]

@@ -56,9 +56,9 @@ class Family(Protocol):
         """Settings drawn from the space worth searching."""
 
     def fit(
-        self, matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
+        self, matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int
     ) -> Model:
-        """Fit on the encoder's matrix and a target of 0 (good) and 1 (bad)."""
+        """Fit, on one thread, on the encoder's matrix and a target of 0 (good) and 1 (bad)."""
 
     def load(self, folder: Path, encoder: Encoder) -> Model:
         """Read a model written by `Model.save`."""
@@ -83,11 +83,10 @@ def fit(
     encoder: Encoder,
     *,
     seed: int,
-    threads: int,
 ) -> Model:
     """Fit a family with the settings of each of its members, and blend them if there are several."""
     models = {
-        member: family(member).fit(matrix, target, encoder, parameters[member], seed=seed, threads=threads)
+        member: family(member).fit(matrix, target, encoder, parameters[member], seed=seed)
         for member in members_of(name)
     }
     module: Any = family(name)

@@ -113,14 +113,12 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     }
 
 
-def fit(
-    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
-) -> DNNModel:
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> DNNModel:
     """Train all members at once with AdamW and a falling learning rate; each member shuffles the rows its own way."""
     import torch
 
     dropout = float(parameters["dropout"])
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     # Drawn on the CPU, so that the same seed starts the same networks on every device.
     random = torch.Generator().manual_seed(seed)

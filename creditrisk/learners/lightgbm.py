@@ -81,16 +81,14 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     }
 
 
-def fit(
-    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
-) -> LightGBMModel:
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> LightGBMModel:
     """Fit a fixed number of trees, without early stopping: a held-out part would cost rows the model needs."""
     import lightgbm
 
     data = lightgbm.Dataset(matrix, label=target, feature_name=[item.name for item in encoder.fields])
     history: dict[str, dict[str, list[float]]] = {}
     booster = lightgbm.train(
-        {**FIXED, **parameters, "seed": seed, "num_threads": threads},
+        {**FIXED, **parameters, "seed": seed, "num_threads": 1},
         data,
         valid_sets=[data],
         valid_names=["fitted rows"],

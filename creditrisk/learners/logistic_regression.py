@@ -57,9 +57,9 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
 
 
 def fit(
-    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int, threads: int
+    matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int
 ) -> LogisticRegressionModel:
-    """Fit by L-BFGS, which has one optimum: neither the seed nor the number of threads changes it."""
+    """Fit by L-BFGS, which has one optimum: the seed does not change it."""
     from sklearn.linear_model import LogisticRegression
 
     estimator = LogisticRegression(C=parameters["inverse_penalty"], max_iter=2000).fit(encoder.design(matrix), target)

@@ -47,7 +47,7 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     target = rows["default"].to_numpy().astype(np.int64)
     encoder = fit_encoder(rows, schema)
     matrix = encoder.matrix(rows)
-    model = logistic_regression.fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1, threads=1)
+    model = logistic_regression.fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1)
     calibration = fit_platt(model.log_odds(matrix), target)
     prob_default = calibration.prob_default(model.log_odds(matrix))
     typical = model.contributions(matrix[typical_rows(prob_default, schema.costs)])[:, :-1]

@@ -13,6 +13,7 @@ from creditrisk.encoding import fit_encoder
 from creditrisk.evaluation import auc
 from creditrisk.learners import FAMILIES, family, fit, members_of
 from creditrisk.simulator import simulate
+from creditrisk.tuning import propose
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def table():
 def _fit(name, table):
     encoder, matrix, target = table
     defaults = {member: family(member).defaults(1_000) for member in members_of(name)}
-    return fit(name, defaults, matrix[:1_000], target[:1_000], encoder, seed=1, threads=1)
+    return fit(name, defaults, matrix[:1_000], target[:1_000], encoder, seed=1)
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -35,8 +36,9 @@ def model(request, table):
 
 def test_it_ranks_unseen_rows(model, table):
     _, matrix, target = table
-    # The best reachable AUC is about 0.81; a thousand rows teach a good part of it, chance gives 0.5 +- 0.04.
-    assert auc(model.log_odds(matrix[1_000:]), target[1_000:]) > 0.65
+    # The best reachable AUC is about 0.81; a thousand rows teach a good part of it, one tree the least. Chance gives
+    # 0.5 +- 0.04.
+    assert auc(model.log_odds(matrix[1_000:]), target[1_000:]) > (0.6 if model.family == "decision_tree" else 0.65)
 
 
 def test_contributions_add_up_to_the_log_odds(model, table):
@@ -81,3 +83,43 @@ def test_gaps_and_unknown_categories_do_not_stop_it(model, table):
     assert np.isfinite(model.contributions(empty)).all()
     unknown = pl.DataFrame({field.name: ["?"] if field.is_category else [1.0] for field in encoder.fields})
     assert np.isfinite(model.log_odds(encoder.matrix(unknown))).all()
+
+
+def test_the_same_fit_writes_the_same_bytes(model, table, tmp_path):
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    model.save(tmp_path / "one")
+    _fit(model.family, table).save(tmp_path / "two")
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_setting_it_may_suggest_fits(name, table):
+    if members_of(name) != (name,):
+        return
+    encoder, matrix, target = table
+    for parameters in propose(name, 600, trials=4, seed=2):
+        model = family(name).fit(matrix[:600], target[:600], encoder, parameters, seed=1)
+        assert np.isfinite(model.log_odds(matrix)).all(), parameters
+
+
+@pytest.mark.parametrize("name", ["decision_tree", "random_forest", "gradient_boosting"])
+def test_what_is_written_down_scores_like_what_scikit_learn_fitted(name, table):
+    from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    encoder, matrix, target = table
+    whole = np.round(np.nan_to_num(matrix))  # numbers that single precision holds exactly
+    settings = family(name).defaults(1_000)
+    classes = {
+        "decision_tree": DecisionTreeClassifier,
+        "random_forest": RandomForestClassifier,
+        "gradient_boosting": GradientBoostingClassifier,
+    }
+    theirs = classes[name](random_state=1, **settings).fit(whole[:1_000], target[:1_000]).predict_proba(whole)[:, 1]
+    ours = family(name).fit(whole[:1_000], target[:1_000], encoder, settings, seed=1).log_odds(whole)
+    if name == "decision_tree":  # its leaves are drawn towards the table's bad rate, which keeps their order
+        assert all(len(set(ours[theirs == value])) == 1 for value in set(theirs))
+    else:
+        np.testing.assert_allclose(1 / (1 + np.exp(-ours)), np.clip(theirs, 1e-3, 1 - 1e-3), atol=1e-6)

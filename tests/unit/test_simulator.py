@@ -177,7 +177,6 @@ def test_lightgbm_beats_logistic_regression_and_neither_beats_the_truth():
             encoder,
             family(name).defaults(train.height),
             seed=1,
-            threads=1,
         )
         reached[name] = auc(model.log_odds(encoder.matrix(test)), test["default"].to_numpy())
     # Standard error of the difference on 4,500 bads: about 0.002.

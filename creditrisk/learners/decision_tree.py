@@ -1,0 +1,48 @@
+"""One decision tree of a few leaves: what a person could draw on a sheet of paper, and a bar for everything larger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import logit
+
+from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners import Parameters
+from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
+
+if TYPE_CHECKING:
+    import optuna
+
+COMPLEXITY = 2
+# A leaf's bad rate is drawn towards the table's as if so many rows of average risk were in it.
+PRIOR_ROWS = 10
+
+
+def defaults(n_rows: int) -> Parameters:
+    """About a leaf for each hundred rows, from 8 to 32."""
+    return {"max_leaf_nodes": int(np.clip(n_rows // 100, 8, 32)), "min_samples_leaf": max(20, n_rows // 200)}
+
+
+def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
+    """Fewer or more leaves."""
+    return {
+        "max_leaf_nodes": trial.suggest_int("max_leaf_nodes", 4, 64, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 10, max(40, n_rows // 50), log=True),
+    }
+
+
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> SumOfTrees:
+    """Grow the tree best leaf first."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    grown: Any = DecisionTreeClassifier(random_state=seed, **parameters).fit(matrix, target)
+    n_rows, bad_rate = grown.tree_.n_node_samples, target.mean()
+    drawn = (grown.tree_.value[:, 0, 1] * n_rows + bad_rate * PRIOR_ROWS) / (n_rows + PRIOR_ROWS)
+    return SumOfTrees("decision_tree", to_text([from_sklearn(grown.tree_, logit(drawn))], encoder))
+
+
+def load(folder: Path, encoder: Encoder) -> SumOfTrees:
+    """Read `model.txt`."""
+    return SumOfTrees("decision_tree", (folder / "model.txt").read_text(encoding="utf-8"))

@@ -1,0 +1,52 @@
+"""A random forest: many trees, each of its own sample of rows and fields, averaged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners import Parameters
+from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text
+
+if TYPE_CHECKING:
+    import optuna
+
+COMPLEXITY = 3
+# From here on a leaf can afford more rows.
+LARGE_TABLE_ROWS = 5_000
+
+
+def defaults(n_rows: int) -> Parameters:
+    """Trees of at most 64 leaves: deeper ones rank no better, and their reasons take many times as long."""
+    return {
+        "n_estimators": 200,
+        "max_leaf_nodes": 64,
+        "min_samples_leaf": 3 if n_rows < LARGE_TABLE_ROWS else 20,
+        "max_features": 0.25,
+    }
+
+
+def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
+    """Larger or smaller trees of more or fewer fields."""
+    return {
+        "n_estimators": 200,
+        "max_leaf_nodes": trial.suggest_int("max_leaf_nodes", 16, 128, log=True),
+        "min_samples_leaf": trial.suggest_int("min_samples_leaf", 3, 30, log=True),
+        "max_features": trial.suggest_float("max_features", 0.1, 0.5),
+    }
+
+
+def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> MeanOfTrees:
+    """Grow every tree."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(random_state=seed, **parameters).fit(matrix, target)
+    grown = [member.tree_ for member in forest.estimators_]
+    trees = [from_sklearn(tree, tree.value[:, 0, 1] / len(grown)) for tree in grown]
+    return MeanOfTrees("random_forest", to_text(trees, encoder))
+
+
+def load(folder: Path, encoder: Encoder) -> MeanOfTrees:
+    """Read `model.txt`."""
+    return MeanOfTrees("random_forest", (folder / "model.txt").read_text(encoding="utf-8"))
