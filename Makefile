@@ -30,11 +30,12 @@ model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), a know
 evidently-report-flow: .venv/.installed ## Report on the applications scored since the last report
 	@$(RISKOMETER) report $(if $(DATASET),--dataset "$(DATASET)")
 
-promote: .venv/.installed ## Make the challenger champion; DATASET=name if several are registered
-	@$(RISKOMETER) promote $(if $(DATASET),--dataset "$(DATASET)")
+promote: .venv/.installed ## Make the challenger champion; DATASET=name, VERSION=number, WHY='the reason'
+	@$(RISKOMETER) promote $(if $(DATASET),--dataset "$(DATASET)") $(if $(VERSION),--version "$(VERSION)") \
+		$(if $(WHY),--why "$(WHY)")
 
-rollback: .venv/.installed ## Go back to the previous champion
-	@$(RISKOMETER) rollback $(if $(DATASET),--dataset "$(DATASET)")
+rollback: .venv/.installed ## Go back to the previous champion; once more, and the newer one is back
+	@$(RISKOMETER) rollback $(if $(DATASET),--dataset "$(DATASET)") $(if $(WHY),--why "$(WHY)")
 
 up: .venv/.installed ## Start everything on this machine in the background and print the addresses
 	@$(RISKOMETER) up

@@ -233,11 +233,16 @@ class Registry:
         with self._away():
             return _version(self._client.get_model_version(model, version))
 
-    def serving_name(self) -> str | None:
-        """The model trained last among those that have a champion; None if there is none."""
+    def serving_name(self, alias: str = "champion") -> str | None:
+        """The model trained last among those that have a champion, or another alias; None if there is none."""
         with self._away():
-            models = [item for item in self._client.search_registered_models() if "champion" in item.aliases]
+            models = [item for item in self._client.search_registered_models() if alias in item.aliases]
             return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
+
+    def page_address(self, version: Version, page: str, mlflow_port: int) -> str:
+        """Where a browser on this machine finds a page kept with a version, once MLflow's server runs."""
+        place = f"experiments/{self._experiment()}/runs/{version.run_id}/artifacts/{page}"
+        return f"http://127.0.0.1:{mlflow_port}/#/{place}"
 
     def promote(self, version: Version, *, by: str, why: str, evidence: str, instead_of: str | None = None) -> None:
         """Make a version the champion, keep the one before it as `previous`, and note who, when, why and on what.

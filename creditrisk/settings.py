@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -48,6 +49,14 @@ class Settings(BaseSettings):
     )
     dask_address: str = Field(
         "", description="Dask scheduler that spreads a training, such as tcp://scheduler:8786; empty: threads"
+    )
+    promotion: Literal["automatic", "approval"] = Field(
+        "automatic", description="automatic: a better challenger becomes champion; approval: a person has to say so"
+    )
+    floor_auc: float = Field(0.0, ge=0, le=1, description="least AUC of any champion; 0: none is asked")
+    floor_f1: float = Field(0.0, ge=0, le=1, description="least F1 at the cut-off of any champion; 0: none is asked")
+    ceiling_cost: float = Field(
+        0.0, ge=0, description="most that any champion's decisions may cost per applicant; 0: no limit"
     )
     score_base_points: float = Field(600.0, description="scorecard points at the base odds")
     score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")

@@ -158,20 +158,44 @@ def bench() -> None:
     click.echo(measure(read_settings()))
 
 
-@main.command()
-@dataset_option
-@click.option("--why", default="decided by hand", help="The reason, kept with the version.")
-def promote(dataset: str, why: str) -> None:
-    """Make the challenger champion."""
-    _move_champion(dataset, "challenger", why)
+by_option = click.option("--by", default="", help="Who decides; empty: the user of this machine.")
 
 
 @main.command()
 @dataset_option
-@click.option("--why", default="rolled back by hand", help="The reason, kept with the version.")
-def rollback(dataset: str, why: str) -> None:
-    """Go back to the previous champion."""
-    _move_champion(dataset, "previous", why)
+@click.option("--version", default="", help="The version to promote; empty: the challenger.")
+@by_option
+@click.option(
+    "--why", default="", help="The reason, kept with the version; asked for where the evidence is against it."
+)
+def promote(dataset: str, version: str, by: str, why: str) -> None:
+    """Make the challenger, or a given version, champion."""
+    from creditrisk.promotion import approve, who
+    from creditrisk.registry import Registry
+
+    settings = read_settings()
+    registry = Registry(settings)
+    model = dataset or settings.dataset or registry.serving_name("challenger")
+    if not model:
+        raise click.ClickException("No model has a challenger. Train one with `make model-train-flow`.")
+    click.echo(approve(registry, model, version, by=by or who(), why=why))
+
+
+@main.command()
+@dataset_option
+@by_option
+@click.option("--why", default="", help="The reason, kept with the version.")
+def rollback(dataset: str, by: str, why: str) -> None:
+    """Go back to the previous champion; once more, and the newer one is back."""
+    from creditrisk.promotion import roll_back, who
+    from creditrisk.registry import Registry, serving_name
+
+    settings = read_settings()
+    registry = Registry(settings)
+    model = dataset or serving_name(settings, registry)
+    if not model:
+        raise click.ClickException("No model has a champion, so there is nothing to go back to.")
+    click.echo(roll_back(registry, model, by=by or who(), why=why))
 
 
 @main.command()
@@ -258,19 +282,6 @@ def _champion(settings: Settings, dataset: str) -> Any:
     if version is None:
         raise click.ClickException(f"{name or 'No model'} has no champion yet. Train one with `make model-train-flow`.")
     return registry.load(version)
-
-
-def _move_champion(dataset: str, alias: str, why: str) -> None:
-    from creditrisk.registry import Registry, serving_name
-
-    settings = read_settings()
-    registry = Registry(settings)
-    name = dataset or serving_name(settings, registry)
-    version = registry.at(name, alias) if name else None
-    if version is None:
-        raise click.ClickException(f"{name or 'No model'} has no {alias}. Train one with `make model-train-flow`.")
-    registry.promote(version, by=os.environ.get("USER", "command line"), why=why, evidence="by hand")
-    click.echo(f"{version.model} version {version.version} is champion now; the one before it is kept as `previous`.")
 
 
 def _absolute(given: str) -> str:

@@ -178,6 +178,21 @@ def corner_scorer() -> Scorer:
     return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
 
 
+@pytest.fixture(scope="session")
+def corner_reference(corner_scorer: Scorer) -> pl.DataFrame:
+    """Rows for the corner lender's scorer to be proved on: features and the PDs it gives them."""
+    rng = np.random.default_rng(21)
+    rows = pl.DataFrame(
+        {
+            "age_years": rng.integers(18, 80, 50),
+            "amount_eur": rng.integers(1, 20, 50) * 1000.0,
+            "income_eur": rng.integers(10, 60, 50) * 1000.0,
+            "housing": rng.choice(["own", "rent"], 50),
+        }
+    )
+    return rows.with_columns(prob_default=corner_scorer.prob_default(rows))
+
+
 @pytest.fixture
 def corner_settings(corner_scorer: Scorer, tmp_path: Path) -> Settings:
     """Settings of a home whose saved champion is the corner lender's, and whose registry does not exist."""

@@ -5,7 +5,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import polars as pl
 import pytest
 from flask import Flask
 
@@ -116,11 +115,12 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     assert back.test_client().get("/ready").json["ready"]
 
 
-def test_a_new_champion_takes_over_without_dropping_a_request(app, german_clients, tmp_path):
+def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, german_clients, tmp_path):
     scorer = champion_of(app).standing.scorer
     own = Settings(home=tmp_path)
     registry = Registry(own)
-    reference = pl.DataFrame({"prob_default": [0.1]})
+    trained = Registry(settings)
+    reference = trained.reference_sample(trained.champion("german_credit"))
     # The same scorer twice: what is tested is the change of version.
     first, second = (registry.register(scorer, reference, params={}, metrics={}, tags={}) for _ in range(2))
     registry.promote(first, by="a test", why="the first", evidence="none")

@@ -143,17 +143,16 @@ def test_a_second_up_starts_nothing_and_says_so(stack: Stack) -> None:
     assert processes_of(stack.home).keys() == before.keys()
 
 
-def test_both_deployments_have_their_schedule_and_one_run_at_a_time(stack: Stack) -> None:
+def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -> None:
     deployments = post(f"{stack.url('PREFECT')}/api/deployments/filter", {})
 
     assert {
-        item["name"]: (
-            item["schedules"][0]["schedule"]["cron"],
-            item["schedules"][0]["schedule"]["timezone"],
-            item["global_concurrency_limit"]["limit"],
-        )
+        item["name"]: [(when["schedule"]["cron"], when["schedule"]["timezone"]) for when in item["schedules"]]
         for item in deployments
-    } == {"sunday": ("0 2 * * 0", "UTC", 1), "every-3-hours": ("0 */3 * * *", "UTC", 1)}
+    } == {"sunday": [("0 2 * * 0", "UTC")], "every-3-hours": [("0 */3 * * *", "UTC")], "on-demand": []}
+    assert {item["global_concurrency_limit"]["limit"] for item in deployments} == {1}
+    [on_demand] = [item for item in deployments if item["name"] == "on-demand"]
+    assert on_demand["parameter_openapi_schema"]["required"] == ["approved_by", "why"]
 
 
 def test_a_report_started_from_prefect_reads_the_log_and_reaches_the_exporter(

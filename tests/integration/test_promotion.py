@@ -1,0 +1,297 @@
+"""Who becomes champion, against a real registry: by verdict, by a person, cut off half-way, two at once, and back."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from click.testing import CliRunner
+from scipy.special import expit
+
+from creditrisk.comparison import compare
+from creditrisk.errors import RegistryError
+from creditrisk.guardrails import Floors
+from creditrisk.promotion import approve, evidence_tags, roll_back, settle
+from creditrisk.registry import Registry, Version
+from creditrisk.schema import Costs
+from creditrisk.settings import Settings
+from riskometer.cli import main
+
+MODEL = "corner_lender"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def registry(settings: Settings) -> Registry:
+    return Registry(settings)
+
+
+@pytest.fixture
+def make(registry: Registry, corner_scorer, corner_reference):
+    """Register one more version, with the tags a training would give it."""
+
+    def register(**tags: str) -> Version:
+        return registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags=tags)
+
+    return register
+
+
+def standing(registry: Registry) -> tuple[str, str]:
+    champion, previous = registry.champion(MODEL), registry.at(MODEL, "previous")
+    return champion.version if champion else "", previous.version if previous else ""
+
+
+def by_hand(registry: Registry, version: Version) -> None:
+    registry.promote(version, by="a tester", why="to see", evidence="none")
+
+
+def verdict_of(noise_before: float, noise_after: float):
+    rng = np.random.default_rng(5)
+    log_odds = rng.normal(-1.6, 1.2, 2_000)
+    target = (rng.random(2_000) < expit(log_odds)).astype(np.int64)
+    before, after = (expit(log_odds + rng.normal(0, noise, 2_000)) for noise in (noise_before, noise_after))
+    return compare(before, after, target, np.zeros(2_000, dtype=np.int64), Costs())
+
+
+# By verdict
+
+
+def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(settings, registry, make):
+    assert settle(registry, make(), settings) == (True, "there was no champion yet")
+    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    is_champion, why = settle(registry, better, settings)
+    assert is_champion
+    assert why.startswith("promote: better beyond chance")
+    assert standing(registry) == ("2", "1")
+    tags = registry.champion(MODEL).tags
+    assert (tags["promoted_by"], tags["promoted_why"]) == ("model-train", why)
+    assert tags["promoted_evidence"] == f"run {better.run_id}, comparison.html"
+
+
+def test_an_equal_one_stays_challenger_and_says_why(settings, registry, make):
+    settle(registry, make(), settings)
+    same = make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+    is_champion, why = settle(registry, same, settings)
+    assert not is_champion
+    assert why.startswith("keep: worse beyond chance")
+    assert standing(registry) == ("1", "")
+
+
+def test_one_that_could_not_be_compared_stays_challenger(settings, registry, make):
+    settle(registry, make(), settings)
+    assert settle(registry, make(), settings) == (False, "it could not be compared with the champion")
+
+
+def test_where_a_person_has_to_approve_a_better_one_waits_and_so_does_the_first(settings, registry, make):
+    careful = settings.model_copy(update={"promotion": "approval"})
+    first = make()
+    is_champion, why = settle(registry, first, careful)
+    assert not is_champion
+    assert "waits for a person" in why
+    approve(registry, MODEL, "", by="Ada", why="first model")
+    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    assert not settle(registry, better, careful)[0]
+    assert standing(registry) == ("1", "")
+    assert approve(registry, MODEL, "", by="Ada", why="").startswith("corner_lender version 2 is champion now")
+    tags = registry.champion(MODEL).tags
+    assert tags["promoted_by"] == "Ada"
+    assert tags["promoted_why"].startswith("promote: better beyond chance")
+
+
+def test_a_version_below_a_floor_does_not_even_become_the_first_champion(settings, registry, make):
+    asked = Floors(auc=0.75).guardrails({"auc": 0.71, "f1": 0.4, "cost": 0.5})
+    low = make(**evidence_tags(None, None, asked))
+    is_champion, why = settle(registry, low, settings)
+    assert not is_champion
+    assert "AUC floor: 0.7100, at least 0.75 is asked" in why
+    assert standing(registry) == ("", "")
+
+
+def test_a_verdict_about_another_champion_moves_nothing(settings, registry, make):
+    first, second = make(), make()
+    by_hand(registry, first)
+    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    by_hand(registry, second)
+    with pytest.raises(RegistryError, match="compared with version 1, which is no longer champion"):
+        settle(registry, better, settings)
+    assert standing(registry) == ("2", "1")
+
+
+# By a person
+
+
+def test_against_the_verdict_a_person_needs_a_reason_and_it_is_kept(settings, registry, make):
+    settle(registry, make(), settings)
+    make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+    with pytest.raises(RegistryError, match="not promoted without a reason: the comparison says keep: worse"):
+        approve(registry, MODEL, "2", by="Ada", why="  ")
+    assert standing(registry) == ("1", "")
+    approve(registry, MODEL, "2", by="Ada", why="the old one uses a field we lose")
+    why = registry.champion(MODEL).tags["promoted_why"]
+    assert why.startswith("the old one uses a field we lose (against the evidence: the comparison says keep")
+
+
+def test_the_champion_cannot_be_promoted_again_nor_a_version_that_does_not_exist(registry, make):
+    by_hand(registry, make())
+    with pytest.raises(RegistryError, match="version 1 is champion already"):
+        approve(registry, MODEL, "1", by="Ada", why="again")
+    with pytest.raises(RegistryError, match="9"):
+        approve(registry, MODEL, "9", by="Ada", why="a typing error")
+    with pytest.raises(RegistryError, match="nobody has no challenger"):
+        approve(registry, "nobody", "", by="Ada", why="")
+
+
+def test_a_version_that_does_not_score_as_it_did_is_not_promoted(registry, make, corner_scorer, corner_reference):
+    by_hand(registry, make())
+    other = corner_reference.with_columns(prob_default=pl.col("prob_default") + 1e-6)
+    changed = registry.register(corner_scorer, other, params={}, metrics={}, tags={})
+    with pytest.raises(RegistryError, match="does not give its 50 reference rows the PDs"):
+        by_hand(registry, changed)
+    without_a_field = registry.register(corner_scorer, corner_reference.drop("housing"), params={}, metrics={}, tags={})
+    with pytest.raises(RegistryError, match="does not give"):
+        by_hand(registry, without_a_field)
+    assert standing(registry) == ("1", "")
+
+
+# Back
+
+
+def test_a_rollback_goes_back_and_a_second_one_returns(registry, make):
+    for version in (make(), make(), make()):
+        by_hand(registry, version)
+    assert standing(registry) == ("3", "2")
+    assert roll_back(registry, MODEL, by="Ada", why="").startswith("corner_lender is back at version 2")
+    assert standing(registry) == ("2", "3")
+    roll_back(registry, MODEL, by="Ada", why="it was the data")
+    assert standing(registry) == ("3", "2")
+    assert [
+        (event.what, event.version, event.instead_of, event.by, event.why) for event in registry.history(MODEL)
+    ] == [
+        ("promoted", "1", "", "a tester", "to see"),
+        ("promoted", "2", "1", "a tester", "to see"),
+        ("promoted", "3", "2", "a tester", "to see"),
+        ("rolled back", "2", "3", "Ada", "rolled back by hand"),
+        ("rolled back", "3", "2", "Ada", "it was the data"),
+    ]
+    assert registry.champion(MODEL).tags["promoted_why"] == "it was the data"
+
+
+def test_with_nothing_to_go_back_to_it_says_so(registry, make):
+    with pytest.raises(RegistryError):
+        roll_back(registry, MODEL, by="Ada", why="")
+    by_hand(registry, make())
+    with pytest.raises(RegistryError, match="no previous champion to go back to: version 1 was the first"):
+        roll_back(registry, MODEL, by="Ada", why="")
+
+
+# Cut off, and at once
+
+CUT_OFF = """
+import os, signal, sys
+from pathlib import Path
+from creditrisk.registry import Registry
+from creditrisk.settings import Settings
+
+registry = Registry(Settings(home=Path(sys.argv[1])))
+writes = 0
+
+def deadly(method):
+    def call(*given, **named):
+        global writes
+        writes += 1
+        if writes == int(sys.argv[2]):
+            os.kill(os.getpid(), signal.SIGKILL)
+        return method(*given, **named)
+    return call
+
+for name in ("set_registered_model_tag", "set_model_version_tag", "set_registered_model_alias"):
+    setattr(registry._client, name, deadly(getattr(registry._client, name)))
+registry.promote(registry.version("corner_lender", "3"), by="cut off", why="to see", evidence="none")
+"""
+
+
+# The writes of a promotion: 1 the history, 2 to 5 the version's tags, 6 champion, 7 previous.
+@pytest.mark.parametrize(("write", "champion"), [(1, "2"), (2, "2"), (6, "2"), (7, "3")])
+def test_killed_at_any_moment_there_is_a_valid_champion_and_the_next_move_finishes(
+    settings, registry, make, write, champion
+):
+    for version in (make(), make()):
+        by_hand(registry, version)
+    make()
+    done = subprocess.run([sys.executable, "-c", CUT_OFF, str(settings.home), str(write)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert registry.champion(MODEL).version == champion
+    registry.prove(registry.champion(MODEL))
+    # The way back leads to the one before, wherever it was cut off.
+    roll_back(registry, MODEL, by="Ada", why="")
+    before = {"2": "1", "3": "2"}[champion]
+    assert standing(registry) == (before, champion)
+    last = registry.history(MODEL)[-1]
+    assert (last.what, last.version, last.instead_of) == ("rolled back", before, champion)
+
+
+def test_two_promotions_at_once_follow_each_other(settings, registry, make):
+    versions = [make(), make(), make(), make()]
+    by_hand(registry, versions[0])
+    with ThreadPoolExecutor(3) as people:
+        list(people.map(lambda version: by_hand(Registry(settings), version), versions[1:]))
+    events = registry.history(MODEL)
+    assert sorted(event.version for event in events) == ["1", "2", "3", "4"]
+    assert [event.instead_of for event in events] == ["", *(event.version for event in events[:-1])]
+    assert standing(registry) == (events[-1].version, events[-2].version)
+
+
+# On the command line and in Prefect's pages
+
+
+def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, registry, make, monkeypatch):
+    monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
+
+    def run(*words: str):
+        return CliRunner().invoke(main, list(words))
+
+    assert "No model has a challenger" in run("promote").output
+    make()
+    assert run("promote").output == "corner_lender version 1 is champion now.\n"
+    make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+    refused = run("promote")
+    assert refused.exit_code == 1
+    assert "without a reason" in refused.output
+    done = run("promote", "--version", "2", "--by", "Ada", "--why", "it is time")
+    assert "`previous`, and `make rollback` goes back" in done.output
+    assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
+    assert run("rollback").output.startswith("corner_lender is back at version 1")
+    assert registry.champion(MODEL).tags["promoted_by"] != ""
+    assert run("rollback", "--why", "no, forward").exit_code == 0
+    assert standing(registry) == ("2", "1")
+
+
+def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registry, make, monkeypatch):
+    from prefect.artifacts import Artifact
+    from prefect.testing.utilities import prefect_test_harness
+
+    from flows.promote import promote
+
+    monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
+    by_hand(registry, make())
+    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    with prefect_test_harness(server_startup_timeout=120):
+        with pytest.raises(RegistryError, match="who approved it and why"):
+            promote(approved_by=" ", why="")
+        assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
+        shown = Artifact.get("promotion").data
+    assert "promote: better beyond chance" in shown
+    assert f"runs/{better.run_id}/artifacts/comparison.html" in shown
+    assert "Nothing speaks against it" in shown
+    assert standing(registry) == ("2", "1")
+    assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
