@@ -41,7 +41,7 @@ class Model(Protocol):
         """What each field adds to the log-odds, shape (n_rows, n_fields + 1); the last column is the base value."""
 
     def save(self, folder: Path) -> None:
-        """Write the model as plain files, named `model.*`, without pickle."""
+        """Write the model as plain files, named `model.<family>.*`, without pickle."""
 
 
 class Family(Protocol):

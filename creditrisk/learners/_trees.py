@@ -132,8 +132,8 @@ class SumOfTrees:
         return self._parts(matrix)
 
     def save(self, folder: Path) -> None:
-        """Write `model.txt`."""
-        (folder / "model.txt").write_text(self.text, encoding="utf-8")
+        """Write the text as `model.<family>.txt`."""
+        (folder / f"model.{self.family}.txt").write_text(self.text, encoding="utf-8")
 
     def _sum(self, matrix: FloatArray) -> FloatArray:
         return np.asarray(self._booster.predict(matrix, raw_score=True, **_threads(matrix)), dtype=np.float64)

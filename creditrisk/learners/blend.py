@@ -1,4 +1,4 @@
-"""The mean of the tree model's and the network's log-odds: they err on different applicants, and the mean on fewer.
+"""The mean of a forest's, a boosting's and a network's log-odds: they err on different applicants, the mean on fewer.
 
 Blending on log-odds keeps contributions additive; the mean is under-confident, which the calibration behind it mends.
 """
@@ -15,7 +15,7 @@ from creditrisk.encoding import Encoder, FloatArray
 from creditrisk.learners import Model, family
 
 COMPLEXITY = 8
-MEMBERS = ("lightgbm", "dnn")
+MEMBERS = ("random_forest", "lightgbm", "dnn")
 
 
 @dataclass(frozen=True)

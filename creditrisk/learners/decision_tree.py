@@ -44,5 +44,5 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
-    """Read `model.txt`."""
-    return SumOfTrees("decision_tree", (folder / "model.txt").read_text(encoding="utf-8"))
+    """Read `model.decision_tree.txt`."""
+    return SumOfTrees("decision_tree", (folder / "model.decision_tree.txt").read_text(encoding="utf-8"))

@@ -67,5 +67,5 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
-    """Read `model.txt`."""
-    return SumOfTrees("gradient_boosting", (folder / "model.txt").read_text(encoding="utf-8"))
+    """Read `model.gradient_boosting.txt`."""
+    return SumOfTrees("gradient_boosting", (folder / "model.gradient_boosting.txt").read_text(encoding="utf-8"))

@@ -49,8 +49,8 @@ class LightGBMModel:
         return np.asarray(self.booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        """Write `model.txt`, LightGBM's own text."""
-        self.booster.save_model(folder / "model.txt")
+        """Write `model.lightgbm.txt`, LightGBM's own text."""
+        self.booster.save_model(folder / "model.lightgbm.txt")
 
 
 def defaults(n_rows: int) -> Parameters:
@@ -98,10 +98,10 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 
 def load(folder: Path, encoder: Encoder) -> LightGBMModel:
-    """Read `model.txt`."""
+    """Read `model.lightgbm.txt`."""
     import lightgbm
 
-    return LightGBMModel(lightgbm.Booster(model_file=folder / "model.txt"))
+    return LightGBMModel(lightgbm.Booster(model_file=folder / "model.lightgbm.txt"))
 
 
 def _threads(matrix: FloatArray) -> dict[str, int]:

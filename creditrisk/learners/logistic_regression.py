@@ -40,10 +40,13 @@ class LogisticRegressionModel:
         return np.column_stack([np.add.reduceat(weighted, starts, axis=1), np.full(len(matrix), self.intercept)])
 
     def save(self, folder: Path) -> None:
-        """Write `model.safetensors`: two arrays, which need no scikit-learn to be read again."""
+        """Write `model.logistic_regression.safetensors`: two arrays, which need no scikit-learn to be read again."""
         from safetensors.numpy import save_file
 
-        save_file({"weights": self.weights, "intercept": np.array([self.intercept])}, folder / "model.safetensors")
+        save_file(
+            {"weights": self.weights, "intercept": np.array([self.intercept])},
+            folder / "model.logistic_regression.safetensors",
+        )
 
 
 def defaults(n_rows: int) -> Parameters:
@@ -67,8 +70,8 @@ def fit(
 
 
 def load(folder: Path, encoder: Encoder) -> LogisticRegressionModel:
-    """Read `model.safetensors`."""
+    """Read `model.logistic_regression.safetensors`."""
     from safetensors.numpy import load_file
 
-    tensors = load_file(folder / "model.safetensors")
+    tensors = load_file(folder / "model.logistic_regression.safetensors")
     return LogisticRegressionModel(encoder, tensors["weights"], float(tensors["intercept"][0]))

@@ -44,8 +44,8 @@ class XGBoostModel:
         return parts
 
     def save(self, folder: Path) -> None:
-        """Write `model.ubj`, XGBoost's own binary JSON."""
-        self.booster.save_model(folder / "model.ubj")
+        """Write `model.xgboost.ubj`, XGBoost's own binary JSON."""
+        self.booster.save_model(folder / "model.xgboost.ubj")
 
 
 def defaults(n_rows: int) -> Parameters:
@@ -96,10 +96,10 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 
 def load(folder: Path, encoder: Encoder) -> XGBoostModel:
-    """Read `model.ubj`."""
+    """Read `model.xgboost.ubj`."""
     import xgboost
 
-    return XGBoostModel(xgboost.Booster(model_file=folder / "model.ubj"))
+    return XGBoostModel(xgboost.Booster(model_file=folder / "model.xgboost.ubj"))
 
 
 def _rows(matrix: FloatArray) -> Any:
