@@ -141,9 +141,9 @@ class Comparison:
         if loss.low == loss.high:  # the same model twice
             return f"{self.verdict}: {self.reason}"
         return (
-            f"{self.verdict}: {self.reason}; log loss improves by {loss.improvement:+.4f} (95 % interval "
-            f"{loss.low:+.4f} to {loss.high:+.4f}), AUC by {100 * area.improvement:+.1f} points "
-            f"({100 * area.low:+.1f} to {100 * area.high:+.1f})"
+            f"{self.verdict}: {self.reason}; improvement of {100 * area.improvement:+.1f} points of AUC (95 % interval "
+            f"{100 * area.low:+.1f} to {100 * area.high:+.1f}) and of {loss.improvement:+.4f} in log loss "
+            f"({loss.low:+.4f} to {loss.high:+.4f})"
         )
 
     def figure(self, name: str) -> Figure:
@@ -246,6 +246,36 @@ def compare(
         rows_needed=rows_needed,
         n_looks=n_looks,
     )
+
+
+def page(comparison: Comparison, *, title: str, champion: str, challenger: str, protocol: str) -> str:
+    """The comparison as one self-contained HTML page.
+
+    Parameters
+    ----------
+    title
+        Whose models they are, such as the schema's title.
+    champion, challenger
+        What each is, in words, such as "version 3 (lightgbm)".
+    protocol
+        How the judged rows were kept apart from those that taught.
+    """
+    from creditrisk import pages
+
+    return pages.render(
+        "comparison.html",
+        found=comparison,
+        title=title,
+        champion=_capitalised(champion),
+        challenger=challenger,
+        protocol=_capitalised(protocol),
+        reason=_capitalised(comparison.reason.partition(" (about")[0]),
+        total=sum(swap.saving for swap in comparison.swaps),
+    )
+
+
+def _capitalised(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _check(sides: tuple[FloatArray, FloatArray], target: IntArray, folds: IntArray) -> None:
