@@ -239,6 +239,12 @@ class Registry:
             models = [item for item in self._client.search_registered_models() if alias in item.aliases]
             return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
 
+    def n_trained_on(self, model: str, data_sha256: str) -> int:
+        """How many versions of a model were trained, and so judged, on the very same table."""
+        with self._away():
+            versions = self._client.search_model_versions(f"name = '{model}'")
+            return sum(version.tags.get("data_sha256") == data_sha256 for version in versions)
+
     def page_address(self, version: Version, page: str, mlflow_port: int) -> str:
         """Where a browser on this machine finds a page kept with a version, once MLflow's server runs."""
         place = f"experiments/{self._experiment()}/runs/{version.run_id}/artifacts/{page}"

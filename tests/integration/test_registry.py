@@ -68,6 +68,14 @@ def test_a_registry_that_is_away_gives_one_sentence_without_the_password_and_soo
     assert "secret" not in str(caught.value)
 
 
+def test_it_counts_how_often_a_table_has_judged(settings, corner_scorer, corner_reference):
+    registry = Registry(settings)
+    assert registry.n_trained_on("corner_lender", "abc") == 0
+    registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={"data_sha256": "abc"})
+    assert registry.n_trained_on("corner_lender", "abc") == 1
+    assert registry.n_trained_on("corner_lender", "other") == 0
+
+
 def test_copies_lie_where_the_start_without_a_registry_looks(settings, versions):
     Registry(settings).fetch(versions[1])
     assert (serving_folder(settings.home, "corner_lender", "2") / "schema.toml").is_file()
