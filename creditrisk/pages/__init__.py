@@ -1,0 +1,50 @@
+"""Pages for people to read and to file: the validation pack and the comparison, each one self-contained HTML file.
+
+`validation.py` and `comparison.py` say what stands on them; here are only the templates. They share `base.html`, which
+holds the look: one blue, the three colours of the verdicts, tables that print. A page loads nothing from anywhere; its
+policy forbids it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in a template of this package; text is escaped, and a name the template does not get is an error.
+
+    Examples
+    --------
+    >>> page = render("base.html")
+    >>> page.splitlines()[0]
+    '<!doctype html>'
+    """
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["share"] = _share
+    environment.filters["count"] = _count
+    return environment
+
+
+def _count(value: float) -> str:
+    """A whole number with thousands separators."""
+    return f"{value:,.0f}"
+
+
+def _share(value: float | None, places: int = 1) -> str:
+    """A share, 0 to 1, in per cent; a dash where there is none."""
+    return "–" if value is None else f"{100 * value:.{places}f} %"
