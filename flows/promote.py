@@ -78,7 +78,7 @@ def evidence(version: Version, champion: Version | None, page: str) -> str:
             f"# {version.model}: version {version.version} to become champion",
             f"In place of version {champion.version}." if champion else "",
             found,
-            f"What speaks against it: {against}." if against else "Nothing speaks against it.",
+            f"What speaks against it: {against}." if against else "",
             f"Trained {version.created_at:%d %B %Y, %H:%M} UTC, run `{version.run_id}`.",
         ]
     )

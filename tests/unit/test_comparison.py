@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from dataclasses import replace
 
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
-from creditrisk.comparison import Comparison, compare
+from creditrisk.comparison import Comparison, compare, page
 from creditrisk.errors import ComparisonError
 from creditrisk.guardrails import Floors, coverage, group_gaps, protected_fields, protected_groups
 from creditrisk.schema import Costs
@@ -164,6 +165,26 @@ def test_what_cannot_be_compared_is_refused_with_a_sentence(change, said):
     target, old, new = lender(0, 0.3, 0.3)
     with pytest.raises(ComparisonError, match=said):
         judge(*change(old, new, target))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "heading"),
+    [(1.0, 0.3, "Promote the challenger"), (0.6, 0.3, "The champion stays for now"), (0.3, 1.0, "Keep the champion")],
+)
+def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, after, heading):
+    target, champion, challenger = lender(2, before, after)
+    found = judge(champion, challenger, target)
+    words = {"champion": "version 3", "challenger": "a <blend>", "protocol": "time-ordered"}
+    html = page(found, title="Corner & co", **words)
+    assert f"<h2>{heading}</h2>" in html
+    assert "Corner &amp; co" in html
+    assert "a &lt;blend&gt;" in html
+    assert html.count('class="interval"') == len(found.figures)
+    assert html.count('<tr><td><span class="lamp') == len(found.swaps)
+    assert f"{found.figure('log_loss').challenger:.4f}" in html
+    assert not re.search(r"(src|href)=|url\(|<script|@import", html)
+    same = page(judge(champion, champion, target), title="Corner", **words)
+    assert "every applicant keeps the same lamp" in same
 
 
 # Guardrails
