@@ -237,7 +237,7 @@ def calibration_error(prob_default: FloatArray, target: ArrayLike) -> float:
 
     Examples
     --------
-    >>> round(calibration_error(np.linspace(0.6, 0.6001, 20), np.tile([0, 1], 10)), 3)  # ten groups of one good, one bad
+    >>> round(calibration_error(np.linspace(0.6, 0.6001, 20), np.tile([0, 1], 10)), 3)  # ten times one of two
     0.1
     """
     order = np.argsort(prob_default)
