@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from creditrisk.learners import Model
     from creditrisk.training import Training
 
 INK, MUTED, LINE = "#1d2530", "#566070", "#dde2ea"
@@ -39,7 +40,7 @@ SIZE = (5.6, 3.9)
 MAX_POINTS = 400
 # The importance of so many fields is read; the others are summed up.
 MAX_FIELDS = 15
-IMPORTANCE_ROWS = 2_000
+IMPORTANCE_ROWS = 500
 
 
 def winner_plots(training: Training) -> dict[str, str]:
@@ -59,7 +60,19 @@ def winner_plots(training: Training) -> dict[str, str]:
         "cost_curve": cost_curve(prob_default, target, costs),
         "confusion_matrix": confusion_matrix(verdicts(scorer.rule, prob_default), target),
         "importance": importance(scorer.contributions(sample), [field.label for field in scorer.schema.features]),
-        "loss_curves": loss_curves(scorer.model.history),
+        "loss_curves": loss_curves(_histories(scorer.model)),
+    }
+
+
+def _histories(model: Model) -> dict[str, Sequence[float]]:
+    """How a model learnt, or each member of a blend, by words for the rows it was told by."""
+    members = getattr(model, "members", ())
+    if not members:
+        return dict(model.history)
+    return {
+        f"{member.family.replace('_', ' ')}, {rows}": losses
+        for member in members
+        for rows, losses in member.history.items()
     }
 
 
@@ -73,8 +86,7 @@ def roc(prob_default: FloatArray, target: IntArray) -> str:
     x, y = _thinned(1 - goods[::-1], 1 - bads[::-1])
     axes.fill_between(x, y, x, color=SOFT, linewidth=0)
     axes.plot(x, y, color=ACCENT, linewidth=1.8)
-    axes.text(0.97, 0.06, f"AUC {area.value:.3f}", ha="right", color=INK, fontsize=12, fontweight="bold")
-    axes.text(0.97, 0.13 - 0.12, f"{area.low:.3f} to {area.high:.3f}", ha="right", color=MUTED, fontsize=9)
+    _corner(axes, f"AUC {area.value:.3f}", f"{area.low:.3f} to {area.high:.3f}")
     axes.text(0.60, 0.55, "guessing", color=MUTED, fontsize=9, rotation=32, ha="center", va="top")
     _shares(axes, "xy")
     return _svg(figure, "ROC curve")
@@ -82,8 +94,7 @@ def roc(prob_default: FloatArray, target: IntArray) -> str:
 
 def precision_recall(prob_default: FloatArray, target: IntArray) -> str:
     """Share of bads among those above a cut-off against the share of all bads found."""
-    ordered, counts = _by_risk(prob_default, target)
-    found, looked = counts
+    found, looked = _by_risk(prob_default, target)
     recall, precision = found / max(found[-1], 1), found / looked
     base = target.mean()
     figure, axes = _canvas("Bads found (recall)", "Bads among those found (precision)")
@@ -94,7 +105,6 @@ def precision_recall(prob_default: FloatArray, target: IntArray) -> str:
               color=INK, transform=axes.transAxes)  # fmt: skip
     axes.text(0.02, base - 0.015, f"guessing: {100 * base:.1f} %", color=MUTED, fontsize=9, va="top")
     _shares(axes, "xy")
-    del ordered
     return _svg(figure, "Precision and recall")
 
 
@@ -132,9 +142,7 @@ def ks(prob_default: FloatArray, target: IntArray) -> str:
         axes.annotate(words, (x[min(near, len(x) - 1)], 0.8), xytext=(8, -4), textcoords="offset points", color=colour,
                       fontsize=10, fontweight="bold", va="top")  # fmt: skip
     axes.vlines(x[place], bads[place], goods[place], color=INK, linewidth=1.2)
-    axes.annotate(f"KS {goods[place] - bads[place]:.3f}\nat {x[place]:.1f} of 100",
-                  (x[place], (goods[place] + bads[place]) / 2), xytext=(7, 0), textcoords="offset points",
-                  fontsize=10, va="center", color=INK)  # fmt: skip
+    _corner(axes, f"KS {goods[place] - bads[place]:.3f}", f"at a PD of {x[place]:.1f} of 100")
     axes.set_xlim(0, max(x[-1], 1e-9))
     _shares(axes, "y")
     return _svg(figure, "Goods and bads by PD")
@@ -146,7 +154,7 @@ def decile_bars(prob_default: FloatArray, target: IntArray) -> str:
     place = np.arange(len(table))
     rates = np.array([row.bad_rate.value for row in table])
     low, high = rate_interval([row.n_bad for row in table], [row.n_rows for row in table])
-    figure, axes = _canvas("Tenths of the applicants, the riskiest first", "Went bad")
+    figure, axes = _canvas("", "Went bad")
     axes.bar(place, rates, color=PALE, width=0.72)
     axes.vlines(place, low, high, color=ACCENT, linewidth=1.4)
     axes.hlines([row.mean_prob_default for row in table], place - 0.36, place + 0.36, color=INK, linewidth=1.8)
@@ -155,10 +163,11 @@ def decile_bars(prob_default: FloatArray, target: IntArray) -> str:
     axes.annotate("predicted", (0.36, table[0].mean_prob_default), xytext=(4, 0), textcoords="offset points",
                   fontsize=9, color=INK, va="center")  # fmt: skip
     for x, row in zip(place, table, strict=True):
-        axes.annotate(f"{100 * row.bads_caught:.0f} %", (x, -0.005), xytext=(0, -20), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", ha="center", fontsize=8, color=MUTED, annotation_clip=False)  # fmt: skip
+        axes.annotate(f"{100 * row.bads_caught:.0f} %", (x, 0), xytext=(0, -20), xycoords=("data", "axes fraction"),
+                      textcoords="offset points", ha="center", fontsize=8, color=MUTED,
+                      annotation_clip=False)  # fmt: skip
     axes.set_xticks(place, [str(number + 1) for number in place])
-    axes.set_xlabel("Tenths of the applicants, the riskiest first; below: share of all bads caught so far", labelpad=16)
+    axes.set_xlabel("Tenths, the riskiest first; below: share of all bads so far", labelpad=16)
     axes.set_ylim(0, min(1.0, 1.08 * high.max()))
     _per_cent(axes.yaxis)
     return _svg(figure, "Bad rate by tenths of the applicants")
@@ -166,19 +175,19 @@ def decile_bars(prob_default: FloatArray, target: IntArray) -> str:
 
 def cost_curve(prob_default: FloatArray, target: IntArray, costs: Costs) -> str:
     """Cost per applicant if everybody from a cut-off on were declined, over all cut-offs."""
-    grid = np.concatenate([[0.0], np.unique(prob_default), [1.0]])
+    at = costs.cutoff_prob_default
+    grid = np.unique(np.concatenate([[0.0, at, 1.0], prob_default]))
     goods, bads = (
         len(part) - np.searchsorted(np.sort(part), grid, side="left")
         for part in (prob_default[target == 0], prob_default[target == 1])
     )
     cost = (costs.decline_good * goods + costs.accept_bad * (target.sum() - bads)) / len(target)
-    at = costs.cutoff_prob_default
-    chosen = float(np.interp(at, grid, cost))
+    chosen = float(cost[np.searchsorted(grid, at)])
     figure, axes = _canvas("Cut-off: PD, of 100", "Cost per applicant")
-    axes.plot(*_thinned(100 * grid, cost), color=ACCENT, linewidth=1.8)
+    axes.step(*_thinned(100 * grid, cost), where="pre", color=ACCENT, linewidth=1.8)
     axes.plot([100 * at], [chosen], "o", color=INK, markersize=6)
     axes.axvline(100 * at, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
-    axes.annotate(f"cut-off by the costs\n{100 * at:.1f} of 100: {chosen:.3f}", (100 * at, chosen), xytext=(10, -6),
+    axes.annotate(f"cut-off by the costs\n{100 * at:.1f} of 100: {chosen:.3f}", (100 * at, chosen), xytext=(10, -8),
                   textcoords="offset points", va="top", fontsize=10, color=INK)  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 1.08 * cost.max())
@@ -214,7 +223,7 @@ def importance(contributions: FloatArray, labels: Sequence[str]) -> str:
     means = np.abs(contributions).mean(axis=0)
     order = np.argsort(-means, kind="stable")
     shown, others = order[:MAX_FIELDS], order[MAX_FIELDS:]
-    figure, axes = _canvas("Mean push on the log-odds of default", "", height=max(2.0, 0.8 + 0.26 * len(shown)))
+    figure, axes = _canvas("Mean push on the log-odds", "", height=max(2.0, 0.8 + 0.26 * len(shown)))
     axes.barh(np.arange(len(shown)), means[shown], color=PALE, height=0.68)
     for place, value in enumerate(means[shown]):
         axes.annotate(f"{value:.2f}", (value, place), xytext=(4, 0), textcoords="offset points", va="center",
@@ -224,22 +233,21 @@ def importance(contributions: FloatArray, labels: Sequence[str]) -> str:
     axes.set_xlim(0, 1.12 * max(means.max(), 1e-9))
     axes.grid(visible=False, axis="y")
     if len(others):
-        axes.set_xlabel(f"Mean push on the log-odds of default ({len(others)} more fields: {means[others].sum():.2f} in all)")
+        axes.set_xlabel(f"Mean push on the log-odds ({len(others)} more: {means[others].sum():.2f} in all)")
     return _svg(figure, "What weighs")
 
 
 def loss_curves(history: Mapping[str, Sequence[float]]) -> str:
     """Log loss after each round or epoch, by the rows it was taken on."""
     figure, axes = _canvas("Round or epoch", "Log loss")
-    colours = (ACCENT, DEEP, MUTED, PALE, INK, GREY)
     drawn = [(words, losses) for words, losses in history.items() if len(losses) > 1]
-    for place, (words, losses) in enumerate(drawn):
-        rounds = np.arange(1, len(losses) + 1)
-        colour = colours[place % len(colours)]
-        axes.plot(*_thinned(rounds, np.asarray(losses)), color=colour, linewidth=1.8)
-        axes.annotate(words, (rounds[-1], losses[-1]), xytext=(0, 6), textcoords="offset points", ha="right",
-                      fontsize=9, color=colour)  # fmt: skip
-    if not drawn:
+    for (words, losses), colour in zip(drawn, (ACCENT, MUTED, PALE, DEEP, INK, GREY), strict=False):
+        rounds = np.arange(1.0, len(losses) + 1)
+        axes.plot(*_thinned(rounds, np.asarray(losses)), color=colour, linewidth=1.8, label=words)
+    if drawn:
+        # Losses fall, so this corner is free.
+        axes.legend(loc="upper right", frameon=False, labelcolor="linecolor", fontsize=9)
+    else:
         axes.text(0.5, 0.5, "fitted in one go: there are no rounds to show", ha="center", va="center", color=MUTED,
                   transform=axes.transAxes)  # fmt: skip
         axes.set_xticks([])
@@ -262,17 +270,21 @@ def _passed(prob_default: FloatArray, target: IntArray) -> tuple[FloatArray, Flo
     return np.concatenate([[0.0], good]), np.concatenate([[0.0], bad])
 
 
-def _by_risk(prob_default: FloatArray, target: IntArray) -> tuple[FloatArray, tuple[IntArray, IntArray]]:
-    """Distinct PDs from the highest on, with how many bads and how many rows lie at or above each."""
-    grid, places = np.unique(-prob_default, return_inverse=True)
+def _by_risk(prob_default: FloatArray, target: IntArray) -> tuple[IntArray, IntArray]:
+    """How many bads and how many rows lie at or above each distinct PD, the highest first."""
+    _, places = np.unique(-prob_default, return_inverse=True)
     rows = np.cumsum(np.bincount(places))
     bads = np.cumsum(np.bincount(places, weights=target)).astype(np.int64)
-    return -grid, (bads, rows)
+    return bads, rows
 
 
 def _thinned(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """At most `MAX_POINTS` of the points of a curve, first and last included."""
-    keep = np.unique(np.linspace(0, len(x) - 1, min(len(x), MAX_POINTS)).round().astype(int))
+    """At most `MAX_POINTS` of the points of a curve, evenly spread along it, first and last included."""
+    if len(x) <= MAX_POINTS:
+        return x, y
+    steps = np.hypot(np.diff(x) / max(np.ptp(x), 1e-12), np.diff(y) / max(np.ptp(y), 1e-12))
+    along = np.concatenate([[0.0], np.cumsum(steps)])
+    keep = np.unique(np.searchsorted(along, np.linspace(0, along[-1], MAX_POINTS)).clip(max=len(x) - 1))
     return x[keep], y[keep]
 
 
@@ -314,6 +326,12 @@ def _rectangle(corner: tuple[float, float], width: float, height: float, **looks
     from matplotlib.patches import Rectangle
 
     return Rectangle(corner, width, height, **looks)
+
+
+def _corner(axes: Axes, headline: str, detail: str) -> None:
+    """The figure of a chart, in its lower right corner."""
+    axes.text(0.97, 0.085, headline, ha="right", color=INK, fontsize=12, fontweight="bold", transform=axes.transAxes)
+    axes.text(0.97, 0.03, detail, ha="right", color=MUTED, fontsize=9, transform=axes.transAxes)
 
 
 def _shares(axes: Axes, which: str) -> None:
