@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 COMPLEXITY = 7
 
 N_NETWORKS = 16
-# From here on there are rows enough for finer bins.
+# Inputs that all numbers take together, each of them between two and eight: a hundred fields that took eight each would
+# let a few thousand rows be learnt by heart.
+EMBEDDED_INPUTS = 160
+# Up to here a table is small; from the second on it is large.
+SMALL_TABLE_ROWS = 2_000
 LARGE_TABLE_ROWS = 5_000
-# Passes over the table, in batches of 64 rows, larger ones where that would be more than 60 a pass.
-EPOCHS = 20
 BATCH_ROWS = 64
 MAX_BATCHES = 60
 # Points on the straight line from the reference to the applicant at which the slope is taken (integrated gradients).
@@ -152,12 +154,13 @@ _TENSORS = ("bin_low", "bin_width", "embedding", "embedding_bias", "weights", "s
 
 
 def defaults(n_rows: int) -> Parameters:
-    """A wide hidden layer, moderate dropout, no early stopping."""
+    """Moderate dropout and no early stopping; fewer passes over more rows."""
+    is_small, is_large = n_rows <= SMALL_TABLE_ROWS, n_rows >= LARGE_TABLE_ROWS
     return {
-        "width": 128,
-        "n_bins": 24 if n_rows >= LARGE_TABLE_ROWS else 8,
-        "n_embedded": 8,
-        "dropout": 0.3,
+        "epochs": 20 if is_small else 12 if is_large else 8,
+        "width": 64 if is_large else 128,
+        "n_bins": 8,
+        "dropout": 0.3 if is_small or is_large else 0.6,
         "learning_rate": 6e-3,
         "weight_decay": 0.3,
     }
@@ -165,11 +168,12 @@ def defaults(n_rows: int) -> Parameters:
 
 def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     """Around the defaults."""
+    usual = defaults(n_rows)
     return {
-        "width": trial.suggest_categorical("width", [64, 128, 192]),
-        "n_bins": trial.suggest_int("n_bins", 4, 32 if n_rows >= LARGE_TABLE_ROWS else 12),
-        "n_embedded": 8,
-        "dropout": trial.suggest_float("dropout", 0.1, 0.5),
+        "epochs": usual["epochs"],
+        "width": trial.suggest_categorical("width", [64, 96, 128]),
+        "n_bins": trial.suggest_int("n_bins", 4, 16),
+        "dropout": trial.suggest_float("dropout", 0.1, 0.6),
         "learning_rate": trial.suggest_float("learning_rate", 2e-3, 1e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 0.03, 3.0, log=True),
     }
@@ -183,13 +187,15 @@ def device() -> str:
 
 
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> DNNModel:
-    """Train all networks at once with AdamW and a falling learning rate; each shuffles the rows its own way."""
+    """Train all networks at once with AdamW and a falling learning rate, in batches of 64 rows.
+
+    In larger ones where that would be more than 60 a pass.
+    """
     import torch
 
     torch.set_num_threads(1)
     here = device()
-    width, n_embedded = int(parameters["width"]), int(parameters["n_embedded"])
-    dropout = float(parameters["dropout"])
+    width, epochs, dropout = int(parameters["width"]), int(parameters["epochs"]), float(parameters["dropout"])
     # Drawn on the CPU, so that the same seed starts the same networks on every device.
     random = torch.Generator().manual_seed(seed)
 
@@ -205,6 +211,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
     in_bins, in_others, labels = fixed(bins), fixed(others), fixed(target)
     n_rows, n_numbers, n_bins = in_bins.shape
+    n_embedded = int(np.clip(EMBEDDED_INPUTS // max(n_numbers, 1), 2, 8))
     n_inputs = n_numbers * n_embedded + in_others.shape[1]
     embedding = drawn(n_numbers, n_bins, n_embedded, scale=n_bins**-0.5)
     embedding_bias = fixed(np.zeros((n_numbers, n_embedded))).requires_grad_()
@@ -225,22 +232,20 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     ]
     optimiser = torch.optim.AdamW(groups, lr=float(parameters["learning_rate"]))
     batches = int(np.clip(n_rows // BATCH_ROWS, 1, MAX_BATCHES))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS * batches)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
     losses = []
-    for _ in range(EPOCHS):
-        orders = torch.stack([torch.randperm(n_rows, generator=random) for _ in range(N_NETWORKS)]).to(here)
+    for _ in range(epochs):
         seen = torch.zeros((), device=here)
-        for rows in orders.tensor_split(batches, dim=1):
-            inputs = embed(rows.reshape(-1)).reshape(N_NETWORKS, rows.shape[1], n_inputs)
-            active = torch.relu((inputs * scale_in) @ weights * scale_out + hidden_bias)
+        for rows in torch.randperm(n_rows, generator=random).to(here).tensor_split(batches):
+            active = torch.relu((embed(rows) * scale_in) @ weights * scale_out + hidden_bias)
             kept = (torch.rand(active.shape, generator=random) >= dropout).to(here) / (1 - dropout)
             log_odds = torch.baddbmm(output_bias, active * kept, output)[..., 0]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels[rows])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels[rows].expand_as(log_odds))
             optimiser.zero_grad()
             torch.autograd.backward(loss * N_NETWORKS)  # the sum of the networks' own losses
             optimiser.step()
             schedule.step()
-            seen += loss.detach() * rows.shape[1] / n_rows
+            seen += loss.detach() * len(rows) / n_rows
         losses.append(float(seen))
 
     def plain(tensor: torch.Tensor) -> FloatArray:
