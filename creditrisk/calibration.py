@@ -1,41 +1,124 @@
 """From a model's log-odds to a probability of default that means what it says.
 
-Platt scaling on scores the model was not fitted on: two parameters, so a few hundred rows are enough and ties never
-arise; it cannot change the order of applicants.
+Three methods behind `Calibration`, by how many labelled rows there are to learn from: a line through the log-odds
+(Platt), a curve with two slopes (beta), and a free rising curve (isotonic, drawn through its centres, so that no two
+applicants are thrown together). All are fitted on scores of rows the model has not seen, and none changes the order of
+applicants. `docs/calibration.md` has the measurements behind the choice.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, logit
 
 from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.errors import TrainingError
 
+# From so many labelled rows on, a method with more freedom is better than the one before.
+BETA_ROWS = 2_000
+ISOTONIC_ROWS = 10_000
+# Rows behind each point of the isotonic curve before points that fall are pooled.
+ISOTONIC_BIN_ROWS = 50
+# Calibrated log-odds stay within: expit is still short of 0 and 1 there.
+FARTHEST = 30.0
+# A secant over a shorter stretch of log-odds than this is taken as the tangent.
+TANGENT = 1e-4
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """PD = expit(intercept + slope x log-odds)."""
+
+class Calibration(Protocol):
+    """A rising map from a model's log-odds to calibrated log-odds."""
+
+    @property
+    def method(self) -> str:
+        """What people call it: platt, beta or isotonic."""
+
+    def log_odds(self, scores: FloatArray) -> FloatArray:
+        """Calibrated log-odds, within ±30, of a model's log-odds; any shape."""
+
+    def prob_default(self, scores: FloatArray) -> FloatArray:
+        """Calibrated probability of default, strictly between 0 and 1, of a model's log-odds; any shape."""
+
+
+class _AsProbability:
+    """The part that all methods share."""
+
+    def prob_default(self: Calibration, scores: FloatArray) -> FloatArray:
+        """See `Calibration.prob_default`."""
+        return np.asarray(expit(self.log_odds(scores)), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Platt(_AsProbability):
+    """A line: intercept + slope x log-odds. Two numbers, so a few hundred rows are enough.
+
+    References
+    ----------
+    Platt, J. (1999). Probabilistic outputs for support vector machines.
+    """
 
     slope: float
     intercept: float
-    method: str = "platt"
+    method: ClassVar[str] = "platt"
 
-    def prob_default(self, log_odds: FloatArray) -> FloatArray:
-        """Calibrated probability of default, 0 to 1, same shape as `log_odds`."""
-        return np.asarray(expit(self.intercept + self.slope * log_odds), dtype=np.float64)
+    def log_odds(self, scores: FloatArray) -> FloatArray:
+        """See `Calibration.log_odds`."""
+        return _bounded(self.intercept + self.slope * scores)
 
 
-def fit_platt(log_odds: FloatArray, target: IntArray) -> Calibration:
-    """Fit slope and intercept by maximum likelihood.
+@dataclass(frozen=True)
+class Beta(_AsProbability):
+    """A bent line: `slope_low` for scores far below even odds, `slope_high` far above, and in between both in part.
+
+    References
+    ----------
+    Kull, M., Silva Filho, T., Flach, P. (2017). Beta calibration. AISTATS.
+    """
+
+    slope_low: float
+    slope_high: float
+    intercept: float
+    method: ClassVar[str] = "beta"
+
+    def log_odds(self, scores: FloatArray) -> FloatArray:
+        """See `Calibration.log_odds`."""
+        low, high = _bent(scores)
+        return _bounded(self.intercept + self.slope_low * low + self.slope_high * high)
+
+
+@dataclass(frozen=True)
+class Isotonic(_AsProbability):
+    """A free rising curve through points (`scores`, `values`), straight between them and along `slope` beyond.
+
+    References
+    ----------
+    Oron, A., Flournoy, N. (2017). Centered isotonic regression. Statistics in Biopharmaceutical Research 9.
+    """
+
+    scores: tuple[float, ...]
+    values: tuple[float, ...]
+    slope: float
+    method: ClassVar[str] = "isotonic"
+
+    def log_odds(self, scores: FloatArray) -> FloatArray:
+        """See `Calibration.log_odds`."""
+        beyond = np.minimum(scores - self.scores[0], 0.0) + np.maximum(scores - self.scores[-1], 0.0)
+        return _bounded(np.interp(scores, self.scores, self.values) + self.slope * beyond)
+
+
+METHODS: dict[str, Callable[..., Calibration]] = {kind.method: kind for kind in (Platt, Beta, Isotonic)}
+
+
+def fit(scores: FloatArray, target: IntArray) -> Calibration:
+    """Fit the method that suits the number of rows.
 
     Parameters
     ----------
-    log_odds
-        Scores from rows the model has not seen, shape (n_rows,).
+    scores
+        A model's log-odds of rows it has not seen, shape (n_rows,).
     target
         1 = default, 0 = good, shape (n_rows,).
 
@@ -43,22 +126,154 @@ def fit_platt(log_odds: FloatArray, target: IntArray) -> Calibration:
     ------
     TrainingError
         If the scores run against the outcomes: no calibration makes such a model usable.
-
-    References
-    ----------
-    Platt, J. (1999). Probabilistic outputs for support vector machines.
     """
+    if len(target) < BETA_ROWS:
+        return fit_platt(scores, target)
+    if len(target) <= ISOTONIC_ROWS:
+        return fit_beta(scores, target)
+    return fit_isotonic(scores, target)
 
-    def loss(parameters: FloatArray) -> tuple[float, FloatArray]:
-        margin = parameters[0] + parameters[1] * log_odds
-        error = expit(margin) - target
-        value = np.logaddexp(0.0, margin).mean() - (target * margin).mean()
-        return float(value), np.array([error.mean(), (error * log_odds).mean()])
 
-    intercept, slope = minimize(loss, np.array([0.0, 1.0]), jac=True, method="BFGS").x
+def fit_platt(scores: FloatArray, target: IntArray) -> Platt:
+    """Fit slope and intercept by maximum likelihood; arguments and errors as for `fit`.
+
+    Examples
+    --------
+    >>> scores, target = np.repeat([-2.0, 2.0], 4), np.array([0, 0, 0, 1, 0, 1, 1, 1])
+    >>> fitted = fit_platt(scores, target)  # 1:3 below and 3:1 above, so log-odds of 1.0986 at 2
+    >>> round(fitted.slope, 4), round(abs(fitted.intercept), 4)
+    (0.5493, 0.0)
+    """
+    middle, spread = float(scores.mean()), float(scores.std())
+    if spread == 0:  # everybody is scored alike: nothing to stretch, the level is all that can be right
+        return Platt(1.0, float(logit(_share(target))) - middle)
+    level, steepness = _regress([(scores - middle) / spread], target)
+    slope = float(steepness) / spread
     if slope <= 0:
         raise TrainingError(
             f"the model ranks {len(target):,} unseen rows the wrong way round (calibration slope {slope:.2f}): it has "
             "learned nothing that holds. Check the target's coding and the features."
         )
-    return Calibration(slope=float(slope), intercept=float(intercept))
+    return Platt(slope, float(level) - slope * middle)
+
+
+def fit_beta(scores: FloatArray, target: IntArray) -> Beta:
+    """Fit both slopes and the intercept by maximum likelihood; arguments and errors as for `fit`.
+
+    A slope that would be negative is 0: the curve must not fall.
+    """
+    line = fit_platt(scores, target)
+    low, high = _bent(scores)
+    intercept, slope_low, slope_high = _regress([low, high], target, start=[line.intercept, line.slope, line.slope])
+    if slope_low < 0:
+        intercept, slope_high = _regress([high], target, start=[line.intercept, line.slope])
+        slope_low = 0.0
+    elif slope_high < 0:
+        intercept, slope_low = _regress([low], target, start=[line.intercept, line.slope])
+        slope_high = 0.0
+    return Beta(float(slope_low), float(slope_high), float(intercept))
+
+
+def fit_isotonic(scores: FloatArray, target: IntArray) -> Isotonic:
+    """Fit the rising curve by pooling neighbours that fall; arguments and errors as for `fit`."""
+    from sklearn.isotonic import isotonic_regression
+
+    line = fit_platt(scores, target)
+    order = np.argsort(scores)
+    ordered = scores[order]
+    starts = ordered[:: max(1, min(ISOTONIC_BIN_ROWS, len(ordered)))]
+    edges = np.unique(np.searchsorted(ordered, starts, side="left"))
+    sizes = np.diff([*edges, len(ordered)]).astype(np.float64)
+    # One row more, bad at the average rate, keeps a bin of goods alone from a PD of 0.
+    rates = (np.add.reduceat(target[order], edges) + _share(target)) / (sizes + 1)
+    rising = isotonic_regression(rates, sample_weight=sizes)
+    blocks = np.flatnonzero(np.diff(rising, prepend=-1.0) > 0)
+    centres = np.add.reduceat(np.add.reduceat(ordered, edges), blocks) / np.add.reduceat(sizes, blocks)
+    return Isotonic(
+        tuple(float(value) for value in centres),
+        tuple(float(value) for value in logit(rising[blocks])),
+        line.slope,
+    )
+
+
+def to_json(calibration: Calibration) -> dict[str, Any]:
+    """A calibration as plain JSON; `from_json` gives it back unchanged."""
+    return {"method": calibration.method, **asdict(calibration)}  # type: ignore[call-overload]
+
+
+def from_json(item: Mapping[str, Any]) -> Calibration:
+    """Read what `to_json` wrote; KeyError for an unknown method, TypeError for wrong numbers."""
+    numbers = {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+    method: str = numbers.pop("method")
+    return METHODS[method](**numbers)
+
+
+def stretch(calibration: Calibration, scores: FloatArray, origin: float) -> FloatArray:
+    """By how much the way from `origin` to each score grows when calibrated; what carries contributions over exactly.
+
+    Contributions that add up to `scores` - `origin`, times this, add up to the difference of the calibrated log-odds.
+
+    Examples
+    --------
+    >>> stretch(Platt(0.5, -1.0), np.array([-1.0, 3.0]), 1.0).tolist()
+    [0.5, 0.5]
+    """
+    away = scores - origin
+    is_near = np.abs(away) < TANGENT
+    there = np.where(is_near, origin + TANGENT, scores)
+    here = np.where(is_near, origin - TANGENT, origin)
+    return np.asarray((calibration.log_odds(there) - calibration.log_odds(here)) / (there - here), dtype=np.float64)
+
+
+def prior_shift(sample_bad_rate: float, portfolio_bad_rate: float | None) -> float:
+    """What to add to log-odds learnt on one bad rate to speak of a portfolio with another; 0 if that is not given.
+
+    It holds where goods and bads are each alike in both, and only their shares differ, as after sampling.
+
+    References
+    ----------
+    Saerens, M., Latinne, P., Decaestecker, C. (2002). Adjusting the outputs of a classifier to new a priori
+    probabilities. Neural Computation 14.
+
+    Examples
+    --------
+    >>> round(float(expit(logit(0.5) + prior_shift(0.5, 0.1))), 4)  # an average applicant of an even sample
+    0.1
+    """
+    return 0.0 if portfolio_bad_rate is None else float(logit(portfolio_bad_rate) - logit(sample_bad_rate))
+
+
+def shifted(prob_default: FloatArray, shift: float) -> FloatArray:
+    """PDs with `shift` added to their log-odds, strictly between 0 and 1; same shape."""
+    return prob_default if shift == 0 else np.asarray(expit(_bounded(logit(prob_default) + shift)), dtype=np.float64)
+
+
+def _bent(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The logarithm of p and the negative one of 1 - p, for p at the given log-odds."""
+    return -np.logaddexp(0.0, -scores), np.logaddexp(0.0, scores)
+
+
+def _bounded(log_odds: FloatArray) -> FloatArray:
+    return np.clip(log_odds, -FARTHEST, FARTHEST)
+
+
+def _share(target: IntArray) -> float:
+    """Share of bads, held away from 0 and 1."""
+    return float(target.sum() + 0.5) / (len(target) + 1)
+
+
+def _regress(columns: list[FloatArray], target: IntArray, start: list[float] | None = None) -> FloatArray:
+    """Logistic regression by Newton's method: intercept and one weight per column."""
+    design = np.vstack([np.ones(len(target)), *columns])
+    weights = np.array(start if start is not None else [logit(_share(target)), *[0.0] * len(columns)])
+    # A trace of ridge: outcomes that a line separates would push the weights to infinity.
+    ridge = 1e-9 * len(target) * np.eye(len(weights))
+    for _ in range(100):
+        fitted = expit(weights @ design)
+        curvature = (design * (fitted * (1 - fitted))) @ design.T + ridge
+        step = np.linalg.solve(curvature, design @ (target - fitted))
+        # Where the curve is flat, a step as long as it asks for would leap over the answer.
+        weights = weights + np.clip(step, -2.0, 2.0)
+        if np.abs(step).max() < 1e-9:
+            break
+    return np.asarray(weights, dtype=np.float64)
