@@ -203,19 +203,20 @@ def to_json(calibration: Calibration) -> dict[str, Any]:
 
 def from_json(item: Mapping[str, Any]) -> Calibration:
     """Read what `to_json` wrote; KeyError for an unknown method, TypeError for wrong numbers."""
-    numbers = {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
-    method: str = numbers.pop("method")
-    return METHODS[method](**numbers)
+    numbers = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key != "method"
+    }
+    return METHODS[item["method"]](**numbers)
 
 
-def stretch(calibration: Calibration, scores: FloatArray, origin: float) -> FloatArray:
+def stretch(calibration: Calibration, scores: FloatArray, origin: FloatArray) -> FloatArray:
     """By how much the way from `origin` to each score grows when calibrated; what carries contributions over exactly.
 
     Contributions that add up to `scores` - `origin`, times this, add up to the difference of the calibrated log-odds.
 
     Examples
     --------
-    >>> stretch(Platt(0.5, -1.0), np.array([-1.0, 3.0]), 1.0).tolist()
+    >>> stretch(Platt(0.5, -1.0), np.array([-1.0, 3.0]), np.array([1.0, 1.0])).tolist()
     [0.5, 0.5]
     """
     away = scores - origin

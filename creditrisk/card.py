@@ -30,6 +30,11 @@ def write_card(
         for item in candidates
     )
     failed = "".join(f"\n{family} could not be fitted: {why}\n" for family, why in failures.items())
+    shift = (
+        f"\nand moved to the portfolio's bad rate of {schema.portfolio_bad_rate:.1%} ({scorer.shift:+.2f} log-odds)"
+        if schema.portfolio_bad_rate is not None
+        else ""
+    )
     protected = ", ".join(field.label for field in schema.protected) or "none known"
     return f"""# {schema.title}: {scorer.model.family}
 
@@ -50,7 +55,7 @@ Costs, in units of one good applicant declined: a bad one accepted {schema.costs
 {schema.costs.review:g}. It approves up to a PD of {rule.approve_below:.3f} and declines from
 {rule.decline_from:.3f} on.
 PDs are calibrated by {scorer.calibration.method} to a sample in which
-{rule.n_bad / (rule.n_bad + rule.n_good):.1%} were bad.
+{rule.n_bad / (rule.n_bad + rule.n_good):.1%} were bad{shift}.
 
 ## What it does not use
 

@@ -156,6 +156,8 @@ class Schema:
     horizon_months: int = 12
     # The field that holds what is lent, for the expected loss shown beside the verdicts.
     amount_field: str = ""
+    # The bad rate of the applicants to be scored, if it is known to differ from that of the table learnt from.
+    portfolio_bad_rate: float | None = None
     notes: str = ""
 
     def __post_init__(self) -> None:
@@ -190,6 +192,11 @@ class Schema:
                 )
         if self.amount_field and self.amount_field not in names:
             raise SchemaError(f"amount_field '{self.amount_field}' is not a field of schema '{self.name}'.")
+        if self.portfolio_bad_rate is not None and not 0 < self.portfolio_bad_rate < 1:
+            raise SchemaError(
+                f"portfolio_bad_rate of schema '{self.name}' is {self.portfolio_bad_rate:g}; expected a share between "
+                "0 and 1, such as 0.03 for 3 bads in 100."
+            )
         if set(self.target.bad) & set(self.target.good):
             raise SchemaError(f"schema '{self.name}' calls the same target value good and bad.")
 
@@ -225,7 +232,7 @@ class Schema:
         head = {
             key: value
             for key, value in asdict(self).items()
-            if key not in ("fields", "target", "costs") and value != ""
+            if key not in ("fields", "target", "costs") and value not in ("", None)
         }
         document = {
             **head,

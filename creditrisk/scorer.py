@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from creditrisk.calibration import Calibration
+from creditrisk import calibration as calibrations
+from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
 from creditrisk.decision import BANDS, DecisionRule
 from creditrisk.encoding import Encoder, FloatArray
 from creditrisk.errors import ScorerError
@@ -59,25 +60,35 @@ class Scorer:
     # Over all files of the folder; empty for a scorer that was never written.
     sha256: str = field(default="", compare=False)
 
+    @property
+    def shift(self) -> float:
+        """What takes log-odds from the bad rate of the sample learnt from to the portfolio's, where that is known."""
+        return prior_shift(self.rule.n_bad / (self.rule.n_bad + self.rule.n_good), self.schema.portfolio_bad_rate)
+
     def prob_default(self, accepted: pl.DataFrame) -> FloatArray:
-        """Calibrated PD of each row, 0 to 1, shape (n_rows,)."""
-        return self._prob_default(self.encoder.matrix(accepted))
+        """PD of each row as people see it and as it is decided by, 0 to 1, shape (n_rows,)."""
+        return shifted(self.sample_prob_default(accepted), self.shift)
 
     def sample_prob_default(self, accepted: pl.DataFrame) -> FloatArray:
         """PD of each row on the scale of the rows it was fitted on, by which it is judged, shape (n_rows,)."""
-        return self._prob_default(self.encoder.matrix(accepted))
+        return self._sample_prob_default(self.encoder.matrix(accepted))
 
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
         """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
         return self._contributions(self.encoder.matrix(accepted))
 
-    def _prob_default(self, matrix: FloatArray) -> FloatArray:
+    def _sample_prob_default(self, matrix: FloatArray) -> FloatArray:
         return self.calibration.prob_default(self.model.log_odds(matrix))
 
     def _contributions(self, matrix: FloatArray) -> FloatArray:
-        raw = self.model.contributions(matrix)[:, :-1]
-        beyond: FloatArray = self.calibration.slope * (raw - np.asarray(self.rule.typical_contributions))
-        return beyond
+        # In row order, so that a row alone is summed up as in company.
+        parts = np.ascontiguousarray(self.model.contributions(matrix))
+        beyond = parts[:, :-1] - np.asarray(self.rule.typical_contributions)
+        # The way from the typical applicant to this one, in calibrated log-odds, is shared out as the model's own is.
+        there = parts.sum(axis=1)
+        per_push = stretch(self.calibration, there, there - beyond.sum(axis=1))
+        carried: FloatArray = beyond * per_push[:, np.newaxis]
+        return carried
 
     def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
         """Decide about each row.
@@ -102,7 +113,8 @@ class Scorer:
 
     def _score_chunk(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
         matrix = self.encoder.matrix(accepted)
-        prob_default = self._prob_default(matrix)
+        on_sample = self._sample_prob_default(matrix)
+        prob_default = shifted(on_sample, self.shift)
         verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
         typical = np.array([item.fill for item in self.encoder.fields])
         id_field = self.schema.id_field
@@ -117,7 +129,7 @@ class Scorer:
                 "score_points": self.rule.scale.points(prob_default),
                 "verdict": verdicts,
                 "band": [BANDS[verdict] for verdict in verdicts.tolist()],
-                "confidence": self.rule.confidence(prob_default, verdicts),
+                "confidence": self.rule.confidence(on_sample, verdicts),
                 "reasons": reasons(accepted, self._contributions(matrix), self.schema.features, typical),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
@@ -154,12 +166,7 @@ class Scorer:
         (folder / "schema.toml").write_text(self.schema.to_toml(), encoding="utf-8")
         (folder / "encoder.json").write_text(self.encoder.to_json(), encoding="utf-8")
         self.model.save(folder)
-        calibration = {
-            "family": self.model.family,
-            "method": self.calibration.method,
-            "slope": self.calibration.slope,
-            "intercept": self.calibration.intercept,
-        }
+        calibration = {"family": self.model.family, **calibrations.to_json(self.calibration)}
         _write_json(folder / "calibration.json", calibration)
         (folder / "decision.json").write_text(self.rule.to_json(), encoding="utf-8")
         _write_json(folder / "profile.json", self.profile)
@@ -200,7 +207,7 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
             schema=Schema.from_file(folder / "schema.toml"),
             encoder=encoder,
             model=family(chosen).load(folder, encoder),
-            calibration=Calibration(**calibration),
+            calibration=calibrations.from_json(calibration),
             rule=DecisionRule.from_json((folder / "decision.json").read_text(encoding="utf-8")),
             profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
             metrics=json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
