@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from creditrisk import learners
 from creditrisk.calibration import Calibration, fit_platt
+from creditrisk.calibration import fit as fit_calibration
 from creditrisk.card import write_card
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import Encoder, FloatArray, IntArray, fit_encoder
@@ -600,7 +601,7 @@ def _choose(pool: _Pool, rows: IntArray, plan: Plan) -> _Choice:
 
 
 def _calibrated(log_odds: FloatArray, target: IntArray) -> Calibration:
-    return fit_platt(log_odds, target)
+    return fit_calibration(log_odds, target)
 
 
 def _cross_calibrated(log_odds: FloatArray, target: IntArray, seed: int) -> FloatArray:
