@@ -27,7 +27,7 @@ from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import Encoder, FloatArray, IntArray, fit_encoder
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.evaluation import Performance, auc, evaluate, log_loss
-from creditrisk.learners import FAMILIES, Model, Parameters, members_of
+from creditrisk.learners import FAMILIES, Model, Parameters, is_blend, members_of
 from creditrisk.profile import build as build_profile
 from creditrisk.schema import Schema
 from creditrisk.scorer import Scorer
@@ -136,10 +136,18 @@ class Training:
 
 @dataclass(frozen=True)
 class _Pool:
-    """Scores to choose by: for each family the log-odds of its trials, shape (n_trials, n_rows), and the outcomes."""
+    """Scores to choose by: for each family the log-odds of its trials, shape (n_trials, n_rows), and the outcomes.
+
+    `n_taught` is how many rows the models were fitted on, by which blends choose their members.
+    """
 
     target: IntArray
     log_odds: dict[str, FloatArray]
+    n_taught: int
+
+    def members(self, name: str) -> tuple[str, ...]:
+        """The families a family is fitted as: itself, or those it is blended of."""
+        return members_of(name, self.n_taught)
 
 
 @dataclass(frozen=True)
@@ -234,12 +242,16 @@ def _train_by_time(
     trials, failures = _sort_out(tried)
 
     log_odds = {name: np.array([trial.log_odds for trial in of_family]) for name, of_family in trials.items()}
-    pool = _Pool(target[split.validation], {name: scores[:, :n_choosing] for name, scores in log_odds.items()})
+    pool = _Pool(
+        target[split.validation],
+        {name: scores[:, :n_choosing] for name, scores in log_odds.items()},
+        len(split.train),
+    )
     everything = np.arange(n_choosing)
     choice = _choose(pool, everything, plan)
 
     def judged_log_odds(name: str) -> FloatArray:
-        members = [log_odds[member][choice.picks[member], n_choosing:] for member in members_of(name)]
+        members = [log_odds[member][choice.picks[member], n_choosing:] for member in pool.members(name)]
         mean: FloatArray = np.mean(members, axis=0)
         return mean
 
@@ -247,8 +259,8 @@ def _train_by_time(
     candidates = [
         Candidate(
             name,
-            _recipe(name, choice.picks, trials),
-            sum(trials[member][choice.picks[member]].seconds for member in members_of(name)),
+            _recipe(name, choice.picks, trials, pool),
+            sum(trials[member][choice.picks[member]].seconds for member in pool.members(name)),
             evaluate(_cross_calibrated(pooled, pool.target, plan.seed), pool.target, plan.schema.costs),
             evaluate(fit_platt(pooled, pool.target).prob_default(judged_log_odds(name)), newest, plan.schema.costs),
         )
@@ -260,7 +272,7 @@ def _train_by_time(
         lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[:n_choosing]), pool.target, plan.schema.costs),
         lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[n_choosing:]), newest, plan.schema.costs),
     )
-    recipe = _recipe(choice.family, choice.picks, trials)
+    recipe = _recipe(choice.family, choice.picks, trials, pool)
     validation = frame[split.validation]
     # The rows that chose are the newest that may teach: the winner is fitted again with them.
     older = frame[np.concatenate([split.train, split.validation])]
@@ -346,8 +358,8 @@ def _train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) ->
     others = [np.setdiff1d(np.arange(frame.height), fold.judge) for fold in folds]
     choices = [_choose(pool, rows, plan) for rows in others]
     choice = _choose(pool, np.arange(frame.height), plan)
-    recipe = _recipe(choice.family, choice.picks, trials)
-    recipes = [_recipe(made.family, made.picks, trials) for made in choices]
+    recipe = _recipe(choice.family, choice.picks, trials, pool)
+    recipes = [_recipe(made.family, made.picks, trials, pool) for made in choices]
     defended = _recipe_of(champion) if champion is not None else None
 
     # What the first repeat did not fit already: the chosen ones in the other repeats, the champion's recipe in all.
@@ -403,8 +415,8 @@ def _train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) ->
     candidates = [
         Candidate(
             name,
-            _recipe(name, choice.picks, trials),
-            sum(trials[member][choice.picks[member]].seconds for member in members_of(name)),
+            _recipe(name, choice.picks, trials, pool),
+            sum(trials[member][choice.picks[member]].seconds for member in pool.members(name)),
             evaluate(fit_platt(scores, target).prob_default(scores), target, plan.schema.costs),
             evaluate(_by_other_folds(scores, target, first), target, plan.schema.costs),
         )
@@ -464,7 +476,7 @@ def _out_of_fold(
         log_odds[name] = np.array([trial.log_odds for trial in trials[name]])
     if not log_odds:
         raise TrainingError(f"no family could be fitted: {'; '.join(f'{k}: {why}' for k, why in failures.items())}")
-    return _Pool(target, log_odds), trials, failures
+    return _Pool(target, log_odds, len(jobs[0].teach)), trials, failures
 
 
 def _by_other_folds(log_odds: FloatArray, target: IntArray, folds: list[_Fold]) -> FloatArray:
@@ -505,7 +517,7 @@ def _frozen(parameters: Parameters) -> tuple[tuple[str, Any], ...]:
 
 
 def _simple_families() -> list[str]:
-    return [name for name in FAMILIES if members_of(name) == (name,)]
+    return [name for name in FAMILIES if not is_blend(name)]
 
 
 def _slowest_first(names: Iterable[str]) -> list[str]:
@@ -570,9 +582,9 @@ def _sort_out(tried: Mapping[str, Tried]) -> tuple[dict[str, list[Trial]], dict[
 def _candidates(pool: _Pool, picks: Mapping[str, int]) -> dict[str, FloatArray]:
     """The log-odds of each family's picked trial, and of each blend whose members all have one."""
     return {
-        name: np.mean([pool.log_odds[member][picks[member]] for member in members_of(name)], axis=0)
+        name: np.mean([pool.log_odds[member][picks[member]] for member in pool.members(name)], axis=0)
         for name in FAMILIES
-        if all(member in picks for member in members_of(name))
+        if all(member in picks for member in pool.members(name))
     }
 
 
@@ -633,8 +645,8 @@ def _results(trials: Mapping[str, list[Trial]], pool: _Pool, validation: Judge, 
     return results
 
 
-def _recipe(name: str, picks: Mapping[str, int], trials: Mapping[str, list[Trial]]) -> Recipe:
-    return Recipe(name, {member: trials[member][picks[member]].parameters for member in members_of(name)})
+def _recipe(name: str, picks: Mapping[str, int], trials: Mapping[str, list[Trial]], pool: _Pool) -> Recipe:
+    return Recipe(name, {member: trials[member][picks[member]].parameters for member in pool.members(name)})
 
 
 def _fit_recipe(recipe: Recipe, encoder: Encoder, frame: pl.DataFrame, plan: Plan) -> Model:

@@ -2,7 +2,8 @@
 
 A family module has the functions of `Family`, and the number `COMPLEXITY` by which families stand from simple to
 complex (a tie goes to the simpler). Adding a family is adding a module: whatever lies in this package is a family,
-unless its name starts with an underscore. A blend has `MEMBERS` and `combine(models)` in place of settings and `fit`.
+unless its name starts with an underscore. A blend has `members(n_rows)` and `combine(models)` in place of settings and
+`fit`.
 """
 
 from __future__ import annotations
@@ -69,10 +70,15 @@ def family(name: str) -> Family:
     return cast(Family, import_module(f"{__name__}.{name}"))
 
 
-def members_of(name: str) -> tuple[str, ...]:
-    """The families a family is blended of; itself, if it is fitted by itself."""
+def members_of(name: str, n_rows: int) -> tuple[str, ...]:
+    """The families a family is blended of on a table with so many rows; itself, if it is fitted by itself."""
     module: Any = family(name)
-    return tuple(module.MEMBERS) if hasattr(module, "combine") else (name,)
+    return tuple(module.members(n_rows)) if is_blend(name) else (name,)
+
+
+def is_blend(name: str) -> bool:
+    """Whether a family is made of others."""
+    return hasattr(family(name), "combine")
 
 
 def fit(
@@ -84,13 +90,13 @@ def fit(
     *,
     seed: int,
 ) -> Model:
-    """Fit a family with the settings of each of its members, and blend them if there are several."""
+    """Fit a family with the settings of itself or, if it is a blend, of each of its members."""
     models = {
-        member: family(member).fit(matrix, target, encoder, parameters[member], seed=seed)
-        for member in members_of(name)
+        member: family(member).fit(matrix, target, encoder, settings, seed=seed)
+        for member, settings in parameters.items()
     }
     module: Any = family(name)
-    fitted: Model = module.combine(models) if hasattr(module, "combine") else models[name]
+    fitted: Model = module.combine(models) if is_blend(name) else models[name]
     return fitted
 
 

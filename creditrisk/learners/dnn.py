@@ -275,7 +275,8 @@ def load(folder: Path, encoder: Encoder) -> DNNModel:
     from safetensors.numpy import load_file
 
     tensors = load_file(folder / FILE)
-    return DNNModel(encoder, *(tensors[name] for name in _TENSORS))
+    given: dict[str, Any] = {name: tensors[name] for name in _TENSORS}
+    return DNNModel(encoder, **given)
 
 
 def split_inputs(encoder: Encoder, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

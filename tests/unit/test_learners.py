@@ -11,7 +11,7 @@ import pytest
 from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.evaluation import auc
-from creditrisk.learners import FAMILIES, family, fit, members_of
+from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
 from creditrisk.simulator import simulate
 from creditrisk.tuning import propose
 
@@ -25,7 +25,7 @@ def table():
 
 def _fit(name, table):
     encoder, matrix, target = table
-    defaults = {member: family(member).defaults(1_000) for member in members_of(name)}
+    defaults = {member: family(member).defaults(1_000) for member in members_of(name, 1_000)}
     return fit(name, defaults, matrix[:1_000], target[:1_000], encoder, seed=1)
 
 
@@ -63,7 +63,7 @@ def test_it_survives_its_files_to_the_last_bit_and_they_hold_no_pickle(model, ta
     model.save(tmp_path)
     files = list(tmp_path.iterdir())
     assert files
-    assert {path.name.split(".")[1] for path in files} == set(members_of(model.family))
+    assert {path.name.split(".")[1] for path in files} == set(members_of(model.family, 1_000))
     # A pickle begins with 0x80 and its protocol, 2 to 5.
     assert not any(re.match(rb"\x80[\x02-\x05]", path.read_bytes()) for path in files)
     again = family(model.family).load(tmp_path, encoder)
@@ -94,10 +94,8 @@ def test_the_same_fit_writes_the_same_bytes(model, table, tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", [name for name in FAMILIES if not is_blend(name)])
 def test_every_setting_it_may_suggest_fits(name, table):
-    if members_of(name) != (name,):
-        return
     encoder, matrix, target = table
     for parameters in propose(name, 600, trials=4, seed=2):
         model = family(name).fit(matrix[:600], target[:600], encoder, parameters, seed=1)
@@ -123,3 +121,14 @@ def test_what_is_written_down_scores_like_what_scikit_learn_fitted(name, table):
         assert all(len(set(ours[theirs == value])) == 1 for value in set(theirs))
     else:
         np.testing.assert_allclose(1 / (1 + np.exp(-ours)), np.clip(theirs, 1e-3, 1 - 1e-3), atol=1e-6)
+
+
+@pytest.mark.parametrize("n_rows", [1_000, 20_000])
+def test_a_blend_is_the_mean_of_its_members_and_finds_them_again_in_its_files(n_rows, table, tmp_path):
+    encoder, matrix, target = table
+    defaults = {member: family(member).defaults(1_000) for member in members_of("blend", n_rows)}
+    blend = fit("blend", defaults, matrix[:300], target[:300], encoder, seed=1)
+    alone = [fit(name, {name: made}, matrix[:300], target[:300], encoder, seed=1) for name, made in defaults.items()]
+    np.testing.assert_allclose(blend.log_odds(matrix), np.mean([one.log_odds(matrix) for one in alone], axis=0))
+    blend.save(tmp_path)
+    assert (family("blend").load(tmp_path, encoder).log_odds(matrix) == blend.log_odds(matrix)).all()
