@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from math import ceil, isfinite, log
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -459,29 +459,3 @@ def _swaps(
         saving = float((price[old][moved] - price[new][moved]).sum())
         swaps.append(Swap(BANDS[old], BANDS[new], n, n_bad, float(low), float(high), saving))
     return tuple(swaps), int((before != after).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class Saving:
-    """What the flow still goes by until it compares PDs: cost per applicant saved, and its standard error."""
-
-    saving: float
-    saving_se: float
-
-    @property
-    def is_better(self) -> bool:
-        """Whether the challenger is cheaper beyond chance."""
-        return self.saving > 2 * self.saving_se
-
-    @property
-    def sentence(self) -> str:
-        """The verdict in words."""
-        low, high = self.saving - 2 * self.saving_se, self.saving + 2 * self.saving_se
-        verdict = "cheaper beyond chance" if self.is_better else "not cheaper beyond chance"
-        return f"{verdict}: it saves {self.saving:+.3f} per applicant, 95 % interval {low:+.3f} to {high:+.3f}"
-
-
-def compare_metrics(champion: Mapping[str, Any], challenger: Mapping[str, Any]) -> Saving:
-    """Compare the `metrics.json` of two versions, taking their costs as independent."""
-    old, new = champion["performance"], challenger["performance"]
-    return Saving(old["cost"] - new["cost"], (old["cost_se"] ** 2 + new["cost_se"] ** 2) ** 0.5)

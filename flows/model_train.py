@@ -10,13 +10,14 @@ import hashlib
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 
 import polars as pl
 from filelock import FileLock, Timeout
 from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from rich.console import Console
@@ -24,12 +25,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
-from creditrisk.comparison import compare_metrics
+from creditrisk.comparison import compare
+from creditrisk.comparison import page as comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
+from creditrisk.plots import winner_plots
+from creditrisk.promotion import DETAILS, PAGE, evidence_tags, floors, settle
 from creditrisk.quality import Checked, check
-from creditrisk.registry import Registry, Version, serving_name
+from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
@@ -54,6 +58,22 @@ class Outcome:
     n_rejected: int
 
 
+@dataclass(frozen=True)
+class Champion:
+    """The version that serves, and its scorer."""
+
+    version: Version
+    scorer: Scorer
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What speaks for and against a new scorer: tags its version is registered with, and pages kept with its run."""
+
+    tags: dict[str, str]
+    pages: dict[str, str]
+
+
 def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
     """Whether reading failed for a reason that may pass: a bad table will be the same table in five seconds."""
     return not isinstance(state.result(raise_on_failure=False), CreditRiskError)
@@ -65,7 +85,7 @@ def read_table(dataset: str, source: str | None) -> RawTable:
     return datasets.read(dataset, source)
 
 
-@task(persist_result=False)
+@task(persist_result=False, cache_policy=NO_CACHE)
 def check_table(raw: RawTable, schema: Schema) -> Checked:
     """Split the table into rows to learn from and rows set aside with a reason."""
     checked = check(raw, schema, with_target=True)
@@ -83,7 +103,7 @@ def check_table(raw: RawTable, schema: Schema) -> Checked:
 
 
 def train_scorer(
-    accepted: pl.DataFrame, schema: Schema, champion: Scorer | None, test_from: date | None, settings: Settings
+    accepted: pl.DataFrame, schema: Schema, champion: Champion | None, test_from: date | None, settings: Settings
 ) -> Training:
     """Try every family, choose, judge the whole path; the fits are tasks of their own."""
     with told_how_far() as progress:
@@ -94,7 +114,7 @@ def train_scorer(
             seed=SEED,
             budget=Budget(settings.search_trials, settings.search_seconds or None),
             run=spread(settings.dask_address),
-            champion=champion,
+            champion=champion.scorer if champion is not None else None,
             test_from=test_from,
             progress=progress,
         )
@@ -129,12 +149,47 @@ def told_how_far() -> Iterator[Progress]:
         yield draw
 
 
-@task(retries=2, retry_delay_seconds=5, persist_result=False)
-def register(training: Training, tags: dict[str, str], settings: Settings) -> Version:
-    """Store run and version in MLflow and point `challenger` at it."""
+@task(persist_result=False, cache_policy=NO_CACHE)
+def compare_with_champion(
+    training: Training, champion: Champion | None, data_sha256: str, settings: Settings
+) -> Evidence:
+    """Set the new scorer beside the champion on the same rows; say what the floors of this lender make of it."""
+    asked = floors(settings).guardrails(asdict(training.performance))
+    version = champion.version if champion is not None else None
+    if champion is None or training.champion_prob_default is None:
+        return Evidence(evidence_tags(None, version, asked), {})
+    judged, schema = training.judged, training.scorer.schema
+    comparison = compare(
+        training.champion_prob_default,
+        judged.prob_default,
+        judged.target,
+        judged.folds,
+        schema.costs,
+        seed=SEED,
+        frame=judged.frame,
+        champion=champion.scorer,
+        challenger=training.scorer,
+        floors=asked,
+        n_looks=Registry(settings).n_trained_on(schema.name, data_sha256) + 1,
+    )
+    pages = {
+        PAGE: comparison_page(
+            comparison,
+            title=schema.title,
+            champion=f"version {champion.version.version} ({champion.scorer.model.family})",
+            challenger=training.scorer.model.family,
+            protocol=training.protocol,
+        ),
+        DETAILS: comparison.to_json(),
+    }
+    return Evidence(evidence_tags(comparison, version, asked), pages)
+
+
+@task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
+def register(training: Training, tags: dict[str, str], pages: dict[str, str], settings: Settings) -> Version:
+    """Store run and version in MLflow, with all that was tried and every page, and point `challenger` at it."""
     scorer, performance = training.scorer, training.performance
-    logged = ("auc", "gini", "ks_good_bad", "brier", "log_loss", "cost", "calibration_slope")
-    figures = {name: getattr(performance, name) for name in logged}
+    figures = {name: getattr(performance, name) for name in (*TRIAL_FIGURES, "calibration_slope")}
     for candidate in training.candidates:
         figures |= {
             f"{candidate.family}.{name}": getattr(candidate.test, name) for name in ("auc", "brier", "log_loss", "cost")
@@ -143,26 +198,24 @@ def register(training: Training, tags: dict[str, str], settings: Settings) -> Ve
     names = [field.name for field in scorer.schema.features]
     reference = sample.select(names).with_columns(prob_default=scorer.prob_default(sample))
     params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol}
-    for member, settings_taken in training.recipe.parameters.items():
-        params |= {f"{member}.{name}": value for name, value in settings_taken.items()}
+    for member, taken in training.recipe.parameters.items():
+        params |= {f"{member}.{name}": value for name, value in taken.items()}
+    charts = {f"charts/{name}.svg": chart for name, chart in winner_plots(training).items()}
     return Registry(settings).register(
-        scorer, reference, params=params, metrics=figures, tags=tags, trials=training.results
+        scorer,
+        reference,
+        params=params,
+        metrics=figures,
+        tags=tags,
+        trials=training.results,
+        pages={**charts, **pages},
     )
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
-def decide_champion(version: Version, training: Training, settings: Settings) -> tuple[bool, str]:
-    """Make the version champion if there is none, or if a comparison says that it decides more cheaply."""
-    registry = Registry(settings)
-    champion = registry.champion(version.model)
-    if champion is None:
-        why = "there was no champion yet"
-        registry.promote(version, by="model-train", why=why, evidence=f"run {version.run_id}")
-        return True, why
-    comparison = compare_metrics(registry.load(champion).metrics, training.scorer.metrics)
-    if comparison.is_better:
-        registry.promote(version, by="model-train", why=comparison.sentence, evidence=f"run {version.run_id}")
-    return comparison.is_better, comparison.sentence
+def decide_champion(version: Version, settings: Settings) -> tuple[bool, str]:
+    """Make the version champion if its evidence, and this lender's way of promoting, allow it."""
+    return settle(Registry(settings), version, settings)
 
 
 @flow(name="model-train", log_prints=True)
@@ -196,10 +249,12 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         # The table as text is no longer needed, and is the largest thing in memory.
         accepted, n_rejected = checked.accepted, len(checked.rejected)
         del raw, checked
-        training = train_scorer(accepted, schema, champion_of(schema.name, registry), test_from, settings)
-        tags = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        version = register(training, tags, settings)
-        is_champion, why = decide_champion(version, training, settings)
+        champion = champion_of(schema.name, registry)
+        training = train_scorer(accepted, schema, champion, test_from, settings)
+        evidence = compare_with_champion(training, champion, data_sha256, settings)
+        given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
+        version = register(training, given | evidence.tags, evidence.pages, settings)
+        is_champion, why = decide_champion(version, settings)
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
     outcome = Outcome(version, training, is_champion, why, best_auc, n_rejected)
@@ -207,10 +262,10 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
 
 
-def champion_of(model: str, registry: Registry) -> Scorer | None:
+def champion_of(model: str, registry: Registry) -> Champion | None:
     """The champion to compare with; None if there is none."""
     version = registry.champion(model)
-    return registry.load(version) if version is not None else None
+    return Champion(version, registry.load(version)) if version is not None else None
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import polars as pl
 import pytest
 
 from creditrisk.registry import Registry, serving_folder
-from creditrisk.settings import Settings
 
 
 def test_german_credit_ends_with_a_champion_and_says_what_to_type_next(german_champion):
@@ -94,31 +93,6 @@ def test_scoring_the_champion_needs_neither_torch_nor_evidently(german_champion,
         [sys.executable, "-c", code, folder], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_a_challenger_that_is_not_cheaper_beyond_chance_leaves_the_champion(corner_scorer, tmp_path):
-    from dataclasses import replace
-
-    from creditrisk.training import Training
-    from flows.model_train import decide_champion
-
-    settings = Settings(home=tmp_path)
-    registry = Registry(settings)
-
-    def challenger(cost: float) -> tuple[bool, str]:
-        scorer = replace(corner_scorer, metrics={"performance": {"cost": cost, "cost_se": 0.02}})
-        version = registry.register(scorer, pl.DataFrame({"prob_default": [0.1]}), params={}, metrics={}, tags={})
-        training = Training(scorer, [], None, "", None, pl.DataFrame(), pl.DataFrame())
-        return decide_champion.fn(version, training, settings)
-
-    assert challenger(0.50)[0]  # there was none
-    assert not challenger(0.49)[0]  # saves 0.01, within two standard errors of 0.057
-    assert registry.champion("corner_lender").version == "1"
-    is_champion, why = challenger(0.40)  # saves 0.10
-    assert is_champion
-    assert "+0.100" in why
-    assert registry.champion("corner_lender").version == "3"
-    assert registry.at("corner_lender", "previous").version == "1"
 
 
 def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_traceback(tmp_path, credit_data):
