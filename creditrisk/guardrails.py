@@ -122,12 +122,18 @@ def protected_groups(frame: pl.DataFrame, schema: Schema) -> dict[str, NDArray[n
     for field in schema.protected:
         if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
             continue
-        if field.type == "category":
-            values = frame[field.name].to_list()
-            groups[field.label] = np.array(["" if value is None else field.category_label(value) for value in values])
-        elif field.is_numeric:
-            groups[field.label] = _thirds(frame[field.name], field)
+        if field.type == "category" or field.is_numeric:
+            groups[field.label] = groups_of(frame[field.name], field)[1]
     return groups
+
+
+def groups_of(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
+    """The groups that a field cuts applicants into, in order, and the one each row is in; '' where it is in none."""
+    if field.is_numeric:
+        return _thirds(column, field)
+    names = ["" if value is None else field.category_label(str(value)) for value in column.to_list()]
+    known = [category.label for category in field.categories]
+    return [*known, *sorted(set(names) - {"", *known})], np.array(names, dtype=str)
 
 
 def group_gaps(
@@ -181,12 +187,12 @@ def _is_within(value: float, bounds: tuple[float, float], standard_error: float)
     return bool(bounds[0] - slack <= value <= bounds[1] + slack)
 
 
-def _thirds(column: pl.Series, field: Field) -> NDArray[np.str_]:
+def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
     values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
     low, high = np.nanquantile(values, [1 / 3, 2 / 3])
     unit = f" {field.unit}" if field.unit else ""
     words = [f"up to {low:,g}{unit}", f"over {low:,g} to {high:,g}{unit}", f"over {high:,g}{unit}"]
-    return np.select([values <= low, values <= high, values > high], words, default="")
+    return words, np.select([values <= low, values <= high, values > high], words, default="")
 
 
 def _gap(label: str, counts: IntArray, drawn: IntArray) -> Guardrail:
