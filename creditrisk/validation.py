@@ -1,0 +1,770 @@
+"""The validation pack: what a person who signs for a model has to know, every figure of it computed.
+
+`validate` gathers it from a training as plain JSON, `page` writes it as one HTML file. Called by flows/model_train.py
+for every version. The figures come from evaluation.py, fairness.py and guardrails.py, the look from
+pages/validation.html. Nothing here reads data or a clock, and no applicant stands in a pack: counts and rates only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from scipy.stats import chi2, norm
+
+from creditrisk import profile as profiles
+from creditrisk.calibration import shifted
+from creditrisk.comparison import Comparison
+from creditrisk.decision import DecisionRule, fit_rule
+from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.evaluation import (
+    Estimate,
+    auc,
+    auc_standard_error,
+    by_group,
+    calibration_error,
+    calibration_error_floor,
+    conformal_sets,
+    coverage,
+    deciles,
+    decision_costs,
+    mean_estimate,
+    periods,
+    rate,
+)
+from creditrisk.fairness import MIN_GROUP_ROWS, audit
+from creditrisk.guardrails import COVERAGES, SLOPES, groups_of
+from creditrisk.paired import recalibrate
+from creditrisk.schema import Field, Schema
+from creditrisk.scorer import Scorer
+from creditrisk.training import Judged, Training
+
+# The PDs of the sample with one column replaced.
+Moved = Callable[[pl.Series | pl.Expr], FloatArray]
+
+SEED = 11
+ALPHAS = (0.1, 0.2)
+# Enough rows to say how far PDs move to a tenth of a point, few enough to score them dozens of times over.
+SAMPLE_ROWS = 500
+SENSITIVE_FIELDS = 8
+SEGMENT_FIELDS = 3
+# A group with fewer rows than this says nothing about a segment.
+MIN_SEGMENT_ROWS = 30
+BOOTSTRAP_DRAWS = 500
+# Thresholds of a shift (PSI), as in monitoring; below so many rows it is mostly chance.
+WATCH_PSI, ACT_PSI, MIN_PSI_ROWS = 0.10, 0.25, 300
+FOUR_FIFTHS = 0.8
+# So many bads are needed before intervals are of any use to a decision.
+FEW_BADS = 200
+
+ROLES = ("Model owner", "Independent validator", "Business owner", "Risk committee")
+
+SECTIONS = {
+    "purpose": "What it is for",
+    "data": "Data",
+    "protocol": "How it was judged",
+    "candidates": "Models tried",
+    "performance": "Performance",
+    "calibration": "Calibration",
+    "stability": "Stability",
+    "sensitivity": "Sensitivity",
+    "fairness": "Fairness",
+    "reasons": "Reasons",
+    "comparison": "Against the champion",
+    "limits": "Limits",
+    "approvals": "Approvals",
+}
+
+# Which section answers to which theme. SR 26-2 asks for care in proportion to how much hangs on a model; the Act names
+# what a high-risk system, such as one for creditworthiness, must have.
+THEMES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("SR 26-2", "Purpose, exposure and materiality", ("purpose", "limits")),
+    ("SR 26-2", "Development: data and conceptual soundness", ("data", "protocol", "candidates", "sensitivity")),
+    ("SR 26-2", "Validation: testing and outcomes analysis", ("performance", "calibration", "comparison")),
+    ("SR 26-2", "Ongoing monitoring", ("stability",)),
+    ("SR 26-2", "Effective challenge, governance and documentation", ("candidates", "comparison", "approvals")),
+    ("EU AI Act, article 9", "Risk management system", ("purpose", "limits", "fairness")),
+    ("EU AI Act, article 10", "Data and data governance", ("data", "fairness")),
+    ("EU AI Act, article 11", "Technical documentation", ("protocol", "candidates", "performance")),
+    ("EU AI Act, article 12", "Record-keeping", ("data", "approvals")),
+    ("EU AI Act, article 13", "Transparency to those who use it", ("purpose", "reasons", "limits")),
+    ("EU AI Act, article 14", "Human oversight", ("purpose", "approvals")),
+    ("EU AI Act, article 15", "Accuracy, robustness, cybersecurity", ("performance", "stability", "sensitivity")),
+)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """A training with what every section needs of it, worked out once.
+
+    `prob_default` are the PDs of the judged rows on the scale of the sample, by which they are judged; `shown` those
+    that people would have seen, by which `verdicts` are made. Where rows were judged several times, of the first time.
+    """
+
+    training: Training
+    scorer: Scorer
+    schema: Schema
+    judged: Judged
+    prob_default: FloatArray
+    shown: FloatArray
+    verdicts: NDArray[np.str_]
+    sample: pl.DataFrame
+    contributions: FloatArray
+
+    @property
+    def target(self) -> IntArray:
+        return self.judged.target
+
+    @property
+    def is_by_time(self) -> bool:
+        return self.schema.time_field is not None
+
+    @property
+    def strongest(self) -> list[int]:
+        """Places of the feature fields, the one that moves most first."""
+        order = np.argsort(-np.abs(self.contributions).mean(axis=0), kind="stable")
+        return [int(place) for place in order]
+
+
+def validate(
+    training: Training,
+    *,
+    data: Mapping[str, Any],
+    comparison: Comparison | None = None,
+    approvals: Sequence[Mapping[str, str]] = (),
+) -> dict[str, Any]:
+    """The pack of a training's scorer, ready for strict JSON: a figure that does not exist is None, never NaN.
+
+    Parameters
+    ----------
+    data
+        Facts about the table that only its reader knows, all optional: `source`, `sha256`, `n_read`, `n_accepted`,
+        `rejected` (reason to count) and `written_at`.
+    comparison
+        What came of comparing it with the champion, if there is one.
+    approvals
+        Who has signed already: `role`, `name`, `decision`, `date`.
+    """
+    case = _case(training)
+    sections: dict[str, Any] = {
+        "purpose": _purpose(case),
+        "data": _data(case, data),
+        "protocol": {"words": training.protocol, "n_rows": len(case.target), "n_bad": int(case.target.sum())},
+        "candidates": _candidates(training),
+        "performance": _performance(case),
+        "calibration": _calibration(case),
+        "stability": _stability(case),
+        "sensitivity": _sensitivity(case),
+        "fairness": _fairness(case),
+        "reasons": _reasons(case),
+        "comparison": _comparison(comparison),
+        "approvals": _approvals(approvals),
+    }
+    sections["limits"] = _limits(case, sections)
+    checks = _checks(sections)
+    pack = {
+        "title": case.schema.title,
+        "model": case.schema.name,
+        "family": case.scorer.model.family,
+        "written_at": data.get("written_at"),
+        "headline": _headline(checks),
+        "checks": checks,
+        **{name: sections[name] for name in SECTIONS},
+        "themes": [{"source": source, "theme": theme, "sections": list(names)} for source, theme, names in THEMES],
+    }
+    plain: dict[str, Any] = _plain(pack)
+    return plain
+
+
+def page(pack: Mapping[str, Any], charts: Mapping[str, str] | None = None) -> str:
+    """The pack as one self-contained HTML page.
+
+    Parameters
+    ----------
+    charts
+        SVG texts as `plots.winner_plots` draws them, by name; those given stand in their sections.
+    """
+    from creditrisk import pages
+
+    return pages.render("validation.html", pack=pack, sections=SECTIONS, charts=charts or {})
+
+
+def _case(training: Training) -> _Case:
+    scorer, judged = training.scorer, training.judged
+    prob_default = judged.prob_default[0]
+    shown = shifted(prob_default, scorer.shift)
+    sample = judged.frame.sample(min(SAMPLE_ROWS, judged.frame.height), seed=SEED)
+    return _Case(
+        training=training,
+        scorer=scorer,
+        schema=scorer.schema,
+        judged=judged,
+        prob_default=prob_default,
+        shown=shown,
+        verdicts=_verdicts(scorer.rule, shown),
+        sample=sample,
+        contributions=scorer.contributions(sample),
+    )
+
+
+def _verdicts(rule: DecisionRule, prob_default: FloatArray) -> NDArray[np.str_]:
+    return rule.verdicts(prob_default, np.zeros(len(prob_default), dtype=bool))
+
+
+# The sections
+
+
+def _purpose(case: _Case) -> dict[str, Any]:
+    schema, rule = case.schema, case.scorer.rule
+    counts = Counter(case.verdicts.tolist())
+    return {
+        "outcome": schema.target.label,
+        "horizon_months": schema.horizon_months,
+        "notes": schema.notes,
+        "costs": asdict(schema.costs),
+        "approve_below": rule.approve_below,
+        "decline_from": rule.decline_from,
+        "verdicts": {name: rate(counts[name], len(case.verdicts)) for name in ("approve", "refer", "decline")},
+        "bad_rate_by_verdict": {
+            name: rate(int(case.target[case.verdicts == name].sum()), counts[name])
+            for name in ("approve", "refer", "decline")
+        },
+        "portfolio_bad_rate": schema.portfolio_bad_rate,
+    }
+
+
+def _data(case: _Case, facts: Mapping[str, Any]) -> dict[str, Any]:
+    schema = case.schema
+    rejected = dict(facts.get("rejected", {}))
+    # Where time divides the table, all rows but the judged and those that chose are only counted in the protocol.
+    seen = case.judged.frame
+    n_read, n_accepted = facts.get("n_read"), facts.get("n_accepted")
+    return {
+        "source": facts.get("source"),
+        "sha256": facts.get("sha256"),
+        "scorer_sha256": case.scorer.sha256 or None,
+        "n_read": n_read,
+        "n_accepted": n_accepted,
+        "rejected": dict(sorted(rejected.items(), key=lambda item: (-item[1], item[0]))),
+        "rejected_share": (n_read - n_accepted) / n_read if n_read and n_accepted is not None else None,
+        "target": {"label": schema.target.label, "bad": list(schema.target.bad), "good": list(schema.target.good)},
+        "period": _period(seen, schema),
+        "fields": [
+            {
+                "label": field.label,
+                "unit": field.unit,
+                "type": field.type,
+                "role": field.role,
+                "missing": float(seen[field.name].null_count() / seen.height) if field.name in seen.columns else None,
+            }
+            for field in schema.fields
+            if field.role in ("feature", "protected", "excluded")
+        ],
+    }
+
+
+def _period(frame: pl.DataFrame, schema: Schema) -> list[str] | None:
+    if schema.time_field is None:
+        return None
+    days = frame[schema.time_field.name]
+    return [str(days.min()), str(days.max())]
+
+
+def _candidates(training: Training) -> dict[str, Any]:
+    return {
+        "chosen": training.recipe.family,
+        "parameters": training.recipe.parameters,
+        "tried": [
+            {"family": item.family, "seconds": item.seconds, **asdict(item.test)}
+            for item in sorted(training.candidates, key=lambda item: item.test.log_loss)
+        ],
+        "failures": dict(training.failures),
+        "n_settings": len(training.results),
+    }
+
+
+def _performance(case: _Case) -> dict[str, Any]:
+    costs, target = case.schema.costs, case.target
+    declined = case.prob_default >= costs.cutoff_prob_default
+    n_caught, n_declined, n_bad = int(target[declined].sum()), int(declined.sum()), int(target.sum())
+    n_good = len(target) - n_bad
+    n_right = n_caught + n_good - (n_declined - n_caught)
+    repeats = case.judged.prob_default
+    base = min(costs.accept_bad * n_bad, costs.decline_good * n_good) / len(target)
+    return {
+        "n_rows": len(target),
+        "n_bad": n_bad,
+        "n_repeats": len(repeats),
+        "auc": _auc(case),
+        "ks_good_bad": _ks(case),
+        "brier": mean_estimate(np.mean((repeats - target) ** 2, axis=0)),
+        "log_loss": mean_estimate(np.mean([_log_losses(repeat, target) for repeat in repeats], axis=0)),
+        "cost": mean_estimate(np.mean([decision_costs(repeat, target, costs) for repeat in repeats], axis=0)),
+        "cost_without_model": base,
+        "cutoff": costs.cutoff_prob_default,
+        "accuracy": rate(n_right, len(target)),
+        "precision": rate(n_caught, n_declined),
+        "recall": rate(n_caught, n_bad),
+        "specificity": rate(n_right - n_caught, n_good),
+        "deciles": deciles(case.prob_default, target)[::-1],
+        "by_time": _by_time(case),
+        "by_segment": _by_segment(case),
+    }
+
+
+def _log_losses(prob_default: FloatArray, target: IntArray) -> FloatArray:
+    clipped = np.clip(prob_default, 1e-12, 1 - 1e-12)
+    return np.asarray(-np.log(np.where(target == 1, clipped, 1 - clipped)), dtype=np.float64)
+
+
+def _auc(case: _Case) -> Estimate:
+    """The AUC as the training gives it (over folds, their mean), with DeLong's interval on the log-odds."""
+    area = case.training.performance.auc
+    errors = [auc_standard_error(repeat, case.target) for repeat in case.judged.prob_default]
+    # Judging the same rows again makes the figure no surer.
+    reach = norm.ppf(0.975) * float(np.mean(errors)) / (area * (1 - area)) if 0 < area < 1 else 0.0
+    return Estimate(area, float(expit(logit(area) - reach)), float(expit(logit(area) + reach)))
+
+
+def _ks(case: _Case) -> Estimate:
+    """KS of the training, with the reach of a bootstrap over goods and over bads."""
+    order = np.argsort(case.prob_default)
+    target = case.target[order]
+    last = np.flatnonzero(np.diff(case.prob_default[order], append=np.inf) > 0)
+    places = [np.flatnonzero(target == outcome) for outcome in (0, 1)]
+    rng = np.random.default_rng(SEED)
+    drawn = []
+    for _ in range(BOOTSTRAP_DRAWS):
+        passed = []
+        for rows in places:
+            counts = np.bincount(rows[rng.integers(0, len(rows), len(rows))], minlength=len(target))
+            passed.append(np.cumsum(counts)[last] / len(rows))
+        drawn.append(float(np.abs(passed[0] - passed[1]).max()))
+    value, reach = case.training.performance.ks_good_bad, norm.ppf(0.975) * float(np.std(drawn))
+    return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+
+
+def _by_time(case: _Case) -> list[Any]:
+    field = case.schema.time_field
+    if field is None:
+        return []
+    groups = periods(case.judged.frame[field.name].to_list())
+    return list(by_group(case.prob_default, case.target, groups, case.schema.costs))
+
+
+def _by_segment(case: _Case) -> list[dict[str, Any]]:
+    """By the amount lent and by the fields that weigh most."""
+    names = [case.schema.amount_field] if case.schema.amount_field in case.judged.frame.columns else []
+    features = case.schema.features
+    names += [features[place].name for place in case.strongest if features[place].name not in names]
+    found = []
+    for name in names:
+        field = case.schema.field(name)
+        labels, groups = groups_of(case.judged.frame[name], field)
+        rows = [
+            group
+            for group in by_group(case.prob_default, case.target, groups, case.schema.costs, labels)
+            if group.n_rows >= MIN_SEGMENT_ROWS
+        ]
+        if len(rows) > 1:
+            found.append({"label": field.label, "groups": rows})
+        if len(found) == SEGMENT_FIELDS:
+            break
+    return found
+
+
+def _calibration(case: _Case) -> dict[str, Any]:
+    target = case.target
+    lines = [recalibrate(repeat, target) for repeat in case.judged.prob_default]
+    slope, error = (float(np.mean([getattr(line, name) for line in lines])) for name in ("slope", "slope_se"))
+    floor_mean, floor_bound = calibration_error_floor(case.prob_default, seed=SEED)
+    observed, expected = rate(int(target.sum()), len(target)), float(case.prob_default.mean())
+    rule = case.scorer.rule
+    return {
+        "method": case.scorer.calibration.method,
+        "n_rows": rule.n_good + rule.n_bad,
+        "sample_bad_rate": rule.n_bad / (rule.n_good + rule.n_bad),
+        "portfolio_bad_rate": case.schema.portfolio_bad_rate,
+        "slope": Estimate(slope, slope - 1.96 * error, slope + 1.96 * error),
+        "observed": observed,
+        "expected": expected,
+        "observed_to_expected": Estimate(observed.value / expected, observed.low / expected, observed.high / expected),
+        "error": calibration_error(case.prob_default, target),
+        "error_by_chance": floor_mean,
+        "error_bound": floor_bound,
+        "coverage": [_coverage(case, alpha) for alpha in ALPHAS],
+    }
+
+
+def _coverage(case: _Case, alpha: float) -> dict[str, Any]:
+    """Coverage of conformal sets by rows that did not make them: of the other folds, or of the time before."""
+    sets = np.zeros((len(case.target), 2), dtype=bool)
+    if case.is_by_time:
+        sets = conformal_sets(case.scorer.rule, case.prob_default, alpha)
+    else:
+        rule, fold_of = case.scorer.rule, case.judged.folds[0]
+        for number in np.unique(fold_of):
+            here = fold_of == number
+            made = fit_rule(case.prob_default[~here], case.target[~here], np.zeros((1, 1)), rule.costs, rule.scale)
+            sets[here] = conformal_sets(made, case.prob_default[here], alpha)
+    return asdict(coverage(sets, case.target, alpha))
+
+
+def _stability(case: _Case) -> dict[str, Any]:
+    training, judged = case.training, case.judged
+    areas = [
+        auc(repeat[fold_of == number], judged.target[fold_of == number])
+        for repeat, fold_of in zip(judged.prob_default, judged.folds, strict=True)
+        for number in np.unique(fold_of)
+    ]
+    found: dict[str, Any] = {"by_time": case.is_by_time, "shifts": [], "auc_sd": training.auc_sd}
+    if case.is_by_time:
+        found["shifts"] = _shifts(case)
+    if len(areas) > 1:
+        found["folds"] = {"n": len(areas), "low": min(areas), "high": max(areas)}
+    if len(judged.prob_default) > 1:
+        # Every applicant was scored by several models, fitted on other rows: how much hangs on which?
+        shown = shifted(judged.prob_default, case.scorer.shift)
+        verdicts = np.array([_verdicts(case.scorer.rule, repeat) for repeat in shown])
+        found["refits"] = {
+            "n": len(shown),
+            "prob_default_sd": float(shown.std(axis=0, ddof=1).mean()),
+            "same_verdict": float((verdicts == verdicts[0]).all(axis=0).mean()),
+        }
+    return found
+
+
+def _shifts(case: _Case) -> list[dict[str, Any]]:
+    """How far the judged rows have moved from the reference, score and fields, the largest shift first."""
+    profile, frame = case.scorer.profile, case.judged.frame
+    columns: list[tuple[str, dict[str, Any], pl.Series]] = [
+        (field.label, profile["fields"][field.name], frame[field.name]) for field in case.schema.features
+    ]
+    fields = [_shift(label, entry, column) for label, entry, column in columns]
+    score = _shift("Predicted risk", profile["prob_default"], pl.Series(case.shown))
+    return [score, *sorted(fields, key=lambda shift: -shift["psi"])]
+
+
+def _shift(label: str, entry: dict[str, Any], column: pl.Series) -> dict[str, Any]:
+    then, now = profiles.reference_counts(entry), profiles.counts(entry, column)
+    filled = (then + now) > 0
+    then, now = then[filled], now[filled]
+    shares = [np.maximum(part / part.sum(), max(1e-4, 0.5 / part.sum())) for part in (then, now)]
+    psi = float(np.sum((shares[1] - shares[0]) * np.log(shares[1] / shares[0])))
+    bound = float(chi2.ppf(0.95, len(then) - 1) * (1 / then.sum() + 1 / now.sum())) if len(then) > 1 else 0.0
+    if min(then.sum(), now.sum()) < MIN_PSI_ROWS:
+        words = "too few rows"
+    elif psi <= max(bound, WATCH_PSI):
+        words = "stable"
+    else:
+        words = "act" if psi > ACT_PSI else "watch"
+    return {"label": label, "psi": psi, "bound": bound, "status": words}
+
+
+def _sensitivity(case: _Case) -> dict[str, Any]:
+    """What becomes of PDs when one field is moved and all else stays: to its low, its high, and by a small step."""
+    scorer, sample = case.scorer, case.sample
+    before = scorer.prob_default(sample)
+    verdicts = _verdicts(scorer.rule, before)
+
+    def moved(column: pl.Series | pl.Expr) -> FloatArray:
+        return scorer.prob_default(sample.with_columns(column))
+
+    rows = []
+    for place in case.strongest[:SENSITIVE_FIELDS]:
+        field = case.schema.features[place]
+        column = case.judged.frame[field.name].drop_nulls()
+        if column.is_empty():
+            continue
+        row = _numeric_moves(field, column, moved) if field.is_numeric else _category_moves(field, column, moved)
+        if field.is_numeric:
+            step = sample[field.name].cast(pl.Float64) * 1.1
+            if field.type == "integer":
+                step = step.ceil()
+            after = moved(step.cast(sample[field.name].dtype))
+            row["step_mean"] = float(np.abs(after - before).mean())
+            row["step_largest"] = float(np.abs(after - before).max())
+            row["step_verdicts"] = float((_verdicts(scorer.rule, after) != verdicts).mean())
+        rows.append(row)
+    return {"n_rows": sample.height, "mean_prob_default": float(before.mean()), "fields": rows}
+
+
+def _numeric_moves(field: Field, column: pl.Series, moved: Moved) -> dict[str, Any]:
+    low, high = (column.quantile(level, interpolation="nearest") for level in (0.1, 0.9))
+    ends = [
+        {"words": field.in_words(value), "prob_default": float(moved(_constant(field, column, value)).mean())}
+        for value in (low, high)
+    ]
+    return {"label": field.label, "ends": ends, "step_mean": None, "step_largest": None, "step_verdicts": None}
+
+
+def _category_moves(field: Field, column: pl.Series, moved: Moved) -> dict[str, Any]:
+    counts = Counter(column.to_list())
+    common = [category.value for category in field.categories if counts[category.value] >= 0.01 * len(column)]
+    means = {value: float(moved(_constant(field, column, value)).mean()) for value in common or list(counts)[:1]}
+    ends = [
+        {"words": field.in_words(value), "prob_default": means[value]}
+        for value in (min(means, key=lambda value: means[value]), max(means, key=lambda value: means[value]))
+    ]
+    return {"label": field.label, "ends": ends, "step_mean": None, "step_largest": None, "step_verdicts": None}
+
+
+def _constant(field: Field, like: pl.Series, value: Any) -> pl.Expr:
+    return pl.lit(value, dtype=like.dtype).alias(field.name)
+
+
+def _fairness(case: _Case) -> list[dict[str, Any]]:
+    found = []
+    for field in case.schema.protected:
+        held = case.judged.frame[field.name] if field.name in case.judged.frame.columns else None
+        if held is None or held.null_count() == len(held) or not (field.is_numeric or field.type == "category"):
+            found.append({"label": field.label, "groups": [], "missing": 1.0})
+            continue
+        labels, groups = groups_of(held, field)
+        treatments = audit(case.verdicts == "approve", case.target, case.prob_default, groups, labels)
+        found.append({"label": field.label, "groups": treatments, "missing": float((groups == "").mean())})
+    return found
+
+
+def _reasons(case: _Case) -> dict[str, Any]:
+    scorer, sample = case.scorer, case.sample
+    scored = scorer.score(sample, [[] for _ in range(sample.height)])
+    adverse = scored.filter(pl.col("verdict") != "approve")
+    given = Counter(item["text"] for reasons in adverse["reasons"].to_list() for item in reasons)
+    log_odds = logit(scorer.sample_prob_default(sample))
+    rest = log_odds - case.contributions.sum(axis=1)
+    return {
+        "n_rows": sample.height,
+        "n_adverse": adverse.height,
+        "without_reason": int((adverse["reasons"].list.len() == 0).sum()),
+        # Whatever stands beside the pushes is the same for everybody.
+        "additivity_error": float(np.abs(rest - np.median(rest)).max()),
+        "deletion": _deletion(case, scored),
+        "most_given": [
+            {"text": text, "share": count / max(adverse.height, 1)} for text, count in given.most_common(10)
+        ],
+        "protected_used": [
+            field.label
+            for field in case.schema.protected
+            if field.name in {encoded.name for encoded in scorer.encoder.fields}
+        ],
+    }
+
+
+def _deletion(case: _Case, scored: pl.DataFrame) -> dict[str, Any]:
+    """Whether a PD falls when the field behind the strongest reason is set to what is usual among the approved."""
+    frame, features = case.judged.frame, case.schema.features
+    approved = frame.filter(pl.Series(case.verdicts == "approve"))
+    usual_of = approved if approved.height else frame
+    rows = np.flatnonzero((scored["verdict"] != "approve").to_numpy())
+    top = case.contributions.argmax(axis=1)
+    n_tried = n_fell = 0
+    for place in np.unique(top[rows]):
+        field, here = features[place], rows[top[rows] == place]
+        usual = _usual(usual_of[field.name], field)
+        changed = [index for index in here if case.sample[field.name][int(index)] != usual]
+        if usual is None or not changed:
+            continue
+        part = case.sample[changed]
+        after = case.scorer.prob_default(part.with_columns(_constant(field, part[field.name], usual)))
+        n_tried += len(changed)
+        n_fell += int((after < case.scorer.prob_default(part)).sum())
+    return {"n": n_tried, "fell": rate(n_fell, n_tried)}
+
+
+def _usual(column: pl.Series, field: Field) -> Any:
+    known = column.drop_nulls()
+    if known.is_empty():
+        return None
+    if field.is_numeric:
+        return known.quantile(0.5, interpolation="nearest")
+    return Counter(known.to_list()).most_common(1)[0][0]
+
+
+def _comparison(comparison: Comparison | None) -> dict[str, Any] | None:
+    if comparison is None:
+        return None
+    return {
+        "verdict": comparison.verdict,
+        "sentence": comparison.sentence,
+        "method": comparison.method,
+        "n_looks": comparison.n_looks,
+        "figures": [asdict(figure) for figure in comparison.figures],
+        "guardrails": [asdict(guardrail) for guardrail in comparison.guardrails],
+        "n_swapped": comparison.n_swapped,
+        "n_rows": comparison.n_rows,
+    }
+
+
+def _approvals(signed: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """Who has signed, and an empty line for every role that has not."""
+    lines = [{key: str(line.get(key, "")) for key in ("role", "name", "decision", "date")} for line in signed]
+    open_roles = [role for role in ROLES if role not in {line["role"] for line in lines}]
+    return lines + [{"role": role, "name": "", "decision": "", "date": ""} for role in open_roles]
+
+
+# What follows from the figures
+
+
+def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
+    schema, performance = case.schema, found["performance"]
+    area = performance["auc"]
+    limits = [
+        "Only applicants whose outcome is known could teach and judge. Who was declined in the past is not among them, "
+        "so for applicants unlike those once accepted the PDs are extrapolated.",
+        f"It speaks of {schema.horizon_months} months after the application and of nothing later.",
+    ]
+    if not case.is_by_time:
+        limits.append(
+            "The table has no dates: how well the model lasts is not known. Cross-validation judges it on applicants "
+            "of the same time as those it learnt from."
+        )
+    if performance["n_bad"] < FEW_BADS or area.high - area.low > 0.05:
+        limits.append(
+            f"It was judged on {performance['n_rows']:,} applications with {performance['n_bad']:,} bads: its AUC is "
+            f"known only to lie between {area.low:.3f} and {area.high:.3f}."
+        )
+    limits += [
+        f"{field['label']}: {', '.join(small)} {'has' if len(small) == 1 else 'have'} fewer than {MIN_GROUP_ROWS} "
+        "applicants; nothing can be said of how they fare."
+        for field in found["fairness"]
+        if (small := [group.label for group in field["groups"] if group.is_small])
+    ]
+    limits += [
+        f"{field['label']} is protected, but the table does not hold it: fairness by it was not judged."
+        for field in found["fairness"]
+        if not field["groups"]
+    ]
+    if not schema.protected:
+        limits.append("The schema names no protected field: fairness was not judged.")
+    if schema.portfolio_bad_rate is not None:
+        limits.append(
+            f"PDs are moved to a portfolio with a bad rate of {schema.portfolio_bad_rate:.1%}; that rate is taken on "
+            "trust, and judged rows cannot test it."
+        )
+    limits += [
+        f"{name} could not be fitted and was not compared: {why}" for name, why in case.training.failures.items()
+    ]
+    return limits
+
+
+def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What a reader in a hurry looks for: each either holds, calls for a look, or cannot be told from these rows."""
+    performance, calibration, reasons = found["performance"], found["calibration"], found["reasons"]
+    area, cost, slope = performance["auc"], performance["cost"], calibration["slope"]
+    checks = [
+        _check("performance", "Ranks better than guessing", area.low > 0.5, f"AUC {_words(area)}"),
+        _check(
+            "performance",
+            "Decides more cheaply than without a model",
+            cost.high < performance["cost_without_model"],
+            f"{_words(cost)} per applicant instead of {performance['cost_without_model']:.3f}",
+        ),
+        _check(
+            "calibration",
+            f"Neither over- nor under-confident: slope {SLOPES[0]} to {SLOPES[1]}",
+            slope.high >= SLOPES[0] and slope.low <= SLOPES[1],
+            f"slope {_words(slope, 2)}",
+        ),
+        _check(
+            "calibration",
+            "PDs as true as can be told",
+            calibration["error"] <= calibration["error_bound"],
+            f"calibration error {calibration['error']:.3f}; true PDs stay below {calibration['error_bound']:.3f} "
+            "95 times in 100",
+        ),
+    ]
+    for outcome in ("bads", "goods"):
+        share = Estimate(**calibration["coverage"][0][outcome])
+        checks.append(
+            _check(
+                "calibration",
+                f"Confidence holds for {outcome}: 90 %, give or take 4",
+                share.high >= COVERAGES[0] and share.low <= COVERAGES[1],
+                f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
+            )
+        )
+    shifts = found["stability"]["shifts"]
+    moved = [shift["label"] for shift in shifts if shift["status"] in ("watch", "act")]
+    judged = any(shift["status"] != "too few rows" for shift in shifts)
+    checks.append(
+        _check(
+            "stability",
+            "Applicants are like those it learnt from",
+            not moved if judged else None,
+            (f"shifted: {', '.join(moved)}" if moved else f"PSI of the score {shifts[0]['psi']:.3f}")
+            if judged
+            else "no dates to tell by"
+            if not shifts
+            else "too few rows to tell",
+        )
+    )
+    used = reasons["protected_used"]
+    checks.append(_check("fairness", "Uses no protected field", not used, f"uses {', '.join(used) or 'none'}"))
+    checks += [_fair(field) for field in found["fairness"]]
+    fell = reasons["deletion"]["fell"]
+    checks.append(
+        _check(
+            "reasons",
+            "Reasons add up, and taking the first away lowers the risk",
+            reasons["additivity_error"] < 1e-6 and fell.high >= 0.95 if reasons["deletion"]["n"] else None,
+            f"lower in {100 * fell.value:.0f} % of {reasons['deletion']['n']:,} cases"
+            if reasons["deletion"]["n"]
+            else "nobody was referred or declined",
+        )
+    )
+    return checks
+
+
+def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
+    compared = [group for group in field["groups"] if group.impact_ratio is not None and not group.is_small]
+    label = f"{field['label']}: no group approved less than four fifths as often"
+    if not compared:
+        return _check("fairness", label, None, "not held in the table" if not field["groups"] else "groups too small")
+    worst = min(compared, key=lambda group: group.impact_ratio.value)
+    ratio = worst.impact_ratio
+    return _check(
+        "fairness",
+        label,
+        ratio.value >= FOUR_FIFTHS,
+        f"{worst.label}: {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
+    )
+
+
+def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[str, Any]:
+    status = "unknown" if holds is None else "holds" if holds else "look"
+    return {"section": section, "label": label, "status": status, "finding": finding}
+
+
+def _headline(checks: Sequence[Mapping[str, Any]]) -> str:
+    looks = [check for check in checks if check["status"] == "look"]
+    n_told = sum(check["status"] != "unknown" for check in checks)
+    if not looks:
+        return f"All {n_told} checks hold"
+    return (
+        f"{n_told - len(looks)} of {n_told} checks hold; {len(looks)} call{'s' if len(looks) == 1 else ''} for a look"
+    )
+
+
+def _words(estimate: Estimate, places: int = 3) -> str:
+    return f"{estimate.value:.{places}f} ({estimate.low:.{places}f} to {estimate.high:.{places}f})"
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON of figures: dataclasses as objects, NumPy's numbers as Python's, what is not finite as None."""
+    if hasattr(value, "__dataclass_fields__"):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not isfinite(value) else value
