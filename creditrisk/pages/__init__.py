@@ -7,6 +7,7 @@ policy forbids it.
 
 from __future__ import annotations
 
+from base64 import b64encode
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ def _environment() -> Environment:
     )
     environment.filters["share"] = _share
     environment.filters["count"] = _count
+    environment.filters["data_uri"] = _data_uri
     return environment
 
 
@@ -48,3 +50,8 @@ def _count(value: float) -> str:
 def _share(value: float | None, places: int = 1) -> str:
     """A share, 0 to 1, in per cent; a dash where there is none."""
     return "–" if value is None else f"{100 * value:.{places}f} %"
+
+
+def _data_uri(svg: str) -> str:
+    """A picture as an address that holds it; its ids and styles stay its own."""
+    return "data:image/svg+xml;base64," + b64encode(svg.encode()).decode()
