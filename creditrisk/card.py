@@ -35,10 +35,11 @@ def write_card(
         if schema.portfolio_bad_rate is not None
         else ""
     )
+    within = f" within {schema.horizon_months} months" if schema.horizon_months else ""
     protected = ", ".join(field.label for field in schema.protected) or "none known"
     return f"""# {schema.title}: {scorer.model.family}
 
-Estimates the probability that an applicant defaults within {schema.horizon_months} months ({schema.target.label}).
+Estimates how many of similar applicants {schema.target.bad_happened}{within} (outcome: {schema.target.label}).
 {schema.notes}
 
 ## How good it is

@@ -376,8 +376,12 @@ def _beyond(spec: Field) -> str:
 def _read_target(cells: pl.Series, target: Target) -> _Column:
     codes = {value.casefold(): 1 for value in target.bad} | {value.casefold(): 0 for value in target.good}
 
+    unresolved = {value.casefold() for value in target.unresolved}
+
     def parse(text: str) -> int | None:
         code = codes.get(text.casefold())
+        if text.casefold() in unresolved:
+            raise _UnreadableError("is a loan whose outcome is still open")
         if code is None and text.casefold() not in MISSING:
             raise _UnreadableError("is neither good nor bad")
         return code

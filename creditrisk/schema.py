@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import tomli_w
 
 from creditrisk.errors import SchemaError
+from creditrisk.leakage import known_later
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
@@ -119,6 +120,11 @@ class Target:
     bad: tuple[str, ...]
     good: tuple[str, ...]
     aliases: tuple[str, ...] = ()
+    # Values of loans whose outcome is still open: they are set aside, neither good nor bad.
+    unresolved: tuple[str, ...] = ()
+    # What happened to the bad and to the good ones, to end a sentence such as "8 of 100 similar applicants ...".
+    bad_happened: str = "did not repay"
+    good_happened: str = "repaid"
     # Known datasets state the share of bads, so that a file with the coding turned round is refused.
     bad_rate_expected: float | None = None
 
@@ -185,6 +191,12 @@ class Schema:
                 )
             if field.type == "category" and not field.categories:
                 raise SchemaError(f"field '{field.name}' of schema '{self.name}' is a category without categories.")
+            later = [name for name in (field.name, *field.aliases) if known_later(name)]
+            if field.role == "feature" and later:
+                raise SchemaError(
+                    f"schema '{self.name}' takes '{later[0]}' for a feature, which is known only after the loan was "
+                    "granted: a model would learn the outcome from itself. Give it the role 'excluded'."
+                )
             if field.role == "feature" and field.type in ("date", "text"):
                 raise SchemaError(
                     f"field '{field.name}' of schema '{self.name}' is a feature of type '{field.type}'; models take "
@@ -236,7 +248,7 @@ class Schema:
         }
         document = {
             **head,
-            "target": _compact(asdict(self.target)),
+            "target": _compact(asdict(self.target), Target),
             "costs": asdict(self.costs),
             "fields": [_compact(asdict(field), Field) for field in self.fields],
         }

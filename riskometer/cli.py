@@ -94,6 +94,7 @@ def report(dataset: str) -> None:
 @dataset_option
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
+    from creditrisk import datasets
     from creditrisk.decision_log import DecisionLog, decisions_from
     from creditrisk.quality import check
     from creditrisk.sources import parse_upload, read_bytes
@@ -102,7 +103,7 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     settings = read_settings()
     scorer = _champion(settings, dataset)
     raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
-    checked = check(raw, scorer.schema)
+    checked = check(datasets.prepare(raw, scorer.schema), scorer.schema)
     scored = scorer.score(checked.accepted, checked.problems)
     DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
     output.write_text(csv_text(result_table(checked.raw, scored, checked.rejected)), encoding="utf-8")

@@ -143,5 +143,6 @@ def _drawer(upload: Upload, row_number: int) -> Any:
         scorer.explain(upload.checked.accepted.filter(is_row)),
         approve_below=scorer.rule.approve_below,
         decline_from=scorer.rule.decline_from,
+        target=scorer.schema.target,
         model=f"{scorer.name} v{scorer.version}",
     )

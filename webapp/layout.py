@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
 from creditrisk.quality import Checked, Rejection
-from creditrisk.schema import Schema
+from creditrisk.schema import Schema, Target
 from webapp import figures, words
 from webapp.clients import expected_loss, grid_columns, summary
 from webapp.serving import Standing
@@ -139,10 +139,11 @@ def welcome(standing: Standing) -> Component | None:
         return None
     rule = standing.scorer.rule
     low, high = words.of_100(rule.approve_below), words.of_100(rule.decline_from)
+    happened = standing.scorer.schema.target.bad_happened
     meanings = {
-        "approve": f"At most {low} of 100 similar applicants did not repay.",
+        "approve": f"At most {low} of 100 similar applicants {happened}.",
         "refer": "Too close to call, or something in the application is unusual. A person decides.",
-        "decline": f"At least {high} of 100 similar applicants did not repay.",
+        "decline": f"At least {high} of 100 similar applicants {happened}.",
     }
     cards = [
         html.Div([html.Span(look.text, className=f"lamp {look.band}"), html.P(meanings[verdict])], className="card")
@@ -321,7 +322,7 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
         cells.append(
             html.Div(
                 className="loss",
-                title="Amount times risk, added up over all offers; nothing is recovered from those who do not repay.",
+                title="Amount times risk, added up over all offers; nothing is recovered of what goes bad.",
                 children=[
                     html.Small("Expected loss on the offers"),
                     html.Span([html.B(words.amount(expected, "")), f" of {words.amount(lent, schema.currency)}"]),
@@ -369,6 +370,7 @@ def drawer(
     *,
     approve_below: float,
     decline_from: float,
+    target: Target,
     model: str,
 ) -> list[Component]:
     """One client: the gauge, the risk in words, how sure, and what raised or lowered it.
@@ -381,6 +383,8 @@ def drawer(
         Columns `label`, `value` (words) and `contribution` (log-odds, above 0 raises the risk), one row a field.
     approve_below, decline_from
         The PDs where the verdict changes.
+    target
+        The outcome, for its words.
     model
         Name and version of the model that answered.
     """
@@ -396,13 +400,15 @@ def drawer(
         html.H2(f"Client {row['application_id']}"),
         html.Span(verdict.text, className=f"lamp {verdict.band}"),
         html.Img(src=figures.as_address(svg), alt=f"Gauge: risk {words.risk_words(prob_default)}", className="gauge"),
-        html.P([html.B(sentence(_about(prob_default))), " similar applicants did not repay."], className="natural"),
+        html.P(
+            [html.B(sentence(_about(prob_default))), f" similar applicants {target.bad_happened}."], className="natural"
+        ),
         html.P(
             [
                 "How sure: ",
                 html.B(f"{words.confidence_words(str(row['verdict']), confidence)}, {words.percent(confidence)}"),
                 html.Br(),
-                html.Small(sureness(str(row["verdict"]), confidence)),
+                html.Small(sureness(str(row["verdict"]), confidence, target)),
             ],
             className="sure",
         ),
@@ -413,19 +419,19 @@ def drawer(
     ]
 
 
-def sureness(verdict: str, confidence: float) -> str:
+def sureness(verdict: str, confidence: float, target: Target) -> str:
     """What the confidence of a verdict means, in a sentence.
 
     Examples
     --------
-    >>> sureness("approve", 0.93)
+    >>> sureness("approve", 0.93, Target("default", "Default", bad=("1",), good=("0",)))
     'Of 100 applicants who did not repay, about 93 were rated riskier than this one.'
     """
     n = words.of_100(confidence)
     if verdict == "approve":
-        return f"Of 100 applicants who did not repay, about {n} were rated riskier than this one."
+        return f"Of 100 applicants who {target.bad_happened}, about {n} were rated riskier than this one."
     if verdict == "decline":
-        return f"Of 100 applicants who repaid, about {n} were rated safer than this one."
+        return f"Of 100 applicants who {target.good_happened}, about {n} were rated safer than this one."
     return "Too close to call, or something unusual: a person who knows the client should decide."
 
 

@@ -1,7 +1,8 @@
 """The datasets this project knows: schema, where it can be had, reader, traps; one module each.
 
-A known module has a `SCHEMA` and a `read(source)`. Any other table is described by a schema file (TOML) and read from
-wherever `source` says. Called by training, the command line and the checks of the champion's own data.
+A known module has a `SCHEMA` and a `read(source)`, and a `prepare(raw)` if its files come in several spellings or
+leave something to be worked out. Any other table is described by a schema file (TOML) and read from wherever `source`
+says. Called by training, the command line and the web app.
 """
 
 from __future__ import annotations
@@ -9,12 +10,21 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, read_table
 
-KNOWN = ("simulated", "german_credit")
+KNOWN = (
+    "simulated",
+    "german_credit",
+    "lending_club",
+    "lending_club_without_pricing",
+    "taiwan_default",
+    "home_credit",
+    "loan_prediction",
+)
 
 
 def load_schema(dataset: str) -> Schema:
@@ -69,6 +79,13 @@ def read(dataset: str, source: str | None) -> RawTable:
             "file or a URI."
         )
     return read_table(source)
+
+
+def prepare(raw: RawTable, schema: Schema) -> RawTable:
+    """A table of applications in the spelling that `quality.check` reads, for a known dataset; any other as it is."""
+    module: Any = import_module(f"{__name__}.{schema.name}") if schema.name in KNOWN else None
+    prepared: RawTable = module.prepare(raw) if hasattr(module, "prepare") else raw
+    return prepared
 
 
 def _module(dataset: str) -> ModuleType | None:

@@ -1,7 +1,8 @@
 """Statlog German credit: 1,000 consumer loans of a German bank from 1973 to 1975, 300 of them bad.
 
-`SCHEMA` says what the columns mean, `read` fetches them; both spellings in circulation (the codes of `german.data` and
-the texts of Weka's and OpenML's `credit-g`) give the same table once checked. Reached through creditrisk.datasets.
+`SCHEMA` says what the columns mean, `read` fetches them; the three spellings in circulation (the codes of
+`german.data`, the texts of Weka's and OpenML's `credit-g`, the numbers of the corrected South German file) give the
+same table once checked. Reached through creditrisk.datasets.
 
 The code table that travels with the data is wrong for many categories: what it calls "no checking account" are the
 customers with the fullest accounts. Labels follow Groemping's corrected table; the old texts survive as aliases only,
@@ -17,7 +18,10 @@ from __future__ import annotations
 
 import socket
 import warnings
+from dataclasses import replace
 from pathlib import Path
+
+import polars as pl
 
 from creditrisk.errors import SourceError
 from creditrisk.schema import Category, Costs, Field, Schema, Target
@@ -290,8 +294,24 @@ OPENML_ID = 31
 OPENML_TIMEOUT_SECONDS = 10.0
 
 
+# The columns that only the corrected file has, and how each of its numbers is written in german.data. Positions agree
+# but for two fields, whose numbers it turned round.
+SOUTH_GERMAN = frozenset({"status", "employment_duration", "people_liable"})
+SOUTH_GERMAN_PREFIXES = {
+    "checking_account": "A1", "credit_history": "A3", "purpose": "A4", "savings": "A6", "employment": "A7",
+    "personal_status_sex": "A9", "other_debtors": "A10", "property": "A12", "other_installment_plans": "A14",
+    "housing": "A15", "job": "A17", "telephone": "A19",
+}  # fmt: skip
+SOUTH_GERMAN_TURNED = {
+    "dependants": {"1": "2", "2": "1"},
+    "foreign_worker": {"1": "A202", "2": "A201"},
+    # There good is 1 and bad is 0; as words, so that the check of the share of bads can tell a file turned round.
+    "credit_risk": {"1": "good", "0": "bad"},
+}
+
+
 def read(source: str | None) -> RawTable:
-    """The table at `source`, in whichever of its two spellings; without a source, OpenML's copy.
+    """The table at `source`, in whichever of its three spellings; without a source, OpenML's copy.
 
     Raises
     ------
@@ -304,7 +324,25 @@ def read(source: str | None) -> RawTable:
     first_line = content.lstrip().split(b"\n", 1)[0].split()
     has_names = not first_line or first_line[0] not in {known.value.encode() for known in SCHEMA.fields[0].categories}
     names = None if has_names else NAMES[: max(len(first_line), len(SCHEMA.fields))]
-    return parse_table(content, filename=Path(source).name, names=names)
+    return prepare(parse_table(content, filename=Path(source).name, names=names))
+
+
+def prepare(raw: RawTable) -> RawTable:
+    """The corrected South German file in the codes of german.data; any other spelling as it is."""
+    if not set(raw.frame.columns) >= SOUTH_GERMAN:
+        return raw
+    # Its columns stand in the order of the schema, under other names.
+    theirs = [name for name in raw.frame.columns if name != SCHEMA.target.name]
+    ours = [field.name for field in SCHEMA.fields]
+    if len(theirs) != len(ours):
+        return raw
+    frame = raw.frame.rename(dict(zip(theirs, ours, strict=True)))
+    changed: list[pl.Expr] = [
+        pl.when(pl.col(name) != "").then(pl.lit(prefix) + pl.col(name)).alias(name)
+        for name, prefix in SOUTH_GERMAN_PREFIXES.items()
+    ]
+    changed += [pl.col(name).replace(codes) for name, codes in SOUTH_GERMAN_TURNED.items() if name in frame.columns]
+    return replace(raw, frame=frame.with_columns(changed))
 
 
 def _read_openml(cache: Path) -> RawTable:

@@ -129,10 +129,26 @@ def test_a_turned_round_or_other_coding_of_the_outcome_is_refused(credit_data: P
     assert "Expected '2' or 'bad' for bad and '1' or 'good' for good" in str(caught.value)
 
 
-def test_the_corrected_file_is_refused_by_name_of_what_it_lacks(credit_data: Path):
-    # Its codes look alike and mean something else.
-    with pytest.raises(SchemaError, match="Checking account"):
-        checked(credit_data / "south_german_credit" / "SouthGermanCredit.asc")
+def test_the_corrected_file_gives_the_same_table_but_for_the_order_and_ten_corrected_numbers(credit_data: Path):
+    old = checked(credit_data / "german_credit" / "german.data").accepted
+    new = checked(credit_data / "south_german_credit" / "SouthGermanCredit.asc").accepted
+    assert new.height == 1_000
+    assert new["default"].sum() == 300
+    key = ["credit_amount_dm", "duration_months", "age_years", "default"]
+    assert old.join(new, on=key, how="semi").height == 990
+    for field in SCHEMA.fields:
+        if field.type == "category":
+            theirs, ours = (dict(frame[field.name].value_counts().iter_rows()) for frame in (old, new))
+            moved = sum(abs(theirs.get(code, 0) - ours.get(code, 0)) for code in {*theirs, *ours})
+            assert moved <= 2, field.name  # one client's home was corrected
+
+
+def test_the_corrected_file_with_its_outcome_turned_round_is_refused(credit_data: Path, tmp_path: Path):
+    lines = (credit_data / "south_german_credit" / "SouthGermanCredit.asc").read_text().splitlines()
+    turned = tmp_path / "turned.asc"
+    turned.write_text("\n".join([lines[0], *(line[:-1] + {"0": "1", "1": "0"}[line[-1]] for line in lines[1:])]))
+    with pytest.raises(SchemaError, match="the other way round"):
+        checked(turned)
 
 
 def test_a_missing_column_is_named(credit_data: Path, tmp_path: Path):

@@ -144,7 +144,12 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     scored = corner_scorer.score(checked.accepted, checked.problems)
     pushes = corner_scorer.explain(checked.accepted)
     parts = layout.drawer(
-        scored.row(0, named=True), pushes, approve_below=0.14, decline_from=0.3, model="corner_lender v3"
+        scored.row(0, named=True),
+        pushes,
+        approve_below=0.14,
+        decline_from=0.3,
+        target=corner_scorer.schema.target,
+        model="corner_lender v3",
     )
     text = words_of(parts)
     assert "similar applicants did not repay." in text

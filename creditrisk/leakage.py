@@ -1,0 +1,32 @@
+"""Columns that tell the outcome because they were written after the decision, known by their names.
+
+A schema that takes one of them for a feature is refused (schema.py): a model that reads what was paid back predicts the
+past. The names are those of the loan tables that circulate; whoever finds another one adds it here.
+"""
+
+from __future__ import annotations
+
+KNOWN_LATER = frozenset(
+    {
+        "chargeoff_date", "collection_recovery_fee", "debt_settlement_flag", "debt_settlement_flag_date",
+        "deferral_term", "hardship_amount", "hardship_dpd", "hardship_end_date", "hardship_flag",
+        "hardship_last_payment_amount", "hardship_length", "hardship_loan_status", "hardship_payoff_balance_amount",
+        "hardship_reason", "hardship_start_date", "hardship_status", "hardship_type", "last_credit_pull_d",
+        "last_fico_range_high", "last_fico_range_low", "last_pymnt_amnt", "last_pymnt_d", "loan_status",
+        "next_pymnt_d", "orig_projected_additional_accrued_interest", "out_prncp", "out_prncp_inv",
+        "payment_plan_start_date", "pymnt_plan", "recoveries", "settlement_amount", "settlement_date",
+        "settlement_percentage", "settlement_status", "settlement_term", "total_pymnt", "total_pymnt_inv",
+        "total_rec_int", "total_rec_late_fee", "total_rec_prncp",
+    }
+)  # fmt: skip
+
+
+def known_later(name: str) -> bool:
+    """Whether a column of this name is only known after the loan was granted.
+
+    Examples
+    --------
+    >>> known_later("Total_Pymnt"), known_later("total_acc")
+    (True, False)
+    """
+    return name.strip().casefold().replace(" ", "_").replace("-", "_") in KNOWN_LATER

@@ -1,0 +1,117 @@
+"""LendingClub: both files that circulate give one table, and nothing in it was written after the loan."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from creditrisk import datasets
+from creditrisk.datasets import lending_club, lending_club_without_pricing
+from creditrisk.errors import SchemaError, SourceError
+from creditrisk.leakage import KNOWN_LATER
+from creditrisk.quality import Checked, check
+from creditrisk.schema import Field
+from creditrisk.sources import from_records
+
+
+def checked(path: Path) -> Checked:
+    return check(datasets.read("lending_club", str(path)), lending_club.SCHEMA, with_target=True)
+
+
+@pytest.fixture(scope="module")
+def early(credit_data: Path) -> Checked:
+    return checked(credit_data / "lending_club" / "lending_club_2007_2011.csv.gz")
+
+
+@pytest.fixture(scope="module")
+def sample(credit_data: Path) -> Checked:
+    return checked(credit_data / "lending_club" / "accepted_2007_to_2018_random2000.csv.gz")
+
+
+def test_the_early_loans_have_all_run_their_course(early: Checked):
+    # 34,116 + 1,988 repaid and 5,670 + 761 were charged off, as published.
+    assert (early.accepted.height, int(early.accepted["default"].sum())) == (42_535, 6_431)
+    assert early.rejected == []
+    assert not any(early.problems)
+    by_year = early.accepted.group_by(pl.col("issue_date").dt.year()).len().sort("issue_date")["len"].to_list()
+    assert by_year == [603, 2_393, 5_281, 12_537, 21_721]
+
+
+def test_loans_still_running_are_set_aside_with_that_reason_and_counted(sample: Checked):
+    reasons = Counter(rejection.fault.split("'")[-1] for rejection in sample.rejected)
+    assert set(reasons) == {" is a loan whose outcome is still open"}
+    assert sample.accepted.height + len(sample.rejected) == 2_000
+    # What is left was issued at least its own term before the file was made, in March 2019.
+    months = sample.accepted["term_months"].cast(pl.Int64)
+    last = sample.accepted["issue_date"].dt.year() * 12 + sample.accepted["issue_date"].dt.month() + months
+    assert last.max() <= 2019 * 12 + 3
+
+
+def test_loans_in_both_files_are_the_same_in_every_field(early: Checked, sample: Checked):
+    names = [field.name for field in lending_club.SCHEMA.fields]
+    both = early.accepted.select(names).join(sample.accepted.select(names), on="id", how="inner", suffix="_raw")
+    assert both.height == 53
+    for field in lending_club.SCHEMA.fields[1:]:
+        ours, raw = both[field.name], both[f"{field.name}_raw"]
+        if field.name in ("months_since_delinquency", "months_since_record"):
+            ours = ours.replace(0.0, None)  # the re-export wrote 0 for some that the raw file leaves empty
+            raw = raw.replace(0.0, None)
+        if field.is_numeric:
+            assert ((ours - raw).abs().fill_null(0) < 1e-6).all(), field.name
+        else:
+            assert ours.equals(raw, check_names=False), field.name
+
+
+def test_rates_are_per_cent_and_the_history_counts_months(early: Checked):
+    first = early.accepted.row(0, named=True)
+    assert 5 < early.accepted["int_rate"].min() < early.accepted["int_rate"].max() < 25
+    assert 0 <= early.accepted["revolving_use_pct"].min() < early.accepted["revolving_use_pct"].max() < 120
+    assert first["credit_history_months"] > 36
+
+
+@pytest.mark.parametrize("name", ["recoveries", "total_pymnt", "last_fico_range_low", "settlement_status"])
+def test_a_field_known_only_after_the_loan_is_refused_by_its_name(name: str):
+    for field in (Field(name, "number", "Later"), Field("harmless", "number", "Later", aliases=(name,))):
+        with pytest.raises(SchemaError, match=f"takes '{name}' for a feature, which is known only after"):
+            replace(lending_club.SCHEMA, fields=(*lending_club.SCHEMA.fields, field))
+
+
+def test_every_column_the_file_fills_in_later_is_known_by_name(credit_data: Path):
+    path = credit_data / "lending_club" / "accepted_2007_to_2018_random2000.csv.gz"
+    later = ("total_pymnt", "total_rec_", "recover", "last_", "out_prncp", "settlement", "hardship", "collection_rec")
+    columns = [name for name in datasets.read("lending_club", str(path)).frame.columns if name.startswith(later)]
+    assert len(columns) > 30
+    assert set(columns) <= KNOWN_LATER
+
+
+def test_without_pricing_nothing_of_the_platforms_own_judgement_is_left():
+    left = {field.name for field in lending_club_without_pricing.SCHEMA.features}
+    assert not left & set(lending_club.PRICING)
+    assert len(left) == len(lending_club.SCHEMA.features) - len(lending_club.PRICING)
+
+
+def test_where_the_borrower_lives_and_what_they_wrote_never_enters():
+    names = {spelling for field in lending_club.SCHEMA.fields for spelling in (field.name, *field.aliases)}
+    assert not names & {"addr_state", "zip_code", "desc", "title", "emp_title"}
+
+
+def test_a_clerks_raw_row_is_read_like_the_file(sample: Checked):
+    record = {
+        "loan_amnt": "10000", "term": " 36 months", "int_rate": "10.65%", "installment": "325.7", "grade": "B",
+        "sub_grade": "B2", "emp_length": "10+ years", "home_ownership": "RENT", "annual_inc": "60000",
+        "verification_status": "Verified", "purpose": "credit_card", "issue_d": "Dec-2017",
+        "earliest_cr_line": "Jan-2010", "revol_util": "83.7%",
+    }  # fmt: skip
+    raw = datasets.prepare(from_records([record]), lending_club.SCHEMA)
+    row = check(raw, lending_club.SCHEMA).accepted.row(0, named=True)
+    assert (row["int_rate"], row["revolving_use_pct"], row["employment_years"]) == (10.65, 83.7, "10")
+    assert row["credit_history_months"] == 95  # seven years and eleven months
+
+
+def test_without_a_source_it_says_what_to_pass():
+    with pytest.raises(SourceError, match="SOURCE="):
+        datasets.read("lending_club", None)
