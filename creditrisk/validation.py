@@ -715,7 +715,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     checks.append(
         _check(
             "reasons",
-            "Reasons add up, and taking the first away lowers the risk",
+            "Reasons add up, and without the first the risk is lower",
             reasons["additivity_error"] < ADDS_UP and fell.high >= 0.95 if reasons["deletion"]["n"] else None,
             f"lower in {100 * fell.value:.0f} % of {reasons['deletion']['n']:,} cases"
             if reasons["deletion"]["n"]
@@ -726,18 +726,16 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
+    """Whether no group is offered less than four fifths as often; a gap that chance explains cannot be told."""
+    label = f"{field['label']}: four-fifths rule"
     compared = [group for group in field["groups"] if group.impact_ratio is not None and not group.is_small]
-    label = f"{field['label']}: no group approved less than four fifths as often"
     if not compared:
         return _check("fairness", label, None, "not held in the table" if not field["groups"] else "groups too small")
-    worst = min(compared, key=lambda group: group.impact_ratio.value)
-    ratio = worst.impact_ratio
-    return _check(
-        "fairness",
-        label,
-        ratio.value >= FOUR_FIFTHS,
-        f"{worst.label}: {ratio.value:.2f} ({ratio.low:.2f} to {ratio.high:.2f})",
-    )
+    below = [group for group in compared if group.impact_ratio.value < FOUR_FIFTHS]
+    beyond_chance = [group for group in below if group.impact_ratio.high < 1]
+    worst = min(beyond_chance or compared, key=lambda group: group.impact_ratio.value)
+    holds = None if below and not beyond_chance else not below
+    return _check("fairness", label, holds, f"{worst.label}: {_words(worst.impact_ratio, 2)}")
 
 
 def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[str, Any]:
