@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -22,14 +22,23 @@ from creditrisk.errors import SchemaError
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 
-MISSING = frozenset({"", "na", "n/a", "null", "none", "nan", "?"})
+# Words for nothing, as programs and people write them.
+MISSING = frozenset({"", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--"})
 BAD_RATE_TOLERANCE = 0.05
+MIN_TELLING = 3
 _LARGEST_INTEGER = 2.0**53
 _FIRST_YEAR = 1900
 
 _GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+_GROUPED_OTHERWISE = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
+_GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
+# How currencies are written that a unit names by their code.
+_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+# Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
+DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
+                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d")  # fmt: skip
 
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
@@ -74,8 +83,9 @@ class Rejection:
 class Checked:
     """What a table holds, told apart.
 
-    `accepted` has the schema's names, order and types, plus `row_number` (from 1) and, where the outcome was asked
-    for, `default` (1 = bad). `problems` has one list of sentences for each accepted row. `raw` is the file as it came.
+    `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1) and,
+    where the outcome was asked for, `default` (1 = bad). `problems` has one list of sentences for each accepted row.
+    `raw` is the file as it came.
     """
 
     accepted: pl.DataFrame
@@ -101,7 +111,8 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
     """Split a raw table into rows that can be scored and rows that cannot.
 
     Columns are found by name, label or alias, whatever their case, blanks, underscores and dashes. Columns the schema
-    does not know are left alone; an absent optional column is all null. The outcome is read only `with_target`.
+    does not know or excludes are left alone; an absent optional column is all null. The outcome is read only
+    `with_target`.
 
     Raises
     ------
@@ -112,16 +123,17 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
     raw, headers = _find_columns(raw, schema, with_target=with_target)
     n_rows = raw.frame.height
     columns: dict[str, _Column] = {}
-    for spec in schema.fields:
+    specs = _read_fields(schema)
+    for spec in specs:
         header = headers.get(spec.name)
         if header is None:
             columns[spec.name] = _Column(pl.Series(spec.name, [None] * n_rows, dtype=DTYPES[spec.type]))
         else:
-            columns[spec.name] = _read(raw.frame[header], spec, decimal_comma=raw.delimiter == ";")
+            columns[spec.name] = _read(raw.frame[header], spec, raw.delimiter)
 
     # (label, text, fault, expected) of every cell that keeps its row out, in the order of the schema
     faults: dict[int, list[tuple[str, str, str, str]]] = {}
-    for spec in schema.fields:
+    for spec in specs:
         for row, fault in columns[spec.name].faults.items():
             cell = (spec.label, raw.frame[headers[spec.name]][row] or "", fault, spec.expected)
             faults.setdefault(row, []).append(cell)
@@ -169,15 +181,24 @@ def _key(name: str) -> str:
     return re.sub(r"[\s_-]+", "", name).casefold()
 
 
+def _read_fields(schema: Schema) -> list[Field]:
+    """The fields that are read: what is excluded keeps no row out and is kept nowhere."""
+    return [spec for spec in schema.fields if spec.role != "excluded"]
+
+
 def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
-    """Field (or target) name to the header in the file: by name first, then by label, then by alias."""
-    by_key: dict[str, str] = {}
+    """Field (or target) name to the header in the file: by name first, then by label, then by alias.
+
+    A header spelt exactly so goes before one that is merely alike: `PAY-1` and `pay_1` may stand in one file.
+    """
+    by_key: dict[str, str] = {header: header for header in headers}
     for header in headers:
         by_key.setdefault(_key(header), header)
     found: dict[str, str] = {}
-    specs: tuple[Field | Target, ...] = (*schema.fields, schema.target)
+    specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
     for spec in specs:
-        keys = [_key(spelling) for spelling in (spec.name, spec.label, *spec.aliases)]
+        spellings = (spec.name, spec.label, *spec.aliases)
+        keys = [*spellings, *map(_key, spellings)]
         matches = [by_key[key] for key in keys if key in by_key]
         if matches:
             found[spec.name] = matches[0]
@@ -187,12 +208,15 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
 def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
     """Where each field stands; the table begins one line later if the names stand on the second line."""
     found = _match(raw.frame.columns, schema)
-    required = [spec for spec in schema.fields if spec.is_required]
-    if 2 * sum(spec.name in found for spec in required) < len(required):
-        lower = _below_second_header(raw)
+    required = [spec for spec in _read_fields(schema) if spec.is_required]
+    # Half of what is needed must be there; where nothing is needed, anything a model reads.
+    telling = required or list(schema.features)
+    enough = len(required) / 2 or 1
+    if sum(spec.name in found for spec in telling) < enough:
+        lower = below_second_header(raw)
         found_there = _match(lower.frame.columns, schema)
-        if 2 * sum(spec.name in found_there for spec in required) < len(required):
-            raise SchemaError(_other_columns(raw.frame.columns, schema.title, [spec.name for spec in required]))
+        if sum(spec.name in found_there for spec in telling) < enough:
+            raise SchemaError(_other_columns(raw.frame.columns, schema.title, [spec.name for spec in telling]))
         raw, found = lower, found_there
     missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
     if missing:
@@ -220,7 +244,7 @@ def _other_columns(headers: Sequence[str], title: str, required: Sequence[str]) 
     )
 
 
-def _below_second_header(raw: RawTable) -> RawTable:
+def below_second_header(raw: RawTable) -> RawTable:
     """The table as it is if its second line holds the column names; unchanged if that line cannot hold names."""
     if raw.frame.height < 2:
         return raw
@@ -235,13 +259,29 @@ def _below_second_header(raw: RawTable) -> RawTable:
 # Cells
 
 
-def _read(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
+def read_cells(cells: pl.Series, spec: Field, delimiter: str = ",") -> tuple[pl.Series, list[int]]:
+    """The cells as values of the field's type, null where nothing usable stands, and the rows with unreadable ones.
+
+    Examples
+    --------
+    >>> rate = Field("rate", "number", "Rate", unit="%", is_required=False)
+    >>> values, unreadable = read_cells(pl.Series(["10.65%", "n/a", "high"]), rate)
+    >>> values.to_list(), unreadable
+    ([10.65, None, None], [2])
+    """
+    column = _read(cells, spec, delimiter)
+    return column.values, sorted(column.faults)
+
+
+def _read(cells: pl.Series, spec: Field, delimiter: str) -> _Column:
     if spec.is_numeric:
-        column = _read_numbers(cells, spec, decimal_comma=decimal_comma)
+        column = _read_numbers(cells, spec, decimal_comma=delimiter == ";")
     elif spec.type == "category":
         column = _read_categories(cells, spec)
+    elif spec.type == "date":
+        column = _read_each(cells, partial(_to_date, date_format=spec.date_format), pl.Date)
     else:
-        column = _read_each(cells, _to_date if spec.type == "date" else _to_text, DTYPES[spec.type])
+        column = _read_each(cells, _to_text, pl.String)
     if spec.is_required and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
             column.faults.setdefault(row, "nothing is filled in")
@@ -267,16 +307,20 @@ def _to_text(text: str) -> str | None:
     return None if text.casefold() in MISSING else text
 
 
-def _to_date(text: str) -> date | None:
+def _to_date(text: str, date_format: str = "") -> date | None:
     if text.casefold() in MISSING:
         return None
-    for pattern in ("%Y-%m-%d", "%d.%m.%Y"):
+    for pattern in (date_format,) if date_format else DATE_FORMATS:
         try:
             day = datetime.strptime(text, pattern).date()
         except ValueError:
             continue
         if day.year >= _FIRST_YEAR:
             return day
+    # A time of day may follow.
+    day_alone = re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
+    if day_alone != text:
+        return _to_date(day_alone, date_format)
     raise _UnreadableError("is not a date")
 
 
@@ -308,7 +352,8 @@ def _spellings(spec: Field) -> dict[str, str]:
 
 def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
     """Plain numbers all at once, and whatever does not read as one cell by cell."""
-    has_decimal_comma = decimal_comma and any("," in text for text in cells if text)
+    cells = _without_unit(cells, spec.unit)
+    has_decimal_comma = any("," in text for text in cells if text) if decimal_comma else _commas_are_decimal(cells)
     if has_decimal_comma:
         values = np.full(len(cells), np.nan)
     else:
@@ -342,6 +387,32 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
     return _Column(series, faults, odd)
 
 
+def _without_unit(cells: pl.Series, unit: str) -> pl.Series:
+    """The cells without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200"."""
+    if not unit:
+        return cells
+    spellings = {unit, unit.removesuffix("s"), _SIGNS.get(unit, unit)}
+    words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+    return cells.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
+        rf"(?i)^(?:{words})\s*([+-]?[\d.,].*)$", "${1}"
+    )
+
+
+def _commas_are_decimal(cells: pl.Series) -> bool:
+    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts.
+
+    One such cell may be a slip of the hand; three different ones are a habit.
+    """
+    if not cells.str.contains(",", literal=True).any():
+        return False
+    marked = {
+        text for text in cells.unique() if text and ("," in text or "." in text) and text.casefold() not in MISSING
+    }
+    readable = all(_DECIMAL_COMMA.fullmatch(text) for text in marked)
+    telling = [text for text in marked if "," in text and not _GROUPED_BY_COMMA.fullmatch(text)]
+    return readable and len(telling) >= MIN_TELLING
+
+
 def _points_are_unclear(cells: pl.Series) -> frozenset[str]:
     """Texts such as 1.234 in a semicolon file, where no other cell of the column says what the point means."""
     pointed = {text.strip() for text in cells if text and "." in text}
@@ -354,6 +425,8 @@ def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | N
         return None
     if is_unclear:
         raise _UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")
+    if _GROUPED_OTHERWISE.fullmatch(text):
+        return float(_GROUP_MARK.sub("", text).replace(",", "."))
     if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
         return float(text.replace(".", "").replace(",", "."))
     if not decimal_comma and _GROUPED_BY_COMMA.fullmatch(text):

@@ -57,6 +57,8 @@ class Field:
     reason_high: str = ""
     reason_low: str = ""
     description: str = ""
+    # How dates are written where days and months could be taken for one another, such as "%m/%d/%Y".
+    date_format: str = ""
 
     @property
     def is_numeric(self) -> bool:

@@ -27,7 +27,9 @@ def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
     return [
         field
         for field in schema.fields
-        if field is not schema.id_field and accepted[field.name].null_count() < accepted.height
+        if field is not schema.id_field
+        and field.role != "excluded"
+        and accepted[field.name].null_count() < accepted.height
     ]
 
 
