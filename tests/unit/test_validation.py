@@ -1,0 +1,258 @@
+"""The validation pack: every figure computed, honest where it cannot be told, one page that loads nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, replace
+from datetime import date, timedelta
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from scipy.special import expit
+
+from creditrisk import profile
+from creditrisk.comparison import compare
+from creditrisk.decision import fit_rule
+from creditrisk.evaluation import Estimate, evaluate
+from creditrisk.fairness import audit, difference
+from creditrisk.schema import Category, Field
+from creditrisk.training import Candidate, Judged, Recipe, Training
+from creditrisk.validation import SECTIONS, THEMES, page, validate
+
+N_ROWS = 3_000
+REGION = Field(
+    "region", "category", "Region", role="protected", categories=(Category("n", "North"), Category("s", "South"))
+)
+BIRTH = Field("birthplace", "category", "Birthplace", role="protected", categories=(Category("x", "Here"),))
+DAY = Field("applied_on", "date", "Applied on", role="time")
+
+
+def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
+    """A training whose judged rows go bad as the scorer says, or half as often; two regions differ by their incomes."""
+    rng = np.random.default_rng(5)
+    south = rng.random(N_ROWS) < 0.4
+    frame = pl.DataFrame(
+        {
+            "row_number": np.arange(1, N_ROWS + 1),
+            "client": [str(number) for number in range(N_ROWS)],
+            "age_years": rng.integers(18, 80, N_ROWS),
+            "amount_eur": rng.integers(1, 20, N_ROWS) * 1000.0,
+            "income_eur": np.where(south, rng.integers(10, 30, N_ROWS), rng.integers(20, 60, N_ROWS)) * 1000.0,
+            "housing": rng.choice(["own", "rent"], N_ROWS),
+            "region": np.where(south, "s", "n"),
+            "applied_on": [date(2023, 1, 1) + timedelta(days=int(day)) for day in np.arange(N_ROWS) * 365 // N_ROWS],
+        }
+    )
+    extra = (REGION, BIRTH, DAY) if dated else (REGION, BIRTH)
+    scorer = replace(scorer, schema=replace(scorer.schema, fields=scorer.schema.fields + extra))
+    prob_default = scorer.prob_default(frame)
+    target = (rng.random(N_ROWS) < prob_default * (1.0 if truthful else 0.5)).astype(np.int64)
+    known = (rng.random(N_ROWS) < prob_default).astype(np.int64)  # of other applicants like these
+    typical = np.array([scorer.rule.typical_contributions])
+    scorer = replace(
+        scorer,
+        profile=profile.build(frame[::2], scorer.schema, prob_default[::2]),
+        rule=fit_rule(prob_default, known, typical, scorer.rule.costs, scorer.rule.scale),
+    )
+    performance = evaluate(prob_default, target, scorer.schema.costs)
+    recipe = Recipe("logistic_regression", {"logistic_regression": {"inverse_penalty": 0.1}})
+    n_repeats = 1 if dated else 3
+    noise = rng.normal(0, 0.02, (n_repeats, N_ROWS)) * (n_repeats > 1)
+    log_odds = np.log(prob_default / (1 - prob_default)) + noise
+    folds = np.zeros((1, N_ROWS), dtype=np.int64) if dated else np.tile(np.arange(N_ROWS) % 10, (3, 1))
+    return Training(
+        scorer=scorer,
+        recipe=recipe,
+        candidates=[Candidate("logistic_regression", recipe, 0.1, performance, performance)],
+        results=[],
+        failures={"xgboost": "the library is not installed."},
+        performance=performance,
+        protocol="judged for a test",
+        auc_sd=None if dated else 0.02,
+        judged=Judged(frame, target, expit(log_odds), folds),
+        champion_prob_default=None,
+        reference=frame[::2],
+    )
+
+
+@pytest.fixture(scope="module")
+def by_time(corner_scorer):
+    return make_training(corner_scorer, dated=True)
+
+
+@pytest.fixture(scope="module")
+def by_folds(corner_scorer):
+    return make_training(corner_scorer, dated=False)
+
+
+FACTS = {
+    "source": "loans.csv",
+    "sha256": "ab" * 32,
+    "n_read": 3_010,
+    "n_accepted": 3_000,
+    "rejected": {"Age: not a number": 3, "Income <missing>": 7},
+}
+
+
+@pytest.fixture(scope="module")
+def pack(by_time):
+    return validate(by_time, data=FACTS)
+
+
+def test_the_pack_is_strict_json_and_the_same_each_time(by_time, pack):
+    assert json.loads(json.dumps(pack, allow_nan=False)) == pack
+    assert validate(by_time, data=FACTS) == pack
+
+
+def test_a_truthful_model_passes_every_check_of_its_figures(pack):
+    status = {check["label"]: check["status"] for check in pack["checks"] if check["section"] != "fairness"}
+    assert set(status.values()) == {"holds"}, status
+
+
+def test_pds_twice_too_high_call_for_a_look(corner_scorer):
+    found = validate(make_training(corner_scorer, dated=True, truthful=False), data={})
+    ratio = found["calibration"]["observed_to_expected"]
+    assert ratio["low"] < 0.5 < ratio["high"]
+    assert "PDs as true as can be told" in [check["label"] for check in found["checks"] if check["status"] == "look"]
+
+
+def test_figures_are_those_of_the_training_and_lie_in_their_intervals(by_time, pack):
+    performance = pack["performance"]
+    for name in ("auc", "ks_good_bad", "brier", "log_loss", "cost", "accuracy", "precision", "recall", "specificity"):
+        found = performance[name]
+        assert found["value"] == pytest.approx(getattr(by_time.performance, name), abs=1e-9), name
+        assert found["low"] < found["value"] < found["high"], name
+
+
+def test_rows_are_shared_out_by_time_by_segment_and_by_verdict(pack):
+    performance = pack["performance"]
+    assert [row["label"] for row in performance["by_time"]] == [f"2023-{month:02d}" for month in range(1, 13)]
+    for groups in [performance["by_time"], *(segment["groups"] for segment in performance["by_segment"])]:
+        assert sum(row["n_rows"] for row in groups) == N_ROWS
+    assert performance["by_segment"][0]["label"] == "Loan amount"
+    assert sum(share["value"] for share in pack["purpose"]["verdicts"].values()) == pytest.approx(1.0)
+
+
+def test_what_was_set_aside_is_counted_by_reason(pack):
+    assert pack["data"]["rejected"] == {"Income <missing>": 7, "Age: not a number": 3}
+    assert pack["data"]["rejected_share"] == pytest.approx(10 / 3_010)
+
+
+def test_a_table_without_dates_says_what_it_cannot_tell(by_folds):
+    found = validate(by_folds, data={})
+    assert found["performance"]["by_time"] == []
+    assert found["stability"]["shifts"] == []
+    assert found["stability"]["refits"]["n"] == 3
+    assert found["stability"]["folds"]["n"] == 30
+    assert any("no dates" in limit for limit in found["limits"])
+    status = {check["label"]: check["status"] for check in found["checks"]}
+    assert status["Applicants are like those it learnt from"] == "unknown"
+
+
+def test_a_shift_of_the_applicants_is_named(by_time):
+    judged = by_time.judged
+    older = judged.frame.with_columns(pl.col("age_years") + 30)
+    moved = replace(by_time, judged=replace(judged, frame=older))
+    found = validate(moved, data={})["stability"]["shifts"]
+    assert [shift["label"] for shift in found if shift["status"] == "act"] == ["Age"]
+
+
+def test_pds_rise_where_the_model_says_they_do(pack):
+    ends = {row["label"]: [end["prob_default"] for end in row["ends"]] for row in pack["sensitivity"]["fields"]}
+    assert ends["Loan amount"][0] < ends["Loan amount"][1]  # from the low to the high tenth
+    assert ends["Income"][0] > ends["Income"][1]
+    assert ends["Housing"][0] < ends["Housing"][1]  # from the safest to the riskiest category
+
+
+def test_the_poorer_region_is_found_and_the_field_not_held_is_said(pack):
+    fairness = {field["label"]: field["groups"] for field in pack["fairness"]}
+    north, south = fairness["Region"]
+    assert north["impact_ratio"] is None  # approved most often: the others are held against it
+    assert south["impact_ratio"]["high"] < 1
+    assert south["opportunity_gap"]["high"] < 0
+    assert fairness["Birthplace"] == []
+    assert any(limit.startswith("Birthplace is protected, but the table does not hold it") for limit in pack["limits"])
+
+
+def test_groups_are_held_against_the_one_approved_most_often():
+    approved = np.repeat([True, False, True, False, True], [90, 10, 60, 40, 10])
+    target = np.repeat([0, 1, 0, 1, 0], [80, 20, 50, 50, 10])
+    groups = np.repeat(["a", "b", "tiny"], [100, 100, 10])
+    first, second, tiny = audit(approved, target, np.full(210, 0.2), groups, ["a", "b", "tiny"])
+    assert first.approvals.value == 0.9
+    assert second.impact_ratio.value == pytest.approx(60 / 90)
+    assert second.impact_ratio.low < 60 / 90 < second.impact_ratio.high
+    # all 80 goods of a stand among its 90 approved; of b's 50 goods all 50
+    assert second.opportunity_gap.value == pytest.approx(0.0)
+    assert second.observed_to_expected.value == pytest.approx(0.5 / 0.2)
+    assert tiny.is_small
+    assert tiny.approvals.value == 1.0  # though all of them are approved, nobody is held against ten
+
+
+def test_a_difference_of_shares_is_as_sure_as_the_two_together():
+    found = difference(Estimate(0.6, 0.5, 0.7), Estimate(0.6, 0.5, 0.7))
+    assert (found.low, found.value, found.high) == pytest.approx((-0.1 * 2**0.5, 0.0, 0.1 * 2**0.5))
+
+
+def test_every_section_stands_on_the_page_and_answers_to_a_theme(pack):
+    html = page(pack)
+    for name, words in SECTIONS.items():
+        assert f'<h2 id="{name}">' in html
+        assert words in html
+    assert {name for _, _, names in THEMES for name in names} == set(SECTIONS)
+    for article in range(9, 16):
+        assert f"EU AI Act, article {article}" in html
+    assert "SR 26-2" in html
+    assert "11-7" not in html
+
+
+def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
+    svg = "<svg xmlns='http://www.w3.org/2000/svg'/>"
+    html = page(pack, {"roc": svg, "calibration": svg})
+    assert html.count("data:image/svg+xml;base64,") == 2
+    assert not re.search(r"""(src|href)=["'](?!#|data:)""", html)
+    assert "Income &lt;missing&gt;" in html
+    assert "<script" not in html
+
+
+def test_the_page_is_well_formed(pack):
+    void, open_tags = {"meta", "br", "img", "hr", "input", "link"}, []
+
+    class Parser(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag not in void:
+                open_tags.append(tag)
+
+        def handle_endtag(self, tag):
+            assert open_tags.pop() == tag
+
+    Parser().feed(page(pack))
+    assert open_tags == []
+
+
+def test_empty_lines_wait_for_signatures_and_given_ones_stand(by_time):
+    signed = {"role": "Model owner", "name": "A. Example", "decision": "approved", "date": "2026-01-02"}
+    lines = validate(by_time, data={}, approvals=[signed])["approvals"]
+    assert lines[0] == signed
+    assert [line["role"] for line in lines[1:]] == ["Independent validator", "Business owner", "Risk committee"]
+    assert {line["name"] for line in lines[1:]} == {""}
+
+
+def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
+    judged, costs = by_time.judged, by_time.scorer.schema.costs
+    worse = np.clip(judged.prob_default * 0.5 + 0.1, 0.01, 0.99)
+    found = compare(worse, judged.prob_default, judged.target, judged.folds, costs, seed=1)
+    pack = validate(by_time, data={}, comparison=found)
+    assert pack["comparison"]["verdict"] == found.verdict
+    assert pack["comparison"]["figures"][0] == asdict(found.figures[0])
+    html = page(pack)
+    assert "There was no champion" not in html
+
+
+def test_no_applicant_stands_in_a_pack(by_time, pack):
+    text = json.dumps(pack)
+    for row in by_time.judged.frame.sample(20, seed=1).iter_rows(named=True):
+        assert f'"{row["client"]}"' not in text
