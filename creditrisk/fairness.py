@@ -1,7 +1,7 @@
 """How groups of applicants fare under a model that does not know the groups: approvals, and approvals of who repays.
 
-Pure functions of verdicts, outcomes and groups. Every group is held against the one approved most often. Which fields
-are protected says the schema; what the figures mean for a version is said in validation.py.
+Pure functions of verdicts, outcomes and groups. Every group is held against the one approved most often, leaving out
+those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema; what the figures mean for a version is said in validation.py.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import Estimate, rate
 
-# With fewer applicants a group is shown, but nothing is concluded from it, and no other is held against it.
+# With fewer applicants a group is shown, but nothing is concluded from it.
 MIN_GROUP_ROWS = 50
+# Others are held against a group only if so large a share of the applicants is in it.
+MIN_BASIS_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,8 @@ def audit(
     """
     present = [label for label in labels if (groups == label).any()]
     places = {label: np.flatnonzero(groups == label) for label in present}
-    large = [label for label in present if len(places[label]) >= MIN_GROUP_ROWS]
+    enough = max(MIN_GROUP_ROWS, MIN_BASIS_SHARE * len(groups))
+    large = [label for label in present if len(places[label]) >= enough]
     best = max(large, key=lambda label: float(approved[places[label]].mean()), default=None)
     found = []
     for label in present:

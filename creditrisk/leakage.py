@@ -6,6 +6,8 @@ past. The names are those of the loan tables that circulate; whoever finds anoth
 
 from __future__ import annotations
 
+from creditrisk.names import key
+
 KNOWN_LATER = frozenset(
     {
         "chargeoff_date", "collection_recovery_fee", "debt_settlement_flag", "debt_settlement_flag_date",
@@ -19,6 +21,7 @@ KNOWN_LATER = frozenset(
         "total_rec_int", "total_rec_late_fee", "total_rec_prncp",
     }
 )  # fmt: skip
+_KEYS = frozenset(map(key, KNOWN_LATER))
 
 
 def known_later(name: str) -> bool:
@@ -26,7 +29,7 @@ def known_later(name: str) -> bool:
 
     Examples
     --------
-    >>> known_later("Total_Pymnt"), known_later("total_acc")
-    (True, False)
+    >>> known_later("Total Pymnt"), known_later("totalpymnt"), known_later("total_acc")
+    (True, True, False)
     """
-    return name.strip().casefold().replace(" ", "_").replace("-", "_") in KNOWN_LATER
+    return key(name) in _KEYS

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from creditrisk.errors import SchemaError
+from creditrisk.names import key
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 
@@ -92,6 +94,16 @@ class Checked:
     problems: list[list[str]]
     rejected: list[Rejection]
     raw: pl.DataFrame
+
+    def counts_by_reason(self) -> dict[str, int]:
+        """How many rows were set aside for which reason, most frequent first; no cell of a row is repeated."""
+        reasons = Counter(
+            re.sub(r"^'.*' ", f"{item.column}: a value ", item.fault, flags=re.DOTALL)
+            if item.fault.startswith("'")
+            else f"{item.column or 'The whole row'}: {item.fault}"
+            for item in self.rejected
+        )
+        return dict(reasons.most_common())
 
 
 @dataclass(frozen=True)
@@ -176,11 +188,6 @@ def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> R
 # Columns
 
 
-@lru_cache(maxsize=10_000)
-def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).casefold()
-
-
 def _read_fields(schema: Schema) -> list[Field]:
     """The fields that are read: what is excluded keeps no row out and is kept nowhere."""
     return [spec for spec in schema.fields if spec.role != "excluded"]
@@ -193,12 +200,12 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     """
     by_key: dict[str, str] = {header: header for header in headers}
     for header in headers:
-        by_key.setdefault(_key(header), header)
+        by_key.setdefault(key(header), header)
     found: dict[str, str] = {}
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
-        keys = [*spellings, *map(_key, spellings)]
+        keys = [*spellings, *map(key, spellings)]
         matches = [by_key[key] for key in keys if key in by_key]
         if matches:
             found[spec.name] = matches[0]

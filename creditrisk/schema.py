@@ -193,7 +193,7 @@ class Schema:
                 )
             if field.type == "category" and not field.categories:
                 raise SchemaError(f"field '{field.name}' of schema '{self.name}' is a category without categories.")
-            later = [name for name in (field.name, *field.aliases) if known_later(name)]
+            later = [name for name in (field.name, field.label, *field.aliases) if known_later(name)]
             if field.role == "feature" and later:
                 raise SchemaError(
                     f"schema '{self.name}' takes '{later[0]}' for a feature, which is known only after the loan was "

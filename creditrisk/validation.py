@@ -57,6 +57,7 @@ SENSITIVE_FIELDS = 8
 SEGMENT_FIELDS = 3
 # A group with fewer rows than this says nothing about a segment.
 MIN_SEGMENT_ROWS = 30
+NOT_GIVEN = "not given"
 BOOTSTRAP_DRAWS = 500
 # Thresholds of a shift (PSI), as in monitoring; below so many rows it is mostly chance.
 WATCH_PSI, ACT_PSI, MIN_PSI_ROWS = 0.10, 0.25, 300
@@ -370,9 +371,10 @@ def _by_segment(case: _Case) -> list[dict[str, Any]]:
     for name in names:
         field = case.schema.field(name)
         labels, groups = groups_of(case.judged.frame[name], field)
+        groups = np.where(groups == "", NOT_GIVEN, groups)
         rows = [
             group
-            for group in by_group(case.prob_default, case.target, groups, case.schema.costs, labels)
+            for group in by_group(case.prob_default, case.target, groups, case.schema.costs, [*labels, NOT_GIVEN])
             if group.n_rows >= MIN_SEGMENT_ROWS
         ]
         if len(rows) > 1:
@@ -632,6 +634,12 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
         limits.append(
             f"It was judged on {performance['n_rows']:,} applications with {performance['n_bad']:,} bads: its AUC is "
             f"known only to lie between {area.low:.3f} and {area.high:.3f}."
+        )
+    ratio = found["calibration"]["observed_to_expected"]
+    if not ratio.low <= 1 <= ratio.high:
+        limits.append(
+            f"Of the judged applicants {'more' if ratio.value > 1 else 'fewer'} went bad than predicted: "
+            f"{_words(ratio, 2)} times as many. Its PDs are that far off at the level of the portfolio."
         )
     limits += [
         f"{field['label']}: {', '.join(small)} {'has' if len(small) == 1 else 'have'} fewer than {MIN_GROUP_ROWS} "

@@ -7,11 +7,12 @@ Thin tasks around creditrisk; every figure is computed there. Started by `make m
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
@@ -25,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
-from creditrisk.comparison import compare
+from creditrisk.comparison import Comparison, compare
 from creditrisk.comparison import page as comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
@@ -40,6 +41,8 @@ from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.training import Progress, Training, train
 from creditrisk.tuning import Budget
+from creditrisk.validation import page as validation_page
+from creditrisk.validation import validate
 from flows.fan_out import spread
 
 SEED = 7
@@ -68,8 +71,9 @@ class Champion:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What speaks for and against a new scorer: tags its version is registered with, and pages kept with its run."""
+    """What speaks for and against a new scorer: the comparison, tags of its version, and pages kept with its run."""
 
+    comparison: Comparison | None
     tags: dict[str, str]
     pages: dict[str, str]
 
@@ -157,7 +161,7 @@ def compare_with_champion(
     asked = floors(settings).guardrails(asdict(training.performance))
     version = champion.version if champion is not None else None
     if champion is None or training.champion_prob_default is None:
-        return Evidence(evidence_tags(None, version, asked), {})
+        return Evidence(None, evidence_tags(None, version, asked), {})
     judged, schema = training.judged, training.scorer.schema
     comparison = compare(
         training.champion_prob_default,
@@ -182,7 +186,19 @@ def compare_with_champion(
         ),
         DETAILS: comparison.to_json(),
     }
-    return Evidence(evidence_tags(comparison, version, asked), pages)
+    return Evidence(comparison, evidence_tags(comparison, version, asked), pages)
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def document(training: Training, facts: dict[str, Any], comparison: Comparison | None) -> dict[str, str]:
+    """The charts of the winner, and the validation pack as a page and as JSON."""
+    charts = winner_plots(training)
+    pack = validate(training, data=facts, comparison=comparison)
+    return {
+        **{f"charts/{name}.svg": chart for name, chart in charts.items()},
+        "validation.html": validation_page(pack, charts),
+        "validation.json": json.dumps(pack, indent=1, allow_nan=False),
+    }
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
@@ -200,15 +216,8 @@ def register(training: Training, tags: dict[str, str], pages: dict[str, str], se
     params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol}
     for member, taken in training.recipe.parameters.items():
         params |= {f"{member}.{name}": value for name, value in taken.items()}
-    charts = {f"charts/{name}.svg": chart for name, chart in winner_plots(training).items()}
     return Registry(settings).register(
-        scorer,
-        reference,
-        params=params,
-        metrics=figures,
-        tags=tags,
-        trials=training.results,
-        pages={**charts, **pages},
+        scorer, reference, params=params, metrics=figures, tags=tags, trials=training.results, pages=pages
     )
 
 
@@ -246,17 +255,27 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         raw = read_table(dataset, source)
         data_sha256 = _data_sha256(raw.frame)
         checked = check_table(raw, schema)
+        accepted = checked.accepted
+        facts: dict[str, Any] = {
+            "source": source or "",
+            "sha256": data_sha256,
+            "n_read": raw.frame.height,
+            "n_accepted": accepted.height,
+            "rejected": checked.counts_by_reason(),
+            "written_at": datetime.now(UTC).isoformat(timespec="minutes"),
+        }
         # The table as text is no longer needed, and is the largest thing in memory.
-        accepted, n_rejected = checked.accepted, len(checked.rejected)
         del raw, checked
         champion = champion_of(schema.name, registry)
         training = train_scorer(accepted, schema, champion, test_from, settings)
         evidence = compare_with_champion(training, champion, data_sha256, settings)
         given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        version = register(training, given | evidence.tags, evidence.pages, settings)
+        pages = document(training, facts, evidence.comparison)
+        version = register(training, given | evidence.tags, pages | evidence.pages, settings)
         is_champion, why = decide_champion(version, settings)
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
+    n_rejected = facts["n_read"] - facts["n_accepted"]
     outcome = Outcome(version, training, is_champion, why, best_auc, n_rejected)
     print(summary(outcome, settings))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}

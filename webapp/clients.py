@@ -35,8 +35,8 @@ def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
 
 def other_headers(checked: Checked, schema: Schema) -> list[str]:
     """The file's own columns that the schema does not know."""
-    known = {_key(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
-    return [header for header in checked.raw.columns if _key(header) not in known]
+    known = {key(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
+    return [header for header in checked.raw.columns if key(header) not in known]
 
 
 def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
@@ -174,6 +174,3 @@ def expected_loss(checked: Checked, scored: pl.DataFrame, schema: Schema) -> tup
 def _with_unit(field: Field) -> str:
     return f"{field.label} ({field.unit})" if field.is_numeric and field.unit else field.label
 
-
-def _key(name: str) -> str:
-    return re.sub(r"[\s_-]+", "", name).casefold()

@@ -192,6 +192,26 @@ def test_groups_are_held_against_the_one_approved_most_often():
     assert tiny.approvals.value == 1.0  # though all of them are approved, nobody is held against ten
 
 
+def test_a_group_of_less_than_two_in_a_hundred_is_no_basis_for_the_others():
+    # all 60 of the small group are approved, 1 in 66; the next in line is the basis
+    groups = np.repeat(["small", "large", "other"], [60, 2_000, 1_940])
+    approved = np.concatenate([np.ones(60, dtype=bool), np.arange(2_000) < 1_800, np.arange(1_940) < 1_700])
+    small, large, other = audit(
+        approved, np.zeros(4_000, int), np.full(4_000, 0.1), groups, ["small", "large", "other"]
+    )
+    assert large.impact_ratio is None
+    assert small.impact_ratio.value == pytest.approx(1 / 0.9)
+    assert other.impact_ratio.value == pytest.approx((1_700 / 1_940) / 0.9)
+
+
+def test_applicants_without_a_value_are_a_segment_of_their_own(by_time):
+    judged = by_time.judged
+    gaps = judged.frame.with_columns(pl.when(pl.col("row_number") % 2 == 0).then("amount_eur").alias("amount_eur"))
+    found = validate(replace(by_time, judged=replace(judged, frame=gaps)), data={})["performance"]["by_segment"][0]
+    assert found["groups"][-1]["label"] == "not given"
+    assert found["groups"][-1]["n_rows"] == N_ROWS // 2
+
+
 def test_a_difference_of_shares_is_as_sure_as_the_two_together():
     found = difference(Estimate(0.6, 0.5, 0.7), Estimate(0.6, 0.5, 0.7))
     assert (found.low, found.value, found.high) == pytest.approx((-0.1 * 2**0.5, 0.0, 0.1 * 2**0.5))
