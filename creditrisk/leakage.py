@@ -6,7 +6,7 @@ past. The names are those of the loan tables that circulate; whoever finds anoth
 
 from __future__ import annotations
 
-from creditrisk.names import key
+from creditrisk.names import bare
 
 KNOWN_LATER = frozenset(
     {
@@ -21,7 +21,7 @@ KNOWN_LATER = frozenset(
         "total_rec_int", "total_rec_late_fee", "total_rec_prncp",
     }
 )  # fmt: skip
-_KEYS = frozenset(map(key, KNOWN_LATER))
+_KEYS = frozenset(map(bare, KNOWN_LATER))
 
 
 def known_later(name: str) -> bool:
@@ -32,4 +32,4 @@ def known_later(name: str) -> bool:
     >>> known_later("Total Pymnt"), known_later("totalpymnt"), known_later("total_acc")
     (True, True, False)
     """
-    return key(name) in _KEYS
+    return bare(name) in _KEYS

@@ -10,12 +10,12 @@ from functools import lru_cache
 
 
 @lru_cache(maxsize=10_000)
-def key(name: str) -> str:
+def bare(name: str) -> str:
     """What is left of a column's name once its spelling is put aside.
 
     Examples
     --------
-    >>> key("Loan_Amount Term") == key("loan-amount-TERM")
+    >>> bare("Loan_Amount Term") == bare("loan-amount-TERM")
     True
     """
     return re.sub(r"[\s_-]+", "", name).casefold()

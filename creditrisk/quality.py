@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.errors import SchemaError
-from creditrisk.names import key
+from creditrisk.names import bare
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 
@@ -200,12 +200,12 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     """
     by_key: dict[str, str] = {header: header for header in headers}
     for header in headers:
-        by_key.setdefault(key(header), header)
+        by_key.setdefault(bare(header), header)
     found: dict[str, str] = {}
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
-        keys = [*spellings, *map(key, spellings)]
+        keys = [*spellings, *map(bare, spellings)]
         matches = [by_key[key] for key in keys if key in by_key]
         if matches:
             found[spec.name] = matches[0]

@@ -6,12 +6,12 @@ blocks, so half a million clients cost the browser no more than a hundred.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
+from creditrisk.names import bare
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from webapp.words import VERDICTS, confidence_words, percent, risk_words, value_words
@@ -35,8 +35,8 @@ def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
 
 def other_headers(checked: Checked, schema: Schema) -> list[str]:
     """The file's own columns that the schema does not know."""
-    known = {key(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
-    return [header for header in checked.raw.columns if key(header) not in known]
+    known = {bare(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
+    return [header for header in checked.raw.columns if bare(header) not in known]
 
 
 def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
@@ -173,4 +173,3 @@ def expected_loss(checked: Checked, scored: pl.DataFrame, schema: Schema) -> tup
 
 def _with_unit(field: Field) -> str:
     return f"{field.label} ({field.unit})" if field.is_numeric and field.unit else field.label
-
