@@ -1,7 +1,8 @@
 """How groups of applicants fare under a model that does not know the groups: approvals, and approvals of who repays.
 
 Pure functions of verdicts, outcomes and groups. Every group is held against the one approved most often, leaving out
-those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema; what the figures mean for a version is said in validation.py.
+those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema;
+what the figures mean for a version is said in validation.py.
 """
 
 from __future__ import annotations
