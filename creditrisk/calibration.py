@@ -1,9 +1,9 @@
 """From a model's log-odds to a probability of default that means what it says.
 
 Three methods behind `Calibration`, by how many labelled rows there are to learn from: a line through the log-odds
-(Platt), a curve with two slopes (beta), and a free rising curve (isotonic, drawn through its centres, so that no two
-applicants are thrown together). All are fitted on scores of rows the model has not seen, and none changes the order of
-applicants. `docs/calibration.md` has the measurements behind the choice.
+(Platt), a curve with two slopes (beta), and, where many rows show that it takes one, a free rising curve (isotonic,
+drawn through its centres, so that no two applicants are thrown together). All are fitted on scores of rows the model has
+not seen, and none changes the order of applicants. `docs/calibration.md` has the measurements behind the choice.
 """
 
 from __future__ import annotations
@@ -18,9 +18,11 @@ from scipy.special import expit, logit
 from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.errors import TrainingError
 
-# From so many labelled rows on, a method with more freedom is better than the one before.
+# From so many labelled rows on, a second slope can be learnt; beyond so many, a free curve, if it is clearly better.
 BETA_ROWS = 2_000
 ISOTONIC_ROWS = 10_000
+# Clearly: by so many standard errors of the log loss saved on rows kept aside.
+CLEARLY = 2.0
 # Rows behind each point of the isotonic curve before points that fall are pooled.
 ISOTONIC_BIN_ROWS = 50
 # Calibrated log-odds stay within: expit is still short of 0 and 1 there.
@@ -129,9 +131,22 @@ def fit(scores: FloatArray, target: IntArray) -> Calibration:
     """
     if len(target) < BETA_ROWS:
         return fit_platt(scores, target)
-    if len(target) <= ISOTONIC_ROWS:
-        return fit_beta(scores, target)
-    return fit_isotonic(scores, target)
+    if len(target) > ISOTONIC_ROWS and _is_bent(scores, target):
+        return fit_isotonic(scores, target)
+    return fit_beta(scores, target)
+
+
+def _is_bent(scores: FloatArray, target: IntArray) -> bool:
+    """Whether a free curve, fitted on every other row by score, is clearly better on the rows between than beta is."""
+    order = np.argsort(scores, kind="stable")
+    teach, judge = order[::2], order[1::2]
+
+    def losses(calibration: Calibration) -> FloatArray:
+        log_odds = calibration.log_odds(scores[judge])
+        return np.asarray(np.logaddexp(0.0, log_odds) - target[judge] * log_odds, dtype=np.float64)
+
+    saved = losses(fit_beta(scores[teach], target[teach])) - losses(fit_isotonic(scores[teach], target[teach]))
+    return bool(saved.mean() > CLEARLY * saved.std() / np.sqrt(len(saved)))
 
 
 def fit_platt(scores: FloatArray, target: IntArray) -> Platt:

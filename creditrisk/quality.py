@@ -461,7 +461,7 @@ def _read_target(cells: pl.Series, target: Target) -> _Column:
     def parse(text: str) -> int | None:
         code = codes.get(text.casefold())
         if text.casefold() in unresolved:
-            raise _UnreadableError("is a loan whose outcome is still open")
+            raise _UnreadableError("is no outcome yet: the loan has not run its course")
         if code is None and text.casefold() not in MISSING:
             raise _UnreadableError("is neither good nor bad")
         return code

@@ -7,12 +7,15 @@ says. Called by training, the command line and the web app.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
+from creditrisk.quality import Checked
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, read_table
 
@@ -81,11 +84,15 @@ def read(dataset: str, source: str | None) -> RawTable:
     return read_table(source)
 
 
-def prepare(raw: RawTable, schema: Schema) -> RawTable:
-    """A table of applications in the spelling that `quality.check` reads, for a known dataset; any other as it is."""
+def check(raw: RawTable, schema: Schema) -> Checked:
+    """`quality.check` for applications to be scored, in any spelling that the schema's dataset circulates in.
+
+    `raw` of the result is the table as it came.
+    """
     module: Any = import_module(f"{__name__}.{schema.name}") if schema.name in KNOWN else None
-    prepared: RawTable = module.prepare(raw) if hasattr(module, "prepare") else raw
-    return prepared
+    if not hasattr(module, "prepare"):
+        return quality.check(raw, schema)
+    return replace(quality.check(module.prepare(raw), schema), raw=raw.frame)
 
 
 def _module(dataset: str) -> ModuleType | None:

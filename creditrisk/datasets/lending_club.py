@@ -11,10 +11,17 @@ from dataclasses import replace
 
 import polars as pl
 
+from creditrisk.datasets._worked_out import filled
+from creditrisk.errors import SourceError
+from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.sources import RawTable, read_table
 
-NOT_MATURED = "not matured"
+CHARGED_OFF = ("Charged Off", "Default", "Does not meet the credit policy. Status:Charged Off")
+REPAID = ("Fully Paid", "Does not meet the credit policy. Status:Fully Paid")
+STILL_RUNNING = ("Current", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Issued")
+# Said of loans that ended before their term: `read` writes it behind their status.
+TOO_YOUNG = ", issued too recently"
 # What the platform itself concluded about the risk; without them a model stands on the application alone.
 PRICING = ("int_rate", "installment_usd", "grade", "sub_grade")
 GRADES = "ABCDEFG"
@@ -41,9 +48,9 @@ SCHEMA = Schema(
     target=Target(
         name="loan_status",
         label="Loan status",
-        bad=("Charged Off", "Default", "Does not meet the credit policy. Status:Charged Off"),
-        good=("Fully Paid", "Does not meet the credit policy. Status:Fully Paid"),
-        unresolved=("Current", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Issued", NOT_MATURED),
+        bad=CHARGED_OFF,
+        good=REPAID,
+        unresolved=(*STILL_RUNNING, *(status + TOO_YOUNG for status in CHARGED_OFF + REPAID)),
     ),
     costs=Costs(accept_bad=5.0, decline_good=1.0, review=0.7),
     notes=(
@@ -69,14 +76,14 @@ SCHEMA = Schema(
             "category",
             "Term",
             is_ordered=True,
-            categories=(Category("36", "36 months", ("36 months",)), Category("60", "60 months", ("60 months",))),
+            categories=(Category("36", "36 months"), Category("60", "60 months")),
             aliases=("term",),
         ),
         Field(
             "int_rate",
             "number",
             "Interest rate",
-            unit="% a year",
+            unit="%",
             minimum=5,
             maximum=31,
             reason_high="High interest rate",
@@ -193,6 +200,7 @@ SCHEMA = Schema(
             is_required=False,
             reason_high="Long credit history",
             reason_low="Short credit history",
+            description="From the earliest credit line to the issue; worked out from these two where it is not given.",
         ),
         Field(
             "fico",
@@ -238,14 +246,16 @@ SCHEMA = Schema(
     ),
 )
 
-# The raw file's way of writing a month.
-MONTH = "%b-%Y"
+# What borrowers wrote about themselves: dropped as soon as it is read.
+FREE_TEXT = ("emp_title", "title", "desc")
+# How months are written: the re-export's way, and the raw file's.
+DATES = ("%Y-%m-%d", "%d-%b-%Y")
 
 
 def read(source: str | None) -> RawTable:
-    """The table at `source`, in either spelling.
+    """The table at `source`, in either spelling, without the borrowers' own words.
 
-    Loans that could not have run their term by the latest date in the file are marked as not matured: of young loans
+    Loans that could not have run their term by the latest date in the file are marked as too young: of young loans
     only those that ended early are resolved, and they are not like the others.
 
     Raises
@@ -253,54 +263,44 @@ def read(source: str | None) -> RawTable:
     SourceError
         If there is no source, or the table cannot be read.
     """
-    from creditrisk.errors import SourceError
-
     if not source:
         raise SourceError(
             "LendingClub's files are not fetched by themselves. Pass the one you have: SOURCE=path/to/accepted.csv.gz."
         )
-    raw = prepare(read_table(source))
-    needed = {"issue_d", "term", "last_credit_pull_d", "loan_status"}
-    if not needed <= set(raw.frame.columns):
+    raw = read_table(source)
+    raw = prepare(replace(raw, frame=raw.frame.drop(FREE_TEXT, strict=False)))
+    if not {"issue_d", "term", "last_credit_pull_d", "loan_status"} <= set(raw.frame.columns):
         return raw
-    end = pl.col("issue_d").str.to_date(strict=False).dt.offset_by(pl.col("term").str.extract(r"(\d+)") + "mo")
-    snapshot = _date("last_credit_pull_d").max()
-    return replace(
-        raw,
-        frame=raw.frame.with_columns(
-            loan_status=pl.when(end > snapshot).then(pl.lit(NOT_MATURED)).otherwise(pl.col("loan_status"))
-        ),
-    )
+    end = _date("issue_d").dt.offset_by(pl.col("term").str.extract(r"(\d+)") + "mo")
+    is_young = (end > _date("last_credit_pull_d").max()) & pl.col("loan_status").is_in(CHARGED_OFF + REPAID)
+    marked = pl.when(is_young).then(pl.col("loan_status") + TOO_YOUNG).otherwise(pl.col("loan_status"))
+    return replace(raw, frame=raw.frame.with_columns(marked.alias("loan_status")))
 
 
 def prepare(raw: RawTable) -> RawTable:
-    """Rates as per cent, months as dates, and the length of the credit history, from either spelling."""
+    """Rates as per cent, and the length of the credit history, from either spelling; row by row.
+
+    The re-export writes rates as shares. No loan has a rate under one per cent, so a row with one is from there.
+    """
+    names = {bare(name): name for name in raw.frame.columns}
     frame = raw.frame
-    there = set(frame.columns)
-    changed: list[pl.Expr] = []
-    is_share = "int_rate" in there and bool((_number("int_rate").max() < pl.lit(1.0)).pipe(_only, frame))
-    if is_share:
-        changed += [_text(_number(name) * 100) for name in ("int_rate", "revol_util") if name in there]
-    else:
-        changed += [pl.col(name).str.strip_suffix("%") for name in ("int_rate", "revol_util") if name in there]
-    if "emp_length" in there:
-        changed.append(pl.when(pl.col("emp_length") != "n/a").then(pl.col("emp_length")))
-    if "issue_d" in there:
-        changed.append(_date("issue_d").cast(pl.String).fill_null(pl.col("issue_d")))
-    if {"issue_d", "earliest_cr_line"} <= there:
-        first, asked = _date("earliest_cr_line"), _date("issue_d")
-        months = (asked.dt.year() - first.dt.year()) * 12 + asked.dt.month() - first.dt.month()
-        changed.append(_text(months).alias("credit_history_months"))
-    return replace(raw, frame=frame.with_columns(changed))
-
-
-def _only(expression: pl.Expr, frame: pl.DataFrame) -> bool | None:
-    found: bool | None = frame.select(expression).item()
-    return found
+    if rate := names.get("intrate"):
+        is_share = _number(rate) < 1
+        shares = [name for key in ("intrate", "revolutil") if (name := names.get(key))]
+        frame = frame.with_columns(
+            pl.when(is_share & _number(name).is_not_null()).then(_text(_number(name) * 100)).otherwise(name).alias(name)
+            for name in shares
+        )
+    first, asked = names.get("earliestcrline"), names.get("issued") or names.get("issuedate")
+    if first and asked:
+        months = (_date(asked).dt.year() - _date(first).dt.year()) * 12
+        months += _date(asked).dt.month().cast(pl.Int32) - _date(first).dt.month().cast(pl.Int32)
+        frame = filled(frame, "credit_history_months", _text(months))
+    return replace(raw, frame=frame)
 
 
 def _number(name: str) -> pl.Expr:
-    return pl.col(name).str.strip_suffix("%").cast(pl.Float64, strict=False)
+    return pl.col(name).cast(pl.Float64, strict=False)
 
 
 def _text(numbers: pl.Expr) -> pl.Expr:
@@ -308,5 +308,5 @@ def _text(numbers: pl.Expr) -> pl.Expr:
 
 
 def _date(name: str) -> pl.Expr:
-    raw_spelling = (pl.lit("01-") + pl.col(name)).str.to_date(f"%d-{MONTH}", strict=False)
-    return pl.coalesce(pl.col(name).str.to_date("%Y-%m-%d", strict=False), raw_spelling)
+    days = pl.when(pl.col(name).str.contains(r"^\w{3}-\d{4}$")).then("01-" + pl.col(name)).otherwise(name)
+    return pl.coalesce(days.str.to_date(pattern, strict=False) for pattern in DATES)

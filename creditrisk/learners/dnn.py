@@ -42,8 +42,8 @@ BATCH_ROWS = 64
 MAX_BATCHES = 60
 # Points on the straight line from the reference to the applicant at which the slope is taken (integrated gradients).
 INTEGRATION_STEPS = 16
-# Rows worked on at once when contributions are computed; bounds the memory.
-CONTRIBUTION_ROWS = 100
+# Rows scored and explained at once; bounds the memory.
+CHUNK_ROWS = 200
 # PDs are held this far from 0 and 1.
 CERTAINTY = 1e-9
 
@@ -75,7 +75,11 @@ class DNNModel:
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`: the log-odds of the networks' mean probability."""
-        return self._finish(self._hidden(self._embed(matrix)))[0]
+        parts = [
+            self._finish(self._hidden(self._embed(matrix[first : first + CHUNK_ROWS])))[0]
+            for first in range(0, len(matrix), CHUNK_ROWS)
+        ]
+        return np.concatenate([np.empty(0), *parts])
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: integrated gradients from the mean training row, summed per field.
@@ -93,8 +97,8 @@ class DNNModel:
         order = np.argsort(fields, kind="stable")
         starts = np.flatnonzero(np.diff(fields[order], prepend=-1))
         parts = [np.empty((0, len(self.encoder.fields)))]
-        for first in range(0, len(matrix), CONTRIBUTION_ROWS):
-            embedded = self._embed(matrix[first : first + CONTRIBUTION_ROWS])
+        for first in range(0, len(matrix), CHUNK_ROWS):
+            embedded = self._embed(matrix[first : first + CHUNK_ROWS])
             end = self._hidden(embedded)
             slope = np.zeros_like(end)
             for step in (np.arange(INTEGRATION_STEPS) + 0.5) / INTEGRATION_STEPS:
