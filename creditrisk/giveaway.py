@@ -2,7 +2,7 @@
 
 What ranks unseen rows better than any honest column of a credit table does was most probably written after the outcome
 was known. Used by inference.py, which then leaves the column out, and by data_checks.py, which tells before training.
-What a name gives away is in names.py.
+What a name gives away is in telltale.py.
 """
 
 from __future__ import annotations

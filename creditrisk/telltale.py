@@ -1,0 +1,255 @@
+"""What the name of a column gives away: what it should be called, and what it probably holds.
+
+Guesses by whole words, in English and German, for tables nobody has described yet: whether a column was written after
+the decision, names something the law protects, a client's number, a person, the day of application. A guess is for a
+person to confirm; inference.py acts on it carefully. Columns that are certain to come later are listed in leakage.py.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from creditrisk.leakage import known_later
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+# Sequences of words, in a name written as _total_pymnt_inv_, that tell of what happened after the decision.
+_LATER = re.compile(
+    r"_(recover(y|ies|ed)|(net_)?loss_(amount|given)|lgd|charged?_?offs?|chargeoffs?|(write|written)_?offs?|wrote_off"
+    r"|collection_(fee|cost|status|agency|date|amount|flag)s?|(in|to)_collections?"
+    r"|(debt_)?settle(d|ment)|hardship|foreclos(ed|ure)|reposses(s|sed|sion)|dunning"
+    r"|(out|outstanding)_(prncp|principal)|(total|sum|tot|amount)_(pymnt|payments?|paid|rec|received|repaid)"
+    r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
+    r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
+    r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
+    r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(final|end|exit)_(status|state|outcome)|outcome"
+    r"|mahnung|mahnungen|mahnstufe|inkasso|ausfall|ausfalldatum|ausfallgrund|abschreibung|ausbuchung|ausgebucht"
+    r"|verwertung|verlusthoehe|verlustbetrag|kuendigung|gekuendigt|getilgt|rueckzahlung|letzte_zahlung)_"
+)
+# The same words in a client's history, known on the day of application.
+_HISTORY = re.compile(
+    r"_(previous|prev|prior|past|hist|history|historical|earlier|ever|within|since|on_file|bureau|before|frueher\w*"
+    r"|bisher\w*|vergangen\w*|vor|num|number|count|cnt|\d+_?(m|mths?|mo|months|y|yr|yrs|years))_"
+)
+_PROTECTED = frozenset(
+    {
+        "sex", "sexe", "sexo", "gender", "geschlecht", "anrede", "birth", "birthday", "birthdate", "birthyear", "born",
+        "dob", "geburt", "geburtsdatum", "geburtsjahr", "geburtstag", "geburtsort", "geburtsland", "marital",
+        "married", "marriage", "divorced", "widowed", "familienstand", "familienstatus", "ehestand", "verheiratet",
+        "famges", "pregnant", "pregnancy", "nationality", "nationalitaet", "staatsangehoerigkeit", "citizen",
+        "citizenship", "foreign", "foreigner", "auslaender", "gastarbeiter", "gastarb", "immigrant", "immigration",
+        "migrant", "migration", "herkunft", "religion", "religious", "konfession", "race", "racial", "ethnic",
+        "ethnicity", "ethnie", "caste", "tribe", "minority", "disability", "disabled", "handicap", "handicapped",
+        "behinderung", "schwerbehindert",
+    }
+)  # fmt: skip
+_PROTECTED_PAIRS = (("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"))
+# "age" and "alter" are a person's, unless the name says whose else.
+_AGES = frozenset({"age", "ages", "alter"})
+_AGED_THINGS = frozenset(
+    {
+        "car", "vehicle", "auto", "account", "accounts", "acct", "konto", "credit", "loan", "kredit", "house", "home",
+        "property", "building", "collateral", "file", "record", "tradeline", "trade", "line", "card", "oldest",
+        "newest", "average", "avg", "employment", "job", "business", "company", "firm", "debt", "bureau", "history",
+        "device", "phone", "email", "domain", "fahrzeug", "haus", "gebaeude", "objekt", "firma", "unternehmen",
+        "asset", "relationship", "equipment",
+    }
+)  # fmt: skip
+_FOREIGN_THINGS = frozenset({"currency", "exchange", "trade", "transaction", "transactions", "account", "accounts"})
+_PROTECTED_VALUES = frozenset(
+    {
+        "male", "female", "maennlich", "weiblich", "married", "unmarried", "divorced", "widowed", "widow",
+        "verheiratet", "ledig", "geschieden", "verwitwet", "mr", "mrs", "herr", "frau", "muslim", "christian", "hindu",
+    }
+)  # fmt: skip
+_SEX_CODES = ({"m", "f"}, {"m", "w"})
+_NUMBER_OF_CLIENT = frozenset(
+    {
+        "id", "ids", "uid", "uuid", "guid", "key", "nr", "no", "number", "nummer", "kennung", "ref", "reference",
+        "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr",
+    }
+)  # fmt: skip
+_PERSON = frozenset(
+    {
+        "name", "names", "firstname", "lastname", "surname", "vorname", "nachname", "email", "mail", "phone", "mobile",
+        "telephone", "telefon", "handy", "iban", "ssn", "passport", "address", "adresse", "street", "strasse", "url",
+        "ip",
+    }
+)  # fmt: skip
+_PLACE = frozenset(
+    {
+        "zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "city", "town", "stadt", "wohnort", "ort",
+        "county", "district", "neighborhood", "neighbourhood", "suburb", "village", "region", "state", "bundesland",
+    }
+)  # fmt: skip
+_CODES = frozenset({"zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "phone", "mobile", "telefon", "ssn"})
+_APPLIED = frozenset(
+    {
+        "issue", "issued", "application", "applied", "apply", "appl", "app", "origination", "originated", "orig",
+        "booking", "booked", "disbursal", "disbursed", "disbursement", "funded", "funding", "approval", "approved",
+        "contract", "start", "request", "requested", "submitted", "submission", "decision", "granted", "opened",
+        "created", "creation", "snapshot", "observation", "vintage", "cohort", "antrag", "antragsdatum", "auszahlung",
+        "auszahlungsdatum", "vertrag", "vertragsbeginn", "vertragsdatum", "abschlussdatum", "eingang",
+    }
+)  # fmt: skip
+_OTHER_DAYS = frozenset(
+    {
+        "birth", "last", "next", "end", "close", "closed", "closing", "maturity", "paid", "payment", "pymnt",
+        "earliest", "first", "due", "default", "expiry", "expiration", "employment", "employed", "hire", "hired",
+        "registration", "since", "update", "updated", "modified", "pull", "settlement", "hardship", "ende", "letzte",
+        "faelligkeit", "geburt", "seit",
+    }
+)  # fmt: skip
+_CALENDAR = frozenset({"year", "jahr", "yr"})
+_LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal"})
+_AMOUNT = frozenset({"amount", "amnt", "amt", "betrag", "summe", "hoehe", "sum"})
+_AMOUNT_ALONE = frozenset(
+    {"amount", "betrag", "hoehe", "kreditbetrag", "kreditsumme", "kredithoehe", "darlehensbetrag", "darlehenssumme",
+     "loanamount", "creditamount"}
+)  # fmt: skip
+
+
+def words(header: str) -> tuple[str, ...]:
+    """The words of a header in small letters, however they are joined.
+
+    Examples
+    --------
+    >>> words("DAYS_BIRTH"), words("OwnCarAge"), words("Geschlecht des Kunden"), words("PAY_AMT1")
+    (('days', 'birth'), ('own', 'car', 'age'), ('geschlecht', 'des', 'kunden'), ('pay', 'amt1'))
+    """
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", header).translate(_UMLAUTS))
+    parts = re.split(r"[^0-9A-Za-z]+", plain.encode("ascii", "ignore").decode())
+    return tuple(word.lower() for part in parts for word in _CAMEL.split(part) if word)
+
+
+def canonical(header: str) -> str:
+    """The header as the name of a field; empty if it has neither letters nor digits.
+
+    Examples
+    --------
+    >>> canonical("Größe in m²"), canonical("default payment-next month"), canonical("2nd income")
+    ('groesse_in_m2', 'default_payment_next_month', 'f_2nd_income')
+    """
+    name = "_".join(words(header))
+    return f"f_{name}" if name[:1].isdigit() else name
+
+
+def label(header: str) -> str:
+    """The header as people read it.
+
+    Examples
+    --------
+    >>> label("LIMIT_BAL"), label("OwnCarAge"), label("FICO score")
+    ('Limit bal', 'Own car age', 'FICO score')
+    """
+    parts = [part for chunk in re.split(r"[\s_.]+", header.strip()) for part in _CAMEL.split(chunk) if part]
+    is_shouted = header.upper() == header
+    said = " ".join(part.lower() if is_shouted or part.istitle() else part for part in parts)
+    return said[:1].upper() + said[1:]
+
+
+def sounds_later(header: str) -> bool:
+    """Whether the name tells of something after the decision.
+
+    Examples
+    --------
+    >>> [sounds_later(name) for name in ("recoveries", "total_pymnt", "WriteOffAmount", "arrears_60d_after_12m")]
+    [True, True, True, True]
+    >>> [sounds_later(name) for name in ("PAY_0", "pub_rec", "previous_default_flag", "chargeoff_within_12_mths")]
+    [False, False, False, False]
+    """
+    name = f"_{'_'.join(words(header))}_"
+    return known_later(header) or (_LATER.search(name) is not None and not _HISTORY.search(name))
+
+
+def protected_word(header: str) -> str:
+    """The word of the name that tells of something the law may protect; empty if there is none.
+
+    Examples
+    --------
+    >>> [protected_word(name) for name in ("personal_status_sex", "DAYS_BIRTH", "CustomerAge", "Alter")]
+    ['sex', 'birth', 'age', 'alter']
+    >>> [protected_word(name) for name in ("wage", "package", "mileage", "average_balance", "OWN_CAR_AGE")]
+    ['', '', '', '', '']
+    """
+    found = words(header)
+    present = frozenset(re.sub(r"\d+$", "", word) for word in found)
+    for word in found:
+        if word.rstrip("0123456789") in _PROTECTED and not (word == "foreign" and present & _FOREIGN_THINGS):
+            return word.rstrip("0123456789")
+    for pair in _PROTECTED_PAIRS:
+        if present.issuperset(pair):
+            return " ".join(pair)
+    ages = present & _AGES
+    return min(ages) if ages and not present & _AGED_THINGS else ""
+
+
+def protected_value(values: list[str]) -> str:
+    """The value that gives a protected field away whatever its name; empty if there is none.
+
+    Examples
+    --------
+    >>> protected_value(["male single", "female div/dep/mar"]), protected_value(["F", "M", "XNA"])
+    ('male', 'f')
+    >>> protected_value(["own", "rent"])
+    ''
+    """
+    of_values = [words(value) for value in values]
+    for word in (word for found in of_values for word in found):
+        if word in _PROTECTED_VALUES:
+            return word
+    letters = {found[0] for found in of_values if len(found) == 1 and len(found[0]) == 1}
+    return min(letters) if letters in _SEX_CODES else ""
+
+
+def is_number_of_client(header: str) -> bool:
+    """Whether the name is that of a number given to a client, loan or row."""
+    return bool({*words(header)} & _NUMBER_OF_CLIENT)
+
+
+def is_of_a_person(header: str) -> bool:
+    """Whether the name says that the column identifies or reaches a person."""
+    return bool({*words(header)} & _PERSON)
+
+
+def is_place(header: str) -> bool:
+    """Whether the column says where somebody lives, which may stand in for origin."""
+    return bool({*words(header)} & _PLACE)
+
+
+def is_code(header: str) -> bool:
+    """Whether digits in the column are no quantity."""
+    return bool({*words(header)} & _CODES)
+
+
+def is_calendar_year(header: str) -> bool:
+    """Whether the column is the year of the application."""
+    found = {*words(header)}
+    return bool(found & _CALENDAR) and bool(found & _APPLIED) and not found & _OTHER_DAYS
+
+
+def is_date_of_application(header: str) -> bool:
+    """Whether a date of this name is that of the application or of the loan's beginning."""
+    found = {*words(header)}
+    return bool(found & _APPLIED) and not found & _OTHER_DAYS and not sounds_later(header)
+
+
+def may_be_any_date(header: str) -> bool:
+    """Whether the name leaves open which day is meant, as `date` does."""
+    return not {*words(header)} & _OTHER_DAYS and not sounds_later(header) and not protected_word(header)
+
+
+def is_amount_lent(header: str) -> bool:
+    """Whether the column holds how much is lent.
+
+    Examples
+    --------
+    >>> [is_amount_lent(name) for name in ("AMT_CREDIT", "loan_amnt", "Amount", "AMT_INCOME_TOTAL", "PAY_AMT1")]
+    [True, True, True, False, False]
+    """
+    found = words(header)
+    if len(found) == 1:
+        return found[0] in _AMOUNT_ALONE
+    return len(found) <= 3 and bool({*found} & _LENT) and bool({*found} & _AMOUNT)
