@@ -1,0 +1,60 @@
+"""How good the models are on every table: the README's results, made by the training itself.
+
+    python -m tests.bench.bench_models path/to/data [table ...]
+
+`data` is a folder as the tests read it (CREDITRISK_DATA_DIR). Prints one line of Markdown a table: the whole path,
+choosing and calibrating included, on rows it never used. Takes some 15 minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from datetime import date
+from pathlib import Path
+
+from creditrisk import datasets
+from creditrisk.datasets import simulated
+from creditrisk.decision import ScoreScale
+from creditrisk.quality import check
+from creditrisk.training import train
+
+TABLES: dict[str, tuple[str, date | None, float]] = {
+    # dataset, file, first day to judge, the AUC above which something must be leaking
+    "simulated": ("", None, 0.83),
+    "german_credit": ("german_credit/german.data", None, 0.83),
+    "lending_club": ("lending_club/lending_club_2007_2011.csv.gz", date(2011, 1, 1), 0.75),
+    "lending_club_without_pricing": ("lending_club/lending_club_2007_2011.csv.gz", date(2011, 1, 1), 0.75),
+    "taiwan_default": ("taiwan_default/default_of_credit_card_clients.csv.gz", None, 0.80),
+    "home_credit": ("home_credit/application_train_first5000.tsv.gz", None, 0.775),
+}
+
+
+def main(data: Path, names: list[str]) -> None:
+    """Train on each table and print its line."""
+    print("| table | judged | AUC | Brier | cost | chosen |\n| --- | --- | --- | --- | --- | --- |")
+    for name in names or list(TABLES):
+        file, test_from, suspicious = TABLES[name]
+        schema = datasets.load_schema(name)
+        checked = check(datasets.read(name, str(data / file) if file else None), schema, with_target=True)
+        started = time.perf_counter()
+        training = train(checked.accepted, schema, scale=ScoreScale(), test_from=test_from)
+        seconds = time.perf_counter() - started
+        found = training.performance
+        best = f" (best reachable {simulated.best_auc(training.judged.frame):.3f})" if name == "simulated" else ""
+        judged = (
+            f"{training.judged.frame.height:,} newest"
+            if schema.time_field is not None
+            else f"{len(training.judged.folds)} x {training.judged.folds.max() + 1} folds"
+        )
+        print(
+            f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
+            f"{training.scorer.model.family}, {seconds:.0f} s |",
+            flush=True,
+        )
+        if found.auc > suspicious:
+            raise SystemExit(f"{name}: an AUC of {found.auc:.3f} is above {suspicious}: something leaks.")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])
