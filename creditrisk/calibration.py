@@ -2,8 +2,8 @@
 
 Three methods behind `Calibration`, by how many labelled rows there are to learn from: a line through the log-odds
 (Platt), a curve with two slopes (beta), and, where many rows show that it takes one, a free rising curve (isotonic,
-drawn through its centres, so that no two applicants are thrown together). All are fitted on scores of rows the model has
-not seen, and none changes the order of applicants. `docs/calibration.md` has the measurements behind the choice.
+drawn through its centres, so that no two applicants are thrown together). All are fitted on scores of rows that the
+model has not seen, and none changes the order of applicants. `docs/calibration.md` has the measurements behind this.
 """
 
 from __future__ import annotations
