@@ -13,7 +13,6 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
 from creditrisk import datasets
-from creditrisk.quality import check
 from creditrisk.scorer import Scorer, load
 from creditrisk.sources import from_records
 
@@ -33,9 +32,7 @@ class ScorerModel(PythonModel):
         The arguments carry no types: MLflow would read them as a signature, and refuse whole numbers in a column of
         fractions before our own checks could read them.
         """
-        checked = check(
-            datasets.prepare(from_records(model_input.to_dict("records")), self.scorer.schema), self.scorer.schema
-        )
+        checked = datasets.check(from_records(model_input.to_dict("records")), self.scorer.schema)
         results = self.scorer.score(checked.accepted, checked.problems).to_dicts()
         results += [{"row_number": rejection.row, "error": rejection.sentence} for rejection in checked.rejected]
         return pd.DataFrame(results).sort_values("row_number", ignore_index=True)

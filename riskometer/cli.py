@@ -96,14 +96,13 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
     from creditrisk import datasets
     from creditrisk.decision_log import DecisionLog, decisions_from
-    from creditrisk.quality import check
     from creditrisk.sources import parse_upload, read_bytes
     from webapp.tables import csv_text, result_table
 
     settings = read_settings()
     scorer = _champion(settings, dataset)
     raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
-    checked = check(datasets.prepare(raw, scorer.schema), scorer.schema)
+    checked = datasets.check(raw, scorer.schema)
     scored = scorer.score(checked.accepted, checked.problems)
     DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
     output.write_text(csv_text(result_table(checked.raw, scored, checked.rejected)), encoding="utf-8")

@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from creditrisk import datasets
 from creditrisk.decision_log import Outcome
 from creditrisk.errors import CreditRiskError
-from creditrisk.quality import Checked, Rejection, check
+from creditrisk.quality import Checked, Rejection
 from creditrisk.scorer import Scorer
 from creditrisk.sources import RawTable, from_records, parse_upload
 from webapp.guard import MEGABYTE, BadRequestError, TooLargeError
@@ -37,7 +37,7 @@ def make_blueprint(desk: Desk) -> Blueprint:
     @blueprint.post("/api/v1/score")
     def score() -> Response:
         scorer = desk.scorer()
-        checked = check(datasets.prepare(_applications(_json_body()), scorer.schema), scorer.schema)
+        checked = datasets.check(_applications(_json_body()), scorer.schema)
         return jsonify(
             {
                 "model": scorer.name,
@@ -50,7 +50,7 @@ def make_blueprint(desk: Desk) -> Blueprint:
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
         scorer = desk.scorer()
-        checked = check(datasets.prepare(_csv_body(desk), scorer.schema), scorer.schema)
+        checked = datasets.check(_csv_body(desk), scorer.schema)
         chunks = score_in_chunks(desk, scorer, checked, channel="api")
         # The first chunk is made before the answer begins, so that a log that is away still gives a proper error.
         lines = _csv_lines(checked, chain([next(chunks)], chunks))
@@ -59,7 +59,7 @@ def make_blueprint(desk: Desk) -> Blueprint:
     @blueprint.post("/invocations")
     def invocations() -> Response:
         scorer = desk.scorer()
-        checked = check(datasets.prepare(_mlflow_body(desk), scorer.schema), scorer.schema)
+        checked = datasets.check(_mlflow_body(desk), scorer.schema)
         by_row = {result["row"]: result for result in _results(desk, scorer, checked)}
         for rejection in checked.rejected:
             by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})

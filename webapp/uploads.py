@@ -22,7 +22,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError
-from creditrisk.quality import Checked, check
+from creditrisk.quality import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.sources import parse_upload
 from webapp.guard import MEGABYTE, BadRequestError, BusyError, where
@@ -111,7 +111,7 @@ def _work(desk: Desk, upload: Upload, content: bytes) -> None:
         upload.scorer = desk.scorer()
         raw = parse_upload(content, filename=upload.filename, max_rows=desk.settings.upload_max_rows)
         del content
-        upload.checked = check(datasets.prepare(raw, upload.scorer.schema), upload.scorer.schema)
+        upload.checked = datasets.check(raw, upload.scorer.schema)
         upload.n_rows = raw.frame.height
         upload.state = "scoring"
         parts = []

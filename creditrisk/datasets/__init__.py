@@ -92,7 +92,8 @@ def check(raw: RawTable, schema: Schema) -> Checked:
     module: Any = import_module(f"{__name__}.{schema.name}") if schema.name in KNOWN else None
     if not hasattr(module, "prepare"):
         return quality.check(raw, schema)
-    return replace(quality.check(module.prepare(raw), schema), raw=raw.frame)
+    checked = quality.check(module.prepare(raw), schema)
+    return replace(checked, raw=raw.frame.tail(checked.raw.height))
 
 
 def _module(dataset: str) -> ModuleType | None:

@@ -106,8 +106,7 @@ def test_a_clerks_raw_row_is_read_like_the_file(sample: Checked):
         "verification_status": "Verified", "purpose": "credit_card", "issue_d": "Dec-2017",
         "earliest_cr_line": "Jan-2010", "revol_util": "83.7%",
     }  # fmt: skip
-    raw = datasets.prepare(from_records([record]), lending_club.SCHEMA)
-    row = check(raw, lending_club.SCHEMA).accepted.row(0, named=True)
+    row = datasets.check(from_records([record]), lending_club.SCHEMA).accepted.row(0, named=True)
     assert (row["int_rate"], row["revolving_use_pct"], row["employment_years"]) == (10.65, 83.7, "10")
     assert row["credit_history_months"] == 95  # seven years and eleven months
 
