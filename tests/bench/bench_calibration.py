@@ -23,7 +23,7 @@ from creditrisk.simulator import simulate
 
 FAMILIES = ("logistic_regression", "random_forest", "lightgbm")
 METHODS = {"platt": fit_platt, "beta": fit_beta, "isotonic": fit_isotonic, "as chosen": fit}
-SIZES = (1_000, 2_000, 5_000, 10_000, 15_000, 20_000)
+SIZES = (1_000, 5_000, 10_500, 15_000)
 N_SIMULATED = 55_000
 
 
