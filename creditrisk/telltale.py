@@ -161,7 +161,8 @@ def sounds_later(header: str) -> bool:
     [False, False, False, False]
     """
     name = f"_{'_'.join(words(header))}_"
-    return known_later(header) or (_LATER.search(name) is not None and not _HISTORY.search(name))
+    is_history = _HISTORY.search(name) is not None and "_after_" not in name and "_nach_" not in name
+    return known_later(header) or (_LATER.search(name) is not None and not is_history)
 
 
 def protected_word(header: str) -> str:

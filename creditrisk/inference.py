@@ -1,0 +1,758 @@
+"""A first schema for a table that nobody has described yet.
+
+`infer` looks at every column, decides what it probably is, and says what a person should decide; `to_toml` writes the
+schema with those words as comments beside each field. Unedited, the schema errs on the side of caution: what may tell
+the outcome, identify a client or teach nothing is excluded, and what the law may protect is kept from the model. Cells
+are read by quality.py, so that the checks accept what was seen here. Knows no dataset; what names give away is in
+telltale.py, what single columns give away in giveaway.py. Used by `riskometer schema infer`. See docs/own-data.md.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from difflib import get_close_matches
+
+import numpy as np
+import polars as pl
+import tomli_w
+
+from creditrisk import telltale
+from creditrisk.encoding import IntArray
+from creditrisk.errors import SchemaError, TrainingError
+from creditrisk.giveaway import given_away
+from creditrisk.names import bare
+from creditrisk.quality import DATE_FORMATS, MISSING, below_second_header, read_cells
+from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
+from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
+from creditrisk.splits import time_split
+
+# So many of a column's cells must read as numbers (dates); the rows of the others are set aside.
+READABLE_SHARE = 0.98
+# Whole numbers with so few values are kept apart as ordered categories: measured, see docs/own-data.md.
+MAX_CODES = 12
+# A category has at most so many values, each in so many rows, that together cover most of the table.
+MAX_CATEGORIES = 60
+MIN_CATEGORY_ROWS = 5
+CATEGORY_COVER = 0.9
+# A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
+MIN_GIVEN = 20
+# Each part of a table divided by time needs as many bads and goods.
+MIN_EACH = 20
+MAX_SHOWN = 12
+
+_NUMBER = r"[+-]?\d[\d.,  '’]*"
+_WITH_UNIT = re.compile(
+    rf"{_NUMBER}\s*(%|€|\$|£|¥|eur|usd|gbp|chf|dm|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
+    r"|points?|pts|km)",
+    re.IGNORECASE,
+)
+_WITH_SIGN = re.compile(rf"(€|\$|£|¥|eur|usd|gbp|chf)\s*{_NUMBER}", re.IGNORECASE)
+_LEADING_ZERO = r"^0\d+$"
+_SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m/%Y")
+# What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
+_AROUND_NUMBERS = re.compile(
+    r"[\s<>=+\-–—.,%€$£x()\[\]/]|years?|yrs?|months?|days?|weeks?|jahre?|monate?|tage?|or|and|to|more|less|than|over"
+    r"|under|up|below|above|between|k|bis|ueber|über|unter|mehr|weniger|als|und|ab|von",
+    re.IGNORECASE,
+)
+_OPEN = ("current", "grace", "late", "issued", "open", "pending", "progress", "laufend", "offen")
+_BROKEN_TEXT = re.compile(r"�|Ã[\x80-\xbf€-™]|â€|Â[\xa0-\xbf]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table: the field proposed, how the column looks, and what a person should decide about it.
+
+    `flag` is one or two words for the table on the terminal, empty where nothing calls for a decision; `counts` holds
+    the rows of each category.
+    """
+
+    header: str
+    field: Field
+    looks: str
+    flag: str = ""
+    decide: str = ""
+    counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Inference:
+    """A proposed schema, how the outcome was read, and what was found column by column."""
+
+    schema: Schema
+    outcome: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def to_decide(self) -> tuple[Column, ...]:
+        """The columns a person should look at."""
+        return tuple(column for column in self.columns if column.flag)
+
+    def to_toml(self) -> str:
+        """The schema as a file for people: `Schema.from_toml` reads it, and comments say why and what to decide."""
+        return _document(self)
+
+
+def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str] = (), name: str) -> Inference:
+    """Propose a schema for a table.
+
+    Parameters
+    ----------
+    raw
+        The whole table as text. The order of its rows does not matter.
+    target
+        Header of the column with the outcome.
+    bad, good
+        Its values that mean bad and good; without `good`, every other value means good.
+    name
+        What the schema, and the model trained with it, is called.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such column, one of its values is not in it, all outcomes are the same, or no column is left to
+        learn from.
+
+    Examples
+    --------
+    >>> from creditrisk.sources import from_records
+    >>> loans = [{"income": str(500 + 7 * n), "sex": "mf"[n % 2], "BAD": str(int(n % 5 == 0))} for n in range(200)]
+    >>> found = infer(from_records(loans), target="bad", bad=["1"], name="corner")
+    >>> [(field.name, field.type, field.role) for field in found.schema.fields]
+    [('income', 'integer', 'feature'), ('sex', 'category', 'protected')]
+    """
+    raw, header = _with_target(raw, target)
+    # Rows in an order of their own: however the file is sorted, the same comes out.
+    frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
+    spec, outcome, words = _outcome(frame[header], header, bad, good)
+    headers = [column for column in frame.columns if column != header]
+    fields = _names(headers, taken={spec.name, bare(header)})
+    columns = [_column(frame[column], outcome, field=fields[column], delimiter=raw.delimiter) for column in headers]
+    columns = _one_id(columns)
+    columns = _one_time(columns, frame, outcome)
+    if not any(column.field.role == "feature" for column in columns):
+        raise SchemaError(
+            f"none of the {len(columns)} columns beside '{cut(header)}' can be learned from: they are empty, constant, "
+            "free text, numbers of clients, protected, or know the outcome. Give another table."
+        )
+    lent = next((column.field.name for column in columns if _is_amount_lent(column)), "")
+    schema = Schema(
+        name=telltale.canonical(name) or "own_data",
+        title=telltale.label(name) or "Own data",
+        fields=tuple(column.field for column in columns),
+        target=spec,
+        costs=Costs(),
+        amount_field=lent,
+    )
+    return Inference(schema, words, tuple(columns))
+
+
+# The outcome
+
+
+def _with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
+    """The table without a line of names above its names, and the target's header in it."""
+    headers = raw.frame.columns
+    place = next((place for place, header in enumerate(headers) if bare(header) == bare(target)), None)
+    lower = below_second_header(raw) if _has_second_header(raw) else raw
+    if place is None:
+        place = next((n for n, header in enumerate(lower.frame.columns) if bare(header) == bare(target)), None)
+    if place is not None:
+        return lower, lower.frame.columns[place]
+    known = {header.casefold(): header for header in (*lower.frame.columns, *headers)}
+    near = [known[name] for name in get_close_matches(target.casefold(), list(known), n=3, cutoff=0.5)]
+    names = near or list(lower.frame.columns)[:MAX_SHOWN]
+    said = "Did you mean" if near else "The table has"
+    more = ", …" if not near and lower.frame.width > MAX_SHOWN else ""
+    raise SchemaError(
+        f"there is no column '{cut(target)}' to take the outcome from. {said} "
+        f"{', '.join(repr(cut(name)) for name in names)}{more}{'?' if near else '.'}"
+    )
+
+
+def _has_second_header(raw: RawTable) -> bool:
+    """Whether the first row holds names above numbers: different texts where nearly all other rows hold numbers."""
+    if raw.frame.height < 3:
+        return False
+    first = raw.frame.row(0)
+    below = raw.frame[1:].select(pl.all().cast(pl.Float64, strict=False).is_not_null().mean()).row(0)
+    numeric = [place for place, share in enumerate(below) if share is not None and share > 0.9]
+    named = [place for place in numeric if first[place] and not PLAIN_NUMBER.fullmatch(first[place])]
+    return len(numeric) >= 2 and len(named) > len(numeric) / 2 and len({first[place] for place in named}) == len(named)
+
+
+def _outcome(
+    cells: pl.Series, header: str, bad: Sequence[str], good: Sequence[str]
+) -> tuple[Target, IntArray, tuple[str, ...]]:
+    """The target, each row's outcome (1 bad, 0 good, -1 unknown), and what to tell about it."""
+    # A word that usually means nothing means something if it was named.
+    asked = {value.strip().casefold() for value in (*bad, *good)}
+    nothing = list(MISSING - asked)
+    texts = cells.set(cells.str.to_lowercase().is_in(nothing), None)
+    counts: dict[str, int] = dict(
+        sorted(texts.drop_nulls().value_counts().iter_rows(), key=lambda item: (-item[1], item[0]))
+    )
+    bads, goods = (_meant(values, counts, header) for values in (bad, good))
+    others = [value for value in counts if value not in bads and value not in goods]
+    if not goods:
+        goods, others = others, []
+    both = set(bads) & set(goods)
+    if both:
+        raise SchemaError(f"{_listed(sorted(both), counts)} of column '{cut(header)}' cannot be bad and good at once.")
+    code = dict.fromkeys(bads, 1) | dict.fromkeys(goods, 0)
+    outcome = np.array([code.get(text, -1) for text in texts.to_list()], dtype=np.int64)
+    n_bad, n_good, n_unknown = (int((outcome == value).sum()) for value in (1, 0, -1))
+    if not n_bad or not n_good:
+        raise SchemaError(
+            f"all {n_bad + n_good:,} outcomes in column '{cut(header)}' are {'bad' if n_bad else 'good'}: it holds "
+            f"{_listed(list(counts), counts)}. A model learns from both; name the values with --bad and --good."
+        )
+    words = [f"{n_bad:,} rows are bad ({n_bad / (n_bad + n_good):.1%}), {n_good:,} good."]
+    if not good and len(goods) > 1:
+        words.append(f"Taken for good, because they are not bad: {_listed(goods, counts)}.")
+        unsettled = [value for value in goods if {*telltale.words(value)} & {*_OPEN}]
+        if unsettled:
+            words.append(
+                f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open. List them under "
+                "'unresolved' instead of 'good', and their rows are set aside."
+            )
+    if n_unknown:
+        rest = f", {_listed(others, counts)}" if others else ""
+        words.append(f"{n_unknown:,} rows are neither{rest}; they are set aside.")
+    canonical = telltale.canonical(header) or "outcome"
+    target = Target(
+        name=canonical,
+        label=telltale.label(header) or header,
+        bad=tuple(bads),
+        good=tuple(goods),
+        aliases=() if bare(header) == bare(canonical) else (header,),
+        unresolved=tuple(others),
+    )
+    return target, outcome, tuple(words)
+
+
+def _meant(values: Sequence[str], counts: dict[str, int], header: str) -> list[str]:
+    """The spellings in the file of the values asked for: 1 is found as 1.0."""
+    found: list[str] = []
+    for value in values:
+        spellings = [text for text in counts if _same_value(text, value)]
+        if not spellings:
+            raise SchemaError(
+                f"no row has '{cut(value)}' in column '{cut(header)}': it holds {_listed(list(counts), counts)}. Name "
+                "its values with --bad and --good."
+            )
+        found += [text for text in spellings if text not in found]
+    return found
+
+
+def _same_value(text: str, value: str) -> bool:
+    if text.casefold() == value.strip().casefold():
+        return True
+    try:
+        return float(text) == float(value)
+    except ValueError:
+        return False
+
+
+def _listed(values: Sequence[str], counts: dict[str, int]) -> str:
+    if not values:
+        return "nothing"
+    if len(values) > MAX_SHOWN:
+        return f"{len(values):,} different values"
+    return ", ".join(f"'{cut(value)}' ({counts.get(value, 0):,})" for value in values)
+
+
+# Columns
+
+
+def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
+    """A bare field for each header: a name of its own, a label of its own, and the header as alias if it is another.
+
+    Headers that are their own names keep them; of others that come to the same name, each gets a number.
+    """
+    fields: dict[str, Field] = {}
+    used = {bare(name) for name in (*taken, *RESERVED)}
+    labels: set[str] = set()
+    for header in sorted(headers, key=lambda header: telltale.canonical(header) != header):
+        wanted = telltale.canonical(header) or "field"
+        number, name = 1, wanted
+        while bare(name) in used:
+            number += 1
+            name = f"{wanted}_{number}"
+        shown = telltale.label(header) or name
+        if bare(shown) in labels:
+            shown = f"{shown} ({number})"
+        used.add(bare(name))
+        labels.add(bare(shown))
+        aliases = () if bare(name) == bare(header) else (header,)
+        fields[header] = Field(name, "text", shown, aliases=aliases, is_required=False)
+    return fields
+
+
+def _column(cells: pl.Series, outcome: IntArray, *, field: Field, delimiter: str) -> Column:
+    header = cells.name
+    cells = cells.fill_null("")
+    given = cells.filter(~cells.str.to_lowercase().is_in(list(MISSING)))
+    n_rows, n_given, n_distinct = len(cells), len(given), given.n_unique()
+
+    def excluded(flag: str, decide: str, looks: str, field: Field = field) -> Column:
+        return Column(header, replace(field, role="excluded", is_required=False), looks, flag, decide)
+
+    filled = "" if n_given == n_rows else f", {(n_rows - n_given) / n_rows:.1%} missing"
+    looks = f"{n_distinct:,} different value{'s' if n_distinct > 1 else ''}{filled}"
+    if n_given == 0:
+        return excluded("empty", "nothing stands in it, in any row.", "empty")
+    if n_distinct == 1 and n_given == n_rows:
+        return excluded("constant", "it is the same in every row, so there is nothing to learn from it.", looks)
+    if re.fullmatch(r"column \d+", header) or re.fullmatch(r"unnamed[: _]*\d*", header, re.IGNORECASE):
+        return excluded(
+            "no name", "it has no name; often it only counts the rows. Name it in the file to use it.", looks
+        )
+
+    column = _typed(cells, given, field, header, delimiter, looks)
+    field = column.field
+    values, _ = read_cells(cells, replace(field, is_required=False), delimiter)
+    later = telltale.sounds_later(header)
+    number = _number_of_client(header, field, given, n_rows)
+    protected = telltale.protected_word(header)
+    word = "" if protected or field.type != "category" else telltale.protected_value([v for v, _ in column.counts])
+    if later:
+        return excluded(
+            "leakage?",
+            "going by its name it was written after the decision, when nobody can ask for it. Make it a feature only "
+            "if it was known before.",
+            column.looks,
+            field,
+        )
+    if protected or word:
+        why = f"its name says '{protected}'" if protected else f"it holds values such as '{word}'"
+        decide = (
+            f"{why}, which the law may protect: kept from the model, used to check that it treats all groups alike."
+        )
+        return replace(
+            column, field=replace(field, role="protected", is_required=False), flag="protected?", decide=decide
+        )
+    if number:
+        return replace(number, field=replace(number.field, role="id"), looks=looks)
+    if telltale.is_of_a_person(header) and n_distinct > MAX_CATEGORIES and _names_somebody(field):
+        return excluded("personal?", "it seems to name or reach a person, and a model must not know clients.", looks)
+    if field.type == "text":
+        return column
+    if n_given < max(MIN_GIVEN, 0.002 * n_rows):
+        return excluded("rare", f"only {n_given:,} rows have anything in it.", column.looks, field)
+    if field.type == "date":
+        return excluded(
+            "date",
+            "models take numbers and categories, not dates. Days before the application would do.",
+            column.looks,
+            field,
+        )
+    if telltale.is_calendar_year(header):
+        return excluded("calendar", "it says when, not who: no later year will ever be like it.", column.looks, field)
+    known = outcome >= 0
+    clue = given_away(values.filter(pl.Series(known)), outcome[known])
+    if clue:
+        return excluded(
+            "leakage?",
+            f"{clue}: most probably written after the outcome was known. Make it a feature only if it was known "
+            "before the decision.",
+            column.looks,
+            field,
+        )
+    field = replace(field, is_required=values.null_count() == 0)
+    if telltale.is_place(header) and not column.flag:
+        return replace(
+            column, field=field, flag="place", decide="where people live may stand in for where they come from."
+        )
+    return replace(column, field=field)
+
+
+def _typed(cells: pl.Series, given: pl.Series, field: Field, header: str, delimiter: str, looks: str) -> Column:
+    """The column as what its cells are: numbers, codes, dates, categories or text."""
+    looks_coded = telltale.is_code(header) or bool(given.str.contains(_LEADING_ZERO).any())
+    is_dated = bool(given.str.contains(r"^(19|20)\d{6}$").all()) and _date_format(given) == ""
+    if not looks_coded and not is_dated:
+        unit = _unit(given)
+        spec = replace(field, type="number", unit=unit)
+        values, unreadable = read_cells(given, spec, delimiter)
+        if len(unreadable) <= (1 - READABLE_SHARE) * len(given) and values.null_count() < len(values):
+            return _numeric(given, values, spec, header, looks, len(unreadable))
+    date_format = _date_format(given)
+    if date_format is not None:
+        spec = replace(field, type="date", date_format=date_format)
+        values, unreadable = read_cells(given, spec, delimiter)
+        if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
+            words = f"{looks}, {values.min()} to {values.max()}"
+            if date_format in ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y"):
+                words += "; read with the month first, as in America"
+            return Column(header, spec, words)
+    return _texts(cells, given, field, header, looks)
+
+
+def _unit(given: pl.Series) -> str:
+    """The unit or currency that stands beside nearly all of the numbers; empty if none does."""
+    texts = given.unique().sort().head(1_000).to_list()
+    found = Counter(
+        match.group(1).lower()
+        for text in texts
+        if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
+    )
+    stems = Counter(unit.rstrip("s") for unit in found.elements())
+    if not stems:
+        return ""
+    stem, n = stems.most_common(1)[0]
+    if n < READABLE_SHARE * len(texts):
+        return ""
+    unit = max((unit for unit in found if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
+    return {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}.get(
+        unit, unit.upper() if unit in ("eur", "usd", "gbp", "chf", "dm") else unit
+    )
+
+
+def _numeric(given: pl.Series, values: pl.Series, field: Field, header: str, looks: str, n_unreadable: int) -> Column:
+    known = values.drop_nulls().to_numpy()
+    distinct, rows = np.unique(known, return_counts=True)
+    is_whole = bool((known == np.rint(known)).all() and np.abs(known).max() < 2**53)
+    span = float(distinct[-1] - distinct[0])
+    is_few = is_whole and not field.unit and 2 <= len(distinct) <= MAX_CODES and span < MAX_CODES
+    if is_few and not n_unreadable:
+        return _codes(given, values, field, header, looks, distinct, rows)
+    low, high = _outwards(distinct[0], distinct[-1])
+    kind: FieldType = "integer" if is_whole else "number"
+    field = replace(field, type=kind, minimum=low, maximum=high)
+    words = f"{looks}, {_plain(distinct[0])} to {_plain(distinct[-1])}, half of them up to {_plain(np.median(known))}"
+    if n_unreadable:
+        return Column(
+            header, field, words, "mixed", f"{n_unreadable:,} cells hold no number: their rows are set aside."
+        )
+    far = _far_off(distinct, rows)
+    if far is not None:
+        value, n = far
+        return Column(
+            header,
+            field,
+            words,
+            "code?",
+            f"{_plain(value)} stands in {n:,} rows, far from all other values: if it means missing, leave it empty in "
+            "the file.",
+        )
+    return Column(header, field, words)
+
+
+def _codes(
+    given: pl.Series, values: pl.Series, field: Field, header: str, looks: str, distinct: np.ndarray, rows: np.ndarray
+) -> Column:
+    """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
+    numbers = range(int(distinct[0]), int(distinct[-1]) + 1)
+    spellings = dict(zip(given.to_list(), values.to_list(), strict=True))
+    aliases: dict[int, list[str]] = {number: [] for number in numbers}
+    for text, value in spellings.items():
+        if text != str(int(value)):
+            aliases[int(value)].append(text)
+    tally = {int(value): int(n) for value, n in zip(distinct, rows, strict=True)}
+    categories = tuple(Category(str(number), str(number), tuple(sorted(aliases[number]))) for number in numbers)
+    return Column(
+        header,
+        replace(field, type="category", categories=categories, is_ordered=len(categories) > 2),
+        looks,
+        counts=tuple((str(number), tally.get(number, 0)) for number in numbers),
+    )
+
+
+def _texts(cells: pl.Series, given: pl.Series, field: Field, header: str, looks: str) -> Column:
+    """Words: a category if few of them cover the table, free text otherwise."""
+    if len(given) < len(cells) == len(given) + (cells.str.to_lowercase() == "none").sum():
+        given = cells
+        looks = f"{given.n_unique():,} different values, 'none' taken for one of them as nothing is empty"
+    spelt = Counter(given.to_list())
+    by_key: dict[str, list[tuple[str, int]]] = {}
+    for text, n in sorted(spelt.items(), key=lambda item: (-item[1], item[0])):
+        by_key.setdefault(text.casefold(), []).append((text, n))
+    tally = [(found[0][0], sum(n for _, n in found)) for found in by_key.values()]
+    tally.sort(key=lambda item: (-item[1], item[0]))
+    kept = [(text, n) for text, n in tally if n >= MIN_CATEGORY_ROWS][:MAX_CATEGORIES]
+    n_kept, n_words = sum(n for _, n in kept), sum(len(text.split()) * n for text, n in tally) / max(len(given), 1)
+    if not kept or n_kept < CATEGORY_COVER * len(given):
+        is_prose = n_words > 3
+        why = (
+            "it is free text, which a model does not read and which may name people."
+            if is_prose
+            else f"the {len(kept)} most frequent of its many values cover only {n_kept / len(given):.0%} of its rows."
+        )
+        field = replace(field, role="excluded", is_required=False)
+        return Column(header, field, looks, "free text" if is_prose else "many values", why)
+    order = _natural_order([text for text, _ in kept])
+    kept.sort(key=lambda item: order.index(item[0]) if order else 0)
+    field = replace(
+        field,
+        type="category",
+        categories=tuple(Category(text, cut(text, 80)) for text, _ in kept),
+        is_ordered=bool(order),
+    )
+    left_out = len(tally) - len(kept)
+    if left_out:
+        looks += f"; values in fewer than {MIN_CATEGORY_ROWS} rows left out: {left_out:,}, which count as unknown"
+    if any(_BROKEN_TEXT.search(text) for text, _ in kept):
+        decide = "some of its letters are broken: the file was saved in one encoding and read in another."
+        return Column(header, field, looks, "letters?", decide, tuple(kept))
+    return Column(header, field, looks, counts=tuple(kept))
+
+
+def _natural_order(values: list[str]) -> list[str]:
+    """The values in their order, if all of them say their place in it by a number or a grade; empty if not.
+
+    Examples
+    --------
+    >>> _natural_order(["10+ years", "< 1 year", "1 year", "3 years"])
+    ['< 1 year', '1 year', '3 years', '10+ years']
+    >>> _natural_order(["A34", "A410", "A40"]), _natural_order(["C", "A", "B"])
+    ([], ['A', 'B', 'C'])
+    """
+    if len(values) < 3:
+        return []
+    if all(re.fullmatch(r"[A-H]", value) for value in values) or all(
+        re.fullmatch(r"[A-H][1-9]", value) for value in values
+    ):
+        return sorted(values)
+    places = []
+    for value in values:
+        numbers = re.findall(r"\d+(?:[.,]\d+)?", value)
+        if not numbers or _AROUND_NUMBERS.sub("", re.sub(r"\d+(?:[.,]\d+)?", "", value)):
+            return []
+        first = float(numbers[0].replace(",", "."))
+        is_below = len(numbers) == 1 and re.match(
+            r"\s*(<|under|below|up to|less|unter|bis|weniger)", value, re.IGNORECASE
+        )
+        is_above = len(numbers) == 1 and re.search(r"[>+]|over|above|more|mehr|über|ueber", value)
+        places.append((first, -1 if is_below else 1 if is_above else 0))
+    return [value for _, value in sorted(zip(places, values, strict=True))] if len({*places}) == len(places) else []
+
+
+def _date_format(given: pl.Series) -> str | None:
+    """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates."""
+    texts = given.unique().sort().to_list()
+    sample = texts if len(texts) <= 400 else texts[:: len(texts) // 400]
+    if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
+        return None
+    days = [re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0] for text in sample]
+    if _share_read(days, DATE_FORMATS) >= READABLE_SHARE:
+        return ""
+    return next((made for made in _SLASHED if _share_read(days, (made,)) >= READABLE_SHARE), None)
+
+
+def _share_read(texts: list[str], formats: Sequence[str]) -> float:
+    def can_read(text: str) -> bool:
+        for made in formats:
+            try:
+                return 1900 <= datetime.strptime(text, made).year <= 2200
+            except ValueError:
+                continue
+        return False
+
+    return sum(map(can_read, texts)) / len(texts)
+
+
+def _number_of_client(header: str, field: Field, given: pl.Series, n_rows: int) -> Column | None:
+    """The column as a client's number, if it tells the rows apart."""
+    distinct_share = given.n_unique() / n_rows
+    as_text = replace(field, type="text", unit="", minimum=None, maximum=None, categories=(), is_required=False)
+    is_named = telltale.is_number_of_client(header)
+    if field.type in ("integer", "text") and is_named and distinct_share >= 0.99 and len(given) >= 0.99 * n_rows:
+        return Column(
+            header, as_text, "", "id", "taken for the client's number: shown with the result, never learned from."
+        )
+    if field.type not in ("integer", "text") or distinct_share < 1 or n_rows < 50:
+        return None
+    if field.type == "text" and given.str.contains(r"\s").mean() > 0.2:  # type: ignore[operator]
+        return None
+    numbers = given.cast(pl.Float64, strict=False).drop_nulls()
+    is_running = len(numbers) == n_rows and numbers.max() - numbers.min() < 1.5 * n_rows  # type: ignore[operator]
+    if field.type == "text" or is_running:
+        return Column(
+            header, as_text, "", "id", "it is different in every row, so it names the row: never learned from."
+        )
+    return None
+
+
+def _names_somebody(field: Field) -> bool:
+    """Whether a column could hold names or telephone numbers, and not merely something about them."""
+    return field.type == "text" or (
+        field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
+    )
+
+
+def _one_id(columns: list[Column]) -> list[Column]:
+    """The best of the clients' numbers stays one; the others are left out."""
+    ids = [column for column in columns if column.field.role == "id"]
+    best = min(
+        ids, key=lambda column: (not telltale.is_number_of_client(column.header), columns.index(column)), default=None
+    )
+    return [
+        replace(
+            column,
+            field=replace(column.field, role="excluded"),
+            decide="it tells rows apart; another column is the client's number.",
+        )
+        if column.field.role == "id" and column is not best
+        else column
+        for column in columns
+    ]
+
+
+def _one_time(columns: list[Column], frame: pl.DataFrame, outcome: IntArray) -> list[Column]:
+    """The date of application, if one of the dates is it and the table can be divided by it."""
+    dates = [column for column in columns if column.flag == "date"]
+    by_name = [column for column in dates if telltale.is_date_of_application(column.header)]
+    open_names = [column for column in dates if telltale.may_be_any_date(column.header)]
+    candidates = by_name or (open_names if len(dates) == 1 else [])
+    out = list(columns)
+    for column in candidates:
+        days, _ = read_cells(frame[column.header], replace(column.field, role="time"))
+        parts = _parts(days, outcome)
+        place = columns.index(column)
+        if parts is None:
+            out[place] = replace(
+                column, decide="a date of application, but older and newer rows do not each hold enough goods and bads."
+            )
+            continue
+        time: Role = "time"
+        decide = "taken for the date of application: older rows teach, the newest judge. Any other date must not be."
+        out[place] = replace(column, field=replace(column.field, role=time), flag="time", decide=decide)
+        return [_without_old_values(item, frame, parts) for item in out]
+    return out
+
+
+def _parts(days: pl.Series, outcome: IntArray) -> IntArray | None:
+    """The rows that would teach; None if the table cannot be divided by these days."""
+    known = np.flatnonzero(outcome >= 0)
+    if days.null_count() > 0.02 * len(days):
+        return None
+    try:
+        split = time_split(days.gather(known))
+    except TrainingError:
+        return None
+    for part in (split.train, split.validation, split.test):
+        n_bad = int(outcome[known][part].sum())
+        if min(n_bad, len(part) - n_bad) < MIN_EACH:
+            return None
+    return known[split.train]
+
+
+def _without_old_values(column: Column, frame: pl.DataFrame, teach: IntArray) -> Column:
+    """A number that the older rows do not have cannot be learned from them."""
+    if column.field.role != "feature" or not column.field.is_numeric:
+        return column
+    if not frame[column.header].gather(teach).str.to_lowercase().is_in(list(MISSING)).all():
+        return column
+    decide = "the older rows, which teach, have nothing in it."
+    return replace(
+        column, field=replace(column.field, role="excluded", is_required=False), flag="too new", decide=decide
+    )
+
+
+def _far_off(distinct: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None:
+    """A frequent value at either end, ten times as far out as all others: 365243, -999."""
+    if len(distinct) < 10:
+        return None
+    for end, rest in ((-1, distinct[:-1]), (0, distinct[1:])):
+        spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
+        gap = abs(float(distinct[end]) - float(rest[end]))
+        if rows[end] >= max(5, 0.005 * rows.sum()) and gap > 5 * spread:
+            return float(distinct[end]), int(rows[end])
+    return None
+
+
+def _outwards(low: float, high: float) -> tuple[float, float]:
+    """The range seen, rounded outwards to its first digit; nothing below zero where nothing was.
+
+    Examples
+    --------
+    >>> _outwards(19, 75), _outwards(-165_580, 964_511), _outwards(0.0542, 0.2459)
+    ((10.0, 80.0), (-200000.0, 1000000.0), (0.05, 0.25))
+    """
+    step = 10.0 ** math.floor(math.log10((high - low) / 2)) if high > low else 1.0
+    return _tidy(math.floor(low / step) * step), _tidy(math.ceil(high / step) * step)
+
+
+def _tidy(value: float) -> float:
+    return float(f"{value:.6g}")
+
+
+def _is_amount_lent(column: Column) -> bool:
+    return column.field.role == "feature" and column.field.is_numeric and telltale.is_amount_lent(column.header)
+
+
+# The file
+
+
+def _document(found: Inference) -> str:
+    schema = found.schema
+    n_to_decide = len(found.to_decide)
+    head = [
+        f"{schema.title}: a first schema, worked out from the table itself.",
+        "It can be trained with as it is. Before anybody lends by it, read it through: "
+        f"{n_to_decide} field{'s' if n_to_decide != 1 else ''} say DECIDE.",
+        "",
+        "role: feature    a model may use it",
+        "      protected  kept from the model, used to check that it treats all groups alike",
+        "      id         the client's number;  time  the date of application;  excluded  not read at all",
+        "label is what people see. A value beyond minimum and maximum, or not among the categories, sends the",
+        "application to a person; text in a number, or nothing where is_required, keeps it from being scored.",
+    ]
+    top = {"name": schema.name, "title": schema.title}
+    parts = [
+        _comments(head),
+        tomli_w.dumps(top),
+        _comments(["The currency shown, such as EUR, and how many months after granting the outcome was taken."]),
+        '# currency = "EUR"\n',
+        f"horizon_months = {schema.horizon_months}\n",
+        _comments(["The field with what is lent, for the expected loss beside each verdict."]),
+        f"amount_field = {_quoted(schema.amount_field)}\n" if schema.amount_field else '# amount_field = ""\n',
+        _comments(["If your applicants default more or less often than this table: the share of bads among them."]),
+        "# portfolio_bad_rate = 0.03\n\n",
+        "[target]\n",
+        _comments(found.outcome),
+        tomli_w.dumps(compact(asdict(schema.target), Target)),
+        "\n[costs]\n",
+        _comments(["DECIDE: what a mistake costs, in units of one good applicant declined. These are only examples."]),
+        tomli_w.dumps(asdict(schema.costs)),
+    ]
+    parts += [_field_block(column) for column in found.columns]
+    return "".join(parts)
+
+
+def _field_block(column: Column) -> str:
+    body = compact(asdict(replace(column.field, categories=())), Field)
+    head = [f"'{cut(column.header, 60)}': {column.looks}."]
+    if column.decide:
+        head.append(f"DECIDE: {column.decide}")
+    rows = dict(column.counts)
+    lines = [
+        f"    {{ {', '.join(f'{key} = {_inline(value)}' for key, value in compact(asdict(category)).items())} }},"
+        f"  # {rows[category.value]:,} rows\n"
+        for category in column.field.categories
+    ]
+    categories = f"categories = [\n{''.join(lines)}]\n" if lines else ""
+    return f"\n[[fields]]\n{_comments(head)}{tomli_w.dumps(body)}{categories}"
+
+
+def _comments(lines: Sequence[str]) -> str:
+    return "".join(f"# {_CONTROL.sub(' ', line)}".rstrip() + "\n" for line in lines)
+
+
+def _inline(value: str | list[str]) -> str:
+    return _quoted(value) if isinstance(value, str) else "[" + ", ".join(map(_quoted, value)) + "]"
+
+
+def _quoted(text: str) -> str:
+    return tomli_w.dumps({"x": text}).removeprefix("x = ").rstrip("\n")
+
+
+def _plain(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"
