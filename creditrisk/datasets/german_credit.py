@@ -18,12 +18,14 @@ from __future__ import annotations
 
 import socket
 import warnings
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
 from creditrisk.errors import SourceError
+from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.settings import read_settings
 from creditrisk.sources import RawTable, from_records, parse_table, read_bytes
@@ -293,20 +295,21 @@ OPENML_ID = 31
 # The reader tries each address four times.
 OPENML_TIMEOUT_SECONDS = 10.0
 
-
-# The columns that only the corrected file has, and how each of its numbers is written in german.data. Positions agree
-# but for two fields, whose numbers it turned round.
-SOUTH_GERMAN = frozenset({"status", "employment_duration", "people_liable"})
-SOUTH_GERMAN_PREFIXES = {
-    "checking_account": "A1", "credit_history": "A3", "purpose": "A4", "savings": "A6", "employment": "A7",
-    "personal_status_sex": "A9", "other_debtors": "A10", "property": "A12", "other_installment_plans": "A14",
-    "housing": "A15", "job": "A17", "telephone": "A19",
-}  # fmt: skip
+# The corrected file's names in the order of ours: in the English of its code table, and as published.
+SOUTH_GERMAN = (
+    "status duration credit_history purpose amount savings employment_duration installment_rate personal_status_sex "
+    "other_debtors present_residence property age other_installment_plans housing number_credits job people_liable "
+    "telephone foreign_worker credit_risk",
+    "laufkont laufzeit moral verw hoehe sparkont beszeit rate famges buerge wohnzeit verm alter weitkred wohn bishkred "
+    "beruf pers telef gastarb kredit",
+)
+# Two names by which it is known: nothing else calls its columns so.
+TELLING = ({"status", "employment_duration"}, {"laufkont", "beszeit"})
+# Numbers that it turned round against german.data's; the other codes are german.data's without their letter.
 SOUTH_GERMAN_TURNED = {
     "dependants": {"1": "2", "2": "1"},
     "foreign_worker": {"1": "A202", "2": "A201"},
-    # There good is 1 and bad is 0; as words, so that the check of the share of bads can tell a file turned round.
-    "credit_risk": {"1": "good", "0": "bad"},
+    SCHEMA.target.name: {"1": "good", "0": "bad"},
 }
 
 
@@ -328,21 +331,37 @@ def read(source: str | None) -> RawTable:
 
 
 def prepare(raw: RawTable) -> RawTable:
-    """The corrected South German file in the codes of german.data; any other spelling as it is."""
-    if not set(raw.frame.columns) >= SOUTH_GERMAN:
+    """The corrected South German file in the codes of german.data; any other spelling as it is.
+
+    Its columns are told by their names, in any order, with or without the outcome and the protected ones. A number
+    that its code table does not have stays unreadable, above all in the outcome: there 2 must not pass for bad.
+    """
+    renamed = _south_german_names(raw.frame.columns)
+    if not renamed:
         return raw
-    # Its columns stand in the order of the schema, under other names.
-    theirs = [name for name in raw.frame.columns if name != SCHEMA.target.name]
-    ours = [field.name for field in SCHEMA.fields]
-    if len(theirs) != len(ours):
-        return raw
-    frame = raw.frame.rename(dict(zip(theirs, ours, strict=True)))
-    changed: list[pl.Expr] = [
-        pl.when(pl.col(name) != "").then(pl.lit(prefix) + pl.col(name)).alias(name)
-        for name, prefix in SOUTH_GERMAN_PREFIXES.items()
-    ]
-    changed += [pl.col(name).replace(codes) for name, codes in SOUTH_GERMAN_TURNED.items() if name in frame.columns]
+    frame = raw.frame.rename(renamed)
+    changed = []
+    for position, name in enumerate(NAMES, start=1):
+        codes = SOUTH_GERMAN_TURNED.get(name)
+        if codes is None and position <= len(SCHEMA.fields) and SCHEMA.fields[position - 1].type == "category":
+            known = {category.value for category in SCHEMA.fields[position - 1].categories}
+            codes = {value.removeprefix(f"A{position}"): value for value in known}
+        if codes is not None and name in frame.columns:
+            unknown = pl.when(pl.col(name) != "").then("South German " + pl.col(name)).otherwise(pl.lit(""))
+            changed.append(pl.col(name).replace_strict(codes, default=unknown))
     return replace(raw, frame=frame.with_columns(changed))
+
+
+def _south_german_names(headers: Sequence[str]) -> dict[str, str]:
+    """The corrected file's headers with our names for them; empty if this is another file."""
+    by_key = {bare(header): header for header in headers}
+    for names, telling in zip(SOUTH_GERMAN, TELLING, strict=True):
+        if by_key.keys() >= {bare(name) for name in telling}:
+            theirs = zip(map(bare, names.split()), NAMES, strict=True)
+            found = {by_key[key]: name for key, name in theirs if key in by_key}
+            # Another column may have one of our names already: then nobody can tell which of the two is meant.
+            return found if not set(found.values()) & (set(headers) - found.keys()) else {}
+    return {}
 
 
 def _read_openml(cache: Path) -> RawTable:

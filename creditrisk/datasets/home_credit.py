@@ -1,8 +1,8 @@
 """Home Credit's `application_train`: consumer loans to people with little credit history, 8 % of them bad.
 
 All columns of the application itself; of the building's three figures for the same thing (average, mode, median) the
-average only. Days count backwards from the application, so they are negative. Reached through creditrisk.datasets. See
-docs/datasets.md.
+average only. Days count backwards from the application, so they are negative. Four ratios and the mean of the external
+scores are worked out where they are not given. Reached through creditrisk.datasets. See docs/datasets.md.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from dataclasses import replace
 
 import polars as pl
 
+from creditrisk.datasets._worked_out import filled
 from creditrisk.errors import SourceError
+from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Role, Schema, Target
 from creditrisk.sources import RawTable, read_table
 
 # What the file writes for "no employment", a thousand years ahead, and for "not available".
-NO_EMPLOYMENT = "365243"
+NO_EMPLOYMENT = 365243
 NOT_AVAILABLE = "XNA"
 
 YES_NO = (Category("1", "Yes", ("Y", "1.0")), Category("0", "No", ("N", "0.0")))
@@ -87,14 +89,23 @@ BUILDING = {
     "nonlivingapartments": "flats not lived in",
     "nonlivingarea": "area not lived in",
 }
+# Each leaves out the ones before it: the day is the day before the application without its last hour.
 INQUIRIES = {
-    "hour": "in the hour before",
-    "day": "in the day before that",
-    "week": "in the week before that",
-    "mon": "in the month before that",
-    "qrt": "in the quarter before that",
-    "year": "in the year before that",
+    "hour": "last hour",
+    "day": "last day",
+    "week": "last week",
+    "mon": "last month",
+    "qrt": "last quarter",
+    "year": "last year",
 }
+# Name, words, what is divided by what.
+RATIOS = (
+    ("credit_to_income", "Loan amount as a multiple of income", "amt_credit", "amt_income_total"),
+    ("annuity_to_income", "Instalment as a share of income", "amt_annuity", "amt_income_total"),
+    ("annuity_to_credit", "Instalment as a share of the loan", "amt_annuity", "amt_credit"),
+    ("goods_to_credit", "Price of the goods as a share of the loan", "amt_goods_price", "amt_credit"),
+)
+EXTERNAL_SCORES = ("ext_source_1", "ext_source_2", "ext_source_3")
 ORGANISATIONS = (
     "Advertising", "Agriculture", "Bank", *(f"Business Entity Type {kind}" for kind in range(1, 4)), "Cleaning",
     "Construction", "Culture", "Electricity", "Emergency", "Government", "Hotel", "Housing",
@@ -130,12 +141,22 @@ SCHEMA = Schema(
         _number("cnt_children", "Children", role="protected", high=25),
         _number("amt_income_total", "Income", high=1e9),
         _number("amt_credit", "Loan amount", high=1e8),
-        _number("amt_annuity", "Yearly instalments", high=1e7),
+        _number("amt_annuity", "Instalment", high=1e7),
         _number("amt_goods_price", "Price of what the loan is for", high=1e8),
-        _choice("name_type_suite", "Who came along", "Children", "Family", "Group of people", "Other_A", "Other_B",
-                "Spouse, partner", "Unaccompanied"),
-        _choice("name_income_type", "Kind of income", "Businessman", "Commercial associate", "Maternity leave",
-                "Pensioner", "State servant", "Student", "Unemployed", "Working"),
+        # Who comes with a spouse or with children tells the marital status.
+        Field("name_type_suite", "text", "Who came along", role="excluded", is_required=False),
+        Field(
+            "name_income_type",
+            "category",
+            "Kind of income",
+            is_required=False,
+            categories=(
+                *(Category(value, value) for value in ("Businessman", "Commercial associate", "Pensioner",
+                                                       "State servant", "Student", "Unemployed")),
+                # Who is on maternity leave has a job; anything else would tell the sex.
+                Category("Working", "Working", ("Maternity leave",)),
+            ),
+        ),
         Field(
             "name_education_type",
             "category",
@@ -183,6 +204,8 @@ SCHEMA = Schema(
         _number("ext_source_1", "External score 1", high=1),
         _number("ext_source_2", "External score 2", high=1),
         _number("ext_source_3", "External score 3", high=1),
+        _number("ext_source_mean", "Mean of the external scores", high=1),
+        *(_number(name, label, high=1_000) for name, label, *_ in RATIOS),
         *(_number(f"{name}_avg", f"Building: {label}", high=1) for name, label in BUILDING.items()),
         _choice("fondkapremont_mode", "Building: repair fund", "not specified", "org spec account", "reg oper account",
                 "reg oper spec account"),
@@ -198,7 +221,7 @@ SCHEMA = Schema(
         _days("days_last_phone_change", "the phone was changed"),
         *(_flag(f"flag_document_{number}", f"Handed in document {number}") for number in range(2, 22)),
         *(
-            _number(f"amt_req_credit_bureau_{name}", f"Credit inquiries {label}", high=300)
+            _number(f"amt_req_credit_bureau_{name}", f"Credit enquiries, {label}", high=300)
             for name, label in INQUIRIES.items()
         ),
     ),
@@ -222,10 +245,21 @@ def read(source: str | None) -> RawTable:
 
 
 def prepare(raw: RawTable) -> RawTable:
-    """What stands for "not available", and for no employment, as an empty cell."""
-    employed = [name for name in raw.frame.columns if name.casefold() == "days_employed"]
-    frame = raw.frame.with_columns(
-        pl.when(pl.col(name).cast(pl.Float64, strict=False) != float(NO_EMPLOYMENT)).then(pl.col(name))
-        for name in employed
-    )
-    return replace(raw, frame=frame.with_columns(pl.all().replace(NOT_AVAILABLE, "")))
+    """Empty cells for "not available" and for no employment, and the ratios where they are not given."""
+    names = {bare(name): name for name in raw.frame.columns}
+    frame = raw.frame.with_columns(pl.all().replace(NOT_AVAILABLE, ""))
+    if employed := names.get("daysemployed"):
+        is_nobodys = _number_in(employed) == NO_EMPLOYMENT
+        frame = frame.with_columns(pl.when(is_nobodys).then(pl.lit("")).otherwise(employed).alias(employed))
+    for name, _, part, whole in RATIOS:
+        above, below = names.get(bare(part)), names.get(bare(whole))
+        if above and below:
+            ratio = pl.when(_number_in(below) > 0).then(_number_in(above) / _number_in(below))
+            frame = filled(frame, name, ratio.cast(pl.String))
+    if scores := [names[bare(name)] for name in EXTERNAL_SCORES if bare(name) in names]:
+        frame = filled(frame, "ext_source_mean", pl.mean_horizontal(map(_number_in, scores)).cast(pl.String))
+    return replace(raw, frame=frame)
+
+
+def _number_in(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64, strict=False)

@@ -14,11 +14,11 @@ from creditrisk.sources import RawTable, read_table
 SCHEMA = Schema(
     name="loan_prediction",
     title="Loan Prediction: approvals, not defaults",
-    amount_field="loan_amount_thousands",
+    # No amount_field: amount times the chance of a refusal is not a loss. No horizon: the decision is the outcome.
     horizon_months=0,
     target=Target(
         name="loan_status",
-        label="Refused",
+        label="Loan refused",
         bad=("N",),
         good=("Y",),
         bad_happened="were refused a loan",

@@ -19,18 +19,22 @@ from creditrisk.sources import RawTable, read_table
 MONTHS = ("September", "August", "July", "June", "May", "April")
 
 
+# The description explains -1 and 1 to 9 only; what -2 and 0 mean is what everybody who uses the table has concluded.
+REPAYMENT = (
+    Category("-2", "Card not used (code -2, not documented)"),
+    Category("-1", "Paid in full"),
+    Category("0", "Paid in part (code 0, not documented)"),
+    Category("1", "1 month late"),
+    *(Category(str(months), f"{months} months late") for months in range(2, 9)),
+    Category("9", "9 months late or more"),
+)
+
+
 def _repayment(place: int, month: str) -> Field:
-    return Field(
-        f"pay_{0 if place == 0 else place + 1}",
-        "integer",
-        f"Repayment in {month}",
-        unit="months late",
-        minimum=-2,
-        maximum=9,
-        reason_high=f"Late with the repayment in {month}",
-        reason_low=f"Repayment in {month}",
-        description="-2 no use of the card, -1 paid in full, 0 the minimum paid, 1 and more: months late",
-    )
+    """Ordered classes, not a number: from "paid in full" to "paid in part" is not as far as to "1 month late"."""
+    name = f"pay_{0 if place == 0 else place + 1}"
+    aliases = ("pay_1",) if place == 0 else ()
+    return Field(name, "category", f"Repayment in {month}", categories=REPAYMENT, is_ordered=True, aliases=aliases)
 
 
 def _amount(name: str, place: int, label: str, *, minimum: float, low: str) -> Field:

@@ -6,16 +6,18 @@ import gzip
 import hashlib
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from creditrisk.datasets.german_credit import NAMES, SCHEMA, read
+from creditrisk import datasets
+from creditrisk.datasets.german_credit import NAMES, SCHEMA, SOUTH_GERMAN, prepare, read
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Schema
-from creditrisk.sources import parse_upload
+from creditrisk.sources import parse_upload, read_table
 
 FILES = (
     "german_credit/german.data",
@@ -149,6 +151,44 @@ def test_the_corrected_file_with_its_outcome_turned_round_is_refused(credit_data
     turned.write_text("\n".join([lines[0], *(line[:-1] + {"0": "1", "1": "0"}[line[-1]] for line in lines[1:])]))
     with pytest.raises(SchemaError, match="the other way round"):
         checked(turned)
+
+
+SOUTH = "south_german_credit/SouthGermanCredit.asc"
+
+
+def test_the_corrected_file_is_read_by_its_names_in_any_order_and_in_german(credit_data: Path):
+    raw = read_table(str(credit_data / SOUTH))
+    expected = check(prepare(raw), SCHEMA, with_target=True).accepted
+    german = raw.frame.rename(dict(zip(SOUTH_GERMAN[0].split(), SOUTH_GERMAN[1].split(), strict=True)))
+    for frame in (raw.frame.select(sorted(raw.frame.columns)), german.select(reversed(german.columns))):
+        assert check(prepare(replace(raw, frame=frame)), SCHEMA, with_target=True).accepted.equals(expected)
+
+
+def test_the_corrected_file_with_another_coding_is_refused(credit_data: Path):
+    raw = read_table(str(credit_data / SOUTH))
+    # 2 is bad in german.data and means nothing here.
+    coded = raw.frame.with_columns(pl.col("credit_risk").replace({"0": "2"}))
+    with pytest.raises(SchemaError, match="0 rows are bad, 700 good and 300 neither"):
+        check(prepare(replace(raw, frame=coded)), SCHEMA, with_target=True)
+
+
+def test_a_code_that_the_corrected_file_does_not_have_is_flagged(credit_data: Path):
+    raw = read_table(str(credit_data / SOUTH))
+    odd = raw.frame.head(2).with_columns(status=pl.Series(["5", "A11"]))
+    result = check(prepare(replace(raw, frame=odd, lines=raw.lines[:2])), SCHEMA)
+    assert result.problems == [
+        ["Checking account: 'South German 5' is not a known value"],
+        ["Checking account: 'South German A11' is not a known value"],
+    ]
+
+
+def test_a_clerk_may_send_the_corrected_file_and_gets_its_own_columns_back(credit_data: Path):
+    raw = read_table(str(credit_data / SOUTH))
+    sent = replace(raw, frame=raw.frame.head(20).drop("credit_risk", "age"), lines=raw.lines[:20])
+    result = datasets.check(sent, SCHEMA)
+    assert result.accepted.height == 20
+    assert result.accepted["checking_account"][0] == "A11"  # its first row: status 1
+    assert result.raw.equals(sent.frame)
 
 
 def test_a_missing_column_is_named(credit_data: Path, tmp_path: Path):

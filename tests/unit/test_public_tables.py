@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from creditrisk import datasets
 from creditrisk.card import write_card
 from creditrisk.errors import SchemaError, SourceError
+from creditrisk.evaluation import evaluate
 from creditrisk.quality import Checked, check
+from creditrisk.sources import from_records
 
 TABLES = {
     "taiwan_default": ("taiwan_default/default_of_credit_card_clients.csv.gz", 30_000, 6_636),
@@ -58,6 +62,46 @@ def test_undocumented_codes_of_taiwan_are_kept_and_called_so(credit_data: Path):
     assert field.in_words("5") == "Not documented (code 5)"
 
 
+def test_taiwans_repayments_are_classes_with_words(credit_data: Path):
+    schema = datasets.load_schema("taiwan_default")
+    found = read(credit_data, "taiwan_default").accepted
+    fields = [field for field in schema.features if field.label.startswith("Repayment in")]
+    assert [field.name for field in fields] == ["pay_0", "pay_2", "pay_3", "pay_4", "pay_5", "pay_6"]
+    for field in fields:
+        assert field.is_ordered
+        assert set(found[field.name]) <= {known.value for known in field.categories}
+    assert fields[0].in_words("2") == "2 months late"
+    # As published: 14,737 paid in part in September, 2,759 did not use the card.
+    assert (found["pay_0"] == "0").sum() == 14_737
+    assert (found["pay_0"] == "-2").sum() == 2_759
+
+
+def test_home_credits_ratios_are_worked_out_where_they_are_not_given(credit_data: Path):
+    found = read(credit_data, "home_credit").accepted
+    ratio = found["amt_credit"] / found["amt_income_total"]
+    assert ((found["credit_to_income"] - ratio).abs() < 1e-9).all()
+    row = {"AMT_CREDIT": "300000", "AMT_INCOME_TOTAL": "0", "AMT_ANNUITY": "15000", "EXT_SOURCE_2": "0.4",
+           "EXT_SOURCE_3": "0.6", "goods_to_credit": "0.9", "NAME_INCOME_TYPE": "Maternity leave"}  # fmt: skip
+    scored = datasets.check(from_records([row]), datasets.load_schema("home_credit"))
+    values = scored.accepted.row(0, named=True)
+    assert (values["credit_to_income"], values["annuity_to_credit"], values["goods_to_credit"]) == (None, 0.05, 0.9)
+    assert (values["ext_source_mean"], values["name_income_type"]) == (0.5, "Working")
+    assert scored.problems == [[]]
+
+
+def test_home_credit_gives_the_same_table_in_both_files(credit_data: Path):
+    one, other = (read(credit_data, name).accepted.drop("row_number") for name in ("home_credit", "home_credit sample"))
+    shared = one.join(other, on="sk_id_curr", how="semi").sort("sk_id_curr")
+    assert shared.height == 20
+    assert shared.equals(other.join(one, on="sk_id_curr", how="semi").sort("sk_id_curr"))
+
+
+def test_what_tells_the_marital_status_or_a_birth_is_no_feature_of_home_credit():
+    schema = datasets.load_schema("home_credit")
+    assert not {field.name for field in schema.features} & {"name_type_suite", "cnt_fam_members", "cnt_children"}
+    assert "Maternity leave" not in {known.value for known in schema.field("name_income_type").categories}
+
+
 def test_the_thousand_years_of_employment_at_home_credit_mean_no_employment(credit_data: Path):
     found = read(credit_data, "home_credit")
     assert found.accepted["days_employed"].null_count() == 904
@@ -89,21 +133,13 @@ def test_an_approval_is_never_called_a_default(corner_scorer):
     schema = datasets.load_schema("loan_prediction")
     assert "approval" in schema.notes
     assert schema.target.bad_happened == "were refused a loan"
-    from dataclasses import replace
-
-    from creditrisk.evaluation import evaluate
-
-    figures = evaluate(*_pds(), schema.costs)
+    # Amount times the chance of a refusal is no loss, so none is shown.
+    assert schema.amount_field == ""
+    figures = evaluate(np.array([0.1, 0.2, 0.6, 0.7]), np.array([0, 0, 1, 1]), schema.costs)
     card = write_card(replace(corner_scorer, schema=schema), [], {}, figures, "judged somehow")
     assert "were refused a loan" in card
     assert "did not repay" not in card
     assert "default" not in card.casefold().replace("approvals, not defaults", "")
-
-
-def _pds():
-    import numpy as np
-
-    return np.array([0.1, 0.2, 0.6, 0.7]), np.array([0, 0, 1, 1])
 
 
 @pytest.mark.parametrize("name", ["taiwan_default", "home_credit", "loan_prediction"])

@@ -91,7 +91,7 @@ def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing
     def fail(*_args, **_kwargs):
         raise ValueError("Anna Schmidt, born 1969")
 
-    monkeypatch.setattr(uploads, "check", fail)
+    monkeypatch.setattr(uploads.datasets, "check", fail)
     kept = Uploads()
     name, work = kept.begin(desk, CSV, "clients.csv")
     work.result(timeout=30)
