@@ -41,9 +41,15 @@ MIN_CATEGORY_ROWS = 5
 CATEGORY_COVER = 0.9
 # A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
 MIN_GIVEN = 20
+MIN_GIVEN_SHARE = 0.002
+# In fewer rows, different values in all of them may be chance.
+MIN_TO_TELL_APART = 50
+LARGEST_INTEGER = 2.0**53
 # Each part of a table divided by time needs as many bads and goods.
 MIN_EACH = 20
 MAX_SHOWN = 12
+# Flags that leave a person nothing to decide.
+SETTLED = frozenset({"empty", "constant", "no name", "rare"})
 
 _NUMBER = r"[+-]?\d[\d.,  '’]*"
 _WITH_UNIT = re.compile(
@@ -53,6 +59,7 @@ _WITH_UNIT = re.compile(
 )
 _WITH_SIGN = re.compile(rf"(€|\$|£|¥|eur|usd|gbp|chf)\s*{_NUMBER}", re.IGNORECASE)
 _LEADING_ZERO = r"^0\d+$"
+AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y")
 _SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m/%Y")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
@@ -92,7 +99,7 @@ class Inference:
     @property
     def to_decide(self) -> tuple[Column, ...]:
         """The columns a person should look at."""
-        return tuple(column for column in self.columns if column.flag)
+        return tuple(column for column in self.columns if column.flag and column.flag not in SETTLED)
 
     def to_toml(self) -> str:
         """The schema as a file for people: `Schema.from_toml` reads it, and comments say why and what to decide."""
@@ -295,104 +302,181 @@ def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
     return fields
 
 
-def _column(cells: pl.Series, outcome: IntArray, *, field: Field, delimiter: str) -> Column:
-    header = cells.name
-    cells = cells.fill_null("")
-    given = cells.filter(~cells.str.to_lowercase().is_in(list(MISSING)))
-    n_rows, n_given, n_distinct = len(cells), len(given), given.n_unique()
+@dataclass(frozen=True)
+class _Cells:
+    """A column before it is judged: all of its cells, those with anything in them, and its field without a type."""
 
-    def excluded(flag: str, decide: str, looks: str, field: Field = field) -> Column:
-        return Column(header, replace(field, role="excluded", is_required=False), looks, flag, decide)
+    header: str
+    all: pl.Series
+    given: pl.Series
+    field: Field
+    delimiter: str
 
-    filled = "" if n_given == n_rows else f", {(n_rows - n_given) / n_rows:.1%} missing"
-    looks = f"{n_distinct:,} different value{'s' if n_distinct > 1 else ''}{filled}"
-    if n_given == 0:
-        return excluded("empty", "nothing stands in it, in any row.", "empty")
-    if n_distinct == 1 and n_given == n_rows:
-        return excluded("constant", "it is the same in every row, so there is nothing to learn from it.", looks)
-    if re.fullmatch(r"column \d+", header) or re.fullmatch(r"unnamed[: _]*\d*", header, re.IGNORECASE):
-        return excluded(
-            "no name", "it has no name; often it only counts the rows. Name it in the file to use it.", looks
-        )
+    @property
+    def looks(self) -> str:
+        """How many values there are, and how many cells are empty."""
+        n_values, missing = self.given.n_unique(), 1 - len(self.given) / len(self.all)
+        shown = f", {missing:.1%} missing" if missing else ""
+        return f"{n_values:,} different value{'s' if n_values > 1 else ''}{shown}"
 
-    column = _typed(cells, given, field, header, delimiter, looks)
+    def read(self, field: Field) -> pl.Series:
+        """All cells as the values of a field."""
+        return read_cells(self.all, replace(field, is_required=False), self.delimiter)[0]
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What a column is proposed to be, in a word or two, and what to decide about it."""
+
+    role: Role
+    flag: str
+    decide: str
+
+
+def _column(texts: pl.Series, outcome: IntArray, *, field: Field, delimiter: str) -> Column:
+    texts = texts.fill_null("")
+    given = texts.filter(~texts.str.to_lowercase().is_in(list(MISSING)))
+    cells = _Cells(texts.name, texts, given, field, delimiter)
+    verdict = _nothing_to_learn(cells)
+    if verdict is not None:
+        return _judged(Column(cells.header, field, cells.looks if len(given) else "empty"), verdict)
+    column = _typed(cells)
+    # What cannot be asked for comes first, then what must not be used, then what is of no use.
+    verdict = (
+        _later(column)
+        or _protected(column)
+        or _number_of_client(column, cells)
+        or _of_a_person(column, cells)
+        or _too_little(column, cells)
+        or _when(column)
+        or _gives_away(column, cells.read(column.field), outcome)
+        or _place(column)
+    )
+    is_complete = cells.read(column.field).null_count() == 0
+    column = replace(column, field=replace(column.field, is_required=is_complete and column.field.type != "text"))
+    return _judged(column, verdict) if verdict is not None else column
+
+
+def _judged(column: Column, verdict: _Verdict) -> Column:
+    field = replace(column.field, role=verdict.role)
+    if verdict.role != "feature":
+        field = replace(field, is_required=False)
+    if verdict.role == "id":
+        field = Field(field.name, "text", field.label, role="id", aliases=field.aliases, is_required=False)
+        column = replace(column, counts=())
+    return replace(column, field=field, flag=verdict.flag, decide=verdict.decide)
+
+
+def _nothing_to_learn(cells: _Cells) -> _Verdict | None:
+    if not len(cells.given):
+        return _Verdict("excluded", "empty", "nothing stands in it, in any row.")
+    if cells.given.n_unique() == 1 and len(cells.given) == len(cells.all):
+        return _Verdict("excluded", "constant", "it is the same in every row, so there is nothing to learn from it.")
+    if re.fullmatch(r"column \d+|unnamed[: _]*\d*", cells.header, re.IGNORECASE):
+        why = "it has no name; often it only counts the rows. Name it in the file to use it."
+        return _Verdict("excluded", "no name", why)
+    return None
+
+
+def _later(column: Column) -> _Verdict | None:
+    if not telltale.sounds_later(column.header):
+        return None
+    why = "going by its name it was written after the decision, when nobody can ask for it."
+    return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before.")
+
+
+def _protected(column: Column) -> _Verdict | None:
+    word = telltale.protected_word(column.header)
+    value = telltale.protected_value([value for value, _ in column.counts])
+    if not word and not value:
+        return None
+    why = f"its name says '{word}'" if word else f"it holds values such as '{value}'"
+    does = "kept from the model, used to check that it treats all groups alike."
+    return _Verdict("protected", "protected?", f"{why}, which the law may protect: {does}")
+
+
+def _number_of_client(column: Column, cells: _Cells) -> _Verdict | None:
+    """The column as a client's number, if it tells the rows apart."""
+    given, n_rows, kind = cells.given, len(cells.all), column.field.type
+    if kind not in ("integer", "text"):
+        return None
+    n_values = given.n_unique()
+    if telltale.is_number_of_client(column.header) and n_values >= 0.99 * n_rows:
+        return _Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
+    if n_values < n_rows or n_rows < MIN_TO_TELL_APART:
+        return None
+    numbers = given.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
+    is_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
+    is_word = kind == "text" and not given.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]
+    if not is_running and not is_word:
+        return None
+    return _Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
+
+
+def _of_a_person(column: Column, cells: _Cells) -> _Verdict | None:
     field = column.field
-    values, _ = read_cells(cells, replace(field, is_required=False), delimiter)
-    later = telltale.sounds_later(header)
-    number = _number_of_client(header, field, given, n_rows)
-    protected = telltale.protected_word(header)
-    word = "" if protected or field.type != "category" else telltale.protected_value([v for v, _ in column.counts])
-    if later:
-        return excluded(
-            "leakage?",
-            "going by its name it was written after the decision, when nobody can ask for it. Make it a feature only "
-            "if it was known before.",
-            column.looks,
-            field,
-        )
-    if protected or word:
-        why = f"its name says '{protected}'" if protected else f"it holds values such as '{word}'"
-        decide = (
-            f"{why}, which the law may protect: kept from the model, used to check that it treats all groups alike."
-        )
-        return replace(
-            column, field=replace(field, role="protected", is_required=False), flag="protected?", decide=decide
-        )
-    if number:
-        return replace(number, field=replace(number.field, role="id"), looks=looks)
-    if telltale.is_of_a_person(header) and n_distinct > MAX_CATEGORIES and _names_somebody(field):
-        return excluded("personal?", "it seems to name or reach a person, and a model must not know clients.", looks)
-    if field.type == "text":
-        return column
-    if n_given < max(MIN_GIVEN, 0.002 * n_rows):
-        return excluded("rare", f"only {n_given:,} rows have anything in it.", column.looks, field)
-    if field.type == "date":
-        return excluded(
-            "date",
-            "models take numbers and categories, not dates. Days before the application would do.",
-            column.looks,
-            field,
-        )
-    if telltale.is_calendar_year(header):
-        return excluded("calendar", "it says when, not who: no later year will ever be like it.", column.looks, field)
+    is_long = field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
+    if not telltale.is_of_a_person(column.header) or not (field.type == "text" or is_long):
+        return None
+    if cells.given.n_unique() <= MAX_CATEGORIES:
+        return None
+    why = "it seems to name a person or to lead to one, and a model must not know clients."
+    return _Verdict("excluded", "personal?", why)
+
+
+def _too_little(column: Column, cells: _Cells) -> _Verdict | None:
+    if column.field.type == "text":
+        return _Verdict("excluded", column.flag, column.decide)
+    if len(cells.given) < max(MIN_GIVEN, MIN_GIVEN_SHARE * len(cells.all)):
+        return _Verdict("excluded", "rare", f"only {len(cells.given):,} rows have anything in it.")
+    return None
+
+
+def _when(column: Column) -> _Verdict | None:
+    if column.field.type == "date":
+        why = "models take numbers and categories, not dates. Days before the application would do."
+        return _Verdict("excluded", "date", why)
+    if telltale.is_calendar_year(column.header):
+        return _Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")
+    return None
+
+
+def _gives_away(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | None:
     known = outcome >= 0
     clue = given_away(values.filter(pl.Series(known)), outcome[known])
-    if clue:
-        return excluded(
-            "leakage?",
-            f"{clue}: most probably written after the outcome was known. Make it a feature only if it was known "
-            "before the decision.",
-            column.looks,
-            field,
-        )
-    field = replace(field, is_required=values.null_count() == 0)
-    if telltale.is_place(header) and not column.flag:
-        return replace(
-            column, field=field, flag="place", decide="where people live may stand in for where they come from."
-        )
-    return replace(column, field=field)
+    if not clue:
+        return None
+    why = f"{clue}: most probably it was written after the outcome was known."
+    return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before the decision.")
 
 
-def _typed(cells: pl.Series, given: pl.Series, field: Field, header: str, delimiter: str, looks: str) -> Column:
+def _place(column: Column) -> _Verdict | None:
+    if not telltale.is_place(column.header) or column.flag:
+        return None
+    return _Verdict("feature", "place", "where people live may stand in for where they come from.")
+
+
+# Types
+
+
+def _typed(cells: _Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
-    looks_coded = telltale.is_code(header) or bool(given.str.contains(_LEADING_ZERO).any())
-    is_dated = bool(given.str.contains(r"^(19|20)\d{6}$").all()) and _date_format(given) == ""
-    if not looks_coded and not is_dated:
-        unit = _unit(given)
-        spec = replace(field, type="number", unit=unit)
-        values, unreadable = read_cells(given, spec, delimiter)
-        if len(unreadable) <= (1 - READABLE_SHARE) * len(given) and values.null_count() < len(values):
-            return _numeric(given, values, spec, header, looks, len(unreadable))
+    given = cells.given
+    is_coded = telltale.is_code(cells.header) or bool(given.str.contains(_LEADING_ZERO).any())
     date_format = _date_format(given)
-    if date_format is not None:
-        spec = replace(field, type="date", date_format=date_format)
-        values, unreadable = read_cells(given, spec, delimiter)
+    is_date = date_format is not None and not given.cast(pl.Float64, strict=False).is_not_null().all()
+    if not is_coded and not is_date:
+        field = replace(cells.field, type="number", unit=_unit(given))
+        values, unreadable = read_cells(given, field, cells.delimiter)
         if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
-            words = f"{looks}, {values.min()} to {values.max()}"
-            if date_format in ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y"):
-                words += "; read with the month first, as in America"
-            return Column(header, spec, words)
-    return _texts(cells, given, field, header, looks)
+            return _numbers(cells, field, values, len(unreadable))
+    if date_format is not None:
+        field = replace(cells.field, type="date", date_format=date_format)
+        values, unreadable = read_cells(given, field, cells.delimiter)
+        if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
+            note = "; read with the month first, as in America" if date_format in AMERICAN else ""
+            return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
+    return _words(cells)
 
 
 def _unit(given: pl.Series) -> str:
@@ -415,93 +499,87 @@ def _unit(given: pl.Series) -> str:
     )
 
 
-def _numeric(given: pl.Series, values: pl.Series, field: Field, header: str, looks: str, n_unreadable: int) -> Column:
+def _numbers(cells: _Cells, field: Field, values: pl.Series, n_unreadable: int) -> Column:
     known = values.drop_nulls().to_numpy()
     distinct, rows = np.unique(known, return_counts=True)
-    is_whole = bool((known == np.rint(known)).all() and np.abs(known).max() < 2**53)
-    span = float(distinct[-1] - distinct[0])
-    is_few = is_whole and not field.unit and 2 <= len(distinct) <= MAX_CODES and span < MAX_CODES
-    if is_few and not n_unreadable:
-        return _codes(given, values, field, header, looks, distinct, rows)
-    low, high = _outwards(distinct[0], distinct[-1])
+    is_whole = bool((known == np.rint(known)).all() and np.abs(known).max() < LARGEST_INTEGER)
+    low, high = float(distinct[0]), float(distinct[-1])
+    if is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES:
+        return _codes(cells, values, Counter(known.astype(np.int64).tolist()))
+    minimum, maximum = _outwards(low, high)
     kind: FieldType = "integer" if is_whole else "number"
-    field = replace(field, type=kind, minimum=low, maximum=high)
-    words = f"{looks}, {_plain(distinct[0])} to {_plain(distinct[-1])}, half of them up to {_plain(np.median(known))}"
+    field = replace(field, type=kind, minimum=minimum, maximum=maximum)
+    column = Column(
+        cells.header,
+        field,
+        f"{cells.looks}, {_plain(low)} to {_plain(high)}, half of them up to {_plain(np.median(known))}",
+    )
     if n_unreadable:
-        return Column(
-            header, field, words, "mixed", f"{n_unreadable:,} cells hold no number: their rows are set aside."
-        )
+        why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
+        return replace(column, flag="mixed", decide=why)
     far = _far_off(distinct, rows)
     if far is not None:
-        value, n = far
-        return Column(
-            header,
-            field,
-            words,
-            "code?",
-            f"{_plain(value)} stands in {n:,} rows, far from all other values: if it means missing, leave it empty in "
-            "the file.",
-        )
-    return Column(header, field, words)
+        why = f"{_plain(far[0])} stands in {far[1]:,} rows, far from all other values: does it mean missing?"
+        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
+    return column
 
 
-def _codes(
-    given: pl.Series, values: pl.Series, field: Field, header: str, looks: str, distinct: np.ndarray, rows: np.ndarray
-) -> Column:
+def _codes(cells: _Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
-    numbers = range(int(distinct[0]), int(distinct[-1]) + 1)
-    spellings = dict(zip(given.to_list(), values.to_list(), strict=True))
-    aliases: dict[int, list[str]] = {number: [] for number in numbers}
-    for text, value in spellings.items():
-        if text != str(int(value)):
-            aliases[int(value)].append(text)
-    tally = {int(value): int(n) for value, n in zip(distinct, rows, strict=True)}
-    categories = tuple(Category(str(number), str(number), tuple(sorted(aliases[number]))) for number in numbers)
-    return Column(
-        header,
-        replace(field, type="category", categories=categories, is_ordered=len(categories) > 2),
-        looks,
-        counts=tuple((str(number), tally.get(number, 0)) for number in numbers),
-    )
-
-
-def _texts(cells: pl.Series, given: pl.Series, field: Field, header: str, looks: str) -> Column:
-    """Words: a category if few of them cover the table, free text otherwise."""
-    if len(given) < len(cells) == len(given) + (cells.str.to_lowercase() == "none").sum():
-        given = cells
-        looks = f"{given.n_unique():,} different values, 'none' taken for one of them as nothing is empty"
-    spelt = Counter(given.to_list())
-    by_key: dict[str, list[tuple[str, int]]] = {}
-    for text, n in sorted(spelt.items(), key=lambda item: (-item[1], item[0])):
-        by_key.setdefault(text.casefold(), []).append((text, n))
-    tally = [(found[0][0], sum(n for _, n in found)) for found in by_key.values()]
-    tally.sort(key=lambda item: (-item[1], item[0]))
-    kept = [(text, n) for text, n in tally if n >= MIN_CATEGORY_ROWS][:MAX_CATEGORIES]
-    n_kept, n_words = sum(n for _, n in kept), sum(len(text.split()) * n for text, n in tally) / max(len(given), 1)
-    if not kept or n_kept < CATEGORY_COVER * len(given):
-        is_prose = n_words > 3
-        why = (
-            "it is free text, which a model does not read and which may name people."
-            if is_prose
-            else f"the {len(kept)} most frequent of its many values cover only {n_kept / len(given):.0%} of its rows."
-        )
-        field = replace(field, role="excluded", is_required=False)
-        return Column(header, field, looks, "free text" if is_prose else "many values", why)
-    order = _natural_order([text for text, _ in kept])
-    kept.sort(key=lambda item: order.index(item[0]) if order else 0)
+    numbers = range(min(tally), max(tally) + 1)
+    spellings: dict[int, set[str]] = {number: set() for number in numbers}
+    for text, value in zip(cells.given.to_list(), values.to_list(), strict=True):
+        spellings[int(value)].add(text)
     field = replace(
-        field,
+        cells.field,
         type="category",
-        categories=tuple(Category(text, cut(text, 80)) for text, _ in kept),
+        categories=tuple(
+            Category(str(number), str(number), tuple(sorted(spellings[number] - {str(number)}))) for number in numbers
+        ),
+        is_ordered=len(numbers) > 2,
+    )
+    return Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
+
+
+def _words(cells: _Cells) -> Column:
+    """Words: a category if few of them cover the table, free text otherwise."""
+    given, looks = cells.given, cells.looks
+    n_none = int((cells.all.str.to_lowercase() == "none").sum())
+    if n_none and len(given) + n_none == len(cells.all):
+        given = cells.all
+        looks = f"{given.n_unique():,} different values, 'none' taken for one of them as nothing else is missing"
+    spelt: dict[str, Counter[str]] = {}
+    for text, n in Counter(given.to_list()).items():
+        spelt.setdefault(text.casefold(), Counter())[text] += n
+    # The most frequent spelling of each stands for all of them.
+    tally = {min(found, key=lambda text: (-found[text], text)): found.total() for found in spelt.values()}
+    frequent = sorted(
+        (text for text, n in tally.items() if n >= MIN_CATEGORY_ROWS), key=lambda text: (-tally[text], text)
+    )
+    kept = frequent[:MAX_CATEGORIES]
+    n_kept = sum(tally[text] for text in kept)
+    if n_kept < CATEGORY_COVER * len(given) or not kept:
+        flag, why = (
+            "many values",
+            f"the {len(kept)} most frequent of its many values cover {n_kept / len(given):.0%} of its rows.",
+        )
+        if given.str.count_matches(r"\S+").mean() > 3:  # type: ignore[operator]
+            flag, why = "free text", "it is free text, which a model does not read and which may name people."
+        return Column(cells.header, cells.field, looks, flag, why)
+    if len(kept) < len(tally):
+        looks += f"; rare values left out, which count as unknown: {len(tally) - len(kept):,} in {len(given) - n_kept:,} rows"
+    order = _natural_order(kept)
+    field = replace(
+        cells.field,
+        type="category",
+        categories=tuple(Category(text, cut(text, 80)) for text in order or kept),
         is_ordered=bool(order),
     )
-    left_out = len(tally) - len(kept)
-    if left_out:
-        looks += f"; values in fewer than {MIN_CATEGORY_ROWS} rows left out: {left_out:,}, which count as unknown"
-    if any(_BROKEN_TEXT.search(text) for text, _ in kept):
-        decide = "some of its letters are broken: the file was saved in one encoding and read in another."
-        return Column(header, field, looks, "letters?", decide, tuple(kept))
-    return Column(header, field, looks, counts=tuple(kept))
+    column = Column(cells.header, field, looks, counts=tuple((text, tally[text]) for text in order or kept))
+    if any(_BROKEN_TEXT.search(text) for text in kept):
+        why = "some of its letters are broken: the file was saved in one encoding and read in another."
+        return replace(column, flag="letters?", decide=why)
+    return column
 
 
 def _natural_order(values: list[str]) -> list[str]:
@@ -558,33 +636,7 @@ def _share_read(texts: list[str], formats: Sequence[str]) -> float:
     return sum(map(can_read, texts)) / len(texts)
 
 
-def _number_of_client(header: str, field: Field, given: pl.Series, n_rows: int) -> Column | None:
-    """The column as a client's number, if it tells the rows apart."""
-    distinct_share = given.n_unique() / n_rows
-    as_text = replace(field, type="text", unit="", minimum=None, maximum=None, categories=(), is_required=False)
-    is_named = telltale.is_number_of_client(header)
-    if field.type in ("integer", "text") and is_named and distinct_share >= 0.99 and len(given) >= 0.99 * n_rows:
-        return Column(
-            header, as_text, "", "id", "taken for the client's number: shown with the result, never learned from."
-        )
-    if field.type not in ("integer", "text") or distinct_share < 1 or n_rows < 50:
-        return None
-    if field.type == "text" and given.str.contains(r"\s").mean() > 0.2:  # type: ignore[operator]
-        return None
-    numbers = given.cast(pl.Float64, strict=False).drop_nulls()
-    is_running = len(numbers) == n_rows and numbers.max() - numbers.min() < 1.5 * n_rows  # type: ignore[operator]
-    if field.type == "text" or is_running:
-        return Column(
-            header, as_text, "", "id", "it is different in every row, so it names the row: never learned from."
-        )
-    return None
-
-
-def _names_somebody(field: Field) -> bool:
-    """Whether a column could hold names or telephone numbers, and not merely something about them."""
-    return field.type == "text" or (
-        field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
-    )
+# One id, one date
 
 
 def _one_id(columns: list[Column]) -> list[Column]:
@@ -731,7 +783,7 @@ def _field_block(column: Column) -> str:
     body = compact(asdict(replace(column.field, categories=())), Field)
     head = [f"'{cut(column.header, 60)}': {column.looks}."]
     if column.decide:
-        head.append(f"DECIDE: {column.decide}")
+        head.append(f"{'Left out' if column.flag in SETTLED else 'DECIDE'}: {column.decide}")
     rows = dict(column.counts)
     lines = [
         f"    {{ {', '.join(f'{key} = {_inline(value)}' for key, value in compact(asdict(category)).items())} }},"

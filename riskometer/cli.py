@@ -158,6 +158,40 @@ def bench() -> None:
     click.echo(measure(read_settings()))
 
 
+@main.group(cls=SentenceGroup)
+def schema() -> None:
+    """Describe a lender's own table."""
+
+
+@schema.command("infer")
+@click.argument("source")
+@click.option("--target", required=True, help="The column that says what became of the loan.")
+@click.option("--bad", multiple=True, required=True, help="Its value for bad; give it again for another one.")
+@click.option("--good", multiple=True, help="Its value for good; without it, all that is not bad.")
+@click.option("--name", default="", help="What the model is called; empty: the name of the file written.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), callback=_in_a_folder,
+    required=True, help="Schema file to write, ending in .toml.",
+)  # fmt: skip
+def schema_infer(
+    source: str, target: str, bad: tuple[str, ...], good: tuple[str, ...], name: str, output: Path
+) -> None:
+    """Write a first schema for the table at SOURCE, a file or a URI, with reasons for a person to decide by."""
+    from rich.console import Console
+
+    from creditrisk.inference import infer
+    from creditrisk.sources import read_table
+    from riskometer.inferred import print_inferred
+
+    if output.suffix != ".toml":
+        raise click.BadParameter(f"{output.name} must end in .toml, as training knows schema files by it.")
+    if output.exists():
+        raise click.ClickException(f"{output} is there already, perhaps with decisions in it. Name another file.")
+    found = infer(read_table(source), target=target, bad=bad, good=good, name=name or output.stem)
+    output.write_text(found.to_toml(), encoding="utf-8")
+    print_inferred(found, output, source, Console())
+
+
 by_option = click.option("--by", default="", help="Who decides; empty: the user of this machine.")
 
 
