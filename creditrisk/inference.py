@@ -68,6 +68,7 @@ _AROUND_NUMBERS = re.compile(
     re.IGNORECASE,
 )
 _OPEN = ("current", "grace", "late", "issued", "open", "pending", "progress", "laufend", "offen")
+_BAD = ("bad", "default", "defaulted", "charged", "chargeoff", "loss", "arrears", "written", "ausfall", "schlecht")
 _BROKEN_TEXT = re.compile(r"�|Ã[\x80-\xbf€-™]|â€|Â[\xa0-\xbf]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -229,6 +230,9 @@ def _outcome(
                 f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open. List them under "
                 "'unresolved' instead of 'good', and their rows are set aside."
             )
+        sounding_bad = [value for value in goods if {*telltale.words(value)} & {*_BAD}]
+        if sounding_bad:
+            words.append(f"DECIDE: {_listed(sounding_bad, counts)} sound bad. If they are, list them under 'bad'.")
     if n_unknown:
         rest = f", {_listed(others, counts)}" if others else ""
         words.append(f"{n_unknown:,} rows are neither{rest}; they are set aside.")
@@ -567,7 +571,8 @@ def _words(cells: _Cells) -> Column:
             flag, why = "free text", "it is free text, which a model does not read and which may name people."
         return Column(cells.header, cells.field, looks, flag, why)
     if len(kept) < len(tally):
-        looks += f"; rare values left out, which count as unknown: {len(tally) - len(kept):,} in {len(given) - n_kept:,} rows"
+        n_left, n_rows = len(tally) - len(kept), len(given) - n_kept
+        looks += f"; rare values left out, which count as unknown: {n_left:,} in {n_rows:,} rows"
     order = _natural_order(kept)
     field = replace(
         cells.field,

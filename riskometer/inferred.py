@@ -1,4 +1,4 @@
-"""What `riskometer schema infer` says on the terminal: how the outcome was read, and which fields a person should decide."""
+"""What `riskometer schema infer` says on the terminal: how the outcome was read, and what a person should decide."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ def print_inferred(found: Inference, output: Path, source: str, console: Console
     """A table of the fields to decide about, and what to type next."""
     for sentence in found.outcome:
         console.print(escape(sentence))
-    table = Table("Column", "Looks", "Role", "Why", header_style="bold")
-    shown: Counter[str] = Counter()
+    alike: dict[tuple[str, str, str], list[str]] = {}
     for column in found.to_decide:
-        shown[column.flag] += 1
-        if shown[column.flag] <= SHOWN_OF_A_KIND:
-            table.add_row(*map(escape, (column.header, column.flag, column.field.role, column.decide)))
+        alike.setdefault((column.flag, column.field.role, column.decide), []).append(column.header)
+    table = Table("Columns", "Look like", "Role", "Why", header_style="bold")
+    for (flag, role, why), headers in alike.items():
+        more = len(headers) - SHOWN_OF_A_KIND
+        names = ", ".join(headers[:SHOWN_OF_A_KIND]) + (f" and {more:,} more" if more > 0 else "")
+        table.add_row(*map(escape, (names, flag, role, why)))
     if table.row_count:
         console.print(table)
-    for flag, n in shown.items():
-        if n > SHOWN_OF_A_KIND:
-            console.print(escape(f"{n - SHOWN_OF_A_KIND:,} more: {flag}."))
     settled = Counter(column.flag for column in found.columns if column.flag in SETTLED)
     if settled:
         console.print("Left out: " + ", ".join(f"{n:,} {flag}" for flag, n in settled.items()) + ".")
