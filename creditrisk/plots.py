@@ -210,7 +210,7 @@ def confusion_matrix(found: NDArray[np.str_], target: IntArray) -> str:
                       va="center", fontsize=9, color=MUTED)  # fmt: skip
         axes.text(-0.04, row + 0.5, VERDICT_WORDS[verdict], ha="right", va="center", fontsize=11, color=colour,
                   fontweight="bold")  # fmt: skip
-    for column, words in enumerate(("repaid", "went bad")):
+    for column, words in enumerate(("good", "bad")):
         axes.text(column + 0.5, -0.08, words, ha="center", va="bottom", fontsize=11, color=INK)
     axes.set_xlim(0, 2)
     axes.set_ylim(3, 0)

@@ -229,6 +229,7 @@ def _purpose(case: _Case) -> dict[str, Any]:
     counts = Counter(case.verdicts.tolist())
     return {
         "outcome": schema.target.label,
+        "bad_happened": schema.target.bad_happened,
         "horizon_months": schema.horizon_months,
         "notes": schema.notes,
         "costs": asdict(schema.costs),
@@ -620,11 +621,18 @@ def _approvals(signed: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
     schema, performance = case.schema, found["performance"]
     area = performance["auc"]
-    limits = [
-        "Only applicants whose outcome is known could teach and judge. Who was declined in the past is not among them, "
-        "so for applicants unlike those once accepted the PDs are extrapolated.",
-        f"It speaks of {schema.horizon_months} months after the application and of nothing later.",
-    ]
+    limits = (
+        [
+            "Only applicants whose outcome is known could teach and judge. Who was declined in the past is not among "
+            "them, so for applicants unlike those once accepted the PDs are extrapolated.",
+            f"It speaks of {schema.horizon_months} months after the application and of nothing later.",
+        ]
+        if schema.horizon_months
+        else [
+            f"It tells who {schema.target.bad_happened}. That was a decision, not what became of a loan: nothing here "
+            "says who repays."
+        ]
+    )
     if not case.is_by_time:
         limits.append(
             "The table has no dates: how well the model lasts is not known. Cross-validation judges it on applicants "

@@ -72,7 +72,7 @@ def test_the_confusion_matrix_counts_verdicts_by_outcome():
     target = np.array([0, 0, 1, 0, 1, 1, 1, 1, 1, 0])
     found = words(plots.confusion_matrix(verdicts, target))
     numbers = [text for text in found if text.isdigit()]
-    assert numbers == ["2", "1", "1", "1", "1", "4"]  # by verdict: repaid, went bad
+    assert numbers == ["2", "1", "1", "1", "1", "4"]  # by verdict: good, bad
     assert "67 % of them" in found  # 4 of 6 bads were declined
 
 

@@ -276,3 +276,17 @@ def test_no_applicant_stands_in_a_pack(by_time, pack):
     text = json.dumps(pack)
     for row in by_time.judged.frame.sample(20, seed=1).iter_rows(named=True):
         assert f'"{row["client"]}"' not in text
+
+
+def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repayment(by_folds):
+    target = replace(
+        by_folds.scorer.schema.target, bad_happened="were refused a loan", good_happened="were granted one"
+    )
+    schema = replace(by_folds.scorer.schema, target=target, horizon_months=0, amount_field="")
+    found = validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS)
+    text = page(found)
+    assert "how many of similar applicants were refused a loan (outcome: Default)" in text
+    assert "nothing here says who repays" in text
+    assert "0 months" not in text
+    assert "extrapolated" not in text  # who was declined is in the table
+    assert "within 12 months (outcome: Default)" in page(validate(by_folds, data=FACTS))
