@@ -139,10 +139,12 @@ class Registry:
             sample = Path(scratch) / "reference.parquet"
             reference.write_parquet(sample)
             mlflow.set_tracking_uri(self.uri)
-            with mlflow.start_run(experiment_id=self._experiment(), run_name=f"train {name}") as run:
+            with mlflow.start_run(
+                experiment_id=self._experiment(), run_name=f"train {name}", tags={STARTED_IN_TAG: self._here}
+            ) as run:
                 mlflow.log_params(params)
                 mlflow.log_metrics(metrics)
-                mlflow.set_tags({**tags, "dataset": name, STARTED_IN_TAG: self._here})
+                mlflow.set_tags({**tags, "dataset": name})
                 for trial in trials:
                     self._log_trial(trial, run.info)
                 for path, text in pages.items():

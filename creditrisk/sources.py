@@ -110,17 +110,17 @@ def parse_table(
     ([('Ada', '36')], [3])
     """
     shown = cut(filename, 60)
-    text = _decode(content, shown)
-    first = next((line for line in io.StringIO(text) if line.strip()), "")
+    encoding = _encoding(content, shown)
+    # Decoded line by line: the whole text at once would be the largest thing in memory.
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
+    first = next((line for line in io.TextIOWrapper(io.BytesIO(content), encoding) if line.strip()), "")
     if len(first) > MAX_LINE_CHARS:
         raise SourceError(
             f"the first line of '{shown}' is {len(first):,} characters long. Expected the names of the columns; "
             "check that the file is a CSV file with one client on each line."
         )
     delimiter = _delimiter(first, blanks=_suffix(filename) in BLANK_SEPARATED)
-    reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True
-    )
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True)
     rows = _numbered(reader, shown)
     header = list(names) if names is not None else _header(next(rows)[1], shown)
     return _collect(header, rows, delimiter, shown, max_rows)
@@ -206,7 +206,8 @@ def _suffix(filename: str) -> str:
     return Path(filename.lower().removesuffix(".gz")).suffix
 
 
-def _decode(content: bytes, shown: str) -> str:
+def _encoding(content: bytes, shown: str) -> str:
+    """How the text is encoded; an error in a clerk's words if it is no text."""
     for magic, kind, advice in _FILE_KINDS:
         if content.startswith(magic):
             raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
@@ -227,7 +228,7 @@ def _decode(content: bytes, shown: str) -> str:
                 f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client."
             )
         if "\x00" not in text and not _CONTROL.search(text, 0, 100_000):
-            return text
+            return encoding
         break
     raise SourceError(f"'{shown}' holds binary data, not text. Expected a CSV file. {SAVE_AS_CSV}")
 

@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk import learners
-from creditrisk.calibration import Calibration, fit_platt
+from creditrisk.calibration import Calibration, fit_platt, prior_shift, shifted
 from creditrisk.calibration import fit as fit_calibration
 from creditrisk.card import write_card
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
@@ -670,16 +670,18 @@ def _assemble(
     held_out: pl.DataFrame,
 ) -> Scorer:
     """The scorer, its rule fitted on rows whose `log_odds` come from models that did not see them."""
+    target = _target(held_out)
     prob_default = calibration.prob_default(log_odds)
-    typical = held_out[typical_rows(prob_default, plan.schema.costs)]
+    shown = shifted(prob_default, prior_shift(float(target.mean()), plan.schema.portfolio_bad_rate))
+    typical = held_out[typical_rows(shown, plan.schema.costs)]
     contributions = model.contributions(encoder.matrix(typical))[:, :-1]
     return Scorer(
         schema=plan.schema,
         encoder=encoder,
         model=model,
         calibration=calibration,
-        rule=fit_rule(prob_default, _target(held_out), contributions, plan.schema.costs, plan.scale),
-        profile=build_profile(held_out, plan.schema, prob_default),
+        rule=fit_rule(prob_default, target, contributions, plan.schema.costs, plan.scale),
+        profile=build_profile(held_out, plan.schema, shown),
         metrics={},
         card="",
     )

@@ -44,7 +44,7 @@ def test_a_scorer_survives_its_folder_to_the_last_bit(corner_scorer, folder):
 def test_the_folder_holds_the_files_of_the_contract_and_strict_json(folder):
     names = {path.name for path in folder.iterdir()}
     tables = {"encoder.json", "calibration.json", "decision.json", "profile.json", "metrics.json"}
-    assert names == tables | {"schema.toml", "model.safetensors", "card.md"}
+    assert names == tables | {"schema.toml", "model.logistic_regression.safetensors", "card.md"}
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -61,7 +61,7 @@ def test_a_folder_that_was_changed_is_refused(corner_scorer, folder):
         load(folder, name="corner_lender", version="1", sha256=noted)
 
 
-@pytest.mark.parametrize("name", ["schema.toml", "encoder.json", "model.safetensors", "decision.json"])
+@pytest.mark.parametrize("name", ["schema.toml", "encoder.json", "model.logistic_regression.safetensors", "decision.json"])
 def test_a_folder_with_a_file_missing_is_refused_in_words(folder, name):
     (folder / name).unlink()
     with pytest.raises(ScorerError, match="cannot be read"):
