@@ -10,16 +10,20 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from creditrisk.encoding import IntArray
+from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import auc
 from creditrisk.splits import stratified_folds
 
 # The best honest single fields of credit tables (a bureau's score, the last repayment) stay below 0.85.
 LEAKING_AUC = 0.95
-# Rows of like value, nearly all of them bad and many of all bads, are the outcome by another name...
+# Rows whose like are nearly all bad, if they are so themselves and hold many of all bads, are the outcome by another
+# name...
+TOLD_BAD = 0.8
 LEAKING_RATE = 0.98
 LEAKING_BADS = 0.10
-# ...and so are rows without a single bad where so many were to be expected.
+# ...unless most rows are bad anyway. So are rows whose like are all good, without a single bad where so many were due.
+COMMON = 0.6
+TOLD_GOOD = 0.01
 LEAKING_GOODS = 50
 MIN_ROWS = 20
 N_FOLDS = 5
@@ -49,37 +53,35 @@ def given_away(values: pl.Series, target: IntArray) -> str:
     n_bad = int(target.sum())
     if min(n_bad, len(target) - n_bad) < MIN_ROWS:
         return ""
-    groups = _groups(values)
-    area = single_field_auc(values, target)
+    likely = share_of_bads_alike(values, target)
+    area = auc(likely, target)
     if area > LEAKING_AUC:
         return f"alone it ranks unseen rows with an AUC of {area:.3f}"
-    n_rows = np.bincount(groups)
-    n_bads = np.bincount(groups, weights=target)
+    told_bad, told_good = likely >= TOLD_BAD, likely <= TOLD_GOOD
+    rows, bads = int(told_bad.sum()), int(target[told_bad].sum())
     overall = n_bad / len(target)
-    is_bad = (n_bads >= LEAKING_BADS * n_bad) & (n_rows >= MIN_ROWS) & (n_bads >= LEAKING_RATE * n_rows)
-    if overall < 0.6 and is_bad.any():
-        rows, bads = int(n_rows[is_bad].sum()), int(n_bads[is_bad].sum())
+    if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
         return f"of {rows:,} rows with some of its values {bads:,} are bad, {bads / n_bad:.0%} of all bads"
-    is_good = (n_bads == 0) & (n_rows * overall >= LEAKING_GOODS)
-    if is_good.any():
-        return f"of {int(n_rows[is_good].sum()):,} rows with some of its values not one is bad"
+    rows, bads = int(told_good.sum()), int(target[told_good].sum())
+    if bads == 0 and rows * overall >= LEAKING_GOODS:
+        return f"of {rows:,} rows with some of its values not one is bad"
     return ""
 
 
-def single_field_auc(values: pl.Series, target: IntArray) -> float:
-    """AUC of one column by itself, each row judged by the share of bads among like rows of the other four fifths.
+def share_of_bads_alike(values: pl.Series, target: IntArray) -> FloatArray:
+    """For each row the share of bads among like rows of the four fifths it is not in, shape (n_rows,).
 
-    Likeness is the same text or the same fiftieth of the numbers; rows with nothing in them are alike.
+    Rows are alike if they have the same text, or numbers of the same fiftieth; so are all with nothing in them.
     """
     groups = _groups(values)
     n_groups = int(groups.max()) + 1
     overall = float(target.mean())
-    scores = np.empty(len(target))
+    shares = np.empty(len(target))
     for teach, judge in stratified_folds(target, N_FOLDS, seed=SEED):
         rows = np.bincount(groups[teach], minlength=n_groups)
         bads = np.bincount(groups[teach], weights=target[teach], minlength=n_groups)
-        scores[judge] = ((bads + overall) / (rows + 1))[groups[judge]]
-    return auc(scores, target)
+        shares[judge] = ((bads + overall) / (rows + 1))[groups[judge]]
+    return shares
 
 
 def _groups(values: pl.Series) -> IntArray:

@@ -69,7 +69,7 @@ _AROUND_NUMBERS = re.compile(
 )
 _OPEN = ("current", "grace", "late", "issued", "open", "pending", "progress", "laufend", "offen")
 _BAD = ("bad", "default", "defaulted", "charged", "chargeoff", "loss", "arrears", "written", "ausfall", "schlecht")
-_BROKEN_TEXT = re.compile(r"�|Ã[\x80-\xbf€-™]|â€|Â[\xa0-\xbf]")
+_BROKEN_TEXT = re.compile(r"�|Ã[^\sA-Za-z]|â€|Â[^\sA-Za-z]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -276,7 +276,7 @@ def _listed(values: Sequence[str], counts: dict[str, int]) -> str:
         return "nothing"
     if len(values) > MAX_SHOWN:
         return f"{len(values):,} different values"
-    return ", ".join(f"'{cut(value)}' ({counts.get(value, 0):,})" for value in values)
+    return ", ".join(f"'{cut(value, 60)}' ({counts.get(value, 0):,})" for value in values)
 
 
 # Columns
@@ -468,7 +468,9 @@ def _typed(cells: _Cells) -> Column:
     given = cells.given
     is_coded = telltale.is_code(cells.header) or bool(given.str.contains(_LEADING_ZERO).any())
     date_format = _date_format(given)
-    is_date = date_format is not None and not given.cast(pl.Float64, strict=False).is_not_null().all()
+    # Eight digits may be anything, unless the name says that they are a day.
+    is_digits = bool(given.str.contains(r"^\d+$").all())
+    is_date = date_format is not None and (telltale.is_date(cells.header) or not is_digits)
     if not is_coded and not is_date:
         field = replace(cells.field, type="number", unit=_unit(given))
         values, unreadable = read_cells(given, field, cells.delimiter)

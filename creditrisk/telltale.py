@@ -231,6 +231,17 @@ def is_calendar_year(header: str) -> bool:
     return bool(found & _CALENDAR) and bool(found & _APPLIED) and not found & _OTHER_DAYS
 
 
+def is_date(header: str) -> bool:
+    """Whether the name says that the column holds days.
+
+    Examples
+    --------
+    >>> is_date("visit_date"), is_date("Antragsdatum"), is_date("updated")
+    (True, True, False)
+    """
+    return any(word in ("date", "day", "tag", "d") or word.endswith(("datum", "date")) for word in words(header)[-2:])
+
+
 def is_date_of_application(header: str) -> bool:
     """Whether a date of this name is that of the application or of the loan's beginning."""
     found = {*words(header)}
