@@ -250,9 +250,9 @@ class Schema:
         }
         document = {
             **head,
-            "target": _compact(asdict(self.target), Target),
+            "target": compact(asdict(self.target), Target),
             "costs": asdict(self.costs),
-            "fields": [_compact(asdict(field), Field) for field in self.fields],
+            "fields": [compact(asdict(field), Field) for field in self.fields],
         }
         return tomli_w.dumps(document)
 
@@ -297,7 +297,7 @@ def _tuples(item: dict[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
 
 
-def _compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
+def compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
     """Leave out what is at its default, so that a person can read the file."""
     defaults = {name: getattr(spec, "default", None) for name, spec in getattr(cls, "__dataclass_fields__", {}).items()}
     out = {}
@@ -305,7 +305,7 @@ def _compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
         if value is None or value in ((), "") or (key in defaults and defaults[key] == value):
             continue
         if key == "categories":
-            out[key] = [_compact(category) for category in value]
+            out[key] = [compact(category) for category in value]
         else:
             out[key] = list(value) if isinstance(value, tuple) else value
     return out
