@@ -11,7 +11,6 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
@@ -73,15 +72,17 @@ def read(dataset: str, source: str | None) -> RawTable:
         If the table cannot be read, or a schema file comes without a source.
     """
     module = _module(dataset)
-    if module is not None:
-        table: RawTable = module.read(source)
-        return table
-    if not source:
-        raise SourceError(
-            f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source (SOURCE=): a "
-            "file or a URI."
-        )
-    return read_table(source)
+    if module is None:
+        if not source:
+            raise SourceError(
+                f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source "
+                "(SOURCE=): a file or a URI."
+            )
+        module = _described_by(load_schema(dataset))
+        if module is None:
+            return read_table(source)
+    table: RawTable = module.read(source)
+    return table
 
 
 def check(raw: RawTable, schema: Schema) -> Checked:
@@ -89,8 +90,8 @@ def check(raw: RawTable, schema: Schema) -> Checked:
 
     `raw` of the result is the table as it came.
     """
-    module: Any = import_module(f"{__name__}.{schema.name}") if schema.name in KNOWN else None
-    if not hasattr(module, "prepare"):
+    module = _described_by(schema)
+    if module is None or not hasattr(module, "prepare"):
         return quality.check(raw, schema)
     checked = quality.check(module.prepare(raw), schema)
     return replace(checked, raw=raw.frame.tail(checked.raw.height))
@@ -108,3 +109,12 @@ def _module(dataset: str) -> ModuleType | None:
     if not Path(dataset).is_file():
         raise SchemaError(f"schema file '{dataset}' was not found. Check the path and the folder you are in.")
     return None
+
+
+def _described_by(schema: Schema) -> ModuleType | None:
+    """The known dataset that a schema describes, perhaps with other costs or ranges; a mere namesake is none."""
+    if schema.name not in KNOWN:
+        return None
+    module = import_module(f"{__name__}.{schema.name}")
+    names = [field.name for field in module.SCHEMA.fields]
+    return module if [field.name for field in schema.fields] == names else None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets import simulated
+from creditrisk.datasets import lending_club, simulated
 from creditrisk.errors import SchemaError, SourceError
+from creditrisk.schema import Costs, Field
 from creditrisk.simulator import best_auc, simulate
 
 
@@ -28,6 +31,26 @@ def test_a_schema_file_describes_a_table_of_ones_own(tmp_path):
     simulate(20).write_csv(table_file)
     assert datasets.load_schema(str(schema_file)) == simulated.SCHEMA
     assert datasets.read(str(schema_file), str(table_file)).frame.height == 20
+
+
+def test_a_known_dataset_with_other_costs_is_read_like_the_known_one(tmp_path):
+    schema_file, table_file = tmp_path / "ours.toml", tmp_path / "loans.csv"
+    schema = replace(lending_club.SCHEMA, costs=Costs(accept_bad=8))
+    schema_file.write_text(schema.to_toml(), encoding="utf-8")
+    table_file.write_text("int_rate,desc\n0.1065,words\n", encoding="utf-8")
+    assert datasets.read(str(schema_file), str(table_file)).frame.rows() == [("10.65",)]
+
+
+def test_a_namesake_of_a_known_dataset_is_read_as_it_is(tmp_path):
+    # A lender's own table may be called lending_club.csv and write its rates as shares.
+    rate = Field("int_rate", "number", "Rate", minimum=0, maximum=1)
+    schema = replace(lending_club.SCHEMA, fields=(rate,), amount_field="")
+    schema_file, table_file = tmp_path / "lending_club.toml", tmp_path / "loans.csv"
+    schema_file.write_text(schema.to_toml(), encoding="utf-8")
+    table_file.write_text("int_rate,desc\n0.1065,words\n", encoding="utf-8")
+    raw = datasets.read(str(schema_file), str(table_file))
+    assert raw.frame.rows() == [("0.1065", "words")]
+    assert datasets.check(raw, schema).accepted["int_rate"].to_list() == [0.1065]
 
 
 def test_a_schema_file_without_a_source_is_refused(tmp_path):
