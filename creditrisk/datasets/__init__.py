@@ -55,7 +55,7 @@ def load_schema(dataset: str) -> Schema:
 
 
 def read(dataset: str, source: str | None) -> RawTable:
-    """The table of a dataset, unchecked: every cell as text, as it came.
+    """The table of a dataset, unchecked: every cell as text, in a spelling that the checks read.
 
     Parameters
     ----------
