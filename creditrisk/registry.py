@@ -48,7 +48,7 @@ PROMOTION_PATIENCE_SECONDS = 30
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
-                "scikit-learn", "scipy", "tomli-w"]  # fmt: skip
+                "scikit-learn", "scipy", "tomli-w", "xgboost-cpu"]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

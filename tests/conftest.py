@@ -87,8 +87,9 @@ def _train_german_credit(credit_data: Path, home: Path) -> str:
     environment = {
         **os.environ,
         "CREDITRISK_HOME": str(home),
-        "CREDITRISK_PREFECT_PORT": "1",
-    }  # no server answers there
+        "CREDITRISK_PREFECT_PORT": "1",  # no server answers there
+        "CREDITRISK_SEARCH_TRIALS": "1",
+    }
     done = subprocess.run(command, env=environment, cwd=home, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return done.stdout + done.stderr
