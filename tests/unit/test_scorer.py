@@ -61,7 +61,9 @@ def test_a_folder_that_was_changed_is_refused(corner_scorer, folder):
         load(folder, name="corner_lender", version="1", sha256=noted)
 
 
-@pytest.mark.parametrize("name", ["schema.toml", "encoder.json", "model.logistic_regression.safetensors", "decision.json"])
+@pytest.mark.parametrize(
+    "name", ["schema.toml", "encoder.json", "model.logistic_regression.safetensors", "decision.json"]
+)
 def test_a_folder_with_a_file_missing_is_refused_in_words(folder, name):
     (folder / name).unlink()
     with pytest.raises(ScorerError, match="cannot be read"):
