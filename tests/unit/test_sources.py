@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
+from datetime import date, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from creditrisk.errors import SourceError
-from creditrisk.sources import RawTable, from_records, inert, parse_upload, read_table
+from creditrisk.sources import RawTable, files, from_records, inert, parse_upload, read_table
 
 
 def upload(content: bytes | str, filename: str = "clients.csv", max_rows: int = 100) -> RawTable:
@@ -149,6 +151,14 @@ def test_a_path_with_blanks_and_umlauts_works_as_a_uri(tmp_path: Path):
         ("/nowhere/clients.csv", "there is no file '/nowhere/clients.csv'"),
         ("clients.xlsx", "'clients.xlsx' is not a kind of file that can be read. Pass one ending in .csv"),
         ("mongodb://someone:hunter2@db/clients.csv", "sources that start with 'mongodb://' are not supported"),
+        ("postgresql://someone:hunter2@db/loans?table=loans", "the source holds a user or a password"),
+        ("postgresql://db/loans?table=loans&password=hunter2", "the source holds a user or a password"),
+        ("POSTGRES://someone%40hunter2@db/loans", "the source holds a user or a password"),
+        ("postgres:someone:hunter2@db/loans", "the source holds a user or a password"),
+        ("gs://someone:hunter2@bucket/loans.csv", "the source holds a user or a password"),
+        ("postgresql://db:hunter2/loans?table=loans", "is not a URI that can be read"),
+        ("postgresql://db/loans", "names neither a table nor a query. Expected postgresql://host:port/database?table="),
+        ("postgresql://db/loans?sslmode=require", "names neither a table nor a query"),
     ],
 )
 def test_a_source_that_cannot_be_read_is_named_without_its_password(uri, sentence):
@@ -200,3 +210,117 @@ def test_formulas_become_inert(cell):
 @pytest.mark.parametrize("cell", ["", "Ada", "-12.5", "+3", "-1e-05", "a=b", "0<=X<200"])
 def test_other_cells_stay_as_they_are(cell):
     assert inert(cell) == cell
+
+
+# Other formats
+
+
+LOANS = pl.DataFrame(
+    {
+        "name": ["Ada", None, " Grace "],
+        "children": [1, None, 3],
+        "income": [1200.0, None, 900.0],
+        "rate": [0.1, float("nan"), 2.5],
+        "since": [date(2020, 1, 31), None, date(2021, 2, 28)],
+        "seen": [datetime(2020, 1, 31, 8, 30), None, datetime(2021, 2, 28)],
+        "owns": [True, False, None],
+    }
+)
+
+
+def test_parquet_becomes_text_as_people_write_it(tmp_path: Path):
+    LOANS.write_parquet(tmp_path / "loans.parquet")
+    table = read_table(str(tmp_path / "loans.parquet"))
+    assert table.frame.rows() == [
+        ("Ada", "1", "1200", "0.1", "2020-01-31", "2020-01-31T08:30:00.000000", "true"),
+        ("", "", "", "", "", "", "false"),
+        ("Grace", "3", "900", "2.5", "2021-02-28", "2021-02-28T00:00:00.000000", ""),
+    ]
+    assert table.lines == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("frame", "sentence"),
+    [
+        (pl.DataFrame({"a": [[1, 2]]}), "column 'a' of 'loans.parquet' holds lists, objects or binary data"),
+        (pl.DataFrame({"a": [b"x"]}), "column 'a' of 'loans.parquet' holds lists, objects or binary data"),
+        (pl.DataFrame({"a": []}, schema={"a": pl.Int64}), "'loans.parquet' has no rows"),
+    ],
+)
+def test_parquet_that_is_no_table_of_values_is_a_sentence(tmp_path: Path, frame: pl.DataFrame, sentence: str):
+    frame.write_parquet(tmp_path / "loans.parquet")
+    with pytest.raises(SourceError, match=sentence):
+        read_table(str(tmp_path / "loans.parquet"))
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"])
+def test_what_only_calls_itself_parquet_is_a_sentence(tmp_path: Path, content: bytes):
+    (tmp_path / "loans.parquet").write_bytes(content)
+    with pytest.raises(SourceError, match="cannot be read as a Parquet file"):
+        read_table(str(tmp_path / "loans.parquet"))
+
+
+ARFF = """% German credit\r
+@relation 'german credit'\r
+\r
+@ATTRIBUTE 'checking status' {'<0', '0<=X<200', 'no checking'}\r
+@attribute Age numeric\r
+@attribute purpose {radio/tv, 'it\\'s a car', "a \\"new\\" one"}\r
+@attribute class {good,bad}\r
+@data\r
+'<0', 67, radio/tv, good\r
+% in between\r
+'0<=X<200',22,'it\\'s a car',bad\r
+'no checking',?,"a \\"new\\" one",good\r
+'<0',40\r
+"""
+
+
+def test_arff_is_read_with_its_quotation_marks_and_lines(tmp_path: Path):
+    (tmp_path / "credit.arff.gz").write_bytes(gzip.compress(ARFF.encode()))
+    table = read_table(str(tmp_path / "credit.arff.gz"))
+    assert table.frame.columns == ["checking status", "Age", "purpose", "class"]
+    assert table.frame.rows() == [
+        ("<0", "67", "radio/tv", "good"),
+        ("0<=X<200", "22", "it's a car", "bad"),
+        ("no checking", "?", 'a "new" one', "good"),
+        ("<0", "40", "", ""),
+    ]
+    assert table.lines == [9, 11, 12, 13]
+    assert table.ragged == {4: 2}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("a,b\n1,2\n", "is not an ARFF file"),
+        ("@relation x\n@attribute a real\n@attribute a real\n@data\n1,2\n", "each with a name of its own"),
+        ("@attribute a real\n@data\n{0 1}\n", "is a sparse ARFF file"),
+        ("@attribute a real\n@data\n", "has no rows below @data"),
+        ("@attribute a real\n@data\n1\n'2\n", "line 4 of 'x.arff' has a quotation mark"),
+    ],
+)
+def test_arff_that_cannot_be_read_is_a_sentence(tmp_path: Path, content: str, sentence: str):
+    (tmp_path / "x.arff").write_text(content)
+    with pytest.raises(SourceError, match=sentence):
+        read_table(str(tmp_path / "x.arff"))
+
+
+def test_a_small_file_that_unpacks_without_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(files, "_CHUNK_BYTES", 2**16)
+    path = tmp_path / "loans.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 2**19))
+    assert path.stat().st_size < 2**16
+    with pytest.raises(SourceError, match=r"'loans.csv.gz' holds more than .* once unpacked"):
+        read_table(str(path))
+    path.write_bytes(gzip.compress(b"a,b\n") + gzip.compress(b"1,2\n"))
+    assert read_table(str(path)).frame.rows() == [("1", "2")]
+
+
+def test_trailing_rubbish_and_a_cut_file_are_called_damaged(tmp_path: Path):
+    packed = gzip.compress(b"a,b\n1,2\n")
+    for content in (packed[:-9], packed + b"rubbish", b"a,b\n1,2\n", b""):
+        (tmp_path / "loans.csv.gz").write_bytes(content)
+        with pytest.raises(SourceError, match=r"damaged|empty"):
+            read_table(str(tmp_path / "loans.csv.gz"))

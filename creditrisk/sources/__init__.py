@@ -1,0 +1,23 @@
+"""Tables as they arrive: a clerk's upload, a file or database named by its URI, the records of a JSON call.
+
+Everything is read as text, with the line each row starts on, so that nothing is guessed here; what the cells mean, and
+which of them cannot be used, is decided in quality.py. Used by the web app, the flows and the readers in datasets/.
+See docs/sources.md.
+"""
+
+from creditrisk.sources.files import check_uri, read_bytes, read_table
+from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, from_records, inert
+from creditrisk.sources.text import parse_table, parse_upload
+
+__all__ = [
+    "PLAIN_NUMBER",
+    "RawTable",
+    "check_uri",
+    "cut",
+    "from_records",
+    "inert",
+    "parse_table",
+    "parse_upload",
+    "read_bytes",
+    "read_table",
+]

@@ -1,0 +1,95 @@
+"""Tables in ARFF files, Weka's and OpenML's format: names and kinds first, then rows, texts in single quotes."""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+from creditrisk.errors import SourceError
+from creditrisk.sources.table import RawTable, cut
+from creditrisk.sources.text import MAX_COLUMNS
+
+_QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+_ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)
+_CELL = re.compile(rf"\s*({_QUOTED}|[^,'\"]*)\s*(,|$)")
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def parse(content: bytes, *, filename: str) -> RawTable:
+    """The table in an ARFF file; `?` stays as it is, a word for nothing.
+
+    Raises
+    ------
+    SourceError
+        If the file is no ARFF file, or of its sparse kind.
+
+    Examples
+    --------
+    >>> head = b"@relation loans\\n@attribute 'checking status' {'<0', 'no checking'}\\n@attribute age real\\n"
+    >>> text = head + b"@data\\n'<0',36\\n"
+    >>> table = parse(text, filename="loans.arff")
+    >>> table.frame.columns, table.frame.rows(), table.lines
+    (['checking status', 'age'], [('<0', '36')], [5])
+    """
+    shown = cut(filename, 60)
+    try:
+        lines = content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        lines = content.decode("latin-1").splitlines()
+    names: list[str] = []
+    start = None
+    for number, line in enumerate(lines, start=1):
+        if found := _ATTRIBUTE.match(line.strip()):
+            names.append(_bare(found.group(1)))
+        elif line.strip().lower() == "@data":
+            start = number
+            break
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if start is None or not names or len(names) > MAX_COLUMNS or doubled:
+        raise SourceError(
+            f"'{shown}' is not an ARFF file. Expected lines with @attribute, each with a name of its own, then @data."
+        )
+    rows: list[list[str]] = []
+    row_lines: list[int] = []
+    ragged: dict[int, int] = {}
+    for number, line in enumerate(lines[start:], start=start + 1):
+        bare = line.strip()
+        if not bare or bare.startswith("%"):
+            continue
+        if bare.startswith("{"):
+            raise SourceError(f"'{shown}' is a sparse ARFF file, which cannot be read. Save it in the dense form.")
+        cells = _cells(bare)
+        if cells is None:
+            raise SourceError(
+                f"line {number:,} of '{shown}' has a quotation mark that is never closed or stands in the middle of a "
+                "value. Correct that line and try again."
+            )
+        row_lines.append(number)
+        rows.append([*cells[: len(names)], *[""] * (len(names) - len(cells))])
+        if len(cells) != len(names):
+            ragged[len(rows)] = len(cells)
+    if not rows:
+        raise SourceError(f"'{shown}' has no rows below @data. Pass a table with one application in each.")
+    columns = zip(*rows, strict=True)
+    frame = pl.DataFrame([pl.Series(name, cells, dtype=pl.String) for name, cells in zip(names, columns, strict=True)])
+    return RawTable(frame, row_lines, ragged)
+
+
+def _cells(line: str) -> list[str] | None:
+    """The cells of a row; None if its quotation marks do not come in pairs."""
+    cells = []
+    place = 0
+    while True:
+        found = _CELL.match(line, place)
+        if found is None:
+            return None
+        cells.append(_bare(found.group(1)))
+        place = found.end()
+        if found.group(2) == "":
+            return cells
+
+
+def _bare(text: str) -> str:
+    text = text.strip()
+    return _ESCAPED.sub(r"\1", text[1:-1]).strip() if text[:1] in ("'", '"') else text

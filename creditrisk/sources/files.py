@@ -1,0 +1,179 @@
+"""What a URI names: a file on this machine or in a bucket, in one of several formats, or a table of a database.
+
+A URI is written down with every training (MLflow's tags, Prefect's parameters), so it may not hold a password:
+credentials come from the environment alone. Every failure is one sentence that repeats none of them.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+
+from creditrisk.errors import SourceError
+from creditrisk.sources import arff, database, parquet
+from creditrisk.sources.table import RawTable, cut
+from creditrisk.sources.text import parse_table, suffix_of
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".asc", ".parquet", ".arff")
+SCHEMES = ("file", "gs", "postgresql", "postgres")
+# A few kilobytes can unpack to more than any memory holds.
+MAX_BYTES = 4 * 2**30
+_CHUNK_BYTES = 2**24
+BUCKET_SECONDS = 120.0
+# Something before an @ where a host is named, or a parameter that is a secret's.
+_SECRETS = re.compile(
+    r"^[a-z][a-z0-9+.]+:/*[^/?#\s]*(@|%40)|[?&](user|password|pass|passfile|sslpassword|sslkey|token|secret|key)=",
+    re.IGNORECASE,
+)
+
+
+def read_table(uri: str) -> RawTable:
+    """Read the table that a path or URI names.
+
+    Parameters
+    ----------
+    uri
+        A local path, `file:///path`, `gs://bucket/object` (CSV, TSV, TXT, DATA, ASC, Parquet or ARFF, with or without
+        `.gz`), or `postgresql://host/database?table=schema.table` or `?query=select ...`. Credentials come from the
+        environment: GOOGLE_APPLICATION_CREDENTIALS, or PGUSER and PGPASSWORD.
+
+    Raises
+    ------
+    SourceError
+        If the URI holds a password or is of another kind, or the table cannot be had or is none.
+    """
+    check_uri(uri)
+    parts = urlsplit(uri)
+    if parts.scheme in ("postgresql", "postgres"):
+        return database.read(uri)
+    name = _name(uri)
+    content = read_bytes(uri)
+    if suffix_of(name) == ".parquet":
+        return parquet.parse(content, filename=name)
+    if suffix_of(name) == ".arff":
+        return arff.parse(content, filename=name)
+    return parse_table(content, filename=name)
+
+
+def read_bytes(uri: str) -> bytes:
+    """The unpacked content of the file that `read_table` would read; same errors."""
+    check_uri(uri)
+    name = _name(uri)
+    if suffix_of(name) not in SUFFIXES:
+        raise SourceError(
+            f"'{name}' is not a kind of file that can be read. Pass one ending in {', '.join(SUFFIXES)}, with or "
+            "without .gz."
+        )
+    content = _from_bucket(uri) if urlsplit(uri).scheme == "gs" else _from_disk(_path(uri))
+    return _unpacked(content, name) if name.lower().endswith(".gz") else content
+
+
+def check_uri(uri: str) -> None:
+    """Refuse a URI of an unknown kind, or one that holds credentials; to be asked before it is written down anywhere.
+
+    Raises
+    ------
+    SourceError
+        Without repeating the URI.
+
+    Examples
+    --------
+    >>> check_uri("postgresql://ada:secret@db/loans?table=loans")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    creditrisk.errors.SourceError: the source holds a user or a password, and sources are written down with every ...
+    """
+    scheme, divider, _ = uri.partition("://")
+    if divider and scheme.lower() not in SCHEMES:
+        # Only the scheme is repeated: the rest may be anything.
+        raise SourceError(
+            f"sources that start with '{cut(scheme)}://' are not supported. Pass a local file, or a URI that starts "
+            "with file://, gs:// or postgresql://."
+        )
+    if _SECRETS.search(uri) and not Path(uri).exists():
+        raise SourceError(
+            "the source holds a user or a password, and sources are written down with every training. Leave them out "
+            "of it and set PGUSER and PGPASSWORD, or GOOGLE_APPLICATION_CREDENTIALS, in the environment."
+        )
+    try:
+        urlsplit(uri).port  # noqa: B018
+    except ValueError as exc:
+        raise SourceError("the source is not a URI that can be read. Check its brackets and its port.") from exc
+
+
+def _name(uri: str) -> str:
+    return Path(urlsplit(uri).path).name if urlsplit(uri).scheme == "gs" else _path(uri).name
+
+
+def _path(uri: str) -> Path:
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if "://" in uri else Path(uri).expanduser()
+
+
+def _from_disk(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SourceError(_too_large(path.name))
+        return path.read_bytes()
+    except FileNotFoundError as exc:
+        raise SourceError(f"there is no file '{path}'. Check the path, or pass another one with SOURCE=.") from exc
+    except OSError as exc:
+        raise SourceError(f"the file '{path}' cannot be read: {exc.strerror}. Check it, or pass another one.") from exc
+
+
+def _from_bucket(uri: str) -> bytes:
+    try:
+        from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
+        from google.auth.exceptions import GoogleAuthError
+        from google.cloud import storage
+    except ImportError as exc:
+        raise SourceError("buckets are read by workers, and this is none: install risk-o-meter[worker].") from exc
+
+    parts = urlsplit(uri)
+    name = unquote(parts.path).removeprefix("/")
+    try:
+        blob = storage.Client().bucket(parts.netloc).get_blob(name, timeout=BUCKET_SECONDS)
+        if blob is None:
+            raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.")
+        if blob.size is not None and blob.size > MAX_BYTES:
+            raise SourceError(_too_large(name))
+        content: bytes = blob.download_as_bytes(timeout=BUCKET_SECONDS, raw_download=True)
+    except NotFound as exc:
+        raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.") from exc
+    except (GoogleAuthError, Forbidden, Unauthorized) as exc:
+        raise SourceError(
+            f"bucket '{parts.netloc}' does not let this account read '{name}'. Set GOOGLE_APPLICATION_CREDENTIALS to "
+            "the key file of one that may."
+        ) from exc
+    except (GoogleAPIError, OSError) as exc:
+        raise SourceError(f"bucket '{parts.netloc}' cannot be reached. Check the network and try again.") from exc
+    return content
+
+
+def _unpacked(content: bytes, name: str) -> bytes:
+    """The content of a gzip file, of one member or several, as long as it is not too much."""
+    out = bytearray()
+    rest = content
+    try:
+        while rest:
+            unpacker = zlib.decompressobj(wbits=31)
+            while rest and not unpacker.eof:
+                out += unpacker.decompress(rest, _CHUNK_BYTES)
+                rest = unpacker.unconsumed_tail
+                if len(out) > MAX_BYTES:
+                    raise SourceError(_too_large(name))
+            if not unpacker.eof:
+                raise SourceError(f"the file '{name}' cannot be read: it is damaged. Check it, or pass another one.")
+            rest = unpacker.unused_data.lstrip(b"\0")
+    except zlib.error as exc:
+        raise SourceError(f"the file '{name}' cannot be read: it is damaged. Check it, or pass another one.") from exc
+    return bytes(out)
+
+
+def _too_large(name: str) -> str:
+    return (
+        f"'{name}' holds more than {MAX_BYTES / 2**30:.0f} GB once unpacked, more than can be read. Pass a part of it, "
+        "or a Parquet file with fewer columns."
+    )
