@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
+from math import isfinite, sqrt
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ from creditrisk.evaluation import (
 )
 from creditrisk.fairness import MIN_GROUP_ROWS, audit
 from creditrisk.guardrails import COVERAGES, SLOPES, groups_of
+from creditrisk.leakage import known_later
+from creditrisk.names import bare
 from creditrisk.paired import recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
@@ -66,6 +68,14 @@ FOUR_FIFTHS = 0.8
 ADDS_UP = 1e-4
 # So many bads are needed before intervals are of any use to a decision.
 FEW_BADS = 200
+# A step of a tenth up or down; a breath of a hundredth, which should change no reason.
+STEPS = (0.9, 1.1)
+BREATH = 0.01
+SAME_REASONS = 0.75
+# Without its first reason a PD must be lower so often; a field that works together with others may be an exception.
+LOWER_WITHOUT = 0.95
+# What the monitoring plan speaks of: the next so many applications, or outcomes.
+WATCHED_ROWS = 1_000
 
 ROLES = ("Model owner", "Independent validator", "Business owner", "Risk committee")
 
@@ -82,6 +92,7 @@ SECTIONS = {
     "reasons": "Reasons",
     "comparison": "Against the champion",
     "limits": "Limits",
+    "monitoring": "What to watch",
     "approvals": "Approvals",
 }
 
@@ -91,15 +102,19 @@ THEMES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("SR 26-2", "Purpose, exposure and materiality", ("purpose", "limits")),
     ("SR 26-2", "Development: data and conceptual soundness", ("data", "protocol", "candidates", "sensitivity")),
     ("SR 26-2", "Validation: testing and outcomes analysis", ("performance", "calibration", "comparison")),
-    ("SR 26-2", "Ongoing monitoring", ("stability",)),
+    ("SR 26-2", "Ongoing monitoring", ("stability", "monitoring")),
     ("SR 26-2", "Effective challenge, governance and documentation", ("candidates", "comparison", "approvals")),
-    ("EU AI Act, article 9", "Risk management system", ("purpose", "limits", "fairness")),
+    ("EU AI Act, article 9", "Risk management system", ("purpose", "limits", "fairness", "monitoring")),
     ("EU AI Act, article 10", "Data and data governance", ("data", "fairness")),
     ("EU AI Act, article 11", "Technical documentation", ("protocol", "candidates", "performance")),
     ("EU AI Act, article 12", "Record-keeping", ("data", "approvals")),
     ("EU AI Act, article 13", "Transparency to those who use it", ("purpose", "reasons", "limits")),
     ("EU AI Act, article 14", "Human oversight", ("purpose", "approvals")),
-    ("EU AI Act, article 15", "Accuracy, robustness, cybersecurity", ("performance", "stability", "sensitivity")),
+    (
+        "EU AI Act, article 15",
+        "Accuracy, robustness, cybersecurity",
+        ("performance", "stability", "sensitivity", "reasons"),
+    ),
 )
 
 
@@ -149,7 +164,7 @@ def validate(
     ----------
     data
         Facts about the table that only its reader knows, all optional: `source`, `sha256`, `n_read`, `n_accepted`,
-        `rejected` (reason to count) and `written_at`.
+        `rejected` (reason to count), `columns` (the names in the file) and `written_at`.
     comparison
         What came of comparing it with the champion, if there is one.
     approvals
@@ -171,6 +186,7 @@ def validate(
         "approvals": _approvals(approvals),
     }
     sections["limits"] = _limits(case, sections)
+    sections["monitoring"] = _monitoring(case, sections)
     checks = _checks(sections)
     pack = {
         "title": case.schema.title,
@@ -180,6 +196,15 @@ def validate(
         "headline": _headline(checks),
         "checks": checks,
         **{name: sections[name] for name in SECTIONS},
+        "bars": {
+            "watch_psi": WATCH_PSI,
+            "act_psi": ACT_PSI,
+            "impact_ratio": FOUR_FIFTHS,
+            "group_rows": MIN_GROUP_ROWS,
+            "bootstrap_draws": BOOTSTRAP_DRAWS,
+            "breath": BREATH,
+            "watched_rows": WATCHED_ROWS,
+        },
         "themes": [{"source": source, "theme": theme, "sections": list(names)} for source, theme, names in THEMES],
     }
     plain: dict[str, Any] = _plain(pack)
@@ -267,11 +292,46 @@ def _data(case: _Case, facts: Mapping[str, Any]) -> dict[str, Any]:
                 "type": field.type,
                 "role": field.role,
                 "missing": float(seen[field.name].null_count() / seen.height) if field.name in seen.columns else None,
+                "why_excluded": _why_excluded(field) if field.role == "excluded" else None,
             }
             for field in schema.fields
             if field.role in ("feature", "protected", "excluded")
         ],
+        "not_in_schema": _not_in_schema(facts.get("columns", ()), schema),
+        "odd_share": _odd_share(seen, schema),
     }
+
+
+def _why_excluded(field: Field) -> str:
+    if any(map(known_later, (field.name, field.label, *field.aliases))):
+        return "known only after the decision"
+    return field.description.rstrip(".") or ("free text" if field.type == "text" else "by the schema")
+
+
+def _not_in_schema(columns: Sequence[str], schema: Schema) -> dict[str, list[str]]:
+    """Columns of the file that nothing was learnt from because the schema does not name them."""
+    fields = [(item.name, item.label, *item.aliases) for item in schema.fields]
+    target = (schema.target.name, schema.target.label, *schema.target.aliases)
+    named = {bare(name) for names in (*fields, target) for name in names}
+    unnamed = sorted(name for name in columns if bare(name) not in named)
+    return {
+        "known_later": [name for name in unnamed if known_later(name)],
+        "others": [name for name in unnamed if not known_later(name)],
+    }
+
+
+def _odd_share(frame: pl.DataFrame, schema: Schema) -> float:
+    """Share of applications with a value that the schema does not expect; they go to a person whatever their PD."""
+    odd = [pl.lit(False)]
+    for field in schema.features:
+        column = pl.col(field.name)
+        if field.type == "category":
+            odd.append(~column.is_in([category.value for category in field.categories]))
+        if field.minimum is not None:
+            odd.append(column < field.minimum)
+        if field.maximum is not None:
+            odd.append(column > field.maximum)
+    return float(frame.select(pl.any_horizontal(item.fill_null(False) for item in odd).mean()).item())
 
 
 def _period(frame: pl.DataFrame, schema: Schema) -> list[str] | None:
@@ -488,37 +548,48 @@ def _sensitivity(case: _Case) -> dict[str, Any]:
         column = case.judged.frame[field.name].drop_nulls()
         if column.is_empty():
             continue
-        row = _numeric_moves(field, column, moved) if field.is_numeric else _category_moves(field, column, moved)
+        row: dict[str, Any] = {
+            "label": field.label,
+            "ends": _numeric_ends(field, column, moved) if field.is_numeric else _category_ends(field, column, moved),
+            # A value that is required cannot be missing.
+            "missing": None if field.is_required else float(moved(_constant(field, column, None)).mean()),
+            "step_mean": None,
+            "step_largest": None,
+            "step_verdicts": None,
+        }
         if field.is_numeric:
-            step = sample[field.name].cast(pl.Float64) * 1.1
-            if field.type == "integer":
-                step = step.ceil()
-            after = moved(step.cast(sample[field.name].dtype))
+            after = np.array([moved(_times(sample[field.name], step)) for step in STEPS])
             row["step_mean"] = float(np.abs(after - before).mean())
             row["step_largest"] = float(np.abs(after - before).max())
-            row["step_verdicts"] = float((_verdicts(scorer.rule, after) != verdicts).mean())
+            row["step_verdicts"] = float(np.mean([_verdicts(scorer.rule, way) != verdicts for way in after]))
         rows.append(row)
     return {"n_rows": sample.height, "mean_prob_default": float(before.mean()), "fields": rows}
 
 
-def _numeric_moves(field: Field, column: pl.Series, moved: Moved) -> dict[str, Any]:
-    low, high = (column.quantile(level, interpolation="nearest") for level in (0.1, 0.9))
-    ends = [
+def _times(column: pl.Series, factor: float | FloatArray) -> pl.Series:
+    """A column of numbers times a factor; whole numbers stay whole, and a step of a tenth is one at least."""
+    moved = column.cast(pl.Float64).to_numpy() * factor
+    if column.dtype.is_integer():
+        moved = np.ceil(moved) if np.all(factor > 1.0) else np.floor(moved) if np.all(factor < 1.0) else np.round(moved)
+    values = pl.Series(column.name, moved)
+    return pl.select(pl.when(column.is_not_null()).then(values).cast(column.dtype).alias(column.name)).to_series()
+
+
+def _numeric_ends(field: Field, column: pl.Series, moved: Moved) -> list[dict[str, Any]]:
+    return [
         {"words": field.in_words(value), "prob_default": float(moved(_constant(field, column, value)).mean())}
-        for value in (low, high)
+        for value in (column.quantile(level, interpolation="nearest") for level in (0.1, 0.9))
     ]
-    return {"label": field.label, "ends": ends, "step_mean": None, "step_largest": None, "step_verdicts": None}
 
 
-def _category_moves(field: Field, column: pl.Series, moved: Moved) -> dict[str, Any]:
+def _category_ends(field: Field, column: pl.Series, moved: Moved) -> list[dict[str, Any]]:
     counts = Counter(column.to_list())
     common = [category.value for category in field.categories if counts[category.value] >= 0.01 * len(column)]
     means = {value: float(moved(_constant(field, column, value)).mean()) for value in common or list(counts)[:1]}
-    ends = [
+    return [
         {"words": field.in_words(value), "prob_default": means[value]}
         for value in (min(means, key=lambda value: means[value]), max(means, key=lambda value: means[value]))
     ]
-    return {"label": field.label, "ends": ends, "step_mean": None, "step_largest": None, "step_verdicts": None}
 
 
 def _constant(field: Field, like: pl.Series, value: Any) -> pl.Expr:
@@ -552,6 +623,7 @@ def _reasons(case: _Case) -> dict[str, Any]:
         # Whatever stands beside the pushes is the same for everybody.
         "additivity_error": float(np.abs(rest - np.median(rest)).max()),
         "deletion": _deletion(case, scored),
+        "steadiness": _steadiness(case, scored),
         "most_given": [
             {"text": text, "share": count / max(adverse.height, 1)} for text, count in given.most_common(10)
         ],
@@ -582,6 +654,32 @@ def _deletion(case: _Case, scored: pl.DataFrame) -> dict[str, Any]:
         n_tried += len(changed)
         n_fell += int((after < case.scorer.prob_default(part)).sum())
     return {"n": n_tried, "fell": rate(n_fell, n_tried)}
+
+
+def _steadiness(case: _Case, scored: pl.DataFrame) -> dict[str, Any]:
+    """How many reasons, and how much of the advice, stay when every number is a hair higher or lower."""
+    rng = np.random.default_rng(SEED)
+    sample = case.sample
+    breaths = [
+        _times(sample[field.name], rng.uniform(1 - BREATH, 1 + BREATH, sample.height))
+        for field in case.schema.features
+        if field.is_numeric
+    ]
+    after = case.scorer.score(sample.with_columns(breaths), [[] for _ in range(sample.height)])
+    named = [
+        [{item["code"].split(":")[0] for item in reasons} for reasons in frame["reasons"].to_list()]
+        for frame in (scored, after)
+    ]
+    kept = [
+        len(old & new) / len(old)
+        for old, new, verdict in zip(*named, scored["verdict"].to_list(), strict=True)
+        if old and verdict != "approve"
+    ]
+    return {
+        "n": len(kept),
+        "reasons_kept": float(np.mean(kept)) if kept else None,
+        "same_verdict": float((after["verdict"] == scored["verdict"]).mean()),  # type: ignore[arg-type]
+    }
 
 
 def _usual(column: pl.Series, field: Field) -> Any:
@@ -618,6 +716,89 @@ def _approvals(signed: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
 # What follows from the figures
 
 
+def _monitoring(case: _Case, found: Mapping[str, Any]) -> list[dict[str, str]]:
+    """What to watch, how it stands today, and what calls for a look in so many applications as the plan speaks of.
+
+    Ranges are where chance stays 95 times in 100, that of the judged rows included.
+    """
+    prob_default, rows = case.prob_default, WATCHED_ROWS
+    spread = 1.96 * sqrt(1 / len(prob_default) + 1 / rows)
+    shifts = found["stability"]["shifts"]
+    strongest = ", ".join(case.schema.features[place].label for place in case.strongest[:3])
+    odd = found["data"]["odd_share"]
+    at_once = [
+        (
+            "Shift of the predicted risk (PSI)",
+            "drift report",
+            f"{shifts[0]['psi']:.3f}" if shifts else "–",
+            f"beyond chance and above {WATCH_PSI:g}; above {ACT_PSI:g} it calls for action",
+        ),
+        (f"Shift of each field (PSI); {strongest} weigh most", "drift report", "–", "the same"),
+        (
+            "Values the schema does not expect",
+            "decision log",
+            _per_cent(odd),
+            f"above {_per_cent(odd + 1.96 * sqrt((odd + 1 / rows) / rows))} of applications",
+        ),
+        (
+            "Mean PD",
+            "decision log",
+            _per_cent(case.shown.mean()),
+            _outside(case.shown.mean(), spread * case.shown.std(ddof=1)),
+        ),
+        *(
+            (words, "metrics", _per_cent(share), _outside(share, spread * sqrt(share * (1 - share))))
+            for verdict, words in (("approve", "Offers"), ("refer", "Referrals"), ("decline", "Declines"))
+            for share in [(case.verdicts == verdict).mean()]
+        ),
+        *(
+            (
+                f"{field['label']}: offers over the basis, lowest",
+                "decision log",
+                f"{min(ratios):.2f}",
+                f"below {FOUR_FIFTHS:g} by more than chance, where the field is given",
+            )
+            for field in found["fairness"]
+            if (ratios := [group.impact_ratio.value for group in _compared(field)])
+        ),
+    ]
+    area, slope = found["performance"]["auc"].value, found["calibration"]["slope"].value
+    error = auc_standard_error(prob_default, case.target) * sqrt(1 + len(prob_default) / rows)
+    # How far bads over expected bads stray by chance where every PD is true.
+    stray = 1.96 * sqrt(float((prob_default * (1 - prob_default)).mean()) / rows) / float(prob_default.mean())
+    outcomes = "decision log, outcomes"
+    with_outcomes = [
+        (
+            "Went bad / predicted",
+            outcomes,
+            f"{found['calibration']['observed_to_expected'].value:.2f}",
+            f"outside {max(0.0, 1 - stray):.2f} to {1 + stray:.2f}; twice running, it calls for a new model",
+        ),
+        ("AUC", outcomes, f"{area:.3f}", f"below {area - 1.96 * error:.3f}"),
+        ("Calibration slope", outcomes, f"{slope:.2f}", f"beyond {SLOPES[0]:g} to {SLOPES[1]:g} by more than chance"),
+    ]
+    months = case.schema.horizon_months
+    known = f"after {months} months" if months else "with the decisions"
+    return [
+        {"known": when, "what": what, "where": where, "today": today, "look": look}
+        for when, figures in (("at once", at_once), (known, with_outcomes))
+        for what, where, today, look in figures
+    ]
+
+
+def _outside(middle: float, reach: float) -> str:
+    return f"outside {_per_cent(max(0.0, middle - reach))} to {_per_cent(min(1.0, middle + reach))}"
+
+
+def _per_cent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _compared(field: Mapping[str, Any]) -> list[Any]:
+    """The groups of a protected field that are held against another and large enough to say anything of."""
+    return [group for group in field["groups"] if group.impact_ratio is not None and not group.is_small]
+
+
 def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
     schema, performance = case.schema, found["performance"]
     area = performance["auc"]
@@ -632,6 +813,10 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
             f"It tells who {schema.target.bad_happened}. That was a decision, not what became of a loan: nothing here "
             "says who repays."
         ]
+    )
+    limits.append(
+        "Values outside the ranges and categories of the schema are no part of what it learnt: such applications go to "
+        f"a person whatever their PD ({_per_cent(found['data']['odd_share'])} of those judged)."
     )
     if not case.is_by_time:
         limits.append(
@@ -662,10 +847,17 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
     ]
     if not schema.protected:
         limits.append("The schema names no protected field: fairness was not judged.")
-    if schema.portfolio_bad_rate is not None:
+    if schema.portfolio_bad_rate is None:
+        learnt_from = _per_cent(found["calibration"]["sample_bad_rate"])
         limits.append(
-            f"PDs are moved to a portfolio with a bad rate of {schema.portfolio_bad_rate:.1%}; that rate is taken on "
-            "trust, and judged rows cannot test it."
+            f"PDs are on the scale of the table learnt from, of which {learnt_from} {schema.target.bad_happened}. "
+            "Where another share of the applicants to be scored does, PDs are too high or too low for all of them, and "
+            "the advice too strict or too lenient, until the schema states that share (portfolio_bad_rate)."
+        )
+    else:
+        limits.append(
+            f"PDs are moved to a portfolio with a bad rate of {_per_cent(schema.portfolio_bad_rate)}; that rate is taken "
+            "on trust, and judged rows cannot test it."
         )
     limits += [
         f"{name} could not be fitted and was not compared: {why}" for name, why in case.training.failures.items()
@@ -688,7 +880,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         _check(
             "calibration",
             f"Neither over- nor under-confident: slope {SLOPES[0]} to {SLOPES[1]}",
-            slope.high >= SLOPES[0] and slope.low <= SLOPES[1],
+            _is_within(slope, *SLOPES),
             f"slope {_words(slope, 2)}",
         ),
         _check(
@@ -705,7 +897,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             _check(
                 "calibration",
                 f"Confidence holds for {outcome}: 90 %, give or take 4",
-                share.high >= COVERAGES[0] and share.low <= COVERAGES[1],
+                _is_within(share, *COVERAGES),
                 f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
             )
         )
@@ -732,10 +924,26 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         _check(
             "reasons",
             "Reasons add up, and without the first the risk is lower",
-            reasons["additivity_error"] < ADDS_UP and fell.high >= 0.95 if reasons["deletion"]["n"] else None,
+            None
+            if not reasons["deletion"]["n"]
+            else _is_within(fell, LOWER_WITHOUT, 1.0)
+            if reasons["additivity_error"] < ADDS_UP
+            else False,
             f"lower in {100 * fell.value:.0f} % of {reasons['deletion']['n']:,} cases"
             if reasons["deletion"]["n"]
             else "nobody was referred or declined",
+        )
+    )
+    steadiness = reasons["steadiness"]
+    kept = steadiness["reasons_kept"]
+    checks.append(
+        _check(
+            "reasons",
+            f"Reasons stay when numbers move by {100 * BREATH:.0f} %",
+            None if kept is None else kept >= SAME_REASONS,
+            "nobody was referred or declined"
+            if kept is None
+            else f"{_per_cent(kept)} of them stay; {_per_cent(steadiness['same_verdict'])} get the same advice",
         )
     )
     return checks
@@ -744,7 +952,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
     """Whether no group is offered less than four fifths as often; a gap that chance explains cannot be told."""
     label = f"{field['label']}: four-fifths rule"
-    compared = [group for group in field["groups"] if group.impact_ratio is not None and not group.is_small]
+    compared = _compared(field)
     if not compared:
         return _check("fairness", label, None, "not held in the table" if not field["groups"] else "groups too small")
     below = [group for group in compared if group.impact_ratio.value < FOUR_FIFTHS]
@@ -752,6 +960,13 @@ def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
     worst = min(beyond_chance or compared, key=lambda group: group.impact_ratio.value)
     holds = None if below and not beyond_chance else not below
     return _check("fairness", label, holds, f"{worst.label}: {_words(worst.impact_ratio, 2)}")
+
+
+def _is_within(found: Estimate, low: float, high: float) -> bool | None:
+    """Whether a figure keeps to its bar; None where it does not, but chance could explain that."""
+    if low <= found.value <= high:
+        return True
+    return None if found.high >= low and found.low <= high else False
 
 
 def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[str, Any]:

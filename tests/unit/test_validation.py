@@ -167,6 +167,104 @@ def test_pds_rise_where_the_model_says_they_do(pack):
     assert ends["Housing"][0] < ends["Housing"][1]  # from the safest to the riskiest category
 
 
+def test_a_value_left_out_is_tried_only_where_it_may_be_left_out(pack):
+    rows = {row["label"]: row for row in pack["sensitivity"]["fields"]}
+    assert [label for label, row in rows.items() if row["missing"] is not None] == ["Income"]  # the others are required
+    low, high = (end["prob_default"] for end in rows["Income"]["ends"])
+    assert high < rows["Income"]["missing"] < low  # it is read as a usual income
+
+
+def test_a_step_of_a_tenth_is_tried_up_and_down(by_time, pack):
+    scorer = by_time.scorer
+    rows = {row["label"]: row for row in pack["sensitivity"]["fields"]}
+    sample = by_time.judged.frame.sample(500, seed=11)
+    before = scorer.prob_default(sample)
+    ways = [scorer.prob_default(sample.with_columns(pl.col("amount_eur") * factor)) for factor in (0.9, 1.1)]
+    assert rows["Loan amount"]["step_mean"] == pytest.approx(np.mean([np.abs(way - before) for way in ways]))
+    assert rows["Loan amount"]["step_largest"] == pytest.approx(np.max([np.abs(way - before) for way in ways]))
+    # An age of 25 becomes 28 or 22: whole years, one step at least.
+    years = pl.col("age_years") * 1.0
+    ages = [(years * 1.1).ceil().cast(pl.Int64), (years * 0.9).floor().cast(pl.Int64)]
+    ways = [scorer.prob_default(sample.with_columns(age)) for age in ages]
+    assert rows["Age"]["step_mean"] == pytest.approx(np.mean([np.abs(way - before) for way in ways]))
+
+
+def test_reasons_of_a_smooth_model_stay_when_numbers_move_by_a_hair(pack):
+    steadiness = pack["reasons"]["steadiness"]
+    assert 0.9 < steadiness["reasons_kept"] <= 1.0
+    assert 0.9 < steadiness["same_verdict"] < 1.0  # of 500, some stand that close to a cut-off
+
+
+def test_values_that_the_schema_does_not_expect_are_counted(by_time, pack):
+    assert pack["data"]["odd_share"] == 0.0
+    judged = by_time.judged
+    number = pl.col("row_number")
+    odd = judged.frame.with_columns(
+        pl.when(number <= 300).then(500).otherwise("age_years").alias("age_years"),
+        pl.when(number.is_between(201, 600)).then(pl.lit("boat")).otherwise("housing").alias("housing"),
+    )
+    found = validate(replace(by_time, judged=replace(judged, frame=odd)), data={})
+    assert found["data"]["odd_share"] == 600 / N_ROWS  # the first 300 by age, up to the 600th by housing
+    assert any("(20.0 % of those judged)" in limit for limit in found["limits"])
+
+
+def test_what_nothing_was_learnt_from_is_named_with_the_reason(by_time):
+    scorer = by_time.scorer
+    left_out = (
+        Field("decided_on", "date", "Decided on", role="excluded", description="When the file was closed."),
+        Field("letter", "text", "Letter", role="excluded"),
+        Field("paid_back", "number", "Paid back", role="excluded", aliases=("total_pymnt",)),
+    )
+    schema = replace(scorer.schema, fields=scorer.schema.fields + left_out)
+    columns = ["Age years", "AMOUNT-EUR", "default", "recoveries", "shoe size", "letter"]
+    told = replace(by_time, scorer=replace(scorer, schema=schema))
+    found = validate(told, data={"columns": columns})["data"]
+    assert {field["label"]: field["why_excluded"] for field in found["fields"] if field["role"] == "excluded"} == {
+        "Decided on": "When the file was closed",
+        "Letter": "free text",
+        "Paid back": "known only after the decision",
+    }
+    assert found["not_in_schema"] == {"known_later": ["recoveries"], "others": ["shoe size"]}
+
+
+def test_a_bar_holds_only_for_a_figure_within_it_and_is_broken_only_beyond_chance(by_time):
+    seen = set()
+    for n_rows, stretch in [(N_ROWS, 1.0), (N_ROWS, 0.5), (60, 0.7), (60, 2.0), (150, 1.3)]:
+        judged = by_time.judged
+        log_odds = np.log(judged.prob_default / (1 - judged.prob_default))[:, :n_rows] * stretch
+        some = Judged(judged.frame[:n_rows], judged.target[:n_rows], expit(log_odds), judged.folds[:, :n_rows])
+        found = validate(replace(by_time, judged=some), data={})
+        status = next(check["status"] for check in found["checks"] if check["label"].startswith("Neither over- nor"))
+        slope = found["calibration"]["slope"]
+        is_within, may_be_within = 0.8 <= slope["value"] <= 1.25, slope["high"] >= 0.8 and slope["low"] <= 1.25
+        assert status == ("holds" if is_within else "unknown" if may_be_within else "look")
+        seen.add(status)
+    assert seen == {"holds", "unknown", "look"}
+
+
+def test_the_plan_says_where_chance_ends_in_the_next_thousand_applications(pack):
+    plan = {row["what"]: row for row in pack["monitoring"]}
+    share = pack["purpose"]["verdicts"]["approve"]["value"]
+    # The share of 1,000 new applicants less that of the 3,000 judged.
+    reach = 1.96 * (share * (1 - share) * (1 / 1_000 + 1 / N_ROWS)) ** 0.5
+    assert plan["Offers"]["look"] == f"outside {100 * (share - reach):.1f} % to {100 * (share + reach):.1f} %"
+    assert plan["AUC"]["known"] == "after 12 months"
+    assert float(plan["AUC"]["look"].removeprefix("below ")) < pack["performance"]["auc"]["low"]
+    assert (
+        plan["Region: offers over the basis, lowest"]["today"]
+        == f"{pack['fairness'][0]['groups'][1]['impact_ratio']['value']:.2f}"
+    )
+
+
+def test_the_scale_of_the_pds_is_among_the_limits(by_time, pack):
+    assert any("on the scale of the table learnt from" in limit for limit in pack["limits"])
+    scorer = by_time.scorer
+    moved = replace(by_time, scorer=replace(scorer, schema=replace(scorer.schema, portfolio_bad_rate=0.05)))
+    limits = validate(moved, data={})["limits"]
+    assert any("bad rate of 5.0 %" in limit for limit in limits)
+    assert not any("on the scale of the table learnt from" in limit for limit in limits)
+
+
 def test_the_poorer_region_is_found_and_the_field_not_held_is_said(pack):
     fairness = {field["label"]: field["groups"] for field in pack["fairness"]}
     north, south = fairness["Region"]
