@@ -31,6 +31,7 @@ from creditrisk.comparison import page as comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
+from creditrisk.learners import dnn
 from creditrisk.plots import winner_plots
 from creditrisk.promotion import DETAILS, PAGE, evidence_tags, floors, settle
 from creditrisk.quality import Checked, check
@@ -213,7 +214,7 @@ def register(training: Training, tags: dict[str, str], pages: dict[str, str], se
     sample = training.reference.sample(min(training.reference.height, REFERENCE_ROWS), seed=SEED)
     names = [field.name for field in scorer.schema.features]
     reference = sample.select(names).with_columns(prob_default=scorer.prob_default(sample))
-    params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol}
+    params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol, "device": dnn.device()}
     for member, taken in training.recipe.parameters.items():
         params |= {f"{member}.{name}": value for name, value in taken.items()}
     return Registry(settings).register(
@@ -318,6 +319,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
             for item in sorted(training.candidates, key=lambda item: item.test.log_loss)
         ),
         *(f"    {name:<20} failed: {why}" for name, why in training.failures.items()),
+        *(["    no CUDA device here: the network was trained on the CPU"] if dnn.device() == "cpu" else []),
         f"The whole path, {training.protocol}:",
         f"    {training.performance}",
     ]
