@@ -856,8 +856,8 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
         )
     else:
         limits.append(
-            f"PDs are moved to a portfolio with a bad rate of {_per_cent(schema.portfolio_bad_rate)}; that rate is taken "
-            "on trust, and judged rows cannot test it."
+            f"PDs are moved to a portfolio with a bad rate of {_per_cent(schema.portfolio_bad_rate)}; that rate is "
+            "taken on trust, and judged rows cannot test it."
         )
     limits += [
         f"{name} could not be fitted and was not compared: {why}" for name, why in case.training.failures.items()
