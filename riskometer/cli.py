@@ -74,6 +74,10 @@ dataset_option = click.option("--dataset", default="", help="Registered model; e
 )
 def train(dataset: str, source: str, test_from: datetime | None) -> None:
     """Train challengers and promote one if it is better with evidence."""
+    from creditrisk.sources import check_uri
+
+    # Before anybody writes it down.
+    check_uri(source)
     # A worker has another working folder, so a path must not depend on ours.
     given = {"dataset": _absolute(dataset), "source": _absolute(source)}
     if test_from is not None:

@@ -22,7 +22,7 @@ SCHEMES = ("file", "gs", "postgresql", "postgres")
 # A few kilobytes can unpack to more than any memory holds.
 MAX_BYTES = 4 * 2**30
 _CHUNK_BYTES = 2**24
-BUCKET_SECONDS = 120.0
+BUCKET_SECONDS = 60.0
 # Something before an @ where a host is named, or a parameter that is a secret's.
 _SECRETS = re.compile(
     r"^[a-z][a-z0-9+.]+:/*[^/?#\s]*(@|%40)|[?&](user|password|pass|passfile|sslpassword|sslkey|token|secret|key)=",
@@ -128,18 +128,20 @@ def _from_bucket(uri: str) -> bytes:
         from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
         from google.auth.exceptions import GoogleAuthError
         from google.cloud import storage
+        from google.cloud.storage.retry import DEFAULT_RETRY
     except ImportError as exc:
         raise SourceError("buckets are read by workers, and this is none: install risk-o-meter[worker].") from exc
 
     parts = urlsplit(uri)
     name = unquote(parts.path).removeprefix("/")
+    patience = {"timeout": BUCKET_SECONDS, "retry": DEFAULT_RETRY.with_timeout(BUCKET_SECONDS)}
     try:
-        blob = storage.Client().bucket(parts.netloc).get_blob(name, timeout=BUCKET_SECONDS)
+        blob = storage.Client().bucket(parts.netloc).get_blob(name, **patience)
         if blob is None:
             raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.")
         if blob.size is not None and blob.size > MAX_BYTES:
             raise SourceError(_too_large(name))
-        content: bytes = blob.download_as_bytes(timeout=BUCKET_SECONDS, raw_download=True)
+        content: bytes = blob.download_as_bytes(raw_download=True, **patience)
     except NotFound as exc:
         raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.") from exc
     except (GoogleAuthError, Forbidden, Unauthorized) as exc:
