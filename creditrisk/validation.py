@@ -815,6 +815,10 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
         ]
     )
     limits.append(
+        "The decision log holds what was advised, not what a person decided instead: how often, and why, people decide "
+        "otherwise has to be recorded elsewhere."
+    )
+    limits.append(
         "Values outside the ranges and categories of the schema are no part of what it learnt: such applications go to "
         f"a person whatever their PD ({_per_cent(found['data']['odd_share'])} of those judged)."
     )

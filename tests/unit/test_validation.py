@@ -256,6 +256,11 @@ def test_the_plan_says_where_chance_ends_in_the_next_thousand_applications(pack)
     )
 
 
+def test_the_pack_claims_no_record_of_what_people_decide(pack):
+    assert any("not what a person decided instead" in limit for limit in pack["limits"])
+    assert "what the person then decided is not" in page(pack)
+
+
 def test_the_scale_of_the_pds_is_among_the_limits(by_time, pack):
     assert any("on the scale of the table learnt from" in limit for limit in pack["limits"])
     scorer = by_time.scorer
