@@ -17,18 +17,40 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
-from scipy.stats import chi2
+from numpy.typing import NDArray
 
 from creditrisk import profile as reference_profile
 from creditrisk.schema import Field, Schema
+from creditrisk.stability import (
+    ACT_PSI,
+    MIN_ROWS,
+    SHARE_FLOOR,
+    WATCH_PSI,
+    at_most_ten,
+    judge,
+    no_drift_bound,
+    population_stability_index,
+    psi_terms,
+)
 
-WATCH_PSI = 0.10
-ACT_PSI = 0.25
-# Below this many rows, in the window or in the reference, PSI is mostly chance.
-MIN_ROWS = 300
-# Smallest share inside the logarithm; in small windows, half a count.
-SHARE_FLOOR = 1e-4
+# The rule and its lines are shared with the checks before a training; who reads this module finds them here.
+__all__ = [
+    "ACT_PSI",
+    "CANNOT_JUDGE",
+    "MIN_ROWS",
+    "SCORE",
+    "WATCH_PSI",
+    "Bin",
+    "Drift",
+    "FieldDrift",
+    "compare",
+    "findings",
+    "judge",
+    "no_drift_bound",
+    "population_stability_index",
+]
+
+
 # A window with one single value is a finding if chance would make one less often than this.
 CONSTANT_CHANCE = 0.01
 
@@ -77,7 +99,7 @@ class FieldDrift:
         if self.psi is None:
             return None
         shares = np.array([[bin_.reference_share, bin_.current_share] for bin_ in self.bins], dtype=np.float64)
-        return self.bins[int(np.argmax(_psi_terms(shares[:, 0], shares[:, 1], SHARE_FLOOR)))]
+        return self.bins[int(np.argmax(psi_terms(shares[:, 0], shares[:, 1], SHARE_FLOOR)))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,79 +115,6 @@ class Drift:
         """Share of the fields that could be judged which stand at watch or act; None if none could be judged."""
         judged = [field.level for field in self.fields if field.level != CANNOT_JUDGE]
         return sum(level >= LEVELS["watch"] for level in judged) / len(judged) if judged else None
-
-
-def population_stability_index(reference: ArrayLike, current: ArrayLike) -> float:
-    """Population Stability Index (PSI) between two rows of counts in the same bins.
-
-    Parameters
-    ----------
-    reference, current
-        Rows per bin, shape (n_bins,), each with at least one row.
-
-    Returns
-    -------
-    float
-        No unit, >= 0, symmetric, 0 for equal shares. A share below half a count of the smaller table, or below 1e-4, is
-        lifted to it, so that an empty bin stays finite.
-
-    References
-    ----------
-    Siddiqi, N. (2006). Credit Risk Scorecards. Wiley. (system stability report)
-
-    Examples
-    --------
-    >>> round(population_stability_index([500, 500], [600, 400]), 4)
-    0.0405
-    """
-    n_reference, n_current = np.sum(reference), np.sum(current)
-    floor = max(SHARE_FLOOR, 0.5 / min(n_reference, n_current))
-    shares = np.asarray(reference) / n_reference, np.asarray(current) / n_current
-    return float(_psi_terms(*shares, floor).sum())
-
-
-def no_drift_bound(reference: ArrayLike, current: ArrayLike) -> float:
-    """The PSI that chance alone stays below in 95 of 100 windows: chi2_{.95, B-1} * (1/n + 1/m).
-
-    Parameters
-    ----------
-    reference, current
-        Rows per bin as for the PSI; a bin that is empty in both does not count towards B.
-
-    References
-    ----------
-    Yurdakul, B. (2018). Statistical properties of population stability index. Western Michigan University.
-
-    Examples
-    --------
-    Ten bins, 5,000 reference rows: chi2_{.95, 9} = 16.92, times (1/200 + 1/5000).
-
-    >>> round(no_drift_bound([500] * 10, [20] * 10), 3)
-    0.088
-    """
-    n_bins = int(np.count_nonzero(np.asarray(reference) + np.asarray(current)))
-    if n_bins < 2:
-        return 0.0
-    return float(chi2.ppf(0.95, n_bins - 1) * (1 / np.sum(reference) + 1 / np.sum(current)))
-
-
-def judge(psi: float, bound: float, *, n_rows: int, n_reference: int) -> Status:
-    """The two-key rule: significant (above the bound) and material (above 0.10, 0.25).
-
-    Examples
-    --------
-    >>> judge(0.12, 0.03, n_rows=1_000, n_reference=5_000)
-    'watch'
-    >>> judge(0.12, 0.15, n_rows=300, n_reference=300)
-    'stable'
-    >>> judge(0.90, 0.20, n_rows=100, n_reference=5_000)
-    'too few rows'
-    """
-    if min(n_rows, n_reference) < MIN_ROWS:
-        return "too few rows"
-    if psi <= bound or psi <= WATCH_PSI:
-        return "stable"
-    return "act" if psi > ACT_PSI else "watch"
 
 
 def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, model_version: str) -> Drift:
@@ -245,7 +194,7 @@ def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> Fiel
     n_missing, n_unseen = int(now[n_bins]), int(now[n_bins + 1 :].sum())
     n_reference, n_rows = int(before.sum()), int(now.sum())
     words = _bin_words(entry, field)
-    before, now, words = _at_most_ten(before, now, words, n_bins)
+    before, now, words = at_most_ten(before, now, words, n_bins)
     psi, bound, status, level = None, None, _status_without_rows(n_rows), CANNOT_JUDGE
     if n_rows and n_reference:
         psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
@@ -285,18 +234,6 @@ def _is_constant(column: pl.Series, reference_shares: FloatArray) -> bool:
     return bool((reference_shares ** len(present)).sum() < CONSTANT_CHANCE)
 
 
-def _at_most_ten(
-    before: NDArray[np.int64], now: NDArray[np.int64], words: list[str], n_bins: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
-    """Join the rarest reference categories where there are more than ten; numeric bins never are."""
-    if n_bins <= reference_profile.MAX_BINS:
-        return before, now, words
-    common = np.sort(np.argsort(-before[:n_bins], kind="stable")[: reference_profile.MAX_BINS - 1])
-    rare = np.setdiff1d(np.arange(n_bins), common)
-    joined = [np.concatenate([side[common], [side[rare].sum()], side[n_bins:]]) for side in (before, now)]
-    return joined[0], joined[1], [*(words[i] for i in common), "a rarer value", *words[n_bins:]]
-
-
 def _bin_words(entry: dict[str, Any], field: Field) -> list[str]:
     """Words for every bin, in the order of the counts, to follow "applications with"."""
     if entry["type"] == "category":
@@ -307,8 +244,3 @@ def _bin_words(entry: dict[str, Any], field: Field) -> list[str]:
         return ["any value", "no value"]
     between = [f"{low} to {high}{unit}" for low, high in pairwise(edges)]
     return [f"{edges[0]}{unit} or less", *between, f"more than {edges[-1]}{unit}", "no value"]
-
-
-def _psi_terms(reference: FloatArray, current: FloatArray, floor: float) -> FloatArray:
-    before, now = np.maximum(reference, floor), np.maximum(current, floor)
-    return np.asarray((now - before) * np.log(now / before), dtype=np.float64)
