@@ -27,6 +27,7 @@ from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 # Words for nothing, as programs and people write them.
 MISSING = frozenset({"", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--"})
 BAD_RATE_TOLERANCE = 0.05
+STILL_OPEN = "is no outcome yet: the loan has not run its course"
 MIN_TELLING = 3
 _LARGEST_INTEGER = 2.0**53
 _FIRST_YEAR = 1900
@@ -461,7 +462,7 @@ def _read_target(cells: pl.Series, target: Target) -> _Column:
     def parse(text: str) -> int | None:
         code = codes.get(text.casefold())
         if text.casefold() in unresolved:
-            raise _UnreadableError("is no outcome yet: the loan has not run its course")
+            raise _UnreadableError(STILL_OPEN)
         if code is None and text.casefold() not in MISSING:
             raise _UnreadableError("is neither good nor bad")
         return code

@@ -1,0 +1,267 @@
+"""What to know about a checked table before a model is trained on it, and whether to train at all.
+
+quality.py judges rows one by one; here the table is judged as a whole: what was set aside and why, repeated rows, the
+share of bads, gaps, fields that give the outcome away, whether the table still looks like the one the champion learnt
+from, and whether types, ranges and categories keep the schema's word (pandera). Called by the training flow; reads and
+writes nothing. Findings hold counts and names of fields, never a value of an applicant.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+
+from creditrisk import profile as reference_profile
+from creditrisk.encoding import IntArray
+from creditrisk.giveaway import given_away
+from creditrisk.quality import DTYPES, STILL_OPEN, Checked
+from creditrisk.schema import Field, Schema
+from creditrisk.stability import at_most_ten, judge, no_drift_bound, population_stability_index
+
+if TYPE_CHECKING:
+    import pandera.polars as pa
+
+# More rows set aside than that, and the table is not the one the schema describes.
+MOSTLY_BAD = 0.5
+MANY_SET_ASIDE = 0.05
+MANY_REPEATED = 0.05
+# Outside these, a share of bads is more often a wrong coding than a portfolio.
+USUAL_BAD_RATE = (0.005, 0.5)
+MOSTLY_MISSING = 0.5
+# So many rows are looked at for fields that give the outcome away; more would not say more.
+LEAKAGE_ROWS = 20_000
+SEED = 7
+SHOWN = 3
+
+Severity = Literal["stop", "warn", "note"]
+_ORDER = {"stop": 0, "warn": 1, "note": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing to know: `stop` keeps the training from starting, `warn` is for a person to look at.
+
+    `field` is the name of the field it is about, empty if it is about the table; `count` is how many rows it concerns.
+    """
+
+    severity: Severity
+    sentence: str
+    field: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """What was found, the gravest first, with the rows counted.
+
+    `set_aside` counts the rejected rows by reason; `n_open` are the loans among them whose outcome is not known yet,
+    which is nobody's mistake.
+    """
+
+    n_rows: int
+    n_accepted: int
+    n_bad: int
+    n_open: int
+    set_aside: dict[str, int]
+    findings: tuple[Finding, ...]
+
+    @property
+    def must_stop(self) -> bool:
+        """Whether no model should be trained on this table."""
+        return any(finding.severity == "stop" for finding in self.findings)
+
+    @property
+    def why(self) -> str:
+        """The sentences that stop the training, one after the other; empty if none does."""
+        return " ".join(finding.sentence for finding in self.findings if finding.severity == "stop")
+
+    def to_json(self) -> str:
+        """The report as JSON, to be kept with the run."""
+        return json.dumps({**asdict(self), "must_stop": self.must_stop}, indent=1, ensure_ascii=False)
+
+
+def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | None = None) -> DataReport:
+    """Judge a table as a whole.
+
+    Parameters
+    ----------
+    checked
+        What `quality.check` made of the table, with the target.
+    last_profile
+        The reference profile of the champion, as profile.py builds it; None if there is none.
+    """
+    frame = checked.accepted
+    target = frame["default"].to_numpy().astype(np.int64)
+    n_rows, n_open = frame.height + len(checked.rejected), sum(STILL_OPEN in item.fault for item in checked.rejected)
+    set_aside = Counter(_reason(item.column, item.fault, item.value) for item in checked.rejected)
+    found = _set_aside(frame.height, n_rows - n_open, set_aside)
+    if frame.height:
+        found += [
+            *_outcome(target),
+            *_repeated(frame, schema),
+            *_gaps(frame, schema),
+            *_leakage(frame, schema, target),
+            *_broken_contract(frame, schema),
+            *(_drift(frame, schema, last_profile) if last_profile else ()),
+        ]
+    found.sort(key=lambda finding: _ORDER[finding.severity])
+    counted = dict(sorted(set_aside.items(), key=lambda item: (-item[1], item[0])))
+    return DataReport(n_rows, frame.height, int(target.sum()), n_open, counted, tuple(found))
+
+
+def contract(schema: Schema) -> pa.DataFrameSchema:
+    """What the schema promises about a checked table, as pandera reads it: types, gaps, ranges and categories."""
+    import pandera.polars as pa
+
+    def checks(field: Field) -> list[pa.Check]:
+        if field.type == "category":
+            return [pa.Check.isin([category.value for category in field.categories], error="category")]
+        low = [pa.Check.ge(field.minimum, error="range")] if field.minimum is not None else []
+        high = [pa.Check.le(field.maximum, error="range")] if field.maximum is not None else []
+        return low + high
+
+    return pa.DataFrameSchema(
+        {
+            field.name: pa.Column(
+                DTYPES[field.type],
+                # Only what a model reads is held to its range: a protected field must not send anybody to a person.
+                checks(field) if field.role == "feature" else [],
+                nullable=not field.is_required,
+            )
+            for field in schema.fields
+            if field.role != "excluded"
+        }
+    )
+
+
+def _reason(column: str, fault: str, value: str) -> str:
+    """Why a row was set aside, without what stood in it."""
+    fault = fault.removeprefix(f"'{value}' ")
+    return f"{column}: {fault}" if column else fault
+
+
+def _set_aside(n_accepted: int, n_rows: int, reasons: Counter[str]) -> list[Finding]:
+    n_out = n_rows - n_accepted
+    if not n_out:
+        return []
+    most = "; ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(SHOWN) if STILL_OPEN not in reason)
+    share = n_out / n_rows
+    sentence = f"{n_out:,} of {n_rows:,} rows ({share:.1%}) were set aside: {most}."
+    if share > MOSTLY_BAD:
+        return [Finding("stop", f"{sentence} The table is not what the schema describes; mend one of them.", "", n_out)]
+    return [Finding("warn" if share > MANY_SET_ASIDE else "note", sentence, "", n_out)]
+
+
+def _outcome(target: IntArray) -> list[Finding]:
+    n_bad, rate = int(target.sum()), float(target.mean())
+    low, high = USUAL_BAD_RATE
+    if low <= rate <= high:
+        return []
+    sentence = f"{n_bad:,} of {len(target):,} rows ({rate:.2%}) are bad. Check that bad and good are not turned round."
+    return [Finding("warn", sentence, "", n_bad)]
+
+
+def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
+    id_field = schema.id_field
+    found = []
+    names = [name for name in frame.columns if name != "row_number" and (id_field is None or name != id_field.name)]
+    n_same = frame.height - frame.select(names).n_unique()
+    if n_same:
+        sentence = f"{n_same:,} rows repeat another row in everything but its number."
+        found.append(Finding("warn" if n_same > MANY_REPEATED * frame.height else "note", sentence, "", n_same))
+    if id_field is not None:
+        ids = frame[id_field.name].drop_nulls()
+        n_again = len(ids) - ids.n_unique()
+        if n_again:
+            sentence = (
+                f"{n_again:,} rows have a {id_field.label} that another row has: one client may teach and be judged, "
+                "and the figures may flatter."
+            )
+            found.append(Finding("warn", sentence, id_field.name, n_again))
+    return found
+
+
+def _gaps(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
+    found = []
+    for field in schema.features:
+        n_missing = frame[field.name].null_count()
+        if n_missing == frame.height:
+            sentence = f"{field.label} has nothing in it in any row. Give it the role 'excluded', or mend the source."
+            found.append(Finding("stop" if field.is_numeric else "warn", sentence, field.name, n_missing))
+        elif n_missing > MOSTLY_MISSING * frame.height:
+            sentence = f"{field.label} is missing in {n_missing:,} rows ({n_missing / frame.height:.0%})."
+            found.append(Finding("note", sentence, field.name, n_missing))
+        elif not n_missing and frame[field.name].n_unique() == 1:
+            sentence = f"{field.label} is the same in all rows, so there is nothing to learn from it."
+            found.append(Finding("note", sentence, field.name, frame.height))
+    return found
+
+
+def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Finding]:
+    rows = np.arange(frame.height)
+    if frame.height > LEAKAGE_ROWS:
+        rows = np.sort(np.random.default_rng(SEED).choice(frame.height, LEAKAGE_ROWS, replace=False))
+    sample = frame[rows]
+    found = []
+    for field in schema.features:
+        clue = given_away(sample[field.name], target[rows])
+        if clue:
+            sentence = (
+                f"{field.label} may have been written after the outcome was known: {clue}. Give it the role "
+                "'excluded', unless it was known before the decision."
+            )
+            found.append(Finding("warn", sentence, field.name, len(rows)))
+    return found
+
+
+def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
+    import pandera.errors
+
+    try:
+        contract(schema).validate(frame, lazy=True)
+    except pandera.errors.SchemaErrors as exc:
+        broken = exc.failure_cases
+    else:
+        return []
+    found = []
+    counted = broken.group_by("column", "check", maintain_order=True).len()
+    for name, check, n in counted.iter_rows():
+        field = schema.field(name)
+        if check == "category":
+            found.append(
+                Finding("note", f"{field.label} holds a value the schema does not know in {n:,} rows.", name, n)
+            )
+        elif check == "range":
+            found.append(Finding("note", f"{field.label} lies beyond its bounds in {n:,} rows.", name, n))
+        else:
+            sentence = f"{field.label} is not what the schema says it is ({check}), after it was checked."
+            found.append(Finding("stop", sentence, name, n))
+    return found
+
+
+def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) -> list[Finding]:
+    """Fields spread otherwise than in the rows the champion learnt from, and those it did not have."""
+    found = []
+    for field in schema.features:
+        entry = last_profile["fields"].get(field.name)
+        if entry is None or (entry["type"] == "numeric") != field.is_numeric:
+            found.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
+            continue
+        before = reference_profile.reference_counts(entry)
+        now = reference_profile.counts(entry, frame[field.name])
+        before, now, _ = at_most_ten(before, now, [""] * len(before), len(entry["counts"]))
+        psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
+        status = judge(psi, bound, n_rows=frame.height, n_reference=int(before.sum()))
+        if status in ("watch", "act"):
+            sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {psi:.2f}."
+            found.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))
+    gone = sorted(last_profile["fields"].keys() - {field.name for field in schema.features})
+    if gone:
+        sentence = f"{len(gone)} fields the champion reads are no features any more: {', '.join(gone[:SHOWN])}."
+        found.append(Finding("note", sentence, "", len(gone)))
+    return found
