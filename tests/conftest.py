@@ -75,7 +75,7 @@ def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory)
     home = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "german"
     home.mkdir(exist_ok=True)
     said = home / "training.log"
-    with FileLock(home / "training.lock"):
+    with FileLock(home / "shared.lock"):
         if not said.exists():
             said.write_text(_train_german_credit(credit_data, home))
     return Trained(Settings(home=home), said.read_text())
