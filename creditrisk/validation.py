@@ -309,7 +309,7 @@ def _why_excluded(field: Field) -> str:
 
 
 def _not_in_schema(columns: Sequence[str], schema: Schema) -> dict[str, list[str]]:
-    """Columns of the file that nothing was learnt from because the schema does not name them."""
+    """Columns of the file that are no field of the schema; a dataset's reader may work fields out of some of them."""
     fields = [(item.name, item.label, *item.aliases) for item in schema.fields]
     target = (schema.target.name, schema.target.label, *schema.target.aliases)
     named = {bare(name) for names in (*fields, target) for name in names}
