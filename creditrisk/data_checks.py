@@ -33,9 +33,6 @@ MANY_REPEATED = 0.05
 # Outside these, a share of bads is more often a wrong coding than a portfolio.
 USUAL_BAD_RATE = (0.005, 0.5)
 MOSTLY_MISSING = 0.5
-# So many rows are looked at for fields that give the outcome away; more would not say more.
-LEAKAGE_ROWS = 20_000
-SEED = 7
 SHOWN = 3
 
 Severity = Literal["stop", "warn", "note"]
@@ -112,6 +109,13 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
     found.sort(key=lambda finding: _ORDER[finding.severity])
     counted = dict(sorted(set_aside.items(), key=lambda item: (-item[1], item[0])))
     return DataReport(n_rows, frame.height, int(target.sum()), n_open, counted, tuple(found))
+
+
+def page(report: DataReport, *, title: str) -> str:
+    """The report as one self-contained HTML page; `title` says whose table it is."""
+    from creditrisk import pages
+
+    return pages.render("data_checks.html", report=report, title=title)
 
 
 def contract(schema: Schema) -> pa.DataFrameSchema:
@@ -203,19 +207,15 @@ def _gaps(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
 
 
 def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Finding]:
-    rows = np.arange(frame.height)
-    if frame.height > LEAKAGE_ROWS:
-        rows = np.sort(np.random.default_rng(SEED).choice(frame.height, LEAKAGE_ROWS, replace=False))
-    sample = frame[rows]
     found = []
     for field in schema.features:
-        clue = given_away(sample[field.name], target[rows])
+        clue = given_away(frame[field.name], target)
         if clue:
             sentence = (
                 f"{field.label} may have been written after the outcome was known: {clue}. Give it the role "
                 "'excluded', unless it was known before the decision."
             )
-            found.append(Finding("warn", sentence, field.name, len(rows)))
+            found.append(Finding("warn", sentence, field.name, frame.height))
     return found
 
 

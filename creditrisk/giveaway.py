@@ -26,6 +26,8 @@ COMMON = 0.6
 TOLD_GOOD = 0.01
 LEAKING_GOODS = 50
 MIN_ROWS = 20
+# More rows would not say more.
+MAX_ROWS = 20_000
 N_FOLDS = 5
 N_BINS = 50
 SEED = 7
@@ -50,6 +52,9 @@ def given_away(values: pl.Series, target: IntArray) -> str:
     >>> given_away(pl.Series(np.arange(400) % 7), bad)
     ''
     """
+    if len(target) > MAX_ROWS:
+        chosen = np.sort(np.random.default_rng(SEED).choice(len(target), MAX_ROWS, replace=False))
+        values, target = values.gather(chosen), target[chosen]
     n_bad = int(target.sum())
     if min(n_bad, len(target) - n_bad) < MIN_ROWS:
         return ""

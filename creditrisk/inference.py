@@ -734,13 +734,14 @@ def _outwards(low: float, high: float) -> tuple[float, float]:
     --------
     >>> _outwards(19, 75), _outwards(-165_580, 964_511), _outwards(0.0542, 0.2459)
     ((10.0, 80.0), (-200000.0, 1000000.0), (0.05, 0.25))
+    >>> _outwards(20_200_101, 20_200_128)
+    (20200100.0, 20200130.0)
     """
-    step = 10.0 ** math.floor(math.log10((high - low) / 2)) if high > low else 1.0
-    return _tidy(math.floor(low / step) * step), _tidy(math.ceil(high / step) * step)
-
-
-def _tidy(value: float) -> float:
-    return float(f"{value:.6g}")
+    places = -math.floor(math.log10((high - low) / 2)) if high > low else 0
+    step = 10.0**-places
+    # Rounded against the noise of floats, which must not put the value seen outside.
+    lowest, highest = round(math.floor(low / step) * step, places), round(math.ceil(high / step) * step, places)
+    return min(lowest, low), max(highest, high)
 
 
 def _is_amount_lent(column: Column) -> bool:
