@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -95,16 +94,6 @@ class Checked:
     problems: list[list[str]]
     rejected: list[Rejection]
     raw: pl.DataFrame
-
-    def counts_by_reason(self) -> dict[str, int]:
-        """How many rows were set aside for which reason, most frequent first; no cell of a row is repeated."""
-        reasons = Counter(
-            re.sub(r"^'.*' ", f"{item.column}: a value ", item.fault, flags=re.DOTALL)
-            if item.fault.startswith("'")
-            else f"{item.column or 'The whole row'}: {item.fault}"
-            for item in self.rejected
-        )
-        return dict(reasons.most_common())
 
 
 @dataclass(frozen=True)

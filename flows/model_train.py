@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ from rich.progress import Progress as RichProgress
 from creditrisk import datasets
 from creditrisk.comparison import Comparison, compare
 from creditrisk.comparison import page as comparison_page
+from creditrisk.data_checks import DataReport, examine
+from creditrisk.data_checks import page as data_page
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
@@ -91,9 +94,12 @@ def read_table(dataset: str, source: str | None) -> RawTable:
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
-def check_table(raw: RawTable, schema: Schema) -> Checked:
-    """Split the table into rows to learn from and rows set aside with a reason."""
+def check_table(
+    raw: RawTable, schema: Schema, champion: Champion | None, settings: Settings
+) -> tuple[Checked, DataReport]:
+    """Split the table into rows to learn from and rows set aside with a reason; stop where no model should learn."""
     checked = check(raw, schema, with_target=True)
+    report = examine(checked, schema, champion.scorer.profile if champion is not None else None)
     log = get_run_logger()
     n_bad = int(checked.accepted["default"].sum())
     log.info(
@@ -104,7 +110,15 @@ def check_table(raw: RawTable, schema: Schema) -> Checked:
     )
     for rejection in checked.rejected[:5]:
         log.warning("set aside: row %s, %s", rejection.row, rejection.column or "the whole row")
-    return checked
+    for finding in report.findings:
+        log.log(logging.INFO if finding.severity == "note" else logging.WARNING, "%s", finding.sentence)
+    if report.must_stop:
+        kept = settings.home / "reports" / "data" / f"{schema.name}.html"
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(data_page(report, title=schema.title), encoding="utf-8")
+        kept.with_suffix(".json").write_text(report.to_json(), encoding="utf-8")
+        raise TrainingError(f"{report.why} All that was found is in {kept}.")
+    return checked, report
 
 
 def train_scorer(
@@ -255,23 +269,27 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         schema = datasets.load_schema(dataset)
         raw = read_table(dataset, source)
         data_sha256 = _data_sha256(raw.frame)
-        checked = check_table(raw, schema)
+        champion = champion_of(schema.name, registry)
+        checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
         facts: dict[str, Any] = {
             "source": source or "",
             "sha256": data_sha256,
             "n_read": raw.frame.height,
+            "columns": raw.frame.columns,
             "n_accepted": accepted.height,
-            "rejected": checked.counts_by_reason(),
+            "rejected": report.set_aside,
             "written_at": datetime.now(UTC).isoformat(timespec="minutes"),
         }
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
-        champion = champion_of(schema.name, registry)
         training = train_scorer(accepted, schema, champion, test_from, settings)
         evidence = compare_with_champion(training, champion, data_sha256, settings)
         given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        pages = document(training, facts, evidence.comparison)
+        pages = document(training, facts, evidence.comparison) | {
+            "data_checks.html": data_page(report, title=schema.title),
+            "data_checks.json": report.to_json(),
+        }
         version = register(training, given | evidence.tags, pages | evidence.pages, settings)
         is_champion, why = decide_champion(version, settings)
     # The simulator knows every true PD of its own table, and of no other.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import polars as pl
 import pytest
 
 from creditrisk.registry import Registry, serving_folder
+from creditrisk.settings import Settings
+from creditrisk.simulator import simulate
 
 
 def test_german_credit_ends_with_a_champion_and_says_what_to_type_next(german_champion):
@@ -106,3 +109,22 @@ def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_t
     assert "\nError: Going by the column" in done.stderr
     assert "the other way round" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(tmp_path):
+    frame = simulate(400, seed=5)
+    broken = pl.Series(["unreadable"] * 250 + [f"{value:.0f}" for value in frame["loan_amount_eur"][250:]])
+    frame.with_columns(loan_amount_eur=broken).write_csv(tmp_path / "loans.csv")
+    command = [sys.executable, "-m", "riskometer", "train", "--dataset", "simulated"]
+    command += ["--source", str(tmp_path / "loans.csv")]
+    environment = {"CREDITRISK_HOME": str(tmp_path / "home"), "CREDITRISK_PREFECT_PORT": "1", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "unreadable" not in done.stdout + done.stderr  # what clients wrote stands in no log
+    page = tmp_path / "home" / "reports" / "data" / "simulated.html"
+    assert str(page) in done.stderr.replace("\n", "")
+    assert "This table is not trained on" in page.read_text()
+    report = json.loads(page.with_suffix(".json").read_text())
+    assert (report["n_rows"], report["n_accepted"], sum(report["set_aside"].values())) == (400, 150, 250)
+    assert Registry(Settings(home=tmp_path / "home")).champion("simulated") is None
