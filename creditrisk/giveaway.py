@@ -97,7 +97,11 @@ def _groups(values: pl.Series) -> IntArray:
     given = known.drop_nulls().to_numpy()
     if not len(given):
         return np.zeros(len(values), dtype=np.int64)
-    edges = np.unique(np.quantile(given, np.linspace(0, 1, N_BINS + 1), method="inverted_cdf"))
-    # A value so common that it is an edge is kept apart from what lies above it.
+    fiftieths = np.quantile(given, np.linspace(0, 1, N_BINS + 1), method="inverted_cdf")
+    edges, repeats = np.unique(fiftieths, return_counts=True)
+    # A value so common that several edges fall on it is alike to nothing but itself: an edge below it as well.
+    distinct = np.unique(given)
+    crowded = np.searchsorted(distinct, edges[repeats > 1])
+    edges = np.union1d(edges, distinct[crowded[crowded > 0] - 1])
     places = np.searchsorted(edges, known.fill_null(0.0).to_numpy(), side="left") + 1
     return np.where(known.is_null().to_numpy(), 0, places).astype(np.int64)

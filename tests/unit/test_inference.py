@@ -248,6 +248,16 @@ def test_a_column_that_knows_the_outcome_is_left_out_and_a_strong_honest_one_sta
     assert auc(share_of_bads_alike(pl.Series(fee, dtype=pl.Float64), OUTCOME), OUTCOME) < 0.9
 
 
+def test_a_frequent_value_that_only_goods_have_is_not_hidden_by_the_ordinary_ones_below_it():
+    # A fifth of the goods, 300 rows where 75 bads were due, have the amount 99999999; all others any amount below.
+    bad = np.tile([0, 0, 0, 1], 500)
+    rng = np.random.default_rng(4)
+    amount = rng.integers(1_000, 40_000, 2_000)
+    amount[np.flatnonzero(bad == 0)[::5]] = 99_999_999
+
+    assert given_away(pl.Series(amount), bad) == "of 300 rows with some of its values not one is bad"
+
+
 def test_chance_gives_nothing_away():
     rng = np.random.default_rng(11)
     for _ in range(50):
