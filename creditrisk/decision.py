@@ -25,7 +25,7 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 # Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
 MAX_QUANTILES = 1_001
 # Their mean is then known to a thirtieth of how much the applicants vary.
-MAX_TYPICAL = 1_000
+MAX_TYPICAL = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ class DecisionRule:
 
 
 def typical_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
-    """Positions of up to 1,000 approved applicants, spread over the table: the zero line of reasons is their mean.
+    """Positions of up to 500 approved applicants, spread over the table: the zero line of reasons is their mean.
 
     Of any applicants where none would be approved, so that reasons stay defined.
 

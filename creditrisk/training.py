@@ -233,11 +233,11 @@ def _train_by_time(
     encoder = fit_encoder(frame[split.train], plan.schema)
     judge = np.concatenate([split.validation, split.test])
     n_choosing = len(split.validation)
+    matrix = encoder.matrix(frame)
     jobs = [
-        Job(name, encoder.matrix(frame), target, split.train, judge, encoder, plan.seed, plan.budget,
-            n_choosing=n_choosing)
+        Job(name, matrix, target, split.train, judge, encoder, plan.seed, plan.budget, n_choosing=n_choosing)
         for name in _slowest_first(_simple_families())
-    ]  # fmt: skip
+    ]
     tried = dict(zip((job.family for job in jobs), _run(jobs, plan, "fitting"), strict=True))
     trials, failures = _sort_out(tried)
 

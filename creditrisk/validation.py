@@ -54,8 +54,10 @@ Moved = Callable[[pl.Series | pl.Expr], FloatArray]
 SEED = 11
 ALPHAS = (0.1, 0.2)
 # Enough rows to say how far PDs move to a tenth of a point, few enough to score them dozens of times over.
-SAMPLE_ROWS = 500
+SAMPLE_ROWS = 300
 SENSITIVE_FIELDS = 8
+# A category as common as this may be the riskiest or the safest of its field.
+COMMON = 0.05
 SEGMENT_FIELDS = 3
 # A group with fewer rows than this says nothing about a segment.
 MIN_SEGMENT_ROWS = 30
@@ -584,7 +586,7 @@ def _numeric_ends(field: Field, column: pl.Series, moved: Moved) -> list[dict[st
 
 def _category_ends(field: Field, column: pl.Series, moved: Moved) -> list[dict[str, Any]]:
     counts = Counter(column.to_list())
-    common = [category.value for category in field.categories if counts[category.value] >= 0.01 * len(column)]
+    common = [category.value for category in field.categories if counts[category.value] >= COMMON * len(column)]
     means = {value: float(moved(_constant(field, column, value)).mean()) for value in common or list(counts)[:1]}
     return [
         {"words": field.in_words(value), "prob_default": means[value]}

@@ -11,6 +11,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
@@ -207,8 +208,10 @@ def compare_with_champion(
 @task(persist_result=False, cache_policy=NO_CACHE)
 def document(training: Training, facts: dict[str, Any], comparison: Comparison | None) -> dict[str, str]:
     """The charts of the winner, and the validation pack as a page and as JSON."""
-    charts = winner_plots(training)
-    pack = validate(training, data=facts, comparison=comparison)
+    with ThreadPoolExecutor(1) as beside:  # the models predict outside Python's lock
+        drawing = beside.submit(winner_plots, training)
+        pack = validate(training, data=facts, comparison=comparison)
+        charts = drawing.result()
     return {
         **{f"charts/{name}.svg": chart for name, chart in charts.items()},
         "validation.html": validation_page(pack, charts),

@@ -44,6 +44,8 @@ MAX_BATCHES = 60
 INTEGRATION_STEPS = 16
 # Rows scored and explained at once; bounds the memory.
 CHUNK_ROWS = 200
+# So many rows at once when the mean of what goes into the networks is taken.
+REFERENCE_ROWS = 4_000
 # PDs are held this far from 0 and 1.
 CERTAINTY = 1e-9
 
@@ -205,7 +207,9 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
     numbers, others = split_inputs(encoder, matrix)
     bin_low, bin_width = quantile_bins(numbers, int(parameters["n_bins"]))
-    bins = np.clip((numbers[:, :, np.newaxis] - bin_low) / bin_width, 0.0, 1.0)
+    bins = np.empty((*numbers.shape, bin_low.shape[1]), dtype=np.float32)
+    for place in range(numbers.shape[1]):  # one number at a time: all at once would be as large as many tables
+        bins[:, place] = np.clip((numbers[:, place, np.newaxis] - bin_low[place]) / bin_width[place], 0.0, 1.0)
 
     def fixed(array: Any) -> torch.Tensor:
         return torch.tensor(array, dtype=torch.float32, device=here)
@@ -213,7 +217,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     def drawn(*shape: int, scale: float) -> torch.Tensor:
         return (torch.randn(*shape, generator=random) * scale).to(here).requires_grad_()
 
-    in_bins, in_others, labels = fixed(bins), fixed(others), fixed(target)
+    in_bins, in_others, labels = torch.from_numpy(bins).to(here), fixed(others), fixed(target)
     n_rows, n_numbers, n_bins = in_bins.shape
     n_embedded = int(np.clip(EMBEDDED_INPUTS // max(n_numbers, 1), 2, 8))
     n_inputs = n_numbers * n_embedded + in_others.shape[1]
@@ -256,7 +260,8 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
         return tensor.detach().cpu().numpy().astype(np.float64)
 
     with torch.no_grad():
-        reference = embed(torch.arange(n_rows, device=here)).double().mean(dim=0)
+        parts = torch.split(torch.arange(n_rows, device=here), REFERENCE_ROWS)
+        reference = torch.stack([embed(rows).double().sum(dim=0) for rows in parts]).sum(dim=0) / n_rows
     return DNNModel(
         encoder,
         bin_low,

@@ -4,6 +4,7 @@
 
 Runs the whole flow once (reading, checking, searching, tracking, pages and all) in a home of its own, then does the
 same fits and predictions again in as many threads and with nothing around them, and prints the two and their ratio.
+What the pages predict for themselves counts as the flow's, not as a bare prediction.
 Memory is the highest resident size during the flow above what the same libraries take once a small training has
 warmed them up, in units of the table as it is read.
 """
@@ -31,19 +32,23 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     from creditrisk import datasets, learners
+    from creditrisk.scorer import Scorer
     from creditrisk.training import Runner, in_threads
     from creditrisk.tuning import Job, Told
     from flows import model_train as module
 
     spread = module.spread
     rounds: list[list[Job]] = []
+    inside = {"search": 0.0, "the winner's fit": 0.0, "its predictions": 0.0}
 
     def recording(address: str) -> Runner:
         run = spread(address)
 
         def recorded(jobs: list[Job], told: Told) -> Any:
             rounds.append(jobs)
-            return run(jobs, told)
+            begun = time.perf_counter()
+            yield from run(jobs, told)
+            inside["search"] += time.perf_counter() - begun
 
         return recorded
 
@@ -52,37 +57,64 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
 
     def fit_recording(*args: Any, **options: Any) -> Any:
         refits.append((args, options))
-        return fit(*args, **options)
+        return _timed(inside, "the winner's fit", lambda: fit(*args, **options))
+
+    predict = Scorer.sample_prob_default
+    predictions: list[tuple[Scorer, Any]] = []
+
+    def predict_recording(scorer: Scorer, frame: Any) -> Any:
+        predictions.append((scorer, frame))
+        return _timed(inside, "its predictions", lambda: predict(scorer, frame))
+
+    train = module.train
+
+    def train_recording(*args: Any, **options: Any) -> Any:
+        Scorer.sample_prob_default = predict_recording
+        try:
+            return train(*args, **options)
+        finally:
+            Scorer.sample_prob_default = predict
 
     warm = Path(home) / "warm.csv"
     _small_table(warm)
     module.model_train(dataset="simulated", source=str(warm))  # every library loaded, the server started
-    module.spread = recording
+    module.spread, module.train = recording, train_recording
     learners.fit = fit_recording
     before = _reset_peak()
     started = time.perf_counter()
     module.model_train(dataset=dataset, source=source, test_from=date.fromisoformat(test_from) if test_from else None)
     whole = time.perf_counter() - started
     peak = _peak()
-    module.spread, learners.fit = spread, fit
+    module.spread, module.train, learners.fit = spread, train, fit
     table = _size(lambda: datasets.read(dataset, source))
 
-    started = time.perf_counter()
+    bare = dict.fromkeys(inside, 0.0)
     run = in_threads(os.cpu_count() or 1)
     for jobs in rounds:
-        for _ in run(jobs, lambda *_: None):
-            pass
+        _timed(bare, "search", lambda jobs=jobs: list(run(jobs, lambda *_: None)))
     for args, options in refits:
-        fit(*args, **options)
-    bare = time.perf_counter() - started
+        _timed(bare, "the winner's fit", lambda args=args, options=options: fit(*args, **options))
+    for scorer, frame in predictions:
+        _timed(bare, "its predictions", lambda scorer=scorer, frame=frame: predict(scorer, frame))
+    alone = sum(bare.values())
     n_fits = sum(job.n_fits for jobs in rounds for job in jobs)
     families = len({job.family for jobs in rounds for job in jobs})
     print(f"\n{dataset}: {n_fits} fits of {families} families, {os.cpu_count()} cores")
-    print(f"the whole flow {whole:.1f} s, its fits and predictions alone {bare:.1f} s: {whole / bare:.3f} times")
+    print(f"the whole flow {whole:.1f} s, its fits and predictions alone {alone:.1f} s: {whole / alone:.3f} times")
+    for name, seconds in bare.items():
+        print(f"    {name}: {seconds:.1f} s alone, {inside[name]:.1f} s in the flow")
     print(
         f"the table as read {table / 1e6:.0f} MB, highest memory {(peak - before) / 1e6:.0f} MB above the libraries' "
         f"{before / 1e6:.0f} MB: {(peak - before) / table:.2f} times the table"
     )
+
+
+def _timed(into: dict[str, float], name: str, do: Callable[[], Any]) -> Any:
+    """Do it, and add the seconds it took."""
+    begun = time.perf_counter()
+    done = do()
+    into[name] += time.perf_counter() - begun
+    return done
 
 
 def _size(make: Callable[[], object]) -> int:
