@@ -24,7 +24,7 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 
 # Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
 MAX_QUANTILES = 1_001
-# Their mean is then known to a thirtieth of how much the applicants vary.
+# Their mean is then known to a twentieth of how much the applicants vary.
 MAX_TYPICAL = 500
 
 

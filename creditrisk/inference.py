@@ -771,7 +771,7 @@ def _document(found: Inference) -> str:
         tomli_w.dumps(top),
         _comments(["The currency shown, such as EUR, and how many months after granting the outcome was taken."]),
         '# currency = "EUR"\n',
-        f"horizon_months = {schema.horizon_months}\n",
+        "# horizon_months = 12\n",
         _comments(["The field with what is lent, for the expected loss beside each verdict."]),
         f"amount_field = {_quoted(schema.amount_field)}\n" if schema.amount_field else '# amount_field = ""\n',
         _comments(["If your applicants default more or less often than this table: the share of bads among them."]),

@@ -161,7 +161,8 @@ class Schema:
     target: Target
     costs: Costs = Costs()
     currency: str = ""
-    horizon_months: int = 12
+    # Months after the application that the outcome covers; 0: it is a decision, known at once; None: nobody says.
+    horizon_months: int | None = None
     # The field that holds what is lent, for the expected loss shown beside the verdicts.
     amount_field: str = ""
     # The bad rate of the applicants to be scored, if it is known to differ from that of the table learnt from.

@@ -38,6 +38,7 @@ CORNER_SCHEMA = Schema(
     name="corner_lender",
     title="Corner lender",
     currency="EUR",
+    horizon_months=12,
     amount_field="amount_eur",
     fields=(
         Field("client", "text", "Client number", role="id", is_required=False),

@@ -393,3 +393,11 @@ def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repaym
     assert "0 months" not in text
     assert "extrapolated" not in text  # who was declined is in the table
     assert "within 12 months (outcome: Default)" in page(validate(by_folds, data=FACTS))
+
+
+def test_where_nobody_says_what_time_the_outcomes_cover_the_pack_claims_none(by_folds):
+    schema = replace(by_folds.scorer.schema, horizon_months=None)
+    text = page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS))
+    assert f"{schema.target.bad_happened} (outcome: Default)" in text
+    assert "Nothing says how long after the application the outcomes were taken" in text
+    assert "12 months" not in text
