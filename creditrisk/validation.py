@@ -815,8 +815,8 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
             "them, so for applicants unlike those once accepted the PDs are extrapolated.",
             f"It speaks of {schema.horizon_months} months after the application and of nothing later."
             if schema.horizon_months
-            else "Nothing says how long after the application the outcomes were taken: what the PDs say of one year, or "
-            "of a loan's whole life, is not known.",
+            else "Nothing says how long after the application the outcomes were taken: what the PDs say of one year, "
+            "or of a loan's whole life, is not known.",
         ]
     limits.append(
         "The decision log holds what was advised, not what a person decided instead: how often, and why, people decide "
