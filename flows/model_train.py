@@ -341,8 +341,9 @@ def summary(outcome: Outcome, settings: Settings) -> str:
         ),
         *(f"    {name:<20} failed: {why}" for name, why in training.failures.items()),
         *(["    no CUDA device here: the network was trained on the CPU"] if dnn.device() == "cpu" else []),
-        f"The whole path, {training.protocol}:",
+        "What to expect of it on applicants it has not seen:",
         f"    {training.performance}",
+        f"    judged by: {training.protocol}",
     ]
     if training.auc_sd is not None:
         lines.append(f"    AUC varies by {training.auc_sd:.3f} (standard deviation) from fold to fold")

@@ -18,6 +18,7 @@ from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.quality import check
 from creditrisk.training import train
+from creditrisk.validation import validate
 
 TABLES: dict[str, tuple[str, date | None, float]] = {
     # dataset, file, first day to judge, the AUC above which something must be leaking
@@ -32,7 +33,8 @@ TABLES: dict[str, tuple[str, date | None, float]] = {
 
 def main(data: Path, names: list[str]) -> None:
     """Train on each table and print its line."""
-    print("| table | judged | AUC | Brier | cost | chosen |\n| --- | --- | --- | --- | --- | --- |")
+    print("| table | judged | AUC | Brier | cost | bads, goods whose confidence of 90 % held | chosen |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for name in names or list(TABLES):
         file, test_from, suspicious = TABLES[name]
         schema = datasets.load_schema(name)
@@ -47,8 +49,10 @@ def main(data: Path, names: list[str]) -> None:
             if schema.time_field is not None
             else f"{len(training.judged.folds)} x {training.judged.folds.max() + 1} folds"
         )
+        held = validate(training, data={})["calibration"]["coverage"][0]
         print(
             f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
+            f"{held['bads']['value']:.1%}, {held['goods']['value']:.1%} | "
             f"{training.scorer.model.family}, {seconds:.0f} s |",
             flush=True,
         )
