@@ -6,15 +6,21 @@ encoder know about a lender's table. Reading tables is in sources.py, checking t
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import tomli_w
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from creditrisk.errors import SchemaError
 from creditrisk.leakage import known_later
+from creditrisk.names import bare
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
@@ -22,12 +28,29 @@ Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
 
 # Columns that checking, scoring and the decision log add to a table.
 RESERVED = frozenset({"row_number", "default", "prob_default", "verdict", "seq", "decided_at", "model_version"})
+# A schema's name becomes a model's name, a file's and a part of addresses.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+# A file holds what it says: no text for a number, no number for a text, no key nobody knows.
+_STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+_WORDS = {
+    "missing": "is missing",
+    "unexpected_keyword_argument": "is no key of a schema",
+    "string_type": "is to be a text between quotation marks",
+    "bool_type": "is to be true or false",
+    "float_type": "is to be a number without quotation marks",
+    "int_type": "is to be a whole number without quotation marks",
+    "int_from_float": "is to be a whole number",
+    "finite_number": "is to be a number",
+    "tuple_type": "is to be a list between brackets",
+    "dataclass_type": "is to be a table of keys and values",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Category:
     """One value a categorical field can take: the value we store, the words people see, other spellings in files."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     value: str
     label: str
     aliases: tuple[str, ...] = ()
@@ -42,6 +65,7 @@ class Field:
     `reason_low` are the words for a high (low) value that raised the risk.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     name: str
     type: FieldType
     label: str
@@ -117,6 +141,7 @@ class Field:
 class Target:
     """Which column holds the outcome and which of its values mean bad (default) and good."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     name: str
     label: str
     bad: tuple[str, ...]
@@ -135,6 +160,7 @@ class Target:
 class Costs:
     """What a wrong or a careful decision costs, in units of one good applicant declined."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     accept_bad: float = 5.0
     decline_good: float = 1.0
     review: float = 0.7
@@ -155,6 +181,7 @@ class Costs:
 class Schema:
     """A lender's table: its fields, its target and what its decisions cost."""
 
+    __pydantic_config__: ClassVar[ConfigDict] = _STRICT
     name: str
     title: str
     fields: tuple[Field, ...]
@@ -170,50 +197,84 @@ class Schema:
     notes: str = ""
 
     def __post_init__(self) -> None:
+        contradiction = next(self._contradictions(), None)
+        if contradiction:
+            raise SchemaError(f"schema '{self.name[:100]}' {contradiction}")
+
+    def _contradictions(self) -> Iterator[str]:
+        """What is wrong with it, each to go on with after the schema's name."""
+        if not NAME.fullmatch(self.name):
+            yield "cannot be called so. Expected up to 100 letters, digits, dashes and underscores, such as my_loans."
         names = [field.name for field in self.fields]
         doubled = sorted({name for name in names if names.count(name) > 1})
         if doubled:
-            raise SchemaError(
-                f"schema '{self.name}' names {', '.join(doubled)} more than once. Give each field one entry."
-            )
+            yield f"names {', '.join(doubled)} more than once. Give each field one entry."
         reserved = sorted(set(names) & RESERVED)
         if reserved:
-            raise SchemaError(
-                f"schema '{self.name}' calls a field {', '.join(reserved)}, a name that checks or results use. "
-                "Give the field another name and list the old one under its aliases."
+            yield (
+                f"calls a field {', '.join(reserved)}, a name that checks or results use. Give the field another name "
+                "and list the old one under its aliases."
             )
         if not self.features:
-            raise SchemaError(
-                f"schema '{self.name}' has no field with role 'feature', so there is nothing to learn from."
-            )
+            yield "has no field with role 'feature', so there is nothing to learn from."
         for field in self.fields:
-            if field.type not in get_args(FieldType) or field.role not in get_args(Role):
-                raise SchemaError(
-                    f"field '{field.name}' of schema '{self.name}' has type '{field.type}' and role '{field.role}'; "
-                    f"expected a type of {', '.join(get_args(FieldType))} and a role of {', '.join(get_args(Role))}."
+            yield from self._contradictions_of(field)
+        spellings = {item.name: {bare(name) for name in (item.name, *item.aliases)} for item in self.fields}
+        target = {bare(name) for name in (self.target.name, *self.target.aliases)}
+        for (one, ones), (other, others) in combinations([*spellings.items(), (self.target.name, target)], 2):
+            if ones & others:
+                yield (
+                    f"lets '{one}' and '{other}' be read from the same column, '{min(ones & others)}'. Let only one of "
+                    "them have that name or alias; the outcome is no field."
                 )
-            if field.type == "category" and not field.categories:
-                raise SchemaError(f"field '{field.name}' of schema '{self.name}' is a category without categories.")
-            later = [name for name in (field.name, field.label, *field.aliases) if known_later(name)]
-            if field.role == "feature" and later:
-                raise SchemaError(
-                    f"schema '{self.name}' takes '{later[0]}' for a feature, which is known only after the loan was "
-                    "granted: a model would learn the outcome from itself. Give it the role 'excluded'."
-                )
-            if field.role == "feature" and field.type in ("date", "text"):
-                raise SchemaError(
-                    f"field '{field.name}' of schema '{self.name}' is a feature of type '{field.type}'; models take "
-                    "numbers, integers and categories. Give it the role 'time', 'id' or 'excluded'."
-                )
-        if self.amount_field and self.amount_field not in names:
-            raise SchemaError(f"amount_field '{self.amount_field}' is not a field of schema '{self.name}'.")
+        yield from self._contradictions_of_decisions()
+
+    def _contradictions_of_decisions(self) -> Iterator[str]:
+        amount = next((field for field in self.fields if field.name == self.amount_field), None)
+        if self.amount_field and (amount is None or not amount.is_numeric):
+            yield f"has the amount_field '{self.amount_field}', which is not one of its numbers."
         if self.portfolio_bad_rate is not None and not 0 < self.portfolio_bad_rate < 1:
-            raise SchemaError(
-                f"portfolio_bad_rate of schema '{self.name}' is {self.portfolio_bad_rate:g}; expected a share between "
-                "0 and 1, such as 0.03 for 3 bads in 100."
+            yield (
+                f"has a portfolio_bad_rate of {self.portfolio_bad_rate:g}; expected a share between 0 and 1, such as "
+                "0.03 for 3 bads in 100."
             )
+        if self.horizon_months is not None and self.horizon_months < 0:
+            yield f"has a horizon_months of {self.horizon_months}; expected 0 or more."
         if set(self.target.bad) & set(self.target.good):
-            raise SchemaError(f"schema '{self.name}' calls the same target value good and bad.")
+            yield "calls the same target value good and bad."
+        if not self.target.bad or not self.target.good:
+            yield "does not say which values of the target are bad and which are good."
+        if not (self.costs.accept_bad > 0 and self.costs.decline_good > 0 and self.costs.review >= 0):
+            yield "has costs of 0 or less; expected accept_bad and decline_good above 0, and review at 0 or above."
+
+    def _contradictions_of(self, field: Field) -> Iterator[str]:
+        # Polars takes such names for patterns.
+        if not field.name or "*" in field.name or field.name.startswith("^"):
+            yield f"has a field called '{field.name}'. Give it a plain name, and the file's own under its aliases."
+        if field.type not in get_args(FieldType) or field.role not in get_args(Role) or field.role == "target":
+            roles = [role for role in get_args(Role) if role != "target"]
+            yield (
+                f"gives '{field.name}' the type '{field.type}' and the role '{field.role}'; expected a type of "
+                f"{', '.join(get_args(FieldType))} and a role of {', '.join(roles)}. The outcome has a part of its own."
+            )
+        if field.type == "category" and not field.categories:
+            yield f"has '{field.name}' as a category without categories."
+        values = [category.value for category in field.categories]
+        if len({*values}) < len(values):
+            yield f"lists a category of '{field.name}' twice."
+        if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:
+            yield f"bounds '{field.name}' from {field.minimum:g} to {field.maximum:g}: no value lies between them."
+        later = [name for name in (field.name, field.label, *field.aliases) if known_later(name)]
+        if field.role == "feature" and later:
+            yield (
+                f"takes '{later[0]}' for a feature, which is known only after the loan was granted: a model would "
+                "learn the outcome from itself. Give it the role 'excluded'."
+            )
+        if field.role == "feature" and field.type in ("date", "text"):
+            yield (
+                f"has '{field.name}' as a feature of type '{field.type}'; models take numbers, integers and "
+                "categories. Give it the role 'time', 'id' or 'excluded'."
+            )
 
     @property
     def features(self) -> tuple[Field, ...]:
@@ -267,35 +328,33 @@ class Schema:
             If the text is not TOML, has an unknown key, lacks a needed one, or contradicts itself.
         """
         try:
-            document = tomllib.loads(text)
-            return cls(
-                fields=tuple(_field(item) for item in document.pop("fields")),
-                target=Target(**_tuples(document.pop("target"))),
-                costs=Costs(**document.pop("costs", {})),
-                **document,
-            )
+            # By way of JSON, whose lists become tuples and whose numbers stay numbers however strict the reading.
+            return _READER.validate_json(json.dumps(tomllib.loads(text)))
         except tomllib.TOMLDecodeError as exc:
             raise SchemaError(f"the schema is not valid TOML: {exc}.") from exc
-        except KeyError as exc:
-            raise SchemaError(
-                f"the schema has no {exc.args[0]!r}; it needs 'name', 'title', 'target' and 'fields'."
-            ) from exc
-        except TypeError as exc:
-            raise SchemaError(f"the schema has a wrong or missing key: {exc}.") from exc
+        except (RecursionError, TypeError, ValueError) as exc:
+            raise SchemaError(f"the schema {_first_fault(exc)}.") from exc
 
     @classmethod
     def from_file(cls, path: Path) -> Schema:
         """Read a schema from a TOML file."""
-        return cls.from_toml(path.read_text(encoding="utf-8"))
+        try:
+            return cls.from_toml(path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError as exc:
+            raise SchemaError(f"{path.name} is not written in UTF-8. Save it so in your editor.") from exc
 
 
-def _field(item: dict[str, Any]) -> Field:
-    categories = tuple(Category(**_tuples(category)) for category in item.pop("categories", ()))
-    return Field(categories=categories, **_tuples(item))
+_READER = TypeAdapter(Schema)
 
 
-def _tuples(item: dict[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in item.items()}
+def _first_fault(problem: Exception) -> str:
+    """What is wrong with a file that is TOML, to go on with after "the schema"."""
+    if not isinstance(problem, ValidationError):
+        return "holds dates or nested lists where texts and numbers are expected"
+    fault = problem.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in fault["loc"])
+    words = _WORDS.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:])
+    return f"cannot be read: {place} {words}"
 
 
 def compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
