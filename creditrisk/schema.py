@@ -20,7 +20,6 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from creditrisk.errors import SchemaError
 from creditrisk.leakage import known_later
-from creditrisk.names import bare
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
@@ -219,8 +218,8 @@ class Schema:
             yield "has no field with role 'feature', so there is nothing to learn from."
         for field in self.fields:
             yield from self._contradictions_of(field)
-        spellings = {item.name: {bare(name) for name in (item.name, *item.aliases)} for item in self.fields}
-        target = {bare(name) for name in (self.target.name, *self.target.aliases)}
+        spellings = {item.name: {item.name, *item.aliases} for item in self.fields}
+        target = {self.target.name, *self.target.aliases}
         for (one, ones), (other, others) in combinations([*spellings.items(), (self.target.name, target)], 2):
             if ones & others:
                 yield (
