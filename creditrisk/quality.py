@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -22,9 +22,16 @@ from creditrisk.errors import SchemaError
 from creditrisk.names import bare
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
+from creditrisk.sources.table import nameless
+from creditrisk.sources.text import MAX_COLUMNS
 
 # Words for nothing, as programs and people write them.
-MISSING = frozenset({"", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--"})
+MISSING = frozenset(
+    {
+        "", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--", "#null!", "$null$",
+        "(null)", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "k.a.",
+    }
+)  # fmt: skip
 BAD_RATE_TOLERANCE = 0.05
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
 MIN_TELLING = 3
@@ -41,6 +48,8 @@ _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
 DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
                 "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d")  # fmt: skip
+# What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
+_YEARS_AHEAD = 20
 
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
@@ -204,6 +213,8 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
 
 def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
     """Where each field stands; the table begins one line later if the names stand on the second line."""
+    if not raw.has_names:
+        _check_places(raw.frame.width, schema)
     found = _match(raw.frame.columns, schema)
     required = [spec for spec in _read_fields(schema) if spec.is_required]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
@@ -213,7 +224,7 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
         lower = below_second_header(raw)
         found_there = _match(lower.frame.columns, schema)
         if sum(spec.name in found_there for spec in telling) < enough:
-            raise SchemaError(_other_columns(raw.frame.columns, schema.title, [spec.name for spec in telling]))
+            raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
         raw, found = lower, found_there
     missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
     if missing:
@@ -229,8 +240,21 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
     return raw, found
 
 
-def _other_columns(headers: Sequence[str], title: str, required: Sequence[str]) -> str:
-    if any(PLAIN_NUMBER.fullmatch(header) for header in headers):
+def _check_places(width: int, schema: Schema) -> None:
+    """Columns without names are known by their places, so all of them must be there; only a last outcome may be not."""
+    places = {bare(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
+    last = max((places.get(bare(spec.name), 0) for spec in schema.fields), default=0)
+    needed = max(last, places.get(bare(schema.target.name), 0))
+    if width < needed and width != last:
+        raise SchemaError(
+            f"the file has {width:,} columns without names where {schema.title} has {needed:,}, so which is which "
+            f"cannot be told. Put the names on its first line: {_first_few([spec.name for spec in schema.fields])}."
+        )
+
+
+def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
+    headers = raw.frame.columns
+    if not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers):
         # Not repeated here: these are a client's data.
         seen = "the first line of the file holds numbers, so it seems to be a client already"
     else:
@@ -307,18 +331,52 @@ def _to_text(text: str) -> str | None:
 def _to_date(text: str, date_format: str = "") -> date | None:
     if text.casefold() in MISSING:
         return None
-    for pattern in (date_format,) if date_format else DATE_FORMATS:
+    formats = (date_format,) if date_format else DATE_FORMATS
+    day = read_day(text, formats) or read_day(without_time(text), formats)
+    if day is None:
+        raise _UnreadableError("is not a date")
+    return day
+
+
+def without_time(text: str) -> str:
+    """A date without the time of day that may follow it.
+
+    Examples
+    --------
+    >>> without_time("2020-01-31T10:00:00"), without_time("31 Jan 2020")
+    ('2020-01-31', '31 Jan 2020')
+    """
+    return re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
+
+
+@lru_cache(maxsize=10_000)
+def read_day(text: str, formats: tuple[str, ...]) -> date | None:
+    """The day, written in the first of the formats that it fits; None if it fits none.
+
+    Examples
+    --------
+    >>> read_day("28-Feb-97", DATE_FORMATS), read_day("28-Feb-66", DATE_FORMATS), read_day("soon", DATE_FORMATS)
+    (datetime.date(1997, 2, 28), datetime.date(1966, 2, 28), None)
+    """
+    for pattern in formats:
+        if not _shape(pattern).fullmatch(text):
+            continue
         try:
             day = datetime.strptime(text, pattern).date()
         except ValueError:
             continue
+        if "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD:
+            day = day.replace(year=day.year - 100)
         if day.year >= _FIRST_YEAR:
             return day
-    # A time of day may follow.
-    day_alone = re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
-    if day_alone != text:
-        return _to_date(day_alone, date_format)
-    raise _UnreadableError("is not a date")
+    return None
+
+
+@lru_cache
+def _shape(pattern: str) -> re.Pattern[str]:
+    """What texts of a date format look like, told much faster than by reading them."""
+    shape = re.sub("%[mdy]", r"\\d{1,2}", re.escape(pattern).replace("%Y", r"\d{4}"))
+    return re.compile(re.sub("%[a-zA-Z]", ".+", shape).replace(r"\ ", r"\s+"))
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> _Column:

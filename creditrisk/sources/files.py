@@ -17,7 +17,7 @@ from creditrisk.sources import arff, database, parquet
 from creditrisk.sources.table import RawTable, cut
 from creditrisk.sources.text import parse_table, suffix_of
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".asc", ".parquet", ".arff")
+SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".dat", ".asc", ".parquet", ".arff")
 SCHEMES = ("file", "gs", "postgresql", "postgres")
 # A few kilobytes can unpack to more than any memory holds.
 MAX_BYTES = 4 * 2**30
@@ -36,9 +36,9 @@ def read_table(uri: str) -> RawTable:
     Parameters
     ----------
     uri
-        A local path, `file:///path`, `gs://bucket/object` (CSV, TSV, TXT, DATA, ASC, Parquet or ARFF, with or without
-        `.gz`), or `postgresql://host/database?table=schema.table` or `?query=select ...`. Credentials come from the
-        environment: GOOGLE_APPLICATION_CREDENTIALS, or PGUSER and PGPASSWORD.
+        A local path, `file:///path`, `gs://bucket/object` (CSV, TSV, TXT, DATA, DAT, ASC, Parquet or ARFF, with or
+        without `.gz`), or `postgresql://host/database?table=schema.table` or `?query=select ...`. Credentials come
+        from the environment: GOOGLE_APPLICATION_CREDENTIALS, or PGUSER and PGPASSWORD.
 
     Raises
     ------

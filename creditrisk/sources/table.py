@@ -30,6 +30,11 @@ class RawTable:
     ragged: dict[int, int] = field(default_factory=dict)
     delimiter: str = ","
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the file says what its columns are called."""
+        return self.frame.columns != nameless(self.frame.width)
+
 
 def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     """The records of a JSON call; a key that a record lacks is an empty cell.
@@ -60,6 +65,17 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
         raise SourceError("the applications in the request are empty. Expected field names with their values.")
     columns = {_text(key): [_text(record.get(key)) for record in records] for key in keys}
     return RawTable(pl.DataFrame(columns), list(range(1, len(records) + 1)))
+
+
+def nameless(n_columns: int) -> list[str]:
+    """What the columns of a file without a line of names are called.
+
+    Examples
+    --------
+    >>> nameless(2)
+    ['column 1', 'column 2']
+    """
+    return [f"column {number}" for number in range(1, n_columns + 1)]
 
 
 def inert(cell: str) -> str:

@@ -250,6 +250,28 @@ def test_a_client_on_the_first_line_is_not_repeated():
     assert "Smith" not in str(caught.value)
 
 
+def test_columns_without_names_are_known_by_their_places_as_long_as_all_are_there():
+    fields = (Field("column_1", "category", "Column 1", categories=(Category("b", "b"),)),)
+    fields += tuple(Field(f"column_{number}", "number", f"Column {number}") for number in (2, 3))
+    outcome_last = Schema("s", "S", fields, Target("column_4", "Column 4", ("+",), ("-",)))
+    outcome_first = Schema("s", "S", fields[1:], Target("column_1", "Column 1", ("+",), ("-",)))
+
+    with_outcome = parse_table(b"b,30.8,0,+\nb,58.6,4.4,-\n", filename="x.csv")
+    without = parse_table(b"b,30.8,0\nb,58.6,4.4\n", filename="x.csv")
+    shifted = parse_table(b"30.8,0\n58.6,4.4\n", filename="x.csv")
+
+    assert check(with_outcome, outcome_last, with_target=True).accepted["default"].to_list() == [1, 0]
+    assert check(without, outcome_last).accepted["column_3"].to_list() == [0, 4.4]
+    with pytest.raises(SchemaError, match="has 2 columns without names where S has 3, so which is which cannot be"):
+        check(shifted, outcome_first)
+
+
+@pytest.mark.parametrize("nothing", ["#NULL!", "$null$", "(null)", "\\N", "#VALUE!", "#DIV/0!"])
+def test_what_databases_and_spreadsheets_write_for_nothing_is_nothing(nothing):
+    values, unreadable = read_cells(pl.Series(["1.5", nothing]), Field("x", "number", "X", is_required=False))
+    assert (values.to_list(), unreadable) == ([1.5, None], [])
+
+
 def test_names_on_the_second_line_are_found_there():
     result = checked(",X1,X2,X3\nclient_number,age_years,amount_eur,guarantor\n7,40,1000,g1\n8,abc,1000,g1\n")
     assert result.accepted.select("row_number", "client_number").rows() == [(1, "7")]

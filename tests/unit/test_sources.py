@@ -18,13 +18,34 @@ def upload(content: bytes | str, filename: str = "clients.csv", max_rows: int = 
     return parse_upload(content, filename=filename, max_rows=max_rows)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found_on_the_first_line_outside_quotation_marks(delimiter):
-    others = ",;\t".replace(delimiter, "") * 3
+    others = ",;\t|".replace(delimiter, "") * 3
     table = upload(f'"na{others}me"{delimiter}age\nAda{delimiter}36\n')
     assert table.frame.rows() == [("Ada", "36")]
     assert table.frame.columns == [f"na{others}me", "age"]
     assert table.delimiter == delimiter
+
+
+@pytest.mark.parametrize(
+    ("content", "filename"),
+    [
+        ("b,30.83,0,+\na,?,4.46,-\n", "clients.csv"),
+        ("   1   6   4 \n   2  48   2 \n", "clients.data"),
+        ("A11 6 A34 1169\nA12 48 A32 5951\n", "clients.dat"),
+        ("751|200702|N\n702||N\n", "clients.txt"),
+    ],
+)
+def test_a_first_line_that_is_a_row_already_is_one_and_the_columns_are_called_by_their_places(content, filename):
+    table = upload(content, filename)
+    assert table.frame.columns == [f"column {number}" for number in range(1, table.frame.width + 1)]
+    assert (table.frame.height, table.lines, table.ragged, table.has_names) == (2, [1, 2], {}, False)
+
+
+@pytest.mark.parametrize("names", ["0,1,2,3", "id,2019,2020,2021", "age,income,90,status", "1,id,30,status"])
+def test_numbers_may_be_names(names):
+    table = upload(f"{names}\na,b,c,d\n" if "status" in names else f"{names}\n7,8,9,10\n")
+    assert (table.frame.columns, table.frame.height) == (names.split(","), 1)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "latin-1"])
@@ -85,7 +106,7 @@ def test_columns_without_a_name_get_one_and_empty_ones_at_the_end_go():
         (bytes(range(256)), "holds binary data"),
         (b"\xff\xfea", "holds binary data"),
         (b"age,age,name\n1,2,3\n", "more than one column called 'age'. Rename or delete"),
-        (b"A11,4,67,4\nA12,2,22,2\n", "holds numbers, so it seems to be a client already"),
+        (b"A11,4,67,4\n", "holds numbers, so it seems to be a client already"),
         (b'a,b\n1,"2\n3,4\n', "line 2 of 'clients.csv' has a quotation mark that is never closed"),
         (b'a,b\n1,"2"x\n', "line 2 of 'clients.csv' has a quotation mark"),
         (b"a" * 200_001 + b"\n1\n", "the first line of 'clients.csv' is 200,002 characters long"),
