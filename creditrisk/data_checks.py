@@ -135,7 +135,7 @@ def contract(schema: Schema) -> pa.DataFrameSchema:
                 DTYPES[field.type],
                 # Only what a model reads is held to its range: a protected field must not send anybody to a person.
                 checks(field) if field.role == "feature" else [],
-                nullable=not field.is_required,
+                nullable=not field.is_needed,
             )
             for field in schema.fields
             if field.role != "excluded"

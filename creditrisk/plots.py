@@ -228,7 +228,8 @@ def importance(contributions: FloatArray, labels: Sequence[str]) -> str:
     for place, value in enumerate(means[shown]):
         axes.annotate(f"{value:.2f}", (value, place), xytext=(4, 0), textcoords="offset points", va="center",
                       fontsize=9, color=MUTED)  # fmt: skip
-    axes.set_yticks(np.arange(len(shown)), [_shortened(labels[index]) for index in shown], color=INK)
+    axes.set_yticks(np.arange(len(shown)), [_shortened(labels[index]) for index in shown], color=INK,
+                    parse_math=False)  # fmt: skip
     axes.set_ylim(len(shown) - 0.4, -0.6)
     axes.set_xlim(0, 1.12 * max(means.max(), 1e-9))
     axes.grid(visible=False, axis="y")

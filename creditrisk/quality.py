@@ -33,6 +33,8 @@ MISSING = frozenset(
     }
 )  # fmt: skip
 BAD_RATE_TOLERANCE = 0.05
+# No amount in any currency is larger; sums and squares of what is smaller stay finite.
+LARGEST_NUMBER = 1e15
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
 MIN_TELLING = 3
 _LARGEST_INTEGER = 2.0**53
@@ -195,19 +197,20 @@ def _read_fields(schema: Schema) -> list[Field]:
 def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     """Field (or target) name to the header in the file: by name first, then by label, then by alias.
 
-    A header spelt exactly so goes before one that is merely alike: `PAY-1` and `pay_1` may stand in one file.
+    A header spelt exactly so goes before one that is merely alike: `PAY-1` and `pay_1` may stand in one file. No column
+    is read for two fields: a feature cannot borrow the column of a protected field or of the outcome.
     """
     by_key: dict[str, str] = {header: header for header in headers}
     for header in headers:
         by_key.setdefault(bare(header), header)
-    found: dict[str, str] = {}
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
+    found = {spec.name: spec.name for spec in specs if spec.name in headers}
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
-        keys = [*spellings, *map(bare, spellings)]
-        matches = [by_key[key] for key in keys if key in by_key]
-        if matches:
-            found[spec.name] = matches[0]
+        matches = [by_key[key] for key in (*spellings, *map(bare, spellings)) if key in by_key]
+        free = [header for header in matches if header not in found.values()]
+        if spec.name not in found and free:
+            found[spec.name] = free[0]
     return found
 
 
@@ -216,7 +219,7 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
     if not raw.has_names:
         _check_places(raw.frame.width, schema)
     found = _match(raw.frame.columns, schema)
-    required = [spec for spec in _read_fields(schema) if spec.is_required]
+    required = [spec for spec in _read_fields(schema) if spec.is_needed]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
     telling = required or list(schema.features)
     enough = len(required) / 2 or 1
@@ -303,7 +306,7 @@ def _read(cells: pl.Series, spec: Field, delimiter: str) -> _Column:
         column = _read_each(cells, partial(_to_date, date_format=spec.date_format), pl.Date)
     else:
         column = _read_each(cells, _to_text, pl.String)
-    if spec.is_required and column.values.null_count() > len(column.faults):
+    if spec.is_needed and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
             column.faults.setdefault(row, "nothing is filled in")
     return column
@@ -428,7 +431,11 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
         values[left] = odd_cells.values.to_numpy()
         rows = left.tolist()
         faults = {rows[position]: fault for position, fault in odd_cells.faults.items()}
-    if spec.type == "integer":
+    if spec.type == "number":
+        for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
+            faults[row] = f"'{cut(cells[row])}' is too large for a number"
+            values[row] = np.nan
+    else:
         is_whole = (values == np.rint(values)) & (np.abs(values) <= _LARGEST_INTEGER)
         for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
             faults[row] = f"'{cut(cells[row])}' is not a whole number"

@@ -89,6 +89,11 @@ class Field:
         return self.type in ("number", "integer")
 
     @property
+    def is_needed(self) -> bool:
+        """Whether an application without a value in it cannot be scored; what is protected is never asked for."""
+        return self.is_required and self.role != "protected"
+
+    @property
     def expected(self) -> str:
         """What a cell of this field should hold, for the end of an error sentence.
 
@@ -239,6 +244,8 @@ class Schema:
             )
         if self.horizon_months is not None and self.horizon_months < 0:
             yield f"has a horizon_months of {self.horizon_months}; expected 0 or more."
+        if {*self.target.unresolved} & {*self.target.bad, *self.target.good}:
+            yield "calls the same target value unresolved, and good or bad."
         if set(self.target.bad) & set(self.target.good):
             yield "calls the same target value good and bad."
         if not self.target.bad or not self.target.good:
@@ -269,6 +276,8 @@ class Schema:
                 f"takes '{later[0]}' for a feature, which is known only after the loan was granted: a model would "
                 "learn the outcome from itself. Give it the role 'excluded'."
             )
+        if field.role == "time" and field.type != "date":
+            yield f"has '{field.name}' as the time of application, with the type '{field.type}' where 'date' is needed."
         if field.role == "feature" and field.type in ("date", "text"):
             yield (
                 f"has '{field.name}' as a feature of type '{field.type}'; models take numbers, integers and "

@@ -324,4 +324,6 @@ def _champion(settings: Settings, dataset: str) -> Any:
 
 def _absolute(given: str) -> str:
     """A path that exists, made independent of the working folder; anything else as it is."""
-    return str(Path(given).resolve()) if given and "://" not in given and Path(given).exists() else given
+    from creditrisk.sources import is_there
+
+    return str(Path(given).resolve()) if given and "://" not in given and is_there(given) else given

@@ -165,7 +165,7 @@ def columns_table(schema: Schema) -> Component:
                         [
                             html.Td(field.label),
                             html.Td(field.expected),
-                            html.Td("yes" if field.is_required else "if you have it"),
+                            html.Td("yes" if field.is_needed else "if you have it"),
                         ]
                     )
                     for field in fields

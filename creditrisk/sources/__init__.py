@@ -5,7 +5,7 @@ which of them cannot be used, is decided in quality.py. Used by the web app, the
 See docs/sources.md.
 """
 
-from creditrisk.sources.files import check_uri, read_bytes, read_table
+from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
 from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, from_records, inert
 from creditrisk.sources.text import parse_table, parse_upload
 
@@ -16,6 +16,7 @@ __all__ = [
     "cut",
     "from_records",
     "inert",
+    "is_there",
     "parse_table",
     "parse_upload",
     "read_bytes",

@@ -6,6 +6,7 @@ credentials come from the environment alone. Every failure is one sentence that 
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from pathlib import Path
@@ -23,11 +24,9 @@ SCHEMES = ("file", "gs", "postgresql", "postgres")
 MAX_BYTES = 4 * 2**30
 _CHUNK_BYTES = 2**24
 BUCKET_SECONDS = 60.0
-# Something before an @ where a host is named, or a parameter that is a secret's.
-_SECRETS = re.compile(
-    r"^[a-z][a-z0-9+.]+:/*[^/?#\s]*(@|%40)|[?&](user|password|pass|passfile|sslpassword|sslkey|token|secret|key)=",
-    re.IGNORECASE,
-)
+# A parameter that is a secret's, in an address or in libpq's own way of writing one.
+_SECRETS = re.compile(r"(^|[?&\s])(user|password|pass|passfile|sslpassword|sslkey|token|secret|key)\s*=", re.IGNORECASE)
+_SIGN_IN = re.compile(r"@|%40")
 
 
 def read_table(uri: str) -> RawTable:
@@ -92,7 +91,7 @@ def check_uri(uri: str) -> None:
             f"sources that start with '{cut(scheme)}://' are not supported. Pass a local file, or a URI that starts "
             "with file://, gs:// or postgresql://."
         )
-    if _SECRETS.search(uri) and not Path(uri).exists():
+    if _holds_secret(uri) and not is_there(uri):
         raise SourceError(
             "the source holds a user or a password, and sources are written down with every training. Leave them out "
             "of it and set PGUSER and PGPASSWORD, or GOOGLE_APPLICATION_CREDENTIALS, in the environment."
@@ -103,13 +102,30 @@ def check_uri(uri: str) -> None:
         raise SourceError("the source is not a URI that can be read. Check its brackets and its port.") from exc
 
 
+def _holds_secret(uri: str) -> bool:
+    if re.match(r"postgres(ql)?:", uri, re.IGNORECASE):
+        # A password may hold any sign: only a query's own text may hold an @.
+        place = re.split(r"[?&]query=", uri, maxsplit=1)[0]
+    else:
+        place = re.match(r"([a-z][a-z0-9+.]+:/*[^/?#\s]*)?", uri, re.IGNORECASE)[0]  # type: ignore[index]
+    return bool(_SIGN_IN.search(place) or _SECRETS.search(uri))
+
+
+def is_there(path: str) -> bool:
+    """Whether there is a file or folder of that name; what no system would take for a name is not there."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _name(uri: str) -> str:
     return Path(urlsplit(uri).path).name if urlsplit(uri).scheme == "gs" else _path(uri).name
 
 
 def _path(uri: str) -> Path:
     parts = urlsplit(uri)
-    return Path(url2pathname(parts.path)) if "://" in uri else Path(uri).expanduser()
+    return Path(url2pathname(parts.path)) if "://" in uri else Path(os.path.expanduser(uri))
 
 
 def _from_disk(path: Path) -> bytes:

@@ -1,4 +1,4 @@
-"""Tables in Parquet files, as texts like all others: whole numbers without a point, dates as 2024-03-31."""
+"""Tables in Parquet files, as texts: whole numbers without a point, dates as 2024-03-31, spans of time in days."""
 
 from __future__ import annotations
 
@@ -61,4 +61,6 @@ def _as_text(column: pl.Series) -> pl.Series:
             column = column.cast(pl.Int64)
     elif isinstance(column.dtype, pl.Datetime):
         column = column.dt.to_string("iso:strict")
+    elif isinstance(column.dtype, pl.Duration):
+        column = column.dt.total_days()
     return column.cast(pl.String)

@@ -401,3 +401,12 @@ def test_what_the_schema_excludes_is_not_read_and_keeps_no_row_out():
     for result in (absent, unreadable):
         assert result.rejected == []
         assert "recovered" not in result.accepted.columns
+
+
+def test_no_column_is_read_for_two_fields():
+    age, rest = SCHEMA.field("age_years"), [field for field in SCHEMA.fields if field.name != "age_years"]
+    borrower = Field("maturity", "integer", "Maturity", is_required=False, aliases=("AGE-YEARS",))
+    schema = replace(SCHEMA, fields=(borrower, replace(age, role="protected"), *rest))
+    accepted = checked("age_years,amount_eur,guarantor\n40,1000,g1\n", schema).accepted
+    assert accepted["age_years"].to_list() == [40]
+    assert accepted["maturity"].to_list() == [None]

@@ -83,6 +83,7 @@ def test_a_long_list_of_categories_is_cut_when_said():
         ({"name": "../../x"}, "cannot be called so"),
         ({"name": ""}, "cannot be called so"),
         ({"fields": (replace(AGE, name="^.*$"),)}, "Give it a plain name"),
+        ({"fields": (AGE, Field("day", "text", "Day", role="time"))}, "the time of application, with the type 'text'"),
         ({"fields": (replace(AGE, minimum=100, maximum=18),)}, "from 100 to 18: no value lies between"),
         ({"fields": (replace(AGE, aliases=("outcome",)),)}, "'age_years' and 'outcome' be read from the same column"),
         ({"fields": (AGE, Field("sex", "text", "Sex", role="protected", aliases=("age_years",)))}, "the same column"),
@@ -92,6 +93,7 @@ def test_a_long_list_of_categories_is_cut_when_said():
         ({"costs": Costs(accept_bad=-5.0)}, "costs of 0 or less"),
         ({"horizon_months": -12}, "horizon_months of -12"),
         ({"amount_field": "lent"}, "not one of its numbers"),
+        ({"target": replace(TARGET, unresolved=("1",))}, "unresolved, and good or bad"),
         ({"target": replace(TARGET, bad=())}, "which values of the target are bad"),
     ],
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from creditrisk.errors import SourceError
-from creditrisk.sources import RawTable, files, from_records, inert, parse_upload, read_table
+from creditrisk.sources import RawTable, check_uri, files, from_records, inert, parse_upload, read_table
 
 
 def upload(content: bytes | str, filename: str = "clients.csv", max_rows: int = 100) -> RawTable:
@@ -176,6 +176,9 @@ def test_a_path_with_blanks_and_umlauts_works_as_a_uri(tmp_path: Path):
         ("postgresql://db/loans?table=loans&password=hunter2", "the source holds a user or a password"),
         ("POSTGRES://someone%40hunter2@db/loans", "the source holds a user or a password"),
         ("postgres:someone:hunter2@db/loans", "the source holds a user or a password"),
+        ("postgresql://ada:2024#hunter2@db/loans?table=x", "the source holds a user or a password"),
+        ("postgresql://ada:12/hunter2?@db/loans?table=x", "the source holds a user or a password"),
+        ("host=db password=hunter2 dbname=loans", "the source holds a user or a password"),
         ("gs://someone:hunter2@bucket/loans.csv", "the source holds a user or a password"),
         ("postgresql://db:hunter2/loans?table=loans", "is not a URI that can be read"),
         ("postgresql://db/loans", "names neither a table nor a query. Expected postgresql://host:port/database?table="),
@@ -187,6 +190,16 @@ def test_a_source_that_cannot_be_read_is_named_without_its_password(uri, sentenc
         read_table(uri)
     assert sentence in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_query_may_look_for_an_at_sign():
+    check_uri("postgresql://db/loans?query=select * from loans where note like '%@%'")
+
+
+@pytest.mark.parametrize("uri", ["x" * 300 + ".csv", "~nobody-of-that-name/loans.csv"])
+def test_a_name_that_no_system_takes_is_refused_with_a_sentence(uri):
+    with pytest.raises(SourceError):
+        read_table(uri)
 
 
 def test_a_damaged_archive_is_called_damaged(tmp_path: Path):
@@ -272,6 +285,11 @@ def test_parquet_that_is_no_table_of_values_is_a_sentence(tmp_path: Path, frame:
     frame.write_parquet(tmp_path / "loans.parquet")
     with pytest.raises(SourceError, match=sentence):
         read_table(str(tmp_path / "loans.parquet"))
+
+
+def test_spans_of_time_in_parquet_are_counted_in_days(tmp_path: Path):
+    pl.DataFrame({"employed": [timedelta(days=400), None]}).write_parquet(tmp_path / "loans.parquet")
+    assert read_table(str(tmp_path / "loans.parquet")).frame["employed"].to_list() == ["400", ""]
 
 
 @pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PAR1", b"PAR1" + bytes(100) + b"PAR1"])
