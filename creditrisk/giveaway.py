@@ -15,6 +15,8 @@ from creditrisk.evaluation import auc
 
 # The best honest single fields of credit tables (a bureau's score, the last repayment) stay below 0.85.
 LEAKING_AUC = 0.95
+# ...except on applications that were decided by it alone.
+CERTAIN_AUC = 0.99
 # Rows whose like are nearly all bad, if they are so themselves and hold many of all bads, are the outcome by another
 # name...
 TOLD_BAD = 0.8
@@ -32,7 +34,7 @@ N_BINS = 50
 SEED = 7
 
 
-def given_away(values: pl.Series, target: IntArray) -> str:
+def given_away(values: pl.Series, target: IntArray, *, is_from_before: bool = False) -> str:
     """How a single column gives the outcome away, as the middle of a sentence; empty if it does not.
 
     Parameters
@@ -42,6 +44,9 @@ def given_away(values: pl.Series, target: IntArray) -> str:
         shuffled.
     target
         1 bad, 0 good, shape (n_rows,).
+    is_from_before
+        Whether the column is said to have been known before the decision: then it may rank better, and spare a group
+        all bads.
 
     Examples
     --------
@@ -59,7 +64,7 @@ def given_away(values: pl.Series, target: IntArray) -> str:
         return ""
     likely = share_of_bads_alike(values, target)
     area = auc(likely, target)
-    if area > LEAKING_AUC:
+    if area > (CERTAIN_AUC if is_from_before else LEAKING_AUC):
         return f"alone it ranks unseen rows with an AUC of {area:.3f}"
     told_bad, told_good = likely >= TOLD_BAD, likely <= TOLD_GOOD
     rows, bads = int(told_bad.sum()), int(target[told_bad].sum())
@@ -67,7 +72,7 @@ def given_away(values: pl.Series, target: IntArray) -> str:
     if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
         return f"of {rows:,} rows with some of its values {bads:,} are bad, {bads / n_bad:.0%} of all bads"
     rows, bads = int(told_good.sum()), int(target[told_good].sum())
-    if bads == 0 and rows * overall >= LEAKING_GOODS:
+    if bads == 0 and rows * overall >= LEAKING_GOODS and not is_from_before:
         return f"of {rows:,} rows with some of its values not one is bad"
     return ""
 

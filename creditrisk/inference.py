@@ -14,7 +14,6 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from difflib import get_close_matches
 
 import numpy as np
@@ -26,7 +25,7 @@ from creditrisk.encoding import IntArray
 from creditrisk.errors import SchemaError, TrainingError
 from creditrisk.giveaway import given_away
 from creditrisk.names import bare
-from creditrisk.quality import DATE_FORMATS, MISSING, below_second_header, read_cells
+from creditrisk.quality import DATE_FORMATS, MISSING, below_second_header, read_cells, read_day, without_time
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 from creditrisk.splits import time_split
@@ -44,6 +43,7 @@ MIN_GIVEN = 20
 MIN_GIVEN_SHARE = 0.002
 # In fewer rows, different values in all of them may be chance.
 MIN_TO_TELL_APART = 50
+_LAST_YEAR = 2200
 LARGEST_INTEGER = 2.0**53
 # Each part of a table divided by time needs as many bads and goods.
 MIN_EACH = 20
@@ -59,8 +59,8 @@ _WITH_UNIT = re.compile(
 )
 _WITH_SIGN = re.compile(rf"(€|\$|£|¥|eur|usd|gbp|chf)\s*{_NUMBER}", re.IGNORECASE)
 _LEADING_ZERO = r"^0\d+$"
-AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y")
-_SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m/%Y")
+AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
+_SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y", "%m/%Y")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
     r"[\s<>=+\-–—.,%€$£x()\[\]/]|years?|yrs?|months?|days?|weeks?|jahre?|monate?|tage?|or|and|to|more|less|than|over"
@@ -141,7 +141,9 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     spec, outcome, words = _outcome(frame[header], header, bad, good)
     headers = [column for column in frame.columns if column != header]
     fields = _names(headers, taken={spec.name, bare(header)})
-    columns = [_column(frame[column], outcome, field=fields[column], delimiter=raw.delimiter) for column in headers]
+    columns = [
+        _column(_Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names) for column in headers
+    ]
     columns = _one_id(columns)
     columns = _one_time(columns, frame, outcome)
     if not any(column.field.role == "feature" for column in columns):
@@ -167,12 +169,19 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
 def _with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
     """The table without a line of names above its names, and the target's header in it."""
     headers = raw.frame.columns
+    if not raw.has_names and target.strip().isdigit():
+        target = f"column {int(target)}"
     place = next((place for place, header in enumerate(headers) if bare(header) == bare(target)), None)
-    lower = below_second_header(raw) if _has_second_header(raw) else raw
+    lower = below_second_header(raw) if raw.has_names and _has_second_header(raw) else raw
     if place is None:
         place = next((n for n, header in enumerate(lower.frame.columns) if bare(header) == bare(target)), None)
     if place is not None:
         return lower, lower.frame.columns[place]
+    if not raw.has_names:
+        raise SchemaError(
+            f"there is no column '{cut(target)}' to take the outcome from: the file has no line with names, so its "
+            f"columns are called '{headers[0]}' to '{headers[-1]}'. Use one, or put names on its first line."
+        )
     known = {header.casefold(): header for header in (*lower.frame.columns, *headers)}
     near = [known[name] for name in get_close_matches(target.casefold(), list(known), n=3, cutoff=0.5)]
     names = near or list(lower.frame.columns)[:MAX_SHOWN]
@@ -316,6 +325,12 @@ class _Cells:
     field: Field
     delimiter: str
 
+    @classmethod
+    def of(cls, texts: pl.Series, field: Field, raw: RawTable) -> _Cells:
+        texts = texts.fill_null("")
+        given = texts.filter(~texts.str.to_lowercase().is_in(list(MISSING)))
+        return cls(texts.name, texts, given, field, raw.delimiter)
+
     @property
     def looks(self) -> str:
         """How many values there are, and how many cells are empty."""
@@ -337,13 +352,10 @@ class _Verdict:
     decide: str
 
 
-def _column(texts: pl.Series, outcome: IntArray, *, field: Field, delimiter: str) -> Column:
-    texts = texts.fill_null("")
-    given = texts.filter(~texts.str.to_lowercase().is_in(list(MISSING)))
-    cells = _Cells(texts.name, texts, given, field, delimiter)
-    verdict = _nothing_to_learn(cells)
+def _column(cells: _Cells, outcome: IntArray, *, has_name: bool) -> Column:
+    verdict = _nothing_to_learn(cells, has_name=has_name)
     if verdict is not None:
-        return _judged(Column(cells.header, field, cells.looks if len(given) else "empty"), verdict)
+        return _judged(Column(cells.header, cells.field, cells.looks if len(cells.given) else "empty"), verdict)
     column = _typed(cells)
     # What cannot be asked for comes first, then what must not be used, then what is of no use.
     verdict = (
@@ -352,8 +364,9 @@ def _column(texts: pl.Series, outcome: IntArray, *, field: Field, delimiter: str
         or _number_of_client(column, cells)
         or _of_a_person(column, cells)
         or _too_little(column, cells)
-        or _when(column)
+        or _when_granted(column)
         or _gives_away(column, cells.read(column.field), outcome)
+        or _date(column)
         or _place(column)
     )
     is_complete = cells.read(column.field).null_count() == 0
@@ -371,12 +384,12 @@ def _judged(column: Column, verdict: _Verdict) -> Column:
     return replace(column, field=field, flag=verdict.flag, decide=verdict.decide)
 
 
-def _nothing_to_learn(cells: _Cells) -> _Verdict | None:
+def _nothing_to_learn(cells: _Cells, *, has_name: bool) -> _Verdict | None:
     if not len(cells.given):
         return _Verdict("excluded", "empty", "nothing stands in it, in any row.")
     if cells.given.n_unique() == 1 and len(cells.given) == len(cells.all):
         return _Verdict("excluded", "constant", "it is the same in every row, so there is nothing to learn from it.")
-    if re.fullmatch(r"column \d+|unnamed[: _]*\d*", cells.header, re.IGNORECASE):
+    if has_name and re.fullmatch(r"column \d+|unnamed[: _]*\d*", cells.header, re.IGNORECASE):
         why = "it has no name; often it only counts the rows. Name it in the file to use it."
         return _Verdict("excluded", "no name", why)
     return None
@@ -407,6 +420,9 @@ def _number_of_client(column: Column, cells: _Cells) -> _Verdict | None:
     n_values = given.n_unique()
     if telltale.is_number_of_client(column.header) and n_values >= 0.99 * n_rows:
         return _Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
+    if telltale.is_only_number_of_client(column.header) and n_values > MAX_CATEGORIES:
+        why = "going by its name it is a client's number, of clients who stand in several rows: never learned from."
+        return _Verdict("excluded", "id", why)
     if n_values < n_rows or n_rows < MIN_TO_TELL_APART:
         return None
     numbers = given.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
@@ -436,20 +452,30 @@ def _too_little(column: Column, cells: _Cells) -> _Verdict | None:
     return None
 
 
-def _when(column: Column) -> _Verdict | None:
-    if column.field.type == "date":
-        why = "models take numbers and categories, not dates. Days before the application would do."
-        return _Verdict("excluded", "date", why)
-    if telltale.is_calendar_year(column.header):
+def _when_granted(column: Column) -> _Verdict | None:
+    if column.field.type != "date" and telltale.is_calendar(column.header):
         return _Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")
     return None
 
 
+def _date(column: Column) -> _Verdict | None:
+    if column.field.type != "date":
+        return None
+    why = "models take numbers and categories, not dates. Days before the application would do."
+    return _Verdict("excluded", "date", why)
+
+
 def _gives_away(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | None:
+    if column.field.type == "date" and telltale.is_date_of_application(column.header):
+        return None
     known = outcome >= 0
-    clue = given_away(values.filter(pl.Series(known)), outcome[known])
+    values, target = values.filter(pl.Series(known)), outcome[known]
+    clue = given_away(values, target)
     if not clue:
         return None
+    if telltale.sounds_earlier(column.header) and not given_away(values, target, is_from_before=True):
+        why = "going by its name it was known before all the same. Exclude it if it was not."
+        return _Verdict("feature", "strong?", f"{clue}: {why}")
     why = f"{clue}: most probably it was written after the outcome was known."
     return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before the decision.")
 
@@ -482,7 +508,13 @@ def _typed(cells: _Cells) -> Column:
         if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
             note = "; read with the month first, as in America" if date_format in AMERICAN else ""
             return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
-    return _words(cells)
+    column = _words(cells)
+    if column.field.type == "text" and is_digits and not telltale.is_code(cells.header) and date_format is None:
+        # Zeros in front that make no categories fill up a number: 00280.
+        field = replace(cells.field, type="number")
+        values, _ = read_cells(given, field, cells.delimiter)
+        return _numbers(cells, field, values, 0)
+    return column
 
 
 def _unit(given: pl.Series) -> str:
@@ -625,22 +657,15 @@ def _date_format(given: pl.Series) -> str | None:
     sample = texts if len(texts) <= 400 else texts[:: len(texts) // 400]
     if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
         return None
-    days = [re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0] for text in sample]
+    days = [without_time(text) for text in sample]
     if _share_read(days, DATE_FORMATS) >= READABLE_SHARE:
         return ""
     return next((made for made in _SLASHED if _share_read(days, (made,)) >= READABLE_SHARE), None)
 
 
-def _share_read(texts: list[str], formats: Sequence[str]) -> float:
-    def can_read(text: str) -> bool:
-        for made in formats:
-            try:
-                return 1900 <= datetime.strptime(text, made).year <= 2200
-            except ValueError:
-                continue
-        return False
-
-    return sum(map(can_read, texts)) / len(texts)
+def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:
+    days = [read_day(text, formats) for text in texts]
+    return sum(day is not None and day.year <= _LAST_YEAR for day in days) / len(texts)
 
 
 # One id, one date

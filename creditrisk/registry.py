@@ -66,7 +66,10 @@ class Version:
     def promoted_at(self) -> datetime:
         """Since when it has been champion; when it was made, if it never was."""
         noted = self.tags.get("promoted_at")
-        return datetime.fromisoformat(noted) if noted else self.created_at
+        try:
+            return datetime.fromisoformat(noted) if noted else self.created_at
+        except ValueError:  # changed by hand; the history holds the true one
+            return self.created_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +168,11 @@ class Registry:
                         pip_requirements=REQUIREMENTS,
                         registered_model_name=name,
                     )
-            version = str(info.registered_model_version)
-            for key, value in {**tags, FINGERPRINT_TAG: sha256, "family": scorer.model.family}.items():
-                self._client.set_model_version_tag(name, version, key, value)
-            self._client.set_registered_model_alias(name, "challenger", version)
+                # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
+                version = str(info.registered_model_version)
+                for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
+                    self._client.set_model_version_tag(name, version, key, value)
+                self._client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
 
     def _log_trial(self, trial: Result, parent: Any) -> None:
@@ -203,16 +207,20 @@ class Registry:
             experiment = self._client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
                 return 0
-            left = self._client.search_runs(
-                [experiment.experiment_id],
-                filter_string=f"attributes.status = 'RUNNING' and tags.{STARTED_IN_TAG} = '{self._here}'",
+            running, failed = (
+                self._client.search_runs(
+                    [experiment.experiment_id],
+                    filter_string=f"attributes.status = '{status}' and tags.{STARTED_IN_TAG} = '{self._here}'",
+                )
+                for status in ("RUNNING", "FAILED")
             )
-            for run in left:
+            for run in (*running, *failed):
                 for version in self._client.search_model_versions(f"run_id = '{run.info.run_id}'"):
                     if FINGERPRINT_TAG not in version.tags:
                         self._client.delete_model_version(version.name, version.version)
+            for run in running:
                 self._client.set_terminated(run.info.run_id, status="KILLED")
-            return len(left)
+            return len(running)
 
     def at(self, model: str, alias: str) -> Version | None:
         """The version an alias points to; None if the model or the alias does not exist."""
@@ -326,7 +334,7 @@ class Registry:
         """Every promotion of a model and every way back, oldest first; nothing in it is ever changed or removed."""
         with self._away():
             tags = self._client.get_registered_model(model).tags
-            return [Event(**json.loads(tags[key])) for key in sorted(tags) if key.startswith(EVENT_TAG)]
+        return [_event(model, key, tags[key]) for key in sorted(tags) if key.startswith(EVENT_TAG)]
 
     def _note(self, model: str, event: Event) -> None:
         key = EVENT_TAG + event.at.replace("+00:00", "Z")  # MLflow takes no plus sign here
@@ -438,6 +446,16 @@ class Registry:
                 f"the model registry at {_CREDENTIALS.sub('://', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."
             ) from None  # the cause would carry the address, with its password, into every log
+
+
+def _event(model: str, key: str, noted: str) -> Event:
+    try:
+        return Event(**json.loads(noted))
+    except (ValueError, TypeError):
+        raise RegistryError(
+            f"the history of model '{model}' was changed by hand: its tag '{key}' cannot be read. Nothing is promoted "
+            "or taken back until it holds again what it held, or is deleted in MLflow by someone who answers for that."
+        ) from None
 
 
 def _now() -> str:

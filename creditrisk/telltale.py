@@ -17,14 +17,18 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Sequences of words, in a name written as _total_pymnt_inv_, that tell of what happened after the decision.
 _LATER = re.compile(
-    r"_(recover(y|ies|ed)|(net_)?loss_(amount|given)|lgd|charged?_?offs?|chargeoffs?|(write|written)_?offs?|wrote_off"
+    r"(?<!_lump)_(recover(y|ies|ed)|(net_)?loss_(amount|given)|(principal|credit|actual)_loss(es)?|lgd"
+    r"|charged?_?offs?|chg_?offs?|(write|written)_?offs?|wrote_off"
     r"|collection_(fee|cost|status|agency|date|amount|flag)s?|(in|to)_collections?"
     r"|(debt_)?settle(d|ment)|hardship|foreclos(ed|ure)|reposses(s|sed|sion)|dunning"
     r"|(out|outstanding)_(prncp|principal)|(total|sum|tot|amount)_(pymnt|payments?|paid|rec|received|repaid)"
     r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
+    r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
+    r"|amount|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
+    r"|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
     r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
-    r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(final|end|exit)_(status|state|outcome)|outcome"
+    r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final|end|exit)_(status|state|outcome)|outcome"
     r"|mahnung|mahnungen|mahnstufe|inkasso|ausfall|ausfalldatum|ausfallgrund|abschreibung|ausbuchung|ausgebucht"
     r"|verwertung|verlusthoehe|verlustbetrag|kuendigung|gekuendigt|getilgt|rueckzahlung|letzte_zahlung)_"
 )
@@ -33,10 +37,15 @@ _HISTORY = re.compile(
     r"_(previous|prev|prior|past|hist|history|historical|earlier|ever|within|since|on_file|bureau|before|frueher\w*"
     r"|bisher\w*|vergangen\w*|vor|num|number|count|cnt|\d+_?(m|mths?|mo|months|y|yr|yrs|years))_"
 )
+# What was known on the day of application for certain, however well it tells: history so called, a bureau's score.
+_BEFORE = re.compile(
+    r"_(previous|prev|prior|past|hist|history|historical|earlier|before|on_file|frueher\w*|bisher\w*|vergangen\w*"
+    r"|(credit|bureau|fico|schufa|cibil|vantage|experian|equifax|transunion|crif)_(\w+_)?scores?)_"
+)
 _PROTECTED = frozenset(
     {
         "sex", "sexe", "sexo", "gender", "geschlecht", "anrede", "birth", "birthday", "birthdate", "birthyear", "born",
-        "dob", "geburt", "geburtsdatum", "geburtsjahr", "geburtstag", "geburtsort", "geburtsland", "marital",
+        "dob", "yob", "geburt", "geburtsdatum", "geburtsjahr", "geburtstag", "geburtsort", "geburtsland", "marital",
         "married", "marriage", "divorced", "widowed", "familienstand", "familienstatus", "ehestand", "verheiratet",
         "famges", "pregnant", "pregnancy", "nationality", "nationalitaet", "staatsangehoerigkeit", "citizen",
         "citizenship", "foreign", "foreigner", "auslaender", "gastarbeiter", "gastarb", "immigrant", "immigration",
@@ -71,6 +80,12 @@ _NUMBER_OF_CLIENT = frozenset(
         "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr",
     }
 )  # fmt: skip
+_NUMBERED = frozenset(
+    {
+        "client", "customer", "cust", "borrower", "applicant", "member", "person", "user", "loan", "account", "acct",
+        "contract", "application", "listing", "unique", "unnamed", "kunde", "kunden", "kredit", "antrag", "konto",
+    }
+)  # fmt: skip
 _PERSON = frozenset(
     {
         "name", "names", "firstname", "lastname", "surname", "vorname", "nachname", "email", "mail", "phone", "mobile",
@@ -102,7 +117,11 @@ _OTHER_DAYS = frozenset(
         "faelligkeit", "geburt", "seit",
     }
 )  # fmt: skip
-_CALENDAR = frozenset({"year", "jahr", "yr"})
+_CALENDAR = frozenset({"year", "jahr", "yr", "fy", "quarter", "quartal"})
+_SINCE_GRANTED = re.compile(
+    r"_(days?|weeks?|months?|mths?|years?|time)_since_(loan_)?(origination|issue|issued|application|approval|granting"
+    r"|disbursal|disbursement|funding|booking)_"
+)
 _LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal"})
 _AMOUNT = frozenset({"amount", "amnt", "amt", "betrag", "summe", "hoehe", "sum"})
 _AMOUNT_ALONE = frozenset(
@@ -205,9 +224,32 @@ def protected_value(values: list[str]) -> str:
     return min(letters) if letters in _SEX_CODES else ""
 
 
+def sounds_earlier(header: str) -> bool:
+    """Whether the name says that the column was known before the decision, so that it may tell the outcome well.
+
+    Examples
+    --------
+    >>> [sounds_earlier(name) for name in ("previous_default", "CreditScore", "cb_person_default_on_file", "score")]
+    [True, True, True, False]
+    """
+    return _BEFORE.search(f"_{'_'.join(words(header))}_") is not None and not sounds_later(header)
+
+
 def is_number_of_client(header: str) -> bool:
     """Whether the name is that of a number given to a client, loan or row."""
     return bool({*words(header)} & _NUMBER_OF_CLIENT)
+
+
+def is_only_number_of_client(header: str) -> bool:
+    """Whether the name is that of a number of a client or loan and nothing else, so not of a branch or a state.
+
+    Examples
+    --------
+    >>> [is_only_number_of_client(name) for name in ("id", "CustomerID", "Loan ID", "branch_id", "State_ID")]
+    [True, True, True, False, False]
+    """
+    found = {*words(header)}
+    return bool(found & _NUMBER_OF_CLIENT) and not found - _NUMBER_OF_CLIENT - _NUMBERED
 
 
 def is_of_a_person(header: str) -> bool:
@@ -225,10 +267,17 @@ def is_code(header: str) -> bool:
     return bool({*words(header)} & _CODES)
 
 
-def is_calendar_year(header: str) -> bool:
-    """Whether the column is the year of the application."""
+def is_calendar(header: str) -> bool:
+    """Whether the column is the year or quarter of the application, or counts how long ago the loan was granted.
+
+    Examples
+    --------
+    >>> [is_calendar(name) for name in ("ApprovalFY", "issue_year", "months_since_origination", "employed_years")]
+    [True, True, True, False]
+    """
     found = {*words(header)}
-    return bool(found & _CALENDAR) and bool(found & _APPLIED) and not found & _OTHER_DAYS
+    is_of_application = bool(found & _CALENDAR) and bool(found & _APPLIED) and not found & _OTHER_DAYS
+    return is_of_application or _SINCE_GRANTED.search(f"_{'_'.join(words(header))}_") is not None
 
 
 def is_date(header: str) -> bool:

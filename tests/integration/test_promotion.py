@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -218,6 +219,36 @@ for name in ("set_registered_model_tag", "set_model_version_tag", "set_registere
     setattr(registry._client, name, deadly(getattr(registry._client, name)))
 registry.promote(registry.version("corner_lender", "3"), by="cut off", why="to see", evidence="none")
 """
+
+
+@pytest.mark.parametrize("write", [1, 4])
+def test_a_version_whose_registration_broke_off_is_deleted_by_the_next_training(registry, make, monkeypatch, write):
+    by_hand(registry, make())
+    done = iter(range(1, 100))
+
+    def breaking(*given: str) -> None:
+        if next(done) == write:
+            raise ConnectionError("the server went away")
+        kept(*given)
+
+    kept = registry._client.set_model_version_tag
+    with monkeypatch.context() as patched:
+        patched.setattr(registry._client, "set_model_version_tag", breaking)
+        with pytest.raises(RegistryError, match="went away"):
+            make(a="1", b="2")
+    registry.clean_up()
+    assert [int(item.version) for item in registry._client.search_model_versions(f"name = '{MODEL}'")] == [1]
+    assert standing(registry) == ("1", "")
+    assert make().version > "1"
+
+
+def test_a_history_that_was_changed_by_hand_is_named_and_nothing_moves(registry, make):
+    by_hand(registry, make())
+    key = next(key for key in registry._client.get_registered_model(MODEL).tags if key.startswith("promotion."))
+    registry._client.set_registered_model_tag(MODEL, key, "tidied up")
+    with pytest.raises(RegistryError, match=f"its tag '{re.escape(key)}' cannot be read"):
+        by_hand(registry, make())
+    assert standing(registry) == ("1", "")
 
 
 # The writes of a promotion: 1 the history, 2 to 5 the version's tags, 6 champion, 7 previous.

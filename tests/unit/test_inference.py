@@ -132,6 +132,8 @@ def test_none_is_an_answer_where_nothing_else_is_missing_and_a_gap_where_somethi
         (["2020-01-31 10:00:00", "2021-02-28 11:30:00"], ""),
         (["01/31/2020", "02/28/2021"], "%m/%d/%Y"),
         (["31/01/2020", "28/02/2021"], "%d/%m/%Y"),
+        (["31-01-20", "28-02-21"], "%d-%m-%y"),
+        (["28-Feb-97", "1-Mar-66"], ""),
     ],
 )
 def test_dates_are_found_and_say_how_they_are_written(cells, date_format):
@@ -140,6 +142,14 @@ def test_dates_are_found_and_say_how_they_are_written(cells, date_format):
         assert field.type == "integer"  # eight digits alone may be anything
         field = column(*cells, name="visit_date")
     assert (field.type, field.role, field.date_format) == ("date", "excluded", date_format)
+
+
+def test_zeros_in_front_that_make_no_categories_fill_up_a_number():
+    filled = column(*[f"{number * 7:05}" for number in range(200)])
+    place = column(*[f"{number * 7:05}" for number in range(200)], name="zip")
+
+    assert (filled.type, filled.role, filled.maximum) == ("integer", "feature", 2_000)
+    assert (place.type, place.role) == ("text", "excluded")
 
 
 # Roles
@@ -181,6 +191,26 @@ def test_one_of_the_columns_that_tell_rows_apart_is_the_id():
     }  # fmt: skip
 
 
+def test_the_number_of_a_client_who_stands_in_several_rows_is_left_out_and_that_of_a_branch_is_not():
+    several = [number % 100 for number in range(N_LOANS)]
+    fields = inferred(table(customer_id=several, branch_id=several)).schema
+    assert (fields.field("customer_id").role, fields.field("branch_id").role) == ("excluded", "feature")
+
+
+@pytest.mark.parametrize("name", ["ApprovalFY", "origination_quarter", "MonthsSinceOrigination", "issue_year"])
+def test_when_the_loan_was_granted_is_not_learned_from(name):
+    assert column(*range(2_000, 2_030), name=name).role == "excluded"
+
+
+def test_a_date_that_only_bads_have_is_told_as_leakage():
+    days = [f"2020-01-{number % 28 + 1:02}" if bad else "" for number, bad in enumerate(OUTCOME)]
+    found = inferred(table(day_seen=days, other=["2020-01-01", "2020-02-01"] * 200))
+    assert [(item.field.role, item.flag) for item in found.columns[1:]] == [
+        ("excluded", "leakage?"),
+        ("excluded", "date"),
+    ]
+
+
 def test_an_amount_that_happens_to_differ_in_every_row_is_no_id():
     amounts = random.Random(1).sample(range(1_000, 90_000), N_LOANS)
     assert inferred(table(amount=amounts)).schema.field("amount").role == "feature"
@@ -215,7 +245,8 @@ def test_values_betray_a_protected_field_that_its_name_does_not():
     "name",
     ["recoveries", "collection_recovery_fee", "total_pymnt", "total_rec_prncp", "last_pymnt_amnt", "charged_off_amount",
      "ChargeOffDate", "write-off amount", "settlement_status", "arrears_90d_after_12m", "hardship_flag",
-     "days_to_default", "sent_to_collections", "LossGivenDefault", "Mahnstufe", "Inkasso", "Ausfalldatum",
+     "days_to_default", "sent_to_collections", "ChgOffPrinGr", "PrincipalPaymentsMade", "CustomerPayments",
+     "paid_late_fees", "GrossPrincipalLoss", "months_on_book", "zero_balance_code", "date_closed", "LossGivenDefault", "Mahnstufe", "Inkasso", "Ausfalldatum",
      "Rückstand nach 12 Monaten"],
 )  # fmt: skip
 def test_names_that_tell_of_after_the_decision_are_known(name):
@@ -226,7 +257,7 @@ def test_names_that_tell_of_after_the_decision_are_known(name):
     "name",
     ["PAY_0", "PAY_AMT1", "EXT_SOURCE_2", "fico_range_low", "pub_rec", "delinq_2yrs", "chargeoff_within_12_mths",
      "collections_12_mths_ex_med", "cb_person_default_on_file", "previous_default", "acc_now_delinq", "total_acc",
-     "mths_since_last_delinq", "frühere Mahnungen", "installment", "status", "account_status", "late_payments"],
+     "mths_since_last_delinq", "lump_sum_payment", "first_payment_date", "ExpectedLoss", "frühere Mahnungen", "installment", "status", "account_status", "late_payments"],
 )  # fmt: skip
 def test_what_was_known_on_the_day_is_not_taken_for_later(name):
     assert not sounds_later(name)
@@ -256,6 +287,23 @@ def test_a_frequent_value_that_only_goods_have_is_not_hidden_by_the_ordinary_one
     amount[np.flatnonzero(bad == 0)[::5]] = 99_999_999
 
     assert given_away(pl.Series(amount), bad) == "of 300 rows with some of its values not one is bad"
+
+
+def test_what_says_that_it_was_known_before_may_tell_more_and_stays_with_a_word():
+    # Half of the goods and not one of the bads have it.
+    spared = ["yes" if not bad and number % 2 else "no" for number, bad in enumerate(OUTCOME)]
+    ranks = (OUTCOME * 2.6 + np.random.default_rng(2).normal(0, 1, N_LOANS)).round(3).tolist()  # an AUC of 0.96
+    knows = [str(bad) for bad in OUTCOME]
+
+    found = inferred(table(previous_defaults=spared, code=spared, credit_score=ranks, ranks=ranks, past_default=knows))
+
+    assert {item.header: (item.field.role, item.flag) for item in found.columns[1:]} == {
+        "previous_defaults": ("feature", "strong?"),
+        "code": ("excluded", "leakage?"),
+        "credit_score": ("feature", "strong?"),
+        "ranks": ("excluded", "leakage?"),
+        "past_default": ("excluded", "leakage?"),
+    }
 
 
 def test_chance_gives_nothing_away():
@@ -438,6 +486,18 @@ def test_reasons_stand_beside_the_fields_they_are_about():
     assert '{ value = "f", label = "f" },  # 200 rows' in blocks["sex"]
     assert "# DECIDE: going by its name it was written after the decision" in blocks["recoveries"]
     assert "DECIDE" not in blocks["income"]
+
+
+def test_a_file_without_names_is_learned_from_by_the_places_of_its_columns():
+    lines = [f"b,{income},0,{'u' if income % 3 else 'y'},{'-' if bad else '+'}" for income, bad in zip(INCOME, OUTCOME)]
+    raw = parse_table("\n".join(lines).encode(), filename="loans.data")
+
+    for target in ("column 5", "5"):
+        schema = infer(raw, target=target, bad=["-"], name="x").schema
+        assert [field.name for field in schema.features] == ["column_2", "column_4"]
+        assert check(raw, schema, with_target=True).accepted["default"].sum() == OUTCOME.sum()
+    with pytest.raises(SchemaError, match="its columns are called 'column 1' to 'column 5'"):
+        infer(raw, target="BAD", bad=["-"], name="x")
 
 
 def test_letters_and_marks_that_would_break_a_file_do_not():
