@@ -18,6 +18,7 @@ from creditrisk.settings import Settings
 # The comparison as it is kept with the run it belongs to.
 PAGE = "comparison.html"
 DETAILS = "comparison.json"
+MAX_REASON = 1_000
 
 HOW_TO_APPROVE = "approve it with `make promote`, or run the deployment promote/on-demand in Prefect's pages"
 
@@ -119,7 +120,7 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
     champion = registry.champion(model)
     if champion is not None and champion.version == found.version:
         raise RegistryError(f"{model} version {found.version} is champion already.")
-    against, why = objections(found, champion), why.strip()
+    against, why = objections(found, champion), _reason(why)
     if against and not why:
         raise RegistryError(
             f"{model} version {found.version} is not promoted without a reason: {against}. "
@@ -133,9 +134,17 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
     return f"{model} version {found.version} is champion now{before}."
 
 
+def _reason(why: str) -> str:
+    """A person's reason as it is kept: without blanks around it, and not longer than anybody reads."""
+    kept = why.encode(errors="replace").decode().strip()
+    if len(kept) > MAX_REASON:
+        raise RegistryError(f"the reason has {len(kept):,} characters; up to {MAX_REASON:,} are kept. Shorten it.")
+    return kept
+
+
 def roll_back(registry: Registry, model: str, *, by: str, why: str) -> str:
     """Make the previous champion champion again; say what was done."""
-    now = registry.roll_back(model, by=by, why=why.strip() or "rolled back by hand")
+    now = registry.roll_back(model, by=by, why=_reason(why) or "rolled back by hand")
     return (
         f"{model} is back at version {now.version}; the version before is kept as `previous`, and another rollback "
         "returns to it."

@@ -16,7 +16,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,9 +27,9 @@ import numpy as np
 import polars as pl
 from filelock import FileLock, Timeout
 
-from creditrisk.errors import CreditRiskError, RegistryError
+from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
 from creditrisk.scorer import Scorer, fingerprint, load
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:
     from creditrisk.training import Result
@@ -104,7 +104,7 @@ class Registry:
         self._here = f"{socket.gethostname()}:{settings.home}"
         self.is_local = self.uri.startswith("sqlite:")
         if self.is_local:
-            (self.home / "mlflow").mkdir(parents=True, exist_ok=True)
+            make_home(self.home / "mlflow")
         with self._away():
             from mlflow import MlflowClient
 
@@ -320,7 +320,9 @@ class Registry:
         """
         scorer, sample = self.load(version), self.reference_sample(version)
         try:
-            is_same = np.allclose(scorer.prob_default(sample), sample["prob_default"].to_numpy(), rtol=0, atol=1e-9)
+            is_same = sample.height > 0 and np.allclose(
+                scorer.prob_default(sample), sample["prob_default"].to_numpy(), rtol=0, atol=1e-9
+            )
         except pl.exceptions.PolarsError:
             is_same = False
         if not is_same:
@@ -473,10 +475,11 @@ def serving_name(settings: Settings, registry: Registry) -> str | None:
 
 
 def load_version(settings: Settings, model: str, version: str) -> Scorer:
-    """Any version ever registered: from its copy on disk if there is one, else from the registry."""
+    """Any version ever registered: from its copy on disk if there is a sound one, else from the registry."""
     kept = serving_folder(settings.home, model, version)
     if kept.is_dir():
-        return load(kept, name=model, version=version)
+        with suppress(ScorerError):
+            return load(kept, name=model, version=version)
     registry = Registry(settings)
     return registry.load(registry.version(model, version))
 

@@ -6,7 +6,9 @@ Every variable starts with `CREDITRISK_`; the defaults suit a laptop and the ful
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -17,6 +19,8 @@ from creditrisk.errors import SettingsError
 PREFIX = "CREDITRISK_"
 # Read by the tests only: where the public credit data for tests lies, and a MongoDB server to test against.
 OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
+# A version with its pages takes a few megabytes, the databases of Prefect and MLflow some more.
+LEAST_FREE_BYTES = 50_000_000
 
 
 class Settings(BaseSettings):
@@ -113,3 +117,23 @@ def read_settings() -> Settings:
         first = exc.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
         raise SettingsError(f"setting {name} has a value that cannot be used: {first['msg']}.") from exc
+
+
+def make_home(home: Path) -> None:
+    """Make the folder of all state, if it is not there, and see that something can be written into it.
+
+    Raises
+    ------
+    SettingsError
+        If it cannot be written to, or its disk is full.
+    """
+    remedy = "Make room or give it to your user, or set CREDITRISK_HOME to another folder."
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=home) as probe:
+            probe.write(b"0")
+        left = shutil.disk_usage(home).free
+    except OSError as exc:
+        raise SettingsError(f"nothing can be written to {home}: {exc.strerror}. {remedy}") from exc
+    if left < LEAST_FREE_BYTES:
+        raise SettingsError(f"the disk of {home} has {left / 1e6:.0f} MB left, too few to keep a model. {remedy}")

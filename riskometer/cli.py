@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, read_settings
+from creditrisk.settings import Settings, make_home, read_settings
 
 # Set before any library is imported.
 ENVIRONMENT = {
@@ -109,7 +109,7 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     checked = datasets.check(raw, scorer.schema)
     scored = scorer.score(checked.accepted, checked.problems)
     DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
-    output.write_text(csv_text(result_table(checked.raw, scored, checked.rejected)), encoding="utf-8")
+    _write(output, csv_text(result_table(checked.raw, scored, checked.rejected)))
     counts = dict(scored.group_by("verdict").len().iter_rows())
     click.echo(
         f"{scored.height:,} clients scored with {scorer.name} version {scorer.version}: "
@@ -192,7 +192,7 @@ def schema_infer(
     if output.exists():
         raise click.ClickException(f"{output} is there already, perhaps with decisions in it. Name another file.")
     found = infer(read_table(source), target=target, bad=bad, good=good, name=name or output.stem)
-    output.write_text(found.to_toml(), encoding="utf-8")
+    _write(output, found.to_toml())
     print_inferred(found, output, source, Console())
 
 
@@ -285,7 +285,7 @@ def simulate(
 
     frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
     hidden = ["true_prob_default"] if with_outcome else ["true_prob_default", "default", "outcome_date"]
-    frame.drop(hidden).write_csv(output)
+    _write(output, frame.drop(hidden).write_csv())
     click.echo(f"{rows:,} applicants written to {output}")
 
 
@@ -295,7 +295,7 @@ def _run_flow(entry: str, deployment: str, given: dict[str, str]) -> None:
 
     settings = read_settings()
     parameters = {name: value for name, value in given.items() if value}
-    Path(os.environ["PREFECT_HOME"]).mkdir(parents=True, exist_ok=True)
+    make_home(Path(os.environ["PREFECT_HOME"]))
     if prefect_server_answers(settings):
         code = run_deployment_and_follow(settings, deployment, parameters)
         if code is not None:
@@ -320,6 +320,19 @@ def _champion(settings: Settings, dataset: str) -> Any:
     if version is None:
         raise click.ClickException(f"{name or 'No model'} has no champion yet. Train one with `make model-train-flow`.")
     return registry.load(version)
+
+
+def _write(output: Path, text: str) -> None:
+    """All of it or nothing."""
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as exc:
+        if output.is_file():
+            output.unlink()
+        raise click.ClickException(
+            f"{output} could not be written: {exc.strerror}. Make room or name another file, and run it again; what "
+            "was scored stays in the decision log."
+        ) from exc
 
 
 def _absolute(given: str) -> str:

@@ -15,7 +15,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from creditrisk.errors import CreditRiskError, RegistryError
+from creditrisk.errors import CreditRiskError
 from creditrisk.quality import check
 from creditrisk.registry import Registry, Version, serving_folder, serving_name
 from creditrisk.schema import Schema
@@ -82,7 +82,7 @@ class Champion:
                 return
             scorer = load(serving_folder(home, name, version), name=name, version=version, sha256=saved["sha256"])
             self._take(scorer, datetime.fromisoformat(saved["since"]))
-        except (CreditRiskError, OSError, ValueError, KeyError) as exc:
+        except (CreditRiskError, OSError, ValueError, KeyError, TypeError) as exc:
             self._report_model_problem("the saved model", exc)
 
     def look(self) -> None:
@@ -92,7 +92,7 @@ class Champion:
             self._registry = self._registry or Registry(self._settings)
             name = serving_name(self._settings, self._registry)
             version = self._registry.champion(name) if name else None
-        except RegistryError as exc:
+        except CreditRiskError as exc:
             self._set(replace(self.standing, registry_problem=str(exc)))
             return
         self._set(replace(self.standing, registry_problem=""))

@@ -326,3 +326,10 @@ def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registr
     assert "speaks against it" not in shown
     assert standing(registry) == ("2", "1")
     assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
+
+
+def test_a_reason_longer_than_anybody_reads_is_refused(registry, make):
+    by_hand(registry, make())
+    with pytest.raises(RegistryError, match="the reason has 5,000 characters; up to 1,000 are kept"):
+        approve(registry, MODEL, make().version, by="Ada", why="a" * 5_000)
+    assert standing(registry) == ("1", "")

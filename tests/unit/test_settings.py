@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from creditrisk.errors import SettingsError
-from creditrisk.settings import Settings, read_settings
+from creditrisk.settings import Settings, make_home, read_settings
 from tests.conftest import ROOT
 
 
@@ -45,3 +45,15 @@ def test_the_page_of_settings_lists_each_with_its_default_and_its_help():
     for name, field in Settings.model_fields.items():
         default = "(empty)" if field.default == "" else f"`{field.default}`"
         assert f"| `CREDITRISK_{name.upper()}` | {default} | {field.description} |" in page
+
+
+def test_a_home_that_cannot_be_written_to_is_refused_with_a_sentence(tmp_path):
+    (tmp_path / "in the way").touch()
+    with pytest.raises(SettingsError, match=r"nothing can be written to .*in the way.* set CREDITRISK_HOME"):
+        make_home(tmp_path / "in the way" / "home")
+
+
+def test_a_disk_without_room_is_refused_with_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.setattr("creditrisk.settings.LEAST_FREE_BYTES", float("inf"))
+    with pytest.raises(SettingsError, match="too few to keep a model"):
+        make_home(tmp_path)

@@ -275,6 +275,16 @@ def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_
     assert "Registry away" in client.get("/ui/_dash-layout").text
 
 
+@pytest.mark.parametrize("note", ["[1]", "null", "{", '{"model": "corner_lender", "version": 3}'])
+def test_a_damaged_note_of_what_was_saved_is_said_and_does_not_keep_the_app_from_starting(corner_settings, note):
+    kept = corner_settings.home / "serving" / "current.json"
+    kept.write_text(note)
+    app = create_app(corner_settings)
+    app.extensions["creditrisk"].champion.load_saved()
+    assert app.extensions["creditrisk"].champion.standing.scorer is None
+    assert app.test_client().get("/ready").status_code == 503
+
+
 def test_nothing_is_answered_that_could_not_be_logged(corner_settings, tmp_path):
     (tmp_path / "in the way").mkdir()
     app = create_app(corner_settings.model_copy(update={"decision_log_url": f"sqlite:///{tmp_path}/in the way"}))
