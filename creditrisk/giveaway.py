@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import auc
@@ -19,7 +20,7 @@ LEAKING_AUC = 0.95
 CERTAIN_AUC = 0.99
 # Rows whose like are nearly all bad, if they are so themselves and hold many of all bads, are the outcome by another
 # name...
-TOLD_BAD = 0.8
+TOLD_BAD = (0.8, 0.95)
 LEAKING_RATE = 0.98
 LEAKING_BADS = 0.10
 # ...unless most rows are bad anyway. So are rows whose like are all good, without a single bad where so many were due.
@@ -66,15 +67,20 @@ def given_away(values: pl.Series, target: IntArray, *, is_from_before: bool = Fa
     area = auc(likely, target)
     if area > (CERTAIN_AUC if is_from_before else LEAKING_AUC):
         return f"alone it ranks unseen rows with an AUC of {area:.3f}"
-    told_bad, told_good = likely >= TOLD_BAD, likely <= TOLD_GOOD
-    rows, bads = int(told_bad.sum()), int(target[told_bad].sum())
     overall = n_bad / len(target)
-    if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
-        return f"of {rows:,} rows with some of its values {bads:,} are bad, {bads / n_bad:.0%} of all bads"
-    rows, bads = int(told_good.sum()), int(target[told_good].sum())
+    # At each level, so that rows that are nearly told do not hide those that are.
+    for level in TOLD_BAD:
+        rows, bads = _rows_and_bads(likely >= level, target)
+        if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
+            return f"of {rows:,} rows with some of its values {bads:,} are bad, {bads / n_bad:.0%} of all bads"
+    rows, bads = _rows_and_bads(likely <= TOLD_GOOD, target)
     if bads == 0 and rows * overall >= LEAKING_GOODS and not is_from_before:
         return f"of {rows:,} rows with some of its values not one is bad"
     return ""
+
+
+def _rows_and_bads(told: NDArray[np.bool_], target: IntArray) -> tuple[int, int]:
+    return int(told.sum()), int(target[told].sum())
 
 
 def share_of_bads_alike(values: pl.Series, target: IntArray) -> FloatArray:

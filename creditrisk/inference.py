@@ -61,6 +61,7 @@ _WITH_SIGN = re.compile(rf"(€|\$|£|¥|eur|usd|gbp|chf)\s*{_NUMBER}", re.IGNOR
 _LEADING_ZERO = r"^0\d+$"
 AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
 _SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y", "%m/%Y")
+_SIX_DIGITS = ("%Y%m", "%y%m%d")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
     r"[\s<>=+\-–—.,%€$£x()\[\]/]|years?|yrs?|months?|days?|weeks?|jahre?|monate?|tage?|or|and|to|more|less|than|over"
@@ -493,7 +494,7 @@ def _typed(cells: _Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
     given = cells.given
     is_coded = telltale.is_code(cells.header) or bool(given.str.contains(_LEADING_ZERO).any())
-    date_format = _date_format(given)
+    date_format = _date_format(given, is_named=telltale.is_date(cells.header))
     # Eight digits may be anything, unless the name says that they are a day.
     is_digits = bool(given.str.contains(r"^\d+$").all())
     is_date = date_format is not None and (telltale.is_date(cells.header) or not is_digits)
@@ -651,8 +652,11 @@ def _natural_order(values: list[str]) -> list[str]:
     return [value for _, value in sorted(zip(places, values, strict=True))] if len({*places}) == len(places) else []
 
 
-def _date_format(given: pl.Series) -> str | None:
-    """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates."""
+def _date_format(given: pl.Series, *, is_named: bool) -> str | None:
+    """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates.
+
+    Six digits are a date only if the column is named as one.
+    """
     texts = given.unique().sort().to_list()
     sample = texts if len(texts) <= 400 else texts[:: len(texts) // 400]
     if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
@@ -660,7 +664,8 @@ def _date_format(given: pl.Series) -> str | None:
     days = [without_time(text) for text in sample]
     if _share_read(days, DATE_FORMATS) >= READABLE_SHARE:
         return ""
-    return next((made for made in _SLASHED if _share_read(days, (made,)) >= READABLE_SHARE), None)
+    formats = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
+    return next((made for made in formats if _share_read(days, (made,)) >= READABLE_SHARE), None)
 
 
 def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:

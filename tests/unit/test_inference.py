@@ -134,12 +134,14 @@ def test_none_is_an_answer_where_nothing_else_is_missing_and_a_gap_where_somethi
         (["31/01/2020", "28/02/2021"], "%d/%m/%Y"),
         (["31-01-20", "28-02-21"], "%d-%m-%y"),
         (["28-Feb-97", "1-Mar-66"], ""),
+        (["200711", "200802"], "%Y%m"),
+        (["930711", "981231"], "%y%m%d"),
     ],
 )
 def test_dates_are_found_and_say_how_they_are_written(cells, date_format):
     field = column(*cells, name="seen")
-    if cells[0] == "20200131":
-        assert field.type == "integer"  # eight digits alone may be anything
+    if cells[0].isdigit():
+        assert field.type == "integer"  # digits alone may be anything
         field = column(*cells, name="visit_date")
     assert (field.type, field.role, field.date_format) == ("date", "excluded", date_format)
 
@@ -289,6 +291,21 @@ def test_a_frequent_value_that_only_goods_have_is_not_hidden_by_the_ordinary_one
     amount[np.flatnonzero(bad == 0)[::5]] = 99_999_999
 
     assert given_away(pl.Series(amount), bad) == "of 300 rows with some of its values not one is bad"
+
+
+def test_rows_that_are_nearly_told_do_not_hide_those_that_are():
+    # A fifth of the bads have ten times their score; of the lowest scores five in six are bad.
+    rng = np.random.default_rng(6)
+    bad = np.tile([0, 0, 0, 1], 1_000)
+    score = rng.integers(650, 750, 4_000)
+    lowest = np.r_[np.flatnonzero(bad == 1)[:250], np.flatnonzero(bad == 0)[:50]]
+    score[lowest] = 600
+    score[np.flatnonzero(bad == 1)[250:450]] *= 10
+
+    clue = given_away(pl.Series(score), bad)
+
+    assert clue.endswith("of all bads")
+    assert given_away(pl.Series(score), bad, is_from_before=True) == clue
 
 
 def test_what_says_that_it_was_known_before_may_tell_more_and_stays_with_a_word():
