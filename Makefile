@@ -13,6 +13,15 @@ PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input
 INSTALL := $(PIP) install --no-compile --constraint requirements/constraints.txt
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
+# What is typed after a target reaches the command as it was typed: neither make nor the shell reads anything into it.
+override DATASET := $(value DATASET)
+override SOURCE := $(value SOURCE)
+override TEST_FROM := $(value TEST_FROM)
+override VERSION := $(value VERSION)
+override WHY := $(value WHY)
+override BY := $(value BY)
+export DATASET SOURCE TEST_FROM VERSION WHY BY
+
 .DEFAULT_GOAL := help
 .PHONY: help setup model-train-flow evidently-report-flow promote rollback up down test lint bench \
 	docker-up docker-down constraints
@@ -24,18 +33,17 @@ help: ## Show this list
 setup: .venv/.installed ## Make .venv and install the pinned dependencies (minutes, once)
 
 model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), a known name or a schema file; SOURCE=file or URI; TEST_FROM=first day to judge
-	@$(RISKOMETER) train --dataset "$(or $(DATASET),simulated)" $(if $(SOURCE),--source "$(SOURCE)") \
-		$(if $(TEST_FROM),--test-from "$(TEST_FROM)")
+	@$(RISKOMETER) train --dataset "$${DATASET:-simulated}" --source "$$SOURCE" \
+		$(if $(TEST_FROM),--test-from "$$TEST_FROM")
 
 evidently-report-flow: .venv/.installed ## Report on the applications scored since the last report
-	@$(RISKOMETER) report $(if $(DATASET),--dataset "$(DATASET)")
+	@$(RISKOMETER) report --dataset "$$DATASET"
 
-promote: .venv/.installed ## Make the challenger champion; DATASET=name, VERSION=number, WHY='the reason'
-	@$(RISKOMETER) promote $(if $(DATASET),--dataset "$(DATASET)") $(if $(VERSION),--version "$(VERSION)") \
-		$(if $(WHY),--why "$(WHY)")
+promote: .venv/.installed ## Make the challenger champion; DATASET=name, VERSION=number, WHY='the reason', BY='who'
+	@$(RISKOMETER) promote --dataset "$$DATASET" --version "$$VERSION" --why "$$WHY" --by "$$BY"
 
 rollback: .venv/.installed ## Go back to the previous champion; once more, and the newer one is back
-	@$(RISKOMETER) rollback $(if $(DATASET),--dataset "$(DATASET)") $(if $(WHY),--why "$(WHY)")
+	@$(RISKOMETER) rollback --dataset "$$DATASET" --why "$$WHY" --by "$$BY"
 
 up: .venv/.installed ## Start everything on this machine in the background and print the addresses
 	@$(RISKOMETER) up
