@@ -25,7 +25,7 @@ from creditrisk.encoding import IntArray
 from creditrisk.errors import SchemaError, TrainingError
 from creditrisk.giveaway import given_away
 from creditrisk.names import bare
-from creditrisk.quality import DATE_FORMATS, MISSING, below_second_header, read_cells, read_day, without_time
+from creditrisk.quality import DATE_FORMATS, MISSING, NO_NUMBER, below_second_header, read_cells, read_day, without_time
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 from creditrisk.splits import time_split
@@ -498,11 +498,12 @@ def _typed(cells: _Cells) -> Column:
     # Eight digits may be anything, unless the name says that they are a day.
     is_digits = bool(given.str.contains(r"^\d+$").all())
     is_date = date_format is not None and (telltale.is_date(cells.header) or not is_digits)
-    if not is_coded and not is_date:
-        field = replace(cells.field, type="number", unit=_unit(given))
-        values, unreadable = read_cells(given, field, cells.delimiter)
-        if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
-            return _numbers(cells, field, values, len(unreadable))
+    told = given.filter(~given.str.to_lowercase().is_in(list(NO_NUMBER)))
+    if len(told) and not is_coded and not is_date:
+        field = replace(cells.field, type="number", unit=_unit(told))
+        values, unreadable = read_cells(told, field, cells.delimiter)
+        if len(unreadable) <= (1 - READABLE_SHARE) * len(told):
+            return _numbers(replace(cells, given=told), field, values, len(unreadable))
     if date_format is not None:
         field = replace(cells.field, type="date", date_format=date_format)
         values, unreadable = read_cells(given, field, cells.delimiter)

@@ -32,6 +32,11 @@ MISSING = frozenset(
         "(null)", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "k.a.",
     }
 )  # fmt: skip
+# Words for nothing where a number belongs; among categories they are answers.
+NO_NUMBER = MISSING | {
+    "unknown", "missing", "not available", "not applicable", "not given", "not stated", "no data", "xna", "unbekannt",
+    "keine angabe",
+}  # fmt: skip
 BAD_RATE_TOLERANCE = 0.05
 # No amount in any currency is larger; sums and squares of what is smaller stay finite.
 LARGEST_NUMBER = 1e15
@@ -98,7 +103,7 @@ class Checked:
 
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1) and,
     where the outcome was asked for, `default` (1 = bad). `problems` has one list of sentences for each accepted row.
-    `raw` is the file as it came.
+    `raw` is the file as it came, with names that stand on its second line taken as names.
     """
 
     accepted: pl.DataFrame
@@ -483,7 +488,7 @@ def _points_are_unclear(cells: pl.Series) -> frozenset[str]:
 
 
 def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | None:
-    if text.casefold() in MISSING:
+    if text.casefold() in NO_NUMBER:
         return None
     if is_unclear:
         raise _UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")

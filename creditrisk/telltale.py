@@ -24,7 +24,7 @@ _LATER = re.compile(
     r"|(out|outstanding)_(prncp|principal)|(total|sum|tot|amount)_(pymnt|payments?|paid|rec|received|repaid)"
     r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
     r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
-    r"|amount|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
+    r"|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
     r"|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
     r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"

@@ -72,6 +72,18 @@ def test_words_for_nothing_leave_a_number_a_number(nothing):
     assert (field.minimum, field.maximum) == (100, 150)
 
 
+@pytest.mark.parametrize("nothing", ["unknown", "Not available", "keine Angabe"])
+def test_words_for_nothing_among_numbers_are_answers_among_categories(nothing):
+    raw = table(debt=[*range(100, 480)] + [nothing] * 20, owned=([0, 1, 2, nothing] * 100), home=["own", nothing] * 200)
+    found = inferred(raw)
+    debt, owned, home = found.schema.fields[1:]
+
+    assert (debt.type, debt.is_required, debt.maximum) == ("integer", False, 500)
+    assert [category.value for category in owned.categories] == ["0", "1", "2"]
+    assert {category.value for category in home.categories} == {"own", nothing}
+    assert check(raw, found.schema).rejected == []
+
+
 def test_few_whole_numbers_are_an_ordered_category_without_gaps():
     field = column(0, 1, 2, 4)
 
