@@ -48,6 +48,7 @@ from creditrisk.training import Progress, Training, train
 from creditrisk.tuning import Budget
 from creditrisk.validation import page as validation_page
 from creditrisk.validation import validate
+from creditrisk.words import counted
 from flows.fan_out import spread
 
 SEED = 7
@@ -275,13 +276,10 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         champion = champion_of(schema.name, registry)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts: dict[str, Any] = {
+        facts = facts_of(checked, report) | {
             "source": source or "",
             "sha256": data_sha256,
-            "n_read": raw.frame.height,
-            "columns": raw.frame.columns,
-            "n_accepted": accepted.height,
-            "rejected": report.set_aside,
+            "seed": SEED,
             "written_at": datetime.now(UTC).isoformat(timespec="minutes"),
         }
         # The table as text is no longer needed, and is the largest thing in memory.
@@ -301,6 +299,17 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     outcome = Outcome(version, training, is_champion, why, best_auc, n_rejected)
     print(summary(outcome, settings))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
+
+
+def facts_of(checked: Checked, report: DataReport) -> dict[str, Any]:
+    """What the validation pack says of the table as it was taken: a second line of names is no row of it."""
+    return {
+        "n_read": checked.raw.height,
+        "columns": checked.raw.columns,
+        "n_accepted": checked.accepted.height,
+        "n_bad": report.n_bad,
+        "rejected": report.set_aside,
+    }
 
 
 def champion_of(model: str, registry: Registry) -> Champion | None:
@@ -350,7 +359,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     if outcome.best_auc is not None:
         lines.append(f"    best reachable AUC on these rows {outcome.best_auc:.3f}: the simulator knows every true PD")
     if outcome.n_rejected:
-        lines.append(f"    {outcome.n_rejected:,} rows were set aside; the log names the first of them")
+        lines.append(f"    {counted(outcome.n_rejected, 'row')} set aside; the log names the first of them")
     place = "champion" if outcome.is_champion else "challenger; the champion stays"
     lines += [
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
