@@ -272,7 +272,11 @@ def _edges(ordered: FloatArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class Decile:
-    """A tenth of the rows, by PD, the safest first; `bads_caught` counts the bads of this and all riskier tenths."""
+    """A tenth of the rows, by PD, the safest first.
+
+    `bads_caught` is the share of the bads in this and all riskier tenths, `ks_good_bad` how far it lies above the share
+    of the goods in them.
+    """
 
     n_rows: int
     n_bad: int
@@ -288,7 +292,7 @@ def deciles(prob_default: FloatArray, target: IntArray) -> list[Decile]:
     Examples
     --------
     >>> table = deciles(np.linspace(0.05, 0.95, 20), np.repeat([0, 1], 10))
-    >>> table[4].n_bad, table[5].n_bad, round(table[5].bads_caught, 2), table[4].ks_good_bad
+    >>> table[4].n_bad, table[5].n_bad, round(table[5].bads_caught, 2), table[5].ks_good_bad
     (0, 2, 1.0, 1.0)
     """
     order = np.argsort(prob_default)
@@ -297,18 +301,20 @@ def deciles(prob_default: FloatArray, target: IntArray) -> list[Decile]:
     bads = np.add.reduceat(target[order], edges)
     sums = np.add.reduceat(prob_default[order], edges)
     n_bad = int(target.sum())
-    passed = np.cumsum(bads)
-    gaps = np.cumsum(sizes - bads) / max(len(target) - n_bad, 1) - passed / max(n_bad, 1)
+    # Bads and goods of this and all riskier tenths.
+    n_bad_here, n_good_here = (np.cumsum(counts[::-1])[::-1] for counts in (bads, sizes - bads))
+    caught = n_bad_here / max(n_bad, 1)
+    gaps = caught - n_good_here / max(len(target) - n_bad, 1)
     return [
         Decile(
             int(size),
             int(bad),
             float(total / size),
             rate(int(bad), int(size)),
-            float((n_bad - before + bad) / max(n_bad, 1)),
+            float(share),
             float(gap),
         )
-        for size, bad, total, before, gap in zip(sizes, bads, sums, passed, gaps, strict=True)
+        for size, bad, total, share, gap in zip(sizes, bads, sums, caught, gaps, strict=True)
     ]
 
 

@@ -126,6 +126,15 @@ def test_the_largest_gap_of_the_decile_table_is_the_ks_of_its_groups(sample):
     assert sum(row.n_rows for row in table) == len(target)
 
 
+def test_the_gap_of_a_tenth_is_its_share_of_the_bads_so_far_less_that_of_the_goods():
+    prob_default, target = np.arange(100) / 100, np.zeros(100, dtype=np.int64)
+    target[[95, 96, 97, 98, 5]] = 1  # four of five bads, and six of 95 goods, are in the riskiest tenth
+    *_, first = deciles(prob_default, target)
+    assert first.ks_good_bad == pytest.approx(4 / 5 - 6 / 95)
+    assert first.bads_caught == 4 / 5
+    assert deciles(prob_default, target)[0].ks_good_bad == 0  # with the safest tenth, all have been counted
+
+
 def test_groups_share_out_the_rows_and_small_ones_get_no_auc():
     prob_default = np.tile([0.1, 0.3], 50)
     target = np.array(([0, 1] * 25) + ([0] * 50))
