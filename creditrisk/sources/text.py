@@ -36,6 +36,8 @@ _FILE_KINDS = (
     (b"\xff\xd8\xff", "a picture", "Choose the CSV file with the clients."),
     (b"GIF8", "a picture", "Choose the CSV file with the clients."),
 )
+# How spreadsheets say on a line of its own what divides the columns.
+_SAID_DELIMITER = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 # If so large a part of the first line are numbers, it is a row already.
 _NUMBERS_SHARE = 0.25
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
@@ -76,15 +78,20 @@ def parse_table(
             f"the first line of '{shown}' is {len(first):,} characters long. Expected the names of the columns; "
             "check that the file is a CSV file with one client on each line."
         )
-    delimiter = _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
+    said = _SAID_DELIMITER.fullmatch(first.rstrip("\r\n"))
+    delimiter = said[1] if said else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True)
     rows = _numbered(reader, shown)
+    if said:
+        next(rows)
     if names is not None:
         return _collect(list(names), rows, delimiter, shown, max_rows)
     top = list(islice(rows, 2))
     if _is_row([cells for _, cells in top]):
-        return _collect(nameless(len(_without_end(top[0][1]))), chain(top, rows), delimiter, shown, max_rows)
-    return _collect(_header(top[0][1], shown), chain(top[1:], rows), delimiter, shown, max_rows)
+        # A last cell with nothing in it is one, but for blanks at the end of a line that divides by blanks.
+        cells = _without_end(top[0][1]) if delimiter == " " else top[0][1]
+        return _collect(nameless(len(cells)), chain(top, rows), delimiter, shown, max_rows)
+    return _collect(_header(top[0][1] if top else [], shown), chain(top[1:], rows), delimiter, shown, max_rows)
 
 
 def suffix_of(filename: str) -> str:

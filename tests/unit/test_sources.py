@@ -42,6 +42,18 @@ def test_a_first_line_that_is_a_row_already_is_one_and_the_columns_are_called_by
     assert (table.frame.height, table.lines, table.ragged, table.has_names) == (2, [1, 2], {}, False)
 
 
+def test_a_last_cell_with_nothing_in_it_is_a_cell():
+    table = upload("1,30.8,\n0,58.6,4.4\n")
+    assert (table.frame.rows(), table.ragged) == ([("1", "30.8", ""), ("0", "58.6", "4.4")], {})
+
+
+def test_a_first_line_that_only_says_the_delimiter_is_taken_at_its_word():
+    table = upload("sep=;\nname,first;age\nAda;36\n")
+    assert (table.frame.columns, table.frame.rows(), table.lines) == (["name,first", "age"], [("Ada", "36")], [3])
+    with pytest.raises(SourceError, match="no clients below it"):
+        upload("sep=;\n")
+
+
 @pytest.mark.parametrize("names", ["0,1,2,3", "id,2019,2020,2021", "age,income,90,status", "1,id,30,status"])
 def test_numbers_may_be_names(names):
     table = upload(f"{names}\na,b,c,d\n" if "status" in names else f"{names}\n7,8,9,10\n")
