@@ -95,7 +95,7 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
     frame = checked.accepted
     target = frame["default"].to_numpy().astype(np.int64)
     n_rows, n_open = frame.height + len(checked.rejected), sum(STILL_OPEN in item.fault for item in checked.rejected)
-    set_aside = Counter(_reason(item.column, item.fault, item.value) for item in checked.rejected)
+    set_aside = Counter(_reason(item.column, item.fault) for item in checked.rejected)
     found = _set_aside(frame.height, n_rows - n_open, set_aside)
     if frame.height:
         found += [
@@ -143,9 +143,10 @@ def contract(schema: Schema) -> pa.DataFrameSchema:
     )
 
 
-def _reason(column: str, fault: str, value: str) -> str:
+def _reason(column: str, fault: str) -> str:
     """Why a row was set aside, without what stood in it."""
-    fault = fault.removeprefix(f"'{value}' ")
+    # What stood in the cell comes first, between quotation marks.
+    fault = fault.rsplit("' ", 1)[-1]
     return f"{column}: {fault}" if column else fault
 
 

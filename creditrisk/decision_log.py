@@ -457,6 +457,8 @@ def _usable_url(text: str) -> URL:
         raise DecisionLogError(
             f"the decision log cannot be kept in '{url.get_backend_name()}'; it needs sqlite:// or postgresql://."
         )
+    if "@" in (url.host or ""):
+        raise DecisionLogError("the decision log's URL has an @ in its user or password. Write it there as %40.")
     if url.get_backend_name() == "postgresql":
         return url.set(drivername="postgresql+psycopg")
     if url.database in (None, "", ":memory:"):

@@ -128,7 +128,11 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
         )
     why = why or found.tags.get("verdict_why", "decided by hand")
     registry.promote(
-        found, by=by, why=f"{why} (against the evidence: {against})" if against else why, evidence=_evidence(found)
+        found,
+        by=by,
+        why=f"{why} (against the evidence: {against})" if against else why,
+        evidence=_evidence(found),
+        instead_of=champion.version if champion is not None else None,
     )
     before = f"; version {champion.version} is kept as `previous`, and `make rollback` goes back" if champion else ""
     return f"{model} version {found.version} is champion now{before}."

@@ -34,7 +34,8 @@ from creditrisk.settings import Settings, make_home
 if TYPE_CHECKING:
     from creditrisk.training import Result
 
-_CREDENTIALS = re.compile(r"://[^/@\s]*@")
+# Who signs in, to the last @ before a path, and whatever is asked for behind it.
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@|\?[^\s'\"]*")
 
 EXPERIMENT = "risk-o-meter"
 FINGERPRINT_TAG = "scorer_sha256"
@@ -143,7 +144,9 @@ class Registry:
             reference.write_parquet(sample)
             mlflow.set_tracking_uri(self.uri)
             with mlflow.start_run(
-                experiment_id=self._experiment(), run_name=f"train {name}", tags={STARTED_IN_TAG: self._here}
+                experiment_id=self._experiment(),
+                run_name=f"train {name}, {scorer.model.family}",
+                tags={STARTED_IN_TAG: self._here},
             ) as run:
                 mlflow.log_params(params)
                 mlflow.log_metrics(metrics)
@@ -239,9 +242,20 @@ class Registry:
         return self.at(model, "champion")
 
     def version(self, model: str, version: str) -> Version:
-        """One version by its number."""
+        """One version by its number.
+
+        Raises
+        ------
+        RegistryError
+            If there is none: with the numbers there are.
+        """
         with self._away():
-            return _version(self._client.get_model_version(model, version))
+            numbers = [int(item.version) for item in self._client.search_model_versions(f"name = '{model}'")]
+        if not (version.isascii() and version.isdigit() and int(version) in numbers):
+            has = f"versions {', '.join(map(str, sorted(numbers)))}" if numbers else "no versions"
+            raise RegistryError(f"there is no version '{version[:20]}' of model '{model}': it has {has}.")
+        with self._away():
+            return _version(self._client.get_model_version(model, str(int(version))))
 
     def serving_name(self, alias: str = "champion") -> str | None:
         """The model trained last among those that have a champion, or another alias; None if there is none."""
@@ -270,7 +284,7 @@ class Registry:
         Parameters
         ----------
         instead_of
-            The version the evidence speaks against; if another one is champion by now, nothing is moved. None: any.
+            The version that the evidence is about; if another one is champion by now, nothing is moved. None: any.
 
         Raises
         ------
@@ -285,8 +299,8 @@ class Registry:
                 return
             if instead_of is not None and (before is None or before.version != instead_of):
                 raise RegistryError(
-                    f"{version.model} version {version.version} was compared with version {instead_of}, which is no "
-                    "longer champion. Nothing was changed; train again to compare with the new champion."
+                    f"{version.model} version {version.version} was to replace version {instead_of}, which is no "
+                    "longer champion. Nothing was changed; look at what is champion now, or train again to compare."
                 )
             self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
 
@@ -352,10 +366,12 @@ class Registry:
 
     def _finish(self, model: str) -> Version | None:
         """Do what a promotion that was cut off has left undone, or note that it moved nothing; return the champion."""
-        champion, events = self.champion(model), self.history(model)
-        if champion is None or not events:
+        champion = self.champion(model)
+        if champion is None:
+            return None
+        last = next(reversed(self.history(model)), None)
+        if last is None:
             return champion
-        last = events[-1]
         if last.version == champion.version:
             previous = self.at(model, "previous")
             if last.instead_of and (previous is None or previous.version != last.instead_of):
@@ -431,7 +447,9 @@ class Registry:
             return str(found.experiment_id)
         # Beside the local database artifacts are plain files, so that a local server and this process share them.
         location = (self.home / "mlflow" / "artifacts").as_uri() if self.is_local else None
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
+        # MLflow's pages then open on models and their figures, not on traces of language models.
+        kind = {"mlflow.experimentKind": "custom_model_development"}
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=kind))
 
     @contextmanager
     def _away(self) -> Iterator[None]:
@@ -442,10 +460,10 @@ class Registry:
             raise
         except Exception as exc:  # MLflow lets through errors of requests, SQLAlchemy and its own
             # The library's words may quote the address, password and all.
-            said = _CREDENTIALS.sub("://", str(exc)).splitlines() or [type(exc).__name__]
+            said = _CREDENTIALS.sub("", str(exc)).splitlines() or [type(exc).__name__]
             reason = said[0][:200].rstrip(". ")
             raise RegistryError(
-                f"the model registry at {_CREDENTIALS.sub('://', self.uri)} does not answer or refused: {reason}. "
+                f"the model registry at {_CREDENTIALS.sub('', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."
             ) from None  # the cause would carry the address, with its password, into every log
 

@@ -26,7 +26,9 @@ LEAST_FREE_BYTES = 50_000_000
 class Settings(BaseSettings):
     """Everything that differs between a laptop and the full stack."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     home: Path = Field(Path("var"), description="folder for all state: databases, saved models, reports, logs")
     dataset: str = Field(
@@ -52,7 +54,9 @@ class Settings(BaseSettings):
         0.0, ge=0, description="seconds after which a family gets no new setting; 0: no limit, and a repeatable result"
     )
     dask_address: str = Field(
-        "", description="Dask scheduler that spreads a training, such as tcp://scheduler:8786; empty: threads"
+        "",
+        pattern=r"^$|^(tcp|tls|ws|wss)://[^/\s]+$",
+        description="Dask scheduler that spreads a training, such as tcp://scheduler:8786; empty: threads",
     )
     promotion: Literal["automatic", "approval"] = Field(
         "automatic", description="automatic: a better challenger becomes champion; approval: a person has to say so"
@@ -62,11 +66,15 @@ class Settings(BaseSettings):
     ceiling_cost: float = Field(
         0.0, ge=0, description="most that any champion's decisions may cost per applicant; 0: no limit"
     )
-    score_base_points: float = Field(600.0, description="scorecard points at the base odds")
-    score_base_odds: float = Field(30.0, gt=0, description="good:bad odds that earn the base points")
-    score_points_to_double: float = Field(20.0, gt=0, description="points that double the good:bad odds")
-    champion_poll_seconds: float = Field(60.0, gt=0, description="seconds between two looks for a new champion")
-    registry_timeout_seconds: float = Field(3.0, gt=0, description="seconds to wait for the registry before going on")
+    score_base_points: float = Field(600.0, ge=-1e6, le=1e6, description="scorecard points at the base odds")
+    score_base_odds: float = Field(30.0, gt=0, le=1e6, description="good:bad odds that earn the base points")
+    score_points_to_double: float = Field(20.0, gt=0, le=1e6, description="points that double the good:bad odds")
+    champion_poll_seconds: float = Field(
+        60.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
+    )
+    registry_timeout_seconds: float = Field(
+        3.0, gt=0, le=600, description="seconds to wait for the registry before going on"
+    )
     upload_max_mb: int = Field(100, gt=0, description="largest upload accepted, in megabytes")
     upload_max_rows: int = Field(500_000, gt=0, description="most clients scored in one upload")
 

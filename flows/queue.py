@@ -36,7 +36,9 @@ def prefect_server_answers(settings: Settings) -> bool:
         return False
 
 
-def run_deployment_and_follow(settings: Settings, deployment: str, parameters: dict[str, Any]) -> int | None:
+def run_deployment_and_follow(
+    settings: Settings, deployment: str, parameters: dict[str, Any], environment: dict[str, str]
+) -> int | None:
     """Queue a run of a deployment, print its log as it comes, and wait for its end.
 
     Parameters
@@ -45,6 +47,8 @@ def run_deployment_and_follow(settings: Settings, deployment: str, parameters: d
         Flow and deployment name, such as 'model-train/sunday'.
     parameters
         The flow's arguments.
+    environment
+        Variables for the process of the run, beside those its worker was started with.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def run_deployment_and_follow(settings: Settings, deployment: str, parameters: d
 
     with temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}):
         try:
-            return asyncio.run(_queue_and_follow(deployment, parameters))
+            return asyncio.run(_queue_and_follow(deployment, parameters, environment))
         except httpx.TransportError:
             print(f"The Prefect server at {settings.prefect_url} no longer answers; what became of the run is unknown.")
             return 1
@@ -94,7 +98,7 @@ def mark_interrupted_runs(settings: Settings, work_pool: str) -> int:
     return len(runs)
 
 
-async def _queue_and_follow(deployment: str, parameters: dict[str, Any]) -> int | None:
+async def _queue_and_follow(deployment: str, parameters: dict[str, Any], environment: dict[str, str]) -> int | None:
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -104,7 +108,9 @@ async def _queue_and_follow(deployment: str, parameters: dict[str, Any]) -> int 
         except ObjectNotFound:
             print(f"The Prefect server has no deployment '{deployment}'; running the flow here instead.")
             return None
-        run = await client.create_flow_run_from_deployment(found.id, parameters=parameters)
+        run = await client.create_flow_run_from_deployment(
+            found.id, parameters=parameters, job_variables={"env": environment} if environment else None
+        )
         address = str(client.api_url).rstrip("/").removesuffix("/api") + f"/runs/flow-run/{run.id}"
         print(f"Queued '{run.name}' on the Prefect server; see it at {address}")
         try:

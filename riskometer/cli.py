@@ -25,6 +25,8 @@ ENVIRONMENT = {
     # Threads that wait for work sleep; spinning, they take a busy machine's processors from those that have some.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+# Settings that whoever starts a training may choose for it; all others are those its worker was started with.
+OF_A_RUN = ("CREDITRISK_SEARCH_TRIALS", "CREDITRISK_SEARCH_SECONDS")
 
 
 class SentenceGroup(click.Group):
@@ -74,10 +76,15 @@ dataset_option = click.option("--dataset", default="", help="Registered model; e
 )
 def train(dataset: str, source: str, test_from: datetime | None) -> None:
     """Train challengers and promote one if it is better with evidence."""
-    from creditrisk.sources import check_uri
+    from creditrisk import datasets
+    from creditrisk.sources import check_uri, is_there
 
-    # Before anybody writes it down.
+    # Before anybody writes it down, and waits for a run that must fail.
     check_uri(source)
+    if dataset:
+        datasets.load_schema(dataset)
+    if source and ":" not in source and not is_there(str(Path(source).expanduser())):
+        raise click.ClickException(f"There is no file '{source}'. Check the path and the folder you are in.")
     # A worker has another working folder, so a path must not depend on ours.
     given = {"dataset": _absolute(dataset), "source": _absolute(source)}
     if test_from is not None:
@@ -297,7 +304,8 @@ def _run_flow(entry: str, deployment: str, given: dict[str, str]) -> None:
     parameters = {name: value for name, value in given.items() if value}
     make_home(Path(os.environ["PREFECT_HOME"]))
     if prefect_server_answers(settings):
-        code = run_deployment_and_follow(settings, deployment, parameters)
+        own = {name: os.environ[name] for name in OF_A_RUN if name in os.environ}
+        code = run_deployment_and_follow(settings, deployment, parameters, own)
         if code is not None:
             sys.exit(code)
     # No server of anybody else's, but a temporary one of Prefect's own; its first start makes a database, which a slow

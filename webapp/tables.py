@@ -88,11 +88,23 @@ def result_table(
         pl.col("reasons").list.eval(pl.element().struct.field("text")).list.join("; "),
         pl.col("problems").list.join("; "),
     )
-    own = raw.rename({name: f"{name} (from your file)" for name in raw.columns if name in RESULT_COLUMNS})
+    own = raw.rename(_beside_results(raw.columns))
     table = rows.join(results, on="row_number", how="left", maintain_order="left").join(
         errors, on="row_number", how="left", maintain_order="left"
     )
     return inert_table(pl.concat([table.select(RESULT_COLUMNS), own], how="horizontal"))
+
+
+def _beside_results(names: Sequence[str]) -> dict[str, str]:
+    """New names for columns of the file that are called like a result, as they are in a result that is scored again."""
+    taken, renamed = {*names, *RESULT_COLUMNS}, {}
+    for name in names:
+        if name in RESULT_COLUMNS:
+            renamed[name] = f"{name} (from your file)"
+            while renamed[name] in taken:
+                renamed[name] += "*"
+            taken.add(renamed[name])
+    return renamed
 
 
 def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:

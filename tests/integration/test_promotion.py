@@ -123,7 +123,7 @@ def test_a_verdict_about_another_champion_moves_nothing(settings, registry, make
     by_hand(registry, first)
     better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
     by_hand(registry, second)
-    with pytest.raises(RegistryError, match="compared with version 1, which is no longer champion"):
+    with pytest.raises(RegistryError, match="to replace version 1, which is no longer champion"):
         settle(registry, better, settings)
     assert standing(registry) == ("2", "1")
 
@@ -146,8 +146,11 @@ def test_the_champion_cannot_be_promoted_again_nor_a_version_that_does_not_exist
     by_hand(registry, make())
     with pytest.raises(RegistryError, match="version 1 is champion already"):
         approve(registry, MODEL, "1", by="Ada", why="again")
-    with pytest.raises(RegistryError, match="9"):
-        approve(registry, MODEL, "9", by="Ada", why="a typing error")
+    for typed in ("9", "abc", "-1", "1; drop table"):
+        with pytest.raises(RegistryError, match=f"no version '{typed}' of model 'corner_lender': it has versions 1"):
+            approve(registry, MODEL, typed, by="Ada", why="a typing error")
+    with pytest.raises(RegistryError, match="nobody has no previous champion to go back to, nor a champion"):
+        roll_back(registry, "nobody", by="Ada", why="")
     with pytest.raises(RegistryError, match="nobody has no challenger"):
         approve(registry, "nobody", "", by="Ada", why="")
 

@@ -70,6 +70,11 @@ def test_rows_set_aside_are_counted_by_reason_without_what_stood_in_them():
     assert "a lot" not in found.to_json()
 
 
+def test_what_stands_beside_a_unit_is_not_repeated_either():
+    income = ["Ada's 'own' 7 EUR", "EUR Lovelace", *LOANS["income_eur"][2:]]
+    assert report(income_eur=income).set_aside == {"Income: is not a number": 2}
+
+
 def test_a_table_that_is_mostly_bad_stops_the_training():
     half = report(income_eur=["?!"] * 300 + LOANS["income_eur"][300:])
     more = report(income_eur=["?!"] * 301 + LOANS["income_eur"][301:])

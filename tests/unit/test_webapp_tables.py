@@ -27,6 +27,8 @@ RAW = pl.DataFrame({"age": ["36", "abc", "130"], "verdict": ["?", "?", "?"]})
 def test_every_row_of_the_file_is_in_the_result_in_the_order_of_the_file():
     table = result_table(RAW, RESULT, REJECTED)
     assert table.columns == [*RESULT_COLUMNS, "age", "verdict (from your file)"]
+    again = result_table(table, RESULT, [])
+    assert len({*again.columns}) == again.width == len(RESULT_COLUMNS) + table.width
     assert table["application_id"].to_list() == ["1", None, "3"]
     assert table["reasons"].to_list() == ["Long loan term; Rents", None, ""]
     assert table["problems"].to_list() == ["", None, "Age: 130 is outside 18 to 100 years"]
