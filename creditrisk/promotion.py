@@ -71,7 +71,7 @@ def settle(registry: Registry, version: Version, settings: Settings) -> tuple[bo
     else:
         return False, tags.get("verdict_why", "it could not be compared with the champion")
     if settings.promotion == "approval":
-        return False, f"{why}; it waits for a person: {HOW_TO_APPROVE}"
+        return False, f"{why}, and it waits for a person: {HOW_TO_APPROVE}"
     registry.promote(
         version, by="model-train", why=why, evidence=_evidence(version), instead_of=tags.get("compared_with")
     )
@@ -136,6 +136,11 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
     )
     before = f"; version {champion.version} is kept as `previous`, and `make rollback` goes back" if champion else ""
     return f"{model} version {found.version} is champion now{before}."
+
+
+def swapped(before: str, now: str) -> str:
+    """What people see when the champion of another model than the one served is made, and how to keep it from them."""
+    return f"The page serves {now} now in place of {before}; CREDITRISK_DATASET={before} would keep it there."
 
 
 def _reason(why: str) -> str:

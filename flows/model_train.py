@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -37,7 +38,7 @@ from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.plots import winner_plots
-from creditrisk.promotion import DETAILS, PAGE, evidence_tags, floors, settle
+from creditrisk.promotion import DETAILS, PAGE, evidence_tags, floors, settle, swapped
 from creditrisk.quality import Checked, check
 from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
 from creditrisk.schema import Schema
@@ -53,6 +54,7 @@ from flows.fan_out import spread
 
 SEED = 7
 REFERENCE_ROWS = 5_000
+QUIET_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Outcome:
     why: str
     best_auc: float | None
     n_rejected: int
+    had_champion: bool
+    pack_address: str
+    # What the page served before, if it is something else now.
+    served_before: str
 
 
 @dataclass(frozen=True)
@@ -143,17 +149,17 @@ def train_scorer(
 
 @contextmanager
 def told_how_far() -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere a line in the run's log for each new thing and for each tenth of the way."""
+    """A bar on a terminal; elsewhere a line in the run's log for each tenth of the way, or after a while."""
     log = get_run_logger()
-    last = ("", -1)
+    last, told_at = ("", -1), 0.0
 
     def line(done: int, steps: int, what: str, seconds_left: float) -> None:
-        nonlocal last
-        now = (what, done * 10 // steps)
-        if now != last:
+        nonlocal last, told_at
+        now, clock = (what, done * 10 // steps), time.monotonic()
+        if now != last or clock - told_at > QUIET_SECONDS:
             left = f", about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
             log.info("%s: %s of %s%s", what, done, steps, left)
-            last = now
+            last, told_at = now, clock
 
     if not sys.stderr.isatty():
         yield line
@@ -291,12 +297,17 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
+        served = serving_name(settings, registry) or ""
         version = register(training, given | evidence.tags, pages | evidence.pages, settings)
         is_champion, why = decide_champion(version, settings)
+        served_before = served if serving_name(settings, registry) != served else ""
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
     n_rejected = facts["n_read"] - facts["n_accepted"]
-    outcome = Outcome(version, training, is_champion, why, best_auc, n_rejected)
+    pack_address = registry.page_address(version, "validation.html", settings.mlflow_port)
+    outcome = Outcome(
+        version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, served_before
+    )
     print(summary(outcome, settings))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
 
@@ -360,12 +371,15 @@ def summary(outcome: Outcome, settings: Settings) -> str:
         lines.append(f"    best reachable AUC on these rows {outcome.best_auc:.3f}: the simulator knows every true PD")
     if outcome.n_rejected:
         lines.append(f"    {counted(outcome.n_rejected, 'row')} set aside; the log names the first of them")
-    place = "champion" if outcome.is_champion else "challenger; the champion stays"
+    stays = "; the champion stays" if outcome.had_champion else ""
+    place = "champion" if outcome.is_champion else f"challenger{stays}"
     lines += [
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
+        *([swapped(outcome.served_before, version.model)] if outcome.served_before else []),
         "",
-        "Next:  make up       starts everything and prints the addresses",
-        f"       then drop a CSV of clients at http://127.0.0.1:{settings.web_port}",
+        "Next:  make up       starts everything, if it does not run yet",
+        f"       the page      http://127.0.0.1:{settings.web_port}: drop a CSV of clients there",
+        f"       for the file  {outcome.pack_address}",
     ]
     return "\n".join(lines)
 

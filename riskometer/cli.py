@@ -215,15 +215,18 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 )
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.promotion import approve, who
-    from creditrisk.registry import Registry
+    from creditrisk.promotion import approve, swapped, who
+    from creditrisk.registry import Registry, serving_name
 
     settings = read_settings()
     registry = Registry(settings)
     model = dataset or settings.dataset or registry.serving_name("challenger")
     if not model:
         raise click.ClickException("No model has a challenger. Train one with `make model-train-flow`.")
+    before = serving_name(settings, registry)
     click.echo(approve(registry, model, version, by=by or who(), why=why))
+    if before and serving_name(settings, registry) != before:
+        click.echo(swapped(before, model))
 
 
 @main.command()

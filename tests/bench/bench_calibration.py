@@ -1,4 +1,4 @@
-"""Which calibration for how many rows: `python tests/bench/bench_calibration.py [repeats] [dataset source]`.
+"""Which calibration for how many rows: `.venv/bin/python tests/bench/bench_calibration.py [repeats] [dataset source]`.
 
 A model is fitted on a part of the applicants, calibrated on others by each method and by `fit`, and judged on the rest;
 the tables in docs/calibration.md come from here. Without a dataset the applicants are the simulated lender's. They are

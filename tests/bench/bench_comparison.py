@@ -1,4 +1,4 @@
-"""How often the verdict is right: `python tests/bench/bench_comparison.py [comparisons] [rows]`.
+"""How often the verdict is right: `.venv/bin/python tests/bench/bench_comparison.py [comparisons] [rows]`.
 
 Equal models must hardly ever be promoted, better ones often; the table in docs/comparison.md comes from here. Rows are
 drawn from applicants of the simulated lender, whose outcomes are known, and from PDs of known truth.

@@ -3,7 +3,7 @@
     python -m tests.bench.bench_models path/to/data [table ...]
 
 `data` is a folder as the tests read it (CREDITRISK_DATA_DIR). Prints one line of Markdown a table: the whole path,
-choosing and calibrating included, on rows it never used. Takes some 15 minutes on two cores.
+choosing and calibrating included, on rows it never used. Takes some 20 minutes on two cores.
 """
 
 from __future__ import annotations

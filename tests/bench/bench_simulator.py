@@ -1,4 +1,4 @@
-"""How fast applicants are simulated: `python tests/bench/bench_simulator.py`.
+"""How fast applicants are simulated: `.venv/bin/python tests/bench/bench_simulator.py`.
 
 Seconds depend on the machine, so the figure to compare is the ratio to drawing as many normal numbers on it.
 """
