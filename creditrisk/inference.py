@@ -561,6 +561,11 @@ def _numbers(cells: _Cells, field: Field, values: pl.Series, n_unreadable: int) 
     if far is not None:
         why = f"{_plain(far[0])} stands in {far[1]:,} rows, far from all other values: does it mean missing?"
         return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
+    below = _few_below_zero(distinct, rows)
+    if below is not None:
+        listed = ", ".join(map(_plain, below[0]))
+        why = f"{listed} in {below[1]:,} rows, and nothing else below zero: does it mean missing?"
+        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
     return column
 
 
@@ -756,6 +761,14 @@ def _far_off(distinct: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None
         if rows[end] >= max(5, 0.005 * rows.sum()) and gap > 5 * spread:
             return float(distinct[end]), int(rows[end])
     return None
+
+
+def _few_below_zero(distinct: np.ndarray, rows: np.ndarray) -> tuple[list[float], int] | None:
+    """At most three frequent whole values below zero where all others are not: -9, -8, -7."""
+    is_below = distinct < 0
+    values, n_rows = distinct[is_below], int(rows[is_below].sum())
+    are_few = 1 <= len(values) <= 3 and len(distinct) >= 10 and bool((values == np.rint(values)).all())
+    return (values.tolist(), n_rows) if are_few and n_rows >= max(5, 0.005 * rows.sum()) else None
 
 
 def _outwards(low: float, high: float) -> tuple[float, float]:

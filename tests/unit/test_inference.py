@@ -100,6 +100,14 @@ def test_codes_written_as_decimals_are_the_same_codes():
     ]
 
 
+def test_few_values_below_zero_are_asked_about_and_stay():
+    months = [*range(350)] + [-9] * 30 + [-8] * 20
+    found = inferred(table(months=months, gain=[number % 100 - 50 for number in range(N_LOANS)]))
+
+    assert [(item.flag, item.field.role) for item in found.columns[1:]] == [("code?", "feature"), ("", "feature")]
+    assert found.columns[1].decide.startswith("-9, -8 in 50 rows, and nothing else below zero")
+
+
 def test_two_terms_far_apart_stay_numbers():
     assert column(36, 60).type == "integer"
 
