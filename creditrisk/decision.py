@@ -8,6 +8,7 @@ Everything here is fixed when a scorer is made and travels with it as decision.j
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -65,6 +66,8 @@ class DecisionRule:
     n_bad: int
     # What each field adds to the log-odds of the average approved applicant: the zero line of reasons.
     typical_contributions: tuple[float, ...]
+    # The median of each field among the same applicants; a number above it and above everybody's is called high.
+    typical_values: tuple[float, ...] = ()
 
     @property
     def approve_below(self) -> float:
@@ -119,6 +122,7 @@ class DecisionRule:
             good_quantiles=tuple(item.pop("good_quantiles")),
             bad_quantiles=tuple(item.pop("bad_quantiles")),
             typical_contributions=tuple(item.pop("typical_contributions")),
+            typical_values=tuple(item.pop("typical_values", ())),
             **item,
         )
 
@@ -139,7 +143,13 @@ def typical_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
 
 
 def fit_rule(
-    prob_default: FloatArray, target: IntArray, typical: FloatArray, costs: Costs, scale: ScoreScale
+    prob_default: FloatArray,
+    target: IntArray,
+    typical: FloatArray,
+    costs: Costs,
+    scale: ScoreScale,
+    *,
+    typical_values: Sequence[float] = (),
 ) -> DecisionRule:
     """Make the rule from rows the model was not fitted on.
 
@@ -149,6 +159,8 @@ def fit_rule(
         Calibrated PDs and outcomes (1 = default), shape (n_rows,).
     typical
         What each field adds to the log-odds of the `typical_rows`, shape (n_typical, n_fields).
+    typical_values
+        The median of each field among them, shape (n_fields,); empty: reasons know the training medians only.
 
     Raises
     ------
@@ -166,6 +178,7 @@ def fit_rule(
         n_good=len(good),
         n_bad=len(bad),
         typical_contributions=tuple(float(value) for value in typical.mean(axis=0)),
+        typical_values=tuple(float(value) for value in typical_values),
     )
 
 

@@ -97,6 +97,16 @@ class Encoder:
             column += field.width
         return out
 
+    def medians(self, matrix: FloatArray) -> FloatArray:
+        """The median of each number's values in these rows, shape (n_fields,); its fill where there are none."""
+        known = [values[~np.isnan(values)] for values in matrix.T]
+        return np.array(
+            [
+                field.fill if field.is_category or not len(values) else np.median(values)
+                for field, values in zip(self.fields, known, strict=True)
+            ]
+        )
+
     @cached_property
     def design_fields(self) -> IntArray:
         """For each column of the design, the position of the field it belongs to, shape (n_design,)."""

@@ -1,7 +1,8 @@
 """Why a risk is as high as it is: up to four fields, strongest first, in words a client can be told.
 
 A field's reason is what it adds to the log-odds beyond what it adds for the average approved applicant. Only fields
-that raise the risk are named, and models never see a protected field, so none can appear.
+that raise the risk are named, and models never see a protected field, so none can appear. A number is called high or
+low only where it is so among all applicants and among the approved ones that it is measured against.
 """
 
 from __future__ import annotations
@@ -23,9 +24,7 @@ SMALLEST_PUSH = 0.05
 Reason = dict[str, str]
 
 
-def reasons(
-    frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], typical: FloatArray
-) -> list[list[Reason]]:
+def reasons(frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], usual: FloatArray) -> list[list[Reason]]:
     """Name the strongest upward pushes of each row.
 
     Parameters
@@ -36,8 +35,8 @@ def reasons(
         Log-odds each field adds beyond the average approved applicant, shape (n_rows, n_fields).
     fields
         The feature fields, in the order of `pushes`.
-    typical
-        For each field the training median, against which a number is called high or low, shape (n_fields,).
+    usual
+        For each field from where to where a number is neither high nor low, shape (2, n_fields).
 
     Returns
     -------
@@ -48,20 +47,23 @@ def reasons(
     counts = (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
     phrases: NDArray[np.object_] = np.empty((len(fields), frame.height), dtype=object)
     for index in np.unique(strongest):
-        phrases[index, :] = _phrases(frame[fields[index].name], fields[index], float(typical[index]))
+        phrases[index, :] = _phrases(frame[fields[index].name], fields[index], *usual[:, index])
     rows = enumerate(zip(strongest.tolist(), counts.tolist(), strict=True))
     return [[phrases[index, row] for index in top[:count]] for row, (top, count) in rows]
 
 
-def _phrases(column: pl.Series, field: Field, typical: float) -> list[Reason]:
+def _phrases(column: pl.Series, field: Field, lowest: float, highest: float) -> list[Reason]:
     if field.type == "category":
         known = {category.value: reason(field, category.value, category.label) for category in field.categories}
         other = reason(field, "missing", "not given or not known")
         return [known.get(value, other) for value in column.to_list()]
     high = {"code": f"{field.name}:high", "text": field.reason_high or f"{field.label}: high"}
     low = {"code": f"{field.name}:low", "text": field.reason_low or f"{field.label}: low"}
-    missing = reason(field, "missing", "not given")
-    return [missing if value is None else high if value > typical else low for value in column.to_list()]
+    missing, usual = reason(field, "missing", "not given"), reason(field, "usual", "in the usual range")
+    return [
+        missing if value is None else high if value > highest else low if value < lowest else usual
+        for value in column.to_list()
+    ]
 
 
 def reason(field: Field, code: str, words: str) -> Reason:

@@ -90,6 +90,12 @@ class Scorer:
         carried: FloatArray = beyond * per_push[:, np.newaxis]
         return carried
 
+    @property
+    def _usual(self) -> FloatArray:
+        """From where to where a number is neither high nor low: the medians of all and of the typical approved."""
+        everybodys = np.array([item.fill for item in self.encoder.fields])
+        return np.sort([everybodys, self.rule.typical_values or everybodys], axis=0)
+
     def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
         """Decide about each row.
 
@@ -116,7 +122,6 @@ class Scorer:
         on_sample = self._sample_prob_default(matrix)
         prob_default = shifted(on_sample, self.shift)
         verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
-        typical = np.array([item.fill for item in self.encoder.fields])
         id_field = self.schema.id_field
         ids = accepted["row_number"].cast(pl.String)
         if id_field is not None:
@@ -130,7 +135,7 @@ class Scorer:
                 "verdict": verdicts,
                 "band": [BANDS[verdict] for verdict in verdicts.tolist()],
                 "confidence": self.rule.confidence(on_sample, verdicts),
-                "reasons": reasons(accepted, self._contributions(matrix), self.schema.features, typical),
+                "reasons": reasons(accepted, self._contributions(matrix), self.schema.features, self._usual),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
                 "problems": problems,

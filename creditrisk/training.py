@@ -673,14 +673,16 @@ def _assemble(
     target = _target(held_out)
     prob_default = calibration.prob_default(log_odds)
     shown = shifted(prob_default, prior_shift(float(target.mean()), plan.schema.portfolio_bad_rate))
-    typical = held_out[typical_rows(shown, plan.schema.costs)]
-    contributions = model.contributions(encoder.matrix(typical))[:, :-1]
+    typical = encoder.matrix(held_out[typical_rows(shown, plan.schema.costs)])
+    contributions, medians = model.contributions(typical)[:, :-1], encoder.medians(typical)
     return Scorer(
         schema=plan.schema,
         encoder=encoder,
         model=model,
         calibration=calibration,
-        rule=fit_rule(prob_default, target, contributions, plan.schema.costs, plan.scale),
+        rule=fit_rule(
+            prob_default, target, contributions, plan.schema.costs, plan.scale, typical_values=medians.tolist()
+        ),
         profile=build_profile(held_out, plan.schema, shown),
         metrics={},
         card="",

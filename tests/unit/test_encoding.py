@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.encoding import Encoder, fit_encoder
+from creditrisk.encoding import EncodedField, Encoder, fit_encoder
 from creditrisk.errors import SchemaError
 from creditrisk.schema import Category, Field, Schema, Target
 
@@ -71,3 +71,11 @@ def test_an_encoder_survives_its_file(encoder):
 def test_a_field_without_any_value_is_refused_by_name():
     with pytest.raises(SchemaError, match="income_eur"):
         fit_encoder(ROWS.with_columns(income_eur=pl.lit(None, dtype=pl.Float64)), SCHEMA)
+
+
+def test_medians_are_those_of_the_values_given_and_the_fill_where_none_is():
+    encoder = Encoder(
+        (EncodedField("age", fill=40.0), EncodedField("home", ("own", "rent")), EncodedField("income", fill=2.0))
+    )
+    matrix = np.array([[20.0, 1.0, np.nan], [np.nan, 0.0, np.nan], [30.0, 1.0, np.nan]])
+    assert encoder.medians(matrix).tolist() == [25.0, 0.0, 2.0]

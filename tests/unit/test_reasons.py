@@ -18,11 +18,11 @@ FRAME = pl.DataFrame(
     {"term_months": [60, 6, None], "savings": ["low", None, "vault"], "income_eur": [900.0, 900.0, None]}
     | {f"other_{number}": [1.0, 1.0, 1.0] for number in range(4)}
 )
-TYPICAL = np.array([24.0, 0.0, 2_000.0, 0.0, 0.0, 0.0, 0.0])
+USUAL = np.array([[24.0, 0.0, 1_500.0, 0.0, 0.0, 0.0, 0.0], [24.0, 0.0, 2_000.0, 0.0, 0.0, 0.0, 0.0]])
 
 
 def _texts(pushes: list[list[float]]) -> list[list[str]]:
-    return [[reason["text"] for reason in row] for row in reasons(FRAME, np.array(pushes), FIELDS, TYPICAL)]
+    return [[reason["text"] for reason in row] for row in reasons(FRAME, np.array(pushes), FIELDS, USUAL)]
 
 
 def test_the_strongest_push_comes_first_and_downward_pushes_are_not_named():
@@ -42,5 +42,17 @@ def test_a_row_with_no_upward_push_has_none():
 
 
 def test_codes_are_stable_names_of_field_and_direction():
-    found = reasons(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, TYPICAL)
+    found = reasons(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, USUAL)
     assert [reason["code"] for reason in found[0]] == ["term_months:high", "savings:low", "income_eur:low"]
+
+
+def test_a_number_between_the_medians_of_all_and_of_the_approved_is_called_neither_high_nor_low():
+    incomes = [1_499.0, 1_500.0, 1_750.0, 2_000.0, 2_001.0]
+    frame = pl.DataFrame({"income_eur": incomes})
+    found = reasons(frame, np.ones((5, 1)), FIELDS[2:3], USUAL[:, 2:3])
+    assert [reason["text"] for [reason] in found] == [
+        "Income: low",
+        *["Income: in the usual range"] * 3,
+        "Income: high",
+    ]
+    assert found[1][0]["code"] == "income_eur:usual"

@@ -190,6 +190,14 @@ def test_too_few_rows_or_bads_are_refused_with_the_numbers():
         _train(frame, simulated.SCHEMA)
 
 
+def test_what_is_usual_among_the_approved_goes_with_the_scorer(by_time):
+    scorer = by_time.scorer
+    usual = dict(zip((field.name for field in scorer.encoder.fields), scorer.rule.typical_values, strict=True))
+    of_all = {field.name: field.fill for field in scorer.encoder.fields}
+    assert usual["income_eur"] != of_all["income_eur"]
+    assert usual["savings_eur"] > of_all["savings_eur"]
+
+
 def test_the_card_names_figures_costs_and_what_is_not_used(by_time):
     card = by_time.scorer.card
     assert f"{by_time.performance.auc:.3f}" in card
