@@ -222,7 +222,7 @@ def compare(
     figures = _figures(draws, (old, new), target, ranked_together, costs)
     guardrails = [*floors, calibration_slope(new, target)]
     if challenger is not None:
-        guardrails += [*coverage(challenger.rule, new_mean, target), protected_fields(challenger)]
+        guardrails += [*coverage(challenger.rule, new[0], target, folds[0]), protected_fields(challenger)]
     if challenger is not None and frame is not None:
         approved = old_verdicts == "approve", new_verdicts == "approve"
         guardrails += group_gaps(protected_groups(frame, challenger.schema), *approved, target, seed=seed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from math import inf
 
 import numpy as np
 import polars as pl
@@ -406,15 +407,28 @@ class Coverage:
     ambiguous: float
 
 
-def coverage(sets: NDArray[np.bool_], target: IntArray, alpha: float) -> Coverage:
-    """Judge conformal sets made at level `alpha`, shape (n_rows, 2), as `conformal_sets` gives them."""
+def coverage(
+    sets: NDArray[np.bool_], target: IntArray, alpha: float, *, n_known: tuple[float, float] = (inf, inf)
+) -> Coverage:
+    """Judge conformal sets made at level `alpha`, shape (n_rows, 2), as `conformal_sets` gives them.
+
+    `n_known` are the bads and goods that made the sets: few of them make a coverage as unsure as few judged rows do.
+    """
     is_bad = target == 1
     return Coverage(
         alpha,
-        bads=rate(int(sets[is_bad, 1].sum()), int(is_bad.sum())),
-        goods=rate(int(sets[~is_bad, 0].sum()), int((~is_bad).sum())),
+        bads=_kept(sets[is_bad, 1], n_known[0]),
+        goods=_kept(sets[~is_bad, 0], n_known[1]),
         ambiguous=float(sets.all(axis=1).mean()),
     )
+
+
+def _kept(is_kept: NDArray[np.bool_], n_known: float) -> Estimate:
+    """The share kept, with the interval of as many rows as the judged and the known together are worth."""
+    n_kept, n_rows = int(is_kept.sum()), len(is_kept)
+    worth = 1 / (1 + n_rows / n_known)
+    low, high = rate_interval(n_kept * worth, n_rows * worth)
+    return Estimate(n_kept / n_rows, float(low), float(high))
 
 
 def conformal_sets(rule: DecisionRule, prob_default: FloatArray, alpha: float) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 Pure functions of verdicts, outcomes and groups. Every group is held against the one approved most often, leaving out
 those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema;
-what the figures mean for a version is said in validation.py.
+what the figures mean for a version is said in validation.py, beside a champion in guardrails.py.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ def audit(
     """
     present = [label for label in labels if (groups == label).any()]
     places = {label: np.flatnonzero(groups == label) for label in present}
-    enough = max(MIN_GROUP_ROWS, MIN_BASIS_SHARE * len(groups))
-    large = [label for label in present if len(places[label]) >= enough]
+    large = [label for label in present if may_be_basis(len(places[label]), len(groups))]
     best = max(large, key=lambda label: float(approved[places[label]].mean()), default=None)
     found = []
     for label in present:
@@ -100,6 +99,17 @@ def audit(
             )
         )
     return found
+
+
+def may_be_basis(n_rows: int, n_applicants: int) -> bool:
+    """Whether a group of so many rows is large enough among so many applicants to hold others against it.
+
+    Examples
+    --------
+    >>> may_be_basis(54, 2_000), may_be_basis(54, 4_000), may_be_basis(49, 100)
+    (True, False, False)
+    """
+    return n_rows >= max(MIN_GROUP_ROWS, MIN_BASIS_SHARE * n_applicants)
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:

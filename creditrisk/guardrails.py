@@ -1,40 +1,43 @@
 """What a challenger must keep to however much better it is: calibration, coverage, fairness, a lender's own floors.
 
-Each guardrail says what was found, what was asked, and whether it holds. A bar fails when the figure lies beyond it by
-more than chance explains, so that few rows cannot fail a model by themselves. Used by comparison.py.
+Each guardrail says what was found, what was asked, and whether it holds. A bar fails when the 95 % interval of the
+figure lies wholly beyond it, so that few rows cannot fail a model by themselves; a figure beyond it whose interval
+reaches into it cannot be told. Used by comparison.py, and the same bars by validation.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import sqrt
+from math import inf
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
 
-from creditrisk.decision import DecisionRule
+from creditrisk.decision import DecisionRule, fit_rule
 from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.evaluation import Coverage, Estimate, conformal_sets
+from creditrisk.evaluation import coverage as judge_sets
+from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
 from creditrisk.paired import N_DRAWS, recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
+from creditrisk.words import signed
 
 LEFT_TO_CHANCE = 0.05
 SLOPES = (0.8, 1.25)
 COVERAGES = (0.86, 0.94)
 COVERAGE_ALPHA = 0.1
-# A gap between groups, as a share of applicants, may widen by so much; a group with fewer rows is left out.
+# A gap between groups, as a share of applicants, may widen by so much.
 GAP_MARGIN = 0.02
-MIN_GROUP_ROWS = 50
 REASONS_SHOWN = 4
 REASON_ROWS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Guardrail:
-    """One bar and what was found; `is_passed` is None for what is only reported."""
+    """One bar and what was found; `is_passed` is None where it cannot be told, or where no bar is set."""
 
     label: str
     is_passed: bool | None
@@ -77,30 +80,42 @@ def calibration_slope(prob_default: FloatArray, target: IntArray) -> Guardrail:
     slope, error = float(np.mean([line.slope for line in lines])), float(np.mean([line.slope_se for line in lines]))
     return Guardrail(
         "Calibration slope",
-        _is_within(slope, SLOPES, error),
+        within(Estimate(slope, slope - 1.96 * error, slope + 1.96 * error), *SLOPES),
         f"{slope:.2f}, give or take {1.96 * error:.2f}",
         f"{SLOPES[0]} to {SLOPES[1]}",
     )
 
 
-def coverage(rule: DecisionRule, prob_default: FloatArray, target: IntArray) -> tuple[Guardrail, ...]:
-    """For each outcome, the share of rows whose 90 % conformal set holds it; PDs and outcomes of shape (n_rows,)."""
-    found = []
-    # An approval is as sure as a bad outcome can be ruled out, a decline as a good one.
-    for label, outcome, verdict, n_known in (("bads", 1, "approve", rule.n_bad), ("goods", 0, "decline", rule.n_good)):
-        rows = prob_default[target == outcome]
-        ruled_out = rule.confidence(rows, np.full(len(rows), verdict)) >= 1 - COVERAGE_ALPHA
-        share = float(1 - ruled_out.mean())
-        error = sqrt(COVERAGE_ALPHA * (1 - COVERAGE_ALPHA) * (1 / len(rows) + 1 / max(n_known, 1)))
-        found.append(
-            Guardrail(
-                f"Coverage of {label}",
-                _is_within(share, COVERAGES, error),
-                f"{share:.1%} of {len(rows):,} at 90 %",
-                f"{COVERAGES[0]:.0%} to {COVERAGES[1]:.0%}",
-            )
+def coverage(
+    rule: DecisionRule, prob_default: FloatArray, target: IntArray, folds: IntArray | None = None
+) -> tuple[Guardrail, ...]:
+    """For each outcome, the share of rows whose 90 % conformal set holds it; all of shape (n_rows,)."""
+    found = confidence_kept(rule, prob_default, target, folds, alpha=COVERAGE_ALPHA)
+    return tuple(
+        Guardrail(
+            f"Coverage of {label}",
+            within(share, *COVERAGES),
+            f"{share.value:.1%} of {(target == outcome).sum():,} at 90 %, {share.low:.1%} to {share.high:.1%}",
+            f"{COVERAGES[0]:.0%} to {COVERAGES[1]:.0%}",
         )
-    return tuple(found)
+        for label, outcome, share in (("bads", 1, found.bads), ("goods", 0, found.goods))
+    )
+
+
+def confidence_kept(
+    rule: DecisionRule, prob_default: FloatArray, target: IntArray, folds: IntArray | None, *, alpha: float
+) -> Coverage:
+    """Coverage of conformal sets by rows that did not make them: of the other folds, or of the time before."""
+    numbers = [0] if folds is None else np.unique(folds)
+    if folds is None or len(numbers) == 1:
+        sets = conformal_sets(rule, prob_default, alpha)
+        return judge_sets(sets, target, alpha, n_known=(max(rule.n_bad, 1), max(rule.n_good, 1)))
+    sets = np.zeros((len(target), 2), dtype=bool)
+    for number in numbers:
+        here = folds == number
+        made = fit_rule(prob_default[~here], target[~here], np.zeros((1, 1)), rule.costs, rule.scale)
+        sets[here] = conformal_sets(made, prob_default[here], alpha)
+    return judge_sets(sets, target, alpha)
 
 
 def protected_fields(challenger: Scorer) -> Guardrail:
@@ -144,7 +159,7 @@ def group_gaps(
     *,
     seed: int,
 ) -> tuple[Guardrail, ...]:
-    """Whether a group's distance from the best-treated one grows, in approvals and in approvals of those who repay.
+    """Whether a group's distance from the one approved most often grows, in approvals and in those of who repays.
 
     The interval comes from the stratified bootstrap over rows. What it needs of them is how many fall into each cell
     (group, approved before, approved after), and drawn rows fall into the cells as multinomial counts.
@@ -153,17 +168,21 @@ def group_gaps(
     found = []
     for label, group in groups.items():
         names = [name for name in np.unique(group) if name and (group == name).sum() >= MIN_GROUP_ROWS]
-        if len(names) < 2:
+        can_be_basis = np.array([may_be_basis(int((group == name).sum()), len(group)) for name in names])
+        if len(names) < 2 or not can_be_basis.any():
             continue
         places = np.searchsorted(names, group)
         is_in = np.isin(group, names)
         cells = places * 4 + approved_before * 2 + approved_after
         counts = [np.bincount(cells[is_in & (target == outcome)], minlength=4 * len(names)) for outcome in (0, 1)]
         drawn = [rng.multinomial(count.sum(), count / max(count.sum(), 1), N_DRAWS) for count in counts]
-        found += [
-            _gap(f"{label}: approvals", counts[0] + counts[1], drawn[0] + drawn[1]),
-            _gap(f"{label}: approvals of goods", counts[0], drawn[0]),
-        ]
+        of_all, of_goods = (
+            [_shares(rows) for rows in (counts[0] + counts[1], drawn[0] + drawn[1])],
+            [_shares(rows) for rows in (counts[0], drawn[0])],
+        )
+        for words, shares in (("approvals", of_all), ("approvals of goods", of_goods)):
+            gaps = [_gaps(each, every, can_be_basis) for each, every in zip(shares, of_all, strict=True)]
+            found.append(_gap(f"{label}: {words}", *gaps, n_left_out=int((~is_in).sum())))
     return tuple(found)
 
 
@@ -182,9 +201,17 @@ def scoring_time(before: float, after: float) -> Guardrail:
     return Guardrail("Scoring time", None, f"{after:.3f} s for 1,000 clients instead of {before:.3f} s")
 
 
-def _is_within(value: float, bounds: tuple[float, float], standard_error: float) -> bool:
-    slack = norm.ppf(1 - LEFT_TO_CHANCE) * standard_error
-    return bool(bounds[0] - slack <= value <= bounds[1] + slack)
+def within(found: Estimate, low: float, high: float) -> bool | None:
+    """Whether a figure keeps to its bar; None where it does not, but chance could explain that.
+
+    Examples
+    --------
+    >>> [within(Estimate(value, value - 0.1, value + 0.1), 0.8, 1.2) for value in (1.15, 1.25, 1.35)]
+    [True, None, False]
+    """
+    if low <= found.value <= high:
+        return True
+    return None if found.high >= low and found.low <= high else False
 
 
 def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
@@ -195,24 +222,30 @@ def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_
     return words, np.select([values <= low, values <= high, values > high], words, default="")
 
 
-def _gap(label: str, counts: IntArray, drawn: IntArray) -> Guardrail:
-    before, after = _gaps(counts)
-    change = np.subtract(*_gaps(drawn)[::-1])
-    low, high = (100 * edge for edge in np.quantile(change, [0.025, 0.975]))
+def _gap(label: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Guardrail:
+    before, after = (100 * gap for gap in counted)
+    low, high = (100 * edge for edge in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
+    left_out = f", {n_left_out:,} in no group or a small one left out" if n_left_out else ""
     return Guardrail(
         label,
-        bool(np.quantile(change, LEFT_TO_CHANCE) <= GAP_MARGIN),
-        f"gap of {100 * after:.1f} points instead of {100 * before:.1f} (change {low:+.1f} to {high:+.1f})",
+        within(Estimate(after - before, low, high), -inf, 100 * GAP_MARGIN),
+        f"gap of {after:.1f} points instead of {before:.1f} (change {signed(low, 1)} to {signed(high, 1)}){left_out}",
         f"wider by {100 * GAP_MARGIN:.0f} points at most",
     )
 
 
-def _gaps(counts: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Between the groups approved most and least, by the champion and by the challenger; counts (..., 4 x n_groups)."""
+def _shares(counts: IntArray) -> FloatArray:
+    """Each group's share of approvals by the champion and by the challenger, (2, ..., n_groups), of its cells' rows."""
     cells = counts.reshape(*counts.shape[:-1], -1, 2, 2)
     n_rows = np.maximum(cells.sum(axis=(-2, -1)), 1)  # a draw may leave a small group out altogether
-    before, after = cells[..., 1, :].sum(axis=-1) / n_rows, cells[..., :, 1].sum(axis=-1) / n_rows
-    return np.ptp(before, axis=-1), np.ptp(after, axis=-1)
+    return np.asarray([cells[..., 1, :].sum(axis=-1), cells[..., :, 1].sum(axis=-1)] / n_rows)
+
+
+def _gaps(shares: FloatArray, of_all: FloatArray, can_be_basis: NDArray[np.bool_]) -> FloatArray:
+    """How far the lowest share lies below that of the basis, the large group approved most often of all; (2, ...)."""
+    basis = np.where(can_be_basis, of_all, -1.0).argmax(axis=-1)[..., np.newaxis]
+    gaps: FloatArray = np.take_along_axis(shares, basis, axis=-1)[..., 0] - shares.min(axis=-1)
+    return gaps
 
 
 def _strongest(scorer: Scorer, sample: pl.DataFrame) -> list[set[str]]:

@@ -22,7 +22,7 @@ from scipy.stats import chi2, norm
 from creditrisk import profile as profiles
 from creditrisk.calibration import shifted
 from creditrisk.comparison import Comparison
-from creditrisk.decision import DecisionRule, fit_rule
+from creditrisk.decision import DecisionRule
 from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import (
     Estimate,
@@ -31,8 +31,6 @@ from creditrisk.evaluation import (
     by_group,
     calibration_error,
     calibration_error_floor,
-    conformal_sets,
-    coverage,
     deciles,
     decision_costs,
     mean_estimate,
@@ -40,7 +38,7 @@ from creditrisk.evaluation import (
     rate,
 )
 from creditrisk.fairness import MIN_GROUP_ROWS, audit
-from creditrisk.guardrails import COVERAGES, SLOPES, groups_of
+from creditrisk.guardrails import COVERAGES, SLOPES, confidence_kept, groups_of, within
 from creditrisk.leakage import known_later
 from creditrisk.names import bare
 from creditrisk.paired import recalibrate
@@ -466,22 +464,11 @@ def _calibration(case: _Case) -> dict[str, Any]:
         "error": calibration_error(case.prob_default, target),
         "error_by_chance": floor_mean,
         "error_bound": floor_bound,
-        "coverage": [_coverage(case, alpha) for alpha in ALPHAS],
+        "coverage": [
+            asdict(confidence_kept(rule, case.prob_default, target, case.judged.folds[0], alpha=alpha))
+            for alpha in ALPHAS
+        ],
     }
-
-
-def _coverage(case: _Case, alpha: float) -> dict[str, Any]:
-    """Coverage of conformal sets by rows that did not make them: of the other folds, or of the time before."""
-    sets = np.zeros((len(case.target), 2), dtype=bool)
-    if case.is_by_time:
-        sets = conformal_sets(case.scorer.rule, case.prob_default, alpha)
-    else:
-        rule, fold_of = case.scorer.rule, case.judged.folds[0]
-        for number in np.unique(fold_of):
-            here = fold_of == number
-            made = fit_rule(case.prob_default[~here], case.target[~here], np.zeros((1, 1)), rule.costs, rule.scale)
-            sets[here] = conformal_sets(made, case.prob_default[here], alpha)
-    return asdict(coverage(sets, case.target, alpha))
 
 
 def _stability(case: _Case) -> dict[str, Any]:
@@ -888,7 +875,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         _check(
             "calibration",
             f"Neither over- nor under-confident: slope {SLOPES[0]} to {SLOPES[1]}",
-            _is_within(slope, *SLOPES),
+            within(slope, *SLOPES),
             f"slope {_words(slope, 2)}",
         ),
         _check(
@@ -905,7 +892,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             _check(
                 "calibration",
                 f"Confidence holds for {outcome}: 90 %, give or take 4",
-                _is_within(share, *COVERAGES),
+                within(share, *COVERAGES),
                 f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
             )
         )
@@ -934,7 +921,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
             "Reasons add up, and without the first the risk is lower",
             None
             if not reasons["deletion"]["n"]
-            else _is_within(fell, LOWER_WITHOUT, 1.0)
+            else within(fell, LOWER_WITHOUT, 1.0)
             if reasons["additivity_error"] < ADDS_UP
             else False,
             f"lower in {100 * fell.value:.0f} % of {reasons['deletion']['n']:,} cases"
@@ -968,13 +955,6 @@ def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
     worst = min(beyond_chance or compared, key=lambda group: group.impact_ratio.value)
     holds = None if below and not beyond_chance else not below
     return _check("fairness", label, holds, f"{worst.label}: {_words(worst.impact_ratio, 2)}")
-
-
-def _is_within(found: Estimate, low: float, high: float) -> bool | None:
-    """Whether a figure keeps to its bar; None where it does not, but chance could explain that."""
-    if low <= found.value <= high:
-        return True
-    return None if found.high >= low and found.low <= high else False
 
 
 def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[str, Any]:

@@ -14,7 +14,15 @@ from scipy.special import expit, logit
 
 from creditrisk.comparison import Comparison, compare, page
 from creditrisk.errors import ComparisonError
-from creditrisk.guardrails import Floors, coverage, group_gaps, protected_fields, protected_groups
+from creditrisk.fairness import audit
+from creditrisk.guardrails import (
+    Floors,
+    confidence_kept,
+    coverage,
+    group_gaps,
+    protected_fields,
+    protected_groups,
+)
 from creditrisk.schema import Costs
 
 COSTS = Costs()
@@ -236,6 +244,49 @@ def test_a_gap_between_groups_may_not_widen_beyond_chance(corner_scorer):
     assert [item.is_passed for item in wider] == [False, False]
     narrower = group_gaps(groups, chance < np.where(owns, 0.7, 0.5), before, target, seed=1)
     assert all(item.is_passed for item in narrower)
+
+
+def test_gaps_are_measured_from_the_large_group_approved_most_often_as_in_the_pack():
+    # All 54 of whom no sex is stated are approved; they are fewer than 2 in 100, so nobody is held against them.
+    group = np.repeat(["men", "women", "not stated", ""], [1_600, 1_600, 54, 46])
+    rng = np.random.default_rng(4)
+    approved = rng.random(3_300) < 0.62
+    approved[:1_600] = rng.random(1_600) < 0.65
+    approved[3_200:] = True
+    target = (rng.random(3_300) < 0.2).astype(np.int64)
+    treatments = audit(approved, target, np.full(3_300, 0.2), group, ["men", "women", "not stated"])
+    of_all, of_goods = group_gaps({"Sex": group}, approved, approved, target, seed=1)
+    basis, women, _ = treatments
+    assert basis.impact_ratio is None
+    gap = 100 * (basis.approvals.value - women.approvals.value)
+    assert of_all.finding.startswith(f"gap of {gap:.1f} points instead of {gap:.1f} (change 0.0 to 0.0)")
+    assert of_goods.finding.startswith(f"gap of {-100 * women.opportunity_gap.value:.1f} points")
+    assert of_all.finding.endswith("46 in no group or a small one left out")
+
+
+def test_what_cannot_be_told_is_told_so_and_keeps_nobody_out(corner_scorer):
+    rule = corner_scorer.rule
+    worst = np.sort(rule.bad_quantiles)[len(rule.bad_quantiles) // 10 + 1]
+    prob_default = np.repeat([worst * 0.5, worst * 1.5, 0.01], [9, 51, 60])  # 85 % of the bads are kept
+    bads, _ = coverage(rule, prob_default, np.repeat([1, 0], 60))
+    kept = confidence_kept(rule, prob_default, np.repeat([1, 0], 60), None, alpha=0.1).bads
+    assert kept.value == 0.85
+    assert kept.high > 0.86
+    assert bads.is_passed is None
+    target, champion, challenger = lender(3, 1.0, 0.3)
+    found = judge(champion, challenger, target, floors=[bads])
+    assert found.verdict == "promote"
+    html = page(found, title="Corner", champion="version 3", challenger="a blend", protocol="time-ordered")
+    assert "<td><small>cannot be told</small></td>" in html
+
+
+def test_coverage_of_rows_judged_by_folds_is_that_of_the_other_folds_sets(corner_scorer):
+    rng = np.random.default_rng(6)
+    prob_default = rng.beta(1.2, 3.0, 900)
+    target = (rng.random(900) < prob_default).astype(np.int64)
+    rule = replace(corner_scorer.rule, bad_quantiles=(0.9,), good_quantiles=(0.1,))  # of another model altogether
+    assert [item.is_passed for item in coverage(rule, prob_default, target, np.arange(900) % 10)] == [True, True]
+    assert coverage(rule, prob_default, target)[0].is_passed is False
 
 
 def test_the_interval_of_a_gap_is_that_of_drawing_rows(corner_scorer):

@@ -172,4 +172,7 @@ def test_conformal_sets_hold_the_true_outcome_as_often_as_they_promise():
     assert found.goods.value == pytest.approx(0.9, abs=0.015)
     assert found.bads.low < found.bads.value < found.bads.high
     assert found.ambiguous == sets.all(axis=1).mean()
+    few_known = coverage(sets, target[6_000:], 0.1, n_known=(100, 100)).bads
+    reach = 1.96 * (0.1 * 0.9 * (1 / target[6_000:].sum() + 1 / 100)) ** 0.5
+    assert few_known.high - few_known.low == pytest.approx(2 * reach, rel=0.1)
     assert 0.2 < found.ambiguous < 0.8
