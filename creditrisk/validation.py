@@ -45,6 +45,7 @@ from creditrisk.paired import recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
 from creditrisk.training import Judged, Training
+from creditrisk.words import counted
 
 # The PDs of the sample with one column replaced.
 Moved = Callable[[pl.Series | pl.Expr], FloatArray]
@@ -164,7 +165,7 @@ def validate(
     ----------
     data
         Facts about the table that only its reader knows, all optional: `source`, `sha256`, `n_read`, `n_accepted`,
-        `rejected` (reason to count), `columns` (the names in the file) and `written_at`.
+        `n_bad`, `rejected` (reason to count), `columns` (the names in the file), `seed` and `written_at`.
     comparison
         What came of comparing it with the champion, if there is one.
     approvals
@@ -192,6 +193,7 @@ def validate(
         "title": case.schema.title,
         "model": case.schema.name,
         "family": case.scorer.model.family,
+        "seed": data.get("seed"),
         "written_at": data.get("written_at"),
         "headline": _headline(checks),
         "checks": checks,
@@ -274,13 +276,15 @@ def _data(case: _Case, facts: Mapping[str, Any]) -> dict[str, Any]:
     rejected = dict(facts.get("rejected", {}))
     # Where time divides the table, all rows but the judged and those that chose are only counted in the protocol.
     seen = case.judged.frame
-    n_read, n_accepted = facts.get("n_read"), facts.get("n_accepted")
+    n_read, n_accepted, n_bad = (facts.get(name) for name in ("n_read", "n_accepted", "n_bad"))
     return {
         "source": facts.get("source"),
         "sha256": facts.get("sha256"),
         "scorer_sha256": case.scorer.sha256 or None,
         "n_read": n_read,
         "n_accepted": n_accepted,
+        "n_bad": n_bad,
+        "bad_rate": n_bad / n_accepted if n_accepted and n_bad is not None else None,
         "rejected": dict(sorted(rejected.items(), key=lambda item: (-item[1], item[0]))),
         "rejected_share": (n_read - n_accepted) / n_read if n_read and n_accepted is not None else None,
         "target": {"label": schema.target.label, "bad": list(schema.target.bad), "good": list(schema.target.good)},
@@ -843,9 +847,11 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
     if not schema.protected:
         limits.append("The schema names no protected field: fairness was not judged.")
     if schema.portfolio_bad_rate is None:
-        learnt_from = _per_cent(found["calibration"]["sample_bad_rate"])
+        calibration, of_all = found["calibration"], found["data"]["bad_rate"]
         limits.append(
-            f"PDs are on the scale of the table learnt from, of which {learnt_from} {schema.target.bad_happened}. "
+            f"PDs are on the scale of the {calibration['n_rows']:,} applications they were calibrated on, of which "
+            f"{_per_cent(calibration['sample_bad_rate'])} {schema.target.bad_happened}"
+            f"{'' if of_all is None else f' (of the whole table {_per_cent(of_all)})'}. "
             "Where another share of the applicants to be scored does, PDs are too high or too low for all of them, and "
             "the advice too strict or too lenient, until the schema states that share (portfolio_bad_rate)."
         )
@@ -880,7 +886,7 @@ def _checks(found: Mapping[str, Any]) -> list[dict[str, Any]]:
         ),
         _check(
             "calibration",
-            "PDs as true as can be told",
+            "Calibration error within chance",
             calibration["error"] <= calibration["error_bound"],
             f"calibration error {calibration['error']:.3f}; true PDs stay below {calibration['error_bound']:.3f} "
             "95 times in 100",
@@ -963,13 +969,12 @@ def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[s
 
 
 def _headline(checks: Sequence[Mapping[str, Any]]) -> str:
-    looks = [check for check in checks if check["status"] == "look"]
-    n_told = sum(check["status"] != "unknown" for check in checks)
-    if not looks:
-        return f"All {n_told} checks hold"
-    return (
-        f"{n_told - len(looks)} of {n_told} checks hold; {len(looks)} call{'s' if len(looks) == 1 else ''} for a look"
-    )
+    counts = Counter(check["status"] for check in checks)
+    n_hold, n_look, n_unknown = (counts[status] for status in ("holds", "look", "unknown"))
+    words = [f"All {n_hold} checks hold" if n_hold == len(checks) else f"{n_hold} of {len(checks)} checks hold"]
+    words += [counted(n_look, "calls for a look", "call for a look")] if n_look else []
+    words += [f"{n_unknown} cannot be told"] if n_unknown else []
+    return "; ".join(words)
 
 
 def _words(estimate: Estimate, places: int = 3) -> str:

@@ -20,7 +20,7 @@ from creditrisk.evaluation import Estimate, evaluate
 from creditrisk.fairness import audit, difference
 from creditrisk.schema import Category, Field
 from creditrisk.training import Candidate, Judged, Recipe, Training
-from creditrisk.validation import SECTIONS, THEMES, page, validate
+from creditrisk.validation import SECTIONS, THEMES, _headline, page, validate
 
 N_ROWS = 3_000
 REGION = Field(
@@ -116,7 +116,9 @@ def test_pds_twice_too_high_call_for_a_look(corner_scorer):
     found = validate(make_training(corner_scorer, dated=True, truthful=False), data={})
     ratio = found["calibration"]["observed_to_expected"]
     assert ratio["low"] < 0.5 < ratio["high"]
-    assert "PDs as true as can be told" in [check["label"] for check in found["checks"] if check["status"] == "look"]
+    assert "Calibration error within chance" in [
+        check["label"] for check in found["checks"] if check["status"] == "look"
+    ]
 
 
 def test_figures_are_those_of_the_training_and_lie_in_their_intervals(by_time, pack):
@@ -150,6 +152,22 @@ def test_a_table_without_dates_says_what_it_cannot_tell(by_folds):
     assert any("no dates" in limit for limit in found["limits"])
     status = {check["label"]: check["status"] for check in found["checks"]}
     assert status["Applicants are like those it learnt from"] == "unknown"
+
+
+def test_the_headline_counts_every_check_that_is_shown(by_folds):
+    def check(status):
+        return {"status": status}
+
+    assert _headline([check("holds")] * 13) == "All 13 checks hold"
+    assert (
+        _headline([check("holds")] * 11 + [check("look"), check("unknown")])
+        == "11 of 13 checks hold; 1 calls for a look; 1 cannot be told"
+    )
+    assert _headline([check("holds")] * 10 + [check("look")] * 2) == "10 of 12 checks hold; 2 call for a look"
+    found = validate(by_folds, data={})
+    assert f"of {len(found['checks'])} checks hold" in found["headline"]
+    html = page(found)
+    assert html.count("<b>Cannot be told:</b>") == sum(check["status"] == "unknown" for check in found["checks"]) > 0
 
 
 def test_a_shift_of_the_applicants_is_named(by_time):
@@ -262,12 +280,14 @@ def test_the_pack_claims_no_record_of_what_people_decide(pack):
 
 
 def test_the_scale_of_the_pds_is_among_the_limits(by_time, pack):
-    assert any("on the scale of the table learnt from" in limit for limit in pack["limits"])
     scorer = by_time.scorer
+    n_known, share = scorer.rule.n_bad + scorer.rule.n_good, scorer.rule.n_bad / N_ROWS
+    said = f"the {n_known:,} applications that they were calibrated on, of which {100 * share:.1f} %"
+    assert any(said in limit for limit in pack["limits"])
     moved = replace(by_time, scorer=replace(scorer, schema=replace(scorer.schema, portfolio_bad_rate=0.05)))
     limits = validate(moved, data={})["limits"]
     assert any("bad rate of 5.0 %" in limit for limit in limits)
-    assert not any("on the scale of the table learnt from" in limit for limit in limits)
+    assert not any("that they were calibrated on" in limit for limit in limits)
 
 
 def test_the_poorer_region_is_found_and_the_field_not_held_is_said(pack):
