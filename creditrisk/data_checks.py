@@ -22,6 +22,7 @@ from creditrisk.giveaway import given_away
 from creditrisk.quality import DTYPES, STILL_OPEN, Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.stability import at_most_ten, judge, no_drift_bound, population_stability_index
+from creditrisk.words import counted
 
 if TYPE_CHECKING:
     import pandera.polars as pa
@@ -57,7 +58,7 @@ class DataReport:
     """What was found, the gravest first, with the rows counted.
 
     `set_aside` counts the rejected rows by reason; `n_open` are the loans among them whose outcome is not known yet,
-    which is nobody's mistake.
+    which is nobody's mistake. `checks` names what was looked at, found or not.
     """
 
     n_rows: int
@@ -66,6 +67,7 @@ class DataReport:
     n_open: int
     set_aside: dict[str, int]
     findings: tuple[Finding, ...]
+    checks: tuple[str, ...]
 
     @property
     def must_stop(self) -> bool:
@@ -96,19 +98,23 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
     target = frame["default"].to_numpy().astype(np.int64)
     n_rows, n_open = frame.height + len(checked.rejected), sum(STILL_OPEN in item.fault for item in checked.rejected)
     set_aside = Counter(_reason(item.column, item.fault) for item in checked.rejected)
-    found = _set_aside(frame.height, n_rows - n_open, set_aside)
+    checks = {"rows set aside": _set_aside(frame.height, n_rows - n_open, set_aside)}
     if frame.height:
-        found += [
-            *_outcome(target),
-            *_repeated(frame, schema),
-            *_gaps(frame, schema),
-            *_leakage(frame, schema, target),
-            *_broken_contract(frame, schema),
-            *(_drift(frame, schema, last_profile) if last_profile else ()),
-        ]
-    found.sort(key=lambda finding: _ORDER[finding.severity])
-    counted = dict(sorted(set_aside.items(), key=lambda item: (-item[1], item[0])))
-    return DataReport(n_rows, frame.height, int(target.sum()), n_open, counted, tuple(found))
+        checks |= {
+            "the share of bads": _outcome(target),
+            "rows and clients that stand there twice": _repeated(frame, schema),
+            "fields with gaps, and those that never change": _gaps(frame, schema),
+            "fields that give the outcome away": _leakage(frame, schema, target),
+            "types, ranges and categories of the schema": _broken_contract(frame, schema),
+        }
+    if frame.height and last_profile:
+        checks["a shift since the champion was trained"] = _drift(frame, schema, last_profile)
+    found = sorted(
+        (finding for findings in checks.values() for finding in findings),
+        key=lambda finding: _ORDER[finding.severity],
+    )
+    by_reason = dict(sorted(set_aside.items(), key=lambda item: (-item[1], item[0])))
+    return DataReport(n_rows, frame.height, int(target.sum()), n_open, by_reason, tuple(found), tuple(checks))
 
 
 def page(report: DataReport, *, title: str) -> str:
@@ -156,7 +162,8 @@ def _set_aside(n_accepted: int, n_rows: int, reasons: Counter[str]) -> list[Find
         return []
     most = "; ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(SHOWN) if STILL_OPEN not in reason)
     share = n_out / n_rows
-    sentence = f"{n_out:,} of {n_rows:,} rows ({share:.1%}) were set aside: {most}."
+    were = "was" if n_out == 1 else "were"
+    sentence = f"{n_out:,} of {n_rows:,} rows ({share:.1%}) {were} set aside: {most}."
     if share > MOSTLY_BAD:
         return [Finding("stop", f"{sentence} The table is not what the schema describes; mend one of them.", "", n_out)]
     return [Finding("warn" if share > MANY_SET_ASIDE else "note", sentence, "", n_out)]
@@ -167,7 +174,10 @@ def _outcome(target: IntArray) -> list[Finding]:
     low, high = USUAL_BAD_RATE
     if low <= rate <= high:
         return []
-    sentence = f"{n_bad:,} of {len(target):,} rows ({rate:.2%}) are bad. Check that bad and good are not turned round."
+    are = "is" if n_bad == 1 else "are"
+    sentence = (
+        f"{n_bad:,} of {len(target):,} rows ({rate:.2%}) {are} bad. Check that bad and good are not turned round."
+    )
     return [Finding("warn", sentence, "", n_bad)]
 
 
@@ -177,14 +187,14 @@ def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     names = [name for name in frame.columns if name != "row_number" and (id_field is None or name != id_field.name)]
     n_same = frame.height - frame.select(names).n_unique()
     if n_same:
-        sentence = f"{n_same:,} rows repeat another row in everything but its number."
+        sentence = f"{counted(n_same, 'row repeats', 'rows repeat')} another row in everything but its number."
         found.append(Finding("warn" if n_same > MANY_REPEATED * frame.height else "note", sentence, "", n_same))
     if id_field is not None:
         ids = frame[id_field.name].drop_nulls()
         n_again = len(ids) - ids.n_unique()
         if n_again:
             sentence = (
-                f"{n_again:,} rows have a {id_field.label} that another row has: one client may teach and be judged, "
+                f"{counted(n_again, 'row has', 'rows have')} a {id_field.label} that another row has: one client may teach and be judged, "
                 "and the figures may flatter."
             )
             found.append(Finding("warn", sentence, id_field.name, n_again))
@@ -199,7 +209,7 @@ def _gaps(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
             sentence = f"{field.label} has nothing in it in any row. Give it the role 'excluded', or mend the source."
             found.append(Finding("stop" if field.is_numeric else "warn", sentence, field.name, n_missing))
         elif n_missing > MOSTLY_MISSING * frame.height:
-            sentence = f"{field.label} is missing in {n_missing:,} rows ({n_missing / frame.height:.0%})."
+            sentence = f"{field.label} is missing in {counted(n_missing, 'row')} ({n_missing / frame.height:.0%})."
             found.append(Finding("note", sentence, field.name, n_missing))
         elif not n_missing and frame[field.name].n_unique() == 1:
             sentence = f"{field.label} is the same in all rows, so there is nothing to learn from it."
@@ -230,15 +240,17 @@ def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     else:
         return []
     found = []
-    counted = broken.group_by("column", "check", maintain_order=True).len()
-    for name, check, n in counted.iter_rows():
+    by_check = broken.group_by("column", "check", maintain_order=True).len()
+    for name, check, n in by_check.iter_rows():
         field = schema.field(name)
         if check == "category":
             found.append(
-                Finding("note", f"{field.label} holds a value the schema does not know in {n:,} rows.", name, n)
+                Finding(
+                    "note", f"{field.label} holds a value the schema does not know in {counted(n, 'row')}.", name, n
+                )
             )
         elif check == "range":
-            found.append(Finding("note", f"{field.label} lies beyond its bounds in {n:,} rows.", name, n))
+            found.append(Finding("note", f"{field.label} lies beyond its bounds in {counted(n, 'row')}.", name, n))
         else:
             sentence = f"{field.label} is not what the schema says it is ({check}), after it was checked."
             found.append(Finding("stop", sentence, name, n))
@@ -263,6 +275,7 @@ def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) ->
             found.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))
     gone = sorted(last_profile["fields"].keys() - {field.name for field in schema.features})
     if gone:
-        sentence = f"{len(gone)} fields the champion reads are no features any more: {', '.join(gone[:SHOWN])}."
+        are = "field the champion reads is no feature", "fields the champion reads are no features"
+        sentence = f"{counted(len(gone), *are)} any more: {', '.join(gone[:SHOWN])}."
         found.append(Finding("note", sentence, "", len(gone)))
     return found

@@ -8,6 +8,7 @@ under <home>/serving so that scoring goes on, and starts, while the registry is 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -34,8 +35,8 @@ from creditrisk.settings import Settings, make_home
 if TYPE_CHECKING:
     from creditrisk.training import Result
 
-# Who signs in, to the last @ before a path, and whatever is asked for behind it.
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s]*@|\?[^\s'\"]*")
+# Who signs in, to the last @, as a password may hold any sign, and whatever is asked for behind it.
+_CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")
 
 EXPERIMENT = "risk-o-meter"
 FINGERPRINT_TAG = "scorer_sha256"
@@ -46,6 +47,8 @@ TRIAL_FIGURES = ("accuracy", "auc", "gini", "ks_good_bad", "f1", "precision", "r
 # Each promotion is a tag of the model under its time: aliases have no history of their own.
 EVENT_TAG = "promotion."
 PROMOTION_PATIENCE_SECONDS = 30
+# What lies there longer was left behind by a process that was killed.
+SCRATCH_SECONDS = 3600
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
@@ -100,6 +103,8 @@ class Registry:
         os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(settings.registry_timeout_seconds)))
         os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
         os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+        # It would write the whole of an error, and the address with it, before the sentence we make of it.
+        logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         self.uri = settings.mlflow_tracking_uri
         self.home = settings.home
         self._here = f"{socket.gethostname()}:{settings.home}"
@@ -136,11 +141,11 @@ class Registry:
         import mlflow
 
         name = scorer.schema.name
-        with self._away(), tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch) / "scorer"
+        with self._away(), self._scratch() as scratch:
+            folder = scratch / "scorer"
             scorer.save(folder)
             sha256 = fingerprint(folder)
-            sample = Path(scratch) / "reference.parquet"
+            sample = scratch / "reference.parquet"
             reference.write_parquet(sample)
             mlflow.set_tracking_uri(self.uri)
             with mlflow.start_run(
@@ -154,11 +159,11 @@ class Registry:
                 for trial in trials:
                     self._log_trial(trial, run.info)
                 for path, text in pages.items():
-                    kept = Path(scratch) / "pages" / path
+                    kept = scratch / "pages" / path
                     kept.parent.mkdir(parents=True, exist_ok=True)
                     kept.write_text(text, encoding="utf-8")
                 if pages:
-                    mlflow.log_artifacts(str(Path(scratch) / "pages"))
+                    mlflow.log_artifacts(str(scratch / "pages"))
                 mlflow.log_artifact(str(sample))
                 mlflow.log_artifact(str(folder / "card.md"))
                 # It warns of the types that pyfunc_model.py leaves out on purpose.
@@ -206,6 +211,9 @@ class Registry:
         To be called while no training of this home goes on. Runs that still count as running are marked as killed, and
         a version that was made but never finished, so that no alias can point to it, is deleted.
         """
+        for left in self.home.glob("scratch/*"):
+            if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
         with self._away():
             experiment = self._client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
@@ -428,10 +436,10 @@ class Registry:
         """The sample of reference rows logged with a version: features and `prob_default`."""
         import mlflow
 
-        with self._away(), tempfile.TemporaryDirectory() as scratch:
+        with self._away(), self._scratch() as scratch:
             mlflow.set_tracking_uri(self.uri)
             uri = f"runs:/{version.run_id}/reference.parquet"
-            return pl.read_parquet(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch))
+            return pl.read_parquet(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(scratch)))
 
     def is_reachable(self) -> bool:
         """Whether the registry answers."""
@@ -450,6 +458,14 @@ class Registry:
         # MLflow's pages then open on models and their figures, not on traces of language models.
         kind = {"mlflow.experimentKind": "custom_model_development"}
         return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=kind))
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A folder for files on their way, under home and not where others read: they may hold applicants' data."""
+        place = self.home / "scratch"
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=place) as folder:
+            yield Path(folder)
 
     @contextmanager
     def _away(self) -> Iterator[None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def counted(number: int, one: str, several: str = "") -> str:
+def counted(n: int, one: str, several: str = "") -> str:
     """A number and what it counts, in the singular for one.
 
     Examples
@@ -11,7 +11,18 @@ def counted(number: int, one: str, several: str = "") -> str:
     >>> counted(1, "row"), counted(1_200, "row"), counted(2, "row has", "rows have")
     ('1 row', '1,200 rows', '2 rows have')
     """
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
+
+
+def number(value: float, places: int) -> str:
+    """A number to so many places; a zero, written out, has no sign.
+
+    Examples
+    --------
+    >>> number(-1e-9, 4), number(-0.5, 1), number(1_234.5, 1)
+    ('0.0000', '-0.5', '1,234.5')
+    """
+    return signed(value, places).removeprefix("+")
 
 
 def signed(value: float, places: int) -> str:

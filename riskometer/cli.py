@@ -319,7 +319,15 @@ def _run_flow(entry: str, deployment: str, given: dict[str, str]) -> None:
     # Where that server listens, and that it stops again, is no news to anybody.
     logging.getLogger("prefect").addFilter(lambda record: record.levelno > logging.INFO)
     module, name = entry.split(":")
-    getattr(import_module(module), name)(**parameters)
+    try:
+        getattr(import_module(module), name)(**parameters)
+    except RuntimeError as exc:
+        if "ephemeral" not in str(exc):
+            raise
+        raise click.ClickException(
+            f"Prefect's temporary server did not start in two minutes. Look whether the disk of {settings.home} is "
+            "full or slow, or start everything with `make up` first."
+        ) from exc
 
 
 def _champion(settings: Settings, dataset: str) -> Any:

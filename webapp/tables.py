@@ -49,9 +49,11 @@ def inert_table(frame: pl.DataFrame) -> pl.DataFrame:
     suspects = [
         name for name in frame.columns if frame[name].dtype == pl.String and frame[name].str.contains(_NOT_PLAIN).any()
     ]
-    return frame.with_columns(pl.col(suspects).map_elements(inert, pl.String)).rename(
-        {name: inert(name) for name in frame.columns if inert(name) != name}
-    )
+    names = [inert(name) for name in frame.columns]
+    # Two headers that become the same one are told apart by a star.
+    distinct = [name + "*" * names[:place].count(name) for place, name in enumerate(names)]
+    safe = frame.with_columns(pl.col(suspects).map_elements(inert, pl.String))
+    return safe.rename(dict(zip(frame.columns, distinct, strict=True)))
 
 
 def result_table(

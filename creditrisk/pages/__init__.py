@@ -14,6 +14,8 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from creditrisk.words import counted, number, signed
+
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template of this package; text is escaped, and a name the template does not get is an error.
@@ -38,6 +40,9 @@ def _environment() -> Environment:
     )
     environment.filters["share"] = _share
     environment.filters["count"] = _count
+    environment.filters["counted"] = counted
+    environment.filters["number"] = number
+    environment.filters["signed"] = signed
     environment.filters["data_uri"] = _data_uri
     return environment
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -243,6 +244,18 @@ def test_a_version_whose_registration_broke_off_is_deleted_by_the_next_training(
     assert [int(item.version) for item in registry._client.search_model_versions(f"name = '{MODEL}'")] == [1]
     assert standing(registry) == ("1", "")
     assert make().version > "1"
+
+
+def test_what_a_killed_process_left_of_applicants_is_removed_after_a_while(registry, make):
+    make()
+    assert list((registry.home / "scratch").iterdir()) == []
+    fresh, old = registry.home / "scratch" / "fresh", registry.home / "scratch" / "old"
+    for folder in (fresh, old):
+        folder.mkdir()
+        (folder / "reference.parquet").touch()
+    os.utime(old, (0, 0))
+    registry.clean_up()
+    assert [path.name for path in (registry.home / "scratch").iterdir()] == ["fresh"]
 
 
 def test_a_history_that_was_changed_by_hand_is_named_and_nothing_moves(registry, make):

@@ -170,8 +170,10 @@ def test_a_report_started_from_prefect_reads_the_log_and_reaches_the_exporter(
 
 
 def test_a_run_that_fails_ends_the_command_with_its_sentence(stack: Stack) -> None:
+    source = stack.home / "of-another-kind.csv"
+    source.write_text("a,b\n1,2\n")
     done = subprocess.run(
-        [sys.executable, "-m", "riskometer", "train", "--dataset", "german_credit", "--source", "/no/such/file.data"],
+        [sys.executable, "-m", "riskometer", "train", "--dataset", "german_credit", "--source", str(source)],
         env=environment(stack.home, stack.ports),
         cwd=stack.home,
         capture_output=True,
@@ -180,7 +182,8 @@ def test_a_run_that_fails_ends_the_command_with_its_sentence(stack: Stack) -> No
     )
 
     assert done.returncode == 1
-    assert "/no/such/file.data" in done.stdout
+    assert "on the Prefect server" in done.stdout
+    assert "these are not the columns of German credit" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk import profile
-from creditrisk.data_checks import DataReport, contract, examine
+from creditrisk.data_checks import DataReport, contract, examine, page
 from creditrisk.quality import check
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import from_records
@@ -73,6 +73,23 @@ def test_rows_set_aside_are_counted_by_reason_without_what_stood_in_them():
 def test_what_stands_beside_a_unit_is_not_repeated_either():
     income = ["Ada's 'own' 7 EUR", "EUR Lovelace", *LOANS["income_eur"][2:]]
     assert report(income_eur=income).set_aside == {"Income: is not a number": 2}
+
+
+def test_one_row_is_spoken_of_in_the_singular():
+    found = report(income_eur=["?!", *LOANS["income_eur"][1:]], housing=[*LOANS["housing"][:-1], "boat"])
+    assert [finding.sentence for finding in found.findings] == [
+        "1 of 600 rows (0.2%) was set aside: Income: is not a number (1).",
+        "Housing holds a value the schema does not know in 1 row.",
+    ]
+
+
+def test_the_page_names_what_was_looked_at_whether_anything_was_found_or_not():
+    sound, empty = report(), report(income_eur=["?!"] * 600)
+    assert "Nothing to remark" in page(sound, title="Loans")
+    for found in (sound, report(housing=["own"] * 600)):
+        assert len(found.checks) == 6
+        assert all(check in page(found, title="Loans") for check in found.checks)
+    assert empty.checks == ("rows set aside",)
 
 
 def test_a_table_that_is_mostly_bad_stops_the_training():

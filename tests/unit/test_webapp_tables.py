@@ -69,3 +69,8 @@ def test_a_negative_number_stays_a_number():
 
 def test_the_template_holds_the_labels_and_neither_the_outcome_nor_protected_fields(corner_scorer):
     assert template_csv(corner_scorer.schema) == "Client number,Age,Loan amount,Income,Housing\n"
+
+
+def test_headers_that_become_the_same_stay_apart():
+    table = inert_table(pl.DataFrame({"=a": ["1"], "'=a": ["2"]}))
+    assert table.columns == ["'=a", "'=a*"]
