@@ -194,8 +194,8 @@ def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
         n_again = len(ids) - ids.n_unique()
         if n_again:
             sentence = (
-                f"{counted(n_again, 'row has', 'rows have')} a {id_field.label} that another row has: one client may teach and be judged, "
-                "and the figures may flatter."
+                f"{counted(n_again, 'row has', 'rows have')} a {id_field.label} that another row has: one client may "
+                "teach and be judged, and the figures may flatter."
             )
             found.append(Finding("warn", sentence, id_field.name, n_again))
     return found
