@@ -38,6 +38,7 @@ from creditrisk.guardrails import (
 from creditrisk.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, delong, row_losses
 from creditrisk.schema import Costs
 from creditrisk.scorer import Scorer
+from creditrisk.words import signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]
 
@@ -141,9 +142,9 @@ class Comparison:
         if loss.low == loss.high:  # the same model twice
             return f"{self.verdict}: {self.reason}"
         return (
-            f"{self.verdict}: {self.reason}; improvement of {100 * area.improvement:+.1f} points of AUC (95 % interval "
-            f"{100 * area.low:+.1f} to {100 * area.high:+.1f}) and of {loss.improvement:+.4f} in log loss "
-            f"({loss.low:+.4f} to {loss.high:+.4f})"
+            f"{self.verdict}: {self.reason}; improvement of {signed(100 * area.improvement, 1)} points of AUC (95 % "
+            f"interval {signed(100 * area.low, 1)} to {signed(100 * area.high, 1)}) and of "
+            f"{signed(loss.improvement, 4)} in log loss ({signed(loss.low, 4)} to {signed(loss.high, 4)})"
         )
 
     def figure(self, name: str) -> Figure:
@@ -248,7 +249,9 @@ def compare(
     )
 
 
-def page(comparison: Comparison, *, title: str, champion: str, challenger: str, protocol: str) -> str:
+def page(
+    comparison: Comparison, *, title: str, champion: str, challenger: str, protocol: str, written_at: str = ""
+) -> str:
     """The comparison as one self-contained HTML page.
 
     Parameters
@@ -259,6 +262,8 @@ def page(comparison: Comparison, *, title: str, champion: str, challenger: str, 
         What each is, in words, such as "version 3 (lightgbm)".
     protocol
         How the judged rows were kept apart from those that taught.
+    written_at
+        The date, as it is to stand on the page.
     """
     from creditrisk import pages
 
@@ -269,6 +274,7 @@ def page(comparison: Comparison, *, title: str, champion: str, challenger: str, 
         champion=_capitalised(champion),
         challenger=challenger,
         protocol=_capitalised(protocol),
+        written_at=written_at,
         reason=_capitalised(comparison.reason.partition(" (about")[0]),
         total=sum(swap.saving for swap in comparison.swaps),
     )

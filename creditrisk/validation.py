@@ -75,6 +75,7 @@ BREATH = 0.01
 SAME_REASONS = 0.75
 # Without its first reason a PD must be lower so often; a field that works together with others may be an exception.
 LOWER_WITHOUT = 0.95
+REASONS_SHOWN = 10
 # What the monitoring plan speaks of: the next so many applications, or outcomes.
 WATCHED_ROWS = 1_000
 
@@ -203,6 +204,7 @@ def validate(
             "act_psi": ACT_PSI,
             "impact_ratio": FOUR_FIFTHS,
             "group_rows": MIN_GROUP_ROWS,
+            "segment_rows": MIN_SEGMENT_ROWS,
             "bootstrap_draws": BOOTSTRAP_DRAWS,
             "breath": BREATH,
             "watched_rows": WATCHED_ROWS,
@@ -443,7 +445,8 @@ def _by_segment(case: _Case) -> list[dict[str, Any]]:
             if group.n_rows >= MIN_SEGMENT_ROWS
         ]
         if len(rows) > 1:
-            found.append({"label": field.label, "groups": rows})
+            n_left_out = len(groups) - sum(group.n_rows for group in rows)
+            found.append({"label": field.label, "groups": rows, "n_left_out": n_left_out})
         if len(found) == SEGMENT_FIELDS:
             break
     return found
@@ -556,7 +559,12 @@ def _sensitivity(case: _Case) -> dict[str, Any]:
             row["step_largest"] = float(np.abs(after - before).max())
             row["step_verdicts"] = float(np.mean([_verdicts(scorer.rule, way) != verdicts for way in after]))
         rows.append(row)
-    return {"n_rows": sample.height, "mean_prob_default": float(before.mean()), "fields": rows}
+    return {
+        "n_rows": sample.height,
+        "mean_prob_default": float(before.mean()),
+        "fields": rows,
+        "n_left_out": len(case.schema.features) - len(rows),
+    }
 
 
 def _times(column: pl.Series, factor: float | FloatArray) -> pl.Series:
@@ -618,8 +626,9 @@ def _reasons(case: _Case) -> dict[str, Any]:
         "deletion": _deletion(case, scored),
         "steadiness": _steadiness(case, scored),
         "most_given": [
-            {"text": text, "share": count / max(adverse.height, 1)} for text, count in given.most_common(10)
+            {"text": text, "share": count / max(adverse.height, 1)} for text, count in given.most_common(REASONS_SHOWN)
         ],
+        "n_left_out": max(len(given) - REASONS_SHOWN, 0),
         "protected_used": [
             field.label
             for field in case.schema.protected

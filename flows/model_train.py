@@ -204,8 +204,9 @@ def compare_with_champion(
             comparison,
             title=schema.title,
             champion=f"version {champion.version.version} ({champion.scorer.model.family})",
-            challenger=training.scorer.model.family,
+            challenger=f"the {training.scorer.model.family} of this training (table {data_sha256[:12]}…, seed {SEED})",
             protocol=training.protocol,
+            written_at=_now(),
         ),
         DETAILS: comparison.to_json(),
     }
@@ -286,14 +287,13 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
             "source": source or "",
             "sha256": data_sha256,
             "seed": SEED,
-            "written_at": datetime.now(UTC).isoformat(timespec="minutes"),
         }
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, settings)
         evidence = compare_with_champion(training, champion, data_sha256, settings)
         given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        pages = document(training, facts, evidence.comparison) | {
+        pages = document(training, facts | {"written_at": _now()}, evidence.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
@@ -382,6 +382,10 @@ def summary(outcome: Outcome, settings: Settings) -> str:
         f"       for the file  {outcome.pack_address}",
     ]
     return "\n".join(lines)
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def _data_sha256(frame: pl.DataFrame) -> str:

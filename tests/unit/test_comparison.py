@@ -183,7 +183,8 @@ def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, afte
     target, champion, challenger = lender(2, before, after)
     found = judge(champion, challenger, target)
     words = {"champion": "version 3", "challenger": "a <blend>", "protocol": "time-ordered"}
-    html = page(found, title="Corner & co", **words)
+    html = page(found, title="Corner & co", **words, written_at="2026-01-02 03:04 UTC")
+    assert "Champion against challenger · 2026-01-02 03:04 UTC" in html
     assert f"<h2>{heading}</h2>" in html
     assert "Corner &amp; co" in html
     assert "a &lt;blend&gt;" in html
@@ -193,6 +194,7 @@ def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, afte
     assert not re.search(r"(src|href)=|url\(|<script|@import", html)
     same = page(judge(champion, champion, target), title="Corner", **words)
     assert "every applicant keeps the same lamp" in same
+    assert not re.search(r"[-+]0\.0+\b", same)
 
 
 # Guardrails

@@ -367,6 +367,34 @@ def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
     assert "<script" not in html
 
 
+def test_the_top_of_the_page_says_which_training_is_signed_for(pack):
+    top = page(pack).partition('<div class="checks')[0]
+    for fact in ("2026-01-02T03:04+00:00", "logistic regression", "<dd>7</dd>", FACTS["sha256"]):
+        assert fact in top
+    assert "3,000 <small>used,</small> 600 <small>bad, 20.0 %" in top
+    assert "given when it is registered" in top
+
+
+def test_who_and_what_a_table_leaves_out_is_counted(by_time):
+    judged = by_time.judged
+    few = judged.frame.with_columns(
+        pl.when(pl.col("row_number") <= 12).then(pl.lit("boat")).otherwise("housing").alias("housing")
+    )
+    found = validate(replace(by_time, judged=replace(judged, frame=few)), data={})
+    segments = {segment["label"]: segment for segment in found["performance"]["by_segment"]}
+    assert segments["Housing"]["n_left_out"] == 12
+    assert sum(group["n_rows"] for group in segments["Housing"]["groups"]) == N_ROWS - 12
+    html = page(found)
+    assert "12 applicants are left out, in groups of fewer than 30." in html
+    assert "left out, in groups" not in page(found | {"performance": validate(by_time, data={})["performance"]})
+
+
+def test_no_two_columns_of_a_table_have_the_same_heading(pack):
+    for table in re.findall(r"<thead>(.*?)</thead>", page(pack)):
+        headings = re.findall(r"<th[^>]*>(.*?)</th>", table)
+        assert len(set(headings)) == len(headings)
+
+
 def test_the_page_is_well_formed(pack):
     void, open_tags = {"meta", "br", "img", "hr", "input", "link"}, []
 
@@ -399,6 +427,15 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
     assert pack["comparison"]["figures"][0] == asdict(found.figures[0])
     html = page(pack)
     assert "There was no champion" not in html
+    assert f"<b>{found.verdict.capitalize()}</b>: {found.reason}" in html
+
+
+def test_the_verdict_is_said_once_and_a_zero_has_no_sign(by_time):
+    judged, costs = by_time.judged, by_time.scorer.schema.costs
+    same = compare(judged.prob_default, judged.prob_default, judged.target, judged.folds, costs, seed=1)
+    html = page(validate(by_time, data={}, comparison=same))
+    assert "<b>Keep</b>: both give every client the same PD." in html
+    assert not re.search(r"[-+]0\.0+\b", html)
 
 
 def test_no_applicant_stands_in_a_pack(by_time, pack):
