@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from creditrisk.evaluation import Performance
 from creditrisk.scorer import Scorer
+from creditrisk.words import counted
 
 if TYPE_CHECKING:
     from creditrisk.training import Candidate
@@ -35,7 +36,7 @@ def write_card(
         if schema.portfolio_bad_rate is not None
         else ""
     )
-    within = f" within {schema.horizon_months} months" if schema.horizon_months else ""
+    within = f" within {counted(schema.horizon_months, 'month')}" if schema.horizon_months else ""
     protected = ", ".join(field.label for field in schema.protected) or "none known"
     return f"""# {schema.title}: {scorer.model.family}
 

@@ -225,7 +225,7 @@ def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_
 def _gap(label: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Guardrail:
     before, after = (100 * gap for gap in counted)
     low, high = (100 * edge for edge in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
-    left_out = f", {n_left_out:,} in no group or a small one left out" if n_left_out else ""
+    left_out = f", leaving out {n_left_out:,} in no group or a small one" if n_left_out else ""
     return Guardrail(
         label,
         within(Estimate(after - before, low, high), -inf, 100 * GAP_MARGIN),

@@ -780,7 +780,9 @@ def _monitoring(case: _Case, found: Mapping[str, Any]) -> list[dict[str, str]]:
         ("Calibration slope", outcomes, f"{slope:.2f}", f"beyond {SLOPES[0]:g} to {SLOPES[1]:g} by more than chance"),
     ]
     months = case.schema.horizon_months
-    known = "with the decisions" if months == 0 else f"after {months} months" if months else "with the outcomes"
+    known = (
+        "with the decisions" if months == 0 else f"after {counted(months, 'month')}" if months else "with the outcomes"
+    )
     return [
         {"known": when, "what": what, "where": where, "today": today, "look": look}
         for when, figures in (("at once", at_once), (known, with_outcomes))
@@ -813,7 +815,7 @@ def _limits(case: _Case, found: Mapping[str, Any]) -> list[str]:
         limits = [
             "Only applicants whose outcome is known could teach and judge. Who was declined in the past is not among "
             "them, so for applicants unlike those once accepted the PDs are extrapolated.",
-            f"It speaks of {schema.horizon_months} months after the application and of nothing later."
+            f"It speaks of {counted(schema.horizon_months, 'month')} after the application and of nothing later."
             if schema.horizon_months
             else "Nothing says how long after the application the outcomes were taken: what the PDs say of one year, "
             "or of a loan's whole life, is not known.",

@@ -456,6 +456,10 @@ def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repaym
     assert "0 months" not in text
     assert "extrapolated" not in text  # who was declined is in the table
     assert "within 12 months (outcome: Default)" in page(validate(by_folds, data=FACTS))
+    soon = replace(by_folds.scorer.schema, horizon_months=1)
+    text = page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=soon)), data=FACTS))
+    assert "within 1 month (outcome: Default)" in text
+    assert "1 months" not in text
 
 
 def test_where_nobody_says_what_time_the_outcomes_cover_the_pack_claims_none(by_folds):
