@@ -29,6 +29,7 @@ from creditrisk.quality import DATE_FORMATS, MISSING, NO_NUMBER, below_second_he
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 from creditrisk.splits import time_split
+from creditrisk.words import counted
 
 # So many of a column's cells must read as numbers (dates); the rows of the others are set aside.
 READABLE_SHARE = 0.98
@@ -801,13 +802,14 @@ def _document(found: Inference) -> str:
     head = [
         f"{schema.title}: a first schema, worked out from the table itself.",
         "It can be trained with as it is. Before anybody lends by it, read it through: "
-        f"{n_to_decide} field{'s' if n_to_decide != 1 else ''} say DECIDE.",
+        f"DECIDE stands beside the costs and {counted(n_to_decide, 'field')}.",
         "",
         "role: feature    a model may use it",
         "      protected  kept from the model, used to check that it treats all groups alike",
         "      id         the client's number;  time  the date of application;  excluded  not read at all",
-        "label is what people see. A value beyond minimum and maximum, or not among the categories, sends the",
-        "application to a person; text in a number, or nothing where is_required, keeps it from being scored.",
+        "label is what people see: a code is shown as it is until its label says what it means.",
+        "A value beyond minimum and maximum, or not among the categories, sends the application to a person; text in a",
+        "number, or nothing where is_required, keeps it from being scored.",
     ]
     top = {"name": schema.name, "title": schema.title}
     parts = [

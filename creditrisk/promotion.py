@@ -15,7 +15,8 @@ from creditrisk.guardrails import Floors, Guardrail
 from creditrisk.registry import Registry, Version
 from creditrisk.settings import Settings
 
-# The comparison as it is kept with the run it belongs to.
+# The comparison, and all else to know before signing, as they are kept with the run they belong to.
+PACK = "validation.html"
 PAGE = "comparison.html"
 DETAILS = "comparison.json"
 MAX_REASON = 1_000

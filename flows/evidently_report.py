@@ -87,10 +87,8 @@ def keep(html: bytes, result: dict[str, Any], settings: Settings) -> Stored:
 def evidently_report(dataset: str | None = None) -> dict[str, Any]:
     """Report on the applications scored since the last report.
 
-    Parameters
-    ----------
-    dataset
-        A registered model; empty: the one that serves.
+    Args:
+        dataset: A registered model; empty: the one that serves.
     """
     settings = read_settings()
     champion = find_champion(dataset, settings)

@@ -38,7 +38,7 @@ from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.plots import winner_plots
-from creditrisk.promotion import DETAILS, PAGE, evidence_tags, floors, settle, swapped
+from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, settle, swapped
 from creditrisk.quality import Checked, check
 from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
 from creditrisk.schema import Schema
@@ -222,7 +222,7 @@ def document(training: Training, facts: dict[str, Any], comparison: Comparison |
         charts = drawing.result()
     return {
         **{f"charts/{name}.svg": chart for name, chart in charts.items()},
-        "validation.html": validation_page(pack, charts),
+        PACK: validation_page(pack, charts),
         "validation.json": json.dumps(pack, indent=1, allow_nan=False),
     }
 
@@ -257,15 +257,12 @@ def decide_champion(version: Version, settings: Settings) -> tuple[bool, str]:
 def model_train(dataset: str | None = None, source: str | None = None, test_from: date | None = None) -> dict[str, Any]:
     """Train challengers on a dataset and promote one if it is better with evidence.
 
-    Parameters
-    ----------
-    dataset
-        A known name or the path of a schema file; empty: what serves now, else the simulated lender.
-    source
-        File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
-    test_from
-        First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
+    Args:
+        dataset: A known name or the path of a schema file; empty: what serves now, else the simulated lender.
+        source: File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
+        test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
     """
+    # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings = read_settings()
     registry = Registry(settings)
     with one_at_a_time(settings):
@@ -304,7 +301,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
     n_rejected = facts["n_read"] - facts["n_accepted"]
-    pack_address = registry.page_address(version, "validation.html", settings.mlflow_port)
+    pack_address = registry.page_address(version, PACK, settings.mlflow_port)
     outcome = Outcome(
         version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, served_before
     )

@@ -12,7 +12,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
 from creditrisk.errors import RegistryError
-from creditrisk.promotion import PAGE, approve, objections
+from creditrisk.promotion import PACK, PAGE, approve, objections
 from creditrisk.registry import Registry, Version
 from creditrisk.settings import Settings, read_settings
 
@@ -25,8 +25,8 @@ def show_evidence(model: str, version: str, settings: Settings) -> Version:
     if found is None:
         raise RegistryError(f"{model} has no challenger. Train one with `make model-train-flow`.")
     champion = registry.champion(model)
-    page = registry.page_address(found, PAGE, settings.mlflow_port)
-    create_markdown_artifact(evidence(found, champion, page), key="promotion", description="What was decided on")
+    page, pack = (registry.page_address(found, name, settings.mlflow_port) for name in (PAGE, PACK))
+    create_markdown_artifact(evidence(found, champion, page, pack), key="promotion", description="What was decided on")
     return found
 
 
@@ -40,17 +40,13 @@ def move_champion(version: Version, approved_by: str, why: str, settings: Settin
 def promote(approved_by: str, why: str, model: str | None = None, version: str | None = None) -> dict[str, Any]:
     """Make a version champion. Running this is the approval.
 
-    Parameters
-    ----------
-    approved_by
-        Who decides.
-    why
-        The reason; it is kept with the version.
-    model
-        A registered model; empty: the one trained last.
-    version
-        Its number; empty: the challenger.
+    Args:
+        approved_by: Who decides; it is kept with the version.
+        why: The reason, kept with the version.
+        model: A registered model; empty: the one trained last.
+        version: Its number; empty: the challenger.
     """
+    # Written so because Prefect shows the arguments' words beside its form in this style only.
     if not approved_by.strip() or not why.strip():
         raise RegistryError("a promotion is kept with who approved it and why. Fill in both fields.")
     settings = read_settings()
@@ -63,8 +59,8 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     return {"model": model, "version": found.version}
 
 
-def evidence(version: Version, champion: Version | None, page: str) -> str:
-    """What is known of a version, as Markdown."""
+def evidence(version: Version, champion: Version | None, page: str, pack: str) -> str:
+    """What is known of a version, as Markdown, with the addresses of its comparison and of its validation pack."""
     tags = version.tags
     if champion is None:
         found = "There is no champion yet to compare with."
@@ -78,6 +74,7 @@ def evidence(version: Version, champion: Version | None, page: str) -> str:
             f"# {version.model}: version {version.version} to become champion",
             f"In place of version {champion.version}." if champion else "",
             found,
+            f"[The validation pack: what to know before signing for it]({pack})",
             f"What speaks against it: {against}." if against else "",
             f"Trained {version.created_at:%d %B %Y, %H:%M} UTC, run `{version.run_id}`.",
         ]

@@ -339,6 +339,8 @@ def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registr
         shown = Artifact.get("promotion").data
     assert "promote: better beyond chance" in shown
     assert f"runs/{better.run_id}/artifacts/comparison.html" in shown
+    assert f"runs/{better.run_id}/artifacts/validation.html" in shown
+    assert "empty: the challenger" in promote.parameters.properties["version"]["description"]  # words beside the field
     assert "speaks against it" not in shown
     assert standing(registry) == ("2", "1")
     assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
