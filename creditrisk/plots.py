@@ -40,7 +40,7 @@ SIZE = (5.6, 3.9)
 MAX_POINTS = 400
 # The importance of so many fields is read; the others are summed up.
 MAX_FIELDS = 15
-IMPORTANCE_ROWS = 300
+IMPORTANCE_ROWS = 250
 
 
 def winner_plots(training: Training) -> dict[str, str]:

@@ -53,7 +53,7 @@ Moved = Callable[[pl.Series | pl.Expr], FloatArray]
 SEED = 11
 ALPHAS = (0.1, 0.2)
 # Enough rows to say how far PDs move to a tenth of a point, few enough to score them dozens of times over.
-SAMPLE_ROWS = 300
+SAMPLE_ROWS = 250
 SENSITIVE_FIELDS = 8
 # A category as common as this may be the riskiest or the safest of its field.
 COMMON = 0.05
