@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -54,6 +54,12 @@ class EncodedField:
         return steps + self.has_missing
 
 
+@lru_cache(maxsize=10_000)
+def _places(vocabulary: tuple[str, ...]) -> pl.Enum:
+    """The type whose physical values are places in the vocabulary; made once, as it takes as long as a prediction."""
+    return pl.Enum(vocabulary)
+
+
 @dataclass(frozen=True)
 class Encoder:
     """The fitted encoding of every feature field of a schema, in the schema's order."""
@@ -67,7 +73,7 @@ class Encoder:
         """
         return frame.select(
             (
-                pl.col(field.name).cast(pl.Enum(field.vocabulary), strict=False).to_physical()
+                pl.col(field.name).cast(_places(field.vocabulary), strict=False).to_physical()
                 if field.is_category
                 else pl.col(field.name)
             )

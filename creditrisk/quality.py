@@ -456,7 +456,7 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
 
 def _without_unit(cells: pl.Series, unit: str) -> pl.Series:
     """The cells without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200"."""
-    if not unit:
+    if not unit or not cells.str.contains(r"[^\d.]").any():
         return cells
     spellings = {unit, unit.removesuffix("s"), _SIGNS.get(unit, unit)}
     words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
