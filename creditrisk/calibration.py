@@ -213,7 +213,7 @@ def fit_isotonic(scores: FloatArray, target: IntArray) -> Isotonic:
 
 def to_json(calibration: Calibration) -> dict[str, Any]:
     """A calibration as plain JSON; `from_json` gives it back unchanged."""
-    return {"method": calibration.method, **asdict(calibration)}  # type: ignore[call-overload]
+    return {"method": calibration.method, **asdict(calibration)}  # type: ignore[call-overload]  # all are dataclasses
 
 
 def from_json(item: Mapping[str, Any]) -> Calibration:

@@ -429,7 +429,7 @@ def _number_of_client(column: Column, cells: _Cells) -> _Verdict | None:
         return None
     numbers = given.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
     is_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
-    is_word = kind == "text" and not given.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]
+    is_word = kind == "text" and not given.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
     if not is_running and not is_word:
         return None
     return _Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
@@ -609,7 +609,7 @@ def _words(cells: _Cells) -> Column:
             "many values",
             f"the {len(kept)} most frequent of its many values cover {n_kept / len(given):.0%} of its rows.",
         )
-        if given.str.count_matches(r"\S+").mean() > 3:  # type: ignore[operator]
+        if given.str.count_matches(r"\S+").mean() > 3:  # type: ignore[operator]  # of counts a float
             flag, why = "free text", "it is free text, which a model does not read and which may name people."
         return Column(cells.header, cells.field, looks, flag, why)
     if len(kept) < len(tally):

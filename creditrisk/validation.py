@@ -680,7 +680,7 @@ def _steadiness(case: _Case, scored: pl.DataFrame) -> dict[str, Any]:
     return {
         "n": len(kept),
         "reasons_kept": float(np.mean(kept)) if kept else None,
-        "same_verdict": float((after["verdict"] == scored["verdict"]).mean()),  # type: ignore[arg-type]
+        "same_verdict": float((after["verdict"] == scored["verdict"]).mean()),  # type: ignore[arg-type]  # of booleans a float
     }
 
 

@@ -1,6 +1,7 @@
 """The datasets this project knows: schema, where it can be had, reader, traps; one module each.
 
-A known module has a `SCHEMA` and a `read(source)`, and a `prepare(raw)` if its files come in several spellings or
+A known module has a `SCHEMA` and a `read(source)`; `NOT_FETCHED`, what to say without a source, if its files cannot be
+fetched; and a `prepare(raw)` if its files come in several spellings or
 leave something to be worked out. Any other table is described by a schema file (TOML) and read from wherever `source`
 says. Called by training, the command line and the web app.
 """
@@ -81,6 +82,8 @@ def read(dataset: str, source: str | None) -> RawTable:
         module = _described_by(load_schema(dataset))
         if module is None:
             return read_table(source)
+    if not source and hasattr(module, "NOT_FETCHED"):
+        raise SourceError(module.NOT_FETCHED)
     table: RawTable = module.read(source)
     return table
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 import polars as pl
 
 from creditrisk.datasets._worked_out import filled
-from creditrisk.errors import SourceError
 from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Role, Schema, Target
 from creditrisk.sources import RawTable, read_table
@@ -228,19 +227,14 @@ SCHEMA = Schema(
 )  # fmt: skip
 
 
-def read(source: str | None) -> RawTable:
-    """The table at `source`.
+NOT_FETCHED = (
+    "Home Credit's file is not fetched by itself; its competition has rules of its own. Pass the one you have: "
+    "SOURCE=path/to/application_train.csv."
+)
 
-    Raises
-    ------
-    SourceError
-        If there is no source, or the table cannot be read.
-    """
-    if not source:
-        raise SourceError(
-            "Home Credit's file is not fetched by itself; its competition has rules of its own. Pass the one you have: "
-            "SOURCE=path/to/application_train.csv."
-        )
+
+def read(source: str) -> RawTable:
+    """The table at `source`; SourceError if it cannot be read."""
     return prepare(read_table(source))
 
 

@@ -12,7 +12,6 @@ from dataclasses import replace
 import polars as pl
 
 from creditrisk.datasets._worked_out import filled
-from creditrisk.errors import SourceError
 from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.sources import RawTable, read_table
@@ -252,7 +251,12 @@ FREE_TEXT = ("emp_title", "title", "desc")
 DATES = ("%Y-%m-%d", "%d-%b-%Y")
 
 
-def read(source: str | None) -> RawTable:
+NOT_FETCHED = (
+    "LendingClub's files are not fetched by themselves. Pass the one you have: SOURCE=path/to/accepted.csv.gz."
+)
+
+
+def read(source: str) -> RawTable:
     """The table at `source`, in either spelling, without the borrowers' own words.
 
     Loans that could not have run their term by the latest date in the file are marked as too young: of young loans
@@ -261,12 +265,8 @@ def read(source: str | None) -> RawTable:
     Raises
     ------
     SourceError
-        If there is no source, or the table cannot be read.
+        If the table cannot be read.
     """
-    if not source:
-        raise SourceError(
-            "LendingClub's files are not fetched by themselves. Pass the one you have: SOURCE=path/to/accepted.csv.gz."
-        )
     raw = read_table(source)
     raw = prepare(replace(raw, frame=raw.frame.drop(FREE_TEXT, strict=False)))
     if not {"issue_d", "term", "last_credit_pull_d", "loan_status"} <= set(raw.frame.columns):

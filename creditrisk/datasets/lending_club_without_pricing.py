@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from creditrisk.datasets.lending_club import PRICING, prepare, read
+from creditrisk.datasets.lending_club import NOT_FETCHED, PRICING, prepare, read
 from creditrisk.datasets.lending_club import SCHEMA as WITH_PRICING
 
-__all__ = ["SCHEMA", "prepare", "read"]
+__all__ = ["NOT_FETCHED", "SCHEMA", "prepare", "read"]
 
 SCHEMA = replace(
     WITH_PRICING,

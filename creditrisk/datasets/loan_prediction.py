@@ -7,9 +7,8 @@ creditrisk.datasets. See docs/datasets.md.
 
 from __future__ import annotations
 
-from creditrisk.errors import SourceError
 from creditrisk.schema import Category, Costs, Field, Schema, Target
-from creditrisk.sources import RawTable, read_table
+from creditrisk.sources import read_table
 
 SCHEMA = Schema(
     name="loan_prediction",
@@ -145,17 +144,5 @@ SCHEMA = Schema(
     ),
 )
 
-
-def read(source: str | None) -> RawTable:
-    """The table at `source`.
-
-    Raises
-    ------
-    SourceError
-        If there is no source, or the table cannot be read.
-    """
-    if not source:
-        raise SourceError(
-            "The Loan Prediction file is not fetched by itself. Pass the one you have: SOURCE=path/to/train.csv."
-        )
-    return read_table(source)
+read = read_table
+NOT_FETCHED = "The Loan Prediction file is not fetched by itself. Pass the one you have: SOURCE=path/to/train.csv."

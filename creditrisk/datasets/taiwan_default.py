@@ -11,9 +11,8 @@ default of credit card clients. Expert Systems with Applications 36.
 
 from __future__ import annotations
 
-from creditrisk.errors import SourceError
 from creditrisk.schema import Category, Costs, Field, Schema, Target
-from creditrisk.sources import RawTable, read_table
+from creditrisk.sources import read_table
 
 # Newest first; the file calls the newest repayment 0 and all its amounts 1.
 MONTHS = ("September", "August", "July", "June", "May", "April")
@@ -127,18 +126,9 @@ SCHEMA = Schema(
     ),
 )
 
-
-def read(source: str | None) -> RawTable:
-    """The table at `source`; the checks find the names wherever they stand.
-
-    Raises
-    ------
-    SourceError
-        If there is no source, or the table cannot be read.
-    """
-    if not source:
-        raise SourceError(
-            "The Taiwan file is not fetched by itself. Pass the one you have: "
-            "SOURCE=path/to/default_of_credit_card_clients.csv."
-        )
-    return read_table(source)
+# The checks find the names wherever they stand.
+read = read_table
+NOT_FETCHED = (
+    "The Taiwan file is not fetched by itself. Pass the one you have: "
+    "SOURCE=path/to/default_of_credit_card_clients.csv."
+)

@@ -58,7 +58,7 @@ def read(uri: str) -> RawTable:
     where = {"host": parts.hostname, "port": parts.port, "dbname": unquote(parts.path).removeprefix("/")}
     try:
         connection = psycopg.connect(
-            **{key: value for key, value in where.items() if value},  # type: ignore[arg-type]
+            **{key: value for key, value in where.items() if value},  # type: ignore[arg-type]  # checked by libpq
             connect_timeout=CONNECT_SECONDS,
             application_name="risk-o-meter",
             options=f"-c default_transaction_read_only=on -c statement_timeout={STATEMENT_SECONDS * 1000}",

@@ -97,7 +97,7 @@ def check_uri(uri: str) -> None:
             "of it and set PGUSER and PGPASSWORD, or GOOGLE_APPLICATION_CREDENTIALS, in the environment."
         )
     try:
-        urlsplit(uri).port  # noqa: B018
+        urlsplit(uri).port  # noqa: B018  # raises by being read
     except ValueError as exc:
         raise SourceError("the source is not a URI that can be read. Check its brackets and its port.") from exc
 
@@ -107,7 +107,7 @@ def _holds_secret(uri: str) -> bool:
         # A password may hold any sign: only a query's own text may hold an @.
         place = re.split(r"[?&]query=", uri, maxsplit=1)[0]
     else:
-        place = re.match(r"([a-z][a-z0-9+.]+:/*[^/?#\s]*)?", uri, re.IGNORECASE)[0]  # type: ignore[index]
+        place = re.match(r"([a-z][a-z0-9+.]+:/*[^/?#\s]*)?", uri, re.IGNORECASE)[0]  # type: ignore[index]  # it fits all
     return bool(_SIGN_IN.search(place) or _SECRETS.search(uri))
 
 
