@@ -338,7 +338,7 @@ class _Cells:
         """How many values there are, and how many cells are empty."""
         n_values, missing = self.given.n_unique(), 1 - len(self.given) / len(self.all)
         shown = f", {missing:.1%} missing" if missing else ""
-        return f"{n_values:,} different value{'s' if n_values > 1 else ''}{shown}"
+        return f"{counted(n_values, 'different value')}{shown}"
 
     def read(self, field: Field) -> pl.Series:
         """All cells as the values of a field."""

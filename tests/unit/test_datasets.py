@@ -84,3 +84,11 @@ def test_the_truth_joins_the_table_it_belongs_to():
     assert joined.height == simulated.N_APPLICANTS
     # Any other pairing of rows would give an AUC of one half.
     assert best_auc(joined) > 0.79
+
+
+@pytest.mark.parametrize(
+    "name", ["lending_club", "lending_club_without_pricing", "home_credit", "taiwan_default", "loan_prediction"]
+)
+def test_without_a_source_a_dataset_that_is_not_fetched_asks_for_one(name):
+    with pytest.raises(SourceError, match=r"not fetched by .* Pass the one you have: SOURCE=path/to/"):
+        datasets.read(name, None)
