@@ -457,9 +457,7 @@ class Registry:
             return str(found.experiment_id)
         # Beside the local database artifacts are plain files, so that a local server and this process share them.
         location = (self.home / "mlflow" / "artifacts").as_uri() if self.is_local else None
-        # MLflow's pages then open on models and their figures, not on traces of language models.
-        kind = {"mlflow.experimentKind": "custom_model_development"}
-        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location, tags=kind))
+        return str(self._client.create_experiment(EXPERIMENT, artifact_location=location))
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
