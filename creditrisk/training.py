@@ -256,36 +256,34 @@ def _train_by_time(
         return mean
 
     newest = target[split.test]
-    candidates = [
-        Candidate(
-            name,
-            _recipe(name, choice.picks, trials, pool),
-            sum(trials[member][choice.picks[member]].seconds for member in pool.members(name)),
-            evaluate(_cross_calibrated(pooled, pool.target, plan.seed), pool.target, plan.schema.costs),
-            evaluate(fit_platt(pooled, pool.target).prob_default(judged_log_odds(name)), newest, plan.schema.costs),
-        )
-        for name, pooled in _candidates(pool, choice.picks).items()
-    ]
-    results = _results(
-        trials,
-        pool,
-        lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[:n_choosing]), pool.target, plan.schema.costs),
-        lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[n_choosing:]), newest, plan.schema.costs),
-    )
     recipe = _recipe(choice.family, choice.picks, trials, pool)
     validation = frame[split.validation]
     # The rows that chose are the newest that may teach: the winner is fitted again with them.
     older = frame[np.concatenate([split.train, split.validation])]
     plan.progress(0, 1, f"fitting {choice.family} on {older.height:,} applications", 0.0)
+    with ThreadPoolExecutor(1) as beside:
+        fitting = beside.submit(_fit_recipe, recipe, encoder, older, plan)
+        candidates = [
+            Candidate(
+                name,
+                _recipe(name, choice.picks, trials, pool),
+                sum(trials[member][choice.picks[member]].seconds for member in pool.members(name)),
+                evaluate(_cross_calibrated(pooled, pool.target, plan.seed), pool.target, plan.schema.costs),
+                evaluate(fit_platt(pooled, pool.target).prob_default(judged_log_odds(name)), newest, plan.schema.costs),
+            )
+            for name, pooled in _candidates(pool, choice.picks).items()
+        ]
+        results = _results(
+            trials,
+            pool,
+            lambda trial, scale: evaluate(
+                scale.prob_default(trial.log_odds[:n_choosing]), pool.target, plan.schema.costs
+            ),
+            lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[n_choosing:]), newest, plan.schema.costs),
+        )
+        model = fitting.result()
     pooled = _candidates(pool, choice.picks)[choice.family]
-    scorer = _assemble(
-        plan,
-        encoder,
-        _fit_recipe(recipe, encoder, older, plan),
-        choice.calibration,
-        log_odds=pooled,
-        held_out=validation,
-    )
+    scorer = _assemble(plan, encoder, model, choice.calibration, log_odds=pooled, held_out=validation)
     judged_frame = frame[split.test]
     prob_default = scorer.sample_prob_default(judged_frame)
     performance = evaluate(prob_default, newest, plan.schema.costs)
