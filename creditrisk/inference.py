@@ -25,7 +25,17 @@ from creditrisk.encoding import IntArray
 from creditrisk.errors import SchemaError, TrainingError
 from creditrisk.giveaway import given_away
 from creditrisk.names import bare
-from creditrisk.quality import DATE_FORMATS, MISSING, NO_NUMBER, below_second_header, read_cells, read_day, without_time
+from creditrisk.quality import (
+    DATE_FORMATS,
+    MISSING,
+    MONTHS,
+    NO_NUMBER,
+    below_second_header,
+    months_in,
+    read_cells,
+    read_day,
+    without_time,
+)
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
 from creditrisk.splits import time_split
@@ -523,6 +533,9 @@ def _typed(cells: _Cells) -> Column:
 def _unit(given: pl.Series) -> str:
     """The unit or currency that stands beside nearly all of the numbers; empty if none does."""
     texts = given.unique().sort().head(1_000).to_list()
+    times = [text for text in texts if months_in(text) is not None]
+    if len(times) >= READABLE_SHARE * len(texts) and all(any(c in text.lower() for text in times) for c in "ym"):
+        return MONTHS
     found = Counter(
         match.group(1).lower()
         for text in texts

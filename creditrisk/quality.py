@@ -50,6 +50,13 @@ _GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _GROUPED_OTHERWISE = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
 _GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
+# The unit of a time that may be written in years and months.
+MONTHS = "months"
+# A time in years and months, as "1yrs 11mon" or "2 years, 3 months": at least one of the two.
+_TIME = re.compile(
+    r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
+    re.I | re.ASCII,
+)
 # How currencies are written that a unit names by their code.
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
@@ -415,6 +422,7 @@ def _spellings(spec: Field) -> dict[str, str]:
 
 def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
     """Plain numbers all at once, and whatever does not read as one cell by cell."""
+    cells = _in_months(cells) if spec.unit == MONTHS else cells
     cells = _without_unit(cells, spec.unit)
     has_decimal_comma = any("," in text for text in cells if text) if decimal_comma else _commas_are_decimal(cells)
     if has_decimal_comma:
@@ -463,6 +471,25 @@ def _without_unit(cells: pl.Series, unit: str) -> pl.Series:
     return cells.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
         rf"(?i)^(?:{words})\s*([+-]?[\d.,].*)$", "${1}"
     )
+
+
+def _in_months(cells: pl.Series) -> pl.Series:
+    """The cells with times in years and months written as a number of months."""
+    times = cells.filter(cells.str.contains(r"(?i)\d\s*y")).unique()
+    in_months = {text: str(months) for text in times if (months := months_in(text)) is not None}
+    return cells.replace(in_months) if in_months else cells
+
+
+def months_in(text: str) -> int | None:
+    """How many months a time in years and months is; None if the text is no such time.
+
+    Examples
+    --------
+    >>> months_in("1yrs 11mon"), months_in("2 years"), months_in("10+ years")
+    (23, 24, None)
+    """
+    found = _TIME.fullmatch(text.strip())
+    return 12 * int(found[1] or 0) + int(found[2] or 0) if found else None
 
 
 def _commas_are_decimal(cells: pl.Series) -> bool:

@@ -51,6 +51,8 @@ def column(*cells: object, name: str = "column") -> Field:
         ([f"{number / 7:.2f}" for number in range(100)], "number", "", (0, 15)),
         ([f"{number / 7 + 1:.2f}%" for number in range(100)], "number", "%", (1, 16)),
         ([f" {number} months" for number in range(12, 61)], "integer", "months", (10, 60)),
+        ([f"{number // 12}yrs {number % 12}mon" for number in range(6, 190)], "integer", "months", (0, 190)),
+        (["3 years", "5 months", "1 year and 2 months", "10 YRS, 1 m"], "integer", "months", (0, 130)),
         ([f"€ {number},500.00" for number in range(1, 90)], "integer", "EUR", (0, 90_000)),
         ([f"{number},000" for number in range(1, 90)], "integer", "", (0, 90_000)),
         ([f"1.{number:03},50" for number in range(1, 990, 11)], "number", "", (1_000, 2_000)),
