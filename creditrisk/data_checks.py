@@ -187,7 +187,10 @@ def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     names = [name for name in frame.columns if name != "row_number" and (id_field is None or name != id_field.name)]
     n_same = frame.height - frame.select(names).n_unique()
     if n_same:
-        sentence = f"{counted(n_same, 'row repeats', 'rows repeat')} another row in everything but its number."
+        sentence = (
+            f"{counted(n_same, 'row repeats', 'rows repeat')} another row in everything but its number: the same "
+            "applicant may teach and judge, and the figures may flatter."
+        )
         found.append(Finding("warn" if n_same > MANY_REPEATED * frame.height else "note", sentence, "", n_same))
     if id_field is not None:
         ids = frame[id_field.name].drop_nulls()

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from creditrisk.decision import DecisionRule, fit_rule
 from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.errors import CreditRiskError
 from creditrisk.evaluation import Coverage, Estimate, conformal_sets
 from creditrisk.evaluation import coverage as judge_sets
 from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
@@ -189,7 +190,11 @@ def group_gaps(
 def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame, *, seed: int) -> tuple[Guardrail, ...]:
     """How many of the strongest reasons both give; reported only, as a better model may well have better reasons."""
     sample = frame.sample(min(REASON_ROWS, frame.height), seed=seed)
-    pairs = zip(_strongest(champion, sample), _strongest(challenger, sample), strict=True)
+    try:
+        before = _strongest(champion, sample)
+    except (CreditRiskError, pl.exceptions.PolarsError):
+        return (Guardrail("Reasons in common", None, "cannot be told: the champion reads other fields"),)
+    pairs = zip(before, _strongest(challenger, sample), strict=True)
     shares = [len(old & new) / max(len(old), len(new)) for old, new in pairs if old or new]
     if not shares:
         return ()

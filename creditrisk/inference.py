@@ -147,6 +147,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     >>> [(field.name, field.type, field.role) for field in found.schema.fields]
     [('income', 'integer', 'feature'), ('sex', 'category', 'protected')]
     """
+    _check_widths(raw)
     raw, header = _with_target(raw, target)
     # Rows in an order of their own: however the file is sorted, the same comes out.
     frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
@@ -498,6 +499,19 @@ def _place(column: Column) -> _Verdict | None:
     return _Verdict("feature", "place", "where people live may stand in for where they come from.")
 
 
+def _check_widths(raw: RawTable) -> None:
+    """Refuse a table most rows of which have another number of cells than there are names."""
+    if len(raw.ragged) <= (1 - READABLE_SHARE) * raw.frame.height:
+        return
+    n_cells, n_rows = Counter(raw.ragged.values()).most_common(1)[0]
+    raise SchemaError(
+        f"{counted(n_rows, 'row has', 'rows have')} {n_cells:,} cells, but the first line names {raw.frame.width:,} "
+        "columns, so it cannot be told which is which. Give every column a name (R leaves out that of the row names: "
+        "write.csv names it, and row.names = FALSE leaves them out), or put quotation marks around values that hold a "
+        "comma."
+    )
+
+
 # Types
 
 
@@ -525,8 +539,9 @@ def _typed(cells: _Cells) -> Column:
     if column.field.type == "text" and is_digits and not telltale.is_code(cells.header) and date_format is None:
         # Zeros in front that make no categories fill up a number: 00280.
         field = replace(cells.field, type="number")
-        values, _ = read_cells(given, field, cells.delimiter)
-        return _numbers(cells, field, values, 0)
+        values, unreadable = read_cells(given, field, cells.delimiter)
+        if not unreadable:
+            return _numbers(cells, field, values, 0)
     return column
 
 
@@ -684,8 +699,16 @@ def _date_format(given: pl.Series, *, is_named: bool) -> str | None:
     days = [without_time(text) for text in sample]
     if _share_read(days, DATE_FORMATS) >= READABLE_SHARE:
         return ""
-    formats = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
+    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
+    if _is_first_of_month(days):
+        formats = tuple(sorted(formats, key=lambda made: not made.startswith("%d")))
     return next((made for made in formats if _share_read(days, (made,)) >= READABLE_SHARE), None)
+
+
+def _is_first_of_month(days: list[str]) -> bool:
+    """Whether what comes first never changes and what follows does, as in 01/03/2019 and 01/11/2020."""
+    parts = [re.split("[/-]", day) for day in days]
+    return len({part[0] for part in parts}) == 1 and len({part[1] for part in parts if len(part) > 1}) > 1
 
 
 def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:

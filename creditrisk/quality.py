@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache, partial
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -48,6 +49,7 @@ _FIRST_YEAR = 1900
 _GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _GROUPED_OTHERWISE = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 _GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
 # The unit of a time that may be written in years and months.
@@ -57,6 +59,7 @@ _TIME = re.compile(
     r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
     re.I | re.ASCII,
 )
+_Stored = TypeVar("_Stored", str, int)
 # How currencies are written that a unit names by their code.
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
@@ -396,11 +399,12 @@ def _shape(pattern: str) -> re.Pattern[str]:
 
 def _read_categories(cells: pl.Series, spec: Field) -> _Column:
     known = _spellings(spec)
+    same_numbers = _by_number(known)
     unknown: set[str] = set()
 
     # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
     def parse(text: str) -> str | None:
-        value = known.get(text.casefold())
+        value = known.get(text.casefold(), same_numbers.get(_without_idle_zeros(text)))
         if value is None and (value := _to_text(text)) is not None:
             unknown.add(value)
         return value
@@ -420,6 +424,26 @@ def _spellings(spec: Field) -> dict[str, str]:
     return aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
 
 
+def _by_number(known: Mapping[str, _Stored]) -> dict[str, _Stored]:
+    """What stands for a whole number however it is spelt, where no two of the known spellings are the same number."""
+    stored: dict[str, set[_Stored]] = {}
+    for spelling, value in known.items():
+        stored.setdefault(_without_idle_zeros(spelling), set()).add(value)
+    return {number: values.pop() for number, values in stored.items() if number and len(values) == 1}
+
+
+def _without_idle_zeros(text: str) -> str:
+    """A whole number without zeros that change nothing; empty if the text is none.
+
+    Examples
+    --------
+    >>> _without_idle_zeros("007"), _without_idle_zeros("2.0"), _without_idle_zeros("A7")
+    ('7', '2', '')
+    """
+    found = _WHOLE_NUMBER.fullmatch(text)
+    return found[1] + found[2] if found else ""
+
+
 def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Column:
     """Plain numbers all at once, and whatever does not read as one cell by cell."""
     cells = _in_months(cells) if spec.unit == MONTHS else cells
@@ -429,7 +453,7 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
         values = np.full(len(cells), np.nan)
     else:
         values = cells.cast(pl.Float64, strict=False).to_numpy().copy()
-    unclear = _points_are_unclear(cells) if decimal_comma and not has_decimal_comma else frozenset()
+    unclear = _points_are_unclear(cells, has_decimal_comma=has_decimal_comma) if decimal_comma else frozenset()
     left = np.flatnonzero(~np.isfinite(values))
     if unclear:
         left = np.union1d(left, [row for row, text in enumerate(cells) if text in unclear])
@@ -507,11 +531,15 @@ def _commas_are_decimal(cells: pl.Series) -> bool:
     return readable and len(telling) >= MIN_TELLING
 
 
-def _points_are_unclear(cells: pl.Series) -> frozenset[str]:
-    """Texts such as 1.234 in a semicolon file, where no other cell of the column says what the point means."""
-    pointed = {text.strip() for text in cells if text and "." in text}
-    unclear = {text for text in pointed if _GROUPED_BY_POINT.fullmatch(text)}
-    return frozenset(unclear) if unclear == pointed else frozenset()
+def _points_are_unclear(cells: pl.Series, *, has_decimal_comma: bool) -> frozenset[str]:
+    """Texts such as 1.234 in a semicolon file, where no other cell of the column says what the point means.
+
+    Or where one says this and another that: 500,5 and 12345.125.
+    """
+    pointed = {text.strip() for text in cells if text and "." in text and "," not in text}
+    unclear = frozenset(text for text in pointed if _GROUPED_BY_POINT.fullmatch(text))
+    says_decimal_point = unclear != pointed
+    return unclear if says_decimal_point == has_decimal_comma else frozenset()
 
 
 def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | None:
@@ -544,10 +572,11 @@ def _read_target(cells: pl.Series, target: Target) -> _Column:
     codes = {value.casefold(): 1 for value in target.bad} | {value.casefold(): 0 for value in target.good}
 
     unresolved = {value.casefold() for value in target.unresolved}
+    same_numbers = _by_number(codes | dict.fromkeys(unresolved, -1))
 
     def parse(text: str) -> int | None:
-        code = codes.get(text.casefold())
-        if text.casefold() in unresolved:
+        code = codes.get(text.casefold(), same_numbers.get(_without_idle_zeros(text)))
+        if text.casefold() in unresolved or code == -1:
             raise _UnreadableError(STILL_OPEN)
         if code is None and text.casefold() not in MISSING:
             raise _UnreadableError("is neither good nor bad")

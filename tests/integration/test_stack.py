@@ -155,6 +155,13 @@ def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -
     assert on_demand["parameter_openapi_schema"]["required"] == ["approved_by", "why"]
 
 
+@pytest.mark.parametrize("name", ["sunday", "every-3-hours"])
+def test_the_next_runs_of_a_schedule_are_planned(stack: Stack, name: str) -> None:
+    coming = {"deployments": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+
+    wait_until(f"runs of {name} are planned", lambda: post(f"{stack.url('PREFECT')}/api/flow_runs/count", coming) >= 2)
+
+
 def test_a_report_started_from_prefect_reads_the_log_and_reaches_the_exporter(
     stack: Stack, applicant: dict[str, str]
 ) -> None:

@@ -321,6 +321,18 @@ def test_groups_of_a_number_are_thirds_and_missing_values_are_in_none(corner_sco
     assert groups["Age"][0].startswith("up to")
 
 
+def test_a_champion_of_other_fields_is_compared_by_its_pds_alone(corner_scorer):
+    """Its schema was changed since: a field it reads is not in the table any more."""
+    rng = np.random.default_rng(8)
+    frame = pl.DataFrame({"row_number": np.arange(300), "age_years": rng.integers(18, 80, 300)})
+    old = rng.uniform(0.05, 0.5, 300)
+    target = (rng.random(300) < old).astype(np.int64)
+    both = {"champion": corner_scorer, "challenger": corner_scorer}
+    found = compare(old, old, target, np.zeros(300, dtype=int), COSTS, frame=frame, **both)
+    [reasons] = [item for item in found.guardrails if item.label == "Reasons in common"]
+    assert (reasons.is_passed, reasons.finding) == (None, "cannot be told: the champion reads other fields")
+
+
 def test_with_both_scorers_reasons_fields_and_coverage_are_reported(corner_scorer):
     rng = np.random.default_rng(8)
     frame = pl.DataFrame(

@@ -66,6 +66,19 @@ def test_numbers_are_found_however_they_are_written(cells, kind, unit, bounds):
     assert (field.minimum, field.maximum) == bounds
 
 
+def test_digits_beyond_any_number_are_no_number():
+    field = column(*(str(4_000_000_000_000_000 + 7_919 * number) for number in range(N_LOANS)))
+
+    assert (field.type, field.role) == ("text", "id")
+
+
+def test_a_table_with_more_cells_than_names_is_refused():
+    text = "age,BAD\n" + "".join(f"{row},{20 + row},{row % 2}\n" for row in range(1, 40))
+
+    with pytest.raises(SchemaError, match="39 rows have 3 cells, but the first line names 2 columns"):
+        inferred(parse_table(text.encode(), filename="r.csv"))
+
+
 @pytest.mark.parametrize("nothing", ["", "NA", "n/a", "?", "NULL", "none", "-", "NaN"])
 def test_words_for_nothing_leave_a_number_a_number(nothing):
     field = column(*range(100, 150), nothing)
@@ -177,6 +190,17 @@ def test_zeros_in_front_that_make_no_categories_fill_up_a_number():
 
 
 # Roles
+
+
+@pytest.mark.parametrize(
+    ("cells", "date_format"),
+    [
+        (["01/03/2020", "01/11/2020", "01/02/2021"], "%d/%m/%Y"),
+        (["03/01/2020", "11/01/2020", "02/01/2021"], "%m/%d/%Y"),
+    ],
+)
+def test_what_is_always_the_first_is_the_day(cells, date_format):
+    assert column(*cells).date_format == date_format
 
 
 def test_a_date_of_application_divides_the_table_by_time():

@@ -177,6 +177,27 @@ def test_points_that_may_mean_two_things_are_not_guessed():
     assert "'1.234' can be read in two ways" in result.rejected[0].sentence
 
 
+def test_points_are_not_guessed_where_the_column_contradicts_itself():
+    result = checked("age_years;amount_eur;guarantor\n40;500,5;g1\n40;1.234;g1\n40;1234.125;g1\n")
+
+    assert result.accepted["amount_eur"].to_list() == [500.5]
+    assert "'1.234' can be read in two ways" in result.rejected[0].sentence
+
+
+@pytest.mark.parametrize("text", ["7", "07", "7.0", "007,00"])
+def test_a_code_is_the_same_however_its_number_is_spelt(text):
+    grade = Field("grade", "category", "Grade", categories=(Category("007", "Low"), Category("9", "High")))
+    values, unreadable = read_cells(pl.Series([text]), grade)
+
+    assert (values.to_list(), unreadable) == (["007"], [])
+
+
+def test_codes_that_are_the_same_number_are_kept_apart():
+    grade = Field("grade", "category", "Grade", categories=(Category("07", "Low"), Category("7", "High")))
+
+    assert read_cells(pl.Series(["07", "7", "7.0"]), grade)[0].to_list() == ["07", "7", "7.0"]
+
+
 @pytest.mark.parametrize("text", ["12.5.3", "1,234.50", "12.5"])
 def test_other_numbers_are_rejected_beside_decimal_commas(text):
     result = checked(f"age_years;amount_eur;guarantor\n40;{text};g1\n40;1200,5;g1\n")
