@@ -74,8 +74,8 @@ constraints: .venv/.installed-dev ## Write down the versions installed now
 	@mv .venv/constraints.txt requirements/constraints.txt
 
 # Passwords are made once for this machine and read by nobody else.
-.env:
-	@umask 077 && .venv/bin/python infra/new_env.py .env.example > .env
+.env: | .venv/.installed
+	@umask 077 && .venv/bin/python infra/new_env.py .env.example > .env.new && mv .env.new .env
 	@echo 'Made .env with random passwords.'
 
 .venv/.installed: pyproject.toml requirements/constraints.txt

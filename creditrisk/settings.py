@@ -49,7 +49,7 @@ class Settings(BaseSettings):
         "",
         description="report archives, by commas: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
-    search_trials: int = Field(5, ge=1, description="settings tried for each family of models in a training")
+    search_trials: int = Field(5, ge=1, le=10_000, description="settings tried for each family of models in a training")
     search_seconds: float = Field(
         0.0, ge=0, description="seconds after which a family gets no new setting; 0: no limit, and a repeatable result"
     )
@@ -81,7 +81,10 @@ class Settings(BaseSettings):
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
-        return home.expanduser().resolve()
+        try:
+            return home.expanduser().resolve()
+        except RuntimeError as exc:
+            raise ValueError("nobody of that name has a home here") from exc
 
     @property
     def mlflow_tracking_uri(self) -> str:
@@ -124,7 +127,9 @@ def read_settings() -> Settings:
     except ValidationError as exc:
         first = exc.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        raise SettingsError(f"setting {name} has a value that cannot be used: {first['msg']}.") from exc
+        raise SettingsError(
+            f"setting {name} has a value that cannot be used: {first['msg'].removeprefix('Value error, ')}."
+        ) from exc
 
 
 def make_home(home: Path) -> None:

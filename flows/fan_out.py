@@ -15,6 +15,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
+from creditrisk.errors import TrainingError
 from creditrisk.training import Runner
 from creditrisk.tuning import Job, Told, Tried, work
 
@@ -46,6 +47,13 @@ def spread(dask_address: str) -> Runner:
                         for trial in tried.trials:
                             told(trial.family, trial.seconds)
                     yield futures[future], tried
+        except OSError as exc:
+            if not dask_address:
+                raise
+            raise TrainingError(
+                f"the Dask cluster at {dask_address} does not answer. Start its scheduler, or take "
+                "CREDITRISK_DASK_ADDRESS away to train in threads of this machine."
+            ) from exc
         finally:
             log.removeFilter(_is_news)
 

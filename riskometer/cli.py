@@ -273,10 +273,23 @@ def verify_log() -> None:
     """Prove that the decision log is unbroken, or name its first broken link."""
     from creditrisk.decision_log import DecisionLog
 
-    found = DecisionLog(read_settings().decision_log).verify()
+    url = read_settings().decision_log
+    kept = Path(url.removeprefix("sqlite:///"))
+    if url.startswith("sqlite:///") and not kept.exists():
+        raise click.ClickException(
+            f"There is no decision log at {kept}: nothing has been scored yet, or CREDITRISK_HOME or "
+            "CREDITRISK_DECISION_LOG_URL names another place."
+        )
+    found = DecisionLog(url).verify()
     if found.broken:
         raise click.ClickException(found.broken)
     click.echo(f"{found.n_checked:,} decisions, unbroken. Head: {found.head_hash}")
+
+
+def _within_ten(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    if not abs(value) <= 10:  # nor is nan
+        raise click.BadParameter("a number from -10 to 10 is expected.")
+    return value
 
 
 @main.command()
@@ -284,7 +297,9 @@ def verify_log() -> None:
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same applicants.")
 @click.option("--from", "start", default="2025-01-01", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
 @click.option("--to", "end", default="2025-01-31", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
-@click.option("--stress", default=0.0, show_default=True, help="Worse economy, in standard deviations.")
+@click.option(
+    "--stress", default=0.0, show_default=True, callback=_within_ten, help="Worse economy, in standard deviations."
+)
 @click.option("--with-outcome", is_flag=True, help="Add what became of them.")
 @output_option
 def simulate(

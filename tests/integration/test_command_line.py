@@ -77,13 +77,26 @@ def test_a_result_that_could_not_be_written_is_refused_before_anything_is_logged
     done = run("score", clients, "-o", tmp_path / "nowhere" / "result.csv")
     assert done.exit_code == 2
     assert "there is no folder" in done.output
-    assert run("verify-log").output.startswith("0 decisions")
+    assert "There is no decision log" in run("verify-log").output
 
 
 def test_a_range_the_wrong_way_round_is_not_called_replayed(run):
     done = run("replay", 5, 2)
     assert done.exit_code == 1
     assert "nothing between 5 and 2" in done.output
+
+
+def test_an_economy_that_is_no_number_is_refused(run, tmp_path):
+    done = run("simulate", "--stress", "nan", "-o", tmp_path / "new.csv")
+    assert done.exit_code == 2
+    assert "a number from -10 to 10 is expected" in done.output
+
+
+def test_a_home_of_nobody_ends_with_a_sentence(run, monkeypatch):
+    monkeypatch.setenv("CREDITRISK_HOME", "~nobody-of-that-name/x")
+    done = run("verify-log")
+    assert done.exit_code == 1
+    assert "Setting CREDITRISK_HOME has a value that cannot be used: nobody of that name has a home" in done.output
 
 
 def test_a_misspelt_setting_ends_every_command_with_a_sentence(run, monkeypatch):

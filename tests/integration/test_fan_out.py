@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import dask
 import pytest
 from distributed import LocalCluster
 
+from creditrisk.errors import TrainingError
 from creditrisk.scorer import fingerprint
+from flows.fan_out import spread
 
 # Trains on 1,500 simulated applicants through the tasks of the flow.
 TRAIN = """
@@ -56,3 +60,10 @@ def test_a_dask_cluster_of_two_processes_gives_the_same_scorer_as_threads(tmp_pa
         assert os.getpid() not in processes
         by_dask = _train(cluster.scheduler_address, tmp_path / "dask", environment)
     assert by_dask == by_threads
+
+
+def test_a_cluster_that_is_not_there_is_named():
+    with dask.config.set({"distributed.comm.timeouts.connect": "1s"}):
+        fits = spread("tcp://127.0.0.1:1")([SimpleNamespace(family="lightgbm")], lambda *_: None)
+        with pytest.raises(TrainingError, match=r"the Dask cluster at tcp://127\.0\.0\.1:1 does not answer"):
+            list(fits)
