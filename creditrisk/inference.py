@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 import re
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +27,7 @@ from creditrisk.errors import SchemaError, TrainingError
 from creditrisk.giveaway import given_away
 from creditrisk.names import bare
 from creditrisk.quality import (
+    CURRENCY_SIGNS,
     DATE_FORMATS,
     MISSING,
     MONTHS,
@@ -63,15 +65,30 @@ MAX_SHOWN = 12
 SETTLED = frozenset({"empty", "constant", "no name", "rare"})
 
 _NUMBER = r"[+-]?\d[\d.,  '’]*"
+_CURRENCIES = {sign.lower(): code for code, signs in CURRENCY_SIGNS.items() for sign in signs} | {
+    code.lower(): code for code in (*CURRENCY_SIGNS, "CHF", "DM", "CZK", "SEK", "NOK", "DKK", "HUF", "CAD", "AUD")
+}
+_CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(_CURRENCIES, key=len, reverse=True))
 _WITH_UNIT = re.compile(
-    rf"{_NUMBER}\s*(%|€|\$|£|¥|eur|usd|gbp|chf|dm|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
+    rf"{_NUMBER}\s*(%|{_CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
     r"|points?|pts|km)",
     re.IGNORECASE,
 )
-_WITH_SIGN = re.compile(rf"(€|\$|£|¥|eur|usd|gbp|chf)\s*{_NUMBER}", re.IGNORECASE)
+_WITH_SIGN = re.compile(rf"[+-]?\s*({_CURRENCY})\s*{_NUMBER}", re.IGNORECASE)
 _LEADING_ZERO = r"^0\d+$"
 AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
-_SLASHED = ("%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d/%m/%y", "%m-%d-%Y", "%d-%m-%Y", "%m-%d-%y", "%d-%m-%y", "%m/%Y")
+_SLASHED = (
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%m-%d-%y",
+    "%d-%m-%y",
+    "%m/%Y",
+    "%d.%m.%y",
+)
 _SIX_DIGITS = ("%Y%m", "%y%m%d")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
@@ -166,7 +183,8 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         )
     lent = next((column.field.name for column in columns if _is_amount_lent(column)), "")
     schema = Schema(
-        name=telltale.canonical(name) or "own_data",
+        # A name that has no Latin letters must not be that of every such table.
+        name=telltale.canonical(name) or f"own_data_{zlib.crc32(name.encode()):08x}",
         title=telltale.label(name) or "Own data",
         fields=tuple(column.field for column in columns),
         target=spec,
@@ -552,7 +570,7 @@ def _unit(given: pl.Series) -> str:
     if len(times) >= READABLE_SHARE * len(texts) and all(any(c in text.lower() for text in times) for c in "ym"):
         return MONTHS
     found = Counter(
-        match.group(1).lower()
+        _CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
         for text in texts
         if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
     )
@@ -562,10 +580,7 @@ def _unit(given: pl.Series) -> str:
     stem, n = stems.most_common(1)[0]
     if n < READABLE_SHARE * len(texts):
         return ""
-    unit = max((unit for unit in found if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
-    return {"€": "EUR", "$": "USD", "£": "GBP", "¥": "JPY"}.get(
-        unit, unit.upper() if unit in ("eur", "usd", "gbp", "chf", "dm") else unit
-    )
+    return max((unit for unit in found if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
 
 
 def _numbers(cells: _Cells, field: Field, values: pl.Series, n_unreadable: int) -> Column:

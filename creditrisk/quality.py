@@ -61,10 +61,12 @@ _TIME = re.compile(
 )
 _Stored = TypeVar("_Stored", str, int)
 # How currencies are written that a unit names by their code.
-_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
+CURRENCY_SIGNS = {"EUR": ("€",), "USD": ("$",), "GBP": ("£",), "JPY": ("¥",), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs"),
+                  "PLN": ("zł",)}  # fmt: skip
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
 DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
-                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d")  # fmt: skip
+                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
+                "%B %d, %Y", "%B %d %Y")  # fmt: skip
 # What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
 _YEARS_AHEAD = 20
 
@@ -490,10 +492,10 @@ def _without_unit(cells: pl.Series, unit: str) -> pl.Series:
     """The cells without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200"."""
     if not unit or not cells.str.contains(r"[^\d.]").any():
         return cells
-    spellings = {unit, unit.removesuffix("s"), _SIGNS.get(unit, unit)}
+    spellings = {unit, unit.removesuffix("s"), *CURRENCY_SIGNS.get(unit, ())}
     words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
     return cells.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
-        rf"(?i)^(?:{words})\s*([+-]?[\d.,].*)$", "${1}"
+        rf"(?i)^([+-]?)\s*(?:{words})\s*([+-]?[\d.,].*)$", "${1}${2}"
     )
 
 

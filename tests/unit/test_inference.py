@@ -54,6 +54,15 @@ def column(*cells: object, name: str = "column") -> Field:
         ([f"{number // 12}yrs {number % 12}mon" for number in range(6, 190)], "integer", "months", (0, 190)),
         (["3 years", "5 months", "1 year and 2 months", "10 YRS, 1 m"], "integer", "months", (0, 130)),
         ([f"€ {number},500.00" for number in range(1, 90)], "integer", "EUR", (0, 90_000)),
+        ([f"-${number},500.00" for number in range(1, 90)], "integer", "USD", (-90_000, 0)),
+        ([f"R$ {number},500.00" for number in range(1, 90)], "integer", "BRL", (0, 90_000)),
+        (
+            ["Rs. 1,500", "₹ 2,500", "Rs 3,500", "rs 4500", *(f"₹{n}00" for n in range(11, 60))],
+            "integer",
+            "INR",
+            (0, 6_000),
+        ),
+        ([f"{number} 500,50 zł" for number in range(1, 90)], "number", "PLN", (0, 90_000)),
         ([f"{number},000" for number in range(1, 90)], "integer", "", (0, 90_000)),
         ([f"1.{number:03},50" for number in range(1, 990, 11)], "number", "", (1_000, 2_000)),
         ([f"{number} 250" for number in range(1, 90)], "integer", "", (0, 90_000)),
@@ -64,6 +73,16 @@ def test_numbers_are_found_however_they_are_written(cells, kind, unit, bounds):
 
     assert (field.type, field.unit, field.role) == (kind, unit, "feature")
     assert (field.minimum, field.maximum) == bounds
+
+
+def test_tables_named_in_other_scripts_keep_names_of_their_own():
+    names = {
+        infer(table(income=range(100, 100 + N_LOANS)), target="BAD", bad=("1",), name=name).schema.name
+        for name in ("кредит", "日本")
+    }
+
+    assert len(names) == 2
+    assert all(name.startswith("own_data_") for name in names)
 
 
 def test_digits_beyond_any_number_are_no_number():
@@ -164,6 +183,12 @@ def test_none_is_an_answer_where_nothing_else_is_missing_and_a_gap_where_somethi
         (["31.01.2020", "28.02.2021"], ""),
         (["Dec-2011", "Jan-2012"], ""),
         (["20200131", "20210228"], ""),
+        (["2020.01.31", "2021.02.28"], ""),
+        (["31JAN2020", "28FEB2021"], ""),
+        (["31 January 2020", "28 February 2021"], ""),
+        (["January 31, 2020", "February 28 2021"], ""),
+        (["2020/01", "2021/02"], ""),
+        (["31.01.20", "28.02.21"], "%d.%m.%y"),
         (["2020-01-31 10:00:00", "2021-02-28 11:30:00"], ""),
         (["01/31/2020", "02/28/2021"], "%m/%d/%Y"),
         (["31/01/2020", "28/02/2021"], "%d/%m/%Y"),
