@@ -60,7 +60,7 @@ def column(*cells: object, name: str = "column") -> Field:
             ["Rs. 1,500", "₹ 2,500", "Rs 3,500", "rs 4500", *(f"₹{n}00" for n in range(11, 60))],
             "integer",
             "INR",
-            (0, 6_000),
+            (1_000, 6_000),
         ),
         ([f"{number} 500,50 zł" for number in range(1, 90)], "number", "PLN", (0, 90_000)),
         ([f"{number},000" for number in range(1, 90)], "integer", "", (0, 90_000)),
@@ -76,10 +76,7 @@ def test_numbers_are_found_however_they_are_written(cells, kind, unit, bounds):
 
 
 def test_tables_named_in_other_scripts_keep_names_of_their_own():
-    names = {
-        infer(table(income=range(100, 100 + N_LOANS)), target="BAD", bad=("1",), name=name).schema.name
-        for name in ("кредит", "日本")
-    }
+    names = {infer(table(), target="BAD", bad=("1",), name=name).schema.name for name in ("кредит", "日本")}
 
     assert len(names) == 2
     assert all(name.startswith("own_data_") for name in names)
