@@ -133,6 +133,7 @@ _APPEND_ONLY = {
 for _table in (_DECISIONS, _OUTCOMES):
     for _dialect, _statements in _APPEND_ONLY.items():
         for _statement in _statements:
+            # DDL has no types of its own.
             _trigger = DDL(_statement, context={"refusal": "rows are never changed or removed here"})  # type: ignore[no-untyped-call]
             event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
 
@@ -442,6 +443,12 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
         )
         for row, given in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
     ]
+
+
+def is_there(url: str) -> bool:
+    """Whether there is a log at `url` to open; opening one that is not there makes it. A server is not asked."""
+    usable = _usable_url(url)
+    return usable.get_backend_name() != "sqlite" or Path(str(usable.database)).exists()
 
 
 def _usable_url(text: str) -> URL:

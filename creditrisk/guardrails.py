@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from creditrisk.decision import DecisionRule, fit_rule
 from creditrisk.encoding import FloatArray, IntArray
-from creditrisk.errors import CreditRiskError
 from creditrisk.evaluation import Coverage, Estimate, conformal_sets
 from creditrisk.evaluation import coverage as judge_sets
 from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
 from creditrisk.paired import N_DRAWS, recalibrate
 from creditrisk.schema import Field, Schema
-from creditrisk.scorer import Scorer
+from creditrisk.scorer import OTHER_FIELDS, Scorer
 from creditrisk.words import signed
 
 LEFT_TO_CHANCE = 0.05
@@ -192,7 +191,7 @@ def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame,
     sample = frame.sample(min(REASON_ROWS, frame.height), seed=seed)
     try:
         before = _strongest(champion, sample)
-    except (CreditRiskError, pl.exceptions.PolarsError):
+    except OTHER_FIELDS:
         return (Guardrail("Reasons in common", None, "cannot be told: the champion reads other fields"),)
     pairs = zip(before, _strongest(challenger, sample), strict=True)
     shares = [len(old & new) / max(len(old), len(new)) for old, new in pairs if old or new]

@@ -36,6 +36,7 @@ from creditrisk.quality import (
     months_in,
     read_cells,
     read_day,
+    without_idle_zeros,
     without_time,
 )
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
@@ -303,12 +304,8 @@ def _meant(values: Sequence[str], counts: dict[str, int], header: str) -> list[s
 
 
 def _same_value(text: str, value: str) -> bool:
-    if text.casefold() == value.strip().casefold():
-        return True
-    try:
-        return float(text) == float(value)
-    except ValueError:
-        return False
+    number = without_idle_zeros(text)
+    return text.casefold() == value.strip().casefold() or (number != "" and number == without_idle_zeros(value.strip()))
 
 
 def _listed(values: Sequence[str], counts: dict[str, int]) -> str:

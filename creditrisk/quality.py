@@ -406,7 +406,7 @@ def _read_categories(cells: pl.Series, spec: Field) -> _Column:
 
     # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
     def parse(text: str) -> str | None:
-        value = known.get(text.casefold(), same_numbers.get(_without_idle_zeros(text)))
+        value = known.get(text.casefold(), same_numbers.get(without_idle_zeros(text)))
         if value is None and (value := _to_text(text)) is not None:
             unknown.add(value)
         return value
@@ -430,16 +430,16 @@ def _by_number(known: Mapping[str, _Stored]) -> dict[str, _Stored]:
     """What stands for a whole number however it is spelt, where no two of the known spellings are the same number."""
     stored: dict[str, set[_Stored]] = {}
     for spelling, value in known.items():
-        stored.setdefault(_without_idle_zeros(spelling), set()).add(value)
+        stored.setdefault(without_idle_zeros(spelling), set()).add(value)
     return {number: values.pop() for number, values in stored.items() if number and len(values) == 1}
 
 
-def _without_idle_zeros(text: str) -> str:
+def without_idle_zeros(text: str) -> str:
     """A whole number without zeros that change nothing; empty if the text is none.
 
     Examples
     --------
-    >>> _without_idle_zeros("007"), _without_idle_zeros("2.0"), _without_idle_zeros("A7")
+    >>> without_idle_zeros("007"), without_idle_zeros("2.0"), without_idle_zeros("A7")
     ('7', '2', '')
     """
     found = _WHOLE_NUMBER.fullmatch(text)
@@ -577,7 +577,7 @@ def _read_target(cells: pl.Series, target: Target) -> _Column:
     same_numbers = _by_number(codes | dict.fromkeys(unresolved, -1))
 
     def parse(text: str) -> int | None:
-        code = codes.get(text.casefold(), same_numbers.get(_without_idle_zeros(text)))
+        code = codes.get(text.casefold(), same_numbers.get(without_idle_zeros(text)))
         if text.casefold() in unresolved or code == -1:
             raise _UnreadableError(STILL_OPEN)
         if code is None and text.casefold() not in MISSING:

@@ -19,7 +19,7 @@ from creditrisk import calibration as calibrations
 from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
 from creditrisk.decision import BANDS, DecisionRule
 from creditrisk.encoding import Encoder, FloatArray
-from creditrisk.errors import ScorerError
+from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.reasons import reasons
 from creditrisk.schema import Schema
@@ -41,6 +41,10 @@ RESULT_SCHEMA: dict[str, Any] = {
     "model_version": pl.String,
     "problems": pl.List(pl.String),
 }
+
+
+# What comes of giving a scorer a table with other fields, or other types, than it was trained on.
+OTHER_FIELDS = (CreditRiskError, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,12 @@ from creditrisk.calibration import fit as fit_calibration
 from creditrisk.card import write_card
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import Encoder, FloatArray, IntArray, fit_encoder
-from creditrisk.errors import CreditRiskError, TrainingError
+from creditrisk.errors import TrainingError
 from creditrisk.evaluation import Performance, auc, evaluate, log_loss
 from creditrisk.learners import FAMILIES, Model, Parameters, is_blend, members_of
 from creditrisk.profile import build as build_profile
 from creditrisk.schema import Schema
-from creditrisk.scorer import Scorer
+from creditrisk.scorer import OTHER_FIELDS, Scorer
 from creditrisk.splits import stratified_folds, time_split
 from creditrisk.tuning import Budget, Job, Told, Trial, Tried, calibrated_log_loss, propose, work
 
@@ -313,8 +313,8 @@ def _scored_by(champion: Scorer | None, judged: pl.DataFrame) -> FloatArray | No
         return None
     try:
         return champion.sample_prob_default(judged)[np.newaxis]
-    except (CreditRiskError, pl.exceptions.PolarsError):
-        return None  # it was trained on other fields
+    except OTHER_FIELDS:
+        return None
 
 
 # By folds

@@ -118,8 +118,9 @@ THEMES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 
 
 class _Move(NamedTuple):
-    """A column that stands in for one of a table: an end of the field's values in words, a gap, or a small step."""
+    """A column to stand in for a field's own: an end of its values, named in words, a gap, or a small step."""
 
+    field: Field
     kind: Literal["end", "missing", "step"]
     words: str
     column: pl.Series | pl.Expr
@@ -537,38 +538,36 @@ def _shift(label: str, entry: dict[str, Any], column: pl.Series) -> dict[str, An
 def _sensitivity(case: _Case) -> dict[str, Any]:
     """What becomes of PDs when one field is moved and all else stays: to its low, its high, and by a small step."""
     scorer, sample = case.scorer, case.sample
-    strongest = (case.schema.features[place] for place in case.strongest[:SENSITIVE_FIELDS])
-    moves = {field: _moves(field, case.judged.frame[field.name].drop_nulls(), sample) for field in strongest}
+    strongest = [case.schema.features[place] for place in case.strongest[:SENSITIVE_FIELDS]]
+    moves = [move for field in strongest for move in _moves(field, case.judged.frame[field.name].drop_nulls(), sample)]
     # Scored in one go: one large prediction takes a fraction of the time of dozens of small ones.
-    moved = [sample.with_columns(move.column) for of_field in moves.values() for move in of_field]
-    before, *after = scorer.prob_default(pl.concat([sample, *moved])).reshape(-1, sample.height)
+    together = pl.concat([sample, *(sample.with_columns(move.column) for move in moves)])
+    before, *after = scorer.prob_default(together).reshape(-1, sample.height)
     verdicts = _verdicts(scorer.rule, before)
-    scored = iter(after)
 
     rows = []
-    for field, of_field in moves.items():
-        if not of_field:
+    for field in strongest:
+        of_field = [(move, way) for move, way in zip(moves, after, strict=True) if move.field == field]
+        ends = [(move.words, float(way.mean())) for move, way in of_field if move.kind == "end"]
+        missing = [float(way.mean()) for move, way in of_field if move.kind == "missing"]
+        steps = np.array([way for move, way in of_field if move.kind == "step"])
+        if not ends:
             continue
-        came_of = [(move, next(scored)) for move in of_field]
-        ends: list[dict[str, Any]] = [
-            {"words": move.words, "prob_default": float(way.mean())} for move, way in came_of if move.kind == "end"
-        ]
         if not field.is_numeric:
-            ends.sort(key=lambda end: end["prob_default"])
-        missing = [float(way.mean()) for move, way in came_of if move.kind == "missing"]
-        steps = np.array([way for move, way in came_of if move.kind == "step"])
-        rows.append(
-            {
-                "label": field.label,
-                "ends": [ends[0], ends[-1]],
-                "missing": missing[0] if missing else None,
-                "step_mean": float(np.abs(steps - before).mean()) if len(steps) else None,
-                "step_largest": float(np.abs(steps - before).max()) if len(steps) else None,
-                "step_verdicts": float(np.mean([_verdicts(scorer.rule, way) != verdicts for way in steps]))
-                if len(steps)
-                else None,
-            }
-        )
+            ends.sort(key=lambda end: end[1])
+        row: dict[str, Any] = {
+            "label": field.label,
+            "ends": [{"words": words, "prob_default": mean} for words, mean in (ends[0], ends[-1])],
+            "missing": missing[0] if missing else None,
+            "step_mean": None,
+            "step_largest": None,
+            "step_verdicts": None,
+        }
+        if field.is_numeric:
+            row["step_mean"] = float(np.abs(steps - before).mean())
+            row["step_largest"] = float(np.abs(steps - before).max())
+            row["step_verdicts"] = float(np.mean([_verdicts(scorer.rule, way) != verdicts for way in steps]))
+        rows.append(row)
     return {
         "n_rows": sample.height,
         "mean_prob_default": float(before.mean()),
@@ -588,11 +587,11 @@ def _moves(field: Field, known: pl.Series, sample: pl.DataFrame) -> list[_Move]:
         counts = Counter(known.to_list())
         common = [category.value for category in field.categories if counts[category.value] >= COMMON * len(known)]
         ends = common or list(counts)[:1]
-    moves = [_Move("end", field.in_words(value), _constant(field, known, value)) for value in ends]
+    moves = [_Move(field, "end", field.in_words(value), _constant(field, known, value)) for value in ends]
     if not field.is_required:  # a value that is required cannot be missing
-        moves.append(_Move("missing", "", _constant(field, known, None)))
+        moves.append(_Move(field, "missing", "", _constant(field, known, None)))
     if field.is_numeric:
-        moves += [_Move("step", "", _times(sample[field.name], step)) for step in STEPS]
+        moves += [_Move(field, "step", "", _times(sample[field.name], step)) for step in STEPS]
     return moves
 
 

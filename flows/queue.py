@@ -30,7 +30,7 @@ BOOKKEEPING = ("Running 1 deployment pull", "Executing deployment", "Deployment 
 def prefect_server_answers(settings: Settings) -> bool:
     """Whether a Prefect server answers at `settings.prefect_url` within a second."""
     try:
-        with urllib.request.urlopen(f"{settings.prefect_url}/health", timeout=0.8) as response:  # noqa: S310
+        with urllib.request.urlopen(f"{settings.prefect_url}/health", timeout=0.8) as response:  # noqa: S310  # an address of our own settings, http or https
             return bool(response.status == 200 and response.read().strip() == b"true")
     except (OSError, ValueError):
         return False

@@ -48,7 +48,7 @@ def make_app(settings: Settings) -> WSGIApplication:
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         if path == "/metrics":
-            return metrics(environ, start_response)  # type: ignore[no-any-return]
+            return metrics(environ, start_response)  # type: ignore[no-any-return]  # the library has no types
         status, body = ("200 OK", b"ok\n") if path == "/health" else ("404 Not Found", b"See /metrics and /health.\n")
         start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         return [body]

@@ -49,7 +49,7 @@ def bench(settings: Settings) -> str:
         }
         command = [sys.executable, "-m", "riskometer", "serve"]
         quiet = subprocess.DEVNULL
-        with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as web:  # noqa: S603
+        with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet) as web:  # noqa: S603  # no shell, and our own words only
             try:
                 _wait(port)
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

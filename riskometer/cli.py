@@ -271,13 +271,12 @@ def replay(first: int, last: int | None) -> None:
 @main.command("verify-log")
 def verify_log() -> None:
     """Prove that the decision log is unbroken, or name its first broken link."""
-    from creditrisk.decision_log import DecisionLog
+    from creditrisk.decision_log import DecisionLog, is_there
 
     url = read_settings().decision_log
-    kept = Path(url.removeprefix("sqlite:///"))
-    if url.startswith("sqlite:///") and not kept.exists():
+    if not is_there(url):
         raise click.ClickException(
-            f"There is no decision log at {kept}: nothing has been scored yet, or CREDITRISK_HOME or "
+            f"There is no decision log at {url}: nothing has been scored yet, or CREDITRISK_HOME or "
             "CREDITRISK_DECISION_LOG_URL names another place."
         )
     found = DecisionLog(url).verify()

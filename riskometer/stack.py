@@ -68,7 +68,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
     python = sys.executable
     riskometer = str(Path(sysconfig.get_path("scripts")) / "riskometer")
     prefect, mlflow = (f"http://127.0.0.1:{port}" for port in (settings.prefect_port, settings.mlflow_port))
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
     web, exporter = (f"http://{host}:{port}" for port in (settings.web_port, settings.exporter_port))
     # Runs made without a server keep their artifacts as plain paths under home; the server leaves them there, so that
     # either can read what the other wrote.
@@ -177,7 +177,7 @@ def up(settings: Settings, console: Console) -> None:
     environment = child_environment(settings)
     console.print("Starting five services in the background; this takes about half a minute.")
     daemon = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
-    subprocess.run(daemon, env=environment, check=True)  # noqa: S603
+    subprocess.run(daemon, env=environment, check=True)  # noqa: S603  # no shell, and our own words only
     try:
         _start_in_order(parts, settings, console)
         with console.status("Handing the flows to Prefect"):
@@ -357,7 +357,7 @@ def _socket_path(settings: Settings) -> Path:
 
 def _supervisor(settings: Settings) -> Any:
     """The remote procedures of the supervisor of this home; None if none is running."""
-    from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]
+    from supervisor.xmlrpc import SupervisorTransport  # type: ignore[import-untyped]  # supervisor has no types
 
     transport = SupervisorTransport(None, None, serverurl=f"unix://{_socket_path(settings)}")
     procedures = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor

@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> Flask:
     metrics = make_metrics()
     desk = Desk(settings, Champion(settings, metrics), DecisionLog(settings.decision_log), metrics)
     app.extensions["creditrisk"] = desk
-    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     kept = uploads.Uploads()
     app.register_blueprint(api.make_blueprint(desk))
     app.register_blueprint(uploads.make_blueprint(desk, kept))

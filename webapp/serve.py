@@ -29,7 +29,7 @@ def serve(settings: Settings) -> None:
     _Server(settings).run()
 
 
-class _Server(BaseApplication):  # type: ignore[misc]
+class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's way of being started from a program; the app is made in the worker, after the fork."""
 
     def __init__(self, settings: Settings) -> None:

@@ -1,9 +1,9 @@
 """The datasets this project knows: schema, where it can be had, reader, traps; one module each.
 
 A known module has a `SCHEMA` and a `read(source)`; `NOT_FETCHED`, what to say without a source, if its files cannot be
-fetched; and a `prepare(raw)` if its files come in several spellings or
-leave something to be worked out. Any other table is described by a schema file (TOML) and read from wherever `source`
-says. Called by training, the command line and the web app.
+fetched; and a `prepare(raw)` if its files come in several spellings or leave something to be worked out. Any other
+table is described by a schema file (TOML) and read from wherever `source` says. Called by training, the command line
+and the web app.
 """
 
 from __future__ import annotations

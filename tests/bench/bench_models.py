@@ -22,12 +22,11 @@ from creditrisk import datasets
 from creditrisk.datasets import simulated
 from creditrisk.decision import DecisionRule, ScoreScale
 from creditrisk.encoding import IntArray
-from creditrisk.guardrails import COVERAGES, confidence_kept
+from creditrisk.guardrails import COVERAGE_ALPHA, COVERAGES, confidence_kept
 from creditrisk.quality import check
 from creditrisk.splits import stratified_folds
 from creditrisk.training import Judged, train
 
-ALPHA = 0.1
 N_SPLITS = 50
 
 TABLES: dict[str, tuple[str, date | None, float]] = {
@@ -60,7 +59,7 @@ def main(data: Path, names: list[str]) -> None:
             else f"{len(training.judged.folds)} x {training.judged.folds.max() + 1} folds"
         )
         rule, first = training.scorer.rule, training.judged.prob_default[0]
-        held = confidence_kept(rule, first, training.judged.target, training.judged.folds[0], alpha=ALPHA)
+        held = confidence_kept(rule, first, training.judged.target, training.judged.folds[0], alpha=COVERAGE_ALPHA)
         bads, goods = held_in_halves(rule, training.judged)
         print(
             f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
@@ -77,7 +76,7 @@ def main(data: Path, names: list[str]) -> None:
 def held_in_halves(rule: DecisionRule, judged: Judged) -> tuple[float, float]:
     """How often sets made by one half of the judged rows hold in the other, for bads and goods; mean of 50 splits."""
     kept = [
-        confidence_kept(rule, judged.prob_default[0], judged.target, _halves(judged.target, seed), alpha=ALPHA)
+        confidence_kept(rule, judged.prob_default[0], judged.target, _halves(judged.target, seed), alpha=COVERAGE_ALPHA)
         for seed in range(N_SPLITS)
     ]
     return float(np.mean([one.bads.value for one in kept])), float(np.mean([one.goods.value for one in kept]))
