@@ -9,6 +9,7 @@ from __future__ import annotations
 from dash import Dash
 from flask import Flask
 
+from creditrisk import hosts
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
 from webapp import api, callbacks, guard, layout, uploads
@@ -55,7 +56,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(uploads.make_blueprint(desk, kept))
     dash = _make_page(app, desk, kept)
     app.add_url_rule("/", "page", dash.index)
-    guard.protect(app, is_loopback=guard.is_local(settings.host), inline_scripts=list(dash.csp_hashes()))
+    guard.protect(app, is_loopback=hosts.is_loopback(settings.host), inline_scripts=list(dash.csp_hashes()))
     return app
 
 

@@ -5,13 +5,12 @@ Registered by `create_app`. The errors themselves are raised where they happen (
 
 from __future__ import annotations
 
-import ipaddress
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, NotFound
 
+from creditrisk import hosts
 from creditrisk.errors import (
     CreditRiskError,
     DecisionLogError,
@@ -92,7 +91,7 @@ def protect(app: Flask, *, is_loopback: bool, inline_scripts: list[str]) -> None
     def refuse_strangers() -> None:
         # For the access log: the route, never the address, which may hold a name that gives access to a result.
         request.environ["route"] = request.url_rule.rule if request.url_rule else "(no route)"
-        if is_loopback and not is_local(request.host):
+        if is_loopback and not hosts.is_loopback(request.host):
             raise ForbiddenError("This app answers only to the name of the machine it runs on, such as localhost.")
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             refuse_cross_site()
@@ -175,24 +174,6 @@ def refuse_cross_site() -> None:
     ForbiddenError
         If the Origin or Sec-Fetch-Site header names another site. Programs send neither and pass.
     """
-    site = request.headers.get("Sec-Fetch-Site", "none")
-    origin = request.headers.get("Origin")
-    if site not in ("same-origin", "none") or (origin is not None and urlsplit(origin).netloc != request.host):
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
+    if hosts.is_asked_from_elsewhere(request.host, origin, site):
         raise ForbiddenError("This request was started by another web site, so it was refused.")
-
-
-def is_local(host: str) -> bool:
-    """Whether a Host header names this machine by a loopback name.
-
-    Examples
-    --------
-    >>> is_local("localhost:9696"), is_local("127.0.0.1"), is_local("[::1]:9696"), is_local("evil.example:9696")
-    (True, True, True, False)
-    """
-    name = urlsplit(f"//{host}").hostname or ""
-    if name == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False

@@ -1,0 +1,75 @@
+"""By which names the servers of this project may be called, and which web pages may ask them.
+
+A browser sends along, and no page can forge, the name it called a server by (Host) and the site of the page that asks
+(Origin, Sec-Fetch-Site). A page from elsewhere reaches a server on this machine either under its own Origin, or through
+a domain name of its own that resolves to this machine and then stands in Host: both are refused here. Used by every
+server that is ours, and by what stands before those that are not.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from urllib.parse import urlsplit
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a Host header, or an address to listen on, names this machine by a loopback name.
+
+    Examples
+    --------
+    >>> is_loopback("localhost:9696"), is_loopback("127.0.0.1"), is_loopback("[::1]:9696"), is_loopback("evil.example")
+    (True, True, True, False)
+    """
+    name = _name(host)
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def is_called_by(host: str, names: Collection[str]) -> bool:
+    """Whether a Host header names a loopback address or one of `names`, whatever the port.
+
+    Examples
+    --------
+    >>> is_called_by("Risk.Bank.example:9696", ["risk.bank.example"]), is_called_by("evil.example", ["web"])
+    (True, False)
+    """
+    return is_loopback(host) or (_name(host) in {name.lower() for name in names} and bool(_name(host)))
+
+
+def is_asked_from_elsewhere(host: str, origin: str | None, site: str | None) -> bool:
+    """Whether a browser asks on behalf of a page of another site; programs send neither header and are not meant.
+
+    Parameters
+    ----------
+    host
+        The Host header.
+    origin, site
+        The headers Origin and Sec-Fetch-Site, None where they are missing.
+
+    Examples
+    --------
+    >>> is_asked_from_elsewhere("localhost:9696", "https://evil.example", None)
+    True
+    >>> is_asked_from_elsewhere("localhost:9696", "http://localhost:9696", "same-origin")
+    False
+    """
+    return (site or "none") not in ("same-origin", "none") or (origin is not None and _netloc(origin) != host.lower())
+
+
+def _name(host: str) -> str:
+    try:
+        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
+    except ValueError:  # such as an unclosed bracket
+        return ""
+
+
+def _netloc(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
