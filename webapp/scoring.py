@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 
 import numpy as np
 import polars as pl
@@ -27,12 +28,16 @@ CHUNK_ROWS = 2000
 
 @dataclass(frozen=True)
 class Desk:
-    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings."""
+    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings.
+
+    `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
+    """
 
     settings: Settings
     champion: Champion
     log: DecisionLog
     metrics: Metrics
+    stopping: Event = field(default_factory=Event)
 
     def scorer(self) -> Scorer:
         """The scorer that answers now.
