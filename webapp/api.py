@@ -21,12 +21,11 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scorer import Scorer
 from creditrisk.sources import RawTable, from_records, parse_upload
-from webapp.guard import MEGABYTE, BadRequestError, TooLargeError
+from webapp.guard import JSON_MAX_BYTES, BadRequestError, TooLargeError, body_limit
 from webapp.openapi import describe
 from webapp.scoring import Chunk, Desk, score_in_chunks
 from webapp.tables import csv_text, result_table
 
-JSON_MAX_BYTES = 16 * MEGABYTE
 JSON_MAX_ROWS = 10_000
 
 
@@ -191,7 +190,7 @@ def _limit_rows(n_rows: int) -> None:
 
 
 def _csv_body(desk: Desk) -> RawTable:
-    request.max_content_length = desk.settings.upload_max_mb * MEGABYTE
+    request.max_content_length = body_limit(desk.settings, "/api/v1/score.csv")
     if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
         abort(415)
     content = request.get_data(cache=False)
