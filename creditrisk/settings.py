@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     )
     serve_without_accounts: bool = Field(
         False,
-        description="true: listen on an address that others reach too, and whoever reaches it may score and see results",
+        description="true: listen where others reach it too, and whoever reaches it may score and see results",
     )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
     exporter_port: int = Field(9697, ge=1, le=65_535, description="port of the metrics exporter")

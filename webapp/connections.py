@@ -1,8 +1,8 @@
 """HTTP connections on top of waitress: no client can make the others wait, or fill the memory or the disk.
 
-waitress reads a request whole before one of its threads sees it, and writes answers out of buffers. What it leaves open
-is added here: how long a client may take, how much all of them may hold together, whose connection is closed where there
-are too many, errors in our own shape, and an access log that holds nothing a client sent. Started by serve.py.
+waitress reads a request whole before one of its threads sees it, and writes answers out of buffers. What it leaves
+open is added here: how long a client may take, how much all of them may hold together, whose connection is closed where
+there are too many, errors in our own shape, and an access log that holds nothing a client sent. Started by serve.py.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ log = logging.getLogger("webapp.connections")
 access_log = logging.getLogger("webapp.access")
 
 
-class _Refusal(HttpError):  # type: ignore[misc]  # waitress has no types
+class _RefusalError(HttpError):  # type: ignore[misc]  # waitress has no types
     """A request that is answered without the app, with the sentence that goes with its status."""
 
     def __init__(self, code: int) -> None:
@@ -85,6 +85,8 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
     command = ""
     path = "/"
+    error: HttpError | None
+    completed: bool
     received_at = 0.0
 
     def __init__(self, adj: Adjustments, *, body_limit: Callable[[str], int]) -> None:
@@ -132,7 +134,7 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
     def refuse(self, code: int) -> None:
         """Give the request up; it will be answered with this status."""
-        self.error = _Refusal(code)
+        self.error = _RefusalError(code)
         self.completed = True
 
 
@@ -197,6 +199,9 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     task_class = _Task
     error_task_class = _ErrorTask
+    request: _Parser | None
+    requests: list[_Parser]
+    close_when_flushed: bool
 
     def __init__(self, server: Server, sock: socket.socket, addr: Any, adj: Adjustments, map: Any = None) -> None:
         self.lingers = False
@@ -234,20 +239,23 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             case "head":
                 return elapsed > HEAD_SECONDS
             case "body":
-                return elapsed > GRACE_SECONDS + self.request.body_bytes_received / SLOW_BYTES_PER_SECOND
+                n_received = self.request.body_bytes_received if self.request is not None else 0
+                return bool(elapsed > GRACE_SECONDS + n_received / SLOW_BYTES_PER_SECOND)
             case "answer":
                 return elapsed > GRACE_SECONDS + (self.n_sent - self._n_sent_before) / SLOW_BYTES_PER_SECOND
             case "linger":
                 return elapsed > LINGER_SECONDS
-        return False
+            case "work":
+                return False
 
     def give_up(self, status: int = 408) -> None:
         """Answer a request that is not whole yet with an error; close a connection that waits for anything else."""
-        if self.phase not in ("head", "body") or self.request is None:
+        request = self.request
+        if self.phase not in ("head", "body") or request is None:
             self.handle_close()
             return
         with self.requests_lock:
-            request, self.request = self.request, None
+            self.request = None
             request.refuse(status)
             request.close()
             self.requests.append(request)
@@ -382,9 +390,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             server_name="localhost",
         )
         sockinfo = (listener.family, listener.type, listener.proto, listener.getsockname())
-        super().__init__(
-            application, None, True, listener, _Pools(), adjustments, sockinfo, False
-        )
+        super().__init__(application, None, True, listener, _Pools(), adjustments, sockinfo, False)
 
     def run(self, stopping: Event) -> None:
         """Answer until `stopping` is set; then take no more connections."""
@@ -399,7 +405,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         stopped_at = time.monotonic()
         while self.active_channels:
             self._turn()
-            done: tuple[Phase, ...] = ("head", "body") if time.monotonic() < stopped_at + 1 else ("head", "body", "linger")
+            done: tuple[Phase, ...] = (
+                ("head", "body") if time.monotonic() < stopped_at + 1 else ("head", "body", "linger")
+            )
             for channel in list(self.active_channels.values()):
                 if channel.phase in done:
                     channel.handle_close()
@@ -451,8 +459,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
     def _longest(self, phases: tuple[Phase, ...]) -> _Channel | None:
         """The connection that has been longest in one of these phases, the first phase that any is in counting."""
-        channels = [(phases.index(channel.phase), channel.since, channel) for channel in self.active_channels.values()
-                    if channel.phase in phases]
+        channels = [
+            (phases.index(channel.phase), channel.since, channel)
+            for channel in self.active_channels.values()
+            if channel.phase in phases
+        ]
         return min(channels, key=lambda entry: entry[:2])[2] if channels else None
 
 

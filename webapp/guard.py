@@ -125,8 +125,8 @@ def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> Non
         request.max_content_length = body_limit(settings, request.path)
         if not hosts.is_called_by(request.host, names):
             raise ForbiddenError(
-                "This app answers only to the names it was given, such as localhost. Whoever runs it can add another one "
-                "with CREDITRISK_ALLOWED_HOSTS."
+                "This app answers only to the names it was given, such as localhost. Whoever runs it can add another "
+                "one with CREDITRISK_ALLOWED_HOSTS."
             )
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             refuse_cross_site()

@@ -23,7 +23,7 @@ from webapp.guard import NoModelError, StoppingError
 from webapp.metrics import Metrics
 from webapp.serving import Champion
 
-# So few that a block ends within two seconds with the slowest models: what is told to stop ends after the block in hand.
+# So few that a block takes less than two seconds with the slowest models: what is told to stop ends after it.
 CHUNK_ROWS = 400
 
 
