@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from creditrisk import hosts
@@ -187,9 +187,13 @@ def answer_http(exc: HTTPException) -> tuple[Response, int]:
 
 def answer_unknown(exc: Exception) -> tuple[Response, int]:
     """Answer what should not have happened, without saying more than that."""
-    from flask import current_app
-
+    rule = request.url_rule.rule if request.url_rule else ""
+    # Dash raises many things at a request that its own page would not send; its callbacks' failures do not get here.
+    if rule.startswith("/ui/_dash-component-suites/"):
+        return error(404, *SENTENCES[404])
     current_app.logger.error("%s", where(exc))
+    if rule == "/ui/_dash-update-component":
+        return error(400, *SENTENCES[400])
     return error(500, "internal", "Something went wrong in the app. It was written to the app's own log.")
 
 

@@ -74,7 +74,7 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     n_absent = len(records) * len(names) - n_given
     if n_absent > MAX_ABSENT_CELLS:
         raise SourceError(
-            f"the {len(records):,} applications have {len(names):,} different fields between them, so that {n_absent:,} "
+            f"the {len(records):,} applications have {len(names):,} different fields between them, so {n_absent:,} "
             f"values are absent; at most {MAX_ABSENT_CELLS:,} may be. Give each the same fields, or send fewer."
         )
     return _table(list(names), ([record.get(name) for record in records] for name in names), len(records))
