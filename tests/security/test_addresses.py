@@ -10,7 +10,7 @@ from webapp import create_app, serve
 
 @pytest.mark.parametrize("serve_there", [serve.serve, exporter.serve], ids=["web app", "exporter"])
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "risk.bank.example"])
-def test_an_address_that_others_reach_is_refused_unless_a_setting_says_what_it_means(tmp_path, serve_there, host):
+def test_an_address_that_others_reach_needs_a_setting_of_its_own(tmp_path, serve_there, host):
     with pytest.raises(SettingsError, match=r"no accounts.*CREDITRISK_SERVE_WITHOUT_ACCOUNTS=true"):
         serve_there(Settings(home=tmp_path, host=host))
 

@@ -141,7 +141,7 @@ POST = b"POST /api/v1/score HTTP/1.1\r\nHost: localhost\r\n"
         (b"POST /api/v1/score HTTP/1.0\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
     ],
 )  # fmt: skip
-def test_what_is_no_request_gets_an_error_in_our_shape_that_repeats_nothing(connect, sent, status):
+def test_what_is_no_request_gets_an_error_that_repeats_nothing(connect, sent, status):
     [(got, headers, body)] = answers_of(answer_on(connect(sent)))
     assert (got, headers["connection"], headers["content-type"]) == (status, "close", "application/json")
     assert set(json.loads(body)["error"]) == {"code", "message"}
@@ -175,7 +175,7 @@ def test_the_access_log_holds_nothing_that_a_client_sent(web, home, connect):
     assert "secret" not in log.read_text().lower()
 
 
-def test_a_client_that_has_sent_all_and_closed_its_side_still_gets_the_answer(connect):
+def test_a_client_that_has_closed_its_side_still_gets_the_answer(connect):
     sock = connect(SMALL)
     sock.shutdown(socket.SHUT_WR)
     assert answers_of(answer_on(sock))[0][0] == 200
