@@ -49,6 +49,9 @@ def serve(settings: Settings) -> None:
     # The blocks of rows that uploads have in hand.
     while desk.in_progress:
         time.sleep(0.05)
+    logging.shutdown()
+    # Nothing is left to be written, and the libraries would take seconds to take themselves down.
+    os._exit(0)
 
 
 def _listener(host: str, port: int) -> socket.socket:
