@@ -65,7 +65,7 @@ _POOLS = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Phase = Literal["head", "body", "work", "answer", "linger"]
-# Whose connection is closed first where there are too many; never one whose request is being worked on.
+# Whose connection is closed first where there are too many; never one whose answer has not begun.
 _EVICTED: tuple[Phase, ...] = ("linger", "head", "body", "answer")
 
 log = logging.getLogger("webapp.connections")
