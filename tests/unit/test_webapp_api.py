@@ -114,11 +114,12 @@ def test_mlflows_formats_give_one_prediction_a_row(client, data, content_type):
 
 
 def test_outcomes_are_recorded_all_or_none(client, corner_app):
+    client.post("/api/v1/score", json=GOOD)
     good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
     wrong = {**good, "observed_on": "yesterday"}
     log = corner_app.extensions["creditrisk"].log
     message = assert_error(client.post("/api/v1/outcomes", json={"outcomes": [good, wrong]}), 400, "bad_request")
-    assert message.startswith("Outcome 2 cannot be read.")
+    assert message.startswith("Outcome 2 has no observed_on that can be read.")
     assert log.outcomes().is_empty()
     assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == {"recorded": 1}
     assert log.outcomes().rows() == [("A7", "", False, date(2026, 3, 31))]
