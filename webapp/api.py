@@ -83,9 +83,9 @@ def make_blueprint(desk: Desk) -> Blueprint:
         if unknown:
             # By position: an application's id is an applicant's data.
             raise BadRequestError(
-                f"{len(unknown):,} of {len(read):,} outcomes are of applications that were never scored here, or not by "
-                f"the model they name; the first is outcome {unknown[0]:,}. Nothing was recorded. Check application_id "
-                "and model."
+                f"{len(unknown):,} of {len(read):,} outcomes are of applications that were never scored here, or not "
+                f"by the model they name; the first is outcome {unknown[0]:,}. Nothing was recorded. Check "
+                "application_id and model."
             )
         desk.log.record_outcomes(read)
         return jsonify({"recorded": len(read)})

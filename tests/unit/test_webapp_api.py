@@ -199,16 +199,18 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     shown = client.post(
         "/ui/_dash-update-component",
         json={
-            "output": "..stage.children...tick.disabled...sending.children..",
+            "output": "..stage.children...tick.disabled...sending.children...shown.data..",
             "outputs": [
                 {"id": "stage", "property": "children"},
                 {"id": "tick", "property": "disabled"},
                 {"id": "sending", "property": "children"},
+                {"id": "shown", "property": "data"},
             ],
             "inputs": [
                 {"id": "job", "property": "data", "value": name},
                 {"id": "tick", "property": "n_intervals", "value": 1},
             ],
+            "state": [{"id": "shown", "property": "data"}],
             "changedPropIds": ["tick.n_intervals"],
         },
     )
@@ -216,7 +218,7 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     assert said in shown.text
     assert "could not be scored" in shown.text
     assert "Traceback" not in shown.text
-    assert_error(client.get(f"/uploads/{name}/result.csv"), 400, "bad_request")
+    assert_error(client.get(f"/uploads/{name}/result.csv"), 404, "not_found")
 
 
 @pytest.mark.parametrize(
