@@ -213,7 +213,7 @@ def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Componen
             html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
             html.P(said, className="not-cut-off"),
             html.P("How far it has come will be known when the app answers again.", className="only-cut-off"),
-            html.Button("Stop here", id="stop", className="button", n_clicks=0),
+            html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
         ],
     )
 
@@ -272,7 +272,7 @@ def result(
         )
     ]
     if stopped:
-        parts.append(html.P(stopped, className="notice stopped", role="status"))
+        parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if n_attention:
         parts.append(attention(rejected, scored, is_open=scored.is_empty()))
     if scored.height:
@@ -364,6 +364,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
         defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "filter": False},
         rowModelType="infinite",
         getRowId="params.data.row",
+        eventListeners={event: ["fitToScreen(params.api)"] for event in ("firstDataRendered", "gridSizeChanged")},
         dashGridOptions={
             "theme": {"function": _THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},

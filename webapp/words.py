@@ -189,19 +189,21 @@ def fate(record: Record | None) -> tuple[str, str]:
     >>> fate(Record("reading"))[0]
     'The app was restarted before this file had been read'
     >>> print(fate(Record("scoring", n_rows=40_000, n_done=12_000, n_scored=11_998))[1])
-    At least 11,998 of its 40,000 clients had been scored and are in the decision log; the results themselves are not
-    kept. Drop the file again to score it anew.
+    At least 11,998 of 40,000 clients had been scored and are in the decision log. The results themselves are not kept.
+    Drop the file again to score it anew.
     """
     if record is None:
         return "This result is no longer kept", f"{NOT_KEPT} {AGAIN}"
     headline = _FATES.get(record.state, "This result is no longer kept")
     if record.is_app_ending:
         headline = "The app was told to end before this file was finished"
-    of_clients = f"of its {count(record.n_rows, 'client')}"
+    of_clients = f"of {count(record.n_rows, 'client')}"
     if record.n_scored:
         # What was logged after the last note of a file that was cut short is not in it.
         how_many = f"{'At least ' if record.state == 'scoring' else ''}{record.n_scored:,} {of_clients}"
-        said = f"{how_many} had been scored and are in the decision log; the results themselves are not kept."
+        is_whole = record.state in ("done", "stopped") and not record.is_app_ending
+        kept = NOT_KEPT if is_whole else "The results themselves are not kept."
+        said = f"{how_many} had been scored and are in the decision log. {kept}"
     elif record.state == "scoring":
         said = f"None {of_clients} is known to have been scored; any that was is in the decision log."
     else:
