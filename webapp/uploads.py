@@ -25,7 +25,7 @@ from creditrisk.quality import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.sources import parse_upload
 from webapp import upload_records
-from webapp.guard import MEGABYTE, BusyError, error, where
+from webapp.guard import MEGABYTE, BadRequestError, BusyError, error, where
 from webapp.scoring import Desk, score_in_chunks
 from webapp.tables import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from webapp.upload_records import Record, State
@@ -232,7 +232,12 @@ def make_blueprint(desk: Desk, uploads: Uploads) -> Blueprint:
         filename = unquote(request.headers.get("X-File-Name", "clients.csv"))[:200]
         # Asked before the body is read, so that what has no room does not take any.
         uploads.check_room(request.content_length or 0)
-        name, work = uploads.begin(desk, request.get_data(cache=False), filename)
+        content = request.get_data(cache=False)
+        # A connection that breaks off looks to the app like the end of the file.
+        if request.content_length not in (None, len(content)):
+            raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
+        name, work = uploads.begin(desk, content, filename)
+        del content
         wait([work], timeout=PATIENCE_SECONDS)
         return jsonify({"upload": name}), 202
 

@@ -1,5 +1,6 @@
 """Dropped files: bounded in bytes, ended with the app, and truly told of when their results are gone."""
 
+import io
 import json
 import os
 import threading
@@ -176,6 +177,14 @@ def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corn
 
 
 # Truly told of
+
+
+def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, desk):
+    client = corner_app.test_client()
+    half = io.BytesIO(FIVE_THOUSAND[: len(FIVE_THOUSAND) // 2])
+    answer = client.post("/uploads", input_stream=half, content_length=len(FIVE_THOUSAND), content_type=KIND)
+    assert answer.status_code == 400
+    assert desk.log.head()[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 (function () {
   "use strict";
 
-  const EVERY_MS = 2000;
-  const PATIENCE_MS = 2500;
+  // Together well below five seconds, the longest that anybody should believe what is no longer so.
+  const EVERY_MS = 1500;
+  const PATIENCE_MS = 2000;
   const UPDATES = "/ui/_dash-update-component";
   const HEALTH = "/health";
   // What a server says in place of an app that is not there, or has no room.
