@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from creditrisk.decision_log import DecisionLog
+from webapp.scoring import CHUNK_ROWS
 
 DROP = """([name, text]) => {
   const data = new DataTransfer();
@@ -67,7 +68,7 @@ def test_after_kill_9_and_a_restart_the_page_says_what_became_of_the_file(page, 
     assert told, page.inner_text("#stage")
     n_logged = DecisionLog(corner_settings.decision_log).head()[0]
     # One block may have been logged after the last note.
-    assert n_logged - 2000 <= int(told[1].replace(",", "")) <= n_logged
+    assert n_logged - CHUNK_ROWS <= int(told[1].replace(",", "")) <= n_logged
 
     page.reload()
     expect(page.locator("#stage")).to_contain_text("The app was restarted while this file was being scored")

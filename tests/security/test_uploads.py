@@ -1,6 +1,5 @@
 """Dropped files: bounded in bytes, ended with the app, and truly told of when their results are gone."""
 
-import io
 import json
 import os
 import threading
@@ -11,6 +10,7 @@ import pytest
 from creditrisk.errors import CreditRiskError
 from webapp import create_app, upload_records, uploads
 from webapp.guard import BusyError
+from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
 from webapp.uploads import Uploads
 
@@ -128,12 +128,12 @@ def test_an_upload_ends_after_the_block_in_hand_and_says_how_far_it_came(corner_
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     wait_until_over(corner_app.test_client(), name)
     shown = stage(corner_app, name)
-    assert "The app was told to end. Scoring came as far as client 4,000 of 5,000" in shown
+    assert f"The app was told to end. Scoring came as far as client {2 * CHUNK_ROWS:,} of 5,000" in shown
     assert "Drop the file again when the app is back." in shown
-    assert desk.log.head()[0] == 4000
+    assert desk.log.head()[0] == 2 * CHUNK_ROWS
     later = stage(create_app(desk.settings), name)
     assert "The app was told to end before this file was finished" in later
-    assert "4,000 of 5,000 clients had been scored and are in the decision log" in later
+    assert f"{2 * CHUNK_ROWS:,} of 5,000 clients had been scored and are in the decision log" in later
 
 
 def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(desk, monkeypatch):
@@ -147,7 +147,7 @@ def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(de
     monkeypatch.setattr(uploads, "score_in_chunks", score)
     kept = Uploads()
     upload = kept.get(scored_upload(kept, desk, FIVE_THOUSAND))
-    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", 2000, 2000)
+    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
     assert upload.is_app_ending
 
 
@@ -172,7 +172,7 @@ def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corn
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     wait_until_over(corner_app.test_client(), name)
     shown = stage(corner_app, name)
-    assert "The decision log is away. Scoring came as far as client 2,000 of 5,000" in shown
+    assert f"The decision log is away. Scoring came as far as client {CHUNK_ROWS:,} of 5,000" in shown
     assert "Download result" in shown
 
 
@@ -181,8 +181,9 @@ def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corn
 
 def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, desk):
     client = corner_app.test_client()
-    half = io.BytesIO(FIVE_THOUSAND[: len(FIVE_THOUSAND) // 2])
-    answer = client.post("/uploads", input_stream=half, content_length=len(FIVE_THOUSAND), content_type=KIND)
+    half = FIVE_THOUSAND[: len(FIVE_THOUSAND) // 2]
+    promised = {"CONTENT_LENGTH": str(len(FIVE_THOUSAND))}
+    answer = client.post("/uploads", data=half, content_type=KIND, environ_overrides=promised)
     assert answer.status_code == 400
     assert desk.log.head()[0] == 0
 
