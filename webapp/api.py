@@ -7,9 +7,8 @@ in guard.py; the page has its own routes in uploads.py.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -17,21 +16,18 @@ from flask import Blueprint, Response, abort, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import Outcome
 from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scorer import Scorer
 from creditrisk.sources import RawTable, from_records, parse_upload
 from webapp.guard import MEGABYTE, BadRequestError, TooLargeError
 from webapp.openapi import describe
+from webapp.outcomes import record_outcomes
 from webapp.scoring import Chunk, Desk, score_in_chunks
 from webapp.tables import csv_text, result_table
 
 JSON_MAX_BYTES = 16 * MEGABYTE
 JSON_MAX_ROWS = 10_000
-# Nobody has watched a loan for longer; an earlier date is a typing error.
-EARLIEST_OUTCOME = date(1970, 1, 1)
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 def make_blueprint(desk: Desk) -> Blueprint:
@@ -77,18 +73,7 @@ def make_blueprint(desk: Desk) -> Blueprint:
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         _limit_rows(len(items))
-        today = datetime.now(UTC).date()
-        read = [_outcome(item, number, today) for number, item in enumerate(items, start=1)]
-        unknown = desk.log.never_scored(read)
-        if unknown:
-            # By position: an application's id is an applicant's data.
-            raise BadRequestError(
-                f"{len(unknown):,} of {len(read):,} outcomes are of applications that were never scored here, or not "
-                f"by the model they name; the first is outcome {unknown[0]:,}. Nothing was recorded. Check "
-                "application_id and model."
-            )
-        desk.log.record_outcomes(read)
-        return jsonify({"recorded": len(read)})
+        return jsonify({"recorded": record_outcomes(desk.log, items, today=datetime.now(UTC).date())})
 
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
@@ -227,38 +212,3 @@ def _mlflow_body(desk: Desk) -> RawTable:
             "Every row of dataframe_split.data must hold one value for each of dataframe_split.columns."
         )
     raise BadRequestError('Expected {"dataframe_split": {"columns": […], "data": […]}} or {"dataframe_records": […]}.')
-
-
-def _outcome(item: Any, number: int, today: date) -> Outcome:
-    if not isinstance(item, dict):
-        raise _unreadable_outcome(number, "is not an object", "application_id, default and observed_on")
-    default, identifier, model = item.get("default"), item.get("application_id"), item.get("model", "")
-    # 1.0 and "1" mean something else somewhere; True is an int in Python.
-    if type(default) not in (bool, int) or default not in (0, 1):
-        raise _unreadable_outcome(number, "has no default that can be read", "true or false")
-    if type(identifier) not in (str, int) or not _is_text(str(identifier)):
-        raise _unreadable_outcome(number, "has no application_id that can be read", "the id it was scored with, a text")
-    if not isinstance(model, str) or (model and not _is_text(model)):
-        raise _unreadable_outcome(number, "has no model that can be read", "the name of a model, or none")
-    observed_on = _observed_on(item.get("observed_on"))
-    if observed_on is None or not EARLIEST_OUTCOME <= observed_on <= today:
-        expected = f"a date such as 2026-03-31, from {EARLIEST_OUTCOME} to today ({today}, UTC)"
-        raise _unreadable_outcome(number, "has no observed_on that can be read", expected)
-    return Outcome(str(identifier).strip(), bool(default), observed_on, model)
-
-
-def _observed_on(given: Any) -> date | None:
-    try:
-        # Only this spelling: Python would read weeks and days without dashes as well.
-        return date.fromisoformat(given) if _DAY.fullmatch(given) else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _is_text(text: str) -> bool:
-    """Whether it says anything, and holds nothing that no database can store: NUL, half a character."""
-    return bool(text.strip()) and "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
-
-
-def _unreadable_outcome(number: int, fault: str, expected: str) -> BadRequestError:
-    return BadRequestError(f"Outcome {number:,} {fault}. Expected {expected}. Nothing was recorded.")
