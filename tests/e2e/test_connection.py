@@ -56,7 +56,7 @@ def test_after_kill_9_and_a_restart_the_page_says_what_became_of_the_file(page, 
     expect(page.locator(".working")).not_to_contain_text(" scored. ", use_inner_text=True)
     page.evaluate(DROP, ["another.csv", FEW])
     expect(page.locator("#sending")).to_contain_text("Nothing of it was scored.")
-    time.sleep(3)  # it goes on trying
+    time.sleep(2)  # it goes on trying
     expect(page.locator("#connection")).to_be_visible()
 
     serve_web(corner_settings, web.port)
@@ -72,6 +72,22 @@ def test_after_kill_9_and_a_restart_the_page_says_what_became_of_the_file(page, 
 
     page.reload()
     expect(page.locator("#stage")).to_contain_text("The app was restarted while this file was being scored")
+
+
+def test_an_app_that_is_told_to_end_says_how_far_the_file_came(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    page.goto(web.url)
+    page.wait_for_selector("#drop")
+    page.evaluate(DROP, ["clients.csv", MANY])
+    page.wait_for_selector(".working:has-text(' scored. ')", timeout=60_000)
+    web.process.terminate()
+    assert web.process.wait(30) == 0
+    expect(page.locator("#connection")).to_contain_text(LOST, timeout=SOON, use_inner_text=True)
+
+    serve_web(corner_settings, web.port)
+    expect(page.locator("#stage")).to_contain_text("The app was told to end before this file was finished")
+    n_logged = DecisionLog(corner_settings.decision_log).head()[0]
+    assert f"{n_logged:,} of 60,000 clients had been scored and are in the decision log" in page.inner_text("#stage")
 
 
 def test_a_result_stays_as_it_was_when_an_app_that_hung_answers_again(page, serve_web, corner_settings):
