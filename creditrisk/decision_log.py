@@ -76,7 +76,7 @@ _DECISIONS = Table(
     Column("seq", _BIG, primary_key=True, autoincrement=False),
     Column("decided_at", Text, nullable=False),
     Column("channel", Text, nullable=False),
-    Column("application_id", Text, nullable=False),
+    Column("application_id", Text, nullable=False, index=True),
     Column("model", Text, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("scorer_sha256", Text, nullable=False),
@@ -364,6 +364,24 @@ class DecisionLog:
         if rows:
             with self._transaction(is_write=True) as connection:
                 connection.execute(insert(_OUTCOMES), rows)
+
+    def never_scored(self, outcomes: Sequence[Outcome]) -> list[int]:
+        """Which of the outcomes, counted from 1, are of applications that the log holds no decision about.
+
+        An outcome that names a model needs a decision of that model.
+        """
+        scored: set[tuple[str, str]] = set()
+        about, model = _DECISIONS.c.application_id, _DECISIONS.c.model
+        with self._transaction() as connection:
+            for start in range(0, len(outcomes), CHUNK_ROWS):
+                asked = {outcome.application_id for outcome in outcomes[start : start + CHUNK_ROWS]}
+                for row in connection.execute(select(about, model).where(about.in_(asked)).distinct()):
+                    scored |= {(row.application_id, row.model), (row.application_id, "")}
+        return [
+            position
+            for position, outcome in enumerate(outcomes, start=1)
+            if (outcome.application_id, outcome.model) not in scored
+        ]
 
     def outcomes(self) -> pl.DataFrame:
         """Every outcome in the order of recording: `application_id`, `model`, `is_default`, `observed_on`."""

@@ -306,10 +306,11 @@ def simulate(
 ) -> None:
     """Write a CSV of applicants of the simulated lender."""
     from creditrisk.simulator import simulate as simulate_applicants
+    from webapp.tables import csv_text
 
     frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
     hidden = ["true_prob_default"] if with_outcome else ["true_prob_default", "default", "outcome_date"]
-    _write(output, frame.drop(hidden).write_csv())
+    _write(output, csv_text(frame.drop(hidden)))
     click.echo(f"{rows:,} applicants written to {output}")
 
 

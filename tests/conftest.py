@@ -103,6 +103,11 @@ class Web:
     url: str
     process: subprocess.Popen[bytes]
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def kill(self) -> None:
         """`kill -9`, all of its processes at once."""
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -111,12 +116,13 @@ class Web:
 
 @pytest.fixture(scope="session")
 def serve_web() -> Iterator[Callable[[Settings], Web]]:
-    """Start `riskometer serve` on a free port, wait until it can score, and stop it after the tests."""
+    """Start `riskometer serve` on a free port, or a given one, wait until it can score, and stop it after the tests."""
     started: list[Web] = []
 
-    def start(settings: Settings) -> Web:
+    def start(settings: Settings, port: int = 0) -> Web:
         with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
             port = probe.getsockname()[1]
         set_ones = settings.model_dump(exclude_unset=True)
         given = {**{name.upper(): value for name, value in set_ones.items()}, "WEB_PORT": port}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
 
@@ -16,12 +16,12 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import Outcome
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scorer import Scorer
 from webapp import bodies
 from webapp.guard import BadRequestError
 from webapp.openapi import describe
+from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import Chunk, Desk, score_in_chunks
 from webapp.tables import csv_text, result_table
@@ -71,9 +71,7 @@ def make_blueprint(desk: Desk) -> Blueprint:
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         bodies.limit_rows(len(items))
-        read = [_outcome(item, number) for number, item in enumerate(items, start=1)]
-        desk.log.record_outcomes(read)
-        return jsonify({"recorded": len(read)})
+        return jsonify({"recorded": record_outcomes(desk.log, items, today=datetime.now(UTC).date())})
 
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
@@ -125,20 +123,3 @@ def _csv_lines(checked: Checked, chunks: Iterator[Chunk]) -> Iterator[str]:
         raw = checked.raw.slice(chunk.first_row - 1, chunk.last_row - chunk.first_row + 1)
         table = result_table(raw, chunk.scored, checked.rejected, first_row=chunk.first_row)
         yield csv_text(table, with_header=chunk.first_row == 1)
-
-
-def _outcome(item: Any, number: int) -> Outcome:
-    wrong = BadRequestError(
-        f"Outcome {number} cannot be read. Expected application_id (text), default (true or false), observed_on "
-        "(a date such as 2026-03-31) and, if several models are in use, model (its name)."
-    )
-    if not isinstance(item, dict) or item.get("default") not in (True, False, 0, 1):
-        raise wrong
-    identifier, model = item.get("application_id"), item.get("model", "")
-    if not isinstance(identifier, str | int) or not str(identifier).strip() or not isinstance(model, str):
-        raise wrong
-    try:
-        observed_on = date.fromisoformat(item["observed_on"])
-    except (KeyError, TypeError, ValueError) as exc:
-        raise wrong from exc
-    return Outcome(str(identifier).strip(), bool(item["default"]), observed_on, model)

@@ -6,10 +6,12 @@ import logging
 import time
 from typing import Any
 
+# Plotly's encoder looks for pandas among the modules, and fails on one that another thread has imported by half.
+import pandas  # noqa: F401
 import polars as pl
 from dash import ALL, Dash, Input, Output, State, ctx, no_update, set_props
 
-from webapp import layout
+from webapp import layout, upload_records, words
 from webapp.clients import grid_rows
 from webapp.guard import where
 from webapp.scoring import Desk
@@ -41,16 +43,23 @@ def register(app: Dash, desk: Desk, uploads: Uploads) -> None:
         Output("stage", "children"),
         Output("tick", "disabled"),
         Output("sending", "children"),
+        Output("shown", "data"),
         Input("job", "data"),
         Input("tick", "n_intervals"),
+        State("shown", "data"),
     )
-    def show(job: str | None, _n: int | None) -> tuple[Any, bool, Any]:
+    def show(job: str | None, _n: int | None, shown: str | None) -> tuple[Any, bool, Any, Any]:
+        # What was said about the sending of a file stands until another one has arrived.
+        said = "" if ctx.triggered_id == "job" else no_update
         if job is None:
-            return layout.welcome(desk.champion.standing), True, no_update
+            return layout.welcome(desk.champion.standing), True, no_update, None
         upload = uploads.get(job)
         if upload is None:
-            return layout.forgotten(), True, ""
-        return _stage(job, upload), upload.is_over, ""
+            return layout.fate(upload_records.recall(desk.settings.home, job)), True, said, None
+        if upload.is_over and shown == job:
+            # The page asks again after it was cut off; the table stays as the clerk left it.
+            return no_update, True, said, job
+        return _stage(upload), upload.is_over, said, job if upload.is_over else None
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
@@ -65,6 +74,8 @@ def register(app: Dash, desk: Desk, uploads: Uploads) -> None:
     )
     def rows(request: dict[str, Any] | None, job: str | None) -> Any:
         upload = uploads.get(job)
+        if job and upload is None:
+            _ask_again()
         if request is None or upload is None or upload.checked is None or upload.scorer is None:
             return no_update
         block, n_rows = grid_rows(
@@ -102,6 +113,8 @@ def register(app: Dash, desk: Desk, uploads: Uploads) -> None:
     )
     def open_drawer(selected: list[dict[str, Any]] | None, job: str | None) -> tuple[Any, str]:
         upload = uploads.get(job)
+        if selected and upload is None:
+            _ask_again()
         if not selected or upload is None or upload.checked is None or upload.scorer is None:
             return no_update, "drawer"
         row_number = int(selected[0]["row"])
@@ -118,18 +131,24 @@ def tell(exc: Exception) -> None:
     log.error("a callback failed: %s", where(exc))
 
 
-def _stage(job: str, upload: Upload) -> Any:
-    if upload.state == "failed":
-        return layout.failed(upload.filename, upload.message)
-    if upload.is_over and upload.checked is not None and upload.scorer is not None:
+def _ask_again() -> None:
+    """Let `show` say what became of a result that is no longer kept, in place of a table that answers no more."""
+    set_props("tick", {"disabled": False})
+
+
+def _stage(upload: Upload) -> Any:
+    if upload.has_result and upload.checked is not None and upload.scorer is not None:
         return layout.result(
             upload.checked,
             upload.scored,
             upload.scorer.schema,
-            name=job,
+            name=upload.name,
             filename=upload.filename,
             n_done=upload.n_done,
+            stopped=words.stopped(upload.message, upload.n_done, upload.n_rows, upload.advice),
         )
+    if upload.is_over:
+        return layout.failed(upload.filename, upload.message, upload.advice)
     return layout.working(upload.filename, upload.n_done, upload.n_rows, time.monotonic() - upload.started)
 
 

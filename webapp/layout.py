@@ -19,6 +19,7 @@ from creditrisk.schema import Schema, Target
 from webapp import figures, words
 from webapp.clients import expected_loss, grid_columns, summary
 from webapp.serving import Standing
+from webapp.upload_records import Record
 from webapp.words import VERDICTS
 
 TITLE = "Risk-O-Meter"
@@ -51,6 +52,7 @@ def page(standing: Standing, *, max_rows: int, max_mb: int) -> Component:
                     html.Div(status(standing), id="status", role="status"),
                 ],
             ),
+            connection(),
             html.Nav(html.A("Score clients", href="/", **_attributes("aria-", current="page")), className="side"),
             html.Main(
                 [
@@ -65,8 +67,28 @@ def page(standing: Standing, *, max_rows: int, max_mb: int) -> Component:
             ),
             dcc.Store(id="model", data=identity(standing)),
             dcc.Store(id="job", storage_type="session"),
+            dcc.Store(id="shown"),
             dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
             dcc.Interval(id="tick", interval=500, disabled=True),
+        ],
+    )
+
+
+def connection() -> Component:
+    """What is said while the app does not answer; assets/connection.js shows it, and takes it back."""
+    return html.Div(
+        id="connection",
+        role="alert",
+        className="only-cut-off",
+        children=[
+            html.I("▲", className="sign", **_attributes("aria-", hidden="true")),
+            html.Div(
+                [
+                    html.Strong("The connection to the app is lost. "),
+                    html.Span("Trying again every few seconds. "),
+                    html.Span(["What you see is how it stood at ", html.Span(id="last-answer"), "."]),
+                ]
+            ),
         ],
     )
 
@@ -89,6 +111,7 @@ def status(standing: Standing) -> list[Component]:
         parts.append(html.Span([html.I("○ ", className="sign"), "no model yet"], className="state away"))
     else:
         parts.append(html.Span([html.I("● ", className="sign"), "healthy"], className="state"))
+    parts.append(html.Span([html.I("▲ ", className="sign"), "no connection"], className="state away only-cut-off"))
     return parts
 
 
@@ -188,38 +211,34 @@ def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Componen
         children=[
             html.H2(filename),
             html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
-            html.P(said),
-            html.Button("Stop here", id="stop", className="button", n_clicks=0),
+            html.P(said, className="not-cut-off"),
+            html.P("How far it has come will be known when the app answers again.", className="only-cut-off"),
+            html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
         ],
     )
 
 
-def failed(filename: str, message: str) -> Component:
-    """A file that could not be used at all."""
+def failed(filename: str, message: str, advice: str) -> Component:
+    """A file of which nothing was scored, why, and what to do about it."""
     return html.Section(
         className="notice failed",
         role="alert",
         children=[
             html.H2(f"{filename} could not be scored"),
             html.P(sentence(message)),
-            html.P("Nothing was scored. Correct the file and drop it again.", className="quiet"),
+            html.P(f"Nothing was scored. {advice}", className="quiet"),
         ],
     )
 
 
-def forgotten() -> Component:
-    """A result that is no longer kept."""
-    return html.Section(
-        className="notice",
-        children=[
-            html.H2("This result is no longer kept"),
-            html.P("Results stay here for an hour. Drop the file again to score it anew."),
-        ],
-    )
+def fate(record: Record | None) -> Component:
+    """A file whose result is not kept, or never was: what became of it."""
+    headline, text = words.fate(record)
+    return html.Section(className="notice", role="status", children=[html.H2(headline), html.P(text)])
 
 
 def result(
-    checked: Checked, scored: pl.DataFrame, schema: Schema, *, name: str, filename: str, n_done: int
+    checked: Checked, scored: pl.DataFrame, schema: Schema, *, name: str, filename: str, n_done: int, stopped: str = ""
 ) -> Component:
     """A scored file: what came out, what needs a look, and every client.
 
@@ -229,6 +248,8 @@ def result(
         The file, the results of its first `n_done` rows, and the schema they were made with.
     name
         Under which the result is kept, for its download.
+    stopped
+        Why it goes no further than `n_done`; empty if it was a clerk's own wish.
     """
     n_rows = checked.raw.height
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
@@ -250,6 +271,8 @@ def result(
             ],
         )
     ]
+    if stopped:
+        parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if n_attention:
         parts.append(attention(rejected, scored, is_open=scored.is_empty()))
     if scored.height:
@@ -341,6 +364,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
         defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "filter": False},
         rowModelType="infinite",
         getRowId="params.data.row",
+        eventListeners={event: ["fitToScreen(params.api)"] for event in ("firstDataRendered", "gridSizeChanged")},
         dashGridOptions={
             "theme": {"function": _THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},

@@ -1,7 +1,7 @@
 """CSV for other people's spreadsheets: the result of a scoring and the empty template.
 
-Used by api.py (`score.csv`) and uploads.py (the page's downloads). Cells that a spreadsheet would run as a formula are
-made inert here.
+Used by api.py (`score.csv`), uploads.py (the page's downloads) and the command line. `csv_text` writes every CSV of
+ours, so that no spreadsheet runs a cell of it as a formula.
 """
 
 from __future__ import annotations
@@ -34,26 +34,10 @@ RESULT_COLUMNS = (
 # A spreadsheet opened on Windows reads UTF-8 only behind this mark.
 BYTE_ORDER_MARK = "\ufeff"
 
-_NOT_PLAIN = r"^[^\pL\pN]"
-
-
-def inert_table(frame: pl.DataFrame) -> pl.DataFrame:
-    """The table with every text cell, and every header, as a spreadsheet will show it and not run it.
-
-    Examples
-    --------
-    >>> inert_table(pl.DataFrame({"note": ["=1+1", "-5", "hello", None]}))["note"].to_list()
-    ["'=1+1", '-5', 'hello', None]
-    """
-    # A cell that begins with a letter or a digit is no formula: whole columns of such cells need no look at each.
-    suspects = [
-        name for name in frame.columns if frame[name].dtype == pl.String and frame[name].str.contains(_NOT_PLAIN).any()
-    ]
-    names = [inert(name) for name in frame.columns]
-    # Two headers that become the same one are told apart by a star.
-    distinct = [name + "*" * names[:place].count(name) for place, name in enumerate(names)]
-    safe = frame.with_columns(pl.col(suspects).map_elements(inert, pl.String))
-    return safe.rename(dict(zip(frame.columns, distinct, strict=True)))
+# A number however it is grouped: digits and the marks between them, which no spreadsheet can run.
+_NUMBER = r"^[+-]?[0-9]+([.,'’ \x{A0}\x{202F}][0-9]+)*([eE][+-]?[0-9]+)?$"
+# Nothing, or a number without any mark that might divide cells.
+_BARE = r"^([+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?)?$"
 
 
 def result_table(
@@ -75,7 +59,7 @@ def result_table(
     Returns
     -------
     pl.DataFrame
-        One row for each row of `raw`; text and numbers only, formulas inert.
+        One row for each row of `raw`; text and numbers only, for `csv_text`.
     """
     rows = pl.DataFrame({"row_number": range(first_row, first_row + raw.height)}, schema={"row_number": pl.Int64})
     sentences: dict[int, list[str]] = {}
@@ -94,7 +78,7 @@ def result_table(
     table = rows.join(results, on="row_number", how="left", maintain_order="left").join(
         errors, on="row_number", how="left", maintain_order="left"
     )
-    return inert_table(pl.concat([table.select(RESULT_COLUMNS), own], how="horizontal"))
+    return pl.concat([table.select(RESULT_COLUMNS), own], how="horizontal")
 
 
 def _beside_results(names: Sequence[str]) -> dict[str, str]:
@@ -110,8 +94,46 @@ def _beside_results(names: Sequence[str]) -> dict[str, str]:
 
 
 def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
-    """A table as comma-separated text."""
-    return table.write_csv(include_header=with_header)
+    """A table as comma-separated text that a spreadsheet shows and never runs, whatever it divides cells by.
+
+    Texts are quoted and inert; numbers stay numbers, those of the client's own among them. Not so at the start of a
+    line: where something else than the comma divides cells, much more than the number becomes that cell.
+
+    Examples
+    --------
+    >>> print(csv_text(pl.DataFrame({"id": ["7", "-7"], "balance": ["-12.5", "=1+1"], "note": ["a;=1+1", None]})))
+    "id","balance","note"
+    7,-12.5,"a;'=1+1"
+    "'-7","'=1+1",
+    """
+    cells = [
+        _cell(pl.col(name), starts_line=place == 0).alias(name) if kind == pl.String else pl.col(name)
+        for place, (name, kind) in enumerate(table.schema.items())
+    ]
+    header = ",".join(_header(table.columns)) + "\n" if with_header else ""
+    return header + table.select(cells).write_csv(include_header=False, quote_style="never")
+
+
+def _cell(text: pl.Expr, *, starts_line: bool) -> pl.Expr:
+    safe = inert(text)
+    if not starts_line:
+        safe = pl.when(text.str.contains(_NUMBER)).then(text).otherwise(safe)
+    return pl.when(safe.str.contains(_BARE)).then(safe).otherwise(_quoted(safe))
+
+
+def _quoted(text: pl.Expr) -> pl.Expr:
+    return pl.concat_str(pl.lit('"'), text.str.replace_all('"', '""', literal=True), pl.lit('"'))
+
+
+def _header(names: Sequence[str]) -> list[str]:
+    safe: list[str] = []
+    for name in pl.DataFrame({"name": names}).select(inert(pl.col("name")))["name"]:
+        # Two headers that become the same one are told apart by stars.
+        distinct = name
+        while distinct in safe:
+            distinct += "*"
+        safe.append(distinct)
+    return pl.DataFrame({"name": safe}).select(_quoted(pl.col("name"))).to_series().to_list()
 
 
 def template_csv(schema: Schema) -> str:
@@ -120,4 +142,4 @@ def template_csv(schema: Schema) -> str:
     fields = sorted(
         (field for field in schema.fields if field.role in roles), key=lambda field: roles.index(field.role)
     )
-    return csv_text(inert_table(pl.DataFrame(schema={field.label: pl.String for field in fields})))
+    return csv_text(pl.DataFrame(schema={field.label: pl.String for field in fields}))

@@ -1,8 +1,8 @@
 """Files dropped on the page: taken in, scored in the background, kept for a while, handed back as CSV.
 
-An upload gets a random name; its clients and results stay in this process's memory, bounded in number, rows and time,
-and never go into the browser's storage or an address that a log would keep. The page itself is in layout.py and
-callbacks.py, and reads what is here.
+An upload gets a random name; its clients and results stay in this process's memory, bounded in number, bytes and time,
+and never go into the browser's storage or an address that a log would keep. How far each has come is noted on disk by
+upload_records.py. The page itself is in layout.py and callbacks.py, and reads what is here.
 """
 
 from __future__ import annotations
@@ -14,43 +14,59 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from typing import Literal
 from urllib.parse import unquote
 
 import polars as pl
 from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk import datasets
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.sources import parse_upload
-from webapp.guard import MEGABYTE, BadRequestError, BusyError, where
+from webapp import upload_records
+from webapp.guard import MEGABYTE, BadRequestError, BusyError, error, where
 from webapp.scoring import Desk, score_in_chunks
 from webapp.tables import BYTE_ORDER_MARK, csv_text, result_table, template_csv
+from webapp.upload_records import Record, State
 
 LIFETIME_SECONDS = 3600.0
 MOST_KEPT = 32
-MOST_ROWS_KEPT = 1_000_000
+# Besides the last one, which stays however large it is.
+MOST_BYTES_KEPT = 300 * MEGABYTE
 MOST_WAITING = 4
+# Besides a single one, which may be as large as the settings say.
+MOST_BYTES_WAITING = 200 * MEGABYTE
+# Measured: what a short text takes beside its own bytes, a client's list of problems, and all of one rejection.
+BYTES_PER_TEXT = 16
+BYTES_PER_LIST = 64
+BYTES_PER_REJECTION = 450
 # A small file is done by then, and the page goes straight to the result.
 PATIENCE_SECONDS = 0.4
 
 log = logging.getLogger("webapp.uploads")
 
-State = Literal["reading", "scoring", "done", "stopped", "failed"]
-
 
 @dataclass
 class Upload:
-    """One file and how far it has come. Written by one worker thread; readers look at `state` first."""
+    """One file and how far it has come. Written by one worker thread; readers look at `state` first.
 
+    `n_done` of `n_rows` clients have been gone through, and `n_scored` of these are in the decision log. `message` says
+    why it failed or stopped, `advice` what to do about it; both empty if it was done, or a clerk stopped it.
+    """
+
+    name: str
     filename: str
+    content: bytes
     started: float
     state: State = "reading"
     n_rows: int = 0
     n_done: int = 0
+    n_scored: int = 0
+    n_bytes: int = 0
     message: str = ""
+    advice: str = ""
+    is_app_ending: bool = False
     scorer: Scorer | None = None
     checked: Checked | None = None
     scored: pl.DataFrame = field(default_factory=pl.DataFrame)
@@ -60,6 +76,11 @@ class Upload:
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
         return self.state in ("done", "stopped", "failed")
+
+    @property
+    def has_result(self) -> bool:
+        """Whether it is over, and at least a part of it can be looked at."""
+        return self.state in ("done", "stopped") and self.n_done > 0
 
 
 class Uploads:
@@ -71,22 +92,34 @@ class Uploads:
         self._lock = threading.Lock()
         self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload")
 
+    def check_room(self, n_bytes: int) -> None:
+        """Refuse a file of this size if too many, or too large ones, are waiting.
+
+        Raises
+        ------
+        BusyError
+            If there is no room for it now.
+        """
+        with self._lock:
+            self._check_room(n_bytes)
+
     def begin(self, desk: Desk, content: bytes, filename: str) -> tuple[str, Future[None]]:
         """Start on a file; returns its name and the work in progress.
 
         Raises
         ------
         BusyError
-            If too many files are waiting.
+            If there is no room for it now.
         """
         name = secrets.token_urlsafe(18)
-        upload = Upload(filename, time.monotonic())
+        upload = Upload(name, filename, content, time.monotonic(), n_bytes=len(content))
         with self._lock:
-            if sum(not other.is_over for other in self._kept.values()) >= MOST_WAITING:
-                raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
+            self._check_room(len(content))
             self._kept[name] = upload
             self._make_room()
-        return name, self._workers.submit(_work, desk, upload, content)
+        upload_records.forget_old(desk.settings.home)
+        _note(desk, upload)
+        return name, self._workers.submit(self._work, desk, upload)
 
     def get(self, name: str | None) -> Upload | None:
         """The upload of that name, or None if there is none or it has been forgotten."""
@@ -94,41 +127,97 @@ class Uploads:
             self._make_room()
             return self._kept.get(name or "")
 
+    def _work(self, desk: Desk, upload: Upload) -> None:
+        _work(desk, upload)
+        with self._lock:
+            self._make_room()
+
+    def _check_room(self, n_bytes: int) -> None:
+        waiting = [upload.n_bytes for upload in self._kept.values() if not upload.is_over]
+        is_too_much = waiting and sum(waiting) + n_bytes > MOST_BYTES_WAITING
+        if len(waiting) >= MOST_WAITING or is_too_much:
+            raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
+
     def _make_room(self) -> None:
         oldest = time.monotonic() - self._lifetime_seconds
-        n_rows = sum(upload.n_rows for upload in self._kept.values())
-        for name, upload in list(self._kept.items()):
-            is_last = len(self._kept) == 1
-            is_too_much = len(self._kept) > MOST_KEPT or (n_rows > MOST_ROWS_KEPT and not is_last)
-            if upload.is_over and (upload.started < oldest or is_too_much):
-                n_rows -= upload.n_rows
-                del self._kept[name]
+        over = [upload for upload in self._kept.values() if upload.is_over]
+        n_bytes = sum(upload.n_bytes for upload in over[:-1])
+        for upload in over:
+            is_too_much = len(self._kept) > MOST_KEPT or n_bytes > MOST_BYTES_KEPT
+            if upload.started < oldest or (is_too_much and upload is not over[-1]):
+                n_bytes -= upload.n_bytes
+                del self._kept[upload.name]
 
 
-def _work(desk: Desk, upload: Upload, content: bytes) -> None:
+def _work(desk: Desk, upload: Upload) -> None:
     """Read, check and score one file; every way it can end is told to the clerk in `message`."""
+    parts: list[pl.DataFrame] = []
     try:
-        upload.scorer = desk.scorer()
-        raw = parse_upload(content, filename=upload.filename, max_rows=desk.settings.upload_max_rows)
-        del content
-        upload.checked = datasets.check(raw, upload.scorer.schema)
-        upload.n_rows = raw.frame.height
-        upload.state = "scoring"
-        parts = []
-        for chunk in score_in_chunks(desk, upload.scorer, upload.checked, channel="ui"):
-            parts.append(chunk.scored)
-            upload.n_done = chunk.last_row
-            if upload.stop.is_set():
-                break
-        upload.scored = pl.concat(parts)
-        upload.state = "done" if upload.n_done == upload.n_rows else "stopped"
+        _read(desk, upload)
+        _score(desk, upload, parts)
+        state: State = "done" if upload.n_rows and upload.n_done == upload.n_rows else "stopped"
     except CreditRiskError as exc:
-        upload.message = str(exc)
-        upload.state = "failed"
+        state, upload.message = "failed", str(exc)
+        is_files_fault = isinstance(exc, SourceError | SchemaError)
+        upload.advice = "Correct the file and drop it again." if is_files_fault else "Drop the file again later."
     except Exception as exc:  # a thread's error would be seen by nobody
         log.error("an upload failed: %s", where(exc))
+        state = "failed"
         upload.message = "Something went wrong in the app. Please try again; if it happens again, tell whoever runs it."
-        upload.state = "failed"
+    if state != "done" and desk.stopping.is_set():
+        state, upload.is_app_ending, upload.message = "stopped", True, "The app was told to end."
+        upload.advice = "Drop the file again when the app is back."
+    if state == "failed" and parts:
+        # What was scored until then is in the decision log, and may be looked at.
+        state = "stopped"
+    upload.content = b""
+    upload.scored = pl.concat(parts) if parts else pl.DataFrame()
+    upload.n_bytes = _bytes_kept(upload)
+    upload.state = state
+    _note(desk, upload)
+
+
+def _read(desk: Desk, upload: Upload) -> None:
+    if desk.stopping.is_set():
+        return
+    upload.scorer = desk.scorer()
+    raw = parse_upload(upload.content, filename=upload.filename, max_rows=desk.settings.upload_max_rows)
+    upload.content = b""
+    upload.checked = datasets.check(raw, upload.scorer.schema)
+    upload.n_rows = raw.frame.height
+    upload.state = "scoring"
+    _note(desk, upload)
+
+
+def _score(desk: Desk, upload: Upload, parts: list[pl.DataFrame]) -> None:
+    """Block by block, until the end, or until the clerk or the system says stop; `parts` gets what was scored."""
+    if upload.scorer is None or upload.checked is None or desk.stopping.is_set():
+        return
+    for chunk in score_in_chunks(desk, upload.scorer, upload.checked, channel="ui"):
+        parts.append(chunk.scored)
+        upload.n_done = chunk.last_row
+        upload.n_scored += chunk.scored.height
+        if upload.n_done < upload.n_rows:
+            _note(desk, upload)
+        if upload.stop.is_set() or desk.stopping.is_set():
+            return
+
+
+def _note(desk: Desk, upload: Upload) -> None:
+    record = Record(upload.state, upload.n_rows, upload.n_done, upload.n_scored, upload.is_app_ending)
+    upload_records.note(desk.settings.home, upload.name, record)
+
+
+def _bytes_kept(upload: Upload) -> int:
+    """About how much memory an upload that is over holds."""
+    checked = upload.checked
+    if checked is None:
+        return 0
+    n_bytes = BYTES_PER_LIST * len(checked.problems) + BYTES_PER_REJECTION * len(checked.rejected)
+    for frame in (checked.raw, checked.accepted, upload.scored):
+        n_texts = frame.height * sum(kind == pl.String for kind in frame.dtypes)
+        n_bytes += int(frame.estimated_size()) + BYTES_PER_TEXT * n_texts
+    return n_bytes
 
 
 def make_blueprint(desk: Desk, uploads: Uploads) -> Blueprint:
@@ -141,15 +230,24 @@ def make_blueprint(desk: Desk, uploads: Uploads) -> Blueprint:
             abort(415)
         request.max_content_length = desk.settings.upload_max_mb * MEGABYTE
         filename = unquote(request.headers.get("X-File-Name", "clients.csv"))[:200]
-        name, work = uploads.begin(desk, request.get_data(cache=False), filename)
+        # Asked before the body is read, so that what has no room does not take any.
+        uploads.check_room(request.content_length or 0)
+        content = request.get_data(cache=False)
+        # A connection that breaks off looks to the app like the end of the file.
+        if request.content_length not in (None, len(content)):
+            raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
+        name, work = uploads.begin(desk, content, filename)
+        del content
         wait([work], timeout=PATIENCE_SECONDS)
         return jsonify({"upload": name}), 202
 
     @blueprint.get("/uploads/<name>/result.csv")
-    def result(name: str) -> Response:
+    def result(name: str) -> Response | tuple[Response, int]:
         upload = uploads.get(name)
-        if upload is None or upload.checked is None or upload.state not in ("done", "stopped"):
-            raise BadRequestError("This result is no longer kept. Drop the file again.")
+        if upload is not None and not upload.is_over:
+            return error(409, "not_ready", "This file is still being scored. Ask again in a moment.")
+        if upload is None or upload.checked is None or not upload.has_result:
+            return error(404, "not_found", "There is no result here, or no longer. Drop the file again.")
         raw = upload.checked.raw.head(upload.n_done)
         table = result_table(raw, upload.scored, upload.checked.rejected)
         stem = (

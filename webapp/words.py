@@ -1,7 +1,7 @@
 """The words and numbers a clerk reads: verdicts, risk, confidence, amounts, dates, values in the schema's terms.
 
-Used by the page (layout.py, clients.py, figures.py); pure functions. The JSON and CSV answers keep the stored values
-and are in api.py and tables.py.
+Used by the page (layout.py, callbacks.py, clients.py, figures.py); pure functions. The JSON and CSV answers keep the
+stored values and are in api.py and tables.py.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from creditrisk.schema import Field
+from webapp.upload_records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +152,60 @@ def count(n: int, singular: str, plural: str | None = None) -> str:
     ('1 client', '1,200 clients')
     """
     return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
+    """Why the result of a file is only a part of it, and how large a part; empty if it was a clerk's own wish.
+
+    Examples
+    --------
+    >>> print(stopped("The app was told to end.", 4000, 40000, "Drop the file again when the app is back."))
+    The app was told to end. Scoring came as far as client 4,000 of 40,000; what was scored until then is below, and in
+    the decision log. Drop the file again when the app is back.
+    """
+    how_far = f"Scoring came as far as client {n_done:,} of {n_rows:,}; what was scored until then is below, and in"
+    return reason and f"{reason} {how_far} the decision log. {advice}".strip()
+
+
+AGAIN = "Drop the file again to score it anew."
+NOT_KEPT = "Results stay here for an hour, less if many files come, and not beyond a restart of the app."
+_FATES = {
+    "reading": "The app was restarted before this file had been read",
+    "scoring": "The app was restarted while this file was being scored",
+    "failed": "This file could not be scored",
+}
+
+
+def fate(record: Record | None) -> tuple[str, str]:
+    """What became of a file whose result is not kept: a headline, and what follows from it.
+
+    Parameters
+    ----------
+    record
+        What was last noted of it. A file that was not over by then was cut short: the app ended without a warning.
+
+    Examples
+    --------
+    >>> fate(Record("reading"))[0]
+    'The app was restarted before this file had been read'
+    >>> print(fate(Record("scoring", n_rows=40_000, n_done=12_000, n_scored=11_998))[1])
+    At least 11,998 of 40,000 clients had been scored and are in the decision log. The results themselves are not kept.
+    Drop the file again to score it anew.
+    """
+    if record is None:
+        return "This result is no longer kept", f"{NOT_KEPT} {AGAIN}"
+    headline = _FATES.get(record.state, "This result is no longer kept")
+    if record.is_app_ending:
+        headline = "The app was told to end before this file was finished"
+    of_clients = f"of {count(record.n_rows, 'client')}"
+    if record.n_scored:
+        # What was logged after the last note of a file that was cut short is not in it.
+        how_many = f"{'At least ' if record.state == 'scoring' else ''}{record.n_scored:,} {of_clients}"
+        is_whole = record.state in ("done", "stopped") and not record.is_app_ending
+        kept = NOT_KEPT if is_whole else "The results themselves are not kept."
+        said = f"{how_many} had been scored and are in the decision log. {kept}"
+    elif record.state == "scoring":
+        said = f"None {of_clients} is known to have been scored; any that was is in the decision log."
+    else:
+        said = "Nothing was scored."
+    return headline, f"{said} {AGAIN}"

@@ -11,13 +11,15 @@ import polars as pl
 
 from creditrisk.errors import SourceError
 
-# What a spreadsheet takes for the start of a formula, full-width forms included.
-_FORMULA_START = tuple("=+-@\t\r\n＝＋－＠")
 # What any table may hold, wherever it comes from; the readers say it in their own words.
 MAX_COLUMNS = 2_000
 MAX_CELL_CHARS = 131_072  # also what Python's csv takes
 # Cells that records lack and that are filled up: a few bytes of JSON can ask for millions of them.
 MAX_ABSENT_CELLS = 2_000_000
+# Where a spreadsheet begins a cell, whatever character it divides cells by: blanks (some have no width) and quotation
+# marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
+_CELL_START = r"(?:^|[;,|\t\r\n；，｜])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
+_FORMULA_SIGN = r"[-=+@＝＋－＠﹦﹢﹣﹫⁼⁺₌₊]"
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -146,17 +148,18 @@ def nameless(n_columns: int) -> list[str]:
     return [f"column {number}" for number in range(1, n_columns + 1)]
 
 
-def inert(cell: str) -> str:
-    """The cell as it may go into a CSV file: a spreadsheet shows it and does not run it.
+def inert(text: pl.Expr) -> pl.Expr:
+    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it, whatever divides its cells.
+
+    An apostrophe goes in front of every sign that could begin a formula: at the start of the text, and after each
+    character that some spreadsheet takes for the end of a cell.
 
     Examples
     --------
-    >>> inert('=HYPERLINK("http://x")'), inert("-12.5"), inert("plain")
-    ('\\'=HYPERLINK("http://x")', '-12.5', 'plain')
+    >>> pl.Series(["=1+1", "x; -1", "a=b"]).to_frame("cell").select(inert(pl.col("cell")))["cell"].to_list()
+    ["'=1+1", "x; '-1", 'a=b']
     """
-    if cell.lstrip(" ").startswith(_FORMULA_START) and not PLAIN_NUMBER.fullmatch(cell):
-        return "'" + cell
-    return cell
+    return text.str.replace_all(f"({_CELL_START})({_FORMULA_SIGN})", "${1}'${2}")
 
 
 def cut(text: str, width: int = 40) -> str:

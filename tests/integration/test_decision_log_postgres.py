@@ -233,6 +233,15 @@ def test_outcomes_come_back_in_the_order_of_recording(log):
     ]
 
 
+def test_outcomes_of_what_was_never_scored_are_named_by_position(log):
+    outcome = Outcome("A-1", is_default=False, observed_on=date(2025, 1, 31))
+    assert log.never_scored([outcome]) == [1]
+    log.append([replace(EXAMPLE, application_id=f"A-{n}") for n in range(1, 5_001)])
+    others = [replace(outcome, application_id=f"A-{n}") for n in range(2, 5_002)]
+    assert log.never_scored([outcome, replace(outcome, model="simulated"), *others]) == [5_002]
+    assert log.never_scored([replace(outcome, model="another"), outcome]) == [1]
+
+
 APPEND_AND_SAY_SO = """
 import sys
 from creditrisk.decision_log import Decision, DecisionLog

@@ -114,11 +114,12 @@ def test_mlflows_formats_give_one_prediction_a_row(client, data, content_type):
 
 
 def test_outcomes_are_recorded_all_or_none(client, corner_app):
+    client.post("/api/v1/score", json=GOOD)
     good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
     wrong = {**good, "observed_on": "yesterday"}
     log = corner_app.extensions["creditrisk"].log
     message = assert_error(client.post("/api/v1/outcomes", json={"outcomes": [good, wrong]}), 400, "bad_request")
-    assert message.startswith("Outcome 2 cannot be read.")
+    assert message.startswith("Outcome 2 has no observed_on that can be read.")
     assert log.outcomes().is_empty()
     assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == {"recorded": 1}
     assert log.outcomes().rows() == [("A7", "", False, date(2026, 3, 31))]
@@ -198,16 +199,18 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     shown = client.post(
         "/ui/_dash-update-component",
         json={
-            "output": "..stage.children...tick.disabled...sending.children..",
+            "output": "..stage.children...tick.disabled...sending.children...shown.data..",
             "outputs": [
                 {"id": "stage", "property": "children"},
                 {"id": "tick", "property": "disabled"},
                 {"id": "sending", "property": "children"},
+                {"id": "shown", "property": "data"},
             ],
             "inputs": [
                 {"id": "job", "property": "data", "value": name},
                 {"id": "tick", "property": "n_intervals", "value": 1},
             ],
+            "state": [{"id": "shown", "property": "data"}],
             "changedPropIds": ["tick.n_intervals"],
         },
     )
@@ -215,7 +218,7 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     assert said in shown.text
     assert "could not be scored" in shown.text
     assert "Traceback" not in shown.text
-    assert_error(client.get(f"/uploads/{name}/result.csv"), 400, "bad_request")
+    assert_error(client.get(f"/uploads/{name}/result.csv"), 404, "not_found")
 
 
 @pytest.mark.parametrize(

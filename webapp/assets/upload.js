@@ -12,6 +12,7 @@
       return;
     }
     const request = new XMLHttpRequest();
+    let isSent = false;
     request.open("POST", "/uploads");
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
@@ -20,10 +21,22 @@
         say("Sending " + file.name + ": " + Math.round((100 * event.loaded) / event.total) + " %");
       }
     };
+    request.upload.onload = () => {
+      isSent = true;
+    };
     request.onload = () => answered(request);
-    request.onerror = () => say("The app does not answer. Check that it is running, then drop the file again.");
+    request.onerror = () => brokenOff(file.name, isSent);
     say("Sending " + file.name);
     request.send(file);
+  }
+
+  // The app scores nothing of a file that did not arrive as a whole; of one that did, nobody here knows.
+  function brokenOff(name, isSent) {
+    const what = isSent
+      ? "The connection broke off after " + name + " had been sent, before the app said that it had it. Clients of " +
+        "it that were scored are in the decision log."
+      : "The connection broke off while " + name + " was being sent. Nothing of it was scored.";
+    say(what + " Drop the file again when the app answers.");
   }
 
   function answered(request) {

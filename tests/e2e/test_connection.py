@@ -1,0 +1,120 @@
+"""The page while the app is away: it says so within five seconds, takes it back, and tells what became of the file."""
+
+import os
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from creditrisk.decision_log import DecisionLog
+from webapp.scoring import CHUNK_ROWS
+
+DROP = """([name, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([text], name, { type: 'text/csv' }));
+  document.querySelector('#drop').dispatchEvent(
+    new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+}"""
+HEADER = "client,age_years,amount_eur,income_eur,housing"
+FEW = "\n".join([HEADER, *(f"{n},{20 + n % 50},2000,52000,own" for n in range(200))])
+MANY = "\n".join([HEADER, *(f"{n},61,2000,52000,own" for n in range(60_000))])
+# The issue's own limit, in milliseconds.
+SOON = 5_000
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A browser whose console may complain: a server that is killed makes it."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium not found: install Debian's chromium to run this test")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        )
+        yield browser.new_page(viewport={"width": 1366, "height": 768})
+        browser.close()
+
+
+def test_after_kill_9_and_a_restart_the_page_says_what_became_of_the_file(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    page.goto(web.url)
+    page.wait_for_selector(".welcome")
+    expect(page.locator("#connection")).to_be_hidden()
+    page.evaluate(DROP, ["clients.csv", MANY])
+    page.wait_for_selector(".working:has-text(' scored. ')", timeout=60_000)
+
+    web.kill()
+    expect(page.locator("#connection")).to_be_visible(timeout=SOON)
+    expect(page.locator("#connection")).to_contain_text("The connection to the app is lost.")
+    expect(page.locator("#status")).to_contain_text("no connection", use_inner_text=True)
+    expect(page.locator("#status")).not_to_contain_text("Registry away", use_inner_text=True)
+    expect(page.locator(".working")).not_to_contain_text(" scored. ", use_inner_text=True)
+    page.evaluate(DROP, ["another.csv", FEW])
+    expect(page.locator("#sending")).to_contain_text("Nothing of it was scored.")
+    time.sleep(2)  # it goes on trying
+    expect(page.locator("#connection")).to_be_visible()
+
+    serve_web(corner_settings, web.port)
+    expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
+    expect(page.locator("#stage")).to_contain_text("The app was restarted while this file was being scored")
+    expect(page.locator("#status")).not_to_contain_text("no connection", use_inner_text=True)
+    expect(page.locator("#sending")).to_contain_text("another.csv was being sent. Nothing of it was scored.")
+    told = re.search(r"At least ([\d,]+) of 60,000 clients had been scored", page.inner_text("#stage"))
+    assert told, page.inner_text("#stage")
+    n_logged = DecisionLog(corner_settings.decision_log).head()[0]
+    # One block may have been logged after the last note.
+    assert n_logged - CHUNK_ROWS <= int(told[1].replace(",", "")) <= n_logged
+
+    page.reload()
+    expect(page.locator("#stage")).to_contain_text("The app was restarted while this file was being scored")
+
+
+def test_an_app_that_is_told_to_end_says_how_far_the_file_came(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    page.goto(web.url)
+    page.wait_for_selector(".welcome")
+    page.evaluate(DROP, ["clients.csv", MANY])
+    page.wait_for_selector(".working:has-text(' scored. ')", timeout=60_000)
+    web.process.terminate()
+    assert web.process.wait(30) == 0
+    expect(page.locator("#connection")).to_be_visible(timeout=SOON)
+
+    serve_web(corner_settings, web.port)
+    expect(page.locator("#stage")).to_contain_text("The app was told to end before this file was finished")
+    n_logged = DecisionLog(corner_settings.decision_log).head()[0]
+    assert f"{n_logged:,} of 60,000 clients had been scored and are in the decision log" in page.inner_text("#stage")
+
+
+def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    page.goto(web.url)
+    page.wait_for_selector(".welcome")
+    page.evaluate(DROP, ["clients.csv", FEW])
+    page.wait_for_selector(".clients .lamp", timeout=30_000)
+    page.click(".tile >> nth=0")
+    expect(page.locator(".tile >> nth=0")).to_have_attribute("aria-pressed", "true")
+    page.evaluate("document.querySelector('.clients').dataset.mark = 'the same table'")
+
+    # It hangs, and not even the connection breaks.
+    os.killpg(web.process.pid, signal.SIGSTOP)
+    try:
+        expect(page.locator("#connection")).to_be_visible(timeout=SOON)
+    finally:
+        os.killpg(web.process.pid, signal.SIGCONT)
+    expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
+
+    # It is healthy, but what the page asks of it fails.
+    page.route("**/_dash-update-component*", lambda route: route.abort())
+    page.click(".tile >> nth=1")
+    expect(page.locator("#connection")).to_be_visible(timeout=SOON)
+    page.unroute("**/_dash-update-component*")
+    expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
+
+    time.sleep(1)  # time enough for the page to draw it anew
+    expect(page.locator(".clients[data-mark='the same table']")).to_be_visible()
+    expect(page.locator(".tile >> nth=0")).to_have_attribute("aria-pressed", "true")

@@ -1,0 +1,77 @@
+// Notices within five seconds that the app is away, says so over the page, and takes it back when the app answers again.
+// What is said is in layout.py; here the page only gets or loses the class `cut-off`, and asks anew for what it shows.
+(function () {
+  "use strict";
+
+  // Together well below five seconds, the longest that anybody should believe what is no longer so.
+  const EVERY_MS = 1500;
+  const PATIENCE_MS = 2000;
+  const UPDATES = "/ui/_dash-update-component";
+  const HEALTH = "/health";
+  // What a server says in place of an app that is not there, or has no room.
+  const AWAY = [502, 503, 504];
+
+  let isHealthy = true;
+  let areUpdatesAnswered = true;
+  let lastAnswer = new Date();
+  let nTriesAgain = 0;
+
+  function show() {
+    const isCutOff = !(isHealthy && areUpdatesAnswered);
+    const root = document.documentElement;
+    if (isCutOff === root.classList.contains("cut-off")) return;
+    if (isCutOff) {
+      const place = document.getElementById("last-answer");
+      if (place) place.textContent = lastAnswer.toLocaleTimeString();
+    } else {
+      askAnew();
+    }
+    root.classList.toggle("cut-off", isCutOff);
+  }
+
+  // The header, and what became of the file: a restart may lie in between.
+  function askAnew() {
+    if (!window.dash_clientside || !window.dash_clientside.set_props) return;
+    nTriesAgain += 1;
+    window.dash_clientside.set_props("heartbeat", { n_intervals: -nTriesAgain });
+    window.dash_clientside.set_props("tick", { disabled: false });
+  }
+
+  async function look() {
+    try {
+      const answer = await plainFetch(HEALTH, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+      isHealthy = answer.ok;
+    } catch (error) {
+      isHealthy = false;
+    }
+    if (isHealthy) lastAnswer = new Date();
+    // An update that failed is made good only by one that is answered.
+    if (isHealthy && !areUpdatesAnswered) askAnew();
+    show();
+  }
+
+  // The page's own requests tell as well: what Dash makes of one that fails is seen by nobody.
+  const plainFetch = window.fetch.bind(window);
+  window.fetch = async function (resource, options) {
+    const isUpdate = String(resource.url || resource).includes(UPDATES);
+    try {
+      const answer = await plainFetch(resource, options);
+      if (isUpdate) areUpdatesAnswered = !AWAY.includes(answer.status);
+      return answer;
+    } catch (error) {
+      if (isUpdate && error.name !== "AbortError") areUpdatesAnswered = false;
+      throw error;
+    } finally {
+      if (isUpdate) show();
+    }
+  };
+
+  async function lookForEver() {
+    await look();
+    window.setTimeout(lookForEver, EVERY_MS);
+  }
+  window.addEventListener("online", look);
+  window.addEventListener("offline", look);
+  document.addEventListener("visibilitychange", () => document.hidden || look());
+  lookForEver();
+})();

@@ -1,0 +1,84 @@
+"""What became of each file, noted on disk, so that the page can say it truly after a restart.
+
+One small file for each upload under home/uploads, called by the SHA-256 of the upload's random name, which alone gives
+access to a result. It holds counts and a time: nothing about a client, not even what the file was called.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, get_args
+
+MOST_RECORDS = 500
+LIFETIME_SECONDS = 7 * 86_400.0
+
+log = logging.getLogger("webapp.uploads")
+
+State = Literal["reading", "scoring", "done", "stopped", "failed"]
+
+
+@dataclass(frozen=True)
+class Record:
+    """How far one file had come when it was last noted.
+
+    Of `n_rows` clients `n_done` had been gone through, and `n_scored` of these are in the decision log. `is_app_ending`
+    says that the app was told to end, and so stopped.
+    """
+
+    state: State
+    n_rows: int = 0
+    n_done: int = 0
+    n_scored: int = 0
+    is_app_ending: bool = False
+
+
+def note(home: Path, name: str, record: Record) -> None:
+    """Write down how far an upload has come, in one step."""
+    path = _path(home, name)
+    fresh = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(asdict(record), file)
+        fresh.replace(path)
+    except OSError as exc:
+        log.warning("how far an upload has come could not be noted: %s", exc.strerror)
+        # What was noted before is no longer true, and nothing is better than that.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def recall(home: Path, name: str) -> Record | None:
+    """How far an upload had come when it was last noted; None if nothing is known of it."""
+    try:
+        record = Record(**json.loads(_path(home, name).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None
+    counts = (record.n_rows, record.n_done, record.n_scored)
+    is_sound = record.state in get_args(State) and all(isinstance(count, int) for count in counts)
+    return record if is_sound else None
+
+
+def forget_old(home: Path) -> None:
+    """Remove the records that nobody will ask for any more."""
+    with suppress(OSError):
+        dated = sorted((path.stat().st_mtime, path) for path in _folder(home).iterdir())
+        oldest = time.time() - LIFETIME_SECONDS
+        for place, (noted_at, path) in enumerate(reversed(dated)):
+            if place >= MOST_RECORDS or noted_at < oldest:
+                path.unlink(missing_ok=True)
+
+
+def _folder(home: Path) -> Path:
+    return home / "uploads"
+
+
+def _path(home: Path, name: str) -> Path:
+    return _folder(home) / f"{sha256(name.encode('utf-8', 'replace')).hexdigest()}.json"
