@@ -436,11 +436,12 @@ class DecisionLog:
             yield from result.mappings()
 
     @contextmanager
-    def _transaction(self, *, is_write: bool = False, patience: float = WRITE_SECONDS) -> Iterator[Connection]:
-        """A transaction in the log that is there; one that writes waits for its turn, but never longer than patience.
+    def _transaction(self, *, is_write: bool = False, patience: float | None = None) -> Iterator[Connection]:
+        """A transaction in the log that is there; when it ends, what was written is on the disk, in the log at this place.
 
-        It is committed at the end, and what was written is on the disk, in the log at this place.
+        One that writes waits for its turn, but no longer than `patience` seconds, WRITE_SECONDS if not given.
         """
+        patience = WRITE_SECONDS if patience is None else patience
         deadline = time.monotonic() + patience
         if is_write and not self._writing.acquire(timeout=patience):
             raise self._waited_in_vain(patience)
