@@ -260,6 +260,10 @@ class DecisionLog:
         url = self._url
         return str(URL.create(self._dialect, host=url.host, port=url.port, database=url.database))
 
+    def is_begun(self) -> bool:
+        """Whether there is a log, as far as can be told without making one; a server is not asked."""
+        return self._known is not None or self._path is None or self._path.exists()
+
     def append(self, decisions: Sequence[Decision]) -> list[Logged]:
         """Write decisions at the end of the log; when this returns they survive a crash.
 
@@ -376,9 +380,7 @@ class DecisionLog:
             rows = connection.execute(select(_DECISIONS.c.seq, _DECISIONS.c.hash).where(_DECISIONS.c.seq.in_(wanted)))
             return {row.seq: row.hash for row in rows}
 
-    def verify(
-        self, noted: Sequence[Noted] = (), *, on_progress: Callable[[int], None] | None = None
-    ) -> Verification:
+    def verify(self, noted: Sequence[Noted] = (), *, on_progress: Callable[[int], None] | None = None) -> Verification:
         """Follow the chain from the first decision to the last, once and in constant memory.
 
         Parameters
@@ -437,7 +439,7 @@ class DecisionLog:
 
     @contextmanager
     def _transaction(self, *, is_write: bool = False, patience: float | None = None) -> Iterator[Connection]:
-        """A transaction in the log that is there; when it ends, what was written is on the disk, in the log at this place.
+        """A transaction in the log that is there; what it wrote is on the disk, and in that log, when it ends.
 
         One that writes waits for its turn, but no longer than `patience` seconds, WRITE_SECONDS if not given.
         """

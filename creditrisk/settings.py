@@ -148,9 +148,7 @@ def make_home(home: Path) -> None:
     except OSError as exc:
         problem = f"nothing can be written to {home}: {exc.strerror}"
     if problem:
-        raise SettingsError(
-            f"{problem}. Make room or give it to your user, or set CREDITRISK_HOME to another folder."
-        )
+        raise SettingsError(f"{problem}. Make room or give it to your user, or set CREDITRISK_HOME to another folder.")
 
 
 def room_problem(folder: Path) -> str:

@@ -110,7 +110,7 @@ def test_a_full_disk_is_not_ready_and_an_append_on_it_says_so(small_disk):
         assert log.append([EXAMPLE])[0].seq == 2
         filler.unlink()
         filler = fill(small_disk, left=0)
-        with pytest.raises(DecisionLogError, match="can take no more: nothing can be written to .*No space left"):
+        with pytest.raises(DecisionLogError, match=r"can take no more: nothing can be written to .*No space left"):
             log.check_writable()
         with pytest.raises(DecisionLogError, match=r"full.* Make room: nothing can be written to .*No space left"):
             log.append([EXAMPLE] * 100)
