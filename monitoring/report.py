@@ -187,7 +187,8 @@ def _evidently_charts(n_rows: int, order: list[FieldDrift]) -> _Charts:
     except Exception as exc:
         # Evidently raises anything on a table it does not like; our findings must get through all the same.
         return _Charts(None, f"Evidently could not draw its charts ({type(exc).__name__}).", tuple(left_out))
-    return _Charts(html, "", tuple(left_out))
+    note = f"Counts are scaled down to {CHART_ROWS:,} applications." if n_rows > CHART_ROWS else ""
+    return _Charts(html, note, tuple(left_out))
 
 
 def _run_evidently(fields: list[FieldDrift]) -> str:

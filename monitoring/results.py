@@ -33,7 +33,7 @@ def _with_zone(text: str) -> str:
 
 _CONFIG = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
-Count = Annotated[int, Field(ge=0)]
+Count = Seq
 Share = Annotated[float, Field(ge=0, le=1)]
 Psi = Annotated[float, Field(ge=0)]
 Time = Annotated[str, AfterValidator(_with_zone)]

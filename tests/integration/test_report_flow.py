@@ -133,7 +133,7 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
     assert {value for _, value in metrics["creditrisk_drift_status"]} == {-1}
 
 
-def test_evidently_draws_what_can_be_drawn_and_the_page_names_the_rest(fitted):
+def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted):
     scorer, reference = fitted
     odd = reference.head(500).with_columns(
         pl.lit(None, pl.Float64).alias("income_eur"),
@@ -153,4 +153,4 @@ def test_evidently_draws_what_can_be_drawn_and_the_page_names_the_rest(fitted):
     assert "A. Person" not in page
     schema = scorer.schema
     for name in ("income_eur", "loan_term_months"):  # without any value, and with one single value
-        assert f"Data drift detected. Drift detection method: PSI" in page, name
+        assert f"Drift in column &#39;{schema.field(name).label}&#39;" in page
