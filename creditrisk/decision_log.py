@@ -485,7 +485,7 @@ class DecisionLog:
 
     def _waited_in_vain(self, patience: float) -> DecisionLogError:
         return DecisionLogError(
-            f"the decision log at {self.place} is held by somebody else: for {patience:g} seconds nothing could be "
+            f"the decision log at {self.place} is held by somebody else: for {patience:g} s nothing could be "
             "written. Try again, and see which other program has it open."
         )
 
@@ -614,12 +614,6 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
         )
         for row, given in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
     ]
-
-
-def is_there(url: str) -> bool:
-    """Whether there is a log at `url` to open; opening one that is not there makes it. A server is not asked."""
-    usable = _usable_url(url)
-    return usable.get_backend_name() != "sqlite" or Path(str(usable.database)).exists()
 
 
 def _usable_url(text: str) -> URL:

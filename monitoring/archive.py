@@ -287,7 +287,7 @@ class LocalArchive(Archive):
         try:
             with _unreadable_is_said(report_id, self.name):
                 sealed = check_kept(_file_json(self._path(report_id, ".json")), report_id)
-            return _intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
+                return _intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
         except FileNotFoundError as exc:
             raise _no_report(report_id, self.name) from exc
 

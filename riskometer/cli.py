@@ -271,7 +271,7 @@ def replay(first: int, last: int | None) -> None:
 @main.command("verify-log")
 def verify_log() -> None:
     """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first."""
-    from creditrisk.decision_log import DecisionLog, is_there
+    from creditrisk.decision_log import DecisionLog
     from creditrisk.words import counted
     from monitoring.archive import open_archives, pending_folder
     from monitoring.heads import noted_heads
@@ -282,16 +282,13 @@ def verify_log() -> None:
     for problem in problems:
         click.echo(f"Not asked: {problem}", err=True)
     log = DecisionLog(settings.decision_log)
-    if not is_there(settings.decision_log):
-        remembered = [f"{what} noted decision {seq:,} of it" for what, (seq, _) in noted if seq]
+    if not log.is_begun():
+        what, (seq, _) = max(noted, key=lambda note: note[1], default=("", (0, "")))
         raise click.ClickException(
-            f"There is no decision log at {log.place}: "
-            + (
-                f"it is gone, for {remembered[0]}."
-                if remembered
-                else "nothing has been scored yet, or CREDITRISK_HOME "
-                "or CREDITRISK_DECISION_LOG_URL names another place."
-            )
+            f"There is no decision log at {log.place}: it is gone, and {what} noted decision {seq:,} of it."
+            if seq
+            else f"There is no decision log at {log.place}: nothing has been scored yet, or CREDITRISK_HOME or "
+            "CREDITRISK_DECISION_LOG_URL names another place."
         )
     found = log.verify(noted)
     if found.broken:

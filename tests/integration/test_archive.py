@@ -213,7 +213,7 @@ def test_results_that_cannot_be_read_are_named_and_passed_over(archive):
     assert sorted(named) == sorted(ids)
     assert "SECRET" not in " ".join(reading.unreadable)
     assert archive.latest("german_credit")["id"] == report_id
-    with pytest.raises(ArchiveError, match="cannot be read|there is no report"):
+    with pytest.raises(ArchiveError, match=r"cannot be read|there is no report"):
         archive.html(ids[0])
 
 

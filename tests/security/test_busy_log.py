@@ -44,7 +44,7 @@ def test_many_that_wait_for_a_held_log_wait_side_by_side(log, monkeypatch):
 
     def wait(_number: int) -> float:
         before = time.monotonic()
-        with pytest.raises(DecisionLogError, match="held by somebody else: for 2 seconds"):
+        with pytest.raises(DecisionLogError, match="held by somebody else: for 2 s"):
             log.append([EXAMPLE])
         return time.monotonic() - before
 
