@@ -17,9 +17,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -518,12 +519,15 @@ class DecisionLog:
         seq, link = known
         found = connection.execute(select(_DECISIONS.c.hash).where(_DECISIONS.c.seq == seq)).scalar_one_or_none()
         if found != link:
-            raise DecisionLogError(
-                f"the decision log at {self.place} does not hold decision {seq}, which was there before: it was cut, "
-                "emptied or put back from an older copy. Put the whole log back and it goes on by itself; to go on "
-                "with what is there now, start the program anew."
-            )
+            raise self._another_log(seq)
         return head
+
+    def _another_log(self, seq: int) -> DecisionLogError:
+        return DecisionLogError(
+            f"the decision log at {self.place} does not hold decision {seq}, which was there before: it was cut, "
+            "emptied, replaced, or put back from an older copy. Put the whole log back and it goes on by itself; to go "
+            "on with what is there now, start the program anew."
+        )
 
     # --- the files of a SQLite log ---
 
@@ -573,7 +577,11 @@ class DecisionLog:
                     f"the write-ahead log of {self.place} was deleted while others read it. Stop those programs."
                 )
         elif files.wal is not None and files.wal == opened.wal:
-            # SQLite would read the old database's write-ahead log into the new one. It is kept, but under another name.
+            # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
+            # is the whole log without it; otherwise nothing is touched, and the old database may come back.
+            seq, link = self._known or (0, GENESIS)
+            if seq and _hash_in_file(str(self._path), seq) != link:
+                raise self._another_log(seq)
             for suffix in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     os.rename(f"{self._path}{suffix}", f"{self._path}{suffix}.of-{opened.database[1]}")
@@ -679,6 +687,16 @@ def _files(path: Path) -> tuple[_Files, int]:
         found.append((status.st_dev, status.st_ino))
         size = size if suffix else status.st_size
     return _Files(*found), size
+
+
+def _hash_in_file(path: str, seq: int) -> str | None:
+    """The hash of a decision in a SQLite database as its file has it, without the write-ahead log beside it."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT hash FROM decisions WHERE seq = ?", (seq,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else str(row[0])
 
 
 def _head(connection: Connection) -> Head:

@@ -127,17 +127,20 @@ def test_a_log_that_was_replaced_takes_no_decision(asked, what):
     assert asked.missing() == set()
 
 
-def test_an_older_copy_under_the_write_ahead_log_of_the_new_one_is_not_written_to(asked):
-    older = asked.path.with_name("older.db")
+def test_an_older_copy_beside_the_write_ahead_log_of_the_new_one_is_left_alone(asked):
+    older, away = asked.path.with_name("older.db"), asked.path.with_name("away.db")
     backup(asked.path, older)
     assert asked.ask(30) == {200}
     before = older.read_bytes()
-    older.replace(asked.path)
+    move(asked.path, away, ("",))
+    move(older, asked.path, ("",))
     assert asked.ask(5) == {503}
     assert "does not hold decision 50" in asked.problem()
     assert asked.path.read_bytes() == before
-    # What only the write-ahead log held is kept under another name.
-    assert list(asked.path.parent.glob("decisions.db-wal.of-*"))
+    # The write-ahead log was not touched either, and is still that of the database that comes back.
+    move(away, asked.path, ("",))
+    assert asked.ask(5) == {200}
+    assert asked.missing() == set()
 
 
 @pytest.mark.parametrize("kept_share", [0, 0.1, 0.9])
