@@ -54,7 +54,7 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from creditrisk.errors import DecisionLogError
 from creditrisk.settings import room_problem
@@ -252,6 +252,8 @@ class DecisionLog:
         self._known: Head | None = None
         # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
         self._extent: tuple[_Identity, int] = (None, 0)
+        # The database file whose index was deleted under this process, until there is a new one.
+        self._without_index: _Identity = None
         # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
         self._writing = Lock()
 
@@ -535,13 +537,19 @@ class DecisionLog:
     def _connection(self) -> Iterator[Connection]:
         """A connection to the log that is there; those to files that are there no more are given up."""
         for _ in range(2):
-            connection = self._engine.connect()
-            with connection:
-                if self._is_in_place(connection):
-                    yield connection
-                    return
-                self._give_up(connection)
-            self._engine.dispose()
+            self._renew_index()
+            pool = self._engine.pool
+            with self._engine.connect() as connection:
+                try:
+                    if self._is_in_place(connection):
+                        yield connection
+                        return
+                    self._give_up(connection)
+                    self._engine.dispose()
+                finally:
+                    if self._engine.pool is not pool:
+                        # Given up, by this thread or another: closed now, and not whenever the old pool is.
+                        connection.invalidate()
         raise DecisionLogError(f"the decision log at {self.place} is being moved or replaced. Try again.")
 
     def _is_in_place(self, connection: Connection) -> bool:
@@ -567,24 +575,49 @@ class DecisionLog:
 
     def _give_up(self, connection: Connection) -> None:
         """Save what a connection still holds of a log whose files were deleted or replaced."""
-        opened = connection.info["files"]
-        files, _ = _files(self._path) if self._path is not None else (opened, 0)
+        if self._path is None:
+            return
+        opened, (files, _) = connection.info["files"], _files(self._path)
         if files.database == opened.database:
-            # Only the write-ahead log is another one. What was committed to the open one goes into the database now.
-            busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
-            if busy:
-                raise DecisionLogError(
-                    f"the write-ahead log of {self.place} was deleted while others read it. Stop those programs."
-                )
+            if files.index == opened.index or files.wal is None:
+                # What was committed to the write-ahead log that has no name any more goes into the database now.
+                with suppress(DBAPIError):  # another process has done so, and emptied it
+                    if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+                        raise DecisionLogError(
+                            f"the write-ahead log of {self.place} was deleted while others read it. Try again, or "
+                            "stop those programs."
+                        )
+            if files.index != opened.index:
+                self._without_index = opened.database
         elif files.wal is not None and files.wal == opened.wal:
             # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
             # is the whole log without it; otherwise nothing is touched, and the old database may come back.
             seq, link = self._known or (0, GENESIS)
-            if seq and _hash_in_file(str(self._path), seq) != link:
+            if seq and _hash_in_file(self._path, seq) != link:
                 raise self._another_log(seq)
             for suffix in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):
                     os.rename(f"{self._path}{suffix}", f"{self._path}{suffix}.of-{opened.database[1]}")
+
+    def _renew_index(self) -> None:
+        """Begin a new index of the write-ahead log once nobody works with the one that was deleted.
+
+        All locks are in that index. Programs with one each would not see each other, and ruin the database.
+        """
+        if self._without_index is None or self._path is None:
+            return
+        if _files(self._path)[0].database == self._without_index:
+            try:
+                with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
+                    alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+                    alone.execute("BEGIN IMMEDIATE")
+                    alone.commit()
+            except sqlite3.OperationalError:
+                raise DecisionLogError(
+                    f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop the "
+                    "others; then it goes on by itself."
+                ) from None
+        self._without_index = None
 
 
 def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:
@@ -689,10 +722,14 @@ def _files(path: Path) -> tuple[_Files, int]:
     return _Files(*found), size
 
 
-def _hash_in_file(path: str, seq: int) -> str | None:
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path))}?mode={mode}"
+
+
+def _hash_in_file(path: Path, seq: int) -> str | None:
     """The hash of a decision in a SQLite database as its file has it, without the write-ahead log beside it."""
     try:
-        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro&immutable=1", uri=True)) as connection:
+        with closing(sqlite3.connect(f"{_uri(path, 'ro')}&immutable=1", uri=True)) as connection:
             row = connection.execute("SELECT hash FROM decisions WHERE seq = ?", (seq,)).fetchone()
     except sqlite3.Error:
         return None
