@@ -264,7 +264,7 @@ def test_metrics_go_on_beside_results_that_cannot_be_read_and_count_them(tmp_pat
 # --- the order of reports ---
 
 
-def test_the_last_result_is_the_one_that_ended_last_in_the_log_whatever_the_clock_said(archive, tmp_path):
+def test_the_last_result_is_the_one_that_ended_last_whatever_clocks_said(archive, tmp_path):
     archive.put(PAGE, result(9, last_seq=500, log_head={"seq": 500, "hash": "5c" * 32}))
     after = result(6, last_seq=700, log_head={"seq": 700, "hash": "5c" * 32})  # the clock was put back
     archive.put(PAGE, after)

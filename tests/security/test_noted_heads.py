@@ -97,7 +97,7 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_a_log_that_was_cut_or_written_anew_is_called_so_by_the_report_that_knows(home, verify, loss):
+def test_a_log_cut_or_written_anew_is_called_so_by_the_report_that_knows(home, verify, loss):
     lose, number, words = LOSSES[loss]
     lose(home)
     done = verify()
@@ -151,7 +151,7 @@ def test_heads_noted_by_reports_that_wait_are_asked_too(home, monkeypatch):
 
 
 @pytest.mark.parametrize("last_seq", [10**15, 7])
-def test_a_result_that_claims_to_end_beyond_the_log_does_not_blind_the_monitoring(home, last_seq):
+def test_a_result_that_ends_beyond_the_log_does_not_blind_the_monitoring(home, last_seq):
     home.log.append([EXAMPLE])
     home.log.append([EXAMPLE])
     absurd = {"last_seq": last_seq + 2, "log_head": {"seq": last_seq + 2, "hash": "5c" * 32}, "n_rows": 666}

@@ -188,7 +188,7 @@ def test_a_log_that_vanishes_while_a_decision_is_written_is_not_answered(asked, 
     assert asked.ask() == {503}
 
 
-def test_decisions_answered_after_the_write_ahead_log_was_deleted_survive_kill_9(corner_settings, serve_web):
+def test_decisions_answered_without_the_old_write_ahead_log_survive_kill_9(corner_settings, serve_web):
     web = serve_web(corner_settings)
     path = corner_settings.home / "decisions.db"
     answered = []
