@@ -5,21 +5,29 @@ proves the chain. Scoring a logged decision again is in replay.py, the reports t
 
 Each row carries the SHA-256 over the canonical JSON of all its other columns, and one of those columns is the hash of
 the row before: changing, removing or inserting a row breaks a link. Rows cut off at the end leave a chain that is
-whole, so `verify` also takes a head that was noted elsewhere.
+whole, so `verify` also takes the heads that were noted elsewhere.
+
+A log can also be moved, deleted or put back from a backup under a running process. An open file outlives its name, so
+before and after every write the files at the path must be those that are open, and the last head this process knows
+must still be in the chain; otherwise nothing is written, and nothing answered.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 import polars as pl
 from sqlalchemy import (
@@ -42,12 +50,14 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    inspect,
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from creditrisk.errors import DecisionLogError
+from creditrisk.settings import room_problem
 
 if TYPE_CHECKING:
     from creditrisk.scorer import Scorer
@@ -55,11 +65,17 @@ if TYPE_CHECKING:
 Channel = Literal["ui", "api", "batch"]
 # A place in the chain: the number of a decision and its hash.
 Head = tuple[int, str]
+# A head that was written down elsewhere, after words for what wrote it down, such as "report simulated/2024…".
+Noted = tuple[str, Head]
 
 # What the first decision has in place of the hash of the one before.
 GENESIS = "0" * 64
 # Rows written under one lock: a large upload lets single applications in between its chunks.
 CHUNK_ROWS = 2_000
+# How long a write waits in all, for this process and for the database; many that wait do so side by side.
+WRITE_SECONDS = 5.0
+# The same for the question whether a write would succeed, which a supervisor asks again and again.
+PROBE_SECONDS = 1.0
 
 # How the fields of a decision that are not plain text are stored.
 _NUMBERS = ("prob_default", "score_points", "confidence")
@@ -104,17 +120,24 @@ _OUTCOMES = Table(
 _ON_CONNECT = {
     # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
     "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"),
-    "postgresql": ("SET synchronous_commit = on", "SET lock_timeout = '30s'"),
+    "postgresql": ("SET synchronous_commit = on",),
 }
 _CONNECT_ARGS: dict[str, dict[str, Any]] = {
     # No isolation level: Python's driver begins no transaction of its own, `_LOCK` does.
-    "sqlite": {"timeout": 30, "isolation_level": None},
-    "postgresql": {"connect_timeout": 5},
+    "sqlite": {"timeout": PROBE_SECONDS, "isolation_level": None},
+    # Two seconds are the least that libpq takes; a server that dies later is given up after five.
+    "postgresql": {"connect_timeout": 2, "tcp_user_timeout": 5_000},
 }
+# Transactions that write begin so; neither the lock nor a later statement may take longer than {wait} milliseconds.
 _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(hashtext('creditrisk decision log'))",
+    "postgresql": (
+        "SELECT set_config('lock_timeout', '{wait}', true), set_config('statement_timeout', '{wait}', true), "
+        "pg_advisory_xact_lock(hashtext('creditrisk decision log'))"
+    ),
 }
+# What databases say when a lock was not to be had in time.
+_WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
 _APPEND_ONLY = {
     "sqlite": (
         "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
@@ -193,11 +216,25 @@ class Outcome:
     model: str = ""
 
 
+# Device and inode of a file; None where there is none.
+_Identity = tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Which files lie where a SQLite log is: the database, its write-ahead log and the index of that."""
+
+    database: _Identity
+    wal: _Identity
+    index: _Identity
+
+
 class DecisionLog:
     """The log in one database: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/database`).
 
     Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
-    several processes may append to one database.
+    several processes may append to one database. The first use makes a log where there is none; later uses never do,
+    so a log that vanished is missed until it is back.
 
     Raises
     ------
@@ -209,8 +246,14 @@ class DecisionLog:
     def __init__(self, url: str) -> None:
         self._url = _usable_url(url)
         self._dialect = self._url.get_backend_name()
-        self._engine = _engine(self._url)
-        self._has_tables = False
+        self._path = Path(str(self._url.database)).absolute() if self._dialect == "sqlite" else None
+        self._engine = _engine(self._url, self._path)
+        # The newest head this process has seen or written; None before the log is first used.
+        self._known: Head | None = None
+        # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
+        self._extent: tuple[_Identity, int] = (None, 0)
+        # The database file whose index was deleted under this process, until there is a new one.
+        self._without_index: _Identity = None
         # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
         self._writing = Lock()
 
@@ -219,6 +262,10 @@ class DecisionLog:
         """Where the log is, without user and password."""
         url = self._url
         return str(URL.create(self._dialect, host=url.host, port=url.port, database=url.database))
+
+    def is_begun(self) -> bool:
+        """Whether there is a log, as far as can be told without making one; a server is not asked."""
+        return self._known is not None or self._path is None or self._path.exists()
 
     def append(self, decisions: Sequence[Decision]) -> list[Logged]:
         """Write decisions at the end of the log; when this returns they survive a crash.
@@ -235,13 +282,14 @@ class DecisionLog:
         for start in range(0, len(decisions), CHUNK_ROWS):
             chunk = decisions[start : start + CHUNK_ROWS]
             rows = [_columns(decision, position) for position, decision in enumerate(chunk, start + 1)]
-            with self._writing, self._transaction(is_write=True) as connection:
+            with self._transaction(is_write=True) as connection:
                 decided_at = datetime.now(UTC)
-                head_seq, link = _head(connection)
+                head_seq, link = connection.info["head"]
                 for seq, row in enumerate(rows, head_seq + 1):
                     row |= {"seq": seq, "decided_at": decided_at.isoformat(timespec="microseconds"), "prev_hash": link}
                     link = row["hash"] = _hash(row)
                 connection.execute(insert(_DECISIONS), rows)
+            self._remember((rows[-1]["seq"], link))
             logged += [
                 Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
                 for row, decision in zip(rows, chunk, strict=True)
@@ -275,15 +323,25 @@ class DecisionLog:
             return _head(connection)
 
     def check_writable(self) -> None:
-        """Open a transaction that may write, and write nothing.
+        """See whether a decision could be written now, in about a second, and write none.
 
         Raises
         ------
         DecisionLogError
-            If the log is away or takes no more decisions.
+            If the log is away, is not the one it was, is held by another program, may only be read, or has no room
+            left. How full the disk of a PostgreSQL server is cannot be asked; an append on a full one says so.
         """
-        with self._transaction(is_write=True):
-            pass
+        with self._transaction(is_write=True, patience=PROBE_SECONDS) as connection:
+            if self._path is None:
+                may_write = "SELECT current_setting('transaction_read_only') = 'off'"
+                is_granted = f"has_table_privilege('{_DECISIONS.name}', 'INSERT')"
+                if not connection.exec_driver_sql(f"{may_write} AND {is_granted}").scalar_one():
+                    raise DecisionLogError(
+                        f"the decision log at {self.place} may only be read: the server is a standby, or the user may "
+                        "not INSERT. Check CREDITRISK_DECISION_LOG_URL and the user's rights."
+                    )
+        if self._path is not None and (problem := room_problem(self._path.parent)):
+            raise DecisionLogError(f"the decision log at {self.place} can take no more: {problem}. Make room there.")
 
     def window(self, after_seq: int, model: str) -> pl.DataFrame:
         """The decisions of one model after a number, with what monitoring needs of them.
@@ -318,37 +376,37 @@ class DecisionLog:
             rows = connection.execute(select(_DECISIONS.c.verdict, func.count()).group_by(_DECISIONS.c.verdict))
             return {row[0]: row[1] for row in rows}
 
-    def verify(
-        self, expected_head: Head | None = None, *, on_progress: Callable[[int], None] | None = None
-    ) -> Verification:
-        """Follow the chain from the first decision to the last, in constant memory.
+    def hashes(self, seqs: Sequence[int]) -> dict[int, str]:
+        """The hashes of the decisions with these numbers; one that is not in the log is not in the answer."""
+        wanted = [seq for seq in seqs if 0 < seq < 2**63]
+        with self._transaction() as connection:
+            rows = connection.execute(select(_DECISIONS.c.seq, _DECISIONS.c.hash).where(_DECISIONS.c.seq.in_(wanted)))
+            return {row.seq: row.hash for row in rows}
+
+    def verify(self, noted: Sequence[Noted] = (), *, on_progress: Callable[[int], None] | None = None) -> Verification:
+        """Follow the chain from the first decision to the last, once and in constant memory.
 
         Parameters
         ----------
-        expected_head
-            A head noted earlier and kept elsewhere. The chain alone cannot show that its last rows were cut off, nor
+        noted
+            Heads noted earlier and kept elsewhere. The chain alone cannot show that its last rows were cut off, nor
             that somebody wrote the whole of it anew; a head from outside can.
         on_progress
             Called now and then with the number of decisions checked so far.
         """
-        noted_seq, noted_hash = expected_head or (0, GENESIS)
+        by_seq: dict[int, list[Noted]] = {}
+        for note in noted:
+            by_seq.setdefault(note[1][0], []).append(note)
+        by_seq.pop(0, None)  # the head of a log that was empty
         n_checked, link = 0, GENESIS
         for row in self._stream(select(_DECISIONS).order_by(_DECISIONS.c.seq)):
-            broken = _broken_link(row, n_checked, link)
-            if broken is None and row["seq"] == noted_seq and row["hash"] != noted_hash:
-                broken = f"decision {noted_seq} does not have the hash that was noted for it: the log was written anew."
+            broken = _broken_link(row, n_checked, link) or _other_than_noted(row["seq"], row["hash"], by_seq)
             if broken is not None:
                 return Verification(n_checked, link, broken)
             n_checked, link = row["seq"], row["hash"]
             if on_progress is not None and n_checked % CHUNK_ROWS == 0:
                 on_progress(n_checked)
-        if n_checked < noted_seq:
-            return Verification(
-                n_checked,
-                link,
-                f"decision {noted_seq}, noted as logged, is gone: the log ends at decision {n_checked}.",
-            )
-        return Verification(n_checked, link, None)
+        return Verification(n_checked, link, _gone(n_checked, by_seq))
 
     def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
@@ -401,29 +459,183 @@ class DecisionLog:
             yield from result.mappings()
 
     @contextmanager
-    def _transaction(self, *, is_write: bool = False) -> Iterator[Connection]:
+    def _transaction(self, *, is_write: bool = False, patience: float | None = None) -> Iterator[Connection]:
+        """A transaction in the log that is there; what it wrote is on the disk, and in that log, when it ends.
+
+        One that writes waits for its turn, but no longer than `patience` seconds, WRITE_SECONDS if not given.
+        """
+        patience = WRITE_SECONDS if patience is None else patience
+        deadline = time.monotonic() + patience
+        if is_write and not self._writing.acquire(timeout=patience):
+            raise self._waited_in_vain(patience)
         try:
-            if not self._has_tables:
-                self._make_tables()
-            with self._engine.begin() as connection:
-                if is_write:
-                    connection.exec_driver_sql(_LOCK[self._dialect])
-                yield connection
+            self._open(deadline)
+            with self._connection() as connection:
+                with connection.begin():
+                    if is_write:
+                        self._lock(connection, deadline)
+                        connection.info["head"] = self._checked_head(connection)
+                    yield connection
+                if is_write and not self._is_in_place(connection):
+                    raise DecisionLogError(
+                        f"the decision log at {self.place} was moved, replaced or deleted while something was written "
+                        "into it. What was written then is not answered."
+                    )
         except (SQLAlchemyError, OSError) as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
             reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
+            if any(words in reason for words in _WAITED_IN_VAIN):
+                raise self._waited_in_vain(patience) from None
+            remedy = "Check that the database is up and that CREDITRISK_DECISION_LOG_URL is right."
+            if is_write and self._path is not None and (problem := room_problem(self._path.parent)):
+                remedy = f"Make room: {problem}."
             raise DecisionLogError(
-                f"the decision log at {self.place} did not do what was asked: {reason}. Check that the database is up "
-                "and that CREDITRISK_DECISION_LOG_URL is right."
+                f"the decision log at {self.place} did not do what was asked: {reason}. {remedy}"
             ) from None
+        finally:
+            if is_write:
+                self._writing.release()
 
-    def _make_tables(self) -> None:
-        if self._dialect == "sqlite":
-            Path(str(self._url.database)).parent.mkdir(parents=True, exist_ok=True)
+    def _lock(self, connection: Connection, deadline: float) -> None:
+        # In tenths of a second, so that a SQLite connection, which keeps what it is told, seldom has to be told anew.
+        wait = max(1, math.ceil((deadline - time.monotonic()) * 10)) * 100
+        if self._path is not None and connection.info.get("wait") != wait:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait}")
+            connection.info["wait"] = wait
+        connection.exec_driver_sql(_LOCK[self._dialect].format(wait=wait))
+
+    def _waited_in_vain(self, patience: float) -> DecisionLogError:
+        return DecisionLogError(
+            f"the decision log at {self.place} is held by somebody else: for {patience:g} s nothing could be "
+            "written. Try again, and see which other program has it open."
+        )
+
+    def _open(self, deadline: float) -> None:
+        """At the first use: make what is not there, and learn where the chain ends."""
+        if self._known is not None:
+            return
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with self._engine.begin() as connection:
-            connection.exec_driver_sql(_LOCK[self._dialect])
-            _METADATA.create_all(connection)
-        self._has_tables = True
+            there = set(inspect(connection).get_table_names())
+        if not there.issuperset(_METADATA.tables):
+            with self._engine.begin() as connection:
+                self._lock(connection, deadline)
+                _METADATA.create_all(connection)
+        with self._engine.begin() as connection:
+            self._remember(_head(connection))
+
+    def _remember(self, head: Head) -> None:
+        if self._known is None or head[0] > self._known[0]:
+            self._known = head
+
+    def _checked_head(self, connection: Connection) -> Head:
+        """The end of the chain, with the head this process knows in it: nothing was cut or put back from a copy."""
+        head, known = _head(connection), self._known or (0, GENESIS)
+        if known[0] == 0 or head == known:
+            return head
+        seq, link = known
+        found = connection.execute(select(_DECISIONS.c.hash).where(_DECISIONS.c.seq == seq)).scalar_one_or_none()
+        if found != link:
+            raise self._another_log(seq)
+        return head
+
+    def _another_log(self, seq: int) -> DecisionLogError:
+        return DecisionLogError(
+            f"the decision log at {self.place} does not hold decision {seq}, which was there before: it was cut, "
+            "emptied, replaced, or put back from an older copy. Put the whole log back and it goes on by itself; to go "
+            "on with what is there now, start the program anew."
+        )
+
+    # --- the files of a SQLite log ---
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        """A connection to the log that is there; those to files that are there no more are given up."""
+        for _ in range(2):
+            self._renew_index()
+            pool = self._engine.pool
+            with self._engine.connect() as connection:
+                try:
+                    if self._is_in_place(connection):
+                        yield connection
+                        return
+                    self._give_up(connection)
+                    self._engine.dispose()
+                finally:
+                    if self._engine.pool is not pool:
+                        # Given up, by this thread or another: closed now, and not whenever the old pool is.
+                        connection.invalidate()
+        raise DecisionLogError(f"the decision log at {self.place} is being moved or replaced. Try again.")
+
+    def _is_in_place(self, connection: Connection) -> bool:
+        """Whether the files this connection writes to are those at the path, as long as they ever were."""
+        if self._path is None:
+            return True
+        files, size = _files(self._path)
+        if files.database is None:
+            raise DecisionLogError(
+                f"the decision log at {self.place} is gone: the file that this process wrote to was deleted or moved "
+                "away. Put it back and it goes on by itself; to begin a new log, start the program anew."
+            )
+        seen, most = self._extent
+        if seen == files.database and size < most:
+            raise DecisionLogError(
+                f"the decision log at {self.place} was cut short: its file has {size:,} bytes, and had {most:,}. Put "
+                "the whole log back, and start the program anew."
+            )
+        if files != connection.info["files"]:
+            return False
+        self._extent = (files.database, size)
+        return True
+
+    def _give_up(self, connection: Connection) -> None:
+        """Save what a connection still holds of a log whose files were deleted or replaced."""
+        if self._path is None:
+            return
+        opened, (files, _) = connection.info["files"], _files(self._path)
+        if files.database == opened.database:
+            if files.index == opened.index or files.wal is None:
+                # What was committed to the write-ahead log that has no name any more goes into the database now.
+                with suppress(DBAPIError):  # another process has done so, and emptied it
+                    if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
+                        raise DecisionLogError(
+                            f"the write-ahead log of {self.place} was deleted while others read it. Try again, or "
+                            "stop those programs."
+                        )
+            if files.index != opened.index:
+                self._without_index = opened.database
+        elif files.wal is not None and files.wal == opened.wal:
+            # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
+            # is the whole log without it; otherwise nothing is touched, and the old database may come back.
+            seq, link = self._known or (0, GENESIS)
+            if seq and _hash_in_file(self._path, seq) != link:
+                raise self._another_log(seq)
+            for suffix in ("-wal", "-shm"):
+                with suppress(FileNotFoundError):
+                    os.rename(f"{self._path}{suffix}", f"{self._path}{suffix}.of-{opened.database[1]}")
+
+    def _renew_index(self) -> None:
+        """Begin a new index of the write-ahead log once nobody works with the one that was deleted.
+
+        All locks are in that index. Programs with one each would not see each other, and ruin the database.
+        """
+        if self._without_index is None or self._path is None:
+            return
+        if _files(self._path)[0].database == self._without_index:
+            try:
+                with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
+                    alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+                    alone.execute("BEGIN IMMEDIATE")
+                    alone.commit()
+            except sqlite3.OperationalError:
+                raise DecisionLogError(
+                    f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop the "
+                    "others; then it goes on by itself."
+                ) from None
+        self._without_index = None
 
 
 def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:
@@ -463,12 +675,6 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
     ]
 
 
-def is_there(url: str) -> bool:
-    """Whether there is a log at `url` to open; opening one that is not there makes it. A server is not asked."""
-    usable = _usable_url(url)
-    return usable.get_backend_name() != "sqlite" or Path(str(usable.database)).exists()
-
-
 def _usable_url(text: str) -> URL:
     try:
         url = make_url(text)
@@ -491,20 +697,61 @@ def _usable_url(text: str) -> URL:
     return url
 
 
-def _engine(url: URL) -> Engine:
+def _engine(url: URL, path: Path | None) -> Engine:
     dialect = url.get_backend_name()
     arguments = {name: value for name, value in _CONNECT_ARGS[dialect].items() if name not in url.query}
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, hide_parameters=True)
+    if path is not None:
+        # Opens a log that is there; making one is left to the first use.
+        url = url.set(database=f"file:{quote(str(path))}", query={**url.query, "mode": "rw", "uri": "true"})
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=1, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def _look(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
+        if path is not None:
+            record.info["files"] = _files(path)[0]
 
     @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, _record: Any) -> None:
+    def _set_up(connection: Any, record: Any) -> None:
         cursor = connection.cursor()
         for statement in _ON_CONNECT[dialect]:
             cursor.execute(statement)
         cursor.close()
         connection.commit()
+        if path is not None:
+            before, (now, _) = record.info["files"], _files(path)
+            # A file that came while this one was opened is not the one that was opened.
+            record.info["files"] = now if now.database == before.database else before
 
     return engine
+
+
+def _files(path: Path) -> tuple[_Files, int]:
+    """The files of a SQLite log as they are now, and the size of its database in bytes."""
+    found: list[_Identity] = []
+    size = 0
+    for suffix in ("", "-wal", "-shm"):
+        try:
+            status = os.stat(f"{path}{suffix}")
+        except (FileNotFoundError, NotADirectoryError):
+            found.append(None)
+            continue
+        found.append((status.st_dev, status.st_ino))
+        size = size if suffix else status.st_size
+    return _Files(*found), size
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path))}?mode={mode}"
+
+
+def _hash_in_file(path: Path, seq: int) -> str | None:
+    """The hash of a decision in a SQLite database as its file has it, without the write-ahead log beside it."""
+    try:
+        with closing(sqlite3.connect(f"{_uri(path, 'ro')}&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT hash FROM decisions WHERE seq = ?", (seq,)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else str(row[0])
 
 
 def _head(connection: Connection) -> Head:
@@ -568,3 +815,24 @@ def _broken_link(row: RowMapping, previous: int, link: str) -> str | None:
     if row["prev_hash"] != link:
         return f"decision {seq} does not follow from decision {previous}: one of the two was written anew."
     return None
+
+
+def _other_than_noted(seq: int, digest: str, noted: Mapping[int, Sequence[Noted]]) -> str | None:
+    """What is wrong if a decision does not have the hash that somebody noted for it."""
+    others = [what for what, (_, link) in noted.get(seq, ()) if link != digest]
+    if not others:
+        return None
+    return f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew."
+
+
+def _gone(last: int, noted: Mapping[int, Sequence[Noted]]) -> str | None:
+    """What is wrong if decisions that were noted come after the last one there is."""
+    beyond = sorted(seq for seq in noted if seq > last)
+    if not beyond:
+        return None
+    notes = [what for seq in beyond for what, _ in noted[seq]]
+    return f"decision {beyond[0]}, noted by {_and_more(notes)}, is gone: the log ends at decision {last}."
+
+
+def _and_more(notes: Sequence[str]) -> str:
+    return notes[0] + (f" and {len(notes) - 1:,} more" if len(notes) > 1 else "")

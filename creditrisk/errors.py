@@ -37,5 +37,9 @@ class DecisionLogError(CreditRiskError):
     """The decision log is away, or refused what was asked of it."""
 
 
+class ReportError(CreditRiskError):
+    """A report cannot be made now."""
+
+
 class ArchiveError(CreditRiskError):
     """A report could not be stored in, or read from, an archive."""

@@ -22,6 +22,8 @@ PREFIX = "CREDITRISK_"
 OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
 # A version with its pages takes a few megabytes, the databases of Prefect and MLflow some more.
 LEAST_FREE_BYTES = 50_000_000
+# Written and removed again to see whether a folder takes anything.
+PROBE_BYTES = 65_536
 
 
 class Settings(BaseSettings):
@@ -170,13 +172,23 @@ def make_home(home: Path) -> None:
     SettingsError
         If it cannot be written to, or its disk is full.
     """
-    remedy = "Make room or give it to your user, or set CREDITRISK_HOME to another folder."
     try:
         home.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=home) as probe:
-            probe.write(b"0")
-        left = shutil.disk_usage(home).free
+        problem = room_problem(home)
     except OSError as exc:
-        raise SettingsError(f"nothing can be written to {home}: {exc.strerror}. {remedy}") from exc
+        problem = f"nothing can be written to {home}: {exc.strerror}"
+    if problem:
+        raise SettingsError(f"{problem}. Make room or give it to your user, or set CREDITRISK_HOME to another folder.")
+
+
+def room_problem(folder: Path) -> str:
+    """Why nothing more should be written into a folder, in a few words; empty if all is well."""
+    try:
+        with TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(PROBE_BYTES))
+        left = shutil.disk_usage(folder).free
+    except OSError as exc:
+        return f"nothing can be written to {folder}: {exc.strerror}"
     if left < LEAST_FREE_BYTES:
-        raise SettingsError(f"the disk of {home} has {left / 1e6:.0f} MB left, too few to keep a model. {remedy}")
+        return f"the disk of {folder} has {left / 1e6:.0f} MB left, too few to go on"
+    return ""

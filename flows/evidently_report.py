@@ -8,21 +8,24 @@ Only tasks that do I/O are retried.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import polars as pl
+from filelock import FileLock, Timeout
 from prefect import flow, task
 from prefect.logging import get_run_logger
 
 from creditrisk.decision_log import DecisionLog
-from creditrisk.errors import RegistryError
+from creditrisk.errors import RegistryError, ReportError
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.settings import Settings, read_settings
 from monitoring import archive, drift, report, windows
 from monitoring.archive import Stored
+from monitoring.results import Result
 from monitoring.windows import Window
 
 
@@ -33,12 +36,11 @@ class Champion:
     version: Version
     schema: Schema
     profile: dict[str, Any]
-    reference: pl.DataFrame
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
 def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
-    """Fetch schema, reference profile and reference sample of the serving version, if there is one."""
+    """Fetch schema and reference profile of the serving version, if there is one."""
     registry = Registry(settings)
     model = dataset or serving_name(settings, registry)
     version = registry.champion(model) if model else None
@@ -49,31 +51,35 @@ def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
         version=version,
         schema=Schema.from_file(folder / "schema.toml"),
         profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
-        reference=registry.reference_sample(version),
     )
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
-def read_window(model: str, settings: Settings) -> Window:
-    """Read the decisions since the last archived report."""
+def read_window(model: str, settings: Settings) -> tuple[Window, list[str]]:
+    """Read the decisions since the last archived report, and what was wrong with those that should be there."""
     archives = archive.open_archives(settings.archive_uris)
-    last = archive.last_result(archives, model, pending=archive.pending_folder(settings.home))
-    return windows.since_last_report(DecisionLog(settings.decision_log), model, last)
+    kept = archive.read_recent(archives, model, pending=archive.pending_folder(settings.home))
+    return windows.since_last_report(DecisionLog(settings.decision_log), model, kept.results), kept.problems
 
 
 @task(persist_result=False)
-def draw(champion: Champion, window: Window, created_at: datetime) -> tuple[bytes, dict[str, Any]]:
+def draw(champion: Champion, window: Window, created_at: datetime, remarks: list[str]) -> tuple[bytes, Result]:
     """Compute drift and draw the page."""
     version = champion.version
     found = drift.compare(champion.profile, champion.schema, window.frame, model_version=version.version)
     result = report.make_result(
-        found, window, model=version.model, model_version=version.version, created_at=created_at
+        found,
+        window,
+        model=version.model,
+        model_version=version.version,
+        created_at=created_at,
+        remarks=remarks,
     )
-    return report.render(result, found, window, champion.reference, champion.schema), result
+    return report.render(result, found, window, champion.schema), result
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
-def keep(html: bytes, result: dict[str, Any], settings: Settings) -> Stored:
+def keep(html: bytes, result: Result, settings: Settings) -> Stored:
     """Write the report to every archive; one that is away gets it later."""
     stored = archive.store(
         archive.open_archives(settings.archive_uris), html, result, pending=archive.pending_folder(settings.home)
@@ -91,17 +97,35 @@ def evidently_report(dataset: str | None = None) -> dict[str, Any]:
         dataset: A registered model; empty: the one that serves.
     """
     settings = read_settings()
-    champion = find_champion(dataset, settings)
-    if champion is None:
-        raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
-    window = read_window(champion.version.model, settings)
-    html, result = draw(champion, window, datetime.now(UTC))
-    stored = keep(html, result, settings)
+    with one_at_a_time(settings):
+        champion = find_champion(dataset, settings)
+        if champion is None:
+            raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
+        window, problems = read_window(champion.version.model, settings)
+        html, result = draw(champion, window, datetime.now(UTC), problems)
+        stored = keep(html, result, settings)
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}
 
 
-def summary(result: dict[str, Any], stored: Stored, settings: Settings) -> str:
+@contextmanager
+def one_at_a_time(settings: Settings) -> Iterator[None]:
+    """Keep two reports of one home apart: their windows would begin at the same decision."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.home / "report.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ReportError(
+            f"another report is being made in {settings.home}. Wait for its end; the next one goes on where it ended."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def summary(result: Result, stored: Stored, settings: Settings) -> str:
     """What was found and where to look next, for a terminal or a log."""
     name, version, n_rows = result["model"], result["model_version"], result["n_rows"]
     return "\n".join(

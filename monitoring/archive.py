@@ -3,33 +3,63 @@
 Written by flows/evidently_report.py through `store`, which writes to every archive and keeps a report that one of them
 could not take, until it can. Read by exporter.py, by windows.py (where the last report ended) and by the web app.
 
-Every archive keeps, under one id, the HTML page and the result (a small dict, see report.py) with `id` and
-`html_sha256` added; the checksum is compared on reading. Writing the same report twice is harmless.
+Every archive keeps, under one id, the HTML page and the result (see results.py) with `id` and `html_sha256` added; the
+checksum is compared on reading. Writing the same report twice is harmless. Others can write to an archive too: a result
+that cannot be read is named, counted and passed over, and hides no other.
 """
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import json
 import os
 import re
+import time
 import weakref
+import zlib
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
 from creditrisk.errors import ArchiveError
+from monitoring.results import (
+    MAX_RESULT_BYTES,
+    Result,
+    UnreadableResultError,
+    by_sequence,
+    check,
+    check_kept,
+    from_json,
+)
 
 # An archive that is away must not hold up a report, or a scrape, for long.
 TIMEOUT_SECONDS = 3.0
 
-Result = dict[str, Any]
+# Where the last report ended is looked up in so many of the newest: their clocks may be wrong, their order with them.
+RECENT = 100
+# More than anybody keeps; for those who want all.
+EVERY = 1_000_000
+# Of results that cannot be read, so many are looked at before the search ends.
+MAX_UNREADABLE = 1_000
+# A file half written is finished within seconds, or its writer is dead.
+HALF_WRITTEN_SECONDS = 3_600
+
 _ID = re.compile(r"[\w.-]+/\d{8}T\d{6}Z-[0-9a-f]{8}")
+_HALF_WRITTEN = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f]{8}\.(html|json)\.(?P<pid>[1-9]\d{0,8})")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Results that could be read, newest first, and a sentence for each that could not."""
+
+    results: list[Result]
+    unreadable: tuple[str, ...]
 
 
 class Archive(Protocol):
@@ -42,12 +72,16 @@ class Archive(Protocol):
         """Keep a report and return its id; the same report again is the same id and changes nothing."""
 
     @abstractmethod
-    def results(self, model: str | None, limit: int) -> list[Result]:
-        """The newest results of one model (None: of any), newest first."""
+    def read(self, model: str | None, limit: int) -> Reading:
+        """The newest results of one model (None: of any) by their time, and those in between that cannot be read."""
 
     @abstractmethod
     def html(self, report_id: str) -> bytes:
         """The page of one report; ArchiveError if there is none or if it was changed after it was written."""
+
+    def results(self, model: str | None, limit: int) -> list[Result]:
+        """The newest results of one model (None: of any), newest first."""
+        return self.read(model, limit).results
 
     def latest(self, model: str | None) -> Result | None:
         """The newest result of one model (None: of any), if there is one."""
@@ -108,10 +142,9 @@ def store(archives: Sequence[Archive], html: bytes, result: Result, *, pending: 
     report_id, kept_in, problems = _report_id(html, result), [], []
     for archive in archives:
         waiting = _waiting(pending, archive)
+        waiting.clear_half_written()
         try:
-            for old in reversed(waiting.results(None, limit=10_000)):
-                archive.put(waiting.html(old["id"]), _unsealed(old))
-                waiting.remove(old["id"])
+            problems += _deliver(waiting, archive)
             archive.put(html, result)
             kept_in.append(archive.name)
         except ArchiveError as exc:
@@ -120,30 +153,93 @@ def store(archives: Sequence[Archive], html: bytes, result: Result, *, pending: 
     return Stored(report_id, tuple(kept_in), tuple(problems))
 
 
-def last_result(archives: Sequence[Archive], model: str | None, *, pending: Path) -> Result | None:
-    """The newest result that any archive, or the waiting room of one that is away, holds.
+def _deliver(waiting: LocalArchive, archive: Archive) -> list[str]:
+    """Bring an archive what it missed, oldest first; a sentence for each report that was damaged while it waited."""
+    damaged = []
+    for old in reversed(waiting.results(None, limit=EVERY)):
+        try:
+            html = waiting.html(old["id"])
+        except ArchiveError as exc:
+            damaged.append(str(exc))
+            continue
+        archive.put(html, _unsealed(old))
+        waiting.remove(old["id"])
+    return damaged
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What all archives and their waiting rooms hold: results, the last first in the order of the decision log.
+
+    `unreadable` has the name of every archive that answered, with a sentence for each result that cannot be read;
+    `away` has a sentence for each archive that did not answer.
+    """
+
+    results: list[Result]
+    unreadable: dict[str, tuple[str, ...]]
+    away: tuple[str, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """Everything a person should know of what could not be read."""
+        return [*self.away, *(sentence for sentences in self.unreadable.values() for sentence in sentences)]
+
+
+def read_all(archives: Sequence[Archive], model: str | None, *, pending: Path, limit: int = RECENT) -> Kept:
+    """What can be read of the newest results; an archive that is away costs its own and no others.
+
+    Parameters
+    ----------
+    limit
+        How many of each archive.
+    """
+    found: dict[tuple[Any, ...], Result] = {}
+    unreadable, away = {}, []
+    for archive in archives:
+        readings = [_waiting(pending, archive).read(model, limit)]
+        try:
+            readings.append(archive.read(model, limit))
+        except ArchiveError as exc:
+            away.append(str(exc))
+        else:
+            unreadable[archive.name] = tuple(sentence for reading in readings for sentence in reading.unreadable)
+        # The same report in two archives is one, unless one of the two was changed.
+        found |= {
+            (result["id"], *by_sequence(result), result["log_head"]["hash"]): result
+            for reading in readings
+            for result in reading.results
+        }
+    return Kept(sorted(found.values(), key=by_sequence, reverse=True), unreadable, tuple(away))
+
+
+def read_recent(archives: Sequence[Archive], model: str | None, *, pending: Path) -> Kept:
+    """What can be read of the newest results of a model.
 
     Raises
     ------
     ArchiveError
         If no archive answers and nothing waits: then nobody knows whether there was a report.
     """
-    found, problems = [], []
-    for archive in archives:
-        found.append(_waiting(pending, archive).latest(model))
-        try:
-            found.append(archive.latest(model))
-        except ArchiveError as exc:
-            problems.append(exc)
-    known = [result for result in found if result is not None]
-    if len(problems) == len(archives) and not known:
-        raise problems[0]
-    return max(known, key=lambda result: str(result["created_at"]), default=None)
+    kept = read_all(archives, model, pending=pending)
+    if len(kept.away) == len(archives) and not kept.results:
+        raise ArchiveError(kept.away[0])
+    return kept
+
+
+def last_result(archives: Sequence[Archive], model: str | None, *, pending: Path) -> Result | None:
+    """The result that ended last in the decision log, in any archive or in the waiting room of one that is away.
+
+    Raises
+    ------
+    ArchiveError
+        If no archive answers and nothing waits.
+    """
+    return next(iter(read_recent(archives, model, pending=pending).results), None)
 
 
 def n_waiting(archives: Sequence[Archive], *, pending: Path) -> int:
     """Reports that still have to be delivered to an archive that was away."""
-    return sum(len(_waiting(pending, archive).results(None, limit=10_000)) for archive in archives)
+    return sum(len(_waiting(pending, archive).results(None, limit=EVERY)) for archive in archives)
 
 
 def _waiting(pending: Path, archive: Archive) -> LocalArchive:
@@ -163,6 +259,7 @@ class LocalArchive(Archive):
     def put(self, html: bytes, result: Result) -> str:
         """Keep a report; each file appears whole or not at all."""
         sealed = _sealed(html, result)
+        self.clear_half_written()
         try:
             _write_whole(self._path(sealed["id"], ".html"), html)
             _write_whole(self._path(sealed["id"], ".json"), _to_json(sealed))
@@ -170,20 +267,39 @@ class LocalArchive(Archive):
             raise ArchiveError(f"cannot write a report to {self.folder}: {exc.strerror}.") from exc
         return str(sealed["id"])
 
-    def results(self, model: str | None, limit: int) -> list[Result]:
+    def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
-        paths = self.folder.glob(f"{_model_folder(model) if model else '*'}/*.json")
-        newest = sorted(paths, key=lambda path: path.name, reverse=True)[:limit]
-        return [json.loads(path.read_bytes()) for path in newest]
+        try:
+            # An empty answer would be taken for an archive without reports.
+            os.scandir(self.folder).close()
+        except FileNotFoundError:
+            return Reading([], ())
+        except OSError as exc:
+            raise ArchiveError(f"the report archive {self.name} cannot be read: {exc.strerror}.") from exc
+        found = self.folder.glob(f"{_model_folder(model) if model else '*'}/*.json")
+        paths = sorted(found, key=lambda path: path.name, reverse=True)
+        kept = ((f"{path.parent.name}/{path.stem}", functools.partial(_file_json, path)) for path in paths)
+        return _readable(kept, self.name, model, limit)
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
         _check_id(report_id)
         try:
-            sealed = json.loads(self._path(report_id, ".json").read_bytes())
-            return _intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
+            with _unreadable_is_said(report_id, self.name):
+                sealed = check_kept(_file_json(self._path(report_id, ".json")), report_id)
+                return _intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
         except FileNotFoundError as exc:
             raise _no_report(report_id, self.name) from exc
+
+    def clear_half_written(self) -> None:
+        """Remove what reports that were killed while they wrote have left."""
+        for path in self.folder.glob("*/.*"):
+            half = _HALF_WRITTEN.fullmatch(path.name)
+            with suppress(OSError):
+                if half and (
+                    not _is_running(int(half["pid"])) or path.stat().st_mtime < time.time() - HALF_WRITTEN_SECONDS
+                ):
+                    path.unlink()
 
     def remove(self, report_id: str) -> None:
         """Forget a report; used for those that waited and were delivered."""
@@ -196,6 +312,25 @@ class LocalArchive(Archive):
 
 def _open_folder(uri: str) -> LocalArchive:
     return LocalArchive(Path(uri.removeprefix("file://")).expanduser().absolute())
+
+
+def _file_json(path: Path) -> object:
+    if not path.is_file():
+        if not path.exists():
+            raise FileNotFoundError(path)
+        raise UnreadableResultError("it is no file")
+    with path.open("rb") as file:
+        return from_json(file.read(MAX_RESULT_BYTES + 1))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def _write_whole(path: Path, content: bytes) -> None:
@@ -254,12 +389,18 @@ class MongoArchive(Archive):
             self._database.reports.replace_one({"_id": report_id}, {"_id": report_id, **sealed}, upsert=True)
         return report_id
 
-    def results(self, model: str | None, limit: int) -> list[Result]:
+    def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
+        from bson.codec_options import CodecOptions
+        from bson.raw_bson import RawBSONDocument
+
         with self._answering():
             asked = {"model": model} if model else {}
-            found = self._database.reports.find(asked, {"_id": 0}).sort("created_at", -1).limit(limit)
-            return [dict(document) for document in found]
+            # Raw: one document that cannot be decoded must not hide the others.
+            raw = self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+            found = raw.find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
+            kept = ((_mongo_id(document), functools.partial(_mongo_result, document)) for document in found)
+            return _readable(kept, self.name, model, limit)
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
@@ -274,7 +415,8 @@ class MongoArchive(Archive):
                 raise _no_report(report_id, self.name) from exc
         if sealed is None:
             raise _no_report(report_id, self.name)
-        return _intact(_unzipped(content), sealed, self.name)
+        with _unreadable_is_said(report_id, self.name):
+            return _intact(_unzipped(content), check_kept(sealed, report_id), self.name)
 
     @contextmanager
     def _answering(self) -> Iterator[None]:
@@ -284,6 +426,27 @@ class MongoArchive(Archive):
             yield
         except PyMongoError as exc:
             raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+
+
+def _mongo_id(document: Any) -> str:
+    from bson.errors import BSONError
+
+    try:
+        return str(document["_id"])
+    except (BSONError, KeyError):
+        return ""
+
+
+def _mongo_result(document: Any) -> object:
+    import bson
+    from bson.errors import BSONError
+
+    if len(document.raw) > MAX_RESULT_BYTES:
+        raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
+    try:
+        return bson.decode(document.raw)
+    except (BSONError, ValueError, RecursionError):
+        raise UnreadableResultError("it cannot be decoded") from None
 
 
 # --- Google Cloud Storage ---------------------------------------------------------------------------------------------
@@ -298,6 +461,8 @@ class CloudStorageArchive(Archive):
         self._bucket_name = parts.netloc
         self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         self._connected: Any = None
+        # What was downloaded, by name and generation: an object never changes without a new one.
+        self._downloaded: dict[tuple[str, int], bytes] = {}
 
     def put(self, html: bytes, result: Result) -> str:
         """Keep a report; an object that exists already is left as it is."""
@@ -308,14 +473,18 @@ class CloudStorageArchive(Archive):
             self._upload(f"{report_id}.json", _to_json(sealed), "application/json", is_gzip=False)
         return report_id
 
-    def results(self, model: str | None, limit: int) -> list[Result]:
+    def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
         prefix = self._prefix + (f"{_model_folder(model)}/" if model else "")
         with self._answering():
             blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_SECONDS, retry=_retry())
             sealed = [blob for blob in blobs if blob.name.endswith(".json")]
-            newest = sorted(sealed, key=lambda blob: str(blob.name).rsplit("/", 1)[1], reverse=True)[:limit]
-            return [json.loads(self._download(blob)) for blob in newest]
+            newest = sorted(sealed, key=lambda blob: str(blob.name).rsplit("/", 1)[-1], reverse=True)
+            kept = (
+                (str(blob.name).removeprefix(self._prefix).removesuffix(".json"), functools.partial(self._json, blob))
+                for blob in newest
+            )
+            return _readable(kept, self.name, model, limit)
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
@@ -324,11 +493,22 @@ class CloudStorageArchive(Archive):
         _check_id(report_id)
         with self._answering():
             try:
-                sealed = json.loads(self._download(self._bucket.blob(f"{self._prefix}{report_id}.json")))
-                content = self._download(self._bucket.blob(f"{self._prefix}{report_id}.html"))
+                content = self._download(self._bucket.blob(f"{self._prefix}{report_id}.json"))
+                page = self._download(self._bucket.blob(f"{self._prefix}{report_id}.html"))
             except NotFound as exc:
                 raise _no_report(report_id, self.name) from exc
-        return _intact(_unzipped(content), sealed, self.name)
+        with _unreadable_is_said(report_id, self.name):
+            return _intact(_unzipped(page), check_kept(from_json(content), report_id), self.name)
+
+    def _json(self, blob: Any) -> object:
+        if blob.size is None or blob.size > MAX_RESULT_BYTES:
+            raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
+        key = (str(blob.name), int(blob.generation or 0))
+        if key not in self._downloaded:
+            self._downloaded[key] = self._download(blob)
+        while len(self._downloaded) > 2 * RECENT:
+            del self._downloaded[next(iter(self._downloaded))]
+        return from_json(self._downloaded[key])
 
     @property
     def _bucket(self) -> Any:
@@ -411,11 +591,49 @@ def _check_id(report_id: str) -> str:
 
 
 def _sealed(html: bytes, result: Result) -> Result:
-    return {**result, "id": _report_id(html, result), "html_sha256": hashlib.sha256(html).hexdigest()}
+    return {**check(result), "id": _report_id(html, result), "html_sha256": hashlib.sha256(html).hexdigest()}
 
 
 def _unsealed(sealed: Result) -> Result:
-    return {key: value for key, value in sealed.items() if key not in ("id", "html_sha256")}
+    return cast(Result, {key: value for key, value in sealed.items() if key not in ("id", "html_sha256")})
+
+
+def _readable(kept: Iterable[tuple[str, Callable[[], object]]], name: str, model: str | None, limit: int) -> Reading:
+    """Take results as an archive gives them until there are enough of one model, and note which cannot be read."""
+    results: list[Result] = []
+    unreadable: list[str] = []
+    for report_id, fetch in kept:
+        if len(results) >= limit or len(unreadable) >= MAX_UNREADABLE:
+            break
+        is_named = _ID.fullmatch(report_id) is not None
+        try:
+            if not is_named:
+                raise UnreadableResultError("its name is none that a report has")
+            result = check_kept(fetch(), report_id)
+        except FileNotFoundError:
+            continue  # delivered and removed since it was listed
+        except (UnreadableResultError, OSError) as exc:
+            why = exc if isinstance(exc, UnreadableResultError) else exc.strerror
+            what = f"The result of report {report_id}" if is_named else "A result"
+            unreadable.append(f"{what} in {name} cannot be read: {why}. It was passed over.")
+            continue
+        if model is None or result["model"] == model:
+            results.append(result)
+    return Reading(results, tuple(unreadable))
+
+
+@contextmanager
+def _unreadable_is_said(report_id: str, name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableResultError as exc:
+        raise ArchiveError(f"the result of report {report_id} in {name} cannot be read: {exc}.") from None
+    except (OSError, EOFError, zlib.error) as exc:
+        if isinstance(exc, FileNotFoundError):
+            raise
+        raise ArchiveError(
+            f"report {report_id} in {name} was changed after it was written: it cannot be read."
+        ) from exc
 
 
 def _intact(html: bytes, sealed: Result, name: str) -> bytes:
@@ -429,7 +647,7 @@ def _unzipped(content: bytes) -> bytes:
     return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
 
 
-def _to_json(result: Result) -> bytes:
+def _to_json(result: Mapping[str, Any]) -> bytes:
     return json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False).encode()
 
 

@@ -86,6 +86,7 @@ class FieldDrift:
     status: Status
     level: int
     n_rows: int
+    n_reference: int
     psi: float | None
     psi_bound: float | None
     missing_share: float | None
@@ -210,6 +211,7 @@ def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> Fiel
         status=status,
         level=level,
         n_rows=n_rows,
+        n_reference=n_reference,
         psi=psi,
         psi_bound=bound,
         missing_share=n_missing / n_rows if n_rows else None,

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from socketserver import ThreadingMixIn
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, make_wsgi_app
@@ -23,6 +23,7 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from creditrisk.settings import Settings, refuse_open_address
 from monitoring import archive
+from monitoring.results import MAX_SEQ, Result, by_log_head
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -65,6 +66,7 @@ class DriftCollector(Collector):
         self._archives = archive.open_archives(settings.archive_uris)
         self._pending = archive.pending_folder(settings.home)
         self._log = DecisionLog(settings.decision_log)
+        self._said: set[str] = set()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is said beforehand, so that making the collector does not read anything yet."""
@@ -86,17 +88,44 @@ class DriftCollector(Collector):
     def _of_result(self) -> list[Metric]:
         waiting = GaugeMetricFamily("creditrisk_reports_waiting", "Reports to deliver to an archive that was away.")
         waiting.add_metric([], archive.n_waiting(self._archives, pending=self._pending))
-        result = archive.last_result(self._archives, self._model, pending=self._pending)
-        return [waiting, *(metrics_of_result(result) if result else [])]
+        kept = archive.read_recent(self._archives, self._model, pending=self._pending)
+        unreadable = GaugeMetricFamily(
+            "creditrisk_archive_unreadable_results",
+            "Results among the newest of an archive that cannot be read and were passed over.",
+            labels=["archive"],
+        )
+        for name, sentences in kept.unreadable.items():
+            unreadable.add_metric([name], len(sentences))
+        self._say_once(kept.problems)
+        result = self._last(kept.results)
+        return [waiting, unreadable, *(metrics_of_result(result) if result else [])]
+
+    def _last(self, results: list[Result]) -> Result | None:
+        """The last report in the order of the log; one that claims to have ended beyond it is none, if others are."""
+        try:
+            head_seq = self._log.head()[0] if self._log.is_begun() else 0
+        except CreditRiskError:
+            head_seq = MAX_SEQ  # the log is away, and says so for itself
+        plausible = [result for result in results if result["log_head"]["seq"] <= head_seq]
+        return max(plausible or results, key=by_log_head, default=None)
+
+    def _say_once(self, problems: list[str]) -> None:
+        for problem in problems:
+            if problem not in self._said:
+                log.warning("%s", problem)
+        self._said = set(problems)
 
     def _of_log(self) -> list[Metric]:
         logged = GaugeMetricFamily("creditrisk_decisions_logged", "Decisions in the log.", labels=["verdict"])
-        for verdict, n_decisions in self._log.counts_by_verdict().items():
+        counts = self._log.counts_by_verdict() if self._log.is_begun() else {}
+        # Nothing is held open between two scrapes: files that are deleted meanwhile are not missed by an idle process.
+        self._log.close()
+        for verdict, n_decisions in counts.items():
             logged.add_metric([verdict], n_decisions)
         return [logged]
 
 
-def metrics_of_result(result: dict[str, Any]) -> list[Metric]:
+def metrics_of_result(result: Result) -> list[Metric]:
     """The metrics of one archived result; those without a value are left out."""
     model = [str(result["model"]), str(result["model_version"])]
     written = datetime.fromisoformat(result["created_at"]).timestamp()
@@ -108,6 +137,11 @@ def metrics_of_result(result: dict[str, Any]) -> list[Metric]:
         ),
         ("creditrisk_score_psi", "PSI of the predicted risk.", result["score"]["psi"]),
         ("creditrisk_score_status", "0 stable, 1 watch, 2 act, -1 cannot be judged.", result["score"]["level"]),
+        (
+            "creditrisk_decision_log_intact",
+            "1 if the decision log held what earlier reports had noted of it, else 0.",
+            float(result["log"]["is_intact"]),
+        ),
         ("creditrisk_window_rows", "Applications in the window of the last report.", result["n_rows"]),
         ("creditrisk_report_last_success_timestamp_seconds", "When the last report was written.", written),
     ]
@@ -125,8 +159,9 @@ def metrics_of_result(result: dict[str, Any]) -> list[Metric]:
     for name, help_text, key in per_field:
         metric = GaugeMetricFamily(name, help_text, labels=[*MODEL_LABELS, "field"])
         for field, figures in result["fields"].items():
-            if figures[key] is not None:
-                metric.add_metric([*model, field], figures[key])
+            value = cast(dict[str, Any], figures)[key]
+            if value is not None:
+                metric.add_metric([*model, field], value)
         metrics.append(metric)
     return metrics
 

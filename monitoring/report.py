@@ -5,22 +5,25 @@ that exporter, web app and the next window read.
 
 Called by flows/evidently_report.py. The figures come from drift.py; the page goes to archive.py. The page loads nothing
 from anywhere: its policy forbids it. Only the worker draws reports: Evidently is imported here, inside a function, and
-nowhere else.
+nowhere else. Nothing in a page comes from one applicant: everything, Evidently's charts too, is drawn from the counts
+in the frozen bins.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from creditrisk.schema import Field, Schema
-from monitoring.drift import ACT_PSI, CANNOT_JUDGE, MIN_ROWS, SCORE, WATCH_PSI, Drift, FieldDrift, findings
+from creditrisk.schema import Schema
+from monitoring.drift import ACT_PSI, CANNOT_JUDGE, MIN_ROWS, WATCH_PSI, Drift, FieldDrift, findings
+from monitoring.results import FieldFigures, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -34,9 +37,21 @@ PSI_FULL_BAR = 0.5
 
 
 def make_result(
-    drift: Drift, window: Window, *, model: str, model_version: str, created_at: datetime
-) -> dict[str, Any]:
-    """The result of one report, ready for strict JSON: a figure that does not exist is None, never NaN."""
+    drift: Drift,
+    window: Window,
+    *,
+    model: str,
+    model_version: str,
+    created_at: datetime,
+    remarks: Sequence[str] = (),
+) -> Result:
+    """The result of one report, ready for strict JSON: a figure that does not exist is None, never NaN.
+
+    Parameters
+    ----------
+    remarks
+        Sentences that come after all other findings.
+    """
     period = window.period
     return {
         "model": model,
@@ -47,26 +62,24 @@ def make_result(
         "first_seq": window.first_seq,
         "last_seq": window.last_seq,
         "log_head": {"seq": window.head_seq, "hash": window.head_hash},
+        "log": {"is_intact": not window.log_finding, "finding": window.log_finding},
         "n_rows": drift.n_rows,
         "drift_share": drift.drift_share,
         "score": _figures(drift.score),
         "fields": {field.name: _figures(field) for field in drift.fields},
-        "findings": findings(drift),
+        "findings": [
+            *([window.log_finding] if window.log_finding else []),
+            *findings(drift),
+            *window.remarks,
+            *remarks,
+        ],
     }
 
 
-def render(
-    result: dict[str, Any], drift: Drift, window: Window, reference: pl.DataFrame | None, schema: Schema
-) -> bytes:
-    """The page of one report.
-
-    Parameters
-    ----------
-    reference
-        Sample of the rows the champion learnt from, features and `prob_default`; None leaves Evidently's charts out.
-    """
+def render(result: Result, drift: Drift, window: Window, schema: Schema) -> bytes:
+    """The page of one report."""
     pressing_first = [drift.score, *sorted(drift.fields, key=lambda field: (-field.level, -(field.psi or 0.0)))]
-    charts = _evidently_charts(window.frame, reference, schema, pressing_first)
+    charts = _evidently_charts(drift.n_rows, pressing_first)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -75,7 +88,7 @@ def render(
         result=result,
         title=schema.title,
         rows=[_row(field) for field in pressing_first],
-        headline=_headline(drift),
+        headline=_headline(drift, result),
         period=window.period,
         charts=charts,
         limits={"watch": WATCH_PSI, "act": ACT_PSI, "rows": MIN_ROWS},
@@ -87,7 +100,7 @@ def render(
 # --- our part of the page ---------------------------------------------------------------------------------------------
 
 
-def _figures(field: FieldDrift) -> dict[str, Any]:
+def _figures(field: FieldDrift) -> FieldFigures:
     return {
         "label": field.label,
         "status": field.status,
@@ -96,7 +109,7 @@ def _figures(field: FieldDrift) -> dict[str, Any]:
         "psi": _rounded(field.psi),
         "psi_bound": _rounded(field.psi_bound),
         "missing_share": _rounded(field.missing_share),
-        "missing_share_reference": _rounded(field.missing_share_reference),
+        "missing_share_reference": round(field.missing_share_reference, 6),
         "n_unseen": field.n_unseen,
     }
 
@@ -105,8 +118,10 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 6)
 
 
-def _headline(drift: Drift) -> str:
+def _headline(drift: Drift, result: Result) -> str:
     """The one sentence for a reader in a hurry."""
+    if not result["log"]["is_intact"]:
+        return "The decision log is not what it was"
     if drift.n_rows == 0:
         return "No applications in this window"
     if drift.n_rows < MIN_ROWS:
@@ -155,83 +170,62 @@ class _Charts:
     left_out: tuple[str, ...]
 
 
-def _evidently_charts(
-    current: pl.DataFrame, reference: pl.DataFrame | None, schema: Schema, order: list[FieldDrift]
-) -> _Charts:
-    """Draw what can be drawn: one empty or constant column would make Evidently give up on all of them."""
-    if current.is_empty():
+def _evidently_charts(n_rows: int, order: list[FieldDrift]) -> _Charts:
+    """Draw what can be drawn: one empty column would make Evidently give up on all of them."""
+    if n_rows == 0:
         return _Charts(None, "The window is empty: there is nothing to draw.", ())
-    if reference is None or reference.is_empty():
-        return _Charts(None, "There is no reference sample with this model version, so nothing is drawn.", ())
-    fields = [SCORE if field.name == SCORE.name else schema.field(field.name) for field in order]
-    now, then, left_out = _drawable(_sample(current), _sample(reference), fields)
-    if now.is_empty():
-        return _Charts(None, "No column has values that could be drawn.", left_out)
-    limits = {field.label: max(WATCH_PSI, field.psi_bound or 0.0) for field in order}
+    drawn, left_out = [], []
+    for field in order:
+        if field.n_rows and field.n_reference:
+            drawn.append(field)
+        else:
+            left_out.append(f"{field.label}: no value in the {'reference' if field.n_rows else 'window'}")
+    if not drawn:
+        return _Charts(None, "No column has values that could be drawn.", tuple(left_out))
     try:
-        html = _run_evidently(now.to_pandas(), then.to_pandas(), limits)
+        html = _run_evidently(drawn)
     except Exception as exc:
         # Evidently raises anything on a table it does not like; our findings must get through all the same.
-        return _Charts(None, f"Evidently could not draw its charts ({type(exc).__name__}).", left_out)
-    note = f"Drawn from {now.height:,} of {current.height:,} applications." if now.height < current.height else ""
-    return _Charts(html, note, left_out)
+        return _Charts(None, f"Evidently could not draw its charts ({type(exc).__name__}).", tuple(left_out))
+    note = f"Counts are scaled down to {CHART_ROWS:,} applications." if n_rows > CHART_ROWS else ""
+    return _Charts(html, note, tuple(left_out))
 
 
-def _run_evidently(current: pd.DataFrame, reference: pd.DataFrame, limits: dict[str, float]) -> str:
+def _run_evidently(fields: list[FieldDrift]) -> str:
     from evidently import DataDefinition, Dataset, Report
     from evidently.metrics import ValueDrift
 
-    numeric = [name for name in current.columns if current[name].dtype.kind == "f"]
-    definition = DataDefinition(
-        numerical_columns=numeric, categorical_columns=[name for name in current.columns if name not in numeric]
+    names = [field.label for field in fields]
+    # Bins are categories to Evidently: of numbers it would draw up to 150 applicants one by one.
+    definition = DataDefinition(categorical_columns=names)
+    report = Report(
+        [
+            ValueDrift(column=field.label, method="psi", threshold=max(WATCH_PSI, field.psi_bound or 0.0))
+            for field in fields
+        ]
     )
-    # The method is fixed: Evidently's own choice changes its meaning at 1,000 reference rows.
-    report = Report([ValueDrift(column=name, method="psi", threshold=limits[name]) for name in current.columns])
     snapshot = report.run(
-        Dataset.from_pandas(current, data_definition=definition),
-        Dataset.from_pandas(reference, data_definition=definition),
+        Dataset.from_pandas(_counted_rows(fields, is_current=True), data_definition=definition),
+        Dataset.from_pandas(_counted_rows(fields, is_current=False), data_definition=definition),
     )
+    for result, field in zip(snapshot.metric_results.values(), fields, strict=True):
+        in_order = {"categoryorder": "array", "categoryarray": [bin_.words for bin_ in field.bins]}
+        for tab in (tab for widget in result.widget for tab in widget.tabs):
+            tab.widget.params["layout"]["xaxis"].update(in_order)
     return str(snapshot.get_html_str(as_iframe=False))
 
 
-def _drawable(
-    current: pl.DataFrame, reference: pl.DataFrame, fields: list[Field]
-) -> tuple[pl.DataFrame, pl.DataFrame, tuple[str, ...]]:
-    """Both samples under the schema's words, without the columns that cannot be drawn, and these with their reason."""
-    now, then, left_out = {}, {}, []
+def _counted_rows(fields: list[FieldDrift], *, is_current: bool) -> pd.DataFrame:
+    """A table that has nothing but the counts: in every column each bin's words, as often as rows fell into it.
+
+    The rows are nobody: what stands beside what in one of them comes from sorting each column by itself.
+    """
+    import pandas as pd
+
+    columns = {}
     for field in fields:
-        columns = [_values(frame, field) for frame in (current, reference)]
-        reason = next(
-            (
-                f"{field.label}: {reason} in the {place}"
-                for column, place in zip(columns, ("window", "reference"), strict=True)
-                if (reason := _undrawable(column))
-            ),
-            None,
-        )
-        if reason:
-            left_out.append(reason)
-        else:
-            now[field.label], then[field.label] = columns
-    return pl.DataFrame(now), pl.DataFrame(then), tuple(left_out)
-
-
-def _undrawable(column: pl.Series) -> str:
-    n_values = column.drop_nulls().n_unique()
-    return {0: "no value", 1: "one single value"}.get(n_values, "")
-
-
-def _values(frame: pl.DataFrame, field: Field) -> pl.Series:
-    """A column as it is to be shown: finite numbers, or the words for a category; null where there is neither."""
-    if field.name not in frame.columns:
-        return pl.Series(field.label, [None] * frame.height, dtype=pl.Float64 if field.is_numeric else pl.String)
-    if field.is_numeric:
-        numbers = pl.col(field.name).cast(pl.Float64, strict=False) * (100 if field is SCORE else 1)
-        return frame.select(pl.when(numbers.is_finite()).then(numbers).alias(field.label)).to_series()
-    words = {category.value: category.label for category in field.categories}
-    # An unseen value may be anything somebody typed, so its text stays out of the report.
-    return frame[field.name].cast(pl.String).replace_strict(words, default="(unseen value)").alias(field.label)
-
-
-def _sample(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame if frame.height <= CHART_ROWS else frame.sample(CHART_ROWS, seed=0)
+        n_rows = min(CHART_ROWS, field.n_rows if is_current else field.n_reference)
+        shares = [(bin_.current_share or 0.0) if is_current else bin_.reference_share for bin_ in field.bins]
+        counts = np.rint(np.array(shares) * n_rows).astype(np.int64)
+        columns[field.label] = pd.Series(np.repeat([bin_.words for bin_ in field.bins], counts), dtype="object")
+    return pd.DataFrame(columns)

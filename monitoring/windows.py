@@ -1,28 +1,37 @@
 """The window of decisions that a report looks at: everything since the last archived report.
 
 Called by flows/evidently_report.py. Where the last report ended is read from its archived result, so there is no state
-of our own that could be lost or fall out of step. What is computed on the window is in drift.py.
+of our own that could be lost or fall out of step. Windows follow the numbers of the decisions, never a clock. What is
+computed on the window is in drift.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import polars as pl
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog
+from monitoring import heads
+from monitoring.results import Result
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Decisions of one model after `after_seq`, and the head of the log when they were read."""
+    """Decisions of one model after `after_seq`, and the head of the log when they were read.
+
+    `log_finding` says what is wrong if the log does not hold what earlier reports noted of it, `remarks` what else was
+    odd about those reports.
+    """
 
     frame: pl.DataFrame
     after_seq: int
     head_seq: int
     head_hash: str
+    log_finding: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def first_seq(self) -> int | None:
@@ -40,11 +49,38 @@ class Window:
         return None if self.frame.is_empty() else (self.frame["decided_at"][0], self.frame["decided_at"][-1])
 
 
-def since_last_report(log: DecisionLog, model: str, last_result: dict[str, Any] | None) -> Window:
-    """Read the decisions of `model` since its last report; since the beginning if there was none."""
-    after_seq = int(last_result["last_seq"]) if last_result else 0
-    frame = log.window(after_seq, model)
-    if not frame.is_empty():
-        frame = frame.sort("seq")
-    head_seq, head_hash = log.head()
-    return Window(frame=frame, after_seq=after_seq, head_seq=head_seq, head_hash=head_hash)
+def since_last_report(log: DecisionLog, model: str, earlier: Sequence[Result]) -> Window:
+    """Read the decisions of `model` since its last report; since the beginning if there was none.
+
+    Parameters
+    ----------
+    earlier
+        The newest results of this model. One that claims to have ended where the log has not yet come to is ignored,
+        and said in a remark.
+    """
+    # A log is not made here: where reports remember one and there is none, that is a finding.
+    is_begun = log.is_begun()
+    head_seq, head_hash = log.head() if is_begun else (0, GENESIS)
+    ended = [result["last_seq"] for result in earlier if result["last_seq"] <= head_seq]
+    after_seq = max(ended, default=0)
+    frame = pl.DataFrame()
+    if is_begun:
+        frame = log.window(after_seq, model).filter(pl.col("seq") <= head_seq).sort("seq")
+    return Window(
+        frame=frame,
+        after_seq=after_seq,
+        head_seq=head_seq,
+        head_hash=head_hash,
+        log_finding=heads.compare(log, earlier),
+        remarks=_ignored([result for result in earlier if result["last_seq"] > head_seq], head_seq),
+    )
+
+
+def _ignored(beyond: Sequence[Result], head_seq: int) -> tuple[str, ...]:
+    if not beyond:
+        return ()
+    more = f" and {len(beyond) - 1:,} more" if len(beyond) > 1 else ""
+    return (
+        f"Report {beyond[0]['id']}{more} says that it ended at decision {beyond[0]['last_seq']}, but the decision log "
+        f"ends at {head_seq}. This window starts where the newest report that can be right ended.",
+    )

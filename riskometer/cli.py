@@ -270,19 +270,33 @@ def replay(first: int, last: int | None) -> None:
 
 @main.command("verify-log")
 def verify_log() -> None:
-    """Prove that the decision log is unbroken, or name its first broken link."""
-    from creditrisk.decision_log import DecisionLog, is_there
+    """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first."""
+    from creditrisk.decision_log import DecisionLog
+    from creditrisk.words import counted
+    from monitoring.archive import open_archives, pending_folder
+    from monitoring.heads import noted_heads
 
-    url = read_settings().decision_log
-    if not is_there(url):
+    settings = read_settings()
+    noted, problems = noted_heads(open_archives(settings.archive_uris), pending_folder(settings.home))
+    # Whatever else notes heads is added to `noted` here.
+    for problem in problems:
+        click.echo(f"Not asked: {problem}", err=True)
+    log = DecisionLog(settings.decision_log)
+    if not log.is_begun():
+        what, (seq, _) = max(noted, key=lambda note: note[1], default=("", (0, "")))
         raise click.ClickException(
-            f"There is no decision log at {url}: nothing has been scored yet, or CREDITRISK_HOME or "
+            f"There is no decision log at {log.place}: it is gone, and {what} noted decision {seq:,} of it."
+            if seq
+            else f"There is no decision log at {log.place}: nothing has been scored yet, or CREDITRISK_HOME or "
             "CREDITRISK_DECISION_LOG_URL names another place."
         )
-    found = DecisionLog(url).verify()
+    found = log.verify(noted)
     if found.broken:
         raise click.ClickException(found.broken)
-    click.echo(f"{found.n_checked:,} decisions, unbroken. Head: {found.head_hash}")
+    click.echo(
+        f"{found.n_checked:,} decisions, unbroken, and as {counted(len(noted), 'note')} elsewhere have them. "
+        f"Head: {found.head_hash}"
+    )
 
 
 def _within_ten(_context: click.Context, _option: click.Parameter, value: float) -> float:

@@ -71,7 +71,7 @@ class MongoStandIn(socketserver.ThreadingTCPServer):
     def find(self, where: str, command: Document) -> Document:
         found = [document for document in self.collections[where] if _matches(document, command.get("filter", {}))]
         for key, direction in reversed(list(command.get("sort", {}).items())):
-            found.sort(key=lambda document: document[key], reverse=direction < 0)
+            found.sort(key=lambda document: _order(document.get(key)), reverse=direction < 0)
         found = found[: command.get("limit") or None]
         projection = command.get("projection") or {}
         if set(projection) - {"_id"}:
@@ -156,6 +156,15 @@ def _from_message(body: bytes) -> Document:
             lists[section[4:end].decode()] = bson.decode_all(section[end + 1 :])
         position += 1 + size
     return {**command, **lists}
+
+
+def _order(value: Any) -> tuple[int, Any]:
+    """MongoDB's order of values of several types: nothing, numbers, texts, all else."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, int | float):
+        return 1, value
+    return (2, value) if isinstance(value, str) else (3, repr(value))
 
 
 def _matches(document: Document, asked: Document) -> bool:

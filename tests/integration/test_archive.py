@@ -7,17 +7,27 @@ server of mongodb_stand_in.py takes its place: the real client and GridFS run ov
 
 from __future__ import annotations
 
+import json
+import math
 import os
+import re
+import signal
 import socket
+import subprocess
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from creditrisk.errors import ArchiveError
+from creditrisk.settings import Settings
 from monitoring import archive as archives
-from monitoring.archive import Archive, LocalArchive, open_archives
+from monitoring.archive import Archive, CloudStorageArchive, LocalArchive, MongoArchive, open_archives
+from monitoring.exporter import DriftCollector
+from monitoring.results import Result
 from tests.integration.mongodb_stand_in import MongoStandIn
 
 PAGE = b"<html>" + b"Nothing has drifted. " * 10_000 + b"</html>"
@@ -29,15 +39,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def result(hour: int, *, model: str = "german_credit") -> dict:
-    return {
+FIGURES = {
+    "label": "Größe", "status": "stable", "level": 0, "n_rows": 100, "psi": 0.02, "psi_bound": None,
+    "missing_share": 0.0, "missing_share_reference": 0, "n_unseen": 0,
+}  # fmt: skip
+
+
+def result(hour: int, *, model: str = "german_credit", **other: object) -> Result:
+    made = {
         "model": model,
         "model_version": "7",
         "created_at": f"2024-03-31T{hour:02}:00:00+00:00",
+        "first_decided_at": f"2024-03-31T{hour:02}:00:00.123456+00:00",
+        "last_decided_at": None,
+        "first_seq": hour * 100 - 99,
         "last_seq": hour * 100,
-        "score": {"psi": 0.02, "status": "stable"},
+        "log_head": {"seq": hour * 100 + 5, "hash": "5c" * 32},
+        "log": {"is_intact": True, "finding": ""},
+        "n_rows": 100,
+        "drift_share": 0.5,
+        "score": FIGURES,
+        "fields": {"amount": FIGURES},
         "findings": ["Nichts gefunden: alles beim Alten – größer als nötig"],
     }
+    return cast(Result, made | other)
 
 
 @pytest.fixture
@@ -122,7 +147,176 @@ def test_an_id_that_is_not_one_never_becomes_a_path(archive):
             archive.html(bad)
 
 
+# --- results that cannot be read ---
+
+
+def plant(archive: Archive, report_id: str, content: object) -> None:
+    """Put something in the place of a result, as anybody may who can write there; bytes are taken as they are."""
+    raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+    if isinstance(archive, LocalArchive):
+        path = archive.folder / f"{report_id}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(raw)
+    elif isinstance(archive, CloudStorageArchive):
+        archive._bucket.blob(f"drift/{report_id}.json").upload_from_string(raw)
+    else:
+        document = content if isinstance(content, dict) else {"content": raw}
+        newest = {"model": "german_credit", "created_at": "2099"}  # without which it would not be looked at
+        archive._database.reports.insert_one({**newest, **document, "_id": report_id})
+
+
+def without(given: dict, key: str) -> dict:
+    return {name: value for name, value in given.items() if name != key}
+
+
+def unreadable_contents(report_id: str) -> list[object]:
+    """One of each kind of what is no result, made from one that is."""
+    good = {**result(9), "id": report_id, "html_sha256": "5c" * 32}
+    wrong = [
+        {"last_seq": "12"}, {"last_seq": -1}, {"last_seq": 1.5}, {"last_seq": True}, {"last_seq": 2**63},
+        {"last_seq": 10_000}, {"created_at": "yesterday"}, {"created_at": "2024-03-31T09:00:00"}, {"created_at": 7},
+        {"score": None}, {"fields": []}, {"fields": {"amount": {**FIGURES, "psi": "SECRET"}}},
+        {"fields": {"amount": {**FIGURES, "psi": math.nan}}}, {"drift_share": -math.inf}, {"log_head": {"seq": 1}},
+        {"log_head": {"seq": 905, "hash": "SECRET"}}, {"findings": "SECRET"}, {"html_sha256": None},
+        {"id": "german_credit/20240331T090000Z-00000000"}, {"n_rows": 10**400},
+    ]  # fmt: skip
+    texts = [b"", b"null", b"[]", b'"SECRET"', b"\xff\x00SECRET", b"[" * 100_000, b'{"n": ' + b"9" * 5_000 + b"}"]
+    missing = [without(good, key) for key in result(9)] + [without(good, "html_sha256")]
+    return [*texts, *missing, *({**good, **change} for change in wrong), {**good, "findings": ["x" * 3_000_000]}]
+
+
+def fits_mongodb(content: object) -> bool:
+    """Whether MongoDB can hold it at all, and finds it among the results of the model."""
+    if not isinstance(content, dict):
+        return True
+    return "model" in content and content.get("last_seq") != 2**63 and content.get("n_rows") != 10**400
+
+
+def planted(archive: Archive) -> list[str]:
+    """Fill an archive with what is no result, all of it newer than any report."""
+    ids = []
+    for number, _ in enumerate(unreadable_contents("")):
+        report_id = f"german_credit/20990101T{number:06}Z-00000000"
+        content = unreadable_contents(report_id)[number]
+        if not isinstance(archive, MongoArchive) or fits_mongodb(content):
+            plant(archive, report_id, content)
+            ids.append(report_id)
+    return ids
+
+
+def test_results_that_cannot_be_read_are_named_and_passed_over(archive):
+    report_id = archive.put(PAGE, result(9))
+    ids = planted(archive)
+    reading = archive.read("german_credit", limit=10)
+    assert [kept["id"] for kept in reading.results] == [report_id]
+    named = [re.search(r"report (\S+) in", sentence).group(1) for sentence in reading.unreadable]
+    assert sorted(named) == sorted(ids)
+    assert "SECRET" not in " ".join(reading.unreadable)
+    assert archive.latest("german_credit")["id"] == report_id
+    with pytest.raises(ArchiveError, match=r"cannot be read|there is no report"):
+        archive.html(ids[0])
+
+
+def test_a_report_can_be_kept_beside_results_that_cannot_be_read(archive, tmp_path):
+    planted(archive)
+    stored = archives.store([archive], PAGE, result(9), pending=tmp_path / "pending")
+    assert stored.kept_in == (archive.name,)
+    kept = archives.read_recent([archive], "german_credit", pending=tmp_path / "pending")
+    assert [known["id"] for known in kept.results] == [stored.id]
+    assert len(kept.unreadable[archive.name]) >= 40
+
+
+def test_a_result_of_100_mb_is_passed_over_without_being_read(local_archive, tmp_path):
+    local_archive.put(PAGE, result(9))
+    with (tmp_path / "reports" / "german_credit" / "20990101T000000Z-00000000.json").open("wb") as file:
+        file.truncate(100_000_000)
+    os.mkfifo(tmp_path / "reports" / "german_credit" / "20990101T000001Z-00000000.json")
+    (tmp_path / "reports" / "german_credit" / "20990101T000002Z-00000000.json").mkdir()
+    reading = local_archive.read(None, limit=1)
+    assert [kept["last_seq"] for kept in reading.results] == [900]
+    assert len(reading.unreadable) == 3
+
+
+def test_what_cannot_be_read_in_the_waiting_room_holds_up_no_delivery(local_archive, tmp_path):
+    pending = tmp_path / "pending"
+    waiting = archives._waiting(pending, local_archive)
+    planted(waiting)
+    damaged, good = waiting.put(b"one", result(6)), waiting.put(b"two", result(7))
+    (waiting.folder / f"{damaged}.html").write_bytes(b"other")
+    stored = archives.store([local_archive], PAGE, result(9), pending=pending)
+    assert stored.kept_in == (local_archive.name,)
+    assert [damaged in problem for problem in stored.problems] == [True]
+    assert [kept["id"] for kept in local_archive.results(None, limit=10)] == [stored.id, good]
+
+
+def test_metrics_go_on_beside_results_that_cannot_be_read_and_count_them(tmp_path):
+    settings = Settings(home=tmp_path)
+    [kept] = open_archives(settings.archive_uris)
+    kept.put(PAGE, result(9))
+    ids = planted(kept)
+    found = {metric.name: metric.samples for metric in DriftCollector(settings).collect()}
+    assert [sample.value for sample in found["creditrisk_archive_unreadable_results"]] == [len(ids)]
+    assert [sample.value for sample in found["creditrisk_window_rows"]] == [100]
+    up = {sample.labels["source"]: sample.value for sample in found["creditrisk_source_up"]}
+    assert up == {"archive": 1, "decision_log": 1}
+
+
+# --- the order of reports ---
+
+
+def test_the_last_result_is_the_one_that_ended_last_whatever_clocks_said(archive, tmp_path):
+    archive.put(PAGE, result(9, last_seq=500, log_head={"seq": 500, "hash": "5c" * 32}))
+    after = result(6, last_seq=700, log_head={"seq": 700, "hash": "5c" * 32})  # the clock was put back
+    archive.put(PAGE, after)
+    found = archives.last_result([archive], "german_credit", pending=tmp_path)
+    assert found is not None
+    assert found["last_seq"] == 700
+
+
 # --- the local folder ---
+
+
+def test_files_of_reports_that_were_killed_are_removed_with_the_next(local_archive, tmp_path):
+    folder = tmp_path / "reports" / "german_credit"
+    pending = tmp_path / "pending"
+    waiting = archives._waiting(pending, local_archive).folder / "german_credit"
+    half = []
+    for place in (folder, waiting):
+        place.mkdir(parents=True)
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        half += [place / f".20240331T090000Z-1a2b3c4d.{kind}.{dead.pid}" for kind in ("html", "json")]
+        half.append(place / f".20240331T060000Z-1a2b3c4d.html.{os.getpid()}")
+        for path in half[-3:]:
+            path.write_bytes(b"half")
+        os.utime(half[-1], (0, 0))  # whoever wrote that is long gone, and its number was given again
+        (place / f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}").write_bytes(b"being written")
+        (place / ".keep").write_bytes(b"")
+    archives.store([local_archive], PAGE, result(9), pending=pending)
+    assert [path for path in half if path.exists()] == []
+    for place in (folder, waiting):
+        assert sorted(path.name for path in place.glob(".*")) == [
+            f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}",
+            ".keep",
+        ]
+
+
+KILLED_WHILE_IT_WRITES = """
+import os, signal, sys
+from pathlib import Path
+from monitoring import archive
+os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)
+archive._write_whole(Path(sys.argv[1]), b"half")
+"""
+
+
+def test_a_report_killed_while_it_writes_leaves_nothing_after_the_next(local_archive, tmp_path):
+    path = tmp_path / "reports" / "german_credit" / "20240331T060000Z-1a2b3c4d.html"
+    killed = subprocess.run([sys.executable, "-c", KILLED_WHILE_IT_WRITES, str(path)], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(list(path.parent.iterdir())) == 1
+    report_id = local_archive.put(PAGE, result(9))
+    assert {path.stem for path in path.parent.iterdir()} == {report_id.rpartition("/")[2]}
 
 
 def test_a_page_changed_on_disk_is_not_served(local_archive, tmp_path):

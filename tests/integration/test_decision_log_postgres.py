@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from random import Random
 import psycopg
 import pytest
 
+from creditrisk import decision_log
 from creditrisk.decision_log import CHUNK_ROWS, GENESIS, Decision, DecisionLog, Outcome
 from creditrisk.errors import DecisionLogError
 
@@ -173,24 +175,30 @@ def test_negative_zero_is_logged_as_zero(log):
 
 
 def test_only_a_head_noted_elsewhere_shows_a_cut_off_tail(log, url):
-    log.append([EXAMPLE] * 3)
+    first_two = log.append([EXAMPLE] * 2)
+    log.append([EXAMPLE])
     noted = log.head()
     as_administrator(url, "DELETE FROM decisions WHERE seq = 3")
     assert log.verify().broken is None
-    assert log.verify(noted).broken == "decision 3, noted as logged, is gone: the log ends at decision 2."
-    log.append([EXAMPLE])
-    assert log.verify(noted).broken == (
-        "decision 3 does not have the hash that was noted for it: the log was written anew."
+    notes = [("report A", noted), ("report B", (2, first_two[1].hash)), ("report C", (7, "5c" * 32))]
+    assert log.verify(notes).broken == (
+        "decision 3, noted by report A and 1 more, is gone: the log ends at decision 2."
+    )
+    # This process knows better than to go on; another one does not.
+    with closing(DecisionLog(url)) as other:
+        other.append([EXAMPLE])
+    assert log.verify(notes).broken == (
+        "decision 3 does not have the hash that report A noted for it: the log was written anew."
     )
 
 
 def test_a_noted_head_stays_good_while_the_log_grows(log):
     assert log.head() == (0, GENESIS)
-    assert log.verify((0, GENESIS)).broken is None
+    assert log.verify([("an empty log", (0, GENESIS))]).broken is None
     log.append([EXAMPLE])
     noted = log.head()
     last = log.append([EXAMPLE] * 2)[-1]
-    found = log.verify(noted)
+    found = log.verify([("an empty log", (0, GENESIS)), ("a report", noted), ("another", noted)])
     assert (found.n_checked, found.head_hash, found.broken) == (3, last.hash, None)
 
 
@@ -287,7 +295,70 @@ def test_every_answered_decision_survives_kill_9_and_the_log_goes_on(log, url, n
     assert log.verify().broken is None
     [after] = log.append([EXAMPLE])
     assert after.seq == len(logged) + 1
-    assert log.verify(log.head()).n_checked == after.seq
+    assert log.verify([("a report", log.head())]).n_checked == after.seq
+
+
+@pytest.mark.parametrize("loss", ["DELETE FROM decisions", "DELETE FROM decisions WHERE seq = 3"])
+def test_a_log_whose_last_rows_are_gone_takes_no_decision_until_they_are_back(log, url, loss):
+    log.append([EXAMPLE] * 3)
+    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM decisions", loss)
+    for write in (lambda: log.append([EXAMPLE]), log.check_writable):
+        with pytest.raises(DecisionLogError, match="does not hold decision 3, which was there before"):
+            write()
+    as_administrator(url, "DELETE FROM decisions", "INSERT INTO decisions SELECT * FROM copy")
+    log.check_writable()
+    assert log.append([EXAMPLE])[0].seq == 4
+    assert log.verify().broken is None
+
+
+def test_a_log_put_back_from_an_older_copy_takes_no_decision(log, url):
+    log.append([EXAMPLE] * 2)
+    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM decisions")
+    log.append([EXAMPLE])
+    as_administrator(url, "DELETE FROM decisions", "INSERT INTO decisions SELECT * FROM copy")
+    with closing(DecisionLog(url)) as other:
+        other.append([EXAMPLE] * 2)  # decision 3 is there again, and is another one
+    with pytest.raises(DecisionLogError, match="does not hold decision 3"):
+        log.append([EXAMPLE])
+
+
+def test_decisions_of_other_processes_do_not_make_a_log_look_like_another_one(log, url):
+    log.append([EXAMPLE])
+    with closing(DecisionLog(url)) as other:
+        other.append([EXAMPLE] * 3)
+    assert log.append([EXAMPLE])[0].seq == 5
+
+
+def test_a_log_that_others_hold_is_waited_for_side_by_side_and_not_for_long(postgres_url, monkeypatch):
+    monkeypatch.setattr(decision_log, "WRITE_SECONDS", 1.5)
+    with closing(DecisionLog(postgres_url)) as log, psycopg.connect(postgres_url) as other:
+        log.append([EXAMPLE])
+        other.execute(decision_log._LOCK["postgresql"].format(wait=1_000))
+
+        def wait(_number: int) -> float:
+            before = time.monotonic()
+            with pytest.raises(DecisionLogError, match=r"held by somebody else: for 1\.5 s"):
+                log.append([EXAMPLE])
+            return time.monotonic() - before
+
+        with ThreadPoolExecutor(6) as clients:
+            assert max(clients.map(wait, range(6))) < 3
+        with pytest.raises(DecisionLogError, match="held by somebody else: for 1 s"):
+            log.check_writable()
+        assert log.head()[0] == 1
+        other.rollback()
+        log.check_writable()
+
+
+def test_a_log_that_may_only_be_read_is_not_ready(postgres_url):
+    with closing(DecisionLog(postgres_url)) as log:
+        log.append([EXAMPLE])
+        log.check_writable()
+        [(name,)] = as_administrator(postgres_url, "SELECT current_database()")
+        as_administrator(postgres_url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        log.close()
+        with pytest.raises(DecisionLogError, match="may only be read"):
+            log.check_writable()
 
 
 def test_a_database_that_is_away_is_named_without_its_password(postgres_url):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 import urllib.request
 from collections.abc import Iterator
-from datetime import date
+from contextlib import closing
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from wsgiref.simple_server import make_server
 
@@ -19,6 +21,7 @@ from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log import DecisionLog, decisions_from
 from creditrisk.encoding import fit_encoder
+from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
 from creditrisk.quality import check
 from creditrisk.registry import Registry
@@ -58,13 +61,20 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     return scorer, rows.select(names).with_columns(prob_default=prob_default)
 
 
-@pytest.fixture
-def settings(
-    fitted: tuple[Scorer, pl.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Settings]:
-    """A home with a champion, and Prefect running in this process on a database of its own."""
+@pytest.fixture(scope="module")
+def prefect() -> Iterator[None]:
+    """Prefect, running in this process on a database of its own."""
     from prefect.testing.utilities import prefect_test_harness
 
+    with prefect_test_harness(server_startup_timeout=120):
+        yield
+
+
+@pytest.fixture
+def settings(
+    fitted: tuple[Scorer, pl.DataFrame], prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Settings:
+    """A home with a champion."""
     monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -72,8 +82,7 @@ def settings(
     registry = Registry(here)
     version = registry.register(*fitted, params={}, metrics={}, tags={})
     registry.promote(version, by="test", why="there was no champion yet", evidence="none")
-    with prefect_test_harness(server_startup_timeout=120):
-        yield here
+    return here
 
 
 def score_and_log(settings: Settings, *, seed: int, stress: float) -> None:
@@ -133,7 +142,57 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
     assert {value for _, value in metrics["creditrisk_drift_status"]} == {-1}
 
 
-def test_evidently_draws_what_can_be_drawn_and_the_page_names_the_rest(fitted):
+def test_reports_follow_the_log_and_not_the_clock_and_say_when_it_was_cut(settings, monkeypatch):
+    from flows import evidently_report as flow
+
+    class Tomorrow(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(days=1)
+
+    score_and_log(settings, seed=3, stress=0.0)
+    with monkeypatch.context() as ahead:
+        ahead.setattr(flow, "datetime", Tomorrow)
+        first = flow.evidently_report()
+    score_and_log(settings, seed=4, stress=0.0)
+    second = flow.evidently_report()
+    third = flow.evidently_report()
+    assert [(made["first_seq"], made["last_seq"]) for made in (first, second, third)] == [
+        (1, N_APPLICANTS), (N_APPLICANTS + 1, 2 * N_APPLICANTS), (None, 2 * N_APPLICANTS),
+    ]  # fmt: skip
+    assert third["log"] == {"is_intact": True, "finding": ""}
+    intact = "creditrisk_decision_log_intact"
+    assert [value for _, value in scrape(settings)[intact]] == [1]
+
+    with closing(sqlite3.connect(settings.home / "decisions.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER decisions_no_delete")
+        connection.execute("DELETE FROM decisions WHERE seq > 900")
+    [kept] = archive.open_archives(settings.archive_uris)
+    (settings.home / "reports" / "simulated" / "20990101T000000Z-00000000.json").write_bytes(b"rubbish")
+    fourth = flow.evidently_report()
+    assert (fourth["first_seq"], fourth["last_seq"]) == (N_APPLICANTS + 1, 900)
+    assert fourth["findings"][0] == fourth["log"]["finding"]
+    assert "decision 1200, as report" in fourth["log"]["finding"]
+    assert any("20990101T000000Z-00000000" in finding for finding in fourth["findings"])
+    page = kept.html(fourth["id"]).decode()
+    assert "<h1>The decision log is not what it was</h1>" in page
+    metrics = scrape(settings)
+    assert [value for _, value in metrics[intact]] == [0]
+    assert [value for _, value in metrics["creditrisk_archive_unreadable_results"]] == [1]
+
+
+@pytest.mark.usefixtures("prefect")
+def test_a_second_report_at_once_is_refused_with_a_sentence(tmp_path, monkeypatch):
+    from flows.evidently_report import evidently_report, one_at_a_time
+
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+    with one_at_a_time(read_settings()), pytest.raises(ReportError, match="another report is being made in"):
+        evidently_report()
+    with one_at_a_time(read_settings()):  # the lock is free again
+        pass
+
+
+def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted):
     scorer, reference = fitted
     odd = reference.head(500).with_columns(
         pl.lit(None, pl.Float64).alias("income_eur"),
@@ -147,10 +206,10 @@ def test_evidently_draws_what_can_be_drawn_and_the_page_names_the_rest(fitted):
     found = drift.compare(scorer.profile, scorer.schema, odd, model_version="1")
     created_at = odd["decided_at"][0]
     result = report.make_result(found, window, model="simulated", model_version="1", created_at=created_at)
-    page = report.render(result, found, window, reference, scorer.schema).decode()
+    page = report.render(result, found, window, scorer.schema).decode()
     assert "<iframe" in page
-    assert "(unseen value)" in page
+    assert "an unseen value" in page
     assert "A. Person" not in page
     schema = scorer.schema
-    assert f"{schema.field('income_eur').label}: no value in the window" in page
-    assert f"{schema.field('loan_term_months').label}: one single value in the window" in page
+    for name in ("income_eur", "loan_term_months"):  # without any value, and with one single value
+        assert f"Drift in column &#39;{schema.field(name).label}&#39;" in page

@@ -220,22 +220,21 @@ def test_more_than_ten_categories_are_joined_from_the_rarest_up():
 # --- the page ---
 
 
-def page(window: pl.DataFrame, reference: pl.DataFrame | None) -> str:
+def page(window: pl.DataFrame) -> str:
     found = compare(window)
     cut = Window(window, after_seq=0, head_seq=500, head_hash="0" * 64)
     result = report.make_result(
         found, cut, model="small", model_version="7", created_at=datetime(2024, 3, 31, 9, tzinfo=UTC)
     )
-    return report.render(result, found, cut, reference, SCHEMA).decode()
+    return report.render(result, found, cut, SCHEMA).decode()
 
 
 def test_the_page_says_the_findings_and_forbids_itself_the_network():
-    html = page(sample(2_000, seed=3, income_shift=1.0), None)
+    html = page(sample(2_000, seed=3, income_shift=1.0))
     assert "Have a look at: Income" in html
     assert "Income has shifted strongly" in html
     assert "default-src 'none'" in html
-    assert "There is no reference sample with this model version" in html
 
 
 def test_an_empty_window_has_a_page():
-    assert "No applications in this window" in page(EMPTY, REFERENCE)
+    assert "No applications in this window" in page(EMPTY)

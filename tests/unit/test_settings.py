@@ -55,5 +55,5 @@ def test_a_home_that_cannot_be_written_to_is_refused_with_a_sentence(tmp_path):
 
 def test_a_disk_without_room_is_refused_with_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("creditrisk.settings.LEAST_FREE_BYTES", float("inf"))
-    with pytest.raises(SettingsError, match="too few to keep a model"):
+    with pytest.raises(SettingsError, match="too few to go on"):
         make_home(tmp_path)

@@ -1,0 +1,155 @@
+"""What the result of a report looks like, in one place: what archives keep, and windows, exporter and pages rely on.
+
+Results come back from folders and services that others can write to, so each is checked before anything is read from
+it. Where results are kept is in archive.py, how one is made in report.py.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, NotRequired
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+# Pydantic cannot read that of the standard library before Python 3.12.
+from typing_extensions import TypedDict
+
+# A result with two hundred fields takes 50 kB.
+MAX_RESULT_BYTES = 2_000_000
+# The largest number that both databases can give a decision.
+MAX_SEQ = 2**63 - 1
+
+
+class UnreadableResultError(ValueError):
+    """A result is not one; the message says why in a few words, and quotes nothing of it."""
+
+
+def _with_zone(text: str) -> str:
+    if datetime.fromisoformat(text).utcoffset() is None:
+        raise ValueError("a time without its zone")
+    return text
+
+
+_CONFIG = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
+Count = Seq
+Share = Annotated[float, Field(ge=0, le=1)]
+Psi = Annotated[float, Field(ge=0)]
+Time = Annotated[str, AfterValidator(_with_zone)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+@with_config(_CONFIG)
+class FieldFigures(TypedDict):
+    """How one field, or the predicted risk, stands against the reference; a figure that does not exist is None."""
+
+    label: str
+    status: str
+    level: Annotated[int, Field(ge=-1, le=2)]
+    n_rows: Count
+    psi: Psi | None
+    psi_bound: Psi | None
+    missing_share: Share | None
+    missing_share_reference: Share
+    n_unseen: Count
+
+
+@with_config(_CONFIG)
+class LogHead(TypedDict):
+    """Where the decision log ended when the report was made."""
+
+    seq: Seq
+    hash: Sha256
+
+
+@with_config(_CONFIG)
+class LogFinding(TypedDict):
+    """Whether the log still held what earlier reports had noted of it, and the sentence if it did not."""
+
+    is_intact: bool
+    finding: str
+
+
+@with_config(_CONFIG)
+class Result(TypedDict):
+    """The result of one report; an archive adds `id` and `html_sha256` when it keeps it."""
+
+    model: Annotated[str, Field(min_length=1)]
+    model_version: str
+    created_at: Time
+    first_decided_at: Time | None
+    last_decided_at: Time | None
+    first_seq: Seq | None
+    last_seq: Seq
+    log_head: LogHead
+    log: LogFinding
+    n_rows: Count
+    drift_share: Share | None
+    score: FieldFigures
+    fields: dict[str, FieldFigures]
+    findings: list[str]
+    id: NotRequired[str]
+    html_sha256: NotRequired[Sha256]
+
+
+_RESULT = TypeAdapter(Result)
+
+
+def check(value: object) -> Result:
+    """A result as it was kept.
+
+    Raises
+    ------
+    UnreadableResultError
+        If a key is missing, or holds something else than it should.
+    """
+    try:
+        result = _RESULT.validate_python(value)
+    except ValidationError as exc:
+        place = exc.errors(include_input=False, include_url=False, include_context=False)[0]["loc"]
+        raise UnreadableResultError(f"'{place[0]}' is not as it should be" if place else "it is no result") from None
+    except RecursionError:
+        raise UnreadableResultError("it is nested too deeply") from None
+    if result["last_seq"] > result["log_head"]["seq"]:
+        raise UnreadableResultError("its last decision comes after the end of the log it was made from")
+    return result
+
+
+def check_kept(value: object, report_id: str) -> Result:
+    """A result that an archive keeps under an id, which must be its own."""
+    result = check(value)
+    if "html_sha256" not in result or result.get("id") != report_id:
+        raise UnreadableResultError("it lies under another report's id")
+    return result
+
+
+def from_json(content: bytes) -> object:
+    """What a JSON text holds.
+
+    Raises
+    ------
+    UnreadableResultError
+        If it is too long, or no strict JSON: NaN and infinity are none.
+    """
+    if len(content) > MAX_RESULT_BYTES:
+        raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
+    try:
+        value: object = json.loads(content, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise UnreadableResultError("it is no JSON") from None
+    return value
+
+
+def by_sequence(result: Result) -> tuple[int, int, str]:
+    """Sorts results by where they ended in the log; clocks, which are put back now and then, come last."""
+    return result["last_seq"], result["log_head"]["seq"], result["created_at"]
+
+
+def by_log_head(result: Result) -> tuple[int, int, str]:
+    """Sorts the results of several models, too: by where the whole log ended when each was made."""
+    return result["log_head"]["seq"], result["last_seq"], result["created_at"]
+
+
+def _refuse(_constant: str) -> object:
+    raise ValueError("not a number of JSON")
