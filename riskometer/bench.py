@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 
 def bench(settings: Settings) -> str:
     """Measure and describe: median and 95th percentile, in milliseconds, of one application and of an empty answer."""
-    from webapp.serving import sample_record
+    from creditrisk.golden import sample_record
 
     registry = Registry(settings)
     name = serving_name(settings, registry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk import profile
+from creditrisk import profile, proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import fit_encoder
@@ -181,6 +182,14 @@ def corner_scorer() -> Scorer:
 
 
 @pytest.fixture(scope="session")
+def prove_corner(corner_scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Note in a home that the corner lender's scorer was proved: that takes three seconds, and is tested by itself."""
+    folder = tmp_path_factory.mktemp("corner") / "scorer"
+    corner_scorer.save(folder)
+    return functools.partial(proving.note_proof, sha256=fingerprint(folder))
+
+
+@pytest.fixture(scope="session")
 def corner_reference(corner_scorer: Scorer) -> pl.DataFrame:
     """Rows for the corner lender's scorer to be proved on: features and the PDs it gives them."""
     rng = np.random.default_rng(21)
@@ -207,6 +216,7 @@ def corner_settings(corner_scorer: Scorer, tmp_path: Path) -> Settings:
         "since": "2026-10-12T08:00:00+00:00",
     }
     (tmp_path / "serving" / "current.json").write_text(json.dumps(note))
+    proving.note_proof(tmp_path, note["sha256"])  # it takes three seconds, and is tested by itself
     return Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2)
 
 
