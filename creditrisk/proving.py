@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,8 +54,23 @@ def prove(folder: Path) -> None:
         raise ScorerError(problem)
 
 
-def judge(folders: list[Path]) -> list[str]:
-    """What is wrong with each folder, in a sentence; empty for one that is sound. All go through one child."""
+def judge(folders: Sequence[Path]) -> list[str]:
+    """What is wrong with each folder, in a sentence; empty for one that is sound.
+
+    All go through one child, as long as it lives: one that ends it is told by being the first without an answer.
+    """
+    found: list[str] = []
+    while len(found) < len(folders):
+        left = folders[len(found) :]
+        answers, end = _ask_child(left)
+        found += answers
+        if len(answers) < len(left):
+            found.append(f"the scorer {end} while it was proved.")
+    return found
+
+
+def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
+    """The answers of a child, in the order asked for, and how it ended if there are fewer than folders."""
     here = str(Path(__file__).resolve().parents[1])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
@@ -72,12 +88,13 @@ def judge(folders: list[Path]) -> list[str]:
         except subprocess.TimeoutExpired:
             child.kill()
             said, _ = child.communicate()
-    found: dict[str, str] = {}
+    answers = []
     for line in said.splitlines():
-        with suppress(ValueError, CreditRiskError):  # a library may print lines of its own
+        with suppress(ValueError, ScorerError):  # a library may print lines of its own
             item = strict.fields(strict.read_json(line, "the line"), "the line", ("folder", "problem"))
-            found[item["folder"]] = item["problem"]
-    return [found.get(str(folder), f"the scorer {_end(child.returncode)} while it was proved.") for folder in folders]
+            if item["folder"] == str(folders[len(answers)]):
+                answers.append(item["problem"])
+    return answers, _end(child.returncode)
 
 
 def _end(returncode: int) -> str:
@@ -97,7 +114,7 @@ def libraries() -> dict[str, str]:
 
 
 def prove_once(home: Path, folder: Path, sha256: str) -> None:
-    """`prove` a folder with this fingerprint, unless the same bytes were proved before with the same libraries."""
+    """`prove` a folder that has this fingerprint, unless its bytes were proved before with the same libraries."""
     if not _is_proved(home, sha256):
         prove(folder)
         note_proof(home, sha256)

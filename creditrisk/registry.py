@@ -604,14 +604,10 @@ class Registry:
             )
         return sample
 
-    def is_reachable(self) -> bool:
-        """Whether the registry answers."""
-        try:
-            with self._away():
-                self._client.search_registered_models(max_results=1)
-        except RegistryError:
-            return False
-        return True
+    def check_reachable(self) -> None:
+        """Ask the registry for something small; RegistryError if it does not answer."""
+        with self._away():
+            self._client.search_registered_models(max_results=1)
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)

@@ -221,6 +221,22 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
     ScorerError
         If a file is missing or cannot be read, or the folder is not the one that was registered.
     """
+    found = check_intact(folder, name=name, version=version, sha256=sha256)
+    try:
+        return _read(folder, name, version, found)
+    except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
+        reason = str(exc)[:MAX_REASON].rstrip(".")
+        raise ScorerError(f"the scorer at {folder} cannot be read: {reason}.") from exc
+
+
+def check_intact(folder: Path, *, name: str, version: str, sha256: str | None) -> str:
+    """See that a folder is there, holds a scorer's files and, if its fingerprint is known, these; return what it is.
+
+    Raises
+    ------
+    ScorerError
+        If not. Nothing but names and bytes is read.
+    """
     if not folder.is_dir():
         raise ScorerError(f"there is no scorer at {folder}. Train one with `make model-train-flow`.")
     check_files(folder)
@@ -230,11 +246,7 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
             f"the scorer at {folder} is not the one registered as {name} version {version}: its files were changed or "
             "copied in part. Remove the folder; it is fetched again from the registry."
         )
-    try:
-        return _read(folder, name, version, found)
-    except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
-        reason = str(exc)[:MAX_REASON].rstrip(".")
-        raise ScorerError(f"the scorer at {folder} cannot be read: {reason}.") from exc
+    return found
 
 
 def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:

@@ -25,8 +25,10 @@ from flask import Flask
 from creditrisk import profile, proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
+from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
+from creditrisk.registry import SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scorer import Scorer, fingerprint
 from creditrisk.settings import Settings
@@ -179,6 +181,13 @@ def corner_scorer() -> Scorer:
     rule = fit_rule(prob_default, bad, typical, CORNER_SCHEMA.costs, ScoreScale())
     reference = profile.build(frame, CORNER_SCHEMA, prob_default)
     return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
+
+
+def adopt(settings: Settings, version: Version) -> None:
+    """Note a version of another home's registry in the decision log of this one, and let it serve."""
+    log = DecisionLog(settings.decision_log)
+    log.note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
+    log.note(SERVING_NOTE, "", version.model)
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.golden import sample_record
 from creditrisk.quality import check
 from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
-from creditrisk.scorer import Scorer, load
+from creditrisk.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
 from creditrisk.strict import read_json
@@ -101,6 +101,7 @@ class Champion:
             if dataset not in (None, name):
                 return
             folder = serving_folder(home, name, version)
+            check_intact(folder, name=name, version=version, sha256=sha256)
             # Not once more if these libraries did: it would take three seconds at each start.
             proving.prove_once(home, folder, sha256)
             scorer = load(folder, name=name, version=version, sha256=sha256)
@@ -115,6 +116,8 @@ class Champion:
             # Made here, not at the start: opening the registry may take seconds, and it may be away.
             self._registry = self._registry or Registry(self._settings)
             name = self._decided(self._registry)
+            if not name:
+                self._registry.check_reachable()
             version = self._registry.champion(name) if name else None
         except CreditRiskError as exc:
             self._set(replace(self.standing, registry_problem=str(exc)))
@@ -144,10 +147,12 @@ class Champion:
             self._refuse(version, exc)
 
     def _decided(self, registry: Registry) -> str | None:
+        """The model to serve; where nobody decided, the one in hand is kept up to date."""
+        before = self.standing.dataset or None
         try:
-            return serving_name(self._settings, registry)
+            return serving_name(self._settings, registry) or before
         except DecisionLogError:  # it is away, as /ready says; what was decided when last asked holds
-            return self.standing.dataset or None
+            return before
 
     def _is_refused(self, version: Version) -> bool:
         """Whether this very version was tried, could not be used, and is not to be tried again yet."""
