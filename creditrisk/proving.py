@@ -88,7 +88,7 @@ def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
         except subprocess.TimeoutExpired:
             child.kill()
             said, _ = child.communicate()
-    answers = []
+    answers: list[str] = []
     for line in said.splitlines():
         with suppress(ValueError, ScorerError):  # a library may print lines of its own
             item = strict.fields(strict.read_json(line, "the line"), "the line", ("folder", "problem"))

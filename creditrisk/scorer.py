@@ -225,7 +225,7 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
     try:
         return _read(folder, name, version, found)
     except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
-        reason = str(exc)[:MAX_REASON].rstrip(".")
+        reason = str(exc).partition("\n")[0][:MAX_REASON].rstrip(".")
         raise ScorerError(f"the scorer at {folder} cannot be read: {reason}.") from exc
 
 
