@@ -213,12 +213,23 @@ class Registry:
                         registered_model_name=name,
                     )
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
-                version = str(info.registered_model_version)
+                version = self._unused(name, str(info.registered_model_version))
                 self._note_scorer(name, version, sha256, by=self._here, why="registered")
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self._client.set_model_version_tag(name, version, key, value)
                 self._client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
+
+    def _unused(self, model: str, version: str) -> str:
+        """The version itself, or the same files under the next number that no decision log has a scorer for.
+
+        A registry that was begun anew counts from 1 again, and the decisions of the old versions are still there.
+        """
+        while self._noted_scorer(model, version) is not None:
+            used = self._client.get_model_version(model, version)
+            version = str(self._client.create_model_version(model, str(used.source), used.run_id).version)
+            self._client.delete_model_version(model, used.version)
+        return version
 
     def _log_trial(self, trial: Result, parent: Any) -> None:
         from mlflow.entities import Metric, Param
@@ -398,6 +409,7 @@ class Registry:
         RegistryError, ScorerError
             If its files are not the ones registered, cannot be read, or score otherwise than they did.
         """
+        self._check_not_another(version)
         scorer = _loaded(self._fetch(version), version)
         sample = self.reference_sample(version).head(PROVING_ROWS)
         try:
@@ -435,12 +447,11 @@ class Registry:
 
     def is_noted(self, version: Version) -> bool:
         """Whether the decision log knows a version by the fingerprint it has in MLflow."""
-        noted = self._noted_scorer(version)
+        noted = self._noted_scorer(version.model, version.version)
         return noted is not None and noted == version.sha256
 
-    def _noted_scorer(self, version: Version) -> str | None:
-        key = f"{version.model}/{version.version}"
-        return self._log.noted(SCORER_NOTE, key) if is_there(self._log_url) else None
+    def _noted_scorer(self, model: str, version: str) -> str | None:
+        return self._log.noted(SCORER_NOTE, f"{model}/{version}") if is_there(self._log_url) else None
 
     def _note_scorer(self, model: str, version: str, sha256: str, *, by: str, why: str) -> None:
         self._log.note(SCORER_NOTE, f"{model}/{version}", sha256, by=by, why=why)
@@ -507,14 +518,16 @@ class Registry:
         RegistryError
             If it was never noted, or by another one.
         """
-        noted = self._noted_scorer(version)
-        if noted is None:
+        if self._noted_scorer(version.model, version.version) is None:
             raise RegistryError(
                 f"the fingerprint of {version.model} version {version.version} was never noted in the decision log of "
                 f"this home, so nobody can tell what it is. Promote it again, which proves and notes it: riskometer "
                 f"promote --dataset {version.model} --version {version.version}."
             )
-        if noted != version.sha256:
+        self._check_not_another(version)
+
+    def _check_not_another(self, version: Version) -> None:
+        if self._noted_scorer(version.model, version.version) not in (None, version.sha256):
             raise RegistryError(
                 f"{version.model} version {version.version} has another fingerprint in the registry than the decision "
                 "log noted when it was registered: somebody changed the registry. It is not loaded; roll back or train "

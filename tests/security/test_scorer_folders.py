@@ -8,6 +8,9 @@ import re
 import shutil
 import sqlite3
 import struct
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +20,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk import learners, proving
+from creditrisk import golden, learners, proving
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
@@ -484,3 +487,40 @@ def test_the_first_note_of_a_scorer_counts_and_another_is_refused(tmp_path):
     assert log.noted("serving") == "b"
     with sqlite3.connect(tmp_path / "decisions.db") as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
         connection.execute("DELETE FROM notes")
+
+
+def test_a_scorer_that_never_ends_is_ended_by_the_limits_of_its_process():
+    program = "from creditrisk import proving; proving.CPU_SECONDS = 1; proving._limit(1)\nwhile True: pass"
+    done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert proving._end(done.returncode) == "took too long or too much memory"
+
+
+def test_a_scorer_that_takes_more_memory_than_a_sound_one_gets_none(tmp_path):
+    program = "from creditrisk import proving; proving._limit(1); bytearray(3_000_000_000)"
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
+    assert "MemoryError" in done.stderr
+
+
+def test_a_scorer_that_is_slow_on_a_single_application_is_refused(corner_scorer, tmp_path):
+    @dataclass(frozen=True)
+    class Slow(type(corner_scorer.model)):
+        def contributions(self, matrix):
+            began = time.process_time()
+            while time.process_time() - began < proving.ROW_SECONDS:
+                pass
+            return super().contributions(matrix)
+
+    held = corner_scorer.model
+    slow = replace(corner_scorer, model=Slow(held.encoder, held.weights, held.intercept))
+    rows = golden.make_rows(slow.schema, slow.encoder)
+    noted = golden.Golden.noted(rows, slow.schema, corner_scorer.prob_default)
+    with pytest.raises(ScorerError, match="one application takes it"):
+        proving.check_scores(slow, noted)
+
+
+def test_golden_rows_meet_every_category_the_ends_of_every_range_and_gaps(corner_scorer):
+    rows = golden.make_rows(corner_scorer.schema, corner_scorer.encoder)
+    assert rows == golden.make_rows(corner_scorer.schema, corner_scorer.encoder)
+    assert {row["housing"] for row in rows} == {"own", "rent", None}
+    assert {18, 100, golden.ABSURD, -golden.ABSURD, None} <= {row["age_years"] for row in rows}
+    assert set(rows[-1].values()) == {None}
