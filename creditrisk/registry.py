@@ -23,7 +23,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -66,6 +65,8 @@ MAX_FILES = 30
 SCORER_NOTE, SERVING_NOTE = "scorer", "serving"
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
+# The sample that a version is proved on, among its run's files.
+REFERENCE = "reference.parquet"
 # Where a scorer lies among the files of a logged model.
 SCORER_PATH = "artifacts/scorer"
 # Where MLflow's database holds paths of files.
@@ -181,7 +182,7 @@ class Registry:
             scorer.save(folder)
             # What would not be served is not registered either.
             sha256 = load(folder, name=name, version="").sha256
-            sample = scratch / "reference.parquet"
+            sample = scratch / REFERENCE
             reference.write_parquet(sample)
             mlflow.set_tracking_uri(self.uri)
             with mlflow.start_run(
@@ -576,10 +577,10 @@ class Registry:
     def _download(self, version: Version, folder: Path) -> None:
         """The files of a scorer and no others, none of them larger than a scorer's, into a new folder."""
         files = self._files(self._client.get_model_version_download_uri(version.model, version.version))
-        names = [Path(item.path).name for item in islice(files.list_artifacts(SCORER_PATH), MAX_FILES)]
-        check_names(dict.fromkeys(names, 0))
+        listed = {Path(item.path).name: item.file_size or 0 for item in files.list_artifacts(SCORER_PATH)[:MAX_FILES]}
+        check_names(listed)  # asked before a byte is sent for
         folder.mkdir()
-        for name in names:
+        for name in listed:
             _take(files, f"{SCORER_PATH}/{name}", folder, MAX_MODEL_BYTES)
         check_files(folder)
 
@@ -602,7 +603,11 @@ class Registry:
         """
         with self._away(), self._scratch() as scratch:
             files = self._files(self._client.get_run(version.run_id).info.artifact_uri)
-            lazy = pl.scan_parquet(_take(files, "reference.parquet", scratch, MAX_SAMPLE_BYTES))
+            if any(
+                item.path == REFERENCE and (item.file_size or 0) > MAX_SAMPLE_BYTES for item in files.list_artifacts()
+            ):
+                raise ScorerError(f"{REFERENCE} has more than {MAX_SAMPLE_BYTES:,} bytes: it was changed.")
+            lazy = pl.scan_parquet(_take(files, REFERENCE, scratch, MAX_SAMPLE_BYTES))
             if lazy.select(pl.len()).collect().item() > MAX_SAMPLE_ROWS:
                 raise RegistryError(
                     f"the reference sample of {version.model} version {version.version} is larger than any that a "
@@ -773,9 +778,11 @@ def _take(files: Any, path: str, folder: Path, most_bytes: int) -> Path:
             with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as there:
                 taken.write_bytes(there.read(most_bytes))
     else:
-        fetched = Path(files.download_artifacts(path, str(folder)))
-        is_small = size_of(fetched) <= most_bytes
-        fetched.rename(taken)
+        # It comes with the folders it lies in.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+            fetched = Path(files.download_artifacts(path, aside))
+            is_small = size_of(fetched) <= most_bytes
+            fetched.rename(taken)
     if not is_small:
         raise ScorerError(f"{path} has more than the {most_bytes:,} bytes that a training logs: it was changed.")
     return taken

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import polars as pl
 import pytest
+from mlflow.entities import FileInfo
 
 from creditrisk import golden, learners, proving
 from creditrisk.decision_log import DecisionLog
@@ -27,7 +28,7 @@ from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees
 from creditrisk.promotion import approve
 from creditrisk.registry import FINGERPRINT_TAG, SCORER_NOTE, Registry, serving_folder
-from creditrisk.scorer import Scorer, fingerprint, load
+from creditrisk.scorer import FILES, Scorer, fingerprint, load
 from creditrisk.settings import Settings
 from webapp import create_app
 
@@ -524,3 +525,18 @@ def test_golden_rows_meet_every_category_the_ends_of_every_range_and_gaps(corner
     assert {row["housing"] for row in rows} == {"own", "rent", None}
     assert {18, 100, golden.ABSURD, -golden.ABSURD, None} <= {row["age_years"] for row in rows}
     assert set(rows[-1].values()) == {None}
+
+
+def test_a_file_that_a_server_says_is_too_large_is_not_even_sent_for(attacked, tmp_path, monkeypatch):
+    class Far:
+        """A store behind a server, as MLflow shows it."""
+
+        def list_artifacts(self, path):
+            return [FileInfo(f"{path}/{name}", False, 10**11) for name in FILES]
+
+        def download_artifacts(self, path, folder):
+            raise AssertionError("it was sent for")
+
+    monkeypatch.setattr(attacked.registry, "_files", lambda _uri: Far())
+    with pytest.raises(ScorerError, match="100,000,000,000 bytes; up to 20,000,000 are read"):
+        attacked.registry._download(attacked.registry.version(MODEL, "2"), tmp_path / "2")
