@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.registry import Registry, serving_name
+from creditrisk.registry import SCORER_NOTE, Registry, serving_name
 from creditrisk.settings import Settings
 
 REQUESTS = 300
@@ -41,11 +42,14 @@ def bench(settings: Settings) -> str:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
+        log_url = f"sqlite:///{scratch}/decisions.db"
+        # An empty log would not know the version, which was proved above, and it would not be served.
+        DecisionLog(log_url).note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
         environment = {
             **os.environ,
             "CREDITRISK_DATASET": version.model,
             "CREDITRISK_WEB_PORT": str(port),
-            "CREDITRISK_DECISION_LOG_URL": f"sqlite:///{scratch}/decisions.db",
+            "CREDITRISK_DECISION_LOG_URL": log_url,
         }
         command = [sys.executable, "-m", "riskometer", "serve"]
         quiet = subprocess.DEVNULL

@@ -241,7 +241,7 @@ def rollback(dataset: str, by: str, why: str) -> None:
     registry = Registry(settings)
     model = dataset or serving_name(settings, registry)
     if not model:
-        raise click.ClickException("No model has a champion, so there is nothing to go back to.")
+        raise click.ClickException("No model serves yet, so there is nothing to go back to.")
     click.echo(roll_back(registry, model, by=by or who(), why=why))
 
 
@@ -363,8 +363,12 @@ def _champion(settings: Settings, dataset: str) -> Any:
     registry = Registry(settings)
     name = dataset or serving_name(settings, registry)
     version = registry.champion(name) if name else None
+    if name is None:
+        raise click.ClickException(
+            "No model serves yet. Train one with `make model-train-flow`, or choose one with `riskometer switch MODEL`."
+        )
     if version is None:
-        raise click.ClickException(f"{name or 'No model'} has no champion yet. Train one with `make model-train-flow`.")
+        raise click.ClickException(f"{name} has no champion yet. Train one with `make model-train-flow`.")
     return registry.load(version)
 
 
