@@ -9,14 +9,15 @@ model has not seen, and none changes the order of applicants. `docs/calibration.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from scipy.special import expit, logit
 
+from creditrisk import strict
 from creditrisk.encoding import FloatArray, IntArray
-from creditrisk.errors import TrainingError
+from creditrisk.errors import ScorerError, TrainingError
 
 # From so many labelled rows on, a second slope can be learnt; beyond so many, a free curve, if it is clearly better.
 BETA_ROWS = 2_000
@@ -29,6 +30,8 @@ ISOTONIC_BIN_ROWS = 50
 FARTHEST = 30.0
 # A secant over a shorter stretch of log-odds than this is taken as the tangent.
 TANGENT = 1e-4
+# No slope, level or point of a curve that was fitted comes near.
+MAX_NUMBER = 1e6
 
 
 class Calibration(Protocol):
@@ -217,11 +220,36 @@ def to_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def from_json(item: Mapping[str, Any]) -> Calibration:
-    """Read what `to_json` wrote; KeyError for an unknown method, TypeError for wrong numbers."""
-    numbers = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key != "method"
-    }
-    return METHODS[item["method"]](**numbers)
+    """Read what `to_json` wrote.
+
+    Raises
+    ------
+    ScorerError
+        If the method is unknown, a number is missing, not finite or absurd, or the curve does not rise.
+    """
+    method = item.get("method")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ScorerError(f"calibration.json has the method {method!r:.40}; expected one of {', '.join(METHODS)}")
+    kind = METHODS[method]
+    names = [item.name for item in fields(kind)]  # type: ignore[arg-type]  # all are dataclasses
+    given = strict.fields(item, "calibration.json", ("method", *names))
+    if kind is Isotonic:
+        # Strictly from score to score, so that there is one value between any two.
+        scores = strict.rising(
+            strict.numbers(given["scores"], "the curve's scores"), "the curve's scores", strictly=True
+        )
+        values = strict.numbers(given["values"], "the curve's values", len(scores), low=-MAX_NUMBER, high=MAX_NUMBER)
+        if not scores or max(abs(scores[0]), abs(scores[-1])) > MAX_NUMBER:
+            raise ScorerError("calibration.json has a curve without points, or with points that no score comes near")
+        slope = strict.number(given["slope"], "the curve's slope", 0, MAX_NUMBER)
+        return Isotonic(scores, strict.rising(values, "the curve's values"), slope)
+    numbers = {name: strict.number(given[name], name, -MAX_NUMBER, MAX_NUMBER) for name in names}
+    slopes = [value for name, value in numbers.items() if name.startswith("slope")]
+    if min(slopes) < 0 or max(slopes) == 0:
+        raise ScorerError(
+            "calibration.json has a curve that does not rise: its slopes must be 0 or more, and one above"
+        )
+    return kind(**numbers)
 
 
 def stretch(calibration: Calibration, scores: FloatArray, origin: FloatArray) -> FloatArray:

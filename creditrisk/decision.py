@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from creditrisk import strict
 from creditrisk.encoding import FloatArray, IntArray
-from creditrisk.errors import TrainingError
+from creditrisk.errors import ScorerError, TrainingError
 from creditrisk.schema import Costs
 
 Verdict = Literal["approve", "refer", "decline"]
@@ -27,6 +28,8 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 MAX_QUANTILES = 1_001
 # Their mean is then known to a twentieth of how much the applicants vary.
 MAX_TYPICAL = 500
+# In units of another cost: beyond it every application would be decided alike.
+MAX_COST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +116,46 @@ class DecisionRule:
 
     @classmethod
     def from_json(cls, text: str) -> DecisionRule:
-        """Read a rule written by `to_json`."""
-        item = json.loads(text)
-        item.pop("zones")  # there for the reader of the file; they follow from the costs
-        return cls(
-            costs=Costs(**item.pop("costs")),
-            scale=ScoreScale(**item.pop("scale")),
-            good_quantiles=tuple(item.pop("good_quantiles")),
-            bad_quantiles=tuple(item.pop("bad_quantiles")),
-            typical_contributions=tuple(item.pop("typical_contributions")),
-            typical_values=tuple(item.pop("typical_values", ())),
-            **item,
+        """Read a rule written by `to_json`.
+
+        Raises
+        ------
+        ScorerError
+            If a number is missing, not finite or absurd, quantiles do not rise, or the cut-offs are not those of the
+            costs, in their order.
+        """
+        name = "decision.json"
+        item = strict.fields(strict.read_json(text, name), name, (*(field.name for field in fields(cls)), "zones"))
+        costs = strict.fields(item["costs"], "costs", ("accept_bad", "decline_good", "review"))
+        scale = strict.fields(item["scale"], "scale", ("base_points", "base_odds", "points_to_double"))
+        quantiles = {}
+        for kind in ("good_quantiles", "bad_quantiles"):
+            found = strict.rising(strict.numbers(item[kind], kind, low=0, high=1), kind)
+            if not 1 <= len(found) <= MAX_QUANTILES:
+                raise ScorerError(f"{kind} must be 1 to {MAX_QUANTILES:,} numbers; there are {len(found):,}")
+            quantiles[kind] = found
+        rule = cls(
+            costs=Costs(
+                strict.number(costs["accept_bad"], "accept_bad", 1 / MAX_COST, MAX_COST),
+                strict.number(costs["decline_good"], "decline_good", 1 / MAX_COST, MAX_COST),
+                strict.number(costs["review"], "review", 0, MAX_COST),
+            ),
+            scale=ScoreScale(
+                strict.number(scale["base_points"], "base_points", -1e6, 1e6),
+                strict.number(scale["base_odds"], "base_odds", 1e-6, 1e6),
+                strict.number(scale["points_to_double"], "points_to_double", 1e-6, 1e6),
+            ),
+            **quantiles,
+            n_good=strict.whole(item["n_good"], "n_good", 1),
+            n_bad=strict.whole(item["n_bad"], "n_bad", 1),
+            typical_contributions=tuple(strict.numbers(item["typical_contributions"], "typical_contributions")),
+            typical_values=tuple(strict.numbers(item["typical_values"], "typical_values")),
         )
+        # They are there for the reader of the file; what decides follows from the costs.
+        zones = {"approve_below": rule.approve_below, "decline_from": rule.decline_from}
+        if item["zones"] != zones or not 0 <= rule.approve_below <= rule.decline_from <= 1:
+            raise ScorerError("decision.json has cut-offs that do not follow from its costs, or not in their order")
+        return rule
 
 
 def typical_rows(prob_default: FloatArray, costs: Costs) -> IntArray:

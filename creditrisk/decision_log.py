@@ -116,6 +116,20 @@ _OUTCOMES = Table(
     Column("is_default", Boolean, nullable=False),
     Column("observed_on", Date, nullable=False),
 )
+# What must not stand in the registry alone, as others can write to it: fingerprints of scorers, and which model serves.
+_NOTES = Table(
+    "notes",
+    _METADATA,
+    Column("seq", _BIG, primary_key=True),
+    Column("at", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("why", Text, nullable=False),
+)
+# Of these kinds the first note of a key counts, and another value is refused.
+_NOTED_ONCE = frozenset({"scorer"})
 
 _ON_CONNECT = {
     # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
@@ -153,7 +167,7 @@ _APPEND_ONLY = {
         "FOR EACH STATEMENT EXECUTE FUNCTION creditrisk_append_only()",
     ),
 }
-for _table in (_DECISIONS, _OUTCOMES):
+for _table in (_DECISIONS, _OUTCOMES, _NOTES):
     for _dialect, _statements in _APPEND_ONLY.items():
         for _statement in _statements:
             # DDL has no types of its own.
@@ -448,6 +462,35 @@ class DecisionLog:
         with self._transaction() as connection:
             rows = [tuple(row) for row in connection.execute(select(*columns).order_by(_OUTCOMES.c.seq))]
         return pl.DataFrame(rows, schema=types, orient="row")
+
+    def note(self, kind: str, key: str, value: str, *, by: str = "", why: str = "") -> None:
+        """Write down a fact beside the decisions, for ever; a value that stands there already is not written again.
+
+        Parameters
+        ----------
+        kind, key
+            `scorer` and model/version for a fingerprint, `serving` and an empty key for the model that serves.
+
+        Raises
+        ------
+        DecisionLogError
+            If another value was noted for a scorer before.
+        """
+        with self._writing, self._transaction(is_write=True) as connection:
+            before = _noted(connection, kind, key)
+            if before is not None and before != value and kind in _NOTED_ONCE:
+                raise DecisionLogError(
+                    f"another value than the one to be noted now stands in the decision log for the {kind} {key}, and "
+                    "what was noted once is never changed."
+                )
+            if before != value:
+                row = {"at": datetime.now(UTC).isoformat(timespec="microseconds"), "kind": kind, "key": key}
+                connection.execute(insert(_NOTES), row | {"value": value, "by": by, "why": why})
+
+    def noted(self, kind: str, key: str = "") -> str | None:
+        """The value that counts for a key: the first for a scorer, else the last; None if there is none."""
+        with self._transaction() as connection:
+            return _noted(connection, kind, key)
 
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""
@@ -758,6 +801,13 @@ def _head(connection: Connection) -> Head:
     last = select(_DECISIONS.c.seq, _DECISIONS.c.hash).order_by(_DECISIONS.c.seq.desc()).limit(1)
     row = connection.execute(last).one_or_none()
     return (0, GENESIS) if row is None else (row.seq, row.hash)
+
+
+def _noted(connection: Connection, kind: str, key: str) -> str | None:
+    order = _NOTES.c.seq if kind in _NOTED_ONCE else _NOTES.c.seq.desc()
+    wanted = select(_NOTES.c.value).where(_NOTES.c.kind == kind, _NOTES.c.key == key).order_by(order).limit(1)
+    value: str | None = connection.execute(wanted).scalar_one_or_none()
+    return value
 
 
 def _hash(row: dict[str, Any]) -> str:

@@ -9,14 +9,17 @@ that shrinking a weight draws neighbouring categories together. On German credit
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property, lru_cache
+from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk.errors import SchemaError
+from creditrisk import strict
+from creditrisk.errors import SchemaError, ScorerError
 from creditrisk.schema import Schema
 
 FloatArray = NDArray[np.float64]
@@ -25,6 +28,8 @@ IntArray = NDArray[np.int64]
 # Shares of the training values between which a standardised number may lie; beyond them it is held at the edge, so that
 # one absurd income cannot swing a linear model.
 CLIP_SHARES = (0.005, 0.995)
+# Within them no training value lies farther from the mean, in standard deviations.
+MAX_STANDARDISED = 1e6
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +129,38 @@ class Encoder:
 
     @classmethod
     def from_json(cls, text: str) -> Encoder:
-        """Read an encoder written by `to_json`."""
-        return cls(
-            tuple(EncodedField(**{**item, "vocabulary": tuple(item["vocabulary"])}) for item in json.loads(text))
-        )
+        """Read an encoder written by `to_json`; ScorerError if it is anything else."""
+        items = strict.read_json(text, "encoder.json")
+        if not isinstance(items, list) or not items:
+            raise ScorerError("encoder.json must be a list of fields")
+        return cls(tuple(_read_field(item) for item in items))
+
+    def check_against(self, schema: Schema) -> None:
+        """See that it encodes the features of a schema, with the same categories; ScorerError otherwise."""
+        for field, encoded in zip_longest(schema.features, self.fields):
+            if field is None or encoded is None or field.name != encoded.name:
+                raise ScorerError("encoder.json and schema.toml do not name the same features in the same order")
+            categories = tuple(item.value for item in field.categories) if field.type == "category" else ()
+            if (encoded.vocabulary, encoded.is_ordered) != (categories, bool(categories) and field.is_ordered):
+                raise ScorerError(f"encoder.json and schema.toml do not agree on the categories of '{field.name}'")
+
+
+def _read_field(item: Any) -> EncodedField:
+    item = strict.fields(item, "a field of encoder.json", (field.name for field in fields(EncodedField)))
+    name = strict.text(item["name"], "the name of a field of encoder.json")
+    what = f"'{name}' in encoder.json"
+    if not isinstance(item["vocabulary"], list) or not all(
+        isinstance(item[flag], bool) for flag in ("is_ordered", "has_missing")
+    ):
+        raise ScorerError(f"{what} must have a list of categories, and true or false where there are only two answers")
+    vocabulary = tuple(strict.text(value, what) for value in item["vocabulary"])
+    if len(set(vocabulary)) < len(vocabulary):
+        raise ScorerError(f"{what} lists a category twice")
+    fill, mean, sd, low, high = (strict.number(item[key], what) for key in ("fill", "mean", "sd", "low", "high"))
+    # So that a standardised number is never far from 1, whatever an applicant writes.
+    if not (low <= high and sd > 0 and max(abs(low - mean), abs(high - mean)) <= MAX_STANDARDISED * sd):
+        raise ScorerError(f"{what} must have limits in their order and a spread that fits them")
+    return EncodedField(name, vocabulary, item["is_ordered"], fill, mean, sd, low, high, item["has_missing"])
 
 
 def fit_encoder(frame: pl.DataFrame, schema: Schema) -> Encoder:

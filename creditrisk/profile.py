@@ -13,6 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from creditrisk import strict
+from creditrisk.errors import ScorerError
 from creditrisk.schema import Field, Schema
 
 MAX_BINS = 10
@@ -47,6 +49,39 @@ def build(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[
         "fields": fields,
         "prob_default": _numeric_entry(pl.Series(np.asarray(prob_default, dtype=np.float64))),
     }
+
+
+def check(profile: Any, schema: Schema) -> dict[str, Any]:
+    """A profile read from a file, if it is what `build` makes for the features of a schema; ScorerError otherwise."""
+    item = strict.fields(profile, "profile.json", ("n_rows", "fields", "prob_default"))
+    strict.whole(item["n_rows"], "n_rows in profile.json", 1)
+    entries = strict.fields(item["fields"], "the fields of profile.json", (field.name for field in schema.features))
+    for field in schema.features:
+        _check_entry(entries[field.name], field, f"'{field.name}' in profile.json")
+    _check_entry(item["prob_default"], None, "prob_default in profile.json")
+    return item
+
+
+def _check_entry(entry: Any, field: Field | None, what: str) -> None:
+    if field is None or field.is_numeric:
+        entry = strict.fields(entry, what, ("type", "edges", "counts", "n_missing", "mean", "sd"))
+        kind, n_bins = "numeric", len(strict.numbers(entry["edges"], what)) + 1
+        strict.rising(entry["edges"], what, strictly=True)
+        for name in ("mean", "sd"):
+            if entry[name] is not None:
+                strict.number(entry[name], what)
+    else:
+        entry = strict.fields(entry, what, ("type", "categories", "counts", "n_missing", "n_unseen"))
+        known = {category.value for category in field.categories}
+        if not isinstance(entry["categories"], list) or not known.issuperset(entry["categories"]):
+            raise ScorerError(f"{what} has categories that the schema does not know")
+        kind, n_bins = "category", len(set(entry["categories"]))
+        strict.whole(entry["n_unseen"], what)
+    strict.whole(entry["n_missing"], what)
+    if entry["type"] != kind or not isinstance(entry["counts"], list) or len(entry["counts"]) != n_bins:
+        raise ScorerError(f"{what} must be {kind}, with a count for each of its {n_bins} bins")
+    for count in entry["counts"]:
+        strict.whole(count, what)
 
 
 def counts(entry: Entry, column: pl.Series) -> IntArray:

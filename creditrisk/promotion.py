@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from creditrisk.comparison import Comparison
 from creditrisk.errors import RegistryError
 from creditrisk.guardrails import Floors, Guardrail
-from creditrisk.registry import Registry, Version
+from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.settings import Settings
 
 # The comparison, and all else to know before signing, as they are kept with the run they belong to.
@@ -120,7 +120,10 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
         raise RegistryError(f"{model} has no challenger. Train one with `make model-train-flow`.")
     champion = registry.champion(model)
     if champion is not None and champion.version == found.version:
-        raise RegistryError(f"{model} version {found.version} is champion already.")
+        if registry.is_noted(found) and registry.served():
+            raise RegistryError(f"{model} version {found.version} is champion already.")
+        registry.promote(found, by=by, why=_reason(why), evidence="")  # moves nothing, and notes what is missing
+        return f"{model} version {found.version} was proved and its fingerprint noted; it is champion as before."
     against, why = objections(found, champion), _reason(why)
     if against and not why:
         raise RegistryError(
@@ -139,9 +142,37 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
     return f"{model} version {found.version} is champion now{before}."
 
 
-def swapped(before: str, now: str) -> str:
-    """What people see when the champion of another model than the one served is made, and how to keep it from them."""
-    return f"The page serves {now} now in place of {before}; CREDITRISK_DATASET={before} would keep it there."
+def not_served(model: str, settings: Settings, registry: Registry) -> str:
+    """That a model which was trained or promoted is not the one that serves, and how to change it; empty if it is."""
+    served = serving_name(settings, registry)
+    if served in (None, model):
+        return ""
+    return f"The page goes on serving {served}; {_how_to_switch(model, settings)}."
+
+
+def switch(registry: Registry, settings: Settings, model: str, *, by: str, why: str) -> str:
+    """Let another model serve from now on, on a person's word; say what was done.
+
+    Raises
+    ------
+    RegistryError
+        If it has no champion, or one that is not fit to serve.
+    """
+    before = serving_name(settings, registry)
+    registry.serve(model, by=by, why=_reason(why) or "switched by hand")
+    if settings.dataset not in ("", model):
+        return f"Noted, but the page goes on serving {settings.dataset}: {_how_to_switch(model, settings)}."
+    instead = f" in place of {before}" if before not in (None, model) else ""
+    return (
+        f"The page serves {model}{instead} from its next look on, within {settings.champion_poll_seconds:g} seconds. "
+        "Reports and the Sunday training follow it."
+    )
+
+
+def _how_to_switch(model: str, settings: Settings) -> str:
+    if settings.dataset:
+        return f"CREDITRISK_DATASET={settings.dataset} goes before what is decided on the command line"
+    return f"`riskometer switch {model}` changes that"
 
 
 def _reason(why: str) -> str:

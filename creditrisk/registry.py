@@ -1,8 +1,10 @@
 """Model versions in MLflow: store, find, fetch, promote and roll back. The only module that talks to MLflow.
 
 Aliases: `challenger` is the best of the last training, `champion` the one that serves, `previous` the champion before
-it. What is fetched is a scorer folder (scorer.py), compared with the fingerprint noted when it was registered, and kept
-under <home>/serving so that scoring goes on, and starts, while the registry is away.
+it. What is fetched is a scorer folder (scorer.py), kept under <home>/serving so that scoring goes on, and starts, while
+the registry is away. Others can write to MLflow, so nothing in it is believed by itself: the fingerprint is noted in
+the decision log as well, and a folder is proved in a process of its own (proving.py) before it takes the place of
+another. Which model is served stands in the decision log only.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ import os
 import re
 import shutil
 import socket
+import sqlite3
 import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import closing, contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -27,9 +30,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 from filelock import FileLock, Timeout
+from polars import selectors
 
-from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
-from creditrisk.scorer import Scorer, fingerprint, load
+from creditrisk import proving, strict
+from creditrisk.decision_log import GENESIS, DecisionLog, Head
+from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, ScorerError
+from creditrisk.schema import Schema
+from creditrisk.scorer import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, size_of
 from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:
@@ -49,8 +56,26 @@ EVENT_TAG = "promotion."
 PROMOTION_PATIENCE_SECONDS = 30
 # Enough to meet every field's usual values; more would not prove more.
 PROVING_ROWS = 1_000
+# What a reference sample may take; ours hold 5,000 rows.
+MAX_SAMPLE_BYTES = 50_000_000
+MAX_SAMPLE_ROWS = 100_000
+# Of other fields in a version's folder than these no scorer consists; more are not even listed.
+MAX_FILES = 30
+# Kinds of notes in the decision log.
+SCORER_NOTE, SERVING_NOTE = "scorer", "serving"
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
+# The sample that a version is proved on, among its run's files.
+REFERENCE = "reference.parquet"
+# Where a scorer lies among the files of a logged model.
+SCORER_PATH = "artifacts/scorer"
+# Where MLflow's database holds paths of files.
+ADDRESSES = (
+    ("runs", "artifact_uri"),
+    ("model_versions", "storage_location"),
+    ("logged_models", "artifact_location"),
+    ("experiments", "artifact_location"),
+)
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
@@ -80,7 +105,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line in the history of a model: when, what, which version instead of which, and by whom, why, on what."""
+    """One line in the history of a model: when, what, which version instead of which, and by whom, why, on what.
+
+    `log_seq` and `log_hash` are the last decision in the decision log at that moment, so that a log which was cut or
+    written anew since does not pass for whole.
+    """
 
     at: str
     what: str
@@ -89,6 +118,8 @@ class Event:
     by: str
     why: str
     evidence: str
+    log_seq: int = 0
+    log_hash: str = GENESIS
 
 
 class Registry:
@@ -109,10 +140,13 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         self.uri = settings.mlflow_tracking_uri
         self.home = settings.home
+        self._log_url = settings.decision_log
+        self._log = DecisionLog(self._log_url)
         self._here = f"{socket.gethostname()}:{settings.home}"
         self.is_local = self.uri.startswith("sqlite:")
         if self.is_local:
             make_home(self.home / "mlflow")
+            settle_in(self.home)
         with self._away():
             from mlflow import MlflowClient
 
@@ -146,8 +180,9 @@ class Registry:
         with self._away(), self._scratch() as scratch:
             folder = scratch / "scorer"
             scorer.save(folder)
-            sha256 = fingerprint(folder)
-            sample = scratch / "reference.parquet"
+            # What would not be served is not registered either.
+            sha256 = load(folder, name=name, version="").sha256
+            sample = scratch / REFERENCE
             reference.write_parquet(sample)
             mlflow.set_tracking_uri(self.uri)
             with mlflow.start_run(
@@ -179,11 +214,23 @@ class Registry:
                         registered_model_name=name,
                     )
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
-                version = str(info.registered_model_version)
+                version = self._unused(name, str(info.registered_model_version))
+                self._note_scorer(name, version, sha256, by=self._here, why="registered")
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self._client.set_model_version_tag(name, version, key, value)
                 self._client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
+
+    def _unused(self, model: str, version: str) -> str:
+        """The version itself, or the same files under the next number that no decision log has a scorer for.
+
+        A registry that was begun anew counts from 1 again, and the decisions of the old versions are still there.
+        """
+        while self._noted_scorer(model, version) is not None:
+            used = self._client.get_model_version(model, version)
+            version = str(self._client.create_model_version(model, str(used.source), used.run_id).version)
+            self._client.delete_model_version(model, used.version)
+        return version
 
     def _log_trial(self, trial: Result, parent: Any) -> None:
         from mlflow.entities import Metric, Param
@@ -213,9 +260,7 @@ class Registry:
         To be called while no training of this home goes on. Runs that still count as running are marked as killed, and
         a version that was made but never finished, so that no alias can point to it, is deleted.
         """
-        for left in self.home.glob("scratch/*"):
-            if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
-                shutil.rmtree(left, ignore_errors=True)
+        self._sweep()
         with self._away():
             experiment = self._client.get_experiment_by_name(EXPERIMENT)
             if experiment is None:
@@ -267,8 +312,26 @@ class Registry:
         with self._away():
             return _version(self._client.get_model_version(model, str(int(version))))
 
-    def serving_name(self, alias: str = "champion") -> str | None:
-        """The model trained last among those that have a champion, or another alias; None if there is none."""
+    def served(self) -> str | None:
+        """The model that was decided to serve; None if nobody decided yet. It stands in the decision log."""
+        return self._log.noted(SERVING_NOTE) if self._log.is_begun() else None
+
+    def serve(self, model: str, *, by: str, why: str) -> None:
+        """Decide which model serves from now on; its champion must be fit to.
+
+        Raises
+        ------
+        RegistryError, ScorerError
+            If it has no champion, or one that cannot be proved.
+        """
+        champion = self.champion(model)
+        if champion is None:
+            raise RegistryError(f"{model} has no champion to serve. Train one, or promote one with `make promote`.")
+        self.fetch(champion)
+        self._log.note(SERVING_NOTE, "", model, by=by, why=why)
+
+    def trained_last(self, alias: str) -> str | None:
+        """The model trained last among those that have an alias; None if there is none."""
         with self._away():
             models = [item for item in self._client.search_registered_models() if alias in item.aliases]
             return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
@@ -287,9 +350,10 @@ class Registry:
     def promote(self, version: Version, *, by: str, why: str, evidence: str, instead_of: str | None = None) -> None:
         """Make a version the champion, keep the one before it as `previous`, and note who, when, why and on what.
 
-        It is first proved to load and to score as it did. The champion then moves in one step of the database, so that
-        there is a valid one whenever this is cut off; what is left undone then, the next call does. In one home one
-        promotion goes on at a time; between homes that share a registry, only `instead_of` keeps them apart.
+        It is first proved to load and to score as it did, and its fingerprint is noted in the decision log, if it was
+        not. The champion then moves in one step of the database, so that there is a valid one whenever this is cut off;
+        what is left undone then, the next call does. In one home one promotion goes on at a time; between homes that
+        share a registry, only `instead_of` keeps them apart. The first champion of all decides which model serves.
 
         Parameters
         ----------
@@ -303,9 +367,11 @@ class Registry:
             does not end within half a minute.
         """
         self.prove(version)
+        self._note_scorer(version.model, version.version, version.sha256, by=by, why="promoted")
         with self._away(), self._one_at_a_time():
             before = self._finish(version.model)
             if before is not None and before.version == version.version:
+                self._serve_first(version.model, by)
                 return
             if instead_of is not None and (before is None or before.version != instead_of):
                 raise RegistryError(
@@ -313,6 +379,7 @@ class Registry:
                     "longer champion. Nothing was changed; look at what is champion now, or train again to compare."
                 )
             self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
+            self._serve_first(version.model, by)
 
     def roll_back(self, model: str, *, by: str, why: str) -> Version:
         """Make `previous` champion again and return it; the champion becomes `previous`, so that this can be undone.
@@ -331,18 +398,21 @@ class Registry:
                     + (f": version {champion.version} was the first." if champion is not None else ", nor a champion.")
                 )
             self.prove(previous)
+            self._note_scorer(model, previous.version, previous.sha256, by=by, why="rolled back to")
             self._move(previous, champion, what="rolled back", by=by, why=why, evidence=f"run {previous.run_id}")
             return previous
 
     def prove(self, version: Version) -> None:
-        """Fetch and load a version, and score its reference sample again.
+        """Fetch and load a version, noted or not, and score its reference sample again.
 
         Raises
         ------
         RegistryError, ScorerError
             If its files are not the ones registered, cannot be read, or score otherwise than they did.
         """
-        scorer, sample = self.load(version), self.reference_sample(version).head(PROVING_ROWS)
+        self._check_not_another(version)
+        scorer = _loaded(self._fetch(version), version)
+        sample = self.reference_sample(version).head(PROVING_ROWS)
         try:
             is_same = sample.height > 0 and np.allclose(
                 scorer.prob_default(sample), sample["prob_default"].to_numpy(), rtol=0, atol=1e-9
@@ -362,13 +432,46 @@ class Registry:
             tags = self._client.get_registered_model(model).tags
         return [_event(model, key, tags[key]) for key in sorted(tags) if key.startswith(EVENT_TAG)]
 
+    def noted_heads(self) -> list[tuple[str, Head]]:
+        """Each head of the decision log that a promotion of any model noted, with the name of what noted it."""
+        with self._away():
+            models = [item.name for item in self._client.search_registered_models()]
+        return [
+            (
+                f"the record of {model} version {event.version}, {event.what} at {event.at}",
+                (event.log_seq, event.log_hash),
+            )
+            for model in models
+            for event in self.history(model)
+            if event.log_seq
+        ]
+
+    def is_noted(self, version: Version) -> bool:
+        """Whether the decision log knows a version by the fingerprint it has in MLflow."""
+        noted = self._noted_scorer(version.model, version.version)
+        return noted is not None and noted == version.sha256
+
+    def _noted_scorer(self, model: str, version: str) -> str | None:
+        return self._log.noted(SCORER_NOTE, f"{model}/{version}") if self._log.is_begun() else None
+
+    def _note_scorer(self, model: str, version: str, sha256: str, *, by: str, why: str) -> None:
+        self._log.note(SCORER_NOTE, f"{model}/{version}", sha256, by=by, why=why)
+
+    def _serve_first(self, model: str, by: str) -> None:
+        """The first champion of all serves; every later change is a decision of its own."""
+        if self.served() is None:
+            self._log.note(SERVING_NOTE, "", model, by=by, why="the first champion")
+
+    def _log_head(self) -> Head:
+        return self._log.head() if self._log.is_begun() else (0, GENESIS)
+
     def _note(self, model: str, event: Event) -> None:
         key = EVENT_TAG + event.at.replace("+00:00", "Z")  # MLflow takes no plus sign here
         self._client.set_registered_model_tag(model, key, json.dumps(asdict(event)))
 
     def _move(self, version: Version, before: Version | None, *, what: str, by: str, why: str, evidence: str) -> None:
         at, replaced = _now(), before.version if before is not None else ""
-        self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence))
+        self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence, *self._log_head()))
         for key, value in {"by": by, "why": why, "evidence": evidence, "at": at}.items():
             self._client.set_model_version_tag(version.model, version.version, f"promoted_{key}", value)
         self._client.set_registered_model_alias(version.model, "champion", version.version)
@@ -388,7 +491,8 @@ class Registry:
                 self._client.set_registered_model_alias(model, "previous", last.instead_of)
         elif last.instead_of == champion.version:
             why = f"the move to version {last.version} was cut off, or undone by other means"
-            self._note(model, Event(_now(), "not carried out", champion.version, "", "registry", why, ""))
+            head = self._log_head()
+            self._note(model, Event(_now(), "not carried out", champion.version, "", "registry", why, "", *head))
         return champion
 
     @contextmanager
@@ -407,49 +511,121 @@ class Registry:
         finally:
             lock.release()
 
-    def fetch(self, version: Version) -> Path:
-        """The scorer folder of a version, copied under <home>/serving at its first use and checked at every use."""
-        import mlflow
+    def check_noted(self, version: Version) -> None:
+        """See that the decision log knows a version by the fingerprint it has in MLflow.
 
-        kept = serving_folder(self.home, version.model, version.version)
-        if kept.is_dir() and fingerprint(kept) == version.sha256:
-            return kept
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        with self._away(), tempfile.TemporaryDirectory(dir=kept.parent) as scratch:
-            mlflow.set_tracking_uri(self.uri)
-            uri = f"models:/{version.model}/{version.version}"
-            folder = (
-                Path(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=scratch)) / "artifacts" / "scorer"
+        Raises
+        ------
+        RegistryError
+            If it was never noted, or by another one.
+        """
+        if self._noted_scorer(version.model, version.version) is None:
+            raise RegistryError(
+                f"the fingerprint of {version.model} version {version.version} was never noted in the decision log of "
+                f"this home, so nobody can tell what it is. Promote it again, which proves and notes it: riskometer "
+                f"promote --dataset {version.model} --version {version.version}."
             )
-            if fingerprint(folder) != version.sha256:
-                raise RegistryError(
-                    f"{version.model} version {version.version} was changed in the registry after it was registered: "
-                    "its files do not match the fingerprint noted then. It is not loaded; roll back or train again."
-                )
-            shutil.rmtree(kept, ignore_errors=True)
-            folder.rename(kept)
+        self._check_not_another(version)
+
+    def _check_not_another(self, version: Version) -> None:
+        if self._noted_scorer(version.model, version.version) not in (None, version.sha256):
+            raise RegistryError(
+                f"{version.model} version {version.version} has another fingerprint in the registry than the decision "
+                "log noted when it was registered: somebody changed the registry. It is not loaded; roll back or train "
+                "again."
+            )
+
+    def fetch(self, version: Version) -> Path:
+        """The scorer folder of a version, under <home>/serving: fetched and proved at its first use, then kept.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow is away, or the version is not the one that was noted when it was registered.
+        ScorerError
+            If its files are damaged, or it does not score as it did. What was kept of the version before stays.
+        """
+        self.check_noted(version)
+        return self._fetch(version)
+
+    def _fetch(self, version: Version) -> Path:
+        """`fetch` without asking what was noted."""
+        kept = serving_folder(self.home, version.model, version.version)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        # Two processes that want the same version follow each other.
+        with FileLock(self.home / "serving" / "fetching.lock"):
+            if kept.is_dir() and _is_intact(kept, version.sha256):
+                proving.prove_once(self.home, kept, version.sha256)
+                return kept
+            with self._away(), self._scratch() as scratch:
+                folder = scratch / version.version
+                self._download(version, folder)
+                if fingerprint(folder) != version.sha256:
+                    raise ScorerError(
+                        f"{version.model} version {version.version} was changed in the registry after it was "
+                        "registered: its files do not match the fingerprint noted then. It is not loaded; roll back or "
+                        "train again."
+                    )
+                proving.prove_once(self.home, folder, version.sha256)
+                if Schema.from_file(folder / "schema.toml").name != version.model:
+                    raise ScorerError(f"version {version.version} of {version.model} is a scorer of another model.")
+                if kept.exists():  # a copy that is not what it was; whoever reads it has it in memory
+                    kept.rename(scratch / "before")
+                folder.rename(kept)
         return kept
+
+    def _download(self, version: Version, folder: Path) -> None:
+        """The files of a scorer and no others, none of them larger than a scorer's, into a new folder."""
+        files = self._files(self._client.get_model_version_download_uri(version.model, version.version))
+        listed = {Path(item.path).name: item.file_size or 0 for item in files.list_artifacts(SCORER_PATH)[:MAX_FILES]}
+        check_names(listed)  # asked before a byte is sent for
+        folder.mkdir()
+        for name in listed:
+            _take(files, f"{SCORER_PATH}/{name}", folder, MAX_MODEL_BYTES)
+        check_files(folder)
+
+    def _files(self, uri: str) -> Any:
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        return get_artifact_repository(uri, tracking_uri=self.uri, registry_uri=self.uri)
 
     def load(self, version: Version) -> Scorer:
         """Fetch and load a version."""
-        return load(self.fetch(version), name=version.model, version=version.version, sha256=version.sha256)
+        return _loaded(self.fetch(version), version)
 
     def reference_sample(self, version: Version) -> pl.DataFrame:
-        """The sample of reference rows logged with a version: features and `prob_default`."""
-        import mlflow
+        """The sample of reference rows logged with a version: features and `prob_default`.
 
+        Raises
+        ------
+        RegistryError
+            If it is larger than any that we log, or holds numbers that are not finite.
+        """
         with self._away(), self._scratch() as scratch:
-            mlflow.set_tracking_uri(self.uri)
-            uri = f"runs:/{version.run_id}/reference.parquet"
-            return pl.read_parquet(mlflow.artifacts.download_artifacts(artifact_uri=uri, dst_path=str(scratch)))
+            files = self._files(self._client.get_run(version.run_id).info.artifact_uri)
+            if any(
+                item.path == REFERENCE and (item.file_size or 0) > MAX_SAMPLE_BYTES for item in files.list_artifacts()
+            ):
+                raise ScorerError(f"{REFERENCE} has more than {MAX_SAMPLE_BYTES:,} bytes: it was changed.")
+            lazy = pl.scan_parquet(_take(files, REFERENCE, scratch, MAX_SAMPLE_BYTES))
+            if lazy.select(pl.len()).collect().item() > MAX_SAMPLE_ROWS:
+                raise RegistryError(
+                    f"the reference sample of {version.model} version {version.version} is larger than any that a "
+                    "training logs: it was changed in the registry. Train again."
+                )
+            sample = lazy.collect()
+        numbers = sample.select(selectors.float())
+        if not all(column.is_finite().all() for column in numbers.iter_columns()):
+            raise RegistryError(
+                f"the reference sample of {version.model} version {version.version} holds numbers that are not finite: "
+                "it was changed in the registry. Train again."
+            )
+        return sample
 
-    def is_reachable(self) -> bool:
-        """Whether the registry answers."""
-        try:
-            self.serving_name()
-        except RegistryError:
-            return False
-        return True
+    def check_reachable(self) -> None:
+        """Ask the registry for something small; RegistryError if it does not answer."""
+        with self._away():
+            self._client.search_registered_models(max_results=1)
 
     def _experiment(self) -> str:
         found = self._client.get_experiment_by_name(EXPERIMENT)
@@ -464,8 +640,15 @@ class Registry:
         """A folder for files on their way, under home and not where others read: they may hold applicants' data."""
         place = self.home / "scratch"
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sweep()
         with tempfile.TemporaryDirectory(dir=place) as folder:
             yield Path(folder)
+
+    def _sweep(self) -> None:
+        for left in self.home.glob("scratch/*"):
+            with suppress(FileNotFoundError):  # somebody else tidies up as well
+                if time.time() - left.stat().st_mtime > SCRATCH_SECONDS:
+                    shutil.rmtree(left, ignore_errors=True)
 
     @contextmanager
     def _away(self) -> Iterator[None]:
@@ -486,8 +669,12 @@ class Registry:
 
 def _event(model: str, key: str, noted: str) -> Event:
     try:
-        return Event(**json.loads(noted))
-    except (ValueError, TypeError):
+        item = strict.fields(strict.read_json(noted, "the tag"), "the tag", (field.name for field in fields(Event)))
+        strict.whole(item["log_seq"], "log_seq")
+        for name in set(item) - {"log_seq"}:
+            strict.text(item[name], name)
+        return Event(**item)
+    except ScorerError:
         raise RegistryError(
             f"the history of model '{model}' was changed by hand: its tag '{key}' cannot be read. Nothing is promoted "
             "or taken back until it holds again what it held, or is deleted in MLflow by someone who answers for that."
@@ -504,8 +691,57 @@ def serving_folder(home: Path, model: str, version: str) -> Path:
 
 
 def serving_name(settings: Settings, registry: Registry) -> str | None:
-    """The model to serve and watch: the one in the settings, else the one trained last that has a champion."""
-    return settings.dataset or registry.serving_name()
+    """The model to serve and watch: the one in the settings, else the one decided on; None if nothing is."""
+    return settings.dataset or registry.served()
+
+
+def serving_line(settings: Settings) -> str:
+    """Which model the page serves and what decided so, in a sentence; empty while nothing is decided."""
+    if settings.dataset:
+        return f"The page serves {settings.dataset}, as CREDITRISK_DATASET says."
+    served = decided(settings)
+    return f"The page serves {served}; `riskometer switch MODEL` changes that." if served else ""
+
+
+def decided(settings: Settings) -> str | None:
+    """The model that was decided to serve, told without MLflow; None if nobody decided, or the decision log is away."""
+    if settings.dataset:
+        return settings.dataset
+    with suppress(DecisionLogError):
+        log = DecisionLog(settings.decision_log)
+        return log.noted(SERVING_NOTE) if log.is_begun() else None
+    return None
+
+
+def settle_in(home: Path) -> None:
+    """Let MLflow's database under a home look for its files there: it holds whole paths, and a home can be moved.
+
+    Called before anything opens the database. The paths stand in four columns; all are changed in one transaction, and
+    only where they lead to where this home lay when its experiment was made.
+    """
+    database = home / "mlflow" / "mlflow.db"
+    if not database.is_file():
+        return
+    here = (home / "mlflow" / "artifacts").as_uri()
+    try:
+        with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
+            wanted = "SELECT artifact_location FROM experiments WHERE name = ?"
+            found = connection.execute(wanted, (EXPERIMENT,)).fetchone()
+            if found is None or found[0] == here:
+                return
+            connection.execute("BEGIN IMMEDIATE")
+            for table, column in ADDRESSES:
+                connection.execute(
+                    # Of our own words only; the paths are handed over beside them.
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
+                    (here, len(found[0]) + 1, len(found[0]), found[0]),
+                )
+            connection.execute("COMMIT")
+    except sqlite3.Error as exc:
+        raise RegistryError(
+            f"MLflow's database at {database} cannot be told that its folder was moved: {exc}. Stop what else uses "
+            "this home, such as `make up`, and try again."
+        ) from None
 
 
 def load_version(settings: Settings, model: str, version: str) -> Scorer:
@@ -516,6 +752,41 @@ def load_version(settings: Settings, model: str, version: str) -> Scorer:
             return load(kept, name=model, version=version)
     registry = Registry(settings)
     return registry.load(registry.version(model, version))
+
+
+def _loaded(folder: Path, version: Version) -> Scorer:
+    return load(folder, name=version.model, version=version.version, sha256=version.sha256)
+
+
+def _is_intact(folder: Path, sha256: str) -> bool:
+    try:
+        check_files(folder)
+    except ScorerError:
+        return False
+    return fingerprint(folder) == sha256
+
+
+def _take(files: Any, path: str, folder: Path, most_bytes: int) -> Path:
+    """Copy one file out of MLflow's store into a folder; ScorerError if it is larger, or no plain file."""
+    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
+
+    taken = folder / Path(path).name
+    if isinstance(files, LocalArtifactRepository):
+        # Whoever can write there could leave a link or a device: it is opened without following one.
+        source = Path(files.artifact_dir) / path
+        is_small = size_of(source) <= most_bytes
+        if is_small:
+            with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as there:
+                taken.write_bytes(there.read(most_bytes))
+    else:
+        # It comes with the folders it lies in.
+        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+            fetched = Path(files.download_artifacts(path, aside))
+            is_small = size_of(fetched) <= most_bytes
+            fetched.rename(taken)
+    if not is_small:
+        raise ScorerError(f"{path} has more than the {most_bytes:,} bytes that a training logs: it was changed.")
+    return taken
 
 
 def _version(item: Any) -> Version:

@@ -1,13 +1,16 @@
 """The whole of what is deployed: schema, encoding, model, calibration and decision rule, as a folder of plain files.
 
 Written by training.py, stored by registry.py, loaded by the web app, the report flow and `riskometer replay`. Loading
-runs no code from the folder: it is text, JSON, TOML and safetensors.
+runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+import stat
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,8 @@ import numpy as np
 import polars as pl
 
 from creditrisk import calibration as calibrations
+from creditrisk import golden, strict
+from creditrisk import profile as profiles
 from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
 from creditrisk.decision import BANDS, DecisionRule
 from creditrisk.encoding import Encoder, FloatArray
@@ -26,6 +31,18 @@ from creditrisk.schema import Schema
 
 # Rows scored at once: bounds the memory that contributions and reasons take.
 CHUNK_ROWS = 20_000
+
+# What a scorer folder holds, beside a file for each model; sizes are some twenty times what the largest of ours take.
+FILES = frozenset(
+    {
+        "schema.toml", "encoder.json", "calibration.json", "decision.json", "profile.json", "metrics.json", "card.md",
+        golden.FILE,
+    }
+)  # fmt: skip
+MODEL_FILE = re.compile(rf"model\.({'|'.join(name for name in FAMILIES if name != 'blend')})\.(txt|ubj|safetensors)")
+MAX_MODEL_BYTES = 100_000_000
+MAX_TEXT_BYTES = 20_000_000
+MAX_REASON = 400
 
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 RESULT_SCHEMA: dict[str, Any] = {
@@ -181,10 +198,16 @@ class Scorer:
         _write_json(folder / "profile.json", self.profile)
         _write_json(folder / "metrics.json", self.metrics)
         (folder / "card.md").write_text(self.card, encoding="utf-8")
+        rows = golden.make_rows(self.schema, self.encoder)
+        noted = golden.Golden.noted(rows, self.schema, self.prob_default)
+        (folder / golden.FILE).write_text(noted.to_json(), encoding="utf-8")
 
 
 def load(folder: Path, *, name: str, version: str, sha256: str | None = None) -> Scorer:
-    """Read a scorer folder.
+    """Read a scorer folder; every file is checked, and what others could write to is not trusted to hold what it held.
+
+    The libraries behind the families read their files in this process: a folder from a registry is to be proved in a
+    child process first (proving.py), which `Registry.load` sees to.
 
     Parameters
     ----------
@@ -198,35 +221,105 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
     ScorerError
         If a file is missing or cannot be read, or the folder is not the one that was registered.
     """
+    found = check_intact(folder, name=name, version=version, sha256=sha256)
+    try:
+        return _read(folder, name, version, found)
+    except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
+        reason = str(exc).partition("\n")[0][:MAX_REASON].rstrip(".")
+        raise ScorerError(f"the scorer at {folder} cannot be read: {reason}.") from exc
+
+
+def check_intact(folder: Path, *, name: str, version: str, sha256: str | None) -> str:
+    """See that a folder is there, holds a scorer's files and, if its fingerprint is known, these; return what it is.
+
+    Raises
+    ------
+    ScorerError
+        If not. Nothing but names and bytes is read.
+    """
     if not folder.is_dir():
         raise ScorerError(f"there is no scorer at {folder}. Train one with `make model-train-flow`.")
+    check_files(folder)
     found = fingerprint(folder)
     if sha256 is not None and found != sha256:
         raise ScorerError(
             f"the scorer at {folder} is not the one registered as {name} version {version}: its files were changed or "
             "copied in part. Remove the folder; it is fetched again from the registry."
         )
-    try:
-        calibration = json.loads((folder / "calibration.json").read_text(encoding="utf-8"))
-        chosen = calibration.pop("family")
-        if chosen not in FAMILIES:
-            raise ScorerError(f"{folder} holds a model of the unknown family '{chosen}'; known: {', '.join(FAMILIES)}.")
-        encoder = Encoder.from_json((folder / "encoder.json").read_text(encoding="utf-8"))
-        return Scorer(
-            schema=Schema.from_file(folder / "schema.toml"),
-            encoder=encoder,
-            model=family(chosen).load(folder, encoder),
-            calibration=calibrations.from_json(calibration),
-            rule=DecisionRule.from_json((folder / "decision.json").read_text(encoding="utf-8")),
-            profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
-            metrics=json.loads((folder / "metrics.json").read_text(encoding="utf-8")),
-            card=(folder / "card.md").read_text(encoding="utf-8"),
-            name=name,
-            version=version,
-            sha256=found,
+    return found
+
+
+def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
+    calibration = _object(folder / "calibration.json")
+    chosen = calibration.pop("family", "")
+    held = {path.name.split(".")[1] for path in folder.glob("model.*")}
+    if chosen not in FAMILIES or not (held == {chosen} or (chosen == "blend" and len(held) > 1)):
+        raise ScorerError(
+            f"it is said to be a model of the family '{chosen!s:.40}', and there are files of {sorted(held)}; known: "
+            f"{', '.join(FAMILIES)}"
         )
-    except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
-        raise ScorerError(f"the scorer at {folder} cannot be read: {exc}.") from exc
+    schema = Schema.from_file(folder / "schema.toml")
+    encoder = Encoder.from_json((folder / "encoder.json").read_text(encoding="utf-8"))
+    encoder.check_against(schema)
+    rule = DecisionRule.from_json((folder / "decision.json").read_text(encoding="utf-8"))
+    if rule.costs != schema.costs:
+        raise ScorerError("decision.json and schema.toml do not name the same costs")
+    n_fields = len(encoder.fields)
+    if len(rule.typical_contributions) != n_fields or len(rule.typical_values) not in (0, n_fields):
+        raise ScorerError(f"decision.json does not have a typical applicant of {n_fields} fields")
+    return Scorer(
+        schema=schema,
+        encoder=encoder,
+        calibration=calibrations.from_json(calibration),
+        rule=rule,
+        profile=profiles.check(_object(folder / "profile.json"), schema),
+        metrics=_object(folder / "metrics.json"),
+        card=(folder / "card.md").read_text(encoding="utf-8"),
+        # Last, when all else is known to fit: it is read by the family's own library.
+        model=family(chosen).load(folder, encoder),
+        name=name,
+        version=version,
+        sha256=sha256,
+    )
+
+
+def _object(path: Path) -> dict[str, Any]:
+    found = strict.read_json(path.read_text(encoding="utf-8"), path.name)
+    if not isinstance(found, dict):
+        raise ScorerError(f"{path.name} must be an object")
+    return found
+
+
+def check_files(folder: Path) -> None:
+    """See that a folder holds a scorer's files and nothing else: no links, no folders, no file beyond its size.
+
+    Raises
+    ------
+    ScorerError
+        With the first that is out of place.
+    """
+    check_names({path.name: size_of(path) for path in folder.iterdir()})
+
+
+def check_names(sizes: Mapping[str, int]) -> None:
+    """See that these are the names of a scorer's files, each within its size; ScorerError otherwise."""
+    for name in sorted(sizes):
+        if name not in FILES and not MODEL_FILE.fullmatch(name):
+            raise ScorerError(f"the scorer cannot be read: {name!r:.80} is no file of a scorer.")
+        limit = MAX_MODEL_BYTES if MODEL_FILE.fullmatch(name) else MAX_TEXT_BYTES
+        if sizes[name] > limit:
+            raise ScorerError(f"the scorer cannot be read: {name} has {sizes[name]:,} bytes; up to {limit:,} are read.")
+    missing = sorted(FILES - set(sizes))
+    if missing:
+        raise ScorerError(f"the scorer cannot be read: it has no {', '.join(missing)}.")
+
+
+def size_of(path: Path) -> int:
+    """The size of a plain file; ScorerError for a link, a folder or a device."""
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ScorerError(f"the scorer cannot be read: {path.name!r:.80} is not a plain file.")
+    return found.st_size
 
 
 def fingerprint(folder: Path) -> str:

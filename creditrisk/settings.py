@@ -35,7 +35,9 @@ class Settings(BaseSettings):
 
     home: Path = Field(Path("var"), description="folder for all state: databases, saved models, reports, logs")
     dataset: str = Field(
-        "", description="registered model to serve, watch and retrain; empty: the one trained last that has a champion"
+        "",
+        description="registered model to serve, watch and retrain; empty: the first that had a champion, or what "
+        "`riskometer switch` named since",
     )
     source: str = Field(
         "", description="file or URI the Sunday training reads; empty: where the champion's data came from"

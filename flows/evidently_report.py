@@ -7,7 +7,6 @@ Only tasks that do I/O are retried.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from prefect.logging import get_run_logger
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
+from creditrisk.profile import check
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.settings import Settings, read_settings
+from creditrisk.strict import read_json
 from monitoring import archive, drift, report, windows
 from monitoring.archive import Stored
 from monitoring.results import Result
@@ -47,10 +48,11 @@ def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
     if version is None:
         return None
     folder = registry.fetch(version)
+    schema = Schema.from_file(folder / "schema.toml")
     return Champion(
         version=version,
-        schema=Schema.from_file(folder / "schema.toml"),
-        profile=json.loads((folder / "profile.json").read_text(encoding="utf-8")),
+        schema=schema,
+        profile=check(read_json((folder / "profile.json").read_text(encoding="utf-8"), "profile.json"), schema),
     )
 
 

@@ -38,7 +38,7 @@ from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.plots import winner_plots
-from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, settle, swapped
+from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, not_served, settle
 from creditrisk.quality import Checked, check
 from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
 from creditrisk.schema import Schema
@@ -69,8 +69,8 @@ class Outcome:
     n_rejected: int
     had_champion: bool
     pack_address: str
-    # What the page served before, if it is something else now.
-    served_before: str
+    # That the page serves another model, and how to change that; empty if it serves this one.
+    not_served: str
 
 
 @dataclass(frozen=True)
@@ -294,16 +294,15 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
-        served = serving_name(settings, registry) or ""
         version = register(training, given | evidence.tags, pages | evidence.pages, settings)
         is_champion, why = decide_champion(version, settings)
-        served_before = served if serving_name(settings, registry) != served else ""
+        other = not_served(version.model, settings, registry)
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
     n_rejected = facts["n_read"] - facts["n_accepted"]
     pack_address = registry.page_address(version, PACK, settings.mlflow_port)
     outcome = Outcome(
-        version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, served_before
+        version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, other
     )
     print(summary(outcome, settings))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
@@ -372,7 +371,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     place = "champion" if outcome.is_champion else f"challenger{stays}"
     lines += [
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
-        *([swapped(outcome.served_before, version.model)] if outcome.served_before else []),
+        *([outcome.not_served] if outcome.not_served else []),
         "",
         "Next:  make up       starts everything, if it does not run yet",
         f"       the page      http://127.0.0.1:{settings.web_port}: drop a CSV of clients there",

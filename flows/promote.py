@@ -12,7 +12,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
 from creditrisk.errors import RegistryError
-from creditrisk.promotion import PACK, PAGE, approve, objections
+from creditrisk.promotion import PACK, PAGE, approve, not_served, objections
 from creditrisk.registry import Registry, Version
 from creditrisk.settings import Settings, read_settings
 
@@ -50,12 +50,15 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     if not approved_by.strip() or not why.strip():
         raise RegistryError("a promotion is kept with who approved it and why. Fill in both fields.")
     settings = read_settings()
-    model = model or settings.dataset or Registry(settings).serving_name("challenger")
+    registry = Registry(settings)
+    model = model or settings.dataset or registry.trained_last("challenger")
     if not model:
         raise RegistryError("no model has a challenger. Train one with `make model-train-flow`.")
     found = show_evidence(model, version or "", settings)
     done = move_champion(found, approved_by.strip(), why, settings)
     print(done)
+    if other := not_served(model, settings, registry):
+        print(other)
     return {"model": model, "version": found.version}
 
 

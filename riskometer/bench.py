@@ -17,8 +17,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.registry import Registry, serving_name
+from creditrisk.registry import SCORER_NOTE, Registry, serving_name
 from creditrisk.settings import Settings
 
 REQUESTS = 300
@@ -28,7 +29,7 @@ START_SECONDS = 60.0
 
 def bench(settings: Settings) -> str:
     """Measure and describe: median and 95th percentile, in milliseconds, of one application and of an empty answer."""
-    from webapp.serving import sample_record
+    from creditrisk.golden import sample_record
 
     registry = Registry(settings)
     name = serving_name(settings, registry)
@@ -41,11 +42,14 @@ def bench(settings: Settings) -> str:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
+        log_url = f"sqlite:///{scratch}/decisions.db"
+        # An empty log would not know the version, which was proved above, and it would not be served.
+        DecisionLog(log_url).note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
         environment = {
             **os.environ,
             "CREDITRISK_DATASET": version.model,
             "CREDITRISK_WEB_PORT": str(port),
-            "CREDITRISK_DECISION_LOG_URL": f"sqlite:///{scratch}/decisions.db",
+            "CREDITRISK_DECISION_LOG_URL": log_url,
         }
         command = [sys.executable, "-m", "riskometer", "serve"]
         quiet = subprocess.DEVNULL

@@ -63,7 +63,7 @@ output_option = click.option(
     required=True,
     help="CSV to write.",
 )
-dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
+dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one that serves.")
 
 
 @main.command()
@@ -207,7 +207,7 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 
 
 @main.command()
-@dataset_option
+@click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
 @click.option("--version", default="", help="The version to promote; empty: the challenger.")
 @by_option
 @click.option(
@@ -215,18 +215,17 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 )
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.promotion import approve, swapped, who
-    from creditrisk.registry import Registry, serving_name
+    from creditrisk.promotion import approve, not_served, who
+    from creditrisk.registry import Registry
 
     settings = read_settings()
     registry = Registry(settings)
-    model = dataset or settings.dataset or registry.serving_name("challenger")
+    model = dataset or settings.dataset or registry.trained_last("challenger")
     if not model:
         raise click.ClickException("No model has a challenger. Train one with `make model-train-flow`.")
-    before = serving_name(settings, registry)
     click.echo(approve(registry, model, version, by=by or who(), why=why))
-    if before and serving_name(settings, registry) != before:
-        click.echo(swapped(before, model))
+    if other := not_served(model, settings, registry):
+        click.echo(other)
 
 
 @main.command()
@@ -242,8 +241,22 @@ def rollback(dataset: str, by: str, why: str) -> None:
     registry = Registry(settings)
     model = dataset or serving_name(settings, registry)
     if not model:
-        raise click.ClickException("No model has a champion, so there is nothing to go back to.")
+        raise click.ClickException("No model serves yet, so there is nothing to go back to.")
     click.echo(roll_back(registry, model, by=by or who(), why=why))
+
+
+@main.command()
+@click.argument("model")
+@by_option
+@click.option("--why", default="", help="The reason, kept in the decision log.")
+def switch(model: str, by: str, why: str) -> None:
+    """Serve the champion of MODEL, and watch and retrain it; nothing else changes which model is served."""
+    from creditrisk.promotion import switch as serve_another
+    from creditrisk.promotion import who
+    from creditrisk.registry import Registry
+
+    settings = read_settings()
+    click.echo(serve_another(Registry(settings), settings, model, by=by or who(), why=why))
 
 
 @main.command()
@@ -272,13 +285,17 @@ def replay(first: int, last: int | None) -> None:
 def verify_log() -> None:
     """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first."""
     from creditrisk.decision_log import DecisionLog
+    from creditrisk.registry import Registry
     from creditrisk.words import counted
     from monitoring.archive import open_archives, pending_folder
     from monitoring.heads import noted_heads
 
     settings = read_settings()
     noted, problems = noted_heads(open_archives(settings.archive_uris), pending_folder(settings.home))
-    # Whatever else notes heads is added to `noted` here.
+    try:
+        noted += Registry(settings).noted_heads()
+    except CreditRiskError as exc:
+        problems.append(f"the record of promotions, as {exc}")
     for problem in problems:
         click.echo(f"Not asked: {problem}", err=True)
     log = DecisionLog(settings.decision_log)
@@ -365,8 +382,12 @@ def _champion(settings: Settings, dataset: str) -> Any:
     registry = Registry(settings)
     name = dataset or serving_name(settings, registry)
     version = registry.champion(name) if name else None
+    if name is None:
+        raise click.ClickException(
+            "No model serves yet. Train one with `make model-train-flow`, or choose one with `riskometer switch MODEL`."
+        )
     if version is None:
-        raise click.ClickException(f"{name or 'No model'} has no champion yet. Train one with `make model-train-flow`.")
+        raise click.ClickException(f"{name} has no champion yet. Train one with `make model-train-flow`.")
     return registry.load(version)
 
 

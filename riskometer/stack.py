@@ -105,6 +105,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
             lambda: _answers(f"{mlflow}/health"),
             settings.mlflow_port,
             "CREDITRISK_MLFLOW_PORT",
+            prepare=lambda: _settle_in(settings),
         ),
         Service(
             "exporter",
@@ -126,6 +127,13 @@ def services(settings: Settings) -> tuple[Service, ...]:
             prepare=lambda: mark_interrupted_runs(settings, WORK_POOL),
         ),
     )
+
+
+def _settle_in(settings: Settings) -> None:
+    """Let MLflow find its files if this home was moved or copied here."""
+    from creditrisk.registry import settle_in
+
+    settle_in(settings.home)
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

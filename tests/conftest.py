@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -21,11 +22,13 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk import profile
+from creditrisk import profile, proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
+from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
+from creditrisk.registry import SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scorer import Scorer, fingerprint
 from creditrisk.settings import Settings
@@ -187,6 +190,21 @@ def corner_scorer() -> Scorer:
     return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
 
 
+def adopt(settings: Settings, version: Version) -> None:
+    """Note a version of another home's registry in the decision log of this one, and let it serve."""
+    log = DecisionLog(settings.decision_log)
+    log.note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
+    log.note(SERVING_NOTE, "", version.model)
+
+
+@pytest.fixture(scope="session")
+def prove_corner(corner_scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Note in a home that the corner lender's scorer was proved: that takes three seconds, and is tested by itself."""
+    folder = tmp_path_factory.mktemp("corner") / "scorer"
+    corner_scorer.save(folder)
+    return functools.partial(proving.note_proof, sha256=fingerprint(folder))
+
+
 @pytest.fixture(scope="session")
 def corner_reference(corner_scorer: Scorer) -> pl.DataFrame:
     """Rows for the corner lender's scorer to be proved on: features and the PDs it gives them."""
@@ -219,6 +237,7 @@ def corner_home(corner_scorer: Scorer, home: Path) -> Settings:
         "since": "2026-10-12T08:00:00+00:00",
     }
     (home / "serving" / "current.json").write_text(json.dumps(note))
+    proving.note_proof(home, note["sha256"])  # it takes three seconds, and is tested by itself
     return Settings(home=home, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2)
 
 

@@ -105,6 +105,8 @@ def status(standing: Standing) -> list[Component]:
         parts.append(html.Span(["model ", html.B(standing.scorer.name), f" v{standing.scorer.version}"]))
         if standing.since is not None:
             parts.append(html.Span(f"since {words.day(standing.since)}"))
+        if standing.dataset not in ("", standing.scorer.name):
+            parts.append(html.Span(f"in place of {standing.dataset}, which is to serve"))
     if standing.consequence:
         parts.append(html.Span([html.I("▲ ", className="sign"), standing.consequence], className="state away"))
     elif standing.scorer is None:

@@ -28,6 +28,7 @@ def readiness(desk: Desk, log_problem: str) -> dict[str, Any]:
         "ready": scorer is not None and not log_problem and not desk.stopping.is_set(),
         "model": scorer.name if scorer else None,
         "model_version": scorer.version if scorer else None,
+        "dataset": standing.dataset or None,
         "since": standing.since.isoformat() if standing.since else None,
         "model_problem": standing.model_problem or None,
         "registry": {

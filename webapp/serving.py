@@ -1,8 +1,9 @@
 """The model that answers: found in the registry, kept on disk, swapped without dropping a request.
 
 At the start the copy on disk is loaded, so that the app scores while the registry is away. A thread then looks for a
-new champion every `champion_poll_seconds`; a new one is loaded to the side, scores a row, and only then takes over by
-replacing one reference. Whatever fails leaves the old one in place and is said in /ready and in the page's header.
+new champion every `champion_poll_seconds`; a new one is fetched to the side and proved in a process of its own
+(creditrisk/proving.py), and only then takes over by replacing one reference. Whatever fails leaves the old one in place
+and is said in /ready and in the page's header; it is not fetched again until something changes, or a while has passed.
 """
 
 from __future__ import annotations
@@ -10,21 +11,36 @@ from __future__ import annotations
 import json
 import logging
 import threading
+import time
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from creditrisk.errors import CreditRiskError
+from creditrisk import proving
+from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
+from creditrisk.golden import sample_record
 from creditrisk.quality import check
-from creditrisk.registry import Registry, Version, serving_folder, serving_name
-from creditrisk.schema import Schema
-from creditrisk.scorer import Scorer, load
+from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
+from creditrisk.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
+from creditrisk.strict import read_json
 from webapp.metrics import Metrics
 
 log = logging.getLogger("webapp.serving")
+
+# A version that could not be used is tried again after so long: at first after one look, then after twice as long as
+# before; one that was fetched and is not sound, at once after the longest.
+LONGEST_PAUSE_SECONDS = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Refused:
+    """A version that could not be used, for how long it is left alone, and until when on the monotonic clock."""
+
+    version: Version
+    pause: float
+    until: float
 
 
 @dataclass(frozen=True)
@@ -35,6 +51,8 @@ class Standing:
     since: datetime | None = None
     registry_problem: str = "the registry has not been asked yet"
     model_problem: str = ""
+    # The model that was decided to serve, which may not be fit to, yet.
+    dataset: str = ""
 
     @property
     def is_registry_up(self) -> bool:
@@ -63,6 +81,7 @@ class Champion:
         self._settings = settings
         self._metrics = metrics
         self._registry: Registry | None = None
+        self._refused: _Refused | None = None
 
     def start(self) -> None:
         """Load the saved model, then look for a champion now and every `champion_poll_seconds`."""
@@ -76,11 +95,17 @@ class Champion:
         if not note.is_file():
             return
         try:
-            saved = json.loads(note.read_text(encoding="utf-8"))
-            name, version = saved["model"], saved["version"]
-            if self._settings.dataset not in ("", name):
+            saved = read_json(note.read_text(encoding="utf-8"), "the note of the saved model")
+            name, version, sha256 = saved["model"], saved["version"], saved["sha256"]
+            dataset = decided(self._settings)
+            if dataset not in (None, name):
                 return
-            scorer = load(serving_folder(home, name, version), name=name, version=version, sha256=saved["sha256"])
+            folder = serving_folder(home, name, version)
+            check_intact(folder, name=name, version=version, sha256=sha256)
+            # Not once more if these libraries did: it would take three seconds at each start.
+            proving.prove_once(home, folder, sha256)
+            scorer = load(folder, name=name, version=version, sha256=sha256)
+            self._set(replace(self.standing, dataset=name))
             self._take(scorer, datetime.fromisoformat(saved["since"]))
         except (CreditRiskError, OSError, ValueError, KeyError, TypeError) as exc:
             self._report_model_problem("the saved model", exc)
@@ -90,23 +115,58 @@ class Champion:
         try:
             # Made here, not at the start: opening the registry may take seconds, and it may be away.
             self._registry = self._registry or Registry(self._settings)
-            name = serving_name(self._settings, self._registry)
+            name = self._decided(self._registry)
+            if not name:
+                self._registry.check_reachable()
             version = self._registry.champion(name) if name else None
         except CreditRiskError as exc:
             self._set(replace(self.standing, registry_problem=str(exc)))
             return
-        self._set(replace(self.standing, registry_problem=""))
+        self._set(replace(self.standing, registry_problem="", dataset=name or ""))
         if version is None:
             return
         serving = self.standing.scorer
         if serving is not None and _is_version(serving, version):
+            self._refused = None
             self._set(replace(self.standing, since=version.promoted_at, model_problem=""))
+            return
+        which = f"version {version.version} of {version.model}"
+        try:
+            self._registry.check_noted(version)
+        except CreditRiskError as exc:  # cheap to ask, so that a note made since is found at once
+            self._report_model_problem(which, exc)
+            return
+        if self._is_refused(version):
             return
         try:
             self._take(self._registry.load(version), version.promoted_at)
             _remember(self._settings.home, version)
+            self._refused = None
         except (CreditRiskError, OSError, ValueError, KeyError) as exc:
-            self._report_model_problem(f"version {version.version} of {version.model}", exc)
+            self._report_model_problem(which, exc)
+            self._refuse(version, exc)
+
+    def _decided(self, registry: Registry) -> str | None:
+        """The model to serve; where nobody decided, the one in hand is kept up to date."""
+        before = self.standing.dataset or None
+        try:
+            return serving_name(self._settings, registry) or before
+        except DecisionLogError:  # it is away, as /ready says; what was decided when last asked holds
+            return before
+
+    def _is_refused(self, version: Version) -> bool:
+        """Whether this very version was tried, could not be used, and is not to be tried again yet."""
+        refused = self._refused
+        return refused is not None and _is_same(refused.version, version) and time.monotonic() < refused.until
+
+    def _refuse(self, version: Version, exc: Exception) -> None:
+        before = self._refused
+        pause = self._settings.champion_poll_seconds
+        if isinstance(exc, ScorerError):
+            pause = LONGEST_PAUSE_SECONDS
+        elif before is not None and _is_same(before.version, version):
+            pause = min(2 * before.pause, LONGEST_PAUSE_SECONDS)
+        self._refused = _Refused(version, pause, time.monotonic() + pause)
 
     def _poll(self) -> None:
         pause = threading.Event()
@@ -125,9 +185,10 @@ class Champion:
 
     def _report_model_problem(self, which: str, exc: Exception) -> None:
         reason = str(exc) if isinstance(exc, CreditRiskError) else type(exc).__name__
-        log.error("%s cannot be used: %s", which, reason)
         kept = "The model before it goes on scoring." if self.standing.scorer else "Nothing can be scored."
         problem = f"{which[0].upper()}{which[1:]} cannot be used: {reason} {kept}"
+        if problem != self.standing.model_problem:  # said once, not at each look
+            log.error("%s cannot be used: %s", which, reason)
         self._set(replace(self.standing, model_problem=problem))
 
     def _set(self, standing: Standing) -> None:
@@ -156,38 +217,16 @@ def _remember(home: Path, version: Version) -> None:
     fresh.replace(_note(home))
 
 
+def _is_same(one: Version, other: Version) -> bool:
+    """Whether two looks found the same version, unchanged: a promotion anew, or another fingerprint, is a change."""
+    return (one.model, one.version, one.sha256, one.tags) == (other.model, other.version, other.sha256, other.tags)
+
+
 def _is_version(scorer: Scorer, version: Version) -> bool:
     return (scorer.name, scorer.version, scorer.sha256) == (version.model, version.version, version.sha256)
 
 
-def sample_record(schema: Schema) -> dict[str, Any]:
-    """One made-up application that fits a schema: it warms up a new scorer.
-
-    Examples
-    --------
-    >>> from creditrisk.schema import Field, Target
-    >>> age = Field("age_years", "integer", "Age", minimum=18, maximum=100)
-    >>> sample_record(Schema("x", "X", (age,), Target("default", "Default", ("1",), ("0",))))
-    {'age_years': 59}
-    """
-    record: dict[str, Any] = {}
-    for field in schema.fields:
-        if field.role not in ("feature", "id", "time"):
-            continue
-        if field.type == "category":
-            record[field.name] = field.categories[0].value
-        elif field.type == "date":
-            record[field.name] = date(2024, 3, 31).isoformat()
-        elif field.type == "text":
-            record[field.name] = "1"
-        else:
-            low = field.minimum if field.minimum is not None else 0.0
-            high = field.maximum if field.maximum is not None else low
-            record[field.name] = int((low + high) / 2)
-    return record
-
-
 def warm_up(scorer: Scorer) -> None:
-    """Score one made-up application, so that a scorer that cannot score is found before it answers anybody."""
+    """Score one made-up application, so that the first client does not wait for what is made at a first use."""
     checked = check(from_records([sample_record(scorer.schema)]), scorer.schema)
     scorer.score(checked.accepted, checked.problems)

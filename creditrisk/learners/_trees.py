@@ -18,6 +18,7 @@ import numpy as np
 from scipy.special import logit
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.learners._structure import END, feature_names
 
 # Missing values are told by NaN, and a node says on which side they go: bits of LightGBM's `decision_type`.
 _MISSING_IS_NAN = 2 << 2
@@ -61,7 +62,6 @@ def from_sklearn(tree: Any, value: FloatArray, missing_left: IntArray | None = N
 def to_text(trees: Sequence[Tree], encoder: Encoder) -> str:
     """The trees as a LightGBM model whose raw score is the sum of their leaves' values."""
     blocks = [_block(tree, number) for number, tree in enumerate(trees)]
-    names = " ".join(item.name for item in encoder.fields)
     head = [
         "tree",
         "version=v4",
@@ -70,13 +70,13 @@ def to_text(trees: Sequence[Tree], encoder: Encoder) -> str:
         "label_index=0",
         f"max_feature_idx={len(encoder.fields) - 1}",
         "objective=regression",
-        f"feature_names={names}",
+        f"feature_names={feature_names(encoder)}",
         f"feature_infos={' '.join(['[-1e300:1e300]'] * len(encoder.fields))}",
         f"tree_sizes={' '.join(str(len(block)) for block in blocks)}",
         "",
         "",
     ]
-    return "\n".join(head) + "".join(blocks) + "end of trees\n"
+    return "\n".join(head) + "".join(blocks) + END
 
 
 def _block(tree: Tree, number: int) -> str:

@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -45,4 +46,4 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
     """Read `model.decision_tree.txt`."""
-    return SumOfTrees("decision_tree", (folder / "model.decision_tree.txt").read_text(encoding="utf-8"))
+    return SumOfTrees("decision_tree", read_trees(folder / "model.decision_tree.txt", encoder))

@@ -23,8 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import expit, logit
 
+from creditrisk import strict
 from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.errors import ScorerError
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
     import optuna
@@ -48,6 +51,10 @@ CHUNK_ROWS = 200
 REFERENCE_ROWS = 4_000
 # PDs are held this far from 0 and 1.
 CERTAINTY = 1e-9
+# What a model file may hold at most.
+MAX_WEIGHT = 1e6
+FARTHEST_EDGE = float(np.finfo(np.float32).max)
+TINIEST_BIN = 1e-300
 
 
 @dataclass(frozen=True)
@@ -281,10 +288,31 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 def load(folder: Path, encoder: Encoder) -> DNNModel:
     """Read `model.dnn.safetensors`."""
-    from safetensors.numpy import load_file
-
-    tensors = load_file(folder / FILE)
-    given: dict[str, Any] = {name: tensors[name] for name in _TENSORS}
+    tensors = read_tensors(folder / FILE, _TENSORS)
+    if tensors["embedding"].ndim != 3 or tensors["weights"].ndim != 2:
+        raise ScorerError(f"{FILE} holds arrays of other dimensions than it was written with")
+    n_numbers = sum(not item.is_category for item in encoder.fields)
+    n_bins, n_embedded = tensors["embedding"].shape[1:]
+    n_inputs, width = n_numbers * n_embedded + int(_is_flag(encoder).sum()), tensors["weights"].shape[1]
+    shapes: dict[str, tuple[int, ...]] = {
+        "bin_low": (n_numbers, n_bins),
+        "bin_width": (n_numbers, n_bins),
+        "embedding": (n_numbers, n_bins, n_embedded),
+        "embedding_bias": (n_numbers, n_embedded),
+        "weights": (n_inputs, width),
+        "scale_in": (N_NETWORKS, n_inputs),
+        "scale_out": (N_NETWORKS, width),
+        "hidden_bias": (N_NETWORKS, width),
+        "output": (N_NETWORKS, width),
+        "output_bias": (N_NETWORKS,),
+        "reference": (n_inputs,),
+    }
+    # Edges of bins are in the fields' own units; all else is near 1, so that no product of them overflows.
+    limits = {"bin_low": (-FARTHEST_EDGE, FARTHEST_EDGE), "bin_width": (TINIEST_BIN, FARTHEST_EDGE)}
+    for name, shape in shapes.items():
+        low, high = limits.get(name, (-MAX_WEIGHT, MAX_WEIGHT))
+        strict.array(tensors[name], f"{name} in {FILE}", shape, low=low, high=high)
+    given: dict[str, Any] = tensors
     return DNNModel(encoder, **given)
 
 

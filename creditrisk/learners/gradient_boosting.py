@@ -10,6 +10,7 @@ from scipy.special import logit
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -68,4 +69,4 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
     """Read `model.gradient_boosting.txt`."""
-    return SumOfTrees("gradient_boosting", (folder / "model.gradient_boosting.txt").read_text(encoding="utf-8"))
+    return SumOfTrees("gradient_boosting", read_trees(folder / "model.gradient_boosting.txt", encoder))

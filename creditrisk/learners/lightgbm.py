@@ -15,6 +15,7 @@ import numpy as np
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import END, read_trees
 
 if TYPE_CHECKING:
     import optuna
@@ -49,8 +50,9 @@ class LightGBMModel:
         return np.asarray(self.booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
-        """Write `model.lightgbm.txt`, LightGBM's own text."""
-        self.booster.save_model(folder / "model.lightgbm.txt")
+        """Write `model.lightgbm.txt`, LightGBM's own text up to its last tree: what follows is for training on."""
+        trees, end, _ = self.booster.model_to_string().rpartition(END)
+        (folder / "model.lightgbm.txt").write_text(trees + end, encoding="utf-8")
 
 
 def defaults(n_rows: int) -> Parameters:
@@ -101,7 +103,7 @@ def load(folder: Path, encoder: Encoder) -> LightGBMModel:
     """Read `model.lightgbm.txt`."""
     import lightgbm
 
-    return LightGBMModel(lightgbm.Booster(model_file=folder / "model.lightgbm.txt"))
+    return LightGBMModel(lightgbm.Booster(model_str=read_trees(folder / "model.lightgbm.txt", encoder)))
 
 
 def _threads(matrix: FloatArray) -> dict[str, int]:

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creditrisk import strict
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
     import optuna
@@ -71,7 +73,7 @@ def fit(
 
 def load(folder: Path, encoder: Encoder) -> LogisticRegressionModel:
     """Read `model.logistic_regression.safetensors`."""
-    from safetensors.numpy import load_file
-
-    tensors = load_file(folder / "model.logistic_regression.safetensors")
-    return LogisticRegressionModel(encoder, tensors["weights"], float(tensors["intercept"][0]))
+    tensors = read_tensors(folder / "model.logistic_regression.safetensors", ("weights", "intercept"))
+    weights = strict.array(tensors["weights"], "weights", (len(encoder.design_fields),))
+    intercept = strict.array(tensors["intercept"], "intercept", (1,))
+    return LogisticRegressionModel(encoder, weights, float(intercept[0]))

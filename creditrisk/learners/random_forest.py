@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -50,4 +51,4 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 def load(folder: Path, encoder: Encoder) -> MeanOfTrees:
     """Read `model.random_forest.txt`."""
-    return MeanOfTrees("random_forest", (folder / "model.random_forest.txt").read_text(encoding="utf-8"))
+    return MeanOfTrees("random_forest", read_trees(folder / "model.random_forest.txt", encoder))

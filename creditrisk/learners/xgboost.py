@@ -11,6 +11,7 @@ import numpy as np
 
 from creditrisk.encoding import Encoder, FloatArray, IntArray
 from creditrisk.learners import Parameters
+from creditrisk.learners._structure import check_xgboost
 
 if TYPE_CHECKING:
     import optuna
@@ -96,10 +97,16 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
 
 
 def load(folder: Path, encoder: Encoder) -> XGBoostModel:
-    """Read `model.xgboost.ubj`."""
+    """Read `model.xgboost.ubj`.
+
+    The file is XGBoost's own binary form, so it is the library that reads it, and what came of it is checked: a folder
+    that others could write to is to be proved in a process of its own (proving.py) before it is loaded in this one.
+    """
     import xgboost
 
-    return XGBoostModel(xgboost.Booster(model_file=folder / "model.xgboost.ubj"))
+    booster = xgboost.Booster(model_file=folder / "model.xgboost.ubj")
+    check_xgboost(bytes(booster.save_raw("json")), encoder, "model.xgboost.ubj")
+    return XGBoostModel(booster)
 
 
 def _rows(matrix: FloatArray) -> Any:

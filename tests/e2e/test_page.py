@@ -13,7 +13,9 @@ import pytest
 import requests
 from playwright.sync_api import Page, sync_playwright
 
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
+from tests.conftest import adopt
 from webapp.words import VERDICTS, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
@@ -38,7 +40,9 @@ DROP = """([target, name, text]) => {
 def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathFactory):
     """The web app with the champion of the training."""
     home = tmp_path_factory.mktemp("web")
-    return serve_web(Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri))
+    settings = Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri)
+    adopt(settings, Registry(settings).champion("german_credit"))
+    return serve_web(settings)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from flask import Flask
 
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
+from tests.conftest import adopt
 from webapp import create_app
 from webapp.serving import Champion
 
@@ -18,7 +19,9 @@ from webapp.serving import Champion
 def settings(german_champion, tmp_path_factory) -> Settings:
     """A home of the web app's own, with the registry of the training."""
     uri = german_champion.settings.mlflow_tracking_uri
-    return Settings(home=tmp_path_factory.mktemp("web"), mlflow_uri=uri)
+    settings = Settings(home=tmp_path_factory.mktemp("web"), mlflow_uri=uri)
+    adopt(settings, Registry(settings).champion("german_credit"))
+    return settings
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +112,9 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     assert (ready.status_code, ready.json["model"]) == (503, None)
     assert "files were changed" in ready.json["model_problem"]
     # With the registry back, the copy is fetched anew.
-    back = create_app(settings.model_copy(update={"home": tmp_path}))
+    own = settings.model_copy(update={"home": tmp_path})
+    adopt(own, Registry(own).champion("german_credit"))
+    back = create_app(own)
     champion_of(back).load_saved()
     champion_of(back).look()
     assert back.test_client().get("/ready").json["ready"]

@@ -8,14 +8,19 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from creditrisk.registry import Registry
 from riskometer.cli import main
+from tests.conftest import adopt
 
 
 @pytest.fixture
 def run(german_champion, tmp_path, monkeypatch):
     """Run a command in the trained home, with a decision log of the test's own."""
     monkeypatch.setenv("CREDITRISK_HOME", str(german_champion.settings.home))
-    monkeypatch.setenv("CREDITRISK_DECISION_LOG_URL", f"sqlite:///{tmp_path}/decisions.db")
+    url = f"sqlite:///{tmp_path}/decisions.db"
+    monkeypatch.setenv("CREDITRISK_DECISION_LOG_URL", url)
+    settings = german_champion.settings.model_copy(update={"decision_log_url": url})
+    adopt(settings, Registry(settings).champion("german_credit"))
     return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
 
 

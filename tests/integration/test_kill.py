@@ -7,13 +7,16 @@ from itertools import count
 import requests
 
 from creditrisk.decision_log import DecisionLog
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
+from tests.conftest import adopt
 
 
 def test_every_decision_answered_before_a_kill_9_is_in_the_log(
     german_champion, german_clients: str, serve_web: Callable, tmp_path
 ):
     settings = Settings(home=tmp_path, mlflow_uri=german_champion.settings.mlflow_tracking_uri)
+    adopt(settings, Registry(settings).champion("german_credit"))
     web = serve_web(settings)
     client = next(csv.DictReader(io.StringIO(german_clients)))
     answered: list[int] = []

@@ -29,7 +29,8 @@ MODEL = "corner_lender"
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, prove_corner) -> Settings:
+    prove_corner(tmp_path)
     return Settings(home=tmp_path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Registry, load_version, serving_folder, serving_name
 from creditrisk.scorer import Scorer
@@ -79,3 +80,17 @@ def test_it_counts_how_often_a_table_has_judged(settings, corner_scorer, corner_
 def test_copies_lie_where_the_start_without_a_registry_looks(settings, versions):
     Registry(settings).fetch(versions[1])
     assert (serving_folder(settings.home, "corner_lender", "2") / "schema.toml").is_file()
+
+
+def test_a_number_that_the_decision_log_knows_from_an_older_registry_is_not_given_again(
+    corner_scorer, corner_reference, tmp_path
+):
+    settings = Settings(home=tmp_path)
+    log = DecisionLog(settings.decision_log)
+    for version in "12":
+        log.note("scorer", f"corner_lender/{version}", "of a registry that is gone")
+    registry = Registry(settings)
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={})
+    assert version.version == "3"
+    assert [item.version for item in registry._client.search_model_versions("name = 'corner_lender'")] == [3]
+    assert registry.load(registry.at("corner_lender", "challenger")).sha256 == version.sha256

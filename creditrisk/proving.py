@@ -1,0 +1,213 @@
+"""Whether a scorer folder can be trusted to answer, found out where it can do no harm.
+
+`prove` starts a child process that loads the folder and scores made-up applications with it, within limits of memory,
+time and files; `python -m creditrisk.proving FOLDER` is that child, and says what it found as a line of JSON for each
+folder. A file that crashes a library, or never ends, takes the child along and nobody else. Used by the registry before
+a version is kept, promoted or served, and by the web app before it starts with a saved copy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from creditrisk import datasets, golden, strict
+from creditrisk.errors import CreditRiskError, ScorerError
+from creditrisk.scorer import RESULT_SCHEMA, Scorer, load
+from creditrisk.sources import from_records
+
+# A usual scorer is proved in three seconds, most of them to import the libraries.
+DEADLINE_SECONDS = 120
+# Beyond what it takes to import the libraries; likewise the memory.
+CPU_SECONDS = 40
+MEMORY_BYTES = 1_000_000_000
+# Processor time that one application may take with its reasons; usual ones take a twentieth of a second.
+ROW_SECONDS = 0.5
+TIMED_ROWS = 3
+# What decides how a scorer computes: proved with other versions of these, it is proved again.
+LIBRARIES = ("risk-o-meter", "lightgbm", "xgboost-cpu", "safetensors", "numpy", "scipy", "polars")
+# All that the child is told of the environment: no passwords, no addresses.
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+def prove(folder: Path) -> None:
+    """Load a scorer folder in a child process and score its golden rows there.
+
+    Raises
+    ------
+    ScorerError
+        If it is damaged, does not score as it did when it was written, takes too long or too much, or ends the child.
+    """
+    [problem] = judge([folder])
+    if problem:
+        raise ScorerError(problem)
+
+
+def judge(folders: Sequence[Path]) -> list[str]:
+    """What is wrong with each folder, in a sentence; empty for one that is sound.
+
+    All go through one child, as long as it lives: one that ends it is told by being the first without an answer.
+    """
+    found: list[str] = []
+    while len(found) < len(folders):
+        left = folders[len(found) :]
+        answers, end = _ask_child(left)
+        found += answers
+        if len(answers) < len(left):
+            found.append(f"the scorer {end} while it was proved.")
+    return found
+
+
+def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
+    """The answers of a child, in the order asked for, and how it ended if there are fewer than folders."""
+    here = str(Path(__file__).resolve().parents[1])
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
+        "PYTHONPATH": os.pathsep.join(paths),
+        # One thread each, which is enough for a few rows and leaves the others to whoever is scoring now.
+        **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1"),
+    }
+    # -P: what lies in the working folder is not imported.
+    command = [sys.executable, "-P", "-m", "creditrisk.proving", *map(str, folders)]
+    with subprocess.Popen(  # noqa: S603  # no shell, and our own words only
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    ) as child:
+        try:
+            said, _ = child.communicate(timeout=DEADLINE_SECONDS * len(folders))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            said, _ = child.communicate()
+    answers: list[str] = []
+    for line in said.splitlines():
+        with suppress(ValueError, ScorerError):  # a library may print lines of its own
+            item = strict.fields(strict.read_json(line, "the line"), "the line", ("folder", "problem"))
+            if item["folder"] == str(folders[len(answers)]):
+                answers.append(item["problem"])
+    return answers, _end(child.returncode)
+
+
+def _end(returncode: int) -> str:
+    """How a child ended that did not come to say anything."""
+    if returncode in (-signal.SIGKILL, -signal.SIGXCPU, -signal.SIGALRM):
+        return "took too long or too much memory"
+    return f"ended its process ({signal.Signals(-returncode).name})" if returncode < 0 else "could not be loaded"
+
+
+def libraries() -> dict[str, str]:
+    """The versions a proof holds for."""
+    found = {"python": sys.version.split()[0]}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
+def prove_once(home: Path, folder: Path, sha256: str) -> None:
+    """`prove` a folder that has this fingerprint, unless its bytes were proved before with the same libraries."""
+    if not _is_proved(home, sha256):
+        prove(folder)
+        note_proof(home, sha256)
+
+
+def note_proof(home: Path, sha256: str) -> None:
+    """Note under home that a scorer was proved with the libraries installed here; replaced in one step."""
+    note = _note(home, sha256)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    fresh = note.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(libraries()), encoding="utf-8")
+    fresh.replace(note)
+
+
+def _is_proved(home: Path, sha256: str) -> bool:
+    try:
+        noted = strict.read_json(_note(home, sha256).read_text(encoding="utf-8"), "the proof")
+    except (OSError, ValueError, ScorerError):
+        return False
+    return bool(noted == libraries())
+
+
+def _note(home: Path, sha256: str) -> Path:
+    return home / "serving" / "proved" / f"{sha256}.json"
+
+
+def check_scores(scorer: Scorer, noted: golden.Golden) -> None:
+    """Score golden rows, and see that they get their PDs, in time, and that every figure is finite.
+
+    Raises
+    ------
+    ScorerError
+        If not.
+    """
+    frame = noted.frame(scorer.schema)
+    difference = noted.difference(scorer.prob_default(frame))
+    if difference:
+        raise ScorerError(f"it does not score as it did when it was written: {difference}")
+    for row in range(TIMED_ROWS):
+        began = time.process_time()
+        scorer.score(frame.slice(row, 1), [[]])
+        if (took := time.process_time() - began) > ROW_SECONDS:
+            raise ScorerError(f"one application takes it {took:.1f} s; up to {ROW_SECONDS:g} s is allowed")
+    scored = scorer.score(frame, [[] for _ in noted.rows])
+    figures = [scored[name].to_numpy() for name in ("prob_default", "score_points", "confidence")]
+    if not all(np.isfinite(figure).all() for figure in (*figures, scorer.contributions(frame))):
+        raise ScorerError("it gives figures that are not finite")
+    # As a client sends it, through all checks of a table.
+    checked = datasets.check(from_records([golden.sample_record(scorer.schema)]), scorer.schema)
+    if dict(scorer.score(checked.accepted, checked.problems).schema) != RESULT_SCHEMA:
+        raise ScorerError("it does not give the results that were agreed on")
+
+
+def examine(folder: Path) -> str:
+    """What is wrong with a folder, in a sentence; empty if nothing is. To be called in a process that may end."""
+    try:
+        scorer = load(folder, name="", version="")
+        check_scores(scorer, golden.read((folder / golden.FILE).read_text(encoding="utf-8"), scorer.schema))
+    except CreditRiskError as exc:
+        said = str(exc).replace(f"the scorer at {folder}", "the scorer")
+        return said if said.startswith("the scorer") else f"the scorer is refused: {said.rstrip('.')}."
+    except Exception as exc:  # whatever a library makes of figures that no fit gives
+        return f"the scorer fails on a made-up application ({type(exc).__name__})."
+    return ""
+
+
+def _limit(n_folders: int) -> None:
+    """Keep this process from taking more than a sound scorer needs, whatever it reads."""
+    signal.alarm(DEADLINE_SECONDS * n_folders)
+    limits = {
+        resource.RLIMIT_CPU: int(time.process_time()) + CPU_SECONDS * n_folders,
+        resource.RLIMIT_FSIZE: 0,
+        resource.RLIMIT_CORE: 0,
+    }
+    with suppress(OSError):  # only Linux says how much is in use, and whom to end first where memory is short
+        Path("/proc/self/oom_score_adj").write_text("1000")
+        in_use = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+        limits[resource.RLIMIT_AS] = in_use + MEMORY_BYTES
+    for kind, limit in limits.items():
+        resource.setrlimit(kind, (limit, limit))
+
+
+def main() -> None:
+    """Judge the folders named on the command line, one line of JSON each."""
+    folders = [Path(given) for given in sys.argv[1:]]
+    for module in ("lightgbm", "xgboost", "safetensors.numpy"):
+        __import__(module)  # before the limits, as they are trusted
+    _limit(len(folders))
+    for folder in folders:
+        line = {"folder": str(folder), "problem": examine(folder)}
+        sys.stdout.write(f"\n{json.dumps(line)}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

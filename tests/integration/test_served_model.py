@@ -1,0 +1,114 @@
+"""Which model serves is a decision of its own: no training and no promotion of another one changes it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from click.testing import CliRunner
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.errors import RegistryError
+from creditrisk.promotion import settle, switch
+from creditrisk.registry import Registry, serving_line, serving_name
+from creditrisk.settings import Settings
+from riskometer.cli import main
+from webapp import create_app
+
+MODEL, OTHER = "corner_lender", "another_lender"
+
+
+@pytest.fixture(scope="module")
+def settings(corner_scorer, corner_reference, prove_corner, tmp_path_factory) -> Settings:
+    """A home where one model serves, and another was trained and promoted after it."""
+    settings = Settings(home=tmp_path_factory.mktemp("served"))
+    prove_corner(settings.home)
+    registry = Registry(settings)
+    for scorer in (corner_scorer, _named(corner_scorer, OTHER)):
+        version = registry.register(scorer, corner_reference, params={}, metrics={}, tags={})
+        settle(registry, version, settings)
+    return settings
+
+
+def _named(scorer, name: str):
+    return dataclasses.replace(scorer, schema=dataclasses.replace(scorer.schema, name=name))
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch):
+    monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
+    return lambda *words: CliRunner().invoke(main, list(words))
+
+
+def test_the_first_champion_serves_and_a_later_one_of_another_model_does_not(settings):
+    registry = Registry(settings)
+    assert registry.champion(OTHER) is not None
+    assert serving_name(settings, registry) == MODEL
+    app = create_app(settings)
+    app.extensions["creditrisk"].champion.look()
+    client = app.test_client()
+    ready = client.get("/ready").json
+    assert (ready["model"], ready["dataset"]) == (MODEL, MODEL)
+    assert serving_line(settings) == f"The page serves {MODEL}; `riskometer switch MODEL` changes that."
+
+
+def test_promoting_another_model_says_how_to_switch(settings, run, corner_reference, corner_scorer):
+    registry = Registry(settings)
+    registry.register(_named(corner_scorer, OTHER), corner_reference, params={}, metrics={}, tags={})
+    said = run("promote", "--why", "to see").output
+    assert f"{OTHER} version 2 is champion now" in said
+    assert f"The page goes on serving {MODEL}; `riskometer switch {OTHER}` changes that." in said
+    assert registry.served() == MODEL
+
+
+def test_only_the_command_switches_and_the_page_follows(settings, run):
+    app = create_app(settings)
+    champion = app.extensions["creditrisk"].champion
+    champion.look()
+    assert champion.standing.scorer.name == MODEL
+    said = run("switch", OTHER, "--by", "Ada", "--why", "the branch moved").output
+    assert said.startswith(f"The page serves {OTHER} in place of {MODEL} from its next look on, within 60 seconds.")
+    champion.look()
+    assert champion.standing.scorer.name == OTHER
+    assert OTHER in app.test_client().get("/ui/_dash-layout").text
+    # A start while the registry is away keeps to what was decided.
+    run("switch", MODEL)
+    away = create_app(settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}))
+    away.extensions["creditrisk"].champion.load_saved()
+    assert away.extensions["creditrisk"].champion.standing.scorer is None
+
+
+def test_a_model_without_a_champion_cannot_be_switched_to(settings, run):
+    registry = Registry(settings)
+    before = registry.served()
+    with pytest.raises(RegistryError, match="nobody has no champion to serve"):
+        switch(registry, settings, "nobody", by="Ada", why="")
+    refused = run("switch", "nobody")
+    assert refused.exit_code == 1
+    assert "Nobody has no champion to serve" in refused.output
+    assert registry.served() == before
+
+
+def test_the_setting_goes_before_what_was_decided_and_the_command_says_so(settings):
+    fixed = settings.model_copy(update={"dataset": MODEL})
+    registry = Registry(fixed)
+    assert "as CREDITRISK_DATASET says" in serving_line(fixed)
+    said = switch(registry, fixed, OTHER, by="Ada", why="")
+    assert said.startswith(f"Noted, but the page goes on serving {MODEL}: CREDITRISK_DATASET={MODEL} goes before")
+    assert serving_name(fixed, registry) == MODEL
+    assert DecisionLog(settings.decision_log).noted("serving") == OTHER
+
+
+def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, corner_reference):
+    registry = Registry(settings)
+    log = DecisionLog(settings.decision_log)
+    app = create_app(settings.model_copy(update={"dataset": MODEL}))
+    app.extensions["creditrisk"].champion.look()
+    application = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+    assert app.test_client().post("/api/v1/score", json=application).status_code == 200
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={})
+    registry.promote(version, by="Ada", why="it is time", evidence="none")
+    [(what, head)] = registry.noted_heads()
+    assert head == log.head()
+    assert what.startswith(f"the record of {MODEL} version {version.version}, promoted at 20")
+    assert log.verify(head).broken is None

@@ -1,0 +1,122 @@
+"""A home that was copied to another place, the original gone: it trains, scores and promotes there, and only there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.registry import Registry, settle_in
+from creditrisk.settings import Settings
+from riskometer.stack import services
+from webapp import create_app
+
+MODEL = "corner_lender"
+GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+
+
+@pytest.fixture(scope="module")
+def moved(corner_scorer, corner_reference, prove_corner, tmp_path_factory) -> Path:
+    """A home with a champion, copied elsewhere without the saved copy of the scorer, so that it must be fetched."""
+    place = tmp_path_factory.mktemp("moving")
+    first = place / "the first home"
+    prove_corner(first)
+    registry = Registry(Settings(home=first))
+    version = registry.register(
+        corner_scorer, corner_reference, params={}, metrics={}, tags={}, pages={"p.html": "<p>"}
+    )
+    registry.promote(version, by="a tester", why="to serve", evidence="none")
+    second = place / "second"
+    shutil.copytree(first, second)
+    shutil.rmtree(first)
+    shutil.rmtree(second / "serving" / MODEL)
+    return second
+
+
+def train_promote_and_score(settings: Settings, scorer, reference) -> str:
+    """Do all of it; return the version that answers then."""
+    registry = Registry(settings)
+    before = registry.champion(MODEL)
+    assert registry.reference_sample(before).equals(reference)
+    registry.fetch(before)
+    version = registry.register(scorer, reference, params={}, metrics={}, tags={})
+    registry.promote(version, by="a tester", why="it is newer", evidence="none")
+    assert registry.at(MODEL, "previous").version == before.version
+    app = create_app(settings)
+    app.extensions["creditrisk"].champion.look()
+    answer = app.test_client().post("/api/v1/score", json=GOOD)
+    assert answer.status_code == 200, answer.text
+    return answer.json["model_version"]
+
+
+def assert_nothing_points_elsewhere(home: Path, *others: Path) -> None:
+    assert not [other for other in others if other.exists()]
+    with sqlite3.connect(home / "mlflow" / "mlflow.db") as connection:
+        dump = "\n".join(connection.iterdump())
+    for other in others:
+        assert other.as_uri() not in dump
+
+
+def test_a_copied_home_trains_scores_and_promotes_without_the_original(moved, corner_scorer, corner_reference):
+    settings = Settings(home=moved)
+    assert train_promote_and_score(settings, corner_scorer, corner_reference) == "2"
+    assert DecisionLog(settings.decision_log).head()[0] == 1
+    assert_nothing_points_elsewhere(moved, moved.parent / "the first home")
+
+
+@pytest.fixture
+def served(moved: Path, tmp_path: Path) -> Iterator[Settings]:
+    """The home moved once more, with MLflow's server on it as `make up` starts it."""
+    third = tmp_path / "third"
+    moved.rename(third)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = Settings(home=third, mlflow_uri=f"http://127.0.0.1:{port}", registry_timeout_seconds=20.0)
+    [part] = [part for part in services(settings) if part.name == "mlflow"]
+    part.prepare()
+    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
+    command += ["--backend-store-uri", f"sqlite:///{third / 'mlflow' / 'mlflow.db'}"]
+    command += ["--default-artifact-root", (third / "mlflow" / "artifacts").as_uri()]
+    with (tmp_path / "mlflow.log").open("wb") as log:
+        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path)
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{settings.mlflow_uri}/health", timeout=5)
+                break
+            except OSError:
+                assert time.monotonic() < deadline, (tmp_path / "mlflow.log").read_text()[-2000:]
+                time.sleep(0.3)
+        yield settings
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+
+
+def test_a_moved_home_does_so_through_the_mlflow_server_too(served, corner_scorer, corner_reference):
+    assert train_promote_and_score(served, corner_scorer, corner_reference) == "3"
+    assert_nothing_points_elsewhere(served.home, served.home.parents[1] / "second")
+    # MLflow's page shows the files of the very first run.
+    run_id = Registry(served).version(MODEL, "1").run_id
+    asked = urllib.parse.urlencode({"path": "p.html", "run_uuid": run_id})
+    with urllib.request.urlopen(f"{served.mlflow_uri}/get-artifact?{asked}", timeout=20) as answer:
+        assert answer.read() == b"<p>"
+
+
+def test_a_home_that_stayed_or_has_no_registry_is_left_as_it_is(tmp_path):
+    settle_in(tmp_path)
+    assert list(tmp_path.iterdir()) == []
