@@ -476,7 +476,7 @@ class DecisionLog:
         DecisionLogError
             If another value was noted for a scorer before.
         """
-        with self._writing, self._transaction(is_write=True) as connection:
+        with self._transaction(is_write=True) as connection:
             before = _noted(connection, kind, key)
             if before is not None and before != value and kind in _NOTED_ONCE:
                 raise DecisionLogError(

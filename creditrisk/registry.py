@@ -140,8 +140,7 @@ class Registry:
         logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
         self.uri = settings.mlflow_tracking_uri
         self.home = settings.home
-        self._log_url = settings.decision_log
-        self._log = DecisionLog(self._log_url)
+        self._log = DecisionLog(settings.decision_log)
         self._here = f"{socket.gethostname()}:{settings.home}"
         self.is_local = self.uri.startswith("sqlite:")
         if self.is_local:
