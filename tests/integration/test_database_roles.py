@@ -62,9 +62,9 @@ def reader(cluster: str, before_the_tables: str) -> str:
 def refused(url: str, *statements: str) -> None:
     with closing(psycopg.connect(url)) as connection:
         for statement in statements:
+            # A failure shows the statement.
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(statement)
-                pytest.fail(f"allowed: {statement}")
             connection.rollback()
 
 
