@@ -21,6 +21,9 @@ CREATE DATABASE prefect OWNER prefect ENCODING 'UTF8' TEMPLATE template0;
 CREATE DATABASE decisions OWNER decisions_owner ENCODING 'UTF8' TEMPLATE template0;
 REVOKE ALL ON DATABASE postgres, mlflow, prefect, decisions FROM PUBLIC;
 GRANT CONNECT ON DATABASE decisions TO decisions_writer, decisions_reader;
+-- What an error quotes can be an applicant's data: it stays out of the server's own log.
+ALTER DATABASE decisions SET log_error_verbosity = terse;
+ALTER DATABASE decisions SET log_min_error_statement = panic;
 
 \connect decisions
 REVOKE ALL ON SCHEMA public FROM PUBLIC;

@@ -127,6 +127,13 @@ def test_the_exporter_reads_and_cannot_append(reader):
     refused(reader, "DELETE FROM decisions", "CREATE TABLE more (seq int)")
 
 
+def test_the_server_s_own_log_quotes_no_row_and_no_statement(writer):
+    with psycopg.connect(writer) as connection:
+        assert connection.execute("SHOW log_error_verbosity").fetchone() == ("terse",)
+        assert connection.execute("SHOW log_min_error_statement").fetchone() == ("panic",)
+    refused(writer, "SET log_error_verbosity = verbose")
+
+
 @pytest.mark.parametrize("database", ["mlflow", "prefect", "postgres"])
 def test_the_web_app_cannot_enter_another_database(cluster, database):
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):

@@ -195,7 +195,7 @@ def test_our_images_run_as_an_ordinary_user(target):
 def test_what_our_images_write_is_for_its_owner_only():
     assert 'ENTRYPOINT ["sh", "-c", "umask 077 && exec \\"$@\\"", "sh"]' in DOCKERFILE
     assert DOCKERFILE.count("ENTRYPOINT") == 1
-    assert "chmod 0700 /var/lib/riskometer" in DOCKERFILE
+    assert "install --directory --mode 0700 --owner riskometer --group riskometer /var/lib/riskometer" in DOCKERFILE
     assert not [name for name, service in SERVICES.items() if "entrypoint" in service]
 
 

@@ -148,7 +148,8 @@ def test_no_answer_can_be_framed_or_read_by_another_origin(gate):
     assert plain.getheader("X-Frame-Options") == "SAMEORIGIN"
     assert own.getheader("X-Frame-Options") == "DENY"
     for answer in (plain, own):
-        assert answer.getheader("Content-Security-Policy") == "frame-ancestors 'self'"
+        policy = answer.getheader("Content-Security-Policy").split("; ")
+        assert policy == ["connect-src 'self'", "form-action 'self'", "frame-ancestors 'self'"]
         assert answer.getheader("Access-Control-Allow-Origin") is None
 
 
