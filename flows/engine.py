@@ -23,7 +23,7 @@ from creditrisk.errors import CreditRiskError
 
 if TYPE_CHECKING:
     from prefect import Flow
-    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import FlowRun, State
 
 # Where prefect.yaml says that a flow is, and the module and name under which it is imported.
 FLOWS = {f"flows/{name}.py:{name}": (f"flows.{name}", name) for name in ("model_train", "evidently_report", "promote")}
@@ -124,8 +124,7 @@ def mark_ended(flow_run_id: UUID, how: signal.Signals) -> None:
             if state is not None and state.is_final():
                 return
             is_wanted = how == signal.SIGINT or (state is not None and state.is_cancelling())
-            message = f"Ended by {how.name}."
-            ended = Cancelled(message=message) if is_wanted else Crashed(message=message)
+            ended: State[None] = (Cancelled if is_wanted else Crashed)(message=f"Ended by {how.name}.")
             client.set_flow_run_state(flow_run_id, ended, force=True)
     except httpx.HTTPError:
         pass
@@ -145,13 +144,13 @@ def main() -> None:
     from prefect.engine import handle_engine_signals
 
     flow_run_id = UUID(os.environ["PREFECT__FLOW_RUN_ID"])
-    try:
-        with heard_signals(), handle_engine_signals(flow_run_id):
+    with heard_signals(), handle_engine_signals(flow_run_id):
+        try:
             with get_client(sync_client=True) as client:
                 flow_run = client.read_flow_run(flow_run_id)
             run(sys.argv[1], flow_run, "state")
-    except Told:
-        leave(0)  # the run is marked, so the worker has nothing left to tell the server
+        except Told:
+            leave(0)  # the run is marked, so the worker has nothing left to tell the server
 
 
 if __name__ == "__main__":

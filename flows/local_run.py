@@ -51,8 +51,8 @@ def run_here(settings: Settings, entrypoint: str, parameters: dict[str, Any]) ->
                 flow_run = client.create_flow_run(flow, parameters=parameters)
             run(entrypoint, flow_run, "result")
     except Told as told:
-        print(f"\nEnded by {told.signal.name}: nothing of this run is kept, and the champion stays.", file=sys.stderr)
-        leave(128 + told.signal)
+        print(f"\nEnded by {told.signal.name} before it was done.", file=sys.stderr)
+        leave(128 + told.signal)  # which closes the pipe that the server lives by
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PASSWORD_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105  # the name of one
 # Parameters, logs and artifacts of runs; each is kept far smaller by Prefect itself.
 MAX_BODY_BYTES = 20_000_000
-STOP_SECONDS = 3
+STOP_SECONDS = 2
 # Prefect's page asks nobody but this server. The graph of a run compiles its shaders with eval.
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "

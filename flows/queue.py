@@ -47,18 +47,31 @@ def prefect_server_answers(settings: Settings) -> bool:
         return False
 
 
-def _takes_our_password(settings: Settings) -> bool:
-    credentials = base64.b64encode(password(settings).encode()).decode()
-    request = urllib.request.Request(  # noqa: S310  # as above
-        f"{settings.prefect_url}/admin/version", headers={"Authorization": f"Basic {credentials}"}
-    )
+def worker_is_there(settings: Settings) -> bool:
+    """Whether a worker waits for runs of ours."""
     try:
-        with urllib.request.urlopen(request, timeout=0.8):  # noqa: S310  # as above
-            return True
+        return b'"status":"READY"' in _ask(settings, f"work_pools/{WORK_POOL}")
+    except OSError:
+        return False
+
+
+def _takes_our_password(settings: Settings) -> bool:
+    try:
+        _ask(settings, "admin/version")
     except urllib.error.HTTPError as exc:
         if exc.code == 401:
             print(f"The Prefect server at {settings.prefect_url} belongs to another home; running the flow here.")
         return False
+    return True
+
+
+def _ask(settings: Settings, path: str) -> bytes:
+    credentials = base64.b64encode(password(settings).encode()).decode()
+    request = urllib.request.Request(  # noqa: S310  # an address of our own settings, http or https
+        f"{settings.prefect_url}/{path}", headers={"Authorization": f"Basic {credentials}"}
+    )
+    with urllib.request.urlopen(request, timeout=0.8) as response:  # noqa: S310  # as above
+        return bytes(response.read())
 
 
 @contextmanager
