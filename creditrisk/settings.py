@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from creditrisk import hosts
 from creditrisk.errors import SettingsError
 
 PREFIX = "CREDITRISK_"
@@ -38,6 +39,13 @@ class Settings(BaseSettings):
         "", description="file or URI the Sunday training reads; empty: where the champion's data came from"
     )
     host: str = Field("127.0.0.1", description="address the web app and the exporter listen on")
+    allowed_hosts: str = Field(
+        "", description="names, by commas, that the web app and the exporter answer to besides this machine's own"
+    )
+    serve_without_accounts: bool = Field(
+        False,
+        description="true: listen where others reach it too, and whoever reaches it may score and see results",
+    )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
     exporter_port: int = Field(9697, ge=1, le=65_535, description="port of the metrics exporter")
     mlflow_port: int = Field(5051, ge=1, le=65_535, description="port of the MLflow server that `make up` starts")
@@ -87,6 +95,12 @@ class Settings(BaseSettings):
             raise ValueError("nobody of that name has a home here") from exc
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names a Host header may hold besides the loopback ones: those allowed, and the address listened on."""
+        given = tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return given if hosts.is_every_address(self.host) else (*given, self.host)
+
+    @property
     def mlflow_tracking_uri(self) -> str:
         """Where runs and model versions are kept."""
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
@@ -130,6 +144,22 @@ def read_settings() -> Settings:
         raise SettingsError(
             f"setting {name} has a value that cannot be used: {first['msg'].removeprefix('Value error, ')}."
         ) from exc
+
+
+def refuse_open_address(settings: Settings) -> None:
+    """Refuse to listen where others than the users of this machine reach us, unless a setting says so.
+
+    Raises
+    ------
+    SettingsError
+        If `host` is not a loopback address and `serve_without_accounts` is not set.
+    """
+    if not hosts.is_loopback(settings.host) and not settings.serve_without_accounts:
+        raise SettingsError(
+            f"CREDITRISK_HOST={settings.host} would let everybody who reaches this machine score applications and see "
+            "results, as there are no accounts. Leave it at 127.0.0.1 and put a proxy with a login in front, or set "
+            "CREDITRISK_SERVE_WITHOUT_ACCOUNTS=true and CREDITRISK_ALLOWED_HOSTS to the names the app is called by."
+        )
 
 
 def make_home(home: Path) -> None:

@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, refuse_open_address
 from monitoring import archive
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ MODEL_LABELS = ["model", "model_version"]
 
 def serve(settings: Settings) -> None:
     """Answer scrapes at http://<host>:<exporter_port>/metrics, and /health, until the process is stopped."""
+    refuse_open_address(settings)
     application = make_app(settings)
     with make_server(settings.host, settings.exporter_port, application, _Server, _QuietHandler) as server:
         server.serve_forever()
