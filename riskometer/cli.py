@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, make_home, read_settings
+from creditrisk.settings import Settings, close_home, make_home, read_settings
 
 # Set before any library is imported.
 ENVIRONMENT = {
@@ -43,7 +43,9 @@ def main() -> None:
     # Whatever is written can hold applicants' data: for the owner only.
     os.umask(0o077)
     os.environ.update(ENVIRONMENT)
-    os.environ.setdefault("PREFECT_HOME", str(read_settings().home / "prefect"))
+    home = read_settings().home
+    close_home(home)
+    os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
 
 
 def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -35,6 +36,11 @@ class Stack:
 
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
+
+    def ask_prefect(self, path: str, body: Any) -> Any:
+        """The answer to a request that brings the password of this home."""
+        password = (self.home / "prefect" / "password").read_text().strip()
+        return post(f"{self.url('PREFECT')}/api/{path}", body, password)
 
 
 def environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
@@ -76,8 +82,11 @@ def get(url: str) -> Any:
         return json.load(exc)
 
 
-def post(url: str, body: Any) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def post(url: str, body: Any, password: str = "") -> Any:
+    headers = {"Content-Type": "application/json"}
+    if password:
+        headers["Authorization"] = f"Basic {base64.b64encode(password.encode()).decode()}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
@@ -144,7 +153,7 @@ def test_a_second_up_starts_nothing_and_says_so(stack: Stack) -> None:
 
 
 def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -> None:
-    deployments = post(f"{stack.url('PREFECT')}/api/deployments/filter", {})
+    deployments = stack.ask_prefect("deployments/filter", {})
 
     assert {
         item["name"]: [(when["schedule"]["cron"], when["schedule"]["timezone"]) for when in item["schedules"]]
@@ -159,7 +168,7 @@ def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -
 def test_the_next_runs_of_a_schedule_are_planned(stack: Stack, name: str) -> None:
     coming = {"deployments": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
 
-    wait_until(f"runs of {name} are planned", lambda: post(f"{stack.url('PREFECT')}/api/flow_runs/count", coming) >= 2)
+    wait_until(f"runs of {name} are planned", lambda: stack.ask_prefect("flow_runs/count", coming) >= 2)
 
 
 def test_a_report_started_from_prefect_reads_the_log_and_reaches_the_exporter(
