@@ -152,6 +152,7 @@ class _Server(ThreadingMixIn, WSGIServer):
     """Answers several scrapes at once, so that one slow archive does not hold up /health."""
 
     daemon_threads = True
+    request_queue_size = 128
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Turn a connection away while too many are open."""

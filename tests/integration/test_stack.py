@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -53,6 +54,7 @@ def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.Co
         [sys.executable, "-m", "riskometer", command],
         env=environment(home, ports),
         cwd=home,
+        umask=0o022,  # what is written is for its owner only even so
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -231,6 +233,16 @@ def test_the_app_starts_and_scores_while_mlflow_is_away(stack: Stack, applicant:
         wait_until("it says so", lambda: not get(f"{stack.url('WEB')}/ready")["registry"]["reachable"])
     finally:
         supervisor.startProcess("mlflow")
+
+
+def test_nothing_of_a_training_a_report_or_the_log_is_open_to_other_users(stack: Stack) -> None:
+    # The tests' own files, and copies with the modes of a package: Prefect's page, and our code beside a model.
+    others = {"training.log", "shared.lock", "of-another-kind.csv", "ui", "code"}
+    written = [path for path in stack.home.rglob("*") if not others & set(path.relative_to(stack.home).parts)]
+
+    assert stat.S_IMODE(stack.home.stat().st_mode) == 0o700
+    assert {"decisions.db", "reports", "mlflow", "serving", "prefect"} <= {path.name for path in written}
+    assert [path for path in written if not path.is_socket() and stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def test_down_leaves_nothing_running(stack: Stack) -> None:
