@@ -30,6 +30,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_every_address(host: str) -> bool:
+    """Whether an address to listen on stands for all that a machine has.
+
+    Examples
+    --------
+    >>> is_every_address("0.0.0.0"), is_every_address("::"), is_every_address("192.0.2.7")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return not host
+
+
 def is_called_by(host: str, names: Collection[str]) -> bool:
     """Whether a Host header names a loopback address or one of `names`, whatever the port.
 

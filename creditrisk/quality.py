@@ -23,8 +23,7 @@ from creditrisk.errors import SchemaError
 from creditrisk.names import bare
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
-from creditrisk.sources.table import nameless
-from creditrisk.sources.text import MAX_COLUMNS
+from creditrisk.sources.table import MAX_COLUMNS, nameless
 
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
@@ -249,7 +248,8 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
     missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
     if missing:
         raise SchemaError(
-            f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the file: "
+            f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
+            f"{'file' if raw.has_lines else 'applications'}: "
             f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
         )
     if with_target and schema.target.name not in found:
@@ -274,7 +274,14 @@ def _check_places(width: int, schema: Schema) -> None:
 
 def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
     headers = raw.frame.columns
-    if not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers):
+    are_values = not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers)
+    if not raw.has_lines:
+        seen = "have numbers for names" if are_values else f"have {_first_few([cut(header) for header in headers])}"
+        return (
+            f"these are not the fields of {title}: the applications {seen}. Expected {_first_few(required)}. "
+            "Correct the names and try again."
+        )
+    if are_values:
         # Not repeated here: these are a client's data.
         seen = "the first line of the file holds numbers, so it seems to be a client already"
     else:
@@ -287,7 +294,7 @@ def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
 
 def below_second_header(raw: RawTable) -> RawTable:
     """The table as it is if its second line holds the column names; unchanged if that line cannot hold names."""
-    if raw.frame.height < 2:
+    if raw.frame.height < 2 or not raw.has_lines:
         return raw
     names = [name or f"column {number}" for number, name in enumerate(raw.frame.row(0), start=1)]
     if len(set(names)) < len(names):

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Literal
@@ -14,6 +16,7 @@ from typing import Literal
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from creditrisk import hosts
 from creditrisk.errors import SettingsError
 
 PREFIX = "CREDITRISK_"
@@ -21,6 +24,8 @@ PREFIX = "CREDITRISK_"
 OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
 # A version with its pages takes a few megabytes, the databases of Prefect and MLflow some more.
 LEAST_FREE_BYTES = 50_000_000
+# What no folder has but a home of ours.
+MARKS_OF_A_HOME = frozenset({"decisions.db", "mlflow", "prefect", "serving"})
 
 
 class Settings(BaseSettings):
@@ -38,6 +43,13 @@ class Settings(BaseSettings):
         "", description="file or URI the Sunday training reads; empty: where the champion's data came from"
     )
     host: str = Field("127.0.0.1", description="address the web app and the exporter listen on")
+    allowed_hosts: str = Field(
+        "", description="names, by commas, that the web app and the exporter answer to besides this machine's own"
+    )
+    serve_without_accounts: bool = Field(
+        False,
+        description="true: listen where others reach it too, and whoever reaches it may score and see results",
+    )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
     exporter_port: int = Field(9697, ge=1, le=65_535, description="port of the metrics exporter")
     mlflow_port: int = Field(5051, ge=1, le=65_535, description="port of the MLflow server that `make up` starts")
@@ -87,6 +99,12 @@ class Settings(BaseSettings):
             raise ValueError("nobody of that name has a home here") from exc
 
     @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names a Host header may hold besides the loopback ones: those allowed, and the address listened on."""
+        given = tuple(name.strip() for name in self.allowed_hosts.split(",") if name.strip())
+        return given if hosts.is_every_address(self.host) else (*given, self.host)
+
+    @property
     def mlflow_tracking_uri(self) -> str:
         """Where runs and model versions are kept."""
         return self.mlflow_uri or f"sqlite:///{self.home / 'mlflow' / 'mlflow.db'}"
@@ -132,6 +150,34 @@ def read_settings() -> Settings:
         ) from exc
 
 
+def refuse_open_address(settings: Settings) -> None:
+    """Refuse to listen where others than the users of this machine reach us, unless a setting says so.
+
+    Raises
+    ------
+    SettingsError
+        If `host` is not a loopback address and `serve_without_accounts` is not set.
+    """
+    if not hosts.is_loopback(settings.host) and not settings.serve_without_accounts:
+        raise SettingsError(
+            f"CREDITRISK_HOST={settings.host} would let everybody who reaches this machine score applications and see "
+            "results, as there are no accounts. Leave it at 127.0.0.1 and put a proxy with a login in front, or set "
+            "CREDITRISK_SERVE_WITHOUT_ACCOUNTS=true and CREDITRISK_ALLOWED_HOSTS to the names the app is called by."
+        )
+
+
+def close_home(home: Path) -> None:
+    """Take a home away from other users of the machine, if it is one of ours that is still open to them.
+
+    A folder that holds nothing of ours is left as it is: it may be the user's own, or everybody's.
+    """
+    with suppress(OSError):  # not there yet, somebody else's, or on a disk that is only read
+        names = {entry.name for entry in home.iterdir()}
+        mode = home.stat().st_mode
+        if mode & 0o077 and not mode & stat.S_ISVTX and (not names or names & MARKS_OF_A_HOME):
+            home.chmod(0o700)
+
+
 def make_home(home: Path) -> None:
     """Make the folder of all state, if it is not there, and see that something can be written into it.
 
@@ -142,7 +188,8 @@ def make_home(home: Path) -> None:
     """
     remedy = "Make room or give it to your user, or set CREDITRISK_HOME to another folder."
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_home(home)
         with TemporaryFile(dir=home) as probe:
             probe.write(b"0")
         left = shutil.disk_usage(home).free

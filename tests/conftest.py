@@ -59,6 +59,15 @@ class Trained:
     output: str
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The command line closes what it writes to others; where a test runs it in this process, only for that test."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def credit_data() -> Path:
     """The folder with the public credit data; the tests that need it say so when it is absent."""
@@ -118,7 +127,8 @@ def serve_web() -> Iterator[Callable[[Settings], Web]]:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
-        given = {"HOME": settings.home, "MLFLOW_URI": settings.mlflow_uri, "WEB_PORT": port}
+        set_ones = settings.model_dump(exclude_unset=True)
+        given = {**{name.upper(): value for name, value in set_ones.items()}, "WEB_PORT": port}
         environment = {**os.environ, **{f"CREDITRISK_{name}": str(value) for name, value in given.items()}}
         said = settings.home / f"web-{port}.log"
         command = [sys.executable, "-m", "riskometer", "serve"]
@@ -198,7 +208,12 @@ def corner_reference(corner_scorer: Scorer) -> pl.DataFrame:
 @pytest.fixture
 def corner_settings(corner_scorer: Scorer, tmp_path: Path) -> Settings:
     """Settings of a home whose saved champion is the corner lender's, and whose registry does not exist."""
-    folder = tmp_path / "serving" / "corner_lender" / "3"
+    return corner_home(corner_scorer, tmp_path)
+
+
+def corner_home(corner_scorer: Scorer, home: Path) -> Settings:
+    """Save the corner lender's scorer as the champion of a home, and give its settings."""
+    folder = home / "serving" / "corner_lender" / "3"
     corner_scorer.save(folder)
     note = {
         "model": "corner_lender",
@@ -206,8 +221,8 @@ def corner_settings(corner_scorer: Scorer, tmp_path: Path) -> Settings:
         "sha256": fingerprint(folder),
         "since": "2026-10-12T08:00:00+00:00",
     }
-    (tmp_path / "serving" / "current.json").write_text(json.dumps(note))
-    return Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2)
+    (home / "serving" / "current.json").write_text(json.dumps(note))
+    return Settings(home=home, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dash import Dash
 from flask import Flask
 
-from creditrisk import hosts
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
 from webapp import api, callbacks, guard, layout, uploads
@@ -43,8 +42,8 @@ def create_app(settings: Settings) -> Flask:
     Returns
     -------
     Flask
-        With the desk in `extensions["creditrisk"]`. A server calls its `champion.start()` after it has forked: that
-        loads the saved model and begins the search for new champions.
+        With the desk in `extensions["creditrisk"]`. A server calls its `champion.start()`: that loads the saved model
+        and begins the search for new champions.
     """
     app = Flask(__name__, static_folder=None)
     metrics = make_metrics()
@@ -56,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(uploads.make_blueprint(desk, kept))
     dash = _make_page(app, desk, kept)
     app.add_url_rule("/", "page", dash.index)
-    guard.protect(app, is_loopback=hosts.is_loopback(settings.host), inline_scripts=list(dash.csp_hashes()))
+    guard.protect(app, settings, inline_scripts=list(dash.csp_hashes()))
     return app
 
 

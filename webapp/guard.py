@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from creditrisk import hosts
@@ -19,10 +19,12 @@ from creditrisk.errors import (
     ScorerError,
     SourceError,
 )
+from creditrisk.settings import Settings
 
-# Everything that does not say otherwise: callbacks of the page, wrong addresses.
-SMALL_BODY_BYTES = 1_000_000
 MEGABYTE = 1_000_000
+JSON_MAX_BYTES = 16 * MEGABYTE
+# Everything that does not say otherwise: callbacks of the page, wrong addresses.
+SMALL_BODY_BYTES = 1 * MEGABYTE
 
 
 class NoModelError(CreditRiskError):
@@ -34,6 +36,13 @@ class NoModelError(CreditRiskError):
 
 class BusyError(CreditRiskError):
     """More files are waiting than the app takes at once."""
+
+
+class StoppingError(CreditRiskError):
+    """The process was told to end; what was scored so far is logged, the rest is not scored."""
+
+    def __init__(self) -> None:
+        super().__init__("The Risk-O-Meter is being stopped. Nothing more is scored until it runs again.")
 
 
 class BadRequestError(CreditRiskError):
@@ -52,6 +61,7 @@ class ForbiddenError(CreditRiskError):
 _STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (NoModelError, 503, "no_model"),
     (BusyError, 503, "busy"),
+    (StoppingError, 503, "stopping"),
     (DecisionLogError, 503, "decision_log_away"),
     (RegistryError, 503, "registry_away"),
     (ScorerError, 503, "model_unusable"),
@@ -61,26 +71,47 @@ _STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (SourceError, 400, "unreadable_table"),
     (SchemaError, 422, "wrong_columns"),
 )
-_SENTENCES = {
+# Also for requests that are refused before they are whole (connections.py).
+SENTENCES = {
+    400: ("bad_request", "This is not a request that the server can read."),
     404: ("not_found", "There is nothing at this address. GET /api/v1/openapi.json lists what there is."),
     405: ("method_not_allowed", "This address does not take that method."),
+    408: ("too_slow", "The request did not arrive in time. Send it again, all at once."),
     413: ("too_large", "The request is larger than this address takes. Split the file and send the parts."),
     415: ("unsupported_media_type", "Send the body as application/json or, for tables, as text/csv."),
+    431: ("headers_too_large", "The address and the headers of the request are too long."),
+    501: ("not_implemented", "Send the body as it is, or in chunks; no other transfer encoding is understood."),
+    503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),
 }
+# After how long it is worth asking again.
+RETRY_SECONDS = {"busy": 30, "stopping": 10, "decision_log_away": 10, "no_model": 60}
 
 
-def protect(app: Flask, *, is_loopback: bool, inline_scripts: list[str]) -> None:
+def body_limit(settings: Settings, path: str) -> int:
+    """The most bytes that a request's body may have at this address."""
+    upload = settings.upload_max_mb * MEGABYTE
+    limits = {
+        "/api/v1/score": JSON_MAX_BYTES,
+        "/api/v1/outcomes": JSON_MAX_BYTES,
+        "/api/v1/score.csv": upload,
+        "/invocations": max(upload, JSON_MAX_BYTES),
+        "/uploads": upload,
+    }
+    return limits.get(path, SMALL_BODY_BYTES)
+
+
+def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> None:
     """Put the guard in front of `app`.
+
+    A Host header must name this machine, or be one of the names in the settings: that keeps a web page from reaching
+    the app through a domain name of its own that resolves to this machine.
 
     Parameters
     ----------
-    is_loopback
-        Whether the app listens on this machine only; then a Host header that names another machine is refused, which
-        keeps a web page from reaching the app through a domain name that resolves to 127.0.0.1.
     inline_scripts
         Hashes of the inline scripts that the page needs, for its content security policy.
     """
-    app.config["MAX_CONTENT_LENGTH"] = SMALL_BODY_BYTES
+    names = settings.host_names
     policy = (
         "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; manifest-src 'self'; "
         f"script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
@@ -91,8 +122,12 @@ def protect(app: Flask, *, is_loopback: bool, inline_scripts: list[str]) -> None
     def refuse_strangers() -> None:
         # For the access log: the route, never the address, which may hold a name that gives access to a result.
         request.environ["route"] = request.url_rule.rule if request.url_rule else "(no route)"
-        if is_loopback and not hosts.is_loopback(request.host):
-            raise ForbiddenError("This app answers only to the name of the machine it runs on, such as localhost.")
+        request.max_content_length = body_limit(settings, request.path)
+        if not hosts.is_called_by(request.host, names):
+            raise ForbiddenError(
+                "This app answers only to the names it was given, such as localhost. Whoever runs it can add another "
+                "one with CREDITRISK_ALLOWED_HOSTS."
+            )
         if request.method not in ("GET", "HEAD", "OPTIONS"):
             refuse_cross_site()
         # Dash would answer any address below its own with the page.
@@ -117,8 +152,16 @@ def protect(app: Flask, *, is_loopback: bool, inline_scripts: list[str]) -> None
 
 
 def error(status: int, code: str, message: str) -> tuple[Response, int]:
+    """An error as an answer."""
+    response = jsonify(shape(code, message))
+    if code in RETRY_SECONDS:
+        response.headers["Retry-After"] = str(RETRY_SECONDS[code])
+    return response, status
+
+
+def shape(code: str, message: str) -> dict[str, dict[str, str]]:
     """The one shape of an error."""
-    return jsonify({"error": {"code": code, "message": message}}), status
+    return {"error": {"code": code, "message": message}}
 
 
 def status_of(exc: CreditRiskError) -> tuple[int, str]:
@@ -134,7 +177,7 @@ def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
 def answer_http(exc: HTTPException) -> tuple[Response, int]:
     """Answer Flask's own errors in our shape."""
     status = exc.code or 500
-    code, message = _SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
+    code, message = SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
     response, _ = error(status, code, message)
     allowed = getattr(exc, "valid_methods", None)
     if allowed:
@@ -144,9 +187,13 @@ def answer_http(exc: HTTPException) -> tuple[Response, int]:
 
 def answer_unknown(exc: Exception) -> tuple[Response, int]:
     """Answer what should not have happened, without saying more than that."""
-    from flask import current_app
-
+    rule = request.url_rule.rule if request.url_rule else ""
+    # Dash raises many things at a request that its own page would not send; its callbacks' failures do not get here.
+    if rule.startswith("/ui/_dash-component-suites/"):
+        return error(404, *SENTENCES[404])
     current_app.logger.error("%s", where(exc))
+    if rule == "/ui/_dash-update-component":
+        return error(400, *SENTENCES[400])
     return error(500, "internal", "Something went wrong in the app. It was written to the app's own log.")
 
 

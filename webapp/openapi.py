@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from creditrisk.schema import Field, Schema
+from webapp.bodies import JSON_MAX_ROWS
 
 
 def describe(schema: Schema | None) -> dict[str, Any]:
@@ -86,6 +87,9 @@ def _operation(
         "summary": summary,
         "responses": {"200": {"description": summary, "content": answers}, **dict.fromkeys(errors, problem)},
     }
+    if "503" in errors:
+        seconds = {"schema": {"type": "integer"}, "description": "After how many seconds it is worth asking again"}
+        operation["responses"]["503"] = {**problem, "headers": {"Retry-After": seconds}}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
     return operation
@@ -134,7 +138,14 @@ def _schemas(schema: Schema | None) -> dict[str, Any]:
     return {
         "Application": application,
         "Applications": _object(
-            {"applications": {"type": "array", "items": {"$ref": "#/components/schemas/Application"}}}
+            {
+                "applications": {
+                    "type": "array",
+                    "minItems": 1,
+                    "maxItems": JSON_MAX_ROWS,
+                    "items": {"$ref": "#/components/schemas/Application"},
+                }
+            }
         ),
         "Scored": _object(
             {
@@ -148,6 +159,8 @@ def _schemas(schema: Schema | None) -> dict[str, Any]:
             {
                 "outcomes": {
                     "type": "array",
+                    "minItems": 1,
+                    "maxItems": JSON_MAX_ROWS,
                     "items": {
                         "type": "object",
                         "properties": outcome,

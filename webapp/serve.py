@@ -1,78 +1,93 @@
-"""Run the app under gunicorn: one process, several threads, so that every request sees the same uploads and metrics."""
+"""Run the app: one process, several threads, so that every request sees the same uploads and metrics."""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import socket
-from typing import TYPE_CHECKING, Any
-
-from gunicorn.app.base import BaseApplication
+import sys
+import time
+from functools import partial
+from threading import Timer
+from types import FrameType
 
 from creditrisk.errors import SettingsError
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, refuse_open_address
+from webapp.connections import Server, access_log, quiet_logs
+from webapp.guard import body_limit
+from webapp.scoring import Desk
 
-if TYPE_CHECKING:
-    from flask import Flask
-
-THREADS = 8
-GRACEFUL_SECONDS = 30
+# What is begun when the process is told to end has this long for the block of rows in hand.
+STOP_SECONDS = 8.0
+BACKLOG = 1024
 
 
 def serve(settings: Settings) -> None:
-    """Serve on `settings.host` and `settings.web_port` until told to stop.
+    """Serve on `settings.host` and `settings.web_port` until told to stop by SIGTERM or SIGINT.
 
     Raises
     ------
     SettingsError
-        If the address is taken or not one of this machine.
+        If the address is taken, not one of this machine, or open to others without a setting that says so.
     """
-    _check_address(settings.host, settings.web_port)
-    _Server(settings).run()
-
-
-class _Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's way of being started from a program; the app is made in the worker, after the fork."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        super().__init__()
-
-    def load_config(self) -> None:
-        host = f"[{self._settings.host}]" if ":" in self._settings.host else self._settings.host
-        options: dict[str, Any] = {
-            "bind": f"{host}:{self._settings.web_port}",
-            "workers": 1,
-            "worker_class": "gthread",
-            "threads": THREADS,
-            "timeout": 120,
-            "graceful_timeout": GRACEFUL_SECONDS,
-            "keepalive": 15,
-            # Method, route without query, status, size, microseconds: nothing that a client sent.
-            "accesslog": "-",
-            "access_log_format": "%(t)s %(m)s %({route}e)s %(s)s %(B)s %(D)s",
-            "errorlog": "-",
-            "loglevel": "warning",
-            "proc_name": "risk-o-meter",
-            "control_socket_disable": True,
-        }
-        for name, value in options.items():
-            self.cfg.set(name, value)
-
-    def load(self) -> Flask:
+    refuse_open_address(settings)
+    with _listener(settings.host, settings.web_port) as listener:
+        _log_accesses()
+        quiet_logs()
         from webapp import create_app
 
-        app = create_app(self._settings)
-        app.extensions["creditrisk"].champion.start()
-        return app
+        app = create_app(settings)
+        desk: Desk = app.extensions["creditrisk"]
+        limit = partial(body_limit, settings)
+        server = Server(app, listener, body_limit=limit, max_body=limit("/invocations"))
+        _stop_on_signals(desk, server)
+        desk.champion.start()
+        server.run(desk.stopping)
+        _end_at_the_latest(STOP_SECONDS)
+        server.drain()
+    # The blocks of rows that uploads have in hand.
+    while desk.in_progress:
+        time.sleep(0.05)
 
 
-def _check_address(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as exc:
-            raise SettingsError(
-                f"the Risk-O-Meter cannot listen on {host}:{port}: {exc.strerror}. Stop what uses that port, or set "
-                "CREDITRISK_WEB_PORT to another one."
-            ) from exc
+def _listener(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, UnicodeError) as exc:
+        listener.close()
+        reason = exc.strerror if isinstance(exc, OSError) else "this is no address"
+        raise SettingsError(
+            f"the Risk-O-Meter cannot listen on {host}:{port}: {reason}. Stop what uses that port, or set "
+            "CREDITRISK_WEB_PORT to another one."
+        ) from exc
+    return listener
+
+
+def _stop_on_signals(desk: Desk, server: Server) -> None:
+    def stop(number: int, _frame: FrameType | None) -> None:
+        # The next one ends the process at once.
+        signal.signal(number, signal.SIG_DFL)
+        desk.stopping.set()
+        server.pull_trigger()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+def _end_at_the_latest(seconds: float) -> None:
+    """End the process after a while, whatever still hangs in it."""
+    last = Timer(seconds, os._exit, args=(0,))
+    last.daemon = True
+    last.start()
+
+
+def _log_accesses() -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%d/%b/%Y:%H:%M:%S %z"))
+    access_log.addHandler(handler)
+    access_log.setLevel(logging.INFO)
+    access_log.propagate = False

@@ -6,7 +6,7 @@ See docs/sources.md.
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
-from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, from_records, inert
+from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, from_records, from_rows, inert
 from creditrisk.sources.text import parse_table, parse_upload
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "check_uri",
     "cut",
     "from_records",
+    "from_rows",
     "inert",
     "is_there",
     "parse_table",

@@ -7,8 +7,7 @@ import re
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import RawTable, cut
-from creditrisk.sources.text import MAX_COLUMNS
+from creditrisk.sources.table import MAX_COLUMNS, RawTable, cut
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)

@@ -7,8 +7,7 @@ import io
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import RawTable, cut
-from creditrisk.sources.text import MAX_COLUMNS
+from creditrisk.sources.table import MAX_COLUMNS, RawTable, cut
 
 # A small file of equal values can unpack to more than any memory holds.
 MAX_CELLS = 1_000_000_000

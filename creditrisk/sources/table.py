@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,11 @@ from creditrisk.errors import SourceError
 
 # What a spreadsheet takes for the start of a formula, full-width forms included.
 _FORMULA_START = tuple("=+-@\t\r\n＝＋－＠")
+# What any table may hold, wherever it comes from; the readers say it in their own words.
+MAX_COLUMNS = 2_000
+MAX_CELL_CHARS = 131_072  # also what Python's csv takes
+# Cells that records lack and that are filled up: a few bytes of JSON can ask for millions of them.
+MAX_ABSENT_CELLS = 2_000_000
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -22,18 +27,20 @@ class RawTable:
 
     `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
     a row, counted from 1, to the number of cells it had where that differs from the number of columns; such a row is
-    cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written.
+    cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written. `has_lines`
+    is false for the records of a JSON call: sentences about them speak of no file.
     """
 
     frame: pl.DataFrame
     lines: list[int]
     ragged: dict[int, int] = field(default_factory=dict)
     delimiter: str = ","
+    has_lines: bool = True
 
     @property
     def has_names(self) -> bool:
         """Whether the file says what its columns are called."""
-        return self.frame.columns != nameless(self.frame.width)
+        return not self.has_lines or self.frame.columns != nameless(self.frame.width)
 
 
 def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
@@ -42,7 +49,8 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     Raises
     ------
     SourceError
-        If there is no record, or one is not an object of texts, numbers and nulls.
+        If there is no record, one is not an object of texts, numbers and nulls, or the table would be too large: all
+        of that before anything is built.
 
     Examples
     --------
@@ -51,20 +59,80 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     """
     if not records:
         raise SourceError("there are no applications in the request. Expected a list with at least one.")
+    names: dict[str, None] = {}
+    n_given = 0
     for row, record in enumerate(records, start=1):
         if not isinstance(record, Mapping):
             raise SourceError(f"application {row} is not an object. Expected field names with their values.")
-        nested = next((key for key, value in record.items() if isinstance(value, Mapping | list | tuple)), None)
-        if nested is not None:
-            raise SourceError(
-                f"field '{cut(str(nested))}' of application {row} holds a list or an object. "
-                "Expected a text, a number or null."
-            )
-    keys = dict.fromkeys(key for record in records for key in record)
-    if not keys:
+        for key, value in record.items():
+            _check_value(value, key, row)
+        names.update(dict.fromkeys(record))
+        n_given += len(record)
+        _check_width(names)
+    if not names:
         raise SourceError("the applications in the request are empty. Expected field names with their values.")
-    columns = {_text(key): [_text(record.get(key)) for record in records] for key in keys}
-    return RawTable(pl.DataFrame(columns), list(range(1, len(records) + 1)))
+    n_absent = len(records) * len(names) - n_given
+    if n_absent > MAX_ABSENT_CELLS:
+        raise SourceError(
+            f"the {len(records):,} applications have {len(names):,} different fields between them, so {n_absent:,} "
+            f"values are absent; at most {MAX_ABSENT_CELLS:,} may be. Give each the same fields, or send fewer."
+        )
+    return _table(list(names), ([record.get(name) for record in records] for name in names), len(records))
+
+
+def from_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> RawTable:
+    """The rows of a JSON call that names its columns once.
+
+    Raises
+    ------
+    SourceError
+        As `from_records`, and if a row has another number of values than there are names.
+
+    Examples
+    --------
+    >>> from_rows(["age", "name"], [[36, None]]).frame.rows()
+    [('36', '')]
+    """
+    if not rows or not names:
+        raise SourceError("there are no applications in the request. Expected names of columns, and at least one row.")
+    _check_width(names)
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, list | tuple) or len(row) != len(names):
+            raise SourceError(f"row {number} does not hold one value for each of the {len(names):,} columns.")
+        for name, value in zip(names, row, strict=True):
+            _check_value(value, name, number)
+    return _table(names, ([row[place] for row in rows] for place in range(len(names))), len(rows))
+
+
+def _check_value(value: object, name: str, row: int) -> None:
+    if isinstance(value, Mapping | list | tuple):
+        what = "holds a list or an object"
+    elif isinstance(value, str) and len(value) > MAX_CELL_CHARS:
+        what = f"holds a text of more than {MAX_CELL_CHARS:,} characters"
+    else:
+        return
+    raise SourceError(f"field '{cut(str(name))}' of application {row} {what}. Expected a text, a number or null.")
+
+
+def _check_width(names: Collection[str]) -> None:
+    if len(names) > MAX_COLUMNS:
+        raise SourceError(
+            f"the applications have more than {MAX_COLUMNS:,} different fields, the most that can be read."
+        )
+
+
+def _table(names: Sequence[str], columns: Iterable[list[Any]], n_rows: int) -> RawTable:
+    headers = [_text(name) for name in names]
+    if len(set(headers)) < len(headers):
+        doubled = next(header for header in headers if headers.count(header) > 1)
+        raise SourceError(f"more than one field is called '{cut(doubled)}'. Rename or leave out the extra ones.")
+    frame = pl.DataFrame(
+        {
+            header: pl.Series([_text(value) for value in values], dtype=pl.String)
+            for header, values in zip(headers, columns, strict=True)
+        }
+    )
+    return RawTable(frame, list(range(1, n_rows + 1)), has_lines=False)
 
 
 def nameless(n_columns: int) -> list[str]:

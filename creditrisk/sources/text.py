@@ -17,13 +17,12 @@ from typing import Any
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, nameless
+from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, cut, nameless
 
 # Scientific archives separate columns by blanks; in a clerk's CSV a blank is part of a name.
 BLANK_SEPARATED = (".txt", ".data", ".dat", ".asc")
 SAVE_AS_CSV = "Open it in your spreadsheet program, choose 'Save as' and then 'CSV UTF-8'."
 
-MAX_COLUMNS = 2_000
 MAX_LINE_CHARS = 200_000
 _CHUNK_ROWS = 1_000
 

@@ -1,0 +1,144 @@
+"""What a request to the API holds, read from JSON or CSV, within bounds that hold before anything is built.
+
+JSON is read strictly: what two programs could read in two ways (NaN, a key twice, half a character) is refused, because
+a decision must not depend on who reads the application.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from flask import abort, request
+
+from creditrisk.sources import RawTable, cut, from_records, from_rows, parse_upload
+from webapp.guard import JSON_MAX_BYTES, BadRequestError, TooLargeError, body_limit
+from webapp.scoring import Desk
+
+JSON_MAX_ROWS = 10_000
+# Each costs far more memory than its few bytes of text. Counted with those inside texts, so there is some room.
+JSON_MAX_OBJECTS = 4 * JSON_MAX_ROWS
+JSON_MAX_VALUES = 3_000_000
+
+# Python reads whole numbers up to here; those that follow could keep it busy for minutes.
+_LONG_NUMBER = re.compile(r"\d{4301}")
+# How JSON spells the character NUL, which databases refuse, and halves of characters, which no text can hold.
+_ODD_ESCAPE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
+_ODD_CHARACTER = re.compile("[\0\ud800-\udfff]")
+
+
+def json_body() -> Any:
+    """The body as JSON.
+
+    Raises
+    ------
+    BadRequestError
+        If it is no JSON in UTF-8, or could be read in two ways.
+    TooLargeError
+        If it holds more objects or values than any table may.
+    """
+    request.max_content_length = JSON_MAX_BYTES
+    if not request.is_json:
+        abort(415)
+    body = request.get_data(cache=False)
+    if body.count(b"{") + body.count(b"[") > JSON_MAX_OBJECTS or body.count(b",") > JSON_MAX_VALUES:
+        raise TooLargeError(
+            f"The request holds more than {JSON_MAX_OBJECTS:,} objects and lists, or {JSON_MAX_VALUES:,} values. "
+            "Send it in parts, or as CSV to /api/v1/score.csv."
+        )
+    try:
+        text = body.decode("utf-8-sig")
+        given = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+    except UnicodeDecodeError as exc:
+        raise BadRequestError(f"The body is not UTF-8 text: byte {exc.start + 1:,} cannot be read.") from exc
+    except json.JSONDecodeError as exc:
+        raise BadRequestError(f"The body is not valid JSON: {exc.msg} at {_place(exc.lineno, exc.colno)}.") from exc
+    except ValueError as exc:
+        raise BadRequestError(f"The body holds a number of more than 4,300 digits{_of_long_number(text)}.") from exc
+    except RecursionError:
+        raise BadRequestError("The body is nested too deeply. Expected a list of applications, each flat.") from None
+    if _ODD_ESCAPE.search(text) and any(map(_ODD_CHARACTER.search, _texts(given))):
+        raise BadRequestError("A text in the body holds the character NUL or half a character. Expected whole text.")
+    return given
+
+
+def applications(given: Any) -> RawTable:
+    """The applications of a scoring request, however they are wrapped."""
+    items = given.get("applications", [given]) if isinstance(given, dict) else given
+    if not isinstance(items, list):
+        raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
+    limit_rows(len(items))
+    return from_records(items)
+
+
+def limit_rows(n_rows: int) -> None:
+    """Refuse more rows than a JSON request may hold."""
+    if n_rows > JSON_MAX_ROWS:
+        raise TooLargeError(
+            f"The request holds {n_rows:,} entries; at most {JSON_MAX_ROWS:,} are taken as JSON. "
+            "Send them in parts, or as CSV to /api/v1/score.csv."
+        )
+
+
+def csv_body(desk: Desk) -> RawTable:
+    """The body as a CSV file."""
+    request.max_content_length = body_limit(desk.settings, "/api/v1/score.csv")
+    if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
+        abort(415)
+    content = request.get_data(cache=False)
+    return parse_upload(content, filename="request.csv", max_rows=desk.settings.upload_max_rows)
+
+
+def mlflow_body(desk: Desk) -> RawTable:
+    """The formats of MLflow's own scoring server: dataframe_split, dataframe_records, or CSV."""
+    if not request.is_json:
+        return csv_body(desk)
+    given = json_body()
+    if isinstance(given, dict) and isinstance(given.get("dataframe_records"), list):
+        return applications(given["dataframe_records"])
+    split = given.get("dataframe_split") if isinstance(given, dict) else None
+    if isinstance(split, dict) and isinstance(split.get("columns"), list) and isinstance(split.get("data"), list):
+        limit_rows(len(split["data"]))
+        return from_rows([str(name) for name in split["columns"]], split["data"])
+    raise BadRequestError('Expected {"dataframe_split": {"columns": […], "data": […]}} or {"dataframe_records": […]}.')
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise BadRequestError(f"The body holds {name}, which is no JSON. Expected a number, or null where there is none.")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object; one with the same key twice is refused, as programs differ in which of the two they take."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        doubled = next(key for key in found if keys.count(key) > 1)
+        raise BadRequestError(f"An object in the body has the key '{cut(doubled)}' more than once. Expected it once.")
+    return found
+
+
+def _of_long_number(text: str) -> str:
+    found = _LONG_NUMBER.search(text)
+    if found is None:
+        return ""
+    line_start = text.rfind("\n", 0, found.start()) + 1
+    return " at " + _place(text.count("\n", 0, found.start()) + 1, found.start() - line_start + 1)
+
+
+def _place(line: int, column: int) -> str:
+    return f"line {line:,}, column {column:,}"
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """All keys and texts."""
+    waiting = [given]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            yield item
+        elif isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list):
+            waiting += item

@@ -1,0 +1,89 @@
+"""Whether the app can score, answered within two seconds whatever the decision log does. Asked by GET /ready."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from creditrisk.errors import CreditRiskError
+from webapp.scoring import Desk
+
+PATIENCE_SECONDS = 1.5
+
+
+def readiness(desk: Desk, log_problem: str) -> dict[str, Any]:
+    """Whether the app can score, with which model, and what is away with what consequence.
+
+    Parameters
+    ----------
+    log_problem
+        What is wrong with the decision log; empty if it takes decisions.
+    """
+    standing = desk.champion.standing
+    scorer = standing.scorer
+    return {
+        "ready": scorer is not None and not log_problem and not desk.stopping.is_set(),
+        "model": scorer.name if scorer else None,
+        "model_version": scorer.version if scorer else None,
+        "since": standing.since.isoformat() if standing.since else None,
+        "model_problem": standing.model_problem or None,
+        "registry": {
+            "reachable": standing.is_registry_up,
+            "problem": standing.registry_problem or None,
+            "consequence": None if standing.is_registry_up else standing.consequence,
+        },
+        "decision_log": {
+            "reachable": not log_problem,
+            "problem": log_problem or None,
+            "consequence": "Nothing is scored, because nothing could be written down." if log_problem else None,
+        },
+    }
+
+
+@dataclass
+class _Check:
+    """One look at the log, by all who wait for it."""
+
+    began_at: float
+    ended_at: float = 0.0
+    problem: str = ""
+    is_over: threading.Event = field(default_factory=threading.Event)
+
+
+class LogWatch:
+    """Asks whether the decision log takes decisions: in a thread of its own, once for all who want to know."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._last: _Check | None = None
+        self._lock = threading.Lock()
+
+    def problem(self, asked_at: float) -> str:
+        """What is wrong with the log, empty if nothing is; known within `PATIENCE_SECONDS`.
+
+        Parameters
+        ----------
+        asked_at
+            The monotonic time of the question: what was seen before it does not answer it.
+        """
+        with self._lock:
+            last = self._last
+            if last is None or (last.is_over.is_set() and last.ended_at < asked_at):
+                last = self._last = _Check(time.monotonic())
+                threading.Thread(target=self._look, args=(last,), name="log-watch", daemon=True).start()
+        if last.is_over.wait(max(0.0, last.began_at + PATIENCE_SECONDS - time.monotonic())):
+            return last.problem
+        return f"the decision log has not answered for {time.monotonic() - last.began_at:.1f} seconds."
+
+    def _look(self, check: _Check) -> None:
+        try:
+            self._check()
+        except CreditRiskError as exc:
+            check.problem = str(exc)
+        except Exception as exc:  # whoever waits must not be left waiting
+            check.problem = f"the decision log cannot be asked ({type(exc).__name__})."
+        check.ended_at = time.monotonic()
+        check.is_over.set()
