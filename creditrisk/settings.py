@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Literal
@@ -24,6 +26,8 @@ OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_UR
 LEAST_FREE_BYTES = 50_000_000
 # Written and removed again to see whether a folder takes anything.
 PROBE_BYTES = 65_536
+# What no folder has but a home of ours.
+MARKS_OF_A_HOME = frozenset({"decisions.db", "mlflow", "prefect", "serving"})
 
 
 class Settings(BaseSettings):
@@ -166,6 +170,18 @@ def refuse_open_address(settings: Settings) -> None:
         )
 
 
+def close_home(home: Path) -> None:
+    """Take a home away from other users of the machine, if it is one of ours that is still open to them.
+
+    A folder that holds nothing of ours is left as it is: it may be the user's own, or everybody's.
+    """
+    with suppress(OSError):  # not there yet, somebody else's, or on a disk that is only read
+        names = {entry.name for entry in home.iterdir()}
+        mode = home.stat().st_mode
+        if mode & 0o077 and not mode & stat.S_ISVTX and (not names or names & MARKS_OF_A_HOME):
+            home.chmod(0o700)
+
+
 def make_home(home: Path) -> None:
     """Make the folder of all state, if it is not there, and see that something can be written into it.
 
@@ -175,7 +191,8 @@ def make_home(home: Path) -> None:
         If it cannot be written to, or its disk is full.
     """
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        close_home(home)
         problem = room_problem(home)
     except OSError as exc:
         problem = f"nothing can be written to {home}: {exc.strerror}"

@@ -1,24 +1,33 @@
 """Runs queued on a Prefect server: does one answer, and what became of a run.
 
-The command line asks here first; when no server answers, it calls the flow itself, in its own process. The flows are in
-model_train.py and evidently_report.py, their deployments in prefect.yaml.
+The command line asks here first; when no server answers, it runs the flow in its own process (local_run.py). The flows
+are in model_train.py and evidently_report.py, their deployments in prefect.yaml.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import time
+import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from creditrisk.settings import Settings
+from flows.password import password
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
 
+# Where runs wait for the worker.
+WORK_POOL = "riskometer"
+# Settings that whoever starts a training may choose for it; all others are those its worker was started with.
+OF_A_RUN = ("CREDITRISK_SEARCH_TRIALS", "CREDITRISK_SEARCH_SECONDS")
 POLL_SECONDS = 1.0
 # A worker looks for new runs every 10 seconds or so; after this long, something is missing.
 PATIENCE_SECONDS = 30.0
@@ -28,12 +37,51 @@ BOOKKEEPING = ("Running 1 deployment pull", "Executing deployment", "Deployment 
 
 
 def prefect_server_answers(settings: Settings) -> bool:
-    """Whether a Prefect server answers at `settings.prefect_url` within a second."""
+    """Whether a Prefect server that takes our password answers at `settings.prefect_url` within a second."""
     try:
         with urllib.request.urlopen(f"{settings.prefect_url}/health", timeout=0.8) as response:  # noqa: S310  # an address of our own settings, http or https
-            return bool(response.status == 200 and response.read().strip() == b"true")
+            if response.status != 200 or response.read().strip() != b"true":
+                return False
+        return _takes_our_password(settings)
     except (OSError, ValueError):
         return False
+
+
+def worker_is_there(settings: Settings) -> bool:
+    """Whether a worker waits for runs of ours."""
+    try:
+        return b'"status":"READY"' in _ask(settings, f"work_pools/{WORK_POOL}")
+    except OSError:
+        return False
+
+
+def _takes_our_password(settings: Settings) -> bool:
+    try:
+        _ask(settings, "admin/version")
+    except urllib.error.HTTPError as exc:
+        if exc.code == 401:
+            print(f"The Prefect server at {settings.prefect_url} belongs to another home; running the flow here.")
+        return False
+    return True
+
+
+def _ask(settings: Settings, path: str) -> bytes:
+    credentials = base64.b64encode(password(settings).encode()).decode()
+    request = urllib.request.Request(  # noqa: S310  # an address of our own settings, http or https
+        f"{settings.prefect_url}/{path}", headers={"Authorization": f"Basic {credentials}"}
+    )
+    with urllib.request.urlopen(request, timeout=0.8) as response:  # noqa: S310  # as above
+        return bytes(response.read())
+
+
+@contextmanager
+def asking(settings: Settings) -> Iterator[None]:
+    """Within, all of Prefect asks the server at `settings.prefect_url`, with our password."""
+    from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+
+    updates = {PREFECT_API_URL: settings.prefect_url, PREFECT_API_AUTH_STRING: password(settings) or None}
+    with temporary_settings(updates=updates):
+        yield
 
 
 def run_deployment_and_follow(
@@ -56,9 +104,8 @@ def run_deployment_and_follow(
         0 if the run completed, 1 if it did not; None if the server has no such deployment, so that nothing was queued.
     """
     import httpx
-    from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}):
+    with asking(settings):
         try:
             return asyncio.run(_queue_and_follow(deployment, parameters, environment))
         except httpx.TransportError:
@@ -81,14 +128,10 @@ def mark_interrupted_runs(settings: Settings, work_pool: str) -> int:
         WorkPoolFilterName,
     )
     from prefect.client.schemas.objects import StateType
-    from prefect.settings import PREFECT_API_URL, temporary_settings
     from prefect.states import Crashed
 
     going_on = FlowRunFilterStateType(any_=[StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-    with (
-        temporary_settings(updates={PREFECT_API_URL: settings.prefect_url}),
-        get_client(sync_client=True) as client,
-    ):
+    with asking(settings), get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=going_on)),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[work_pool])),

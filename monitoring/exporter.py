@@ -9,7 +9,10 @@ own /metrics. Nothing here imports Evidently.
 from __future__ import annotations
 
 import logging
+import socket
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import datetime
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +24,7 @@ from prometheus_client.registry import Collector
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
+from creditrisk.hosts import is_asked_from_elsewhere, is_called_by
 from creditrisk.settings import Settings, refuse_open_address
 from monitoring import archive
 from monitoring.results import MAX_SEQ, Result, by_log_head
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# A request has to be there, and its answer taken, within so many seconds; each connection has two threads meanwhile.
+REQUEST_SECONDS = 5.0
+ANSWER_SECONDS = 30.0
+MOST_THREADS = 100
 MODEL_LABELS = ["model", "model_version"]
 
 
@@ -37,7 +45,7 @@ def serve(settings: Settings) -> None:
     """Answer scrapes at http://<host>:<exporter_port>/metrics, and /health, until the process is stopped."""
     refuse_open_address(settings)
     application = make_app(settings)
-    with make_server(settings.host, settings.exporter_port, application, _Server, _QuietHandler) as server:
+    with make_server(settings.host, settings.exporter_port, application, _Server, _Handler) as server:
         server.serve_forever()
 
 
@@ -49,9 +57,18 @@ def make_app(settings: Settings) -> WSGIApplication:
 
     def application(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
-        if path == "/metrics":
+        host, origin, site = (environ.get(f"HTTP_{name}") for name in ("HOST", "ORIGIN", "SEC_FETCH_SITE"))
+        if not is_called_by(host or "", settings.host_names) or is_asked_from_elsewhere(host or "", origin, site):
+            status, body = (
+                "403 Forbidden",
+                b"Neither other names of this machine nor other sites' pages are answered.\n",
+            )
+        elif path == "/metrics":
             return metrics(environ, start_response)  # type: ignore[no-any-return]  # the library has no types
-        status, body = ("200 OK", b"ok\n") if path == "/health" else ("404 Not Found", b"See /metrics and /health.\n")
+        elif path == "/health":
+            status, body = "200 OK", b"ok\n"
+        else:
+            status, body = "404 Not Found", b"See /metrics and /health.\n"
         start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
         return [body]
 
@@ -170,10 +187,40 @@ class _Server(ThreadingMixIn, WSGIServer):
     """Answers several scrapes at once, so that one slow archive does not hold up /health."""
 
     daemon_threads = True
+    request_queue_size = 128
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Turn a connection away while too many are open."""
+        if threading.active_count() > MOST_THREADS:
+            self.shutdown_request(request)
+        else:
+            super().process_request(request, client_address)
 
 
-class _QuietHandler(WSGIRequestHandler):
-    """Does not log every scrape."""
+class _Handler(WSGIRequestHandler):
+    """Waits for a request no longer than its deadline, and does not log every scrape."""
+
+    timeout = ANSWER_SECONDS  # for a single read or write
+
+    def handle(self) -> None:
+        self.deadline = threading.Timer(REQUEST_SECONDS, self._cut)
+        self.deadline.daemon = True
+        self.deadline.start()
+        try:
+            super().handle()
+        except (ConnectionError, TimeoutError):
+            pass  # gone, or as good as gone
+        finally:
+            self.deadline.cancel()
+
+    def get_environ(self) -> Any:
+        """Called when the request is whole: the answer may take as long as the archive does."""
+        self.deadline.cancel()
+        return super().get_environ()
+
+    def _cut(self) -> None:
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:
         return

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import sys
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, make_home, read_settings
+from creditrisk.settings import Settings, close_home, make_home, read_settings
 
 # Set before any library is imported.
 ENVIRONMENT = {
@@ -25,8 +23,6 @@ ENVIRONMENT = {
     # Threads that wait for work sleep; spinning, they take a busy machine's processors from those that have some.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-# Settings that whoever starts a training may choose for it; all others are those its worker was started with.
-OF_A_RUN = ("CREDITRISK_SEARCH_TRIALS", "CREDITRISK_SEARCH_SECONDS")
 
 
 class SentenceGroup(click.Group):
@@ -44,8 +40,12 @@ class SentenceGroup(click.Group):
 @click.group(cls=SentenceGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Train, use, watch and replace a credit-risk model."""
+    # Whatever is written can hold applicants' data: for the owner only.
+    os.umask(0o077)
     os.environ.update(ENVIRONMENT)
-    os.environ.setdefault("PREFECT_HOME", str(read_settings().home / "prefect"))
+    home = read_settings().home
+    close_home(home)
+    os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
 
 
 def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
@@ -89,14 +89,14 @@ def train(dataset: str, source: str, test_from: datetime | None) -> None:
     given = {"dataset": _absolute(dataset), "source": _absolute(source)}
     if test_from is not None:
         given["test_from"] = test_from.date().isoformat()
-    _run_flow("flows.model_train:model_train", "model-train/sunday", given)
+    _run_flow("flows/model_train.py:model_train", "model-train/sunday", given)
 
 
 @main.command()
 @dataset_option
 def report(dataset: str) -> None:
     """Report on the applications scored since the last report."""
-    _run_flow("flows.evidently_report:evidently_report", "evidently-report/every-3-hours", {"dataset": dataset})
+    _run_flow("flows/evidently_report.py:evidently_report", "evidently-report/every-3-hours", {"dataset": dataset})
 
 
 @main.command()
@@ -345,35 +345,21 @@ def simulate(
     click.echo(f"{rows:,} applicants written to {output}")
 
 
-def _run_flow(entry: str, deployment: str, given: dict[str, str]) -> None:
+def _run_flow(entrypoint: str, deployment: str, given: dict[str, str]) -> None:
     """Queue a run on the Prefect server and follow it, so that it is seen there; without a server, run it here."""
-    from flows.queue import prefect_server_answers, run_deployment_and_follow
+    from flows.queue import OF_A_RUN, prefect_server_answers, run_deployment_and_follow
 
     settings = read_settings()
+    make_home(settings.home)
     parameters = {name: value for name, value in given.items() if value}
-    make_home(Path(os.environ["PREFECT_HOME"]))
     if prefect_server_answers(settings):
         own = {name: os.environ[name] for name in OF_A_RUN if name in os.environ}
         code = run_deployment_and_follow(settings, deployment, parameters, own)
         if code is not None:
             sys.exit(code)
-    # No server of anybody else's, but a temporary one of Prefect's own; its first start makes a database, which a slow
-    # disk can hold up.
-    os.environ.pop("PREFECT_API_URL", None)
-    os.environ["PREFECT_SERVER_EPHEMERAL_ENABLED"] = "true"
-    os.environ["PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"] = "120"
-    # Where that server listens, and that it stops again, is no news to anybody.
-    logging.getLogger("prefect").addFilter(lambda record: record.levelno > logging.INFO)
-    module, name = entry.split(":")
-    try:
-        getattr(import_module(module), name)(**parameters)
-    except RuntimeError as exc:
-        if "ephemeral" not in str(exc):
-            raise
-        raise click.ClickException(
-            f"Prefect's temporary server did not start in two minutes. Look whether the disk of {settings.home} is "
-            "full or slow, or start everything with `make up` first."
-        ) from exc
+    from flows.local_run import run_here
+
+    run_here(settings, entrypoint, parameters)
 
 
 def _champion(settings: Settings, dataset: str) -> Any:

@@ -29,11 +29,13 @@ from rich.console import Console
 from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings
-from flows.queue import mark_interrupted_runs
+from creditrisk.settings import Settings, make_home
+from creditrisk.words import counted
+from flows.deploy import PROJECT
+from flows.password import make_password
+from flows.queue import WORK_POOL, mark_interrupted_runs, worker_is_there
+from riskometer.leftovers import MARK, end_leftovers
 
-PROJECT = Path(__file__).resolve().parents[1]
-WORK_POOL = "riskometer"
 START_SECONDS = 150
 STOP_SECONDS = 60
 # Kernels refuse longer paths of Unix sockets (108 bytes on Linux, 104 elsewhere; supervisord adds its process id).
@@ -75,7 +77,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
     mlflow_store = (
         *("--backend-store-uri", f"sqlite:///{settings.home / 'mlflow' / 'mlflow.db'}"),
         *("--default-artifact-root", (settings.home / "mlflow" / "artifacts").as_uri(), "--no-serve-artifacts"),
-        *("--workers", "1"),
+        *("--workers", "1", "--app-name", "riskometer"),
     )
     return (
         Service(
@@ -91,7 +93,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "prefect",
             "Prefect",
-            (python, "-m", "prefect", "server", "start", "--port", str(settings.prefect_port)),
+            (python, "-m", "flows.prefect_server", "--port", str(settings.prefect_port)),
             prefect,
             lambda: _answers(f"{prefect}/api/health"),
             settings.prefect_port,
@@ -120,9 +122,9 @@ def services(settings: Settings) -> tuple[Service, ...]:
         Service(
             "worker",
             "Prefect worker",
-            (python, "-m", "prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process", "--limit", "2"),
+            (python, "-m", "flows.worker"),
             "",
-            lambda: _answers(f"{prefect}/api/work_pools/{WORK_POOL}", '"status":"READY"'),
+            lambda: worker_is_there(settings),
             needs=("prefect",),
             prepare=lambda: mark_interrupted_runs(settings, WORK_POOL),
         ),
@@ -139,16 +141,13 @@ def _settle_in(settings: Settings) -> None:
 def child_environment(settings: Settings) -> dict[str, str]:
     """The environment every service gets: ours, with the addresses of its neighbours and all telemetry off."""
     return os.environ | {
+        MARK: str(settings.home),
         "CREDITRISK_HOME": str(settings.home),
         "CREDITRISK_MLFLOW_URI": f"http://127.0.0.1:{settings.mlflow_port}",
         "PREFECT_API_URL": f"http://127.0.0.1:{settings.prefect_port}/api",
-        "PREFECT_UI_API_URL": f"http://127.0.0.1:{settings.prefect_port}/api",
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
-        # Who holds the one place of a deployment is remembered across restarts of the server.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         # MLflow's own job queue serves language models; without it the server is one process.
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
@@ -175,11 +174,17 @@ def up(settings: Settings, console: Console) -> None:
         raise StackError(
             "`make up` starts an MLflow and a Prefect server of its own, but CREDITRISK_MLFLOW_URI or "
             "CREDITRISK_PREFECT_API_URL names others. Unset them, or start the parts you need yourself: "
-            "`riskometer serve`, `riskometer export-metrics`, `prefect worker start --pool riskometer`."
+            "`riskometer serve`, `riskometer export-metrics`, `python -m flows.worker`."
+        )
+    if n_ended := end_leftovers(settings.home):
+        console.print(
+            f"A supervisor was killed earlier. Ended what it left running: {_processes(n_ended)}.", soft_wrap=True
         )
     _check_ports(parts)
+    make_home(settings.home)
     for folder in ("stack", "logs", "mlflow/artifacts", "prefect"):
         (settings.home / folder).mkdir(parents=True, exist_ok=True)
+    make_password(settings)
     config = settings.home / "stack" / "supervisord.conf"
     config.write_text(_supervisor_config(settings, parts), encoding="utf-8")
     environment = child_environment(settings)
@@ -208,7 +213,9 @@ def down(settings: Settings, console: Console) -> None:
     """
     supervisor = _supervisor(settings)
     if supervisor is None:
-        console.print("Nothing is running.")
+        n_ended = end_leftovers(settings.home)
+        ended = f"The supervisor was killed earlier. Ended what it left running: {_processes(n_ended)}."
+        console.print(ended if n_ended else "Nothing is running.", soft_wrap=True)
         return
     pid = supervisor.getPID()
     socket_path = _socket_path(settings)
@@ -224,7 +231,12 @@ def down(settings: Settings, console: Console) -> None:
         )
     if socket_path.parent != settings.home / "stack":
         shutil.rmtree(socket_path.parent, ignore_errors=True)
+    end_leftovers(settings.home)  # such as the run of a worker that was killed
     console.print("All services stopped.")
+
+
+def _processes(n: int) -> str:
+    return counted(n, "process", "processes")
 
 
 def _start_in_order(parts: tuple[Service, ...], settings: Settings, console: Console) -> None:
@@ -260,17 +272,17 @@ def _start_in_order(parts: tuple[Service, ...], settings: Settings, console: Con
 
 def _deploy(settings: Settings, environment: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"],
-        cwd=PROJECT,
+        [sys.executable, "-m", "flows.deploy"],
         env=environment,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
     log = settings.home / "logs" / "deploy.log"
-    log.write_text(done.stdout + done.stderr, encoding="utf-8")
+    log.write_text(done.stdout, encoding="utf-8")
     if done.returncode != 0:
-        last = (done.stderr or done.stdout).strip().splitlines()[-1:]
+        last = done.stdout.strip().splitlines()[-1:]
         raise StackError(f"Prefect did not take the flows of prefect.yaml: {' '.join(last)} All it said is in {log}.")
 
 
@@ -397,6 +409,12 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
             table.add_row(f"  {part.title}", f"[link={part.url}]{part.url}[/link]")
     console.print()
     console.print(table)
+    console.print()
+    sign_in = f"http://127.0.0.1:{settings.prefect_port}/sign-in#{make_password(settings)}"
+    console.print(
+        "Prefect asks for a password. This address signs a browser in for good; keep it to yourself:", soft_wrap=True
+    )
+    console.print(f"  [link={sign_in}]{sign_in}[/link]", soft_wrap=True)
     console.print()
     if not (settings.home / "serving" / "current.json").exists():
         console.print("There is no model yet; `make model-train-flow` trains one.")

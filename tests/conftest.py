@@ -62,6 +62,15 @@ class Trained:
     output: str
 
 
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """The command line closes what it writes to others; where a test runs it in this process, only for that test."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def credit_data() -> Path:
     """The folder with the public credit data; the tests that need it say so when it is absent."""

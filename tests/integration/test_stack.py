@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -36,6 +38,11 @@ class Stack:
     def url(self, service: str) -> str:
         return f"http://127.0.0.1:{self.ports[service]}"
 
+    def ask_prefect(self, path: str, body: Any) -> Any:
+        """The answer to a request that brings the password of this home."""
+        password = (self.home / "prefect" / "password").read_text().strip()
+        return post(f"{self.url('PREFECT')}/api/{path}", body, password)
+
 
 def environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     named = {f"CREDITRISK_{service}_PORT": str(port) for service, port in ports.items()}
@@ -47,6 +54,7 @@ def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.Co
         [sys.executable, "-m", "riskometer", command],
         env=environment(home, ports),
         cwd=home,
+        umask=0o022,  # what is written is for its owner only even so
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -76,8 +84,11 @@ def get(url: str) -> Any:
         return json.load(exc)
 
 
-def post(url: str, body: Any) -> Any:
-    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+def post(url: str, body: Any, password: str = "") -> Any:
+    headers = {"Content-Type": "application/json"}
+    if password:
+        headers["Authorization"] = f"Basic {base64.b64encode(password.encode()).decode()}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), headers)
     with urllib.request.urlopen(request, timeout=10) as response:
         return json.load(response)
 
@@ -144,7 +155,7 @@ def test_a_second_up_starts_nothing_and_says_so(stack: Stack) -> None:
 
 
 def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -> None:
-    deployments = post(f"{stack.url('PREFECT')}/api/deployments/filter", {})
+    deployments = stack.ask_prefect("deployments/filter", {})
 
     assert {
         item["name"]: [(when["schedule"]["cron"], when["schedule"]["timezone"]) for when in item["schedules"]]
@@ -159,7 +170,7 @@ def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -
 def test_the_next_runs_of_a_schedule_are_planned(stack: Stack, name: str) -> None:
     coming = {"deployments": {"name": {"any_": [name]}}, "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
 
-    wait_until(f"runs of {name} are planned", lambda: post(f"{stack.url('PREFECT')}/api/flow_runs/count", coming) >= 2)
+    wait_until(f"runs of {name} are planned", lambda: stack.ask_prefect("flow_runs/count", coming) >= 2)
 
 
 def test_a_report_started_from_prefect_reads_the_log_and_reaches_the_exporter(
@@ -222,6 +233,16 @@ def test_the_app_starts_and_scores_while_mlflow_is_away(stack: Stack, applicant:
         wait_until("it says so", lambda: not get(f"{stack.url('WEB')}/ready")["registry"]["reachable"])
     finally:
         supervisor.startProcess("mlflow")
+
+
+def test_nothing_of_a_training_a_report_or_the_log_is_open_to_other_users(stack: Stack) -> None:
+    # The tests' own files, and copies with the modes of a package: Prefect's page, and our code beside a model.
+    others = {"training.log", "shared.lock", "of-another-kind.csv", "ui", "code"}
+    written = [path for path in stack.home.rglob("*") if not others & set(path.relative_to(stack.home).parts)]
+
+    assert stat.S_IMODE(stack.home.stat().st_mode) == 0o700
+    assert {"decisions.db", "reports", "mlflow", "serving", "prefect"} <= {path.name for path in written}
+    assert [path for path in written if not path.is_socket() and stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 def test_down_leaves_nothing_running(stack: Stack) -> None:

@@ -1,0 +1,46 @@
+"""Hand the flows of prefect.yaml to the Prefect server: `python -m flows.deploy`.
+
+Done at each start of `up` and of the containers; doing it again changes nothing. The work pool they wait in is made
+here too, as the worker may start later.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from creditrisk.settings import Settings, read_settings
+from flows.password import VARIABLE, password
+from flows.queue import WORK_POOL, asking
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    """Make the work pool and the deployments; end with the code of Prefect's own command."""
+    os.umask(0o077)
+    settings = read_settings()
+    os.environ |= {"PREFECT_API_URL": settings.prefect_url, VARIABLE: password(settings)}
+    _make_work_pool(settings)
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    sys.exit(subprocess.run(command, cwd=PROJECT, check=False).returncode)  # noqa: S603  # no shell, and our own words only
+
+
+def _make_work_pool(settings: Settings) -> None:
+    from prefect import get_client
+    from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+    from prefect.exceptions import ObjectAlreadyExists
+
+    from flows.worker import TEMPLATE, Worker
+
+    with asking(settings), get_client(sync_client=True) as client:
+        try:
+            client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=Worker.type, base_job_template=TEMPLATE))
+        except ObjectAlreadyExists:
+            client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=TEMPLATE))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The exporter answers to its names, and silent clients neither hold it up nor pile up."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from wsgiref.simple_server import make_server
+
+import pytest
+
+from creditrisk.settings import Settings
+from monitoring import exporter
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """The port of an exporter that waits half a second for a request."""
+    home = tmp_path_factory.mktemp("exporter")
+    application = exporter.make_app(Settings(home=home, allowed_hosts="exporter"))
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        make_server("127.0.0.1", 0, application, exporter._Server, exporter._Handler) as server,
+    ):
+        patched.setattr(exporter, "REQUEST_SECONDS", 0.5)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def ask(port: int, *headers: str) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.sendall("\r\n".join(["GET /health HTTP/1.1", *headers, "", ""]).encode())
+        return client.recv(1_000)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9697", "localhost", "exporter:9697"])
+def test_it_answers_to_its_names(port: int, host: str) -> None:
+    assert b" 200 OK" in ask(port, f"Host: {host}")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        ("Host: evil.example",),
+        ("Host: 192.168.0.7:9697",),
+        (),
+        ("Host: 127.0.0.1:9697", "Origin: http://evil.example"),
+        ("Host: 127.0.0.1:9697", "Sec-Fetch-Site: cross-site"),
+    ],
+)
+def test_it_answers_no_other_name_and_no_foreign_page(port: int, headers: tuple[str, ...]) -> None:
+    assert b" 403 Forbidden" in ask(port, *headers)
+
+
+def test_silent_and_dripping_clients_are_let_go_and_others_answered(port: int) -> None:
+    before = threading.active_count()
+    silent = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(80)]
+    dripping = silent[-5:]
+    try:
+        deadline = time.monotonic() + 10
+        while threading.active_count() > before:
+            assert threading.active_count() < before + exporter.MOST_THREADS + 5
+            assert time.monotonic() < deadline
+            for client in dripping:
+                with suppress(OSError):  # let go already
+                    client.sendall(b"G")
+            time.sleep(0.1)
+        assert b" 200 OK" in ask(port, "Host: localhost")
+    finally:
+        for client in silent:
+            client.close()
