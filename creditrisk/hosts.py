@@ -18,7 +18,7 @@ def is_loopback(host: str) -> bool:
 
     Examples
     --------
-    >>> is_loopback("localhost:9696"), is_loopback("127.0.0.1"), is_loopback("[::1]:9696"), is_loopback("evil.example")
+    >>> is_loopback("localhost:9696"), is_loopback("[::1]:9696"), is_loopback("::1"), is_loopback("evil.example")
     (True, True, True, False)
     """
     name = _name(host)
@@ -52,7 +52,7 @@ def is_called_by(host: str, names: Collection[str]) -> bool:
     >>> is_called_by("Risk.Bank.example:9696", ["risk.bank.example"]), is_called_by("evil.example", ["web"])
     (True, False)
     """
-    return is_loopback(host) or (_name(host) in {name.lower() for name in names} and bool(_name(host)))
+    return is_loopback(host) or (bool(_name(host)) and _name(host) in map(_name, names))
 
 
 def is_asked_from_elsewhere(host: str, origin: str | None, site: str | None) -> bool:
@@ -76,6 +76,11 @@ def is_asked_from_elsewhere(host: str, origin: str | None, site: str | None) -> 
 
 
 def _name(host: str) -> str:
+    """The name or address without the port; an IPv6 address to listen on has no brackets."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
     try:
         return (urlsplit(f"//{host}").hostname or "").rstrip(".")
     except ValueError:  # such as an unclosed bracket

@@ -65,7 +65,7 @@ _POOLS = {
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Phase = Literal["head", "body", "work", "answer", "linger"]
-# Whose connection is closed first where there are too many; never one whose request is being worked on.
+# Whose connection is closed first where there are too many; never one whose answer has not begun.
 _EVICTED: tuple[Phase, ...] = ("linger", "head", "body", "answer")
 
 log = logging.getLogger("webapp.connections")
@@ -404,13 +404,12 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """Go on until what was begun is answered, or broken off by whoever answers it."""
         stopped_at = time.monotonic()
         while self.active_channels:
-            self._turn()
-            done: tuple[Phase, ...] = (
-                ("head", "body") if time.monotonic() < stopped_at + 1 else ("head", "body", "linger")
-            )
+            is_hurried = time.monotonic() > stopped_at + 1
             for channel in list(self.active_channels.values()):
-                if channel.phase in done:
+                if channel.phase in ("head", "body") or (is_hurried and channel.phase == "linger"):
                     channel.handle_close()
+            self._turn()
+        self.trigger.close()
 
     def _turn(self) -> None:
         self.asyncore.loop(timeout=TIDY_SECONDS, use_poll=True, map=self._map, count=1)

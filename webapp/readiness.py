@@ -11,7 +11,7 @@ from typing import Any
 from creditrisk.errors import CreditRiskError
 from webapp.scoring import Desk
 
-PATIENCE_SECONDS = 1.5
+PATIENCE_SECONDS = 1.2
 
 
 def readiness(desk: Desk, log_problem: str) -> dict[str, Any]:

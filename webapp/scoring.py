@@ -32,7 +32,6 @@ class Desk:
     """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings.
 
     `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
-    `in_progress` holds something for each table that is being scored.
     """
 
     settings: Settings
@@ -40,7 +39,6 @@ class Desk:
     log: DecisionLog
     metrics: Metrics
     stopping: Event = field(default_factory=Event)
-    in_progress: set[object] = field(default_factory=set)
 
     def scorer(self) -> Scorer:
         """The scorer that answers now.
@@ -82,15 +80,6 @@ def score_in_chunks(
     StoppingError
         Before the next chunk, if the process was told to end.
     """
-    ticket = object()
-    desk.in_progress.add(ticket)
-    try:
-        yield from _chunks(desk, scorer, checked, channel, chunk_rows)
-    finally:
-        desk.in_progress.discard(ticket)
-
-
-def _chunks(desk: Desk, scorer: Scorer, checked: Checked, channel: Channel, chunk_rows: int) -> Iterator[Chunk]:
     accepted, start = checked.accepted, 0
     row_numbers = accepted["row_number"].to_numpy()
     for first_row in range(1, checked.raw.height + 1, chunk_rows):

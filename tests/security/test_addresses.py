@@ -3,7 +3,7 @@
 import pytest
 
 from creditrisk.errors import SettingsError
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, refuse_open_address
 from monitoring import exporter
 from webapp import create_app, serve
 
@@ -24,6 +24,18 @@ def test_the_web_app_answers_only_to_its_names_wherever_it_listens(corner_settin
     strange = {"evil.example:9696": 403, "risk.bank.example.evil.example": 403, "": 403, "a b": 403, "web, web": 403}
     for name, status in {**own, **named, **strange}.items():
         assert client.get("/health", headers={"Host": name}).status_code == status, name
+
+
+@pytest.mark.parametrize("host", ["::1", "127.0.0.1", "localhost", "127.8.0.1"])
+def test_a_loopback_address_needs_no_setting_of_its_own(tmp_path, host):
+    refuse_open_address(Settings(home=tmp_path, host=host))
+
+
+def test_an_address_of_ipv6_is_called_in_brackets(corner_settings):
+    given = {"host": "2001:db8::7", "serve_without_accounts": True}
+    client = create_app(corner_settings.model_copy(update=given)).test_client()
+    assert client.get("/health", headers={"Host": "[2001:db8::7]:9696"}).status_code == 200
+    assert client.get("/health", headers={"Host": "[2001:db8::8]:9696"}).status_code == 403
 
 
 def test_on_loopback_the_web_app_answers_to_loopback_names_only(corner_app):

@@ -36,7 +36,7 @@ def test_a_csv_answer_breaks_off_and_what_was_sent_is_logged(own_web, tmp_path, 
     )
     parts = answer.iter_content(4096)
     received = [next(parts)]
-    assert stop(own_web, number) < 6
+    assert stop(own_web, number) < 10
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
         received += parts
     n_rows = b"".join(received).count(b"\n") - 1
@@ -54,7 +54,7 @@ def test_a_json_request_is_told_that_the_app_stops_and_when_to_come_back(own_web
     asking = threading.Thread(target=ask)
     asking.start()
     time.sleep(1)
-    assert stop(own_web, signal.SIGTERM) < 6
+    assert stop(own_web, signal.SIGTERM) < 10
     asking.join()
     assert answers[0].status_code == 503
     assert answers[0].json()["error"]["code"] == "stopping"
@@ -67,5 +67,5 @@ def test_an_upload_and_idle_connections_do_not_hold_the_end_up(own_web):
     table = "\n".join([HEADER, *(f"{n},61,2000,52000,own" for n in range(60_000))])
     kind = {"Content-Type": "application/octet-stream"}
     assert session.post(f"{own_web.url}/uploads", data=table, headers=kind, timeout=20).status_code == 202
-    assert stop(own_web, signal.SIGTERM) < 6
+    assert stop(own_web, signal.SIGTERM) < 10
     session.close()

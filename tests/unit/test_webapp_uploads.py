@@ -7,6 +7,7 @@ from creditrisk.quality import check
 from creditrisk.sources import parse_upload
 from webapp import layout, uploads
 from webapp.guard import BusyError
+from webapp.scoring import CHUNK_ROWS
 from webapp.uploads import Uploads
 
 CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8,abc,2000,,rent\n"
@@ -83,8 +84,8 @@ def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(desk, monk
     stopped.set()
     work.result(timeout=30)
     upload = kept.get(name)
-    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", 2000, 2000)
-    assert desk.log.head()[0] == 2000
+    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
+    assert desk.log.head()[0] == CHUNK_ROWS
 
 
 def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing_personal(desk, monkeypatch, caplog):
