@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import copy_context
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 # Where prefect.yaml says that a flow is, and the module and name under which it is imported.
 FLOWS = {f"flows/{name}.py:{name}": (f"flows.{name}", name) for name in ("model_train", "evidently_report", "promote")}
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-MARK_SECONDS = 2.0
+MARK_SECONDS = 3.0
 
 
 class Told(BaseException):
@@ -87,7 +87,10 @@ def run(entrypoint: str, flow_run: FlowRun, return_type: Literal["state", "resul
     try:
         done.result()
     except Told as told:
-        mark_ended(flow_run.id, told.signal)
+        # A server that is itself going away is not waited for.
+        marking = threading.Thread(target=copy_context().run, args=(mark_ended, flow_run.id, told.signal), daemon=True)
+        marking.start()
+        marking.join(MARK_SECONDS)
         raise
 
 
@@ -113,21 +116,16 @@ def heard_signals() -> Iterator[None]:
 
 def mark_ended(flow_run_id: UUID, how: signal.Signals) -> None:
     """Tell the server that a run was ended: cancelled where a person wanted it so, else crashed."""
-    import httpx
     from prefect import get_client
     from prefect.states import Cancelled, Crashed
 
-    # A server that is itself going away is not waited for.
-    try:
-        with get_client(sync_client=True, httpx_settings={"timeout": MARK_SECONDS}) as client:
-            state = client.read_flow_run(flow_run_id).state
-            if state is not None and state.is_final():
-                return
+    # Whatever keeps it from being told: the next `up` declares such a run crashed.
+    with suppress(Exception), get_client(sync_client=True) as client:
+        state = client.read_flow_run(flow_run_id).state
+        if state is None or not state.is_final():
             is_wanted = how == signal.SIGINT or (state is not None and state.is_cancelling())
             ended: State[None] = (Cancelled if is_wanted else Crashed)(message=f"Ended by {how.name}.")
             client.set_flow_run_state(flow_run_id, ended, force=True)
-    except httpx.HTTPError:
-        pass
 
 
 def leave(code: int) -> NoReturn:

@@ -7,6 +7,7 @@ in creditrisk/hosts.py.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -81,9 +82,9 @@ def _is_link(scope: Scope, asked: Headers) -> bool:
     )
 
 
-def _told_length(asked: Headers) -> int:
+def _told_length(asked: Headers) -> float:
     told = asked.get("content-length", "0")
-    return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else 0
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 19 else math.inf
 
 
 def _limited(receive: Receive, max_body_bytes: int) -> Receive:

@@ -12,20 +12,19 @@ from pathlib import Path
 
 from creditrisk.settings import Settings
 
-# What Prefect's own programs call it; in containers it comes from the environment and from no file.
+# What Prefect's own programs call it; for another server than this home's own, as in containers, it is read there.
 VARIABLE = "PREFECT_API_AUTH_STRING"
 
 
 def password(settings: Settings) -> str:
     """The password for the Prefect server at `settings.prefect_url`; empty if none is known."""
-    if given := os.environ.get(VARIABLE):
+    given = os.environ.get(VARIABLE, "")
+    if settings.prefect_api_url:  # perhaps somebody else's server, which must not learn ours
         return given
-    if settings.prefect_api_url:  # somebody else's server, which must not learn ours
-        return ""
     try:
         return _file(settings).read_text(encoding="ascii").strip()
     except FileNotFoundError:
-        return ""
+        return given
 
 
 def make_password(settings: Settings) -> str:

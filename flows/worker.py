@@ -26,12 +26,15 @@ from flows.password import VARIABLE, password
 from flows.queue import OF_A_RUN, WORK_POOL, asking
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from prefect import Flow
     from prefect.client.orchestration import PrefectClient
     from prefect.client.schemas.objects import FlowRun
     from prefect.runner._process_manager import ProcessHandle
 
 AT_ONCE = 2
+STOP_SECONDS = 5.0
 # What the server lets a run change, and shows beside its form.
 TEMPLATE = {
     "job_configuration": {"env": "{{ env }}"},
@@ -84,6 +87,19 @@ class Worker(BaseWorker[RunSettings, BaseVariables, BaseWorkerResult]):
     _display_name = "Risk-O-Meter"
     _description = "Runs the flows of the Risk-O-Meter, and nothing else."
 
+    def __init__(self, work_pool_name: str, *, limit: int) -> None:
+        super().__init__(work_pool_name, limit=limit)
+        self.going_on: dict[UUID, ProcessHandle] = {}
+
+    async def end_runs(self) -> None:
+        """Tell every run to end, and wait until it has marked itself, for a few seconds at most."""
+        for handle in self.going_on.values():
+            with suppress(ProcessLookupError):
+                handle.graceful_kill()
+        with anyio.move_on_after(STOP_SECONDS):
+            while self.going_on:
+                await anyio.sleep(0.1)
+
     @classmethod
     def get_default_base_job_template(cls) -> dict[str, Any]:
         """What a run may change, for the work pool that the worker makes."""
@@ -118,11 +134,15 @@ class Worker(BaseWorker[RunSettings, BaseVariables, BaseWorkerResult]):
             nonlocal execution
             execution = await executor.submit(task_status=task_status)
 
-        async with FlowRunExecutorContext() as context, anyio.create_task_group() as tasks:
-            executor = context.create_executor(flow_run, starter, resolved, propose_submitting=False)
-            handle = await tasks.start(execute)
-            if task_status is not None:
-                task_status.started(handle.pid)
+        try:
+            async with FlowRunExecutorContext() as context, anyio.create_task_group() as tasks:
+                executor = context.create_executor(flow_run, starter, resolved, propose_submitting=False)
+                handle = await tasks.start(execute)
+                self.going_on[flow_run.id] = handle
+                if task_status is not None:
+                    task_status.started(handle.pid)
+        finally:
+            self.going_on.pop(flow_run.id, None)
         if execution is None or execution.status_code is None:
             raise RuntimeError("the process of the run did not start")
         return BaseWorkerResult(identifier=str(handle.pid), status_code=execution.status_code)
@@ -145,8 +165,15 @@ def main() -> None:
 
 
 async def _work() -> None:
-    working = asyncio.create_task(Worker(WORK_POOL, limit=AT_ONCE).start())
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, working.cancel)
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    worker = Worker(WORK_POOL, limit=AT_ONCE)
+    working = asyncio.create_task(worker.start())
+    waiting = asyncio.create_task(told.wait())
+    await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)
+    if told.is_set():
+        await worker.end_runs()
+        working.cancel()
     await working
 
 

@@ -32,7 +32,8 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.settings import Settings, make_home
 from creditrisk.words import counted
 from flows.deploy import PROJECT
-from flows.password import make_password
+from flows.password import VARIABLE, make_password
+from flows.prefect_server import PASSWORD_VARIABLE
 from flows.queue import WORK_POOL, mark_interrupted_runs, worker_is_there
 from riskometer.leftovers import MARK, end_leftovers
 
@@ -139,8 +140,12 @@ def _settle_in(settings: Settings) -> None:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment every service gets: ours, with the addresses of its neighbours and all telemetry off."""
-    return os.environ | {
+    """The environment every service gets: ours, with the addresses of its neighbours and all telemetry off.
+
+    Without the password of any Prefect server: those who need this home's read it from its file.
+    """
+    own = {name: value for name, value in os.environ.items() if name not in (VARIABLE, PASSWORD_VARIABLE)}
+    return own | {
         MARK: str(settings.home),
         "CREDITRISK_HOME": str(settings.home),
         "CREDITRISK_MLFLOW_URI": f"http://127.0.0.1:{settings.mlflow_port}",
