@@ -83,14 +83,15 @@ def test_copies_lie_where_the_start_without_a_registry_looks(settings, versions)
 
 
 def test_a_number_that_the_decision_log_knows_from_an_older_registry_is_not_given_again(
-    corner_scorer, corner_reference, tmp_path
+    settings, versions, corner_scorer, corner_reference
 ):
-    settings = Settings(home=tmp_path)
-    log = DecisionLog(settings.decision_log)
-    for version in "12":
-        log.note("scorer", f"corner_lender/{version}", "of a registry that is gone")
     registry = Registry(settings)
+    last = int(registry.at("corner_lender", "challenger").version)
+    log = DecisionLog(settings.decision_log)
+    for number in (last + 1, last + 2):
+        log.note("scorer", f"corner_lender/{number}", "of a registry that is gone")
     version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={})
-    assert version.version == "3"
-    assert [item.version for item in registry._client.search_model_versions("name = 'corner_lender'")] == [3]
+    assert version.version == str(last + 3)
+    there = {int(item.version) for item in registry._client.search_model_versions("name = 'corner_lender'")}
+    assert not {last + 1, last + 2} & there
     assert registry.load(registry.at("corner_lender", "challenger")).sha256 == version.sha256
