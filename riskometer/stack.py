@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, make_home
+from creditrisk.settings import Settings, make_home, refuse_open_address
 from creditrisk.words import counted
 from flows.deploy import PROJECT
 from flows.password import VARIABLE, make_password
@@ -167,9 +167,12 @@ def up(settings: Settings, console: Console) -> None:
 
     Raises
     ------
+    SettingsError
+        If the app would be open to others without a setting that says so.
     StackError
         If a port is taken, or a service does not come up; what was started is stopped again.
     """
+    refuse_open_address(settings)
     parts = services(settings)
     if _supervisor(settings) is not None:
         console.print("Everything is already running.")
@@ -421,7 +424,10 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
     )
     console.print(f"  [link={sign_in}]{sign_in}[/link]", soft_wrap=True)
     console.print()
-    if not (settings.home / "serving" / "current.json").exists():
-        console.print("There is no model yet; `make model-train-flow` trains one.")
+    from creditrisk.registry import serving_line
+
+    console.print(
+        serving_line(settings) or "There is no model yet; `make model-train-flow` trains one.", soft_wrap=True
+    )
     console.print(f"Open {parts[0].url} and drop a CSV of clients there.", soft_wrap=True)
     console.print(f"`make down` stops everything. Logs are in {settings.home / 'logs'}.", soft_wrap=True)
