@@ -120,7 +120,7 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
         raise RegistryError(f"{model} has no challenger. Train one with `make model-train-flow`.")
     champion = registry.champion(model)
     if champion is not None and champion.version == found.version:
-        if registry.is_noted(found) and registry.served():
+        if registry.was_made_champion(found) and registry.served():
             raise RegistryError(f"{model} version {found.version} is champion already.")
         registry.promote(found, by=by, why=_reason(why), evidence="")  # moves nothing, and notes what is missing
         return f"{model} version {found.version} was proved and its fingerprint noted; it is champion as before."

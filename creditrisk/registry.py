@@ -62,7 +62,7 @@ MAX_SAMPLE_ROWS = 100_000
 # Of other fields in a version's folder than these no scorer consists; more are not even listed.
 MAX_FILES = 30
 # Kinds of notes in the decision log.
-SCORER_NOTE, SERVING_NOTE = "scorer", "serving"
+SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
 # The sample that a version is proved on, among its run's files.
@@ -225,7 +225,7 @@ class Registry:
 
         A registry that was begun anew counts from 1 again, and the decisions of the old versions are still there.
         """
-        while self._noted_scorer(model, version) is not None:
+        while self._log.noted(SCORER_NOTE, f"{model}/{version}") is not None:
             used = self._client.get_model_version(model, version)
             version = str(self._client.create_model_version(model, str(used.source), used.run_id).version)
             self._client.delete_model_version(model, used.version)
@@ -370,6 +370,7 @@ class Registry:
         with self._away(), self._one_at_a_time():
             before = self._finish(version.model)
             if before is not None and before.version == version.version:
+                self._log.note(CHAMPION_NOTE, f"{version.model}/{version.version}", version.sha256, by=by, why=why)
                 self._serve_first(version.model, by)
                 return
             if instead_of is not None and (before is None or before.version != instead_of):
@@ -445,13 +446,13 @@ class Registry:
             if event.log_seq
         ]
 
-    def is_noted(self, version: Version) -> bool:
-        """Whether the decision log knows a version by the fingerprint it has in MLflow."""
-        noted = self._noted_scorer(version.model, version.version)
+    def was_made_champion(self, version: Version) -> bool:
+        """Whether the decision log knows that a version was promoted, with the fingerprint it has in MLflow."""
+        noted = self._noted(CHAMPION_NOTE, version)
         return noted is not None and noted == version.sha256
 
-    def _noted_scorer(self, model: str, version: str) -> str | None:
-        return self._log.noted(SCORER_NOTE, f"{model}/{version}") if self._log.is_begun() else None
+    def _noted(self, kind: str, version: Version) -> str | None:
+        return self._log.noted(kind, f"{version.model}/{version.version}") if self._log.is_begun() else None
 
     def _note_scorer(self, model: str, version: str, sha256: str, *, by: str, why: str) -> None:
         self._log.note(SCORER_NOTE, f"{model}/{version}", sha256, by=by, why=why)
@@ -470,6 +471,8 @@ class Registry:
 
     def _move(self, version: Version, before: Version | None, *, what: str, by: str, why: str, evidence: str) -> None:
         at, replaced = _now(), before.version if before is not None else ""
+        # Ahead of the alias, which anybody who can write to MLflow could move: the web app asks for both.
+        self._log.note(CHAMPION_NOTE, f"{version.model}/{version.version}", version.sha256, by=by, why=why)
         self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence, *self._log_head()))
         for key, value in {"by": by, "why": why, "evidence": evidence, "at": at}.items():
             self._client.set_model_version_tag(version.model, version.version, f"promoted_{key}", value)
@@ -518,7 +521,7 @@ class Registry:
         RegistryError
             If it was never noted, or by another one.
         """
-        if self._noted_scorer(version.model, version.version) is None:
+        if self._noted(SCORER_NOTE, version) is None:
             raise RegistryError(
                 f"the fingerprint of {version.model} version {version.version} was never noted in the decision log of "
                 f"this home, so nobody can tell what it is. Promote it again, which proves and notes it: riskometer "
@@ -526,8 +529,24 @@ class Registry:
             )
         self._check_not_another(version)
 
+    def check_made_champion(self, version: Version) -> None:
+        """See that a version is champion because somebody promoted it, and not because its alias was moved in MLflow.
+
+        Raises
+        ------
+        RegistryError
+            If the decision log knows nothing of it.
+        """
+        self.check_noted(version)
+        if not self.was_made_champion(version):
+            raise RegistryError(
+                f"{version.model} version {version.version} is champion in MLflow, but was never promoted here: "
+                "somebody moved the alias. Promote it, which proves it and notes why: riskometer promote --dataset "
+                f"{version.model} --version {version.version}."
+            )
+
     def _check_not_another(self, version: Version) -> None:
-        if self._noted_scorer(version.model, version.version) not in (None, version.sha256):
+        if self._noted(SCORER_NOTE, version) not in (None, version.sha256):
             raise RegistryError(
                 f"{version.model} version {version.version} has another fingerprint in the registry than the decision "
                 "log noted when it was registered: somebody changed the registry. It is not loaded; roll back or train "

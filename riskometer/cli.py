@@ -374,6 +374,7 @@ def _champion(settings: Settings, dataset: str) -> Any:
         )
     if version is None:
         raise click.ClickException(f"{name} has no champion yet. Train one with `make model-train-flow`.")
+    registry.check_made_champion(version)
     return registry.load(version)
 
 

@@ -28,7 +28,7 @@ from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
-from creditrisk.registry import SCORER_NOTE, SERVING_NOTE, Version
+from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scorer import Scorer, fingerprint
 from creditrisk.settings import Settings
@@ -202,7 +202,8 @@ def corner_scorer() -> Scorer:
 def adopt(settings: Settings, version: Version) -> None:
     """Note a version of another home's registry in the decision log of this one, and let it serve."""
     log = DecisionLog(settings.decision_log)
-    log.note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
+    for kind in (SCORER_NOTE, CHAMPION_NOTE):
+        log.note(kind, f"{version.model}/{version.version}", version.sha256)
     log.note(SERVING_NOTE, "", version.model)
 
 

@@ -132,7 +132,7 @@ class Champion:
             return
         which = f"version {version.version} of {version.model}"
         try:
-            self._registry.check_noted(version)
+            self._registry.check_made_champion(version)
         except CreditRiskError as exc:  # cheap to ask, so that a note made since is found at once
             self._report_model_problem(which, exc)
             return

@@ -111,4 +111,24 @@ def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, 
     [(what, head)] = registry.noted_heads()
     assert head == log.head()
     assert what.startswith(f"the record of {MODEL} version {version.version}, promoted at 20")
-    assert log.verify(head).broken is None
+    assert log.verify([(what, head)]).broken is None
+
+
+def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, corner_scorer, corner_reference):
+    registry = Registry(settings)
+    champion = create_app(settings.model_copy(update={"dataset": MODEL})).extensions["creditrisk"].champion
+    champion.look()
+    before = champion.standing.scorer.version
+    refused = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={"verdict": "keep"})
+    registry._client.set_registered_model_alias(MODEL, "champion", refused.version)
+    champion.look()
+    assert champion.standing.scorer.version == before
+    assert "was never promoted here: somebody moved the alias" in champion.standing.model_problem
+    assert (
+        "somebody moved the alias"
+        in run("score", __file__, "-o", str(settings.home / "out.csv"), "--dataset", MODEL).output
+    )
+    # A person's word, with a reason, is what it takes.
+    assert run("promote", "--dataset", MODEL, "--version", refused.version, "--why", "looked into it").exit_code == 0
+    champion.look()
+    assert (champion.standing.scorer.version, champion.standing.model_problem) == (refused.version, "")

@@ -30,6 +30,7 @@ from creditrisk.promotion import approve
 from creditrisk.registry import FINGERPRINT_TAG, SCORER_NOTE, Registry, serving_folder
 from creditrisk.scorer import FILES, Scorer, fingerprint, load
 from creditrisk.settings import Settings
+from tests.conftest import adopt
 from webapp import create_app
 
 MODEL = "corner_lender"
@@ -392,7 +393,8 @@ def attacked(blended, corner_reference, tmp_path_factory) -> Attacked:
     uri = registry._client.get_model_version_download_uri(MODEL, "2")
     files = Path(unquote(urlsplit(uri).path)) / "artifacts" / "scorer"
     shutil.copytree(files, home / "sound")
-    # Whoever can write to MLflow makes any version champion.
+    # Whoever can write to MLflow can move the alias to any version that was champion once, as version 2 was.
+    adopt(settings, registry.version(MODEL, "2"))
     registry._client.set_registered_model_alias(MODEL, "champion", "2")
     return Attacked(settings, registry, champion, app.test_client(), files, home / "sound")
 
