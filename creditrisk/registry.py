@@ -20,7 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +29,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from filelock import FileLock, Timeout
+from filelock import FileLock
 from polars import selectors
 
 from creditrisk import proving, strict
 from creditrisk.decision_log import GENESIS, DecisionLog, Head
 from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, ScorerError
+from creditrisk.locks import one_at_a_time
 from creditrisk.schema import Schema
 from creditrisk.scorer import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, size_of
 from creditrisk.settings import Settings, make_home
@@ -497,21 +498,12 @@ class Registry:
             self._note(model, Event(_now(), "not carried out", champion.version, "", "registry", why, "", *head))
         return champion
 
-    @contextmanager
-    def _one_at_a_time(self) -> Iterator[None]:
-        self.home.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.home / "promotion.lock")
-        try:
-            lock.acquire(timeout=PROMOTION_PATIENCE_SECONDS)
-        except Timeout:
-            raise RegistryError(
-                f"another promotion is going on in {self.home} and has not ended after {PROMOTION_PATIENCE_SECONDS} "
-                "seconds. Nothing was changed; try again."
-            ) from None
-        try:
-            yield
-        finally:
-            lock.release()
+    def _one_at_a_time(self) -> AbstractContextManager[None]:
+        busy = RegistryError(
+            f"another promotion is going on in {self.home} and has not ended after {PROMOTION_PATIENCE_SECONDS} "
+            "seconds. Nothing was changed; try again."
+        )
+        return one_at_a_time(self.home / "promotion.lock", otherwise=busy, patience_seconds=PROMOTION_PATIENCE_SECONDS)
 
     def check_noted(self, version: Version) -> None:
         """See that the decision log knows a version by the fingerprint it has in MLflow.

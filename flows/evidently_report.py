@@ -7,18 +7,16 @@ Only tasks that do I/O are retried.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from filelock import FileLock, Timeout
 from prefect import flow, task
 from prefect.logging import get_run_logger
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
+from creditrisk.locks import one_at_a_time
 from creditrisk.profile import check
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
@@ -99,7 +97,11 @@ def evidently_report(dataset: str | None = None) -> dict[str, Any]:
         dataset: A registered model; empty: the one that serves.
     """
     settings = read_settings()
-    with one_at_a_time(settings):
+    # The windows of two reports at once would begin at the same decision.
+    busy = ReportError(
+        f"another report is being made in {settings.home}. Wait for its end; the next one goes on where it ended."
+    )
+    with one_at_a_time(settings.home / "report.lock", otherwise=busy):
         champion = find_champion(dataset, settings)
         if champion is None:
             raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
@@ -108,23 +110,6 @@ def evidently_report(dataset: str | None = None) -> dict[str, Any]:
         stored = keep(html, result, settings)
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}
-
-
-@contextmanager
-def one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Keep two reports of one home apart: their windows would begin at the same decision."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "report.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise ReportError(
-            f"another report is being made in {settings.home}. Wait for its end; the next one goes on where it ended."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def summary(result: Result, stored: Stored, settings: Settings) -> str:

@@ -19,7 +19,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import polars as pl
-from filelock import FileLock, Timeout
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
@@ -37,6 +36,7 @@ from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
+from creditrisk.locks import one_at_a_time
 from creditrisk.plots import winner_plots
 from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, not_served, settle
 from creditrisk.quality import Checked, check
@@ -265,7 +265,12 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings = read_settings()
     registry = Registry(settings)
-    with one_at_a_time(settings):
+    # What is left of a killed training can be told from one that goes on only if there is one at a time.
+    busy = TrainingError(
+        f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
+        "its own."
+    )
+    with one_at_a_time(settings.home / "training.lock", otherwise=busy):
         if left := registry.clean_up():
             get_run_logger().warning("cleaned up after an interrupted training: %s runs", left)
         serving = None if dataset else serving_name(settings, registry)
@@ -323,24 +328,6 @@ def champion_of(model: str, registry: Registry) -> Champion | None:
     """The champion to compare with; None if there is none."""
     version = registry.champion(model)
     return Champion(version, registry.load(version)) if version is not None else None
-
-
-@contextmanager
-def one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Keep two trainings of one home apart, so that what is left of a killed one can be told from one that goes on."""
-    settings.home.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.home / "training.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise TrainingError(
-            f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
-            "its own."
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def summary(outcome: Outcome, settings: Settings) -> str:
