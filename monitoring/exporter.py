@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 # A request has to be there, and its answer taken, within so many seconds; each connection has two threads meanwhile.
 REQUEST_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
-MOST_THREADS = 100
+MOST_CONNECTIONS = 100
 MODEL_LABELS = ["model", "model_version"]
 
 
@@ -189,12 +189,23 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 128
 
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+
     def process_request(self, request: Any, client_address: Any) -> None:
         """Turn a connection away while too many are open."""
-        if threading.active_count() > MOST_THREADS:
-            self.shutdown_request(request)
-        else:
+        if self._places.acquire(blocking=False):
             super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 class _Handler(WSGIRequestHandler):

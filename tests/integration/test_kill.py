@@ -28,8 +28,8 @@ def test_every_decision_answered_before_a_kill_9_is_in_the_log(
             try:
                 application = {**client, "credit_amount": 1000 + number}
                 answer = requests.post(f"{web.url}/api/v1/score", json=application, timeout=20)
-            except requests.ConnectionError:
-                return
+            except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
+                return  # not answered, or not to the end
             assert answer.status_code == 200
             answered.append(number)
             if len(answered) == 250:
