@@ -129,7 +129,7 @@ _NOTES = Table(
     Column("why", Text, nullable=False),
 )
 # Of these kinds the first note of a key counts, and another value is refused.
-_NOTED_ONCE = frozenset({"scorer", "champion"})
+_NOTED_ONCE = frozenset({"scorer"})
 
 _ON_CONNECT = {
     # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
@@ -469,8 +469,8 @@ class DecisionLog:
         Parameters
         ----------
         kind, key
-            `scorer` and `champion` with model/version for the fingerprint that was registered and promoted, `serving`
-            and an empty key for the model that serves.
+            `scorer` and model/version for a fingerprint, `champion` and a model for its version, `serving` and an empty
+            key for the model that serves.
 
         Raises
         ------

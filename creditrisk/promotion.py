@@ -138,7 +138,10 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
         evidence=_evidence(found),
         instead_of=champion.version if champion is not None else None,
     )
-    before = f"; version {champion.version} is kept as `previous`, and `make rollback` goes back" if champion else ""
+    before = ""
+    if champion is not None:
+        kept = f"version {champion.version} is kept as `previous`"
+        before = f"; {kept}, and `make rollback DATASET={model}` goes back"
     return f"{model} version {found.version} is champion now{before}."
 
 

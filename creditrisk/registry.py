@@ -59,7 +59,8 @@ PROMOTION_PATIENCE_SECONDS = 30
 PROVING_ROWS = 1_000
 # What a reference sample may take; ours hold 5,000 rows.
 MAX_SAMPLE_BYTES = 50_000_000
-MAX_SAMPLE_ROWS = 100_000
+# 5,000 rows of 2,000 fields; compressed, far more would fit into those bytes.
+MAX_SAMPLE_CELLS = 10_000_000
 # Of other fields in a version's folder than these no scorer consists; more are not even listed.
 MAX_FILES = 30
 # Kinds of notes in the decision log.
@@ -306,7 +307,8 @@ class Registry:
         """
         with self._away():
             numbers = [int(item.version) for item in self._client.search_model_versions(f"name = '{model}'")]
-        if not (version.isascii() and version.isdigit() and int(version) in numbers):
+        # None has so many digits, and Python refuses to read many more.
+        if not (version.isascii() and version.isdigit() and len(version) < 10 and int(version) in numbers):
             has = f"versions {', '.join(map(str, sorted(numbers)))}" if numbers else "no versions"
             raise RegistryError(f"there is no version '{version[:20]}' of model '{model}': it has {has}.")
         with self._away():
@@ -333,8 +335,16 @@ class Registry:
     def trained_last(self, alias: str) -> str | None:
         """The model trained last among those that have an alias; None if there is none."""
         with self._away():
-            models = [item for item in self._client.search_registered_models() if alias in item.aliases]
+            models = [item for item in self._models() if alias in item.aliases]
             return max(models, key=lambda item: item.last_updated_timestamp).name if models else None
+
+    def _models(self) -> Iterator[Any]:
+        token = None
+        while True:  # page by page
+            found = self._client.search_registered_models(page_token=token)
+            yield from found
+            if not (token := found.token):
+                return
 
     def n_trained_on(self, model: str, data_sha256: str) -> int:
         """How many versions of a model were trained, and so judged, on the very same table."""
@@ -371,7 +381,7 @@ class Registry:
         with self._away(), self._one_at_a_time():
             before = self._finish(version.model)
             if before is not None and before.version == version.version:
-                self._log.note(CHAMPION_NOTE, f"{version.model}/{version.version}", version.sha256, by=by, why=why)
+                self._note_champion(version, by=by, why=why)
                 self._serve_first(version.model, by)
                 return
             if instead_of is not None and (before is None or before.version != instead_of):
@@ -436,7 +446,7 @@ class Registry:
     def noted_heads(self) -> list[tuple[str, Head]]:
         """Each head of the decision log that a promotion of any model noted, with the name of what noted it."""
         with self._away():
-            models = [item.name for item in self._client.search_registered_models()]
+            models = [item.name for item in self._models()]
         return [
             (
                 f"the record of {model} version {event.version}, {event.what} at {event.at}",
@@ -448,12 +458,14 @@ class Registry:
         ]
 
     def was_made_champion(self, version: Version) -> bool:
-        """Whether the decision log knows that a version was promoted, with the fingerprint it has in MLflow."""
-        noted = self._noted(CHAMPION_NOTE, version)
-        return noted is not None and noted == version.sha256
+        """Whether the last that was made champion of its model here, by the decision log, is this version."""
+        return self._log.is_begun() and self._log.noted(CHAMPION_NOTE, version.model) == version.version
 
-    def _noted(self, kind: str, version: Version) -> str | None:
-        return self._log.noted(kind, f"{version.model}/{version.version}") if self._log.is_begun() else None
+    def _note_champion(self, version: Version, *, by: str, why: str) -> None:
+        self._log.note(CHAMPION_NOTE, version.model, version.version, by=by, why=why)
+
+    def _noted_scorer(self, version: Version) -> str | None:
+        return self._log.noted(SCORER_NOTE, f"{version.model}/{version.version}") if self._log.is_begun() else None
 
     def _note_scorer(self, model: str, version: str, sha256: str, *, by: str, why: str) -> None:
         self._log.note(SCORER_NOTE, f"{model}/{version}", sha256, by=by, why=why)
@@ -473,7 +485,7 @@ class Registry:
     def _move(self, version: Version, before: Version | None, *, what: str, by: str, why: str, evidence: str) -> None:
         at, replaced = _now(), before.version if before is not None else ""
         # Ahead of the alias, which anybody who can write to MLflow could move: the web app asks for both.
-        self._log.note(CHAMPION_NOTE, f"{version.model}/{version.version}", version.sha256, by=by, why=why)
+        self._note_champion(version, by=by, why=why)
         self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence, *self._log_head()))
         for key, value in {"by": by, "why": why, "evidence": evidence, "at": at}.items():
             self._client.set_model_version_tag(version.model, version.version, f"promoted_{key}", value)
@@ -513,7 +525,7 @@ class Registry:
         RegistryError
             If it was never noted, or by another one.
         """
-        if self._noted(SCORER_NOTE, version) is None:
+        if self._noted_scorer(version) is None:
             raise RegistryError(
                 f"the fingerprint of {version.model} version {version.version} was never noted in the decision log of "
                 f"this home, so nobody can tell what it is. Promote it again, which proves and notes it: riskometer "
@@ -532,13 +544,13 @@ class Registry:
         self.check_noted(version)
         if not self.was_made_champion(version):
             raise RegistryError(
-                f"{version.model} version {version.version} is champion in MLflow, but was never promoted here: "
-                "somebody moved the alias. Promote it, which proves it and notes why: riskometer promote --dataset "
-                f"{version.model} --version {version.version}."
+                f"{version.model} version {version.version} is champion in MLflow, but was not made so here last: "
+                "somebody moved the alias, or a promotion was cut off. Promote it, which proves it and notes why: "
+                f"riskometer promote --dataset {version.model} --version {version.version}."
             )
 
     def _check_not_another(self, version: Version) -> None:
-        if self._noted(SCORER_NOTE, version) not in (None, version.sha256):
+        if self._noted_scorer(version) not in (None, version.sha256):
             raise RegistryError(
                 f"{version.model} version {version.version} has another fingerprint in the registry than the decision "
                 "log noted when it was registered: somebody changed the registry. It is not loaded; roll back or train "
@@ -618,7 +630,8 @@ class Registry:
             ):
                 raise ScorerError(f"{REFERENCE} has more than {MAX_SAMPLE_BYTES:,} bytes: it was changed.")
             lazy = pl.scan_parquet(_take(files, REFERENCE, scratch, MAX_SAMPLE_BYTES))
-            if lazy.select(pl.len()).collect().item() > MAX_SAMPLE_ROWS:
+            n_rows, n_columns = lazy.select(pl.len()).collect().item(), len(lazy.collect_schema())
+            if n_rows * n_columns > MAX_SAMPLE_CELLS:
                 raise RegistryError(
                     f"the reference sample of {version.model} version {version.version} is larger than any that a "
                     "training logs: it was changed in the registry. Train again."

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.responses import HTMLResponse, Response
+from starlette.datastructures import Headers
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from creditrisk.settings import make_home, read_settings
@@ -61,12 +62,23 @@ SIGN_IN = """<!doctype html>
 </html>
 """
 # Prefect's page keeps its password under this name and in this form.
-SIGN_IN_SCRIPT = """const password = decodeURIComponent(location.hash.slice(1));
+SIGN_IN_SCRIPT = """const said = document.getElementById("said");
+const password = decodeURIComponent(location.hash.slice(1));
+history.replaceState(null, "", "/sign-in");
+async function signIn() {
+  const token = btoa(password);
+  const answer = await fetch("/api/admin/version", { headers: { Authorization: "Basic " + token } });
+  if (answer.ok) {
+    localStorage.setItem("prefect-password", token);
+    location.replace("/");
+  } else {
+    said.textContent = "This is not the password of this server. `make up`, typed once more, prints the whole address.";
+  }
+}
 if (password) {
-  localStorage.setItem("prefect-password", btoa(password));
-  location.replace("/");
+  signIn().catch(() => { said.textContent = "The server does not answer. Load the address again."; });
 } else {
-  document.getElementById("said").textContent = "Open the whole address that `make up` prints.";
+  said.textContent = "Open the whole address that `make up` prints.";
 }
 """
 
@@ -126,6 +138,9 @@ def with_sign_in(app: ASGIApp) -> ASGIApp:
 
     async def signing_in(scope: Scope, receive: Receive, send: Send) -> None:
         page = pages.get(scope["path"]) if scope["type"] == "http" else None
+        # Another site could lead a browser here with a password of its own; whoever types an address is led by none.
+        if page is not None and Headers(scope=scope).get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            page = PlainTextResponse("Copy this address into the address bar to sign in.\n", 403)
         await (page or app)(scope, receive, send)
 
     return signing_in

@@ -29,6 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.hosts import is_loopback
 from creditrisk.settings import Settings, make_home, refuse_open_address
 from creditrisk.words import counted
 from flows.deploy import PROJECT
@@ -430,4 +431,9 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
         serving_line(settings) or "There is no model yet; `make model-train-flow` trains one.", soft_wrap=True
     )
     console.print(f"Open {parts[0].url} and drop a CSV of clients there.", soft_wrap=True)
+    if not is_loopback(settings.host):
+        names = ", ".join(sorted(settings.host_names)) or "no name but localhost (CREDITRISK_ALLOWED_HOSTS adds some)"
+        console.print(
+            f"[yellow]Open to everybody who reaches this machine[/], without a login, under {names}.", soft_wrap=True
+        )
     console.print(f"`make down` stops everything. Logs are in {settings.home / 'logs'}.", soft_wrap=True)

@@ -202,8 +202,8 @@ def corner_scorer() -> Scorer:
 def adopt(settings: Settings, version: Version) -> None:
     """Note a version of another home's registry in the decision log of this one, and let it serve."""
     log = DecisionLog(settings.decision_log)
-    for kind in (SCORER_NOTE, CHAMPION_NOTE):
-        log.note(kind, f"{version.model}/{version.version}", version.sha256)
+    log.note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
+    log.note(CHAMPION_NOTE, version.model, version.version)
     log.note(SERVING_NOTE, "", version.model)
 
 

@@ -123,7 +123,7 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
     registry._client.set_registered_model_alias(MODEL, "champion", refused.version)
     champion.look()
     assert champion.standing.scorer.version == before
-    assert "was never promoted here: somebody moved the alias" in champion.standing.model_problem
+    assert "was not made so here last: somebody moved the alias" in champion.standing.model_problem
     assert (
         "somebody moved the alias"
         in run("score", __file__, "-o", str(settings.home / "out.csv"), "--dataset", MODEL).output
@@ -132,3 +132,8 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
     assert run("promote", "--dataset", MODEL, "--version", refused.version, "--why", "looked into it").exit_code == 0
     champion.look()
     assert (champion.standing.scorer.version, champion.standing.model_problem) == (refused.version, "")
+    # Nor is a way back to one that was champion before, made in MLflow alone.
+    registry._client.set_registered_model_alias(MODEL, "champion", before)
+    champion.look()
+    assert champion.standing.scorer.version == refused.version
+    assert "somebody moved the alias" in champion.standing.model_problem

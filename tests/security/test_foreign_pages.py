@@ -327,6 +327,24 @@ def test_prefects_page_signs_in_and_asks_no_other_host(stack: Stack, browser: Br
     page.close()
 
 
+def test_only_an_address_that_was_typed_and_fits_signs_a_browser_in(
+    stack: Stack, browser: Browser, foreign_port: int
+) -> None:
+    kept = "() => localStorage.getItem('prefect-password')"
+    page = browser.new_page()
+    page.goto(f"http://{EVIL}:{foreign_port}/")
+    with page.expect_navigation() as led:
+        page.evaluate(f"location = '{stack.url('PREFECT')}/sign-in#evil:evil'")
+    assert led.value.status == 403
+    assert page.evaluate(kept) is None
+    page.close()
+    page = browser.new_page()
+    page.goto(f"{stack.url('PREFECT')}/sign-in#riskometer:of-yesterday")
+    page.get_by_text("This is not the password of this server").wait_for()
+    assert page.evaluate(kept) is None
+    page.close()
+
+
 def test_prefects_page_is_laid_out_under_home(stack: Stack) -> None:
     laid_out = stack.home / "prefect" / "ui" / "v2" / "index.html"
     own_copy = Path(prefect.__ui_v2_static_subpath__) / "index.html"
