@@ -1,7 +1,7 @@
 // On a narrow screen the grid keeps client, verdict and risk; the rest of a client is in the drawer.
 var dagfuncs = (window.dashAgGridFunctions = window.dashAgGridFunctions || {});
 
-const KEPT = { client: 0.25, verdict: 0.47, risk: 0.28 };
+const KEPT = { client: 0.3, verdict: 0.44, risk: 0.26 };
 const BORDERS_PX = 4;
 
 dagfuncs.fitToScreen = function (api) {
