@@ -137,3 +137,14 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
     champion.look()
     assert champion.standing.scorer.version == refused.version
     assert "somebody moved the alias" in champion.standing.model_problem
+
+
+def test_a_hundred_other_models_hide_no_promotion_and_no_digits_break_a_sentence(settings):
+    registry = Registry(settings)
+    before = registry.noted_heads()
+    assert before
+    for number in range(101):
+        registry._client.create_registered_model(f"a_model_of_nobody_{number}")
+    assert registry.noted_heads() == before
+    with pytest.raises(RegistryError, match="there is no version '99999"):
+        registry.version(MODEL, "9" * 5_000)
