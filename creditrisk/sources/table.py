@@ -20,7 +20,7 @@ MAX_CELLS_SENT = 20_000_000
 MAX_CELLS = 1_000_000_000
 # Cells that rows lack and that are filled up: a few bytes can ask for millions of them.
 MAX_ABSENT_CELLS = 2_000_000
-# Where a spreadsheet begins a cell, whatever character but the blank it divides cells by: blanks (some have no width)
+# Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
 # and quotation marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
 _CELL_START = r"(?:^|[;,|:~^；，｜：\x00-\x1F\x{85}\x{2028}\x{2029}])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
 _FORMULA_SIGN = r"[-=+@＝＋－＠﹦﹢﹣﹫⁼⁺₌₊]"
@@ -178,11 +178,11 @@ def nameless(n_columns: int) -> list[str]:
 
 
 def inert(text: pl.Expr) -> pl.Expr:
-    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it, whatever divides its cells.
+    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it.
 
     An apostrophe goes in front of every sign that could begin a formula: at the start of the text, and after each
-    character that some spreadsheet may take for the end of a cell: , ; | : ~ ^, controls and ends of lines. Not after
-    blanks, which divide the words of any text.
+    character that a spreadsheet may be told to divide cells by: , ; | : ~ ^ and every control and end of a line. Not
+    after blanks, which divide the words of any text.
 
     Examples
     --------
