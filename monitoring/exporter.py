@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 REQUEST_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 MOST_CONNECTIONS = 100
+# A connection that is closed gives its place back well within so many seconds.
+_PLACE_SECONDS = 1.0
 MODEL_LABELS = ["model", "model_version"]
 
 
@@ -192,19 +195,31 @@ class _Server(ThreadingMixIn, WSGIServer):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        # Connections whose request is not whole, the longest open one first; each call on it is atomic.
+        self.waiting: OrderedDict[socket.socket, None] = OrderedDict()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Turn a connection away while too many are open."""
-        if self._places.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
+        """Let a connection in; of too many, the one that has kept its request back longest makes room."""
+        if not self._places.acquire(blocking=False) and not self._place_of_the_longest_waiting():
             self.shutdown_request(request)
+            return
+        self.waiting[request] = None
+        super().process_request(request, client_address)
+
+    def _place_of_the_longest_waiting(self) -> bool:
+        try:
+            oldest, _ = self.waiting.popitem(last=False)
+        except KeyError:
+            return False  # all are being answered
+        _cut(oldest)
+        return self._places.acquire(timeout=_PLACE_SECONDS)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own."""
         try:
             super().process_request_thread(request, client_address)
         finally:
+            self.waiting.pop(request, None)
             self._places.release()
 
 
@@ -214,7 +229,7 @@ class _Handler(WSGIRequestHandler):
     timeout = ANSWER_SECONDS  # for a single read or write
 
     def handle(self) -> None:
-        self.deadline = threading.Timer(REQUEST_SECONDS, self._cut)
+        self.deadline = threading.Timer(REQUEST_SECONDS, _cut, [self.connection])
         self.deadline.daemon = True
         self.deadline.start()
         try:
@@ -227,11 +242,13 @@ class _Handler(WSGIRequestHandler):
     def get_environ(self) -> Any:
         """Called when the request is whole: the answer may take as long as the archive does."""
         self.deadline.cancel()
+        cast(_Server, self.server).waiting.pop(self.connection, None)
         return super().get_environ()
-
-    def _cut(self) -> None:
-        with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
 
     def log_message(self, format: str, *args: Any) -> None:
         return
+
+
+def _cut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

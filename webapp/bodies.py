@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from flask import abort, request
 
-from creditrisk.sources import RawTable, cut, from_records, from_rows, parse_upload
+from creditrisk.sources import MAX_COLUMNS, RawTable, cut, from_records, from_rows, parse_upload
 from webapp.guard import JSON_MAX_BYTES, BadRequestError, TooLargeError, body_limit
 from webapp.scoring import Desk
 
@@ -110,12 +110,17 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; one with the same key twice is refused, as programs differ in which of the two they take."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        doubled = next(key for key in found if keys.count(key) > 1)
-        raise BadRequestError(f"An object in the body has the key '{cut(doubled)}' more than once. Expected it once.")
+    """An object, checked before it is built: no more keys than a table has columns, and none twice.
+
+    Programs differ in which of two values they take.
+    """
+    if len(pairs) > MAX_COLUMNS:
+        raise TooLargeError(f"An object in the body has more than {MAX_COLUMNS:,} keys, the most that can be read.")
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise BadRequestError(f"An object in the body has the key '{cut(key)}' more than once. Expected it once.")
+        found[key] = value
     return found
 
 

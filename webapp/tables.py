@@ -1,7 +1,7 @@
 """CSV for other people's spreadsheets: the result of a scoring and the empty template.
 
 Used by api.py (`score.csv`), uploads.py (the page's downloads) and the command line. `csv_text` writes every CSV of
-ours, so that no spreadsheet runs a cell of it as a formula.
+ours, so that no spreadsheet that divides cells by the characters `inert` knows runs one as a formula.
 """
 
 from __future__ import annotations
@@ -94,10 +94,11 @@ def _beside_results(names: Sequence[str]) -> dict[str, str]:
 
 
 def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
-    """A table as comma-separated text that a spreadsheet shows and never runs, whatever it divides cells by.
+    """A table as comma-separated text that a spreadsheet shows and does not run.
 
-    Texts are quoted and inert; numbers stay numbers, those of the client's own among them. Not so at the start of a
-    line: where something else than the comma divides cells, much more than the number becomes that cell.
+    Texts are quoted and inert, by whichever of the characters that `inert` names cells are divided; numbers stay
+    numbers, those of the client's own among them. Not so at the start of a line: where something else than the comma
+    divides cells, much more than the number becomes that cell.
 
     Examples
     --------

@@ -6,10 +6,11 @@ See docs/sources.md.
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
-from creditrisk.sources.table import PLAIN_NUMBER, RawTable, cut, from_records, from_rows, inert
+from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, cut, from_records, from_rows, inert
 from creditrisk.sources.text import parse_table, parse_upload
 
 __all__ = [
+    "MAX_COLUMNS",
     "PLAIN_NUMBER",
     "RawTable",
     "check_uri",

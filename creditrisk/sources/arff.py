@@ -7,7 +7,7 @@ import re
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_COLUMNS, RawTable, cut
+from creditrisk.sources.table import MAX_CELLS, MAX_COLUMNS, MAX_ROW_CELLS, RawTable, check_size, cut
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)
@@ -44,20 +44,22 @@ def parse(content: bytes, *, filename: str) -> RawTable:
         elif line.strip().lower() == "@data":
             start = number
             break
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if start is None or not names or len(names) > MAX_COLUMNS or doubled:
+    if start is None or not 0 < len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
         raise SourceError(
             f"'{shown}' is not an ARFF file. Expected lines with @attribute, each with a name of its own, then @data."
         )
     rows: list[list[str]] = []
     row_lines: list[int] = []
     ragged: dict[int, int] = {}
+    n_absent = 0
     for number, line in enumerate(lines[start:], start=start + 1):
         bare = line.strip()
         if not bare or bare.startswith("%"):
             continue
         if bare.startswith("{"):
             raise SourceError(f"'{shown}' is a sparse ARFF file, which cannot be read. Save it in the dense form.")
+        if bare.count(",") > MAX_ROW_CELLS:
+            raise SourceError(f"line {number:,} of '{shown}' has more than {MAX_ROW_CELLS:,} cells. Check that line.")
         cells = _cells(bare)
         if cells is None:
             raise SourceError(
@@ -65,6 +67,8 @@ def parse(content: bytes, *, filename: str) -> RawTable:
                 "value. Correct that line and try again."
             )
         row_lines.append(number)
+        n_absent += max(0, len(names) - len(cells))
+        check_size(f"'{shown}'", len(row_lines), len(names), n_absent, max_cells=MAX_CELLS)
         rows.append([*cells[: len(names)], *[""] * (len(names) - len(cells))])
         if len(cells) != len(names):
             ragged[len(rows)] = len(cells)

@@ -7,10 +7,7 @@ import io
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_COLUMNS, RawTable, cut
-
-# A small file of equal values can unpack to more than any memory holds.
-MAX_CELLS = 1_000_000_000
+from creditrisk.sources.table import MAX_CELLS, RawTable, check_size, cut
 
 
 def parse(content: bytes, *, filename: str) -> RawTable:
@@ -35,10 +32,8 @@ def parse(content: bytes, *, filename: str) -> RawTable:
         )
     if not n_rows or not schema:
         raise SourceError(f"'{shown}' has no rows. Pass a table with one application in each.")
-    if len(schema) > MAX_COLUMNS or n_rows * len(schema) > MAX_CELLS:
-        raise SourceError(
-            f"'{shown}' has {n_rows:,} rows and {len(schema):,} columns, more than can be read. Pass a part of it."
-        )
+    # A small file of equal values can unpack to more than any memory holds.
+    check_size(f"'{shown}'", n_rows, len(schema), max_cells=MAX_CELLS)
     try:
         frame = pl.read_parquet(io.BytesIO(content))
     except (pl.exceptions.PolarsError, OSError) as exc:

@@ -14,11 +14,15 @@ from creditrisk.errors import SourceError
 # What any table may hold, wherever it comes from; the readers say it in their own words.
 MAX_COLUMNS = 2_000
 MAX_CELL_CHARS = 131_072  # also what Python's csv takes
-# Cells that records lack and that are filled up: a few bytes of JSON can ask for millions of them.
+MAX_ROW_CELLS = 200_000  # of one row as it is read, before what is beyond the columns is cut
+# Rows times columns, in what somebody sends and in what whoever runs this names.
+MAX_CELLS_SENT = 20_000_000
+MAX_CELLS = 1_000_000_000
+# Cells that rows lack and that are filled up: a few bytes can ask for millions of them.
 MAX_ABSENT_CELLS = 2_000_000
-# Where a spreadsheet begins a cell, whatever character it divides cells by: blanks (some have no width) and quotation
-# marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
-_CELL_START = r"(?:^|[;,|\t\r\n；，｜])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
+# Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
+# and quotation marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
+_CELL_START = r"(?:^|[;,|:~^；，｜：\x00-\x1F\x{85}\x{2028}\x{2029}])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
 _FORMULA_SIGN = r"[-=+@＝＋－＠﹦﹢﹣﹫⁼⁺₌₊]"
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
@@ -74,11 +78,7 @@ def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
     if not names:
         raise SourceError("the applications in the request are empty. Expected field names with their values.")
     n_absent = len(records) * len(names) - n_given
-    if n_absent > MAX_ABSENT_CELLS:
-        raise SourceError(
-            f"the {len(records):,} applications have {len(names):,} different fields between them, so {n_absent:,} "
-            f"values are absent; at most {MAX_ABSENT_CELLS:,} may be. Give each the same fields, or send fewer."
-        )
+    check_size("the request", len(records), len(names), n_absent)
     return _table(list(names), ([record.get(name) for record in records] for name in names), len(records))
 
 
@@ -104,6 +104,35 @@ def from_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> RawTable:
         for name, value in zip(names, row, strict=True):
             _check_value(value, name, number)
     return _table(names, ([row[place] for row in rows] for place in range(len(names))), len(rows))
+
+
+def check_size(what: str, n_rows: int, n_columns: int, n_absent: int = 0, *, max_cells: int = MAX_CELLS_SENT) -> None:
+    """Refuse a table that would take far more memory than any should; asked before rows of it are built.
+
+    Parameters
+    ----------
+    what
+        How the sentence calls the table.
+    n_absent
+        The cells that its rows lack.
+
+    Raises
+    ------
+    SourceError
+        If it has too many columns or cells, or lacks too many.
+    """
+    if n_columns > MAX_COLUMNS:
+        raise SourceError(f"{what} has {n_columns:,} columns; at most {MAX_COLUMNS:,} can be read.")
+    if n_rows * n_columns > max_cells:
+        raise SourceError(
+            f"{what} has more than {max_cells:,} cells in its {n_columns:,} columns, more than can be read. Leave out "
+            "columns that are not needed, or pass it in parts."
+        )
+    if n_absent > MAX_ABSENT_CELLS:
+        raise SourceError(
+            f"{what} has {n_columns:,} columns, and its rows lack {n_absent:,} cells between them; at most "
+            f"{MAX_ABSENT_CELLS:,} may be absent. Give every row a value, if an empty one, for each column."
+        )
 
 
 def _check_value(value: object, name: str, row: int) -> None:
@@ -149,10 +178,11 @@ def nameless(n_columns: int) -> list[str]:
 
 
 def inert(text: pl.Expr) -> pl.Expr:
-    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it, whatever divides its cells.
+    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it.
 
     An apostrophe goes in front of every sign that could begin a formula: at the start of the text, and after each
-    character that some spreadsheet takes for the end of a cell.
+    character that a spreadsheet may be told to divide cells by: , ; | : ~ ^ and every control and end of a line. Not
+    after blanks, which divide the words of any text.
 
     Examples
     --------

@@ -12,12 +12,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, pairwise
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, cut, nameless
+from creditrisk.sources.table import (
+    MAX_CELLS,
+    MAX_CELLS_SENT,
+    MAX_ROW_CELLS,
+    PLAIN_NUMBER,
+    RawTable,
+    check_size,
+    cut,
+    nameless,
+)
 
 # Scientific archives separate columns by blanks; in a clerk's CSV a blank is part of a name.
 BLANK_SEPARATED = (".txt", ".data", ".dat", ".asc")
@@ -79,8 +87,7 @@ def parse_table(
         )
     said = _SAID_DELIMITER.fullmatch(first.rstrip("\r\n"))
     delimiter = said[1] if said else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
-    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True)
-    rows = _numbered(reader, shown)
+    rows = _numbered(lines, delimiter, shown)
     if said:
         next(rows)
     if names is not None:
@@ -140,11 +147,26 @@ def _delimiter(line: str, *, blanks: bool) -> str:
     return best
 
 
-def _numbered(reader: Any, shown: str) -> Iterator[tuple[int, list[str]]]:
+def _numbered(lines: Iterable[str], delimiter: str, shown: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with any text in them, each with the line it starts on."""
     line = 1
+    n_divided = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal n_divided
+        for text in lines:
+            n_divided += text.count(delimiter)
+            if n_divided > MAX_ROW_CELLS:
+                raise SourceError(
+                    f"the row that starts on line {line:,} of '{shown}' has more than {MAX_ROW_CELLS:,} cells. Check "
+                    "that the file is a CSV file with one client on each line."
+                )
+            yield text
+
+    reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True)
     try:
         for cells in reader:
+            n_divided = 0
             if any(map(str.strip, cells)):
                 yield line, cells
             line = reader.line_num + 1
@@ -184,10 +206,7 @@ def _without_end(cells: Sequence[str]) -> list[str]:
 
 def _header(cells: list[str], shown: str) -> list[str]:
     names = _without_end(cells)
-    if len(names) > MAX_COLUMNS:
-        raise SourceError(
-            f"the first line of '{shown}' has {len(names):,} columns; at most {MAX_COLUMNS:,} can be read."
-        )
+    check_size(f"the first line of '{shown}'", 0, len(names))
     doubled = sorted({name for name in names if name and names.count(name) > 1})
     if doubled and any(map(PLAIN_NUMBER.fullmatch, names)):
         # Not repeated here: these are a client's data.
@@ -207,12 +226,16 @@ def _collect(
     header: list[str], rows: Iterable[tuple[int, list[str]]], delimiter: str, shown: str, max_rows: int | None
 ) -> RawTable:
     width = len(header)
+    check_size(f"the first line of '{shown}'", 0, width)
+    max_cells = MAX_CELLS if max_rows is None else MAX_CELLS_SENT
+    n_absent = 0
     lines: list[int] = []
     ragged: dict[int, int] = {}
     chunks: list[pl.DataFrame] = []
     chunk: list[list[str]] = []
 
     def flush() -> None:
+        check_size(f"'{shown}'", len(lines), width, n_absent, max_cells=max_cells)
         columns = zip(*chunk, strict=True)
         frame = pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(header, columns, strict=True)])
         chunks.append(frame.select(pl.all().str.strip_chars()))
@@ -229,6 +252,7 @@ def _collect(
             chunk.append(cells)
         else:
             chunk.append([*cells[:width], *[""] * (width - len(cells))])
+            n_absent += max(0, width - len(cells))
             # Blank cells beyond the last column are what spreadsheets leave behind.
             if len(cells) < width or any(map(str.strip, cells[width:])):
                 ragged[len(lines)] = len(cells)

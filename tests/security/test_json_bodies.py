@@ -1,6 +1,7 @@
 """JSON that asks for more than its bytes are worth, or that two programs could read in two ways."""
 
 import json
+import time
 import tracemalloc
 
 import pytest
@@ -59,6 +60,19 @@ def test_a_body_takes_little_more_memory_than_it_has_bytes(client, path, body, s
     assert status in (400, 413)
     assert said in message
     assert peak < 10_000_000 + 30 * len(body)
+
+
+@pytest.mark.parametrize(
+    ("n_keys", "status", "said"),
+    [(100_000, 413, "an object in the body has more than 2,000 keys"), (1_999, 400, "the key 'k1998' more than once")],
+)
+def test_an_object_of_many_keys_is_refused_without_comparing_each_to_each(client, n_keys, status, said):
+    body = "{" + ",".join(f'"k{number}":1' for number in [*range(n_keys), n_keys - 1]) + "}"
+    began = time.process_time()
+    answered, message = post(client, "/api/v1/score", body)
+    assert answered == status
+    assert said.lower() in message.lower()
+    assert time.process_time() - began < 5  # all to all took minutes
 
 
 def test_a_table_of_the_most_rows_is_scored_in_json(client):

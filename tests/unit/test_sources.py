@@ -260,6 +260,8 @@ def test_half_a_character_in_json_does_no_harm():
         ("x;=1;-2", "x;'=1;'-2"),
         ("x|\n @A1", "x|\n '@A1"),
         ('"=1"', '"\'=1"'),
+        ("x:=1~-2^@3", "x:'=1~'-2^'@3"),
+        ("x\u2028=1\x1f+2", "x\u2028'=1\x1f'+2"),
     ],
 )
 def test_signs_that_could_begin_a_formula_get_an_apostrophe(cell, shown):
@@ -267,7 +269,9 @@ def test_signs_that_could_begin_a_formula_get_an_apostrophe(cell, shown):
     assert made_inert(shown) == shown
 
 
-@pytest.mark.parametrize("cell", ["", "Ada", "12.5", "a=b", "0<=X<200", "a -1", "(+49) 30; extension 7"])
+@pytest.mark.parametrize(
+    "cell", ["", "Ada", "12.5", "a=b", "0<=X<200", "a = b", "a -1", "at 10:30 -", "(+49) 30; extension 7"]
+)
 def test_other_cells_stay_as_they_are(cell):
     assert made_inert(cell) == cell
 
