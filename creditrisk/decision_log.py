@@ -28,6 +28,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import polars as pl
 from sqlalchemy import (
@@ -243,11 +244,42 @@ class _Files:
     index: _Identity
 
 
+class _Database:
+    """What all logs of one process have in common if they are the same database."""
+
+    def __init__(self, url: URL, path: Path | None) -> None:
+        self.engine = _engine(url, path)
+        # The newest head that any of them has seen or written.
+        self.newest: Head = (0, GENESIS)
+        # The database file whose index was deleted under this process, until there is a new one.
+        self.without_index: _Identity = None
+        self.renewing = Lock()
+        # The database file that was found whole.
+        self.whole: _Identity = None
+
+
+# SQLite keeps what it holds of a file once for a process: one log can neither give it up nor begin it anew while
+# another goes on with it.
+_DATABASES: WeakValueDictionary[tuple[Path, str], _Database] = WeakValueDictionary()
+_FINDING = Lock()
+
+
+def _database(url: URL, path: Path | None) -> _Database:
+    if path is None:
+        return _Database(url, path)
+    key = path.resolve(), str(sorted(url.query.items()))
+    with _FINDING:
+        found = _DATABASES.get(key)
+        if found is None:
+            found = _DATABASES[key] = _Database(url, path)
+        return found
+
+
 class DecisionLog:
     """The log in one database: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/database`).
 
     Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
-    several processes may append to one database. The first use makes a log where there is none; later uses never do,
+    several processes may append to one database; logs of one process in one SQLite file share their connections. The first use makes a log where there is none; later uses never do,
     so a log that vanished is missed until it is back.
 
     Raises
@@ -261,13 +293,12 @@ class DecisionLog:
         self._url = _usable_url(url)
         self._dialect = self._url.get_backend_name()
         self._path = Path(str(self._url.database)).absolute() if self._dialect == "sqlite" else None
-        self._engine = _engine(self._url, self._path)
+        self._database = _database(self._url, self._path)
+        self._engine = self._database.engine
         # The newest head this process has seen or written; None before the log is first used.
         self._known: Head | None = None
         # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
         self._extent: tuple[_Identity, int] = (None, 0)
-        # The database file whose index was deleted under this process, until there is a new one.
-        self._without_index: _Identity = None
         # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
         self._writing = Lock()
 
@@ -562,18 +593,19 @@ class DecisionLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._engine.begin() as connection:
+        with self._connection() as connection, connection.begin():
             there = set(inspect(connection).get_table_names())
         if not there.issuperset(_METADATA.tables):
-            with self._engine.begin() as connection:
+            with self._connection() as connection, connection.begin():
                 self._lock(connection, deadline)
                 _METADATA.create_all(connection)
-        with self._engine.begin() as connection:
+        with self._connection() as connection, connection.begin():
             self._remember(_head(connection))
 
     def _remember(self, head: Head) -> None:
         if self._known is None or head[0] > self._known[0]:
             self._known = head
+        self._database.newest = max(self._database.newest, head)
 
     def _checked_head(self, connection: Connection) -> Head:
         """The end of the chain, with the head this process knows in it: nothing was cut or put back from a copy."""
@@ -650,11 +682,11 @@ class DecisionLog:
                             "stop those programs."
                         )
             if files.index != opened.index:
-                self._without_index = opened.database
+                self._database.without_index = opened.database
         elif files.wal is not None and files.wal == opened.wal:
             # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
             # is the whole log without it; otherwise nothing is touched, and the old database may come back.
-            seq, link = self._known or (0, GENESIS)
+            seq, link = self._database.newest
             if seq and _hash_in_file(self._path, seq) != link:
                 raise self._another_log(seq)
             for suffix in ("-wal", "-shm"):
@@ -666,20 +698,21 @@ class DecisionLog:
 
         All locks are in that index. Programs with one each would not see each other, and ruin the database.
         """
-        if self._without_index is None or self._path is None:
+        if self._database.without_index is None or self._path is None:
             return
-        if _files(self._path)[0].database == self._without_index:
-            try:
-                with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
-                    alone.execute("PRAGMA locking_mode = EXCLUSIVE")
-                    alone.execute("BEGIN IMMEDIATE")
-                    alone.commit()
-            except sqlite3.OperationalError:
-                raise DecisionLogError(
-                    f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop the "
-                    "others; then it goes on by itself."
-                ) from None
-        self._without_index = None
+        with self._database.renewing:
+            if self._database.without_index == _files(self._path)[0].database is not None:
+                try:
+                    with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
+                        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+                        alone.execute("BEGIN IMMEDIATE")
+                        alone.commit()
+                except sqlite3.OperationalError:
+                    raise DecisionLogError(
+                        f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop "
+                        "the others; then it goes on by itself."
+                    ) from None
+            self._database.without_index = None
 
 
 def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.settings import Settings
 
 CLIENT = {"client": "C-1", "age_years": "41", "amount_eur": "5000", "income_eur": "40000", "housing": "own"}
@@ -201,3 +202,22 @@ def test_decisions_answered_without_the_old_write_ahead_log_survive_kill_9(corne
     web.kill()
     assert missing_on_disk(path, answered) == set()
     assert DecisionLog(f"sqlite:///{path}").verify().broken is None
+
+
+DECISION = Decision("api", "N-1", "m", "1", "0" * 64, 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
+
+
+@pytest.mark.parametrize("suffixes", [("-shm",), ("-wal",), ("-wal", "-shm")])
+def test_several_logs_of_one_process_go_on_without_the_deleted_files(tmp_path, suffixes):
+    path = tmp_path / "decisions.db"
+    with closing(DecisionLog(f"sqlite:///{path}")) as one, closing(DecisionLog(f"sqlite:///{path}")) as two:
+        one.append([DECISION])
+        for number in range(3):
+            assert two.noted("champion", "x") is None
+            for suffix in suffixes:
+                Path(f"{path}{suffix}").unlink()
+            first, second = (one, two) if number % 2 else (two, one)
+            first.append([replace(DECISION, application_id=f"F-{number}")])
+            second.append([replace(DECISION, application_id=f"S-{number}")])
+            assert missing_on_disk(path, [f"F-{number}", f"S-{number}"]) == set()
+        assert one.verify().n_checked == 7
