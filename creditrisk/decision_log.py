@@ -26,7 +26,7 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
@@ -77,6 +77,9 @@ CHUNK_ROWS = 2_000
 WRITE_SECONDS = 5.0
 # The same for the question whether a write would succeed, which a supervisor asks again and again.
 PROBE_SECONDS = 1.0
+
+# How long a process that is going to write takes at most to see whether a SQLite log is whole: for each of two looks.
+WHOLE_SECONDS = 0.3
 
 # How the fields of a decision that are not plain text are stored.
 _NUMBERS = ("prob_default", "score_points", "confidence")
@@ -153,6 +156,8 @@ _LOCK = {
 }
 # What databases say when a lock was not to be had in time.
 _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
+# What SQLite says of a file whose pages do not belong together, or are none.
+_DAMAGED = ("malformed", "not a database")
 _APPEND_ONLY = {
     "sqlite": (
         "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
@@ -279,8 +284,9 @@ class DecisionLog:
     """The log in one database: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/database`).
 
     Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
-    several processes may append to one database; logs of one process in one SQLite file share their connections. The first use makes a log where there is none; later uses never do,
-    so a log that vanished is missed until it is back.
+    several processes may append to one database; the logs of one process in one SQLite file share their connections.
+    The first use makes a log where there is none; later uses never do, so a log that vanished is missed until it is
+    back.
 
     Raises
     ------
@@ -527,6 +533,7 @@ class DecisionLog:
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""
         self._engine.dispose()
+        self._database.whole = None
 
     def _stream(self, wanted: Select[Any]) -> Iterator[RowMapping]:
         wanted = wanted.execution_options(yield_per=CHUNK_ROWS)
@@ -546,6 +553,8 @@ class DecisionLog:
         try:
             self._open(deadline)
             with self._connection() as connection:
+                if is_write:
+                    self._check_whole(connection)
                 with connection.begin():
                     if is_write:
                         self._lock(connection, deadline)
@@ -556,11 +565,13 @@ class DecisionLog:
                         f"the decision log at {self.place} was moved, replaced or deleted while something was written "
                         "into it. What was written then is not answered."
                     )
-        except (SQLAlchemyError, OSError) as exc:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
             reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
             if any(words in reason for words in _WAITED_IN_VAIN):
                 raise self._waited_in_vain(patience) from None
+            if self._path is not None and any(words in reason for words in _DAMAGED):
+                raise self._damaged(reason) from None
             remedy = "Check that the database is up and that CREDITRISK_DECISION_LOG_URL is right."
             if is_write and self._path is not None and (problem := room_problem(self._path.parent)):
                 remedy = f"Make room: {problem}."
@@ -622,8 +633,22 @@ class DecisionLog:
         return DecisionLogError(
             f"the decision log at {self.place} does not hold decision {seq}, which was there before: it was cut, "
             "emptied, replaced, or put back from an older copy. Put the whole log back and it goes on by itself; to go "
-            "on with what is there now, start the program anew."
+            f"on with what is there now, stop the program, {self._of_one_day()}, and start it anew."
         )
+
+    def _damaged(self, what: str) -> DecisionLogError:
+        return DecisionLogError(
+            f"the decision log at {self.place} is damaged, or its files are not of one day: {what.rstrip('.')}. "
+            f"Nothing is written into it. Stop the program, put the whole log back, {self._of_one_day()}, and start it "
+            "anew."
+        )
+
+    def _of_one_day(self) -> str:
+        """What must be done about the files beside a SQLite database that is put back."""
+        if self._path is None:
+            return "see to it that no other program has it open"
+        name = self._path.name
+        return f"remove {name}-wal and {name}-shm unless they were saved together with {name}"
 
     # --- the files of a SQLite log ---
 
@@ -658,14 +683,31 @@ class DecisionLog:
             )
         seen, most = self._extent
         if seen == files.database and size < most:
+            self._database.whole = None
             raise DecisionLogError(
-                f"the decision log at {self.place} was cut short: its file has {size:,} bytes, and had {most:,}. Put "
-                "the whole log back, and start the program anew."
+                f"the decision log at {self.place} was cut short: its file has {size:,} bytes, and had {most:,}. "
+                f"Stop the program, put the whole log back, {self._of_one_day()}, and start it anew."
             )
         if files != connection.info["files"]:
             return False
         self._extent = (files.database, size)
         return True
+
+    def _check_whole(self, connection: Connection) -> None:
+        """See, before a process first writes to a SQLite log, that its database and write-ahead log belong together.
+
+        SQLite reads the newer log of another day into an older database without a word. What was written before that
+        log was begun is then in neither, so the last decisions are read back past its beginning; a small database is
+        looked at in full.
+        """
+        identity = self._extent[0]
+        if self._path is None or self._database.whole == identity:
+            return
+        raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+        problem = _problem_of_pages(raw) or _problem_of_end(raw)
+        if problem:
+            raise self._damaged(problem)
+        self._database.whole = identity
 
     def _give_up(self, connection: Connection) -> None:
         """Save what a connection still holds of a log whose files were deleted or replaced."""
@@ -817,6 +859,38 @@ def _files(path: Path) -> tuple[_Files, int]:
     return _Files(*found), size
 
 
+def _problem_of_pages(raw: sqlite3.Connection) -> str:
+    """What is wrong with tables and indexes, as far as can be seen in time."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    raw.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        found = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as exc:
+        if "interrupted" not in str(exc):
+            raise
+        return ""
+    finally:
+        raw.set_progress_handler(None, 0)
+    # The first line only says where the database is called main.
+    return "" if found == "ok" else found.splitlines()[-1]
+
+
+def _problem_of_end(raw: sqlite3.Connection) -> str:
+    """What is wrong with the last decisions, read backwards as many as can be in time."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    with closing(raw.execute(str(select(_DECISIONS).order_by(_DECISIONS.c.seq.desc())))) as rows:
+        names = [column[0] for column in rows.description]
+        after: dict[str, Any] | None = None
+        for values in rows:
+            row = dict(zip(names, values, strict=True))
+            if after is not None:
+                broken = _broken_link(after, row["seq"], row["hash"])
+                if broken or time.monotonic() > deadline:
+                    return broken or ""
+            after = row
+    return (_broken_link(after, 0, GENESIS) or "") if after is not None else ""
+
+
 def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path))}?mode={mode}"
 
@@ -884,7 +958,7 @@ def _logged(row: RowMapping) -> Logged:
     return Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
 
 
-def _broken_link(row: RowMapping, previous: int, link: str) -> str | None:
+def _broken_link(row: Mapping[Any, Any], previous: int, link: str) -> str | None:
     """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
     seq = row["seq"]
     if seq != previous + 1:
