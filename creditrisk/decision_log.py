@@ -980,7 +980,10 @@ def _other_than_noted(seq: int, digest: str, noted: Mapping[int, Sequence[Noted]
     others = [what for what, (_, link) in noted.get(seq, ()) if link != digest]
     if not others:
         return None
-    return f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew."
+    return (
+        f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew, or "
+        "the note changed."
+    )
 
 
 def _gone(last: int, noted: Mapping[int, Sequence[Noted]]) -> str | None:

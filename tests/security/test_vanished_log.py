@@ -155,6 +155,7 @@ def test_a_log_cut_in_place_takes_no_decision(asked, kept_share):
         file.truncate(int(asked.path.stat().st_size * kept_share))
     assert asked.ask(5) == {503}
     assert "was cut short" in asked.problem()
+    assert "remove decisions.db-wal and decisions.db-shm" in asked.problem()
 
 
 def test_a_folder_in_the_place_of_the_log_takes_no_decision(asked):
