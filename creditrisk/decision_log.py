@@ -26,8 +26,9 @@ from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
+from weakref import WeakValueDictionary
 
 import polars as pl
 from sqlalchemy import (
@@ -76,6 +77,9 @@ CHUNK_ROWS = 2_000
 WRITE_SECONDS = 5.0
 # The same for the question whether a write would succeed, which a supervisor asks again and again.
 PROBE_SECONDS = 1.0
+
+# How long a process that is going to write takes at most to see whether a SQLite log is whole: for each of two looks.
+WHOLE_SECONDS = 0.3
 
 # How the fields of a decision that are not plain text are stored.
 _NUMBERS = ("prob_default", "score_points", "confidence")
@@ -152,6 +156,8 @@ _LOCK = {
 }
 # What databases say when a lock was not to be had in time.
 _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
+# What SQLite says of a file whose pages do not belong together, or are none.
+_DAMAGED = ("malformed", "not a database")
 _APPEND_ONLY = {
     "sqlite": (
         "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
@@ -243,12 +249,44 @@ class _Files:
     index: _Identity
 
 
+class _Database:
+    """What all logs of one process have in common if they are the same database."""
+
+    def __init__(self, url: URL, path: Path | None) -> None:
+        self.engine = _engine(url, path)
+        # The newest head that any of them has seen or written.
+        self.newest: Head = (0, GENESIS)
+        # The database file whose index was deleted under this process, until there is a new one.
+        self.without_index: _Identity = None
+        self.renewing = Lock()
+        # The database file that was found whole.
+        self.whole: _Identity = None
+
+
+# SQLite keeps what it holds of a file once for a process: one log can neither give it up nor begin it anew while
+# another goes on with it.
+_DATABASES: WeakValueDictionary[tuple[Path, str], _Database] = WeakValueDictionary()
+_FINDING = Lock()
+
+
+def _database(url: URL, path: Path | None) -> _Database:
+    if path is None:
+        return _Database(url, path)
+    key = path.resolve(), str(sorted(url.query.items()))
+    with _FINDING:
+        found = _DATABASES.get(key)
+        if found is None:
+            found = _DATABASES[key] = _Database(url, path)
+        return found
+
+
 class DecisionLog:
     """The log in one database: SQLite (`sqlite:///path`) or PostgreSQL (`postgresql://user:password@host/database`).
 
     Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
-    several processes may append to one database. The first use makes a log where there is none; later uses never do,
-    so a log that vanished is missed until it is back.
+    several processes may append to one database; the logs of one process in one SQLite file share their connections.
+    The first use makes a log where there is none; later uses never do, so a log that vanished is missed until it is
+    back.
 
     Raises
     ------
@@ -261,13 +299,12 @@ class DecisionLog:
         self._url = _usable_url(url)
         self._dialect = self._url.get_backend_name()
         self._path = Path(str(self._url.database)).absolute() if self._dialect == "sqlite" else None
-        self._engine = _engine(self._url, self._path)
+        self._database = _database(self._url, self._path)
+        self._engine = self._database.engine
         # The newest head this process has seen or written; None before the log is first used.
         self._known: Head | None = None
         # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
         self._extent: tuple[_Identity, int] = (None, 0)
-        # The database file whose index was deleted under this process, until there is a new one.
-        self._without_index: _Identity = None
         # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
         self._writing = Lock()
 
@@ -496,6 +533,7 @@ class DecisionLog:
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""
         self._engine.dispose()
+        self._database.whole = None
 
     def _stream(self, wanted: Select[Any]) -> Iterator[RowMapping]:
         wanted = wanted.execution_options(yield_per=CHUNK_ROWS)
@@ -515,6 +553,8 @@ class DecisionLog:
         try:
             self._open(deadline)
             with self._connection() as connection:
+                if is_write:
+                    self._check_whole(connection)
                 with connection.begin():
                     if is_write:
                         self._lock(connection, deadline)
@@ -525,11 +565,13 @@ class DecisionLog:
                         f"the decision log at {self.place} was moved, replaced or deleted while something was written "
                         "into it. What was written then is not answered."
                     )
-        except (SQLAlchemyError, OSError) as exc:
+        except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
             reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
             if any(words in reason for words in _WAITED_IN_VAIN):
                 raise self._waited_in_vain(patience) from None
+            if self._path is not None and any(words in reason for words in _DAMAGED):
+                raise self._damaged(reason) from None
             remedy = "Check that the database is up and that CREDITRISK_DECISION_LOG_URL is right."
             if is_write and self._path is not None and (problem := room_problem(self._path.parent)):
                 remedy = f"Make room: {problem}."
@@ -562,18 +604,19 @@ class DecisionLog:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._engine.begin() as connection:
+        with self._connection() as connection, connection.begin():
             there = set(inspect(connection).get_table_names())
         if not there.issuperset(_METADATA.tables):
-            with self._engine.begin() as connection:
+            with self._connection() as connection, connection.begin():
                 self._lock(connection, deadline)
                 _METADATA.create_all(connection)
-        with self._engine.begin() as connection:
+        with self._connection() as connection, connection.begin():
             self._remember(_head(connection))
 
     def _remember(self, head: Head) -> None:
         if self._known is None or head[0] > self._known[0]:
             self._known = head
+        self._database.newest = max(self._database.newest, head)
 
     def _checked_head(self, connection: Connection) -> Head:
         """The end of the chain, with the head this process knows in it: nothing was cut or put back from a copy."""
@@ -590,8 +633,22 @@ class DecisionLog:
         return DecisionLogError(
             f"the decision log at {self.place} does not hold decision {seq}, which was there before: it was cut, "
             "emptied, replaced, or put back from an older copy. Put the whole log back and it goes on by itself; to go "
-            "on with what is there now, start the program anew."
+            f"on with what is there now, stop the program, {self._of_one_day()}, and start it anew."
         )
+
+    def _damaged(self, what: str) -> DecisionLogError:
+        return DecisionLogError(
+            f"the decision log at {self.place} is damaged, or its files are not of one day: {what.rstrip('.')}. "
+            f"Nothing is written into it. Stop the program, put the whole log back, {self._of_one_day()}, and start it "
+            "anew."
+        )
+
+    def _of_one_day(self) -> str:
+        """What must be done about the files beside a SQLite database that is put back."""
+        if self._path is None:
+            return "see to it that no other program has it open"
+        name = self._path.name
+        return f"remove {name}-wal and {name}-shm unless they were saved together with {name}"
 
     # --- the files of a SQLite log ---
 
@@ -626,14 +683,31 @@ class DecisionLog:
             )
         seen, most = self._extent
         if seen == files.database and size < most:
+            self._database.whole = None
             raise DecisionLogError(
-                f"the decision log at {self.place} was cut short: its file has {size:,} bytes, and had {most:,}. Put "
-                "the whole log back, and start the program anew."
+                f"the decision log at {self.place} was cut short: its file has {size:,} bytes, and had {most:,}. "
+                f"Stop the program, put the whole log back, {self._of_one_day()}, and start it anew."
             )
         if files != connection.info["files"]:
             return False
         self._extent = (files.database, size)
         return True
+
+    def _check_whole(self, connection: Connection) -> None:
+        """See, before a process first writes to a SQLite log, that its database and write-ahead log belong together.
+
+        SQLite reads the newer log of another day into an older database without a word. What was written before that
+        log was begun is then in neither, so the last decisions are read back past its beginning; a small database is
+        looked at in full.
+        """
+        identity = self._extent[0]
+        if self._path is None or self._database.whole == identity:
+            return
+        raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+        problem = _problem_of_pages(raw) or _problem_of_end(raw)
+        if problem:
+            raise self._damaged(problem)
+        self._database.whole = identity
 
     def _give_up(self, connection: Connection) -> None:
         """Save what a connection still holds of a log whose files were deleted or replaced."""
@@ -650,11 +724,11 @@ class DecisionLog:
                             "stop those programs."
                         )
             if files.index != opened.index:
-                self._without_index = opened.database
+                self._database.without_index = opened.database
         elif files.wal is not None and files.wal == opened.wal:
             # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
             # is the whole log without it; otherwise nothing is touched, and the old database may come back.
-            seq, link = self._known or (0, GENESIS)
+            seq, link = self._database.newest
             if seq and _hash_in_file(self._path, seq) != link:
                 raise self._another_log(seq)
             for suffix in ("-wal", "-shm"):
@@ -666,20 +740,21 @@ class DecisionLog:
 
         All locks are in that index. Programs with one each would not see each other, and ruin the database.
         """
-        if self._without_index is None or self._path is None:
+        if self._database.without_index is None or self._path is None:
             return
-        if _files(self._path)[0].database == self._without_index:
-            try:
-                with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
-                    alone.execute("PRAGMA locking_mode = EXCLUSIVE")
-                    alone.execute("BEGIN IMMEDIATE")
-                    alone.commit()
-            except sqlite3.OperationalError:
-                raise DecisionLogError(
-                    f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop the "
-                    "others; then it goes on by itself."
-                ) from None
-        self._without_index = None
+        with self._database.renewing:
+            if self._database.without_index == _files(self._path)[0].database is not None:
+                try:
+                    with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
+                        alone.execute("PRAGMA locking_mode = EXCLUSIVE")
+                        alone.execute("BEGIN IMMEDIATE")
+                        alone.commit()
+                except sqlite3.OperationalError:
+                    raise DecisionLogError(
+                        f"the decision log at {self.place} lost its file -shm while several programs had it open. Stop "
+                        "the others; then it goes on by itself."
+                    ) from None
+            self._database.without_index = None
 
 
 def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:
@@ -784,6 +859,38 @@ def _files(path: Path) -> tuple[_Files, int]:
     return _Files(*found), size
 
 
+def _problem_of_pages(raw: sqlite3.Connection) -> str:
+    """What is wrong with tables and indexes, as far as can be seen in time."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    raw.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
+    try:
+        found = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
+    except sqlite3.OperationalError as exc:
+        if "interrupted" not in str(exc):
+            raise
+        return ""
+    finally:
+        raw.set_progress_handler(None, 0)
+    # The first line only says where the database is called main.
+    return "" if found == "ok" else found.splitlines()[-1]
+
+
+def _problem_of_end(raw: sqlite3.Connection) -> str:
+    """What is wrong with the last decisions, read backwards as many as can be in time."""
+    deadline = time.monotonic() + WHOLE_SECONDS
+    with closing(raw.execute(str(select(_DECISIONS).order_by(_DECISIONS.c.seq.desc())))) as rows:
+        names = [column[0] for column in rows.description]
+        after: dict[str, Any] | None = None
+        for values in rows:
+            row = dict(zip(names, values, strict=True))
+            if after is not None:
+                broken = _broken_link(after, row["seq"], row["hash"])
+                if broken or time.monotonic() > deadline:
+                    return broken or ""
+            after = row
+    return (_broken_link(after, 0, GENESIS) or "") if after is not None else ""
+
+
 def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path))}?mode={mode}"
 
@@ -851,7 +958,7 @@ def _logged(row: RowMapping) -> Logged:
     return Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
 
 
-def _broken_link(row: RowMapping, previous: int, link: str) -> str | None:
+def _broken_link(row: Mapping[Any, Any], previous: int, link: str) -> str | None:
     """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
     seq = row["seq"]
     if seq != previous + 1:
@@ -873,7 +980,10 @@ def _other_than_noted(seq: int, digest: str, noted: Mapping[int, Sequence[Noted]
     others = [what for what, (_, link) in noted.get(seq, ()) if link != digest]
     if not others:
         return None
-    return f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew."
+    return (
+        f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew, or "
+        "the note changed."
+    )
 
 
 def _gone(last: int, noted: Mapping[int, Sequence[Noted]]) -> str | None:

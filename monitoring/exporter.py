@@ -27,8 +27,8 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from creditrisk.hosts import is_asked_from_elsewhere, is_called_by
 from creditrisk.settings import Settings, refuse_open_address
-from monitoring import archive
-from monitoring.results import MAX_SEQ, Result, by_log_head
+from monitoring import archive, heads
+from monitoring.results import Result, by_log_head
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -121,13 +121,12 @@ class DriftCollector(Collector):
         return [waiting, unreadable, *(metrics_of_result(result) if result else [])]
 
     def _last(self, results: list[Result]) -> Result | None:
-        """The last report in the order of the log; one that claims to have ended beyond it is none, if others are."""
+        """The last report in the order of the log; one that the log does not bear out is none, if others are."""
         try:
-            head_seq = self._log.head()[0] if self._log.is_begun() else 0
+            borne_out = heads.held(self._log, results)
         except CreditRiskError:
-            head_seq = MAX_SEQ  # the log is away, and says so for itself
-        plausible = [result for result in results if result["log_head"]["seq"] <= head_seq]
-        return max(plausible or results, key=by_log_head, default=None)
+            borne_out = []  # the log is away, and says so for itself
+        return max(borne_out or results, key=by_log_head, default=None)
 
     def _say_once(self, problems: list[str]) -> None:
         for problem in problems:

@@ -55,14 +55,14 @@ def since_last_report(log: DecisionLog, model: str, earlier: Sequence[Result]) -
     Parameters
     ----------
     earlier
-        The newest results of this model. One that claims to have ended where the log has not yet come to is ignored,
-        and said in a remark.
+        The newest results of this model. One that the log does not bear out (see `heads.held`) is left aside, and said
+        in a remark.
     """
     # A log is not made here: where reports remember one and there is none, that is a finding.
     is_begun = log.is_begun()
     head_seq, head_hash = log.head() if is_begun else (0, GENESIS)
-    ended = [result["last_seq"] for result in earlier if result["last_seq"] <= head_seq]
-    after_seq = max(ended, default=0)
+    borne_out = heads.held(log, earlier)
+    after_seq = max((result["last_seq"] for result in borne_out), default=0)
     frame = pl.DataFrame()
     if is_begun:
         frame = log.window(after_seq, model).filter(pl.col("seq") <= head_seq).sort("seq")
@@ -72,15 +72,15 @@ def since_last_report(log: DecisionLog, model: str, earlier: Sequence[Result]) -
         head_seq=head_seq,
         head_hash=head_hash,
         log_finding=heads.compare(log, earlier),
-        remarks=_ignored([result for result in earlier if result["last_seq"] > head_seq], head_seq),
+        remarks=_left_aside([result for result in earlier if result not in borne_out]),
     )
 
 
-def _ignored(beyond: Sequence[Result], head_seq: int) -> tuple[str, ...]:
-    if not beyond:
+def _left_aside(others: Sequence[Result]) -> tuple[str, ...]:
+    if not others:
         return ()
-    more = f" and {len(beyond) - 1:,} more" if len(beyond) > 1 else ""
+    more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
     return (
-        f"Report {beyond[0]['id']}{more} says that it ended at decision {beyond[0]['last_seq']}, but the decision log "
-        f"ends at {head_seq}. This window starts where the newest report that can be right ended.",
+        f"Report {others[0]['id']}{more} says that it ended at decision {others[0]['last_seq']}, which the decision "
+        "log does not bear out. This window starts where the newest report that it bears out ended.",
     )

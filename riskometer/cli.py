@@ -283,7 +283,10 @@ def replay(first: int, last: int | None) -> None:
 
 @main.command("verify-log")
 def verify_log() -> None:
-    """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first."""
+    """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first.
+
+    Ends with 1 if it is broken, with 2 if some place that notes its head could not be asked.
+    """
     from creditrisk.decision_log import DecisionLog
     from creditrisk.registry import Registry
     from creditrisk.words import counted
@@ -314,6 +317,13 @@ def verify_log() -> None:
         f"{found.n_checked:,} decisions, unbroken, and as {counted(len(noted), 'note')} elsewhere have them. "
         f"Head: {found.head_hash}"
     )
+    if problems:
+        click.echo(
+            f"The chain itself is unbroken, but {counted(len(problems), 'place')} with notes of it could not be read: "
+            "an end cut off, or a log written anew, may have been missed.",
+            err=True,
+        )
+        sys.exit(2)
 
 
 def _within_ten(_context: click.Context, _option: click.Parameter, value: float) -> float:

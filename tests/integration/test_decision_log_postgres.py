@@ -188,7 +188,7 @@ def test_only_a_head_noted_elsewhere_shows_a_cut_off_tail(log, url):
     with closing(DecisionLog(url)) as other:
         other.append([EXAMPLE])
     assert log.verify(notes).broken == (
-        "decision 3 does not have the hash that report A noted for it: the log was written anew."
+        "decision 3 does not have the hash that report A noted for it: the log was written anew, or the note changed."
     )
 
 

@@ -12,6 +12,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk.errors import RegistryError
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from monitoring import archive, windows
 from monitoring.exporter import DriftCollector
@@ -111,7 +113,7 @@ def test_a_log_cut_or_written_anew_is_called_so_by_the_report_that_knows(home, v
 def test_the_next_report_says_that_the_log_lost_what_was_noted(home):
     home.as_administrator("DELETE FROM decisions WHERE seq > 3")
     window = home.window()
-    assert f"decision 4, as report {home.reports[1]} noted it, is not in it" in window.log_finding
+    assert f"decision 4, as report {home.reports[1]} noted it" in window.log_finding
     # It goes on from the newest report that can be right, and says which it left aside.
     assert window.after_seq == 2
     assert home.reports[1] in window.remarks[0]
@@ -130,7 +132,9 @@ def test_an_archive_that_is_away_is_said_and_the_others_are_asked(home, verify, 
     monkeypatch.setattr(archive, "TIMEOUT_SECONDS", 0.1)
     both = f"{AWAY},{home.archive.name}"
     done = verify(both)
-    assert done.exit_code == 0
+    assert done.exit_code == 2
+    assert "6 decisions, unbroken" in done.output
+    assert "1 place with notes of it could not be read" in done.output
     assert "Not asked: the report archive mongodb://127.0.0.1" in done.output
     assert "s3cret" not in done.output
     assert "as 3 notes" in done.output
@@ -164,6 +168,30 @@ def test_a_result_that_ends_beyond_the_log_does_not_blind_the_monitoring(home, l
     # The metrics go on with the last report that can be right.
     found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
     assert [sample.value for sample in found["creditrisk_window_rows"]] == [100]
+
+
+def test_a_forged_result_makes_no_report_skip_applications(home, verify):
+    home.log.append([EXAMPLE] * 2)
+    home.note(23, n_rows=666, last_seq=8, log_head={"seq": 8, "hash": "0" * 64})
+    window = home.window()
+    assert window.after_seq == 4
+    assert window.frame["seq"].to_list() == [7, 8]
+    assert home.reports[-1] in window.remarks[0]
+    assert "holds a result whose noted head the decision log does not have: decision 8" in window.log_finding
+    assert "or that result was changed" in window.log_finding
+    assert "or the note changed" in verify().output
+    found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
+    assert [sample.value for sample in found["creditrisk_window_rows"]] == [100]
+
+
+def test_a_record_of_promotions_that_is_unreadable_is_not_passed_over(home, verify, monkeypatch):
+    def unreadable(_registry: Registry) -> list[tuple[str, tuple[int, str]]]:
+        raise RegistryError("MLflow is away.")
+
+    monkeypatch.setattr(Registry, "noted_heads", unreadable)
+    done = verify()
+    assert done.exit_code == 2
+    assert "Not asked: the record of promotions, as MLflow is away." in done.output
 
 
 def test_windows_follow_the_numbers_of_decisions_when_a_clock_is_put_back(home):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,9 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk import decision_log
+from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk.errors import DecisionLogError
 from creditrisk.settings import Settings
 
 CLIENT = {"client": "C-1", "age_years": "41", "amount_eur": "5000", "income_eur": "40000", "housing": "own"}
@@ -152,6 +155,7 @@ def test_a_log_cut_in_place_takes_no_decision(asked, kept_share):
         file.truncate(int(asked.path.stat().st_size * kept_share))
     assert asked.ask(5) == {503}
     assert "was cut short" in asked.problem()
+    assert "remove decisions.db-wal and decisions.db-shm" in asked.problem()
 
 
 def test_a_folder_in_the_place_of_the_log_takes_no_decision(asked):
@@ -201,3 +205,83 @@ def test_decisions_answered_without_the_old_write_ahead_log_survive_kill_9(corne
     web.kill()
     assert missing_on_disk(path, answered) == set()
     assert DecisionLog(f"sqlite:///{path}").verify().broken is None
+
+
+DECISION = Decision("api", "N-1", "m", "1", "0" * 64, 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
+
+
+@pytest.mark.parametrize("suffixes", [("-shm",), ("-wal",), ("-wal", "-shm")])
+def test_several_logs_of_one_process_go_on_without_the_deleted_files(tmp_path, suffixes):
+    path = tmp_path / "decisions.db"
+    with closing(DecisionLog(f"sqlite:///{path}")) as one, closing(DecisionLog(f"sqlite:///{path}")) as two:
+        one.append([DECISION])
+        for number in range(3):
+            assert two.noted("champion", "x") is None
+            for suffix in suffixes:
+                Path(f"{path}{suffix}").unlink()
+            first, second = (one, two) if number % 2 else (two, one)
+            first.append([replace(DECISION, application_id=f"F-{number}")])
+            second.append([replace(DECISION, application_id=f"S-{number}")])
+            assert missing_on_disk(path, [f"F-{number}", f"S-{number}"]) == set()
+        assert one.verify().n_checked == 7
+
+
+def append(log: DecisionLog, first: int, n_decisions: int) -> None:
+    for number in range(first, first + n_decisions, 100):
+        log.append([replace(DECISION, application_id=f"{number + step:x}" * 40) for step in range(100)])
+
+
+@pytest.fixture
+def of_two_days(tmp_path: Path) -> Path:
+    """An older copy put back in place beside the write-ahead log of today, as `kill -9` and `cp` leave it."""
+    path, today = tmp_path / "decisions.db", tmp_path / "today.db"
+    with closing(DecisionLog(f"sqlite:///{today}")) as log:
+        append(log, 0, 300)
+        backup(today, path)
+        append(log, 300, 5_000)
+        shutil.copy(f"{today}-wal", f"{path}-wal")
+        shutil.copy(today, tmp_path / "whole.db")
+        shutil.copy(f"{today}-wal", tmp_path / "whole.db-wal")
+    return path
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_an_older_copy_under_a_newer_write_ahead_log_takes_no_decision(of_two_days, is_large, monkeypatch):
+    if is_large:  # too large to be looked at in full: the end of the chain is
+        monkeypatch.setattr(decision_log, "_problem_of_pages", lambda _: "")
+    before = of_two_days.read_bytes()
+    with closing(DecisionLog(f"sqlite:///{of_two_days}")) as log:
+        for act in (log.check_writable, lambda: log.append([DECISION])):
+            with pytest.raises(DecisionLogError, match=r"remove decisions\.db-wal and decisions\.db-shm unless"):
+                act()
+        assert of_two_days.read_bytes() == before
+    for suffix in ("-wal", "-shm"):
+        Path(f"{of_two_days}{suffix}").unlink(missing_ok=True)
+    of_two_days.write_bytes(before)
+    with closing(DecisionLog(f"sqlite:///{of_two_days}")) as log:
+        assert log.append([DECISION])[0].seq == 301
+
+
+def test_a_log_that_was_killed_with_its_write_ahead_log_goes_on(of_two_days):
+    with closing(DecisionLog(f"sqlite:///{of_two_days.with_name('whole.db')}")) as log:
+        assert log.append([DECISION])[0].seq == 5_301
+
+
+def test_a_look_that_takes_too_long_is_left_off(of_two_days, monkeypatch):
+    monkeypatch.setattr(decision_log, "WHOLE_SECONDS", 0)
+    with closing(DecisionLog(f"sqlite:///{of_two_days.with_name('whole.db')}")) as log:
+        assert log.append([DECISION])[0].seq == 5_301
+
+
+def test_a_decision_changed_at_the_end_of_the_log_is_not_written_after(tmp_path):
+    path = tmp_path / "decisions.db"
+    with closing(DecisionLog(f"sqlite:///{path}")) as log:
+        append(log, 0, 100)
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("DROP TRIGGER decisions_no_update")
+        other.execute("UPDATE decisions SET verdict = 'decline' WHERE seq = 90")
+        other.commit()
+    with closing(DecisionLog(f"sqlite:///{path}")) as log:
+        with pytest.raises(DecisionLogError, match="decision 90 was changed"):
+            log.append([DECISION])
+        assert "decision 90 was changed" in str(log.verify().broken)
