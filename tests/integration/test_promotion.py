@@ -316,7 +316,7 @@ def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, reg
     assert refused.exit_code == 1
     assert "without a reason" in refused.output
     done = run("promote", "--version", "2", "--by", "Ada", "--why", "it is time")
-    assert "`previous`, and `make rollback` goes back" in done.output
+    assert "`previous`, and `make rollback DATASET=corner_lender` goes back" in done.output
     assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
     assert run("rollback").output.startswith("corner_lender is back at version 1")
     assert registry.champion(MODEL).tags["promoted_by"] != ""
