@@ -329,6 +329,7 @@ class Registry:
         champion = self.champion(model)
         if champion is None:
             raise RegistryError(f"{model} has no champion to serve. Train one, or promote one with `make promote`.")
+        self.check_made_champion(champion)
         self.fetch(champion)
         self._log.note(SERVING_NOTE, "", model, by=by, why=why)
 

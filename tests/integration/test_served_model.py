@@ -128,6 +128,7 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
         "somebody moved the alias"
         in run("score", __file__, "-o", str(settings.home / "out.csv"), "--dataset", MODEL).output
     )
+    assert "somebody moved the alias" in run("switch", MODEL).output
     # A person's word, with a reason, is what it takes.
     assert run("promote", "--dataset", MODEL, "--version", refused.version, "--why", "looked into it").exit_code == 0
     champion.look()
