@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 from creditrisk import strict
-from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError, TrainingError
 
 # From so many labelled rows on, a second slope can be learnt; beyond so many, a free curve, if it is clearly better.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from creditrisk.evaluation import Performance
 from creditrisk.scorer import Scorer
-from creditrisk.words import counted
+from creditrisk.text import counted
 
 if TYPE_CHECKING:
     from creditrisk.training import Candidate

@@ -20,8 +20,8 @@ import polars as pl
 from numpy.typing import NDArray
 from scipy.stats import beta, norm
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
-from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.errors import ComparisonError
 from creditrisk.evaluation import auc
 from creditrisk.guardrails import (
@@ -38,7 +38,7 @@ from creditrisk.guardrails import (
 from creditrisk.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, delong, row_losses
 from creditrisk.schema import Costs
 from creditrisk.scorer import Scorer
-from creditrisk.words import signed
+from creditrisk.text import signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]
 

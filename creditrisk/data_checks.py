@@ -17,12 +17,12 @@ import numpy as np
 import polars as pl
 
 from creditrisk import profile as reference_profile
-from creditrisk.encoding import IntArray
+from creditrisk.arrays import IntArray
 from creditrisk.giveaway import given_away
 from creditrisk.quality import DTYPES, STILL_OPEN, Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.stability import at_most_ten, judge, no_drift_bound, population_stability_index
-from creditrisk.words import counted
+from creditrisk.text import counted
 
 if TYPE_CHECKING:
     import pandera.polars as pa

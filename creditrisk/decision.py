@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk import strict
-from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError, TrainingError
 from creditrisk.schema import Costs
 

@@ -16,14 +16,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from creditrisk import strict
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import SchemaError, ScorerError
 from creditrisk.schema import Schema
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
 
 # Shares of the training values between which a standardised number may lie; beyond them it is held at the edge, so that
 # one absurd income cannot swing a linear model.

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv, expit, logit
 from scipy.stats import norm, rankdata
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import DecisionRule
-from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Costs
 

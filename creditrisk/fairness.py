@@ -14,7 +14,7 @@ from math import exp, hypot, log, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.evaluation import Estimate, rate
 
 # With fewer applicants a group is shown, but nothing is concluded from it.

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.evaluation import auc
 
 # The best honest single fields of credit tables (a bureau's score, the last repayment) stay below 0.85.

@@ -18,7 +18,8 @@ import numpy as np
 import polars as pl
 
 from creditrisk import strict
-from creditrisk.encoding import EncodedField, Encoder, FloatArray
+from creditrisk.arrays import FloatArray
+from creditrisk.encoding import EncodedField, Encoder
 from creditrisk.errors import ScorerError
 from creditrisk.replay import frame_from_inputs
 from creditrisk.schema import Field, Schema

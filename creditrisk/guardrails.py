@@ -15,15 +15,15 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import DecisionRule, fit_rule
-from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import Coverage, Estimate, conformal_sets
 from creditrisk.evaluation import coverage as judge_sets
 from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
 from creditrisk.paired import N_DRAWS, recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import OTHER_FIELDS, Scorer
-from creditrisk.words import signed
+from creditrisk.text import signed
 
 LEFT_TO_CHANCE = 0.05
 SLOPES = (0.8, 1.25)

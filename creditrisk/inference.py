@@ -22,10 +22,10 @@ import polars as pl
 import tomli_w
 
 from creditrisk import telltale
-from creditrisk.encoding import IntArray
+from creditrisk.arrays import IntArray
+from creditrisk.columns import key
 from creditrisk.errors import SchemaError, TrainingError
 from creditrisk.giveaway import given_away
-from creditrisk.names import bare
 from creditrisk.quality import (
     CURRENCY_SIGNS,
     DATE_FORMATS,
@@ -40,9 +40,9 @@ from creditrisk.quality import (
     without_time,
 )
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
-from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
+from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.splits import time_split
-from creditrisk.words import counted
+from creditrisk.text import counted, shorten
 
 # So many of a column's cells must read as numbers (dates); the rows of the others are set aside.
 READABLE_SHARE = 0.98
@@ -171,7 +171,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
     spec, outcome, words = _outcome(frame[header], header, bad, good)
     headers = [column for column in frame.columns if column != header]
-    fields = _names(headers, taken={spec.name, bare(header)})
+    fields = _names(headers, taken={spec.name, key(header)})
     columns = [
         _column(_Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names) for column in headers
     ]
@@ -179,8 +179,8 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     columns = _one_time(columns, frame, outcome)
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
-            f"none of the {len(columns)} columns beside '{cut(header)}' can be learned from: they are empty, constant, "
-            "free text, numbers of clients, protected, or know the outcome. Give another table."
+            f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
+            "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
         )
     lent = next((column.field.name for column in columns if _is_amount_lent(column)), "")
     schema = Schema(
@@ -203,15 +203,15 @@ def _with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
     headers = raw.frame.columns
     if not raw.has_names and target.strip().isdigit():
         target = f"column {int(target)}"
-    place = next((place for place, header in enumerate(headers) if bare(header) == bare(target)), None)
+    place = next((place for place, header in enumerate(headers) if key(header) == key(target)), None)
     lower = below_second_header(raw) if raw.has_names and _has_second_header(raw) else raw
     if place is None:
-        place = next((n for n, header in enumerate(lower.frame.columns) if bare(header) == bare(target)), None)
+        place = next((n for n, header in enumerate(lower.frame.columns) if key(header) == key(target)), None)
     if place is not None:
         return lower, lower.frame.columns[place]
     if not raw.has_names:
         raise SchemaError(
-            f"there is no column '{cut(target)}' to take the outcome from: the file has no line with names, so its "
+            f"there is no column '{shorten(target)}' to take the outcome from: the file has no line with names, so its "
             f"columns are called '{headers[0]}' to '{headers[-1]}'. Use one, or put names on its first line."
         )
     known = {header.casefold(): header for header in (*lower.frame.columns, *headers)}
@@ -220,8 +220,8 @@ def _with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
     said = "Did you mean" if near else "The table has"
     more = ", …" if not near and lower.frame.width > MAX_SHOWN else ""
     raise SchemaError(
-        f"there is no column '{cut(target)}' to take the outcome from. {said} "
-        f"{', '.join(repr(cut(name)) for name in names)}{more}{'?' if near else '.'}"
+        f"there is no column '{shorten(target)}' to take the outcome from. {said} "
+        f"{', '.join(repr(shorten(name)) for name in names)}{more}{'?' if near else '.'}"
     )
 
 
@@ -253,13 +253,15 @@ def _outcome(
         goods, others = others, []
     both = set(bads) & set(goods)
     if both:
-        raise SchemaError(f"{_listed(sorted(both), counts)} of column '{cut(header)}' cannot be bad and good at once.")
+        raise SchemaError(
+            f"{_listed(sorted(both), counts)} of column '{shorten(header)}' cannot be bad and good at once."
+        )
     code = dict.fromkeys(bads, 1) | dict.fromkeys(goods, 0)
     outcome = np.array([code.get(text, -1) for text in texts.to_list()], dtype=np.int64)
     n_bad, n_good, n_unknown = (int((outcome == value).sum()) for value in (1, 0, -1))
     if not n_bad or not n_good:
         raise SchemaError(
-            f"all {n_bad + n_good:,} outcomes in column '{cut(header)}' are {'bad' if n_bad else 'good'}: it holds "
+            f"all {n_bad + n_good:,} outcomes in column '{shorten(header)}' are {'bad' if n_bad else 'good'}: it holds "
             f"{_listed(list(counts), counts)}. A model learns from both; name the values with --bad and --good."
         )
     words = [f"{n_bad:,} rows are bad ({n_bad / (n_bad + n_good):.1%}), {n_good:,} good."]
@@ -283,7 +285,7 @@ def _outcome(
         label=telltale.label(header) or header,
         bad=tuple(bads),
         good=tuple(goods),
-        aliases=() if bare(header) == bare(canonical) else (header,),
+        aliases=() if key(header) == key(canonical) else (header,),
         unresolved=tuple(others),
     )
     return target, outcome, tuple(words)
@@ -296,8 +298,8 @@ def _meant(values: Sequence[str], counts: dict[str, int], header: str) -> list[s
         spellings = [text for text in counts if _same_value(text, value)]
         if not spellings:
             raise SchemaError(
-                f"no row has '{cut(value)}' in column '{cut(header)}': it holds {_listed(list(counts), counts)}. Name "
-                "its values with --bad and --good."
+                f"no row has '{shorten(value)}' in column '{shorten(header)}': it holds {_listed(list(counts), counts)}. "
+                "Name its values with --bad and --good."
             )
         found += [text for text in spellings if text not in found]
     return found
@@ -313,7 +315,7 @@ def _listed(values: Sequence[str], counts: dict[str, int]) -> str:
         return "nothing"
     if len(values) > MAX_SHOWN:
         return f"{len(values):,} different values"
-    return ", ".join(f"'{cut(value, 60)}' ({counts.get(value, 0):,})" for value in values)
+    return ", ".join(f"'{shorten(value, 60)}' ({counts.get(value, 0):,})" for value in values)
 
 
 # Columns
@@ -325,20 +327,20 @@ def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
     Headers that are their own names keep them; of others that come to the same name, each gets a number.
     """
     fields: dict[str, Field] = {}
-    used = {bare(name) for name in (*taken, *RESERVED)}
+    used = {key(name) for name in (*taken, *RESERVED)}
     labels: set[str] = set()
     for header in sorted(headers, key=lambda header: telltale.canonical(header) != header):
         wanted = telltale.canonical(header) or "field"
         number, name = 1, wanted
-        while bare(name) in used:
+        while key(name) in used:
             number += 1
             name = f"{wanted}_{number}"
         shown = telltale.label(header) or name
-        if bare(shown) in labels:
+        if key(shown) in labels:
             shown = f"{shown} ({number})"
-        used.add(bare(name))
-        labels.add(bare(shown))
-        aliases = () if bare(name) == bare(header) else (header,)
+        used.add(key(name))
+        labels.add(key(shown))
+        aliases = () if key(name) == key(header) else (header,)
         fields[header] = Field(name, "text", shown, aliases=aliases, is_required=False)
     return fields
 
@@ -659,7 +661,7 @@ def _words(cells: _Cells) -> Column:
     field = replace(
         cells.field,
         type="category",
-        categories=tuple(Category(text, cut(text, 80)) for text in order or kept),
+        categories=tuple(Category(text, shorten(text, 80)) for text in order or kept),
         is_ordered=bool(order),
     )
     column = Column(cells.header, field, looks, counts=tuple((text, tally[text]) for text in order or kept))
@@ -883,7 +885,7 @@ def _document(found: Inference) -> str:
 
 def _field_block(column: Column) -> str:
     body = compact(asdict(replace(column.field, categories=())), Field)
-    head = [f"'{cut(column.header, 60)}': {column.looks}."]
+    head = [f"'{shorten(column.header, 60)}': {column.looks}."]
     if column.decide:
         head.append(f"{'Left out' if column.flag in SETTLED else 'DECIDE'}: {column.decide}")
     rows = dict(column.counts)

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import rankdata, t
 
-from creditrisk.encoding import FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.evaluation import auc, decision_costs
 from creditrisk.schema import Costs
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import VERDICTS, DecisionRule
-from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import auc_estimate, deciles, rate_interval
 from creditrisk.schema import Costs
 

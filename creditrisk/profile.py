@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from creditrisk import strict
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError
 from creditrisk.schema import Field, Schema
 
 MAX_BINS = 10
 
 Entry = dict[str, Any]
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
 
 
 def build(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from typing import TypeVar
 import numpy as np
 import polars as pl
 
+from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.names import bare
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import PLAIN_NUMBER, RawTable, cut
+from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.sources.table import MAX_COLUMNS, nameless
+from creditrisk.text import shorten
 
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
@@ -199,7 +200,7 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
 def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> Rejection:
     label, text, fault, expected = cells[0]
     more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in cells[1:])
-    return Rejection(row + 1, line, label, cut(text), fault, expected, more)
+    return Rejection(row + 1, line, label, shorten(text), fault, expected, more)
 
 
 # Columns
@@ -218,12 +219,12 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     """
     by_key: dict[str, str] = {header: header for header in headers}
     for header in headers:
-        by_key.setdefault(bare(header), header)
+        by_key.setdefault(key(header), header)
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
     found = {spec.name: spec.name for spec in specs if spec.name in headers}
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
-        matches = [by_key[key] for key in (*spellings, *map(bare, spellings)) if key in by_key]
+        matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
         free = [header for header in matches if header not in found.values()]
         if spec.name not in found and free:
             found[spec.name] = free[0]
@@ -262,9 +263,9 @@ def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[
 
 def _check_places(width: int, schema: Schema) -> None:
     """Columns without names are known by their places, so all of them must be there; only a last outcome may be not."""
-    places = {bare(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
-    last = max((places.get(bare(spec.name), 0) for spec in schema.fields), default=0)
-    needed = max(last, places.get(bare(schema.target.name), 0))
+    places = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
+    last = max((places.get(key(spec.name), 0) for spec in schema.fields), default=0)
+    needed = max(last, places.get(key(schema.target.name), 0))
     if width < needed and width != last:
         raise SchemaError(
             f"the file has {width:,} columns without names where {schema.title} has {needed:,}, so which is which "
@@ -276,7 +277,7 @@ def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
     headers = raw.frame.columns
     are_values = not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers)
     if not raw.has_lines:
-        seen = "have numbers for names" if are_values else f"have {_first_few([cut(header) for header in headers])}"
+        seen = "have numbers for names" if are_values else f"have {_first_few([shorten(header) for header in headers])}"
         return (
             f"these are not the fields of {title}: the applications {seen}. Expected {_first_few(required)}. "
             "Correct the names and try again."
@@ -285,7 +286,7 @@ def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
         # Not repeated here: these are a client's data.
         seen = "the first line of the file holds numbers, so it seems to be a client already"
     else:
-        seen = f"the first line of the file has {_first_few([cut(header) for header in headers])}"
+        seen = f"the first line of the file has {_first_few([shorten(header) for header in headers])}"
     return (
         f"these are not the columns of {title}: {seen}. Expected {_first_few(required)}. "
         "Choose another file, or put these names on its first line."
@@ -346,7 +347,7 @@ def _read_each(cells: pl.Series, parse: Callable[[str], object], dtype: pl.DataT
             values[text] = parse(text.strip())
         except _UnreadableError as exc:
             values[text] = None
-            unreadable[text] = f"'{cut(text)}' {exc}"
+            unreadable[text] = f"'{shorten(text)}' {exc}"
     faults = {row: unreadable[text] for row, text in enumerate(texts) if text in unreadable} if unreadable else {}
     return _Column(pl.Series(cells.name, [values[text] for text in texts], dtype=dtype), faults)
 
@@ -422,7 +423,7 @@ def _read_categories(cells: pl.Series, spec: Field) -> _Column:
     if unknown:
         for row, value in enumerate(column.values):
             if value in unknown:
-                column.odd[row] = f"'{cut(value)}' is not a known value"
+                column.odd[row] = f"'{shorten(value)}' is not a known value"
     return column
 
 
@@ -479,12 +480,12 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> _Col
         faults = {rows[position]: fault for position, fault in odd_cells.faults.items()}
     if spec.type == "number":
         for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
-            faults[row] = f"'{cut(cells[row])}' is too large for a number"
+            faults[row] = f"'{shorten(cells[row])}' is too large for a number"
             values[row] = np.nan
     else:
         is_whole = (values == np.rint(values)) & (np.abs(values) <= _LARGEST_INTEGER)
         for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
-            faults[row] = f"'{cut(cells[row])}' is not a whole number"
+            faults[row] = f"'{shorten(cells[row])}' is not a whole number"
             values[row] = np.nan
 
     low = -math.inf if spec.minimum is None else spec.minimum

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk.encoding import FloatArray
+from creditrisk.arrays import FloatArray
 from creditrisk.schema import Field
 
 # Regulation B's official commentary: more than four reasons are not likely to be helpful.

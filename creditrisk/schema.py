@@ -18,8 +18,8 @@ from typing import Any, ClassVar, Literal, get_args
 import tomli_w
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from creditrisk.columns import is_post_outcome
 from creditrisk.errors import SchemaError
-from creditrisk.leakage import known_later
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
@@ -270,7 +270,7 @@ class Schema:
             yield f"lists a category of '{field.name}' twice."
         if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:
             yield f"bounds '{field.name}' from {field.minimum:g} to {field.maximum:g}: no value lies between them."
-        later = [name for name in (field.name, field.label, *field.aliases) if known_later(name)]
+        later = [name for name in (field.name, field.label, *field.aliases) if is_post_outcome(name)]
         if field.role == "feature" and later:
             yield (
                 f"takes '{later[0]}' for a feature, which is known only after the loan was granted: a model would "

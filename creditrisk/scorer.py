@@ -21,9 +21,10 @@ import polars as pl
 from creditrisk import calibration as calibrations
 from creditrisk import golden, strict
 from creditrisk import profile as profiles
+from creditrisk.arrays import FloatArray
 from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
 from creditrisk.decision import BANDS, DecisionRule
-from creditrisk.encoding import Encoder, FloatArray
+from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.reasons import reasons

@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from creditrisk.arrays import FloatArray
 from creditrisk.errors import SettingsError
 from creditrisk.evaluation import auc
 
-FloatArray = npt.NDArray[np.float64]
 Columns = dict[str, npt.NDArray[Any]]
 
 START = date(2019, 1, 1)

@@ -9,7 +9,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from creditrisk.encoding import IntArray
+from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
 
 TRAIN_SHARE = 0.6

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
+from creditrisk.arrays import FloatArray
 from creditrisk.profile import MAX_BINS
 
 WATCH_PSI = 0.10
@@ -26,7 +27,6 @@ MIN_ROWS = 300
 SHARE_FLOOR = 1e-4
 
 Shift = Literal["stable", "watch", "act", "too few rows"]
-FloatArray = NDArray[np.float64]
 
 
 def population_stability_index(reference: ArrayLike, current: ArrayLike) -> float:

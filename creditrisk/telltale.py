@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from creditrisk.leakage import known_later
+from creditrisk.columns import is_post_outcome
 
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -181,7 +181,7 @@ def sounds_later(header: str) -> bool:
     """
     name = f"_{'_'.join(words(header))}_"
     is_history = _HISTORY.search(name) is not None and "_after_" not in name and "_nach_" not in name
-    return known_later(header) or (_LATER.search(name) is not None and not is_history)
+    return is_post_outcome(header) or (_LATER.search(name) is not None and not is_history)
 
 
 def protected_word(header: str) -> str:

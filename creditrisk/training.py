@@ -20,11 +20,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk import learners
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import Calibration, fit_platt, prior_shift, shifted
 from creditrisk.calibration import fit as fit_calibration
 from creditrisk.card import write_card
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
-from creditrisk.encoding import Encoder, FloatArray, IntArray, fit_encoder
+from creditrisk.encoding import Encoder, fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.evaluation import Performance, auc, evaluate, log_loss
 from creditrisk.learners import FAMILIES, Model, Parameters, is_blend, members_of

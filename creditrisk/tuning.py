@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import fit_platt
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
 from creditrisk.evaluation import log_loss
 from creditrisk.learners import Parameters, family

@@ -20,10 +20,11 @@ from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
 from creditrisk import profile as profiles
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import shifted
+from creditrisk.columns import is_post_outcome, key
 from creditrisk.comparison import Comparison
 from creditrisk.decision import DecisionRule
-from creditrisk.encoding import FloatArray, IntArray
 from creditrisk.evaluation import (
     Estimate,
     auc,
@@ -39,13 +40,11 @@ from creditrisk.evaluation import (
 )
 from creditrisk.fairness import MIN_GROUP_ROWS, audit
 from creditrisk.guardrails import COVERAGES, SLOPES, confidence_kept, groups_of, within
-from creditrisk.leakage import known_later
-from creditrisk.names import bare
 from creditrisk.paired import recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
+from creditrisk.text import counted
 from creditrisk.training import Judged, Training
-from creditrisk.words import counted
 
 SEED = 11
 ALPHAS = (0.1, 0.2)
@@ -315,7 +314,7 @@ def _data(case: _Case, facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _why_excluded(field: Field) -> str:
-    if any(map(known_later, (field.name, field.label, *field.aliases))):
+    if any(map(is_post_outcome, (field.name, field.label, *field.aliases))):
         return "known only after the decision"
     return field.description.rstrip(".") or ("free text" if field.type == "text" else "by the schema")
 
@@ -324,11 +323,11 @@ def _not_in_schema(columns: Sequence[str], schema: Schema) -> dict[str, list[str
     """Columns of the file that are no field of the schema; a dataset's reader may work fields out of some of them."""
     fields = [(item.name, item.label, *item.aliases) for item in schema.fields]
     target = (schema.target.name, schema.target.label, *schema.target.aliases)
-    named = {bare(name) for names in (*fields, target) for name in names}
-    unnamed = sorted(name for name in columns if bare(name) not in named)
+    named = {key(name) for names in (*fields, target) for name in names}
+    unnamed = sorted(name for name in columns if key(name) not in named)
     return {
-        "known_later": [name for name in unnamed if known_later(name)],
-        "others": [name for name in unnamed if not known_later(name)],
+        "known_later": [name for name in unnamed if is_post_outcome(name)],
+        "others": [name for name in unnamed if not is_post_outcome(name)],
     }
 
 

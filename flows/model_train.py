@@ -45,11 +45,11 @@ from creditrisk.schema import Schema
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
+from creditrisk.text import counted
 from creditrisk.training import Progress, Training, train
 from creditrisk.tuning import Budget
 from creditrisk.validation import page as validation_page
 from creditrisk.validation import validate
-from creditrisk.words import counted
 from flows.fan_out import spread
 
 SEED = 7

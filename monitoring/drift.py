@@ -17,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from creditrisk import profile as reference_profile
+from creditrisk.arrays import FloatArray
 from creditrisk.schema import Field, Schema
 from creditrisk.stability import (
     ACT_PSI,
@@ -59,8 +59,6 @@ LEVELS = {"stable": 0, "watch": 1, "act": 2}
 CANNOT_JUDGE = -1
 # The predicted PD is looked at like a field; people read it as "n of 100".
 SCORE = Field("prob_default", "number", "Predicted risk", unit="of 100")
-
-FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from creditrisk.decision_log import GENESIS, DecisionLog, Noted
-from creditrisk.words import counted
+from creditrisk.text import counted
 from monitoring.archive import EVERY, Archive, read_all
 from monitoring.results import Result
 

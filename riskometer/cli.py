@@ -289,7 +289,7 @@ def verify_log() -> None:
     """
     from creditrisk.decision_log import DecisionLog
     from creditrisk.registry import Registry
-    from creditrisk.words import counted
+    from creditrisk.text import counted
     from monitoring.archive import open_archives, pending_folder
     from monitoring.heads import noted_heads
 

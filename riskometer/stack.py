@@ -31,7 +31,7 @@ from rich.table import Table
 from creditrisk.errors import CreditRiskError
 from creditrisk.hosts import is_loopback
 from creditrisk.settings import Settings, make_home, refuse_open_address
-from creditrisk.words import counted
+from creditrisk.text import counted
 from flows.deploy import PROJECT
 from flows.password import VARIABLE, make_password
 from flows.prefect_server import PASSWORD_VARIABLE

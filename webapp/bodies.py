@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 
 from flask import abort, request
 
-from creditrisk.sources import MAX_COLUMNS, RawTable, cut, from_records, from_rows, parse_upload
+from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_upload
+from creditrisk.text import shorten
 from webapp.guard import JSON_MAX_BYTES, BadRequestError, TooLargeError, body_limit
 from webapp.scoring import Desk
 
@@ -119,7 +120,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise BadRequestError(f"An object in the body has the key '{cut(key)}' more than once. Expected it once.")
+            raise BadRequestError(
+                f"An object in the body has the key '{shorten(key)}' more than once. Expected it once."
+            )
         found[key] = value
     return found
 

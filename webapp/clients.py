@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from creditrisk.names import bare
+from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from webapp.words import VERDICTS, confidence_words, percent, risk_words, value_words
@@ -35,8 +35,8 @@ def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
 
 def other_headers(checked: Checked, schema: Schema) -> list[str]:
     """The file's own columns that the schema does not know."""
-    known = {bare(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
-    return [header for header in checked.raw.columns if bare(header) not in known]
+    known = {key(text) for field in schema.fields for text in (field.name, field.label, *field.aliases)}
+    return [header for header in checked.raw.columns if key(header) not in known]
 
 
 def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """CSV for other people's spreadsheets: the result of a scoring and the empty template.
 
 Used by api.py (`score.csv`), uploads.py (the page's downloads) and the command line. `csv_text` writes every CSV of
-ours, so that no spreadsheet that divides cells by the characters `inert` knows runs one as a formula.
+ours, so that no spreadsheet that divides cells by the characters `escape_formula` knows runs one as a formula.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from creditrisk.schema import Schema
-from creditrisk.sources import inert
+from creditrisk.text import escape_formula
 
 if TYPE_CHECKING:
     from creditrisk.quality import Rejection
@@ -96,7 +96,7 @@ def _beside_results(names: Sequence[str]) -> dict[str, str]:
 def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
     """A table as comma-separated text that a spreadsheet shows and does not run.
 
-    Texts are quoted and inert, by whichever of the characters that `inert` names cells are divided; numbers stay
+    Texts are quoted and inert, by whichever of the characters that `escape_formula` names cells are divided; numbers stay
     numbers, those of the client's own among them. Not so at the start of a line: where something else than the comma
     divides cells, much more than the number becomes that cell.
 
@@ -116,7 +116,7 @@ def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
 
 
 def _cell(text: pl.Expr, *, starts_line: bool) -> pl.Expr:
-    safe = inert(text)
+    safe = escape_formula(text)
     if not starts_line:
         safe = pl.when(text.str.contains(_NUMBER)).then(text).otherwise(safe)
     return pl.when(safe.str.contains(_BARE)).then(safe).otherwise(_quoted(safe))
@@ -128,7 +128,7 @@ def _quoted(text: pl.Expr) -> pl.Expr:
 
 def _header(names: Sequence[str]) -> list[str]:
     safe: list[str] = []
-    for name in pl.DataFrame({"name": names}).select(inert(pl.col("name")))["name"]:
+    for name in pl.DataFrame({"name": names}).select(escape_formula(pl.col("name")))["name"]:
         # Two headers that become the same one are told apart by stars.
         distinct = name
         while distinct in safe:

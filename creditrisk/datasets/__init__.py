@@ -17,7 +17,8 @@ from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.schema import Schema
-from creditrisk.sources import RawTable, cut, is_there, read_table
+from creditrisk.sources import RawTable, is_there, read_table
+from creditrisk.text import shorten
 
 KNOWN = (
     "simulated",
@@ -106,11 +107,11 @@ def _module(dataset: str) -> ModuleType | None:
         return import_module(f"{__name__}.{dataset}")
     if not dataset.endswith(".toml"):
         raise SchemaError(
-            f"there is no dataset called '{cut(dataset)}'. Known datasets: {', '.join(KNOWN)}. For a table of your "
+            f"there is no dataset called '{shorten(dataset)}'. Known datasets: {', '.join(KNOWN)}. For a table of your "
             "own, pass the path of its schema file, ending in .toml."
         )
     if not is_there(dataset) or not Path(dataset).is_file():
-        raise SchemaError(f"schema file '{cut(dataset)}' was not found. Check the path and the folder you are in.")
+        raise SchemaError(f"schema file '{shorten(dataset)}' was not found. Check the path and the folder you are in.")
     return None
 
 

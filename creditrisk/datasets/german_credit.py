@@ -24,8 +24,8 @@ from pathlib import Path
 
 import polars as pl
 
+from creditrisk.columns import key
 from creditrisk.errors import SourceError
-from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.settings import read_settings
 from creditrisk.sources import RawTable, from_records, parse_table, read_bytes
@@ -354,10 +354,10 @@ def prepare(raw: RawTable) -> RawTable:
 
 def _south_german_names(headers: Sequence[str]) -> dict[str, str]:
     """The corrected file's headers with our names for them; empty if this is another file."""
-    by_key = {bare(header): header for header in headers}
+    by_key = {key(header): header for header in headers}
     for names, telling in zip(SOUTH_GERMAN, TELLING, strict=True):
-        if by_key.keys() >= {bare(name) for name in telling}:
-            theirs = zip(map(bare, names.split()), NAMES, strict=True)
+        if by_key.keys() >= {key(name) for name in telling}:
+            theirs = zip(map(key, names.split()), NAMES, strict=True)
             found = {by_key[key]: name for key, name in theirs if key in by_key}
             # Another column may have one of our names already: then nobody can tell which of the two is meant.
             return found if not set(found.values()) & (set(headers) - found.keys()) else {}

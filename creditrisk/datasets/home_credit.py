@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from creditrisk.columns import key
 from creditrisk.datasets._worked_out import filled
-from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Role, Schema, Target
 from creditrisk.sources import RawTable, read_table
 
@@ -240,17 +240,17 @@ def read(source: str) -> RawTable:
 
 def prepare(raw: RawTable) -> RawTable:
     """Empty cells for "not available" and for no employment, and the ratios where they are not given."""
-    names = {bare(name): name for name in raw.frame.columns}
+    names = {key(name): name for name in raw.frame.columns}
     frame = raw.frame.with_columns(pl.all().replace(NOT_AVAILABLE, ""))
     if employed := names.get("daysemployed"):
         is_nobodys = _number_in(employed) == NO_EMPLOYMENT
         frame = frame.with_columns(pl.when(is_nobodys).then(pl.lit("")).otherwise(employed).alias(employed))
     for name, _, part, whole in RATIOS:
-        above, below = names.get(bare(part)), names.get(bare(whole))
+        above, below = names.get(key(part)), names.get(key(whole))
         if above and below:
             ratio = pl.when(_number_in(below) > 0).then(_number_in(above) / _number_in(below))
             frame = filled(frame, name, ratio.cast(pl.String))
-    if scores := [names[bare(name)] for name in EXTERNAL_SCORES if bare(name) in names]:
+    if scores := [names[key(name)] for name in EXTERNAL_SCORES if key(name) in names]:
         frame = filled(frame, "ext_source_mean", pl.mean_horizontal(map(_number_in, scores)).cast(pl.String))
     return replace(raw, frame=frame)
 

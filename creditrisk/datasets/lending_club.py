@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import polars as pl
 
+from creditrisk.columns import key
 from creditrisk.datasets._worked_out import filled
-from creditrisk.names import bare
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.sources import RawTable, read_table
 
@@ -282,7 +282,7 @@ def prepare(raw: RawTable) -> RawTable:
 
     The re-export writes rates as shares. No loan has a rate under one per cent, so a row with one is from there.
     """
-    names = {bare(name): name for name in raw.frame.columns}
+    names = {key(name): name for name in raw.frame.columns}
     frame = raw.frame
     if rate := names.get("intrate"):
         is_share = _number(rate) < 1

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk import strict
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError
 
 # Far more than any fit of ours makes; explaining a prediction costs trees x leaves x depth squared.

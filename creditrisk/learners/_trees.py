@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from scipy.special import logit
 
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.learners._structure import END, feature_names
 
 # Missing values are told by NaN, and a node says on which side they go: bits of LightGBM's `decision_type`.

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from creditrisk import learners
-from creditrisk.encoding import Encoder, FloatArray
+from creditrisk.arrays import FloatArray
+from creditrisk.encoding import Encoder
 from creditrisk.learners import Model
 
 COMPLEXITY = 8

@@ -24,7 +24,8 @@ import numpy as np
 from scipy.special import expit, logit
 
 from creditrisk import strict
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError
 from creditrisk.learners import Parameters
 from creditrisk.learners._structure import read_tensors

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.special import logit
 
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.learners import Parameters
 from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text

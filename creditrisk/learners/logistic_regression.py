@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from creditrisk import strict
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.learners import Parameters
 from creditrisk.learners._structure import read_tensors
 

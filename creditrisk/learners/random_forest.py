@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from creditrisk.encoding import Encoder, FloatArray, IntArray
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.learners import Parameters
 from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text

@@ -14,7 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from creditrisk.words import counted, number, signed
+from creditrisk.text import counted, number, signed
 
 
 def render(template: str, **values: Any) -> str:

@@ -6,7 +6,7 @@ See docs/sources.md.
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
-from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, cut, from_records, from_rows, inert
+from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, from_records, from_rows
 from creditrisk.sources.text import parse_table, parse_upload
 
 __all__ = [
@@ -14,10 +14,8 @@ __all__ = [
     "PLAIN_NUMBER",
     "RawTable",
     "check_uri",
-    "cut",
     "from_records",
     "from_rows",
-    "inert",
     "is_there",
     "parse_table",
     "parse_upload",

@@ -7,7 +7,8 @@ import re
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELLS, MAX_COLUMNS, MAX_ROW_CELLS, RawTable, check_size, cut
+from creditrisk.sources.table import MAX_CELLS, MAX_COLUMNS, MAX_ROW_CELLS, RawTable, check_size
+from creditrisk.text import shorten
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)
@@ -31,7 +32,7 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     >>> table.frame.columns, table.frame.rows(), table.lines
     (['checking status', 'age'], [('<0', '36')], [5])
     """
-    shown = cut(filename, 60)
+    shown = shorten(filename, 60)
     try:
         lines = content.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError:

@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import RawTable, cut
+from creditrisk.sources.table import RawTable
 from creditrisk.sources.text import parse_table
+from creditrisk.text import shorten
 
 CONNECT_SECONDS = 10
 STATEMENT_SECONDS = 600
@@ -49,7 +50,7 @@ def read(uri: str) -> RawTable:
         raise SourceError(f"the source names neither a table nor a query. {USAGE}")
     if kind == "table":
         wanted = sql.SQL("SELECT * FROM {}").format(sql.Identifier(*asked.split(".")))
-        what = f"table '{cut(asked)}'"
+        what = f"table '{shorten(asked)}'"
     else:
         # On lines of its own, so that a comment at its end hides nothing.
         wanted = sql.SQL("SELECT * FROM (\n{}\n) AS asked").format(sql.SQL(asked.rstrip().rstrip(";")))

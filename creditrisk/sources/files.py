@@ -15,8 +15,9 @@ from urllib.request import url2pathname
 
 from creditrisk.errors import SourceError
 from creditrisk.sources import arff, database, parquet
-from creditrisk.sources.table import RawTable, cut
+from creditrisk.sources.table import RawTable
 from creditrisk.sources.text import parse_table, suffix_of
+from creditrisk.text import shorten
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".dat", ".asc", ".parquet", ".arff")
 SCHEMES = ("file", "gs", "postgresql", "postgres")
@@ -88,8 +89,8 @@ def check_uri(uri: str) -> None:
     if divider and scheme.lower() not in SCHEMES:
         # Only the scheme is repeated: the rest may be anything.
         raise SourceError(
-            f"sources that start with '{cut(scheme)}://' are not supported. Pass a local file, or a URI that starts "
-            "with file://, gs:// or postgresql://."
+            f"sources that start with '{shorten(scheme)}://' are not supported. Pass a local file, or a URI that "
+            "starts with file://, gs:// or postgresql://."
         )
     if _holds_secret(uri) and not is_there(uri):
         raise SourceError(

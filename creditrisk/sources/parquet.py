@@ -7,7 +7,8 @@ import io
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELLS, RawTable, check_size, cut
+from creditrisk.sources.table import MAX_CELLS, RawTable, check_size
+from creditrisk.text import shorten
 
 
 def parse(content: bytes, *, filename: str) -> RawTable:
@@ -18,7 +19,7 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     SourceError
         If the file is no Parquet file, holds no rows, or a column holds lists or objects.
     """
-    shown = cut(filename, 60)
+    shown = shorten(filename, 60)
     try:
         schema = pl.read_parquet_schema(io.BytesIO(content))
         n_rows = int(pl.scan_parquet(io.BytesIO(content)).select(pl.len()).collect().item())
@@ -27,8 +28,8 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     nested = [name for name, kind in schema.items() if kind.is_nested() or kind in (pl.Binary, pl.Object)]
     if nested:
         raise SourceError(
-            f"column '{cut(nested[0])}' of '{shown}' holds lists, objects or binary data. Expected one value in each "
-            "cell; leave the column out."
+            f"column '{shorten(nested[0])}' of '{shown}' holds lists, objects or binary data. Expected one value in "
+            "each cell; leave the column out."
         )
     if not n_rows or not schema:
         raise SourceError(f"'{shown}' has no rows. Pass a table with one application in each.")

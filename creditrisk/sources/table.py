@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from creditrisk.errors import SourceError
+from creditrisk.text import shorten
 
 # What any table may hold, wherever it comes from; the readers say it in their own words.
 MAX_COLUMNS = 2_000
@@ -20,10 +21,6 @@ MAX_CELLS_SENT = 20_000_000
 MAX_CELLS = 1_000_000_000
 # Cells that rows lack and that are filled up: a few bytes can ask for millions of them.
 MAX_ABSENT_CELLS = 2_000_000
-# Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
-# and quotation marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
-_CELL_START = r"(?:^|[;,|:~^；，｜：\x00-\x1F\x{85}\x{2028}\x{2029}])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
-_FORMULA_SIGN = r"[-=+@＝＋－＠﹦﹢﹣﹫⁼⁺₌₊]"
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -142,7 +139,7 @@ def _check_value(value: object, name: str, row: int) -> None:
         what = f"holds a text of more than {MAX_CELL_CHARS:,} characters"
     else:
         return
-    raise SourceError(f"field '{cut(str(name))}' of application {row} {what}. Expected a text, a number or null.")
+    raise SourceError(f"field '{shorten(str(name))}' of application {row} {what}. Expected a text, a number or null.")
 
 
 def _check_width(names: Collection[str]) -> None:
@@ -156,7 +153,7 @@ def _table(names: Sequence[str], columns: Iterable[list[Any]], n_rows: int) -> R
     headers = [_text(name) for name in names]
     if len(set(headers)) < len(headers):
         doubled = next(header for header in headers if headers.count(header) > 1)
-        raise SourceError(f"more than one field is called '{cut(doubled)}'. Rename or leave out the extra ones.")
+        raise SourceError(f"more than one field is called '{shorten(doubled)}'. Rename or leave out the extra ones.")
     frame = pl.DataFrame(
         {
             header: pl.Series([_text(value) for value in values], dtype=pl.String)
@@ -175,33 +172,6 @@ def nameless(n_columns: int) -> list[str]:
     ['column 1', 'column 2']
     """
     return [f"column {number}" for number in range(1, n_columns + 1)]
-
-
-def inert(text: pl.Expr) -> pl.Expr:
-    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it.
-
-    An apostrophe goes in front of every sign that could begin a formula: at the start of the text, and after each
-    character that a spreadsheet may be told to divide cells by: , ; | : ~ ^ and every control and end of a line. Not
-    after blanks, which divide the words of any text.
-
-    Examples
-    --------
-    >>> pl.Series(["=1+1", "x; -1", "a=b"]).to_frame("cell").select(inert(pl.col("cell")))["cell"].to_list()
-    ["'=1+1", "x; '-1", 'a=b']
-    """
-    return text.str.replace_all(f"({_CELL_START})({_FORMULA_SIGN})", "${1}'${2}")
-
-
-def cut(text: str, width: int = 40) -> str:
-    """The text on one line and at most `width` characters long, for a sentence.
-
-    Examples
-    --------
-    >>> cut("a value that\\nnever ends", 14)
-    'a value that …'
-    """
-    text = " ".join(text.split())
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _text(value: object) -> str:

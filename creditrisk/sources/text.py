@@ -23,9 +23,9 @@ from creditrisk.sources.table import (
     PLAIN_NUMBER,
     RawTable,
     check_size,
-    cut,
     nameless,
 )
+from creditrisk.text import shorten
 
 # Scientific archives separate columns by blanks; in a clerk's CSV a blank is part of a name.
 BLANK_SEPARATED = (".txt", ".data", ".dat", ".asc")
@@ -75,7 +75,7 @@ def parse_table(
     >>> table.frame.rows(), table.lines
     ([('Ada', '36')], [3])
     """
-    shown = cut(filename, 60)
+    shown = shorten(filename, 60)
     encoding = _encoding(content, shown)
     # Decoded line by line: the whole text at once would be the largest thing in memory.
     lines = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
@@ -216,7 +216,7 @@ def _header(cells: list[str], shown: str) -> list[str]:
         )
     if doubled:
         raise SourceError(
-            f"'{shown}' has more than one column called {', '.join(repr(cut(name)) for name in doubled[:5])}. "
+            f"'{shown}' has more than one column called {', '.join(repr(shorten(name)) for name in doubled[:5])}. "
             "Rename or delete the extra ones and try again."
         )
     return [name or f"column {number}" for number, name in enumerate(names, start=1)]

@@ -15,9 +15,10 @@ import lightgbm as lgb
 import numpy as np
 from scipy.special import expit
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison import compare
 from creditrisk.datasets.simulated import SCHEMA
-from creditrisk.encoding import FloatArray, IntArray, fit_encoder
+from creditrisk.encoding import fit_encoder
 from creditrisk.evaluation import log_loss
 from creditrisk.schema import Costs
 from creditrisk.simulator import simulate

@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from creditrisk import datasets
+from creditrisk.arrays import IntArray
 from creditrisk.datasets import simulated
 from creditrisk.decision import DecisionRule, ScoreScale
-from creditrisk.encoding import IntArray
 from creditrisk.guardrails import COVERAGE_ALPHA, COVERAGES, confidence_kept
 from creditrisk.quality import check
 from creditrisk.splits import stratified_folds

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from creditrisk import datasets
+from creditrisk.columns import KNOWN_POST_OUTCOME_NAMES
 from creditrisk.datasets import lending_club, lending_club_without_pricing
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.leakage import KNOWN_LATER
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Field
 from creditrisk.sources import from_records
@@ -96,7 +96,7 @@ def test_every_column_the_file_fills_in_later_is_known_by_name(credit_data: Path
     later = ("total_pymnt", "total_rec_", "recover", "last_", "out_prncp", "settlement", "hardship", "collection_rec")
     columns = [name for name in datasets.read("lending_club", str(path)).frame.columns if name.startswith(later)]
     assert len(columns) > 30
-    assert set(columns) <= KNOWN_LATER
+    assert set(columns) <= KNOWN_POST_OUTCOME_NAMES
 
 
 def test_without_pricing_nothing_of_the_platforms_own_judgement_is_left():

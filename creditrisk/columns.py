@@ -1,14 +1,28 @@
-"""Columns that tell the outcome because they were written after the decision, known by their names.
+"""What a column's name says: when two are the same, and which were written after the decision.
 
-A schema that takes one of them for a feature is refused (schema.py): a model that reads what was paid back predicts the
-past. The names are those of the loan tables that circulate; whoever finds another one adds it here.
+A schema that takes one of the latter for a feature is refused (schema.py): a model that reads what was paid back
+predicts the past. The names are those of the loan tables that circulate; whoever finds another one adds it here.
 """
 
 from __future__ import annotations
 
-from creditrisk.names import bare
+import re
+from functools import lru_cache
 
-KNOWN_LATER = frozenset(
+
+@lru_cache(maxsize=10_000)
+def key(name: str) -> str:
+    """What is left of a column's name once its spelling is put aside.
+
+    Examples
+    --------
+    >>> key("Loan_Amount Term") == key("loan-amount-TERM")
+    True
+    """
+    return re.sub(r"[\s_-]+", "", name).casefold()
+
+
+KNOWN_POST_OUTCOME_NAMES = frozenset(
     {
         "chargeoff_date", "collection_recovery_fee", "debt_settlement_flag", "debt_settlement_flag_date",
         "deferral_term", "hardship_amount", "hardship_dpd", "hardship_end_date", "hardship_flag",
@@ -21,15 +35,15 @@ KNOWN_LATER = frozenset(
         "total_rec_int", "total_rec_late_fee", "total_rec_prncp",
     }
 )  # fmt: skip
-_KEYS = frozenset(map(bare, KNOWN_LATER))
+_KEYS = frozenset(map(key, KNOWN_POST_OUTCOME_NAMES))
 
 
-def known_later(name: str) -> bool:
+def is_post_outcome(name: str) -> bool:
     """Whether a column of this name is only known after the loan was granted.
 
     Examples
     --------
-    >>> known_later("Total Pymnt"), known_later("totalpymnt"), known_later("total_acc")
+    >>> is_post_outcome("Total Pymnt"), is_post_outcome("totalpymnt"), is_post_outcome("total_acc")
     (True, True, False)
     """
-    return bare(name) in _KEYS
+    return key(name) in _KEYS

@@ -1,0 +1,71 @@
+"""Numbers and foreign texts in sentences and files: one row, two rows; no sign before a zero; no formula in a cell."""
+
+from __future__ import annotations
+
+import polars as pl
+
+# Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
+# and quotation marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
+_CELL_START = r"(?:^|[;,|:~^；，｜：\x00-\x1F\x{85}\x{2028}\x{2029}])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"
+_FORMULA_SIGN = r"[-=+@＝＋－＠﹦﹢﹣﹫⁼⁺₌₊]"
+
+
+def escape_formula(text: pl.Expr) -> pl.Expr:
+    """The text as it may go into a CSV file: a spreadsheet shows it and does not run it.
+
+    An apostrophe goes in front of every sign that could begin a formula: at the start of the text, and after each
+    character that a spreadsheet may be told to divide cells by: , ; | : ~ ^ and every control and end of a line. Not
+    after blanks, which divide the words of any text.
+
+    Examples
+    --------
+    >>> pl.Series(["=1+1", "x; -1", "a=b"]).to_frame("cell").select(escape_formula(pl.col("cell")))["cell"].to_list()
+    ["'=1+1", "x; '-1", 'a=b']
+    """
+    return text.str.replace_all(f"({_CELL_START})({_FORMULA_SIGN})", "${1}'${2}")
+
+
+def shorten(text: str, width: int = 40) -> str:
+    """The text on one line and at most `width` characters long, for a sentence.
+
+    Examples
+    --------
+    >>> shorten("a value that\\nnever ends", 14)
+    'a value that …'
+    """
+    text = " ".join(text.split())
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def counted(n: int, one: str, several: str = "") -> str:
+    """A number and what it counts, in the singular for one.
+
+    Examples
+    --------
+    >>> counted(1, "row"), counted(1_200, "row"), counted(2, "row has", "rows have")
+    ('1 row', '1,200 rows', '2 rows have')
+    """
+    return f"{n:,} {one if n == 1 else several or one + 's'}"
+
+
+def number(value: float, places: int) -> str:
+    """A number to so many places; a zero, written out, has no sign.
+
+    Examples
+    --------
+    >>> number(-1e-9, 4), number(-0.5, 1), number(1_234.5, 1)
+    ('0.0000', '-0.5', '1,234.5')
+    """
+    return signed(value, places).removeprefix("+")
+
+
+def signed(value: float, places: int) -> str:
+    """A number with its sign; a zero, written out, has none.
+
+    Examples
+    --------
+    >>> signed(0.01234, 4), signed(-0.00001, 4), signed(-0.1, 1)
+    ('+0.0123', '0.0000', '-0.1')
+    """
+    written = f"{value:+,.{places}f}"
+    return written if any(digit in written for digit in "123456789") else written[1:]
