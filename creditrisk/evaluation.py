@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from math import inf
 
 import numpy as np
 import polars as pl
@@ -18,7 +17,6 @@ from scipy.special import betaincinv, expit, logit
 from scipy.stats import norm, rankdata
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.decision import DecisionRule
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Costs
 
@@ -395,46 +393,3 @@ def periods(times: Sequence[date]) -> NDArray[np.str_]:
     else:
         words = days.dt.year().cast(pl.String)
     return np.array(words.to_list())
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How often the conformal set of a row holds its true outcome, by outcome, and how many sets hold both."""
-
-    alpha: float
-    bads: Estimate
-    goods: Estimate
-    ambiguous: float
-
-
-def coverage(
-    sets: NDArray[np.bool_], target: IntArray, alpha: float, *, n_known: tuple[float, float] = (inf, inf)
-) -> Coverage:
-    """Judge conformal sets made at level `alpha`, shape (n_rows, 2), as `conformal_sets` gives them.
-
-    `n_known` are the bads and goods that made the sets: few of them make a coverage as unsure as few judged rows do.
-    """
-    is_bad = target == 1
-    return Coverage(
-        alpha,
-        bads=_kept(sets[is_bad, 1], n_known[0]),
-        goods=_kept(sets[~is_bad, 0], n_known[1]),
-        ambiguous=float(sets.all(axis=1).mean()),
-    )
-
-
-def _kept(is_kept: NDArray[np.bool_], n_known: float) -> Estimate:
-    """The share kept, with the interval of as many rows as the judged and the known together are worth."""
-    n_kept, n_rows = int(is_kept.sum()), len(is_kept)
-    worth = 1 / (1 + n_rows / n_known)
-    low, high = rate_interval(n_kept * worth, n_rows * worth)
-    return Estimate(n_kept / n_rows, float(low), float(high))
-
-
-def conformal_sets(rule: DecisionRule, prob_default: FloatArray, alpha: float) -> NDArray[np.bool_]:
-    """Whether each row's set holds good (column 0) and bad (column 1): all that cannot be ruled out, (n_rows, 2)."""
-    rows = len(prob_default)
-    # An approval is as sure as a bad outcome can be ruled out, a decline as a good one.
-    rules_out_good = rule.confidence(prob_default, np.full(rows, "decline"))
-    rules_out_bad = rule.confidence(prob_default, np.full(rows, "approve"))
-    return np.column_stack([rules_out_good, rules_out_bad]) < 1 - alpha

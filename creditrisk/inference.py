@@ -298,8 +298,8 @@ def _meant(values: Sequence[str], counts: dict[str, int], header: str) -> list[s
         spellings = [text for text in counts if _same_value(text, value)]
         if not spellings:
             raise SchemaError(
-                f"no row has '{shorten(value)}' in column '{shorten(header)}': it holds {_listed(list(counts), counts)}. "
-                "Name its values with --bad and --good."
+                f"no row has '{shorten(value)}' in column '{shorten(header)}': it holds "
+                f"{_listed(list(counts), counts)}. Name its values with --bad and --good."
             )
         found += [text for text in spellings if text not in found]
     return found

@@ -9,9 +9,9 @@ from __future__ import annotations
 import getpass
 from collections.abc import Sequence
 
-from creditrisk.comparison import Comparison
+from creditrisk.comparison.compare import Comparison
+from creditrisk.comparison.guardrails import Floors, Guardrail
 from creditrisk.errors import RegistryError
-from creditrisk.guardrails import Floors, Guardrail
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.settings import Settings
 

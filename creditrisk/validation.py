@@ -23,7 +23,10 @@ from creditrisk import profile as profiles
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import shifted
 from creditrisk.columns import is_post_outcome, key
-from creditrisk.comparison import Comparison
+from creditrisk.comparison.compare import Comparison
+from creditrisk.comparison.coverage import COVERAGES, held_out_coverage
+from creditrisk.comparison.guardrails import SLOPES, groups_of, within
+from creditrisk.comparison.paired import recalibrate
 from creditrisk.decision import DecisionRule
 from creditrisk.evaluation import (
     Estimate,
@@ -39,8 +42,6 @@ from creditrisk.evaluation import (
     rate,
 )
 from creditrisk.fairness import MIN_GROUP_ROWS, audit
-from creditrisk.guardrails import COVERAGES, SLOPES, confidence_kept, groups_of, within
-from creditrisk.paired import recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
 from creditrisk.text import counted
@@ -477,7 +478,7 @@ def _calibration(case: _Case) -> dict[str, Any]:
         "error_by_chance": floor_mean,
         "error_bound": floor_bound,
         "coverage": [
-            asdict(confidence_kept(rule, case.prob_default, target, case.judged.folds[0], alpha=alpha))
+            asdict(held_out_coverage(rule, case.prob_default, target, case.judged.folds[0], alpha=alpha))
             for alpha in ALPHAS
         ],
     }

@@ -28,8 +28,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
-from creditrisk.comparison import Comparison, compare
-from creditrisk.comparison import page as comparison_page
+from creditrisk.comparison.compare import Comparison, compare, comparison_page
 from creditrisk.data_checks import DataReport, examine
 from creditrisk.data_checks import page as data_page
 from creditrisk.datasets import simulated

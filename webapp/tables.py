@@ -96,9 +96,9 @@ def _beside_results(names: Sequence[str]) -> dict[str, str]:
 def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
     """A table as comma-separated text that a spreadsheet shows and does not run.
 
-    Texts are quoted and inert, by whichever of the characters that `escape_formula` names cells are divided; numbers stay
-    numbers, those of the client's own among them. Not so at the start of a line: where something else than the comma
-    divides cells, much more than the number becomes that cell.
+    Texts are quoted and inert, by whichever of the characters that `escape_formula` names cells are divided; numbers
+    stay numbers, those of the client's own among them. Not so at the start of a line: where something else than the
+    comma divides cells, much more than the number becomes that cell.
 
     Examples
     --------

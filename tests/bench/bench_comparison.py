@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.comparison import compare
+from creditrisk.comparison.compare import compare
 from creditrisk.datasets.simulated import SCHEMA
 from creditrisk.encoding import fit_encoder
 from creditrisk.evaluation import log_loss

@@ -20,9 +20,9 @@ import numpy as np
 
 from creditrisk import datasets
 from creditrisk.arrays import IntArray
+from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
 from creditrisk.datasets import simulated
 from creditrisk.decision import DecisionRule, ScoreScale
-from creditrisk.guardrails import COVERAGE_ALPHA, COVERAGES, confidence_kept
 from creditrisk.quality import check
 from creditrisk.splits import stratified_folds
 from creditrisk.training import Judged, train
@@ -59,7 +59,7 @@ def main(data: Path, names: list[str]) -> None:
             else f"{len(training.judged.folds)} x {training.judged.folds.max() + 1} folds"
         )
         rule, first = training.scorer.rule, training.judged.prob_default[0]
-        held = confidence_kept(rule, first, training.judged.target, training.judged.folds[0], alpha=COVERAGE_ALPHA)
+        held = held_out_coverage(rule, first, training.judged.target, training.judged.folds[0], alpha=COVERAGE_ALPHA)
         bads, goods = held_in_halves(rule, training.judged)
         print(
             f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
@@ -76,7 +76,9 @@ def main(data: Path, names: list[str]) -> None:
 def held_in_halves(rule: DecisionRule, judged: Judged) -> tuple[float, float]:
     """How often sets made by one half of the judged rows hold in the other, for bads and goods; mean of 50 splits."""
     kept = [
-        confidence_kept(rule, judged.prob_default[0], judged.target, _halves(judged.target, seed), alpha=COVERAGE_ALPHA)
+        held_out_coverage(
+            rule, judged.prob_default[0], judged.target, _halves(judged.target, seed), alpha=COVERAGE_ALPHA
+        )
         for seed in range(N_SPLITS)
     ]
     return float(np.mean([one.bads.value for one in kept])), float(np.mean([one.goods.value for one in kept]))

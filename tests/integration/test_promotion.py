@@ -16,9 +16,9 @@ import pytest
 from click.testing import CliRunner
 from scipy.special import expit
 
-from creditrisk.comparison import compare
+from creditrisk.comparison.compare import compare
+from creditrisk.comparison.guardrails import Floors
 from creditrisk.errors import RegistryError
-from creditrisk.guardrails import Floors
 from creditrisk.promotion import approve, evidence_tags, roll_back, settle
 from creditrisk.registry import Registry, Version
 from creditrisk.schema import Costs

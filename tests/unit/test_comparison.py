@@ -12,17 +12,11 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
-from creditrisk.comparison import Comparison, compare, page
+from creditrisk.comparison.compare import Comparison, compare, comparison_page
+from creditrisk.comparison.coverage import held_out_coverage
+from creditrisk.comparison.guardrails import Floors, coverage_guardrails, group_gaps, protected_fields, protected_groups
 from creditrisk.errors import ComparisonError
 from creditrisk.fairness import audit
-from creditrisk.guardrails import (
-    Floors,
-    confidence_kept,
-    coverage,
-    group_gaps,
-    protected_fields,
-    protected_groups,
-)
 from creditrisk.schema import Costs
 
 COSTS = Costs()
@@ -183,7 +177,7 @@ def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, afte
     target, champion, challenger = lender(2, before, after)
     found = judge(champion, challenger, target)
     words = {"champion": "version 3", "challenger": "a <blend>", "protocol": "time-ordered"}
-    html = page(found, title="Corner & co", **words, written_at="2026-01-02 03:04 UTC")
+    html = comparison_page(found, title="Corner & co", **words, written_at="2026-01-02 03:04 UTC")
     assert "Champion against challenger · 2026-01-02 03:04 UTC" in html
     assert f"<h2>{heading}</h2>" in html
     assert "Corner &amp; co" in html
@@ -192,7 +186,7 @@ def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, afte
     assert html.count('<tr><td><span class="lamp') == len(found.swaps)
     assert f"{found.figure('log_loss').challenger:.4f}" in html
     assert not re.search(r"(src|href)=|url\(|<script|@import", html)
-    same = page(judge(champion, champion, target), title="Corner", **words)
+    same = comparison_page(judge(champion, champion, target), title="Corner", **words)
     assert "every applicant keeps the same lamp" in same
     assert not re.search(r"[-+]0\.0+\b", same)
 
@@ -214,9 +208,9 @@ def test_coverage_per_outcome_is_that_of_the_rule_and_fails_where_a_class_is_mis
     # Rows like those the rule was made of: by construction some nine in ten of each outcome are covered.
     known = np.concatenate([corner_scorer.rule.bad_quantiles, corner_scorer.rule.good_quantiles])
     target = np.repeat([1, 0], [len(corner_scorer.rule.bad_quantiles), len(corner_scorer.rule.good_quantiles)])
-    assert [item.is_passed for item in coverage(corner_scorer.rule, known, target)] == [True, True]
+    assert [item.is_passed for item in coverage_guardrails(corner_scorer.rule, known, target)] == [True, True]
     missed = np.where(target == 1, 0.001, known)  # all bads look safe
-    bads, goods = coverage(corner_scorer.rule, missed, target)
+    bads, goods = coverage_guardrails(corner_scorer.rule, missed, target)
     assert (bads.is_passed, goods.is_passed) == (False, True)
     assert bads.finding.startswith("0.0%")
 
@@ -270,15 +264,15 @@ def test_what_cannot_be_told_is_told_so_and_keeps_nobody_out(corner_scorer):
     rule = corner_scorer.rule
     worst = np.sort(rule.bad_quantiles)[len(rule.bad_quantiles) // 10 + 1]
     prob_default = np.repeat([worst * 0.5, worst * 1.5, 0.01], [9, 51, 60])  # 85 % of the bads are kept
-    bads, _ = coverage(rule, prob_default, np.repeat([1, 0], 60))
-    kept = confidence_kept(rule, prob_default, np.repeat([1, 0], 60), None, alpha=0.1).bads
+    bads, _ = coverage_guardrails(rule, prob_default, np.repeat([1, 0], 60))
+    kept = held_out_coverage(rule, prob_default, np.repeat([1, 0], 60), None, alpha=0.1).bads
     assert kept.value == 0.85
     assert kept.high > 0.86
     assert bads.is_passed is None
     target, champion, challenger = lender(3, 1.0, 0.3)
     found = judge(champion, challenger, target, floors=[bads])
     assert found.verdict == "promote"
-    html = page(found, title="Corner", champion="version 3", challenger="a blend", protocol="time-ordered")
+    html = comparison_page(found, title="Corner", champion="version 3", challenger="a blend", protocol="time-ordered")
     assert "<td><small>cannot be told</small></td>" in html
 
 
@@ -287,8 +281,11 @@ def test_coverage_of_rows_judged_by_folds_is_that_of_the_other_folds_sets(corner
     prob_default = rng.beta(1.2, 3.0, 900)
     target = (rng.random(900) < prob_default).astype(np.int64)
     rule = replace(corner_scorer.rule, bad_quantiles=(0.9,), good_quantiles=(0.1,))  # of another model altogether
-    assert [item.is_passed for item in coverage(rule, prob_default, target, np.arange(900) % 10)] == [True, True]
-    assert coverage(rule, prob_default, target)[0].is_passed is False
+    assert [item.is_passed for item in coverage_guardrails(rule, prob_default, target, np.arange(900) % 10)] == [
+        True,
+        True,
+    ]
+    assert coverage_guardrails(rule, prob_default, target)[0].is_passed is False
 
 
 def test_the_interval_of_a_gap_is_that_of_drawing_rows(corner_scorer):

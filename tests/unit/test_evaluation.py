@@ -6,6 +6,7 @@ from datetime import date
 
 import numpy as np
 import pytest
+from creditrisk.comparison.coverage_of import conformal_sets, coverage_of
 from scipy.special import expit
 from scipy.stats import beta
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -19,8 +20,6 @@ from creditrisk.evaluation import (
     by_group,
     calibration_error,
     calibration_error_floor,
-    conformal_sets,
-    coverage,
     deciles,
     evaluate,
     mean_estimate,
@@ -167,12 +166,12 @@ def test_conformal_sets_hold_the_true_outcome_as_often_as_they_promise():
     target = (rng.random(12_000) < prob_default).astype(np.int64)
     rule = fit_rule(prob_default[:6_000], target[:6_000], np.zeros((1, 3)), Costs(), ScoreScale())
     sets = conformal_sets(rule, prob_default[6_000:], 0.1)
-    found = coverage(sets, target[6_000:], 0.1)
+    found = coverage_of(sets, target[6_000:], 0.1)
     assert found.bads.value == pytest.approx(0.9, abs=0.025)
     assert found.goods.value == pytest.approx(0.9, abs=0.015)
     assert found.bads.low < found.bads.value < found.bads.high
     assert found.ambiguous == sets.all(axis=1).mean()
-    few_known = coverage(sets, target[6_000:], 0.1, n_known=(100, 100)).bads
+    few_known = coverage_of(sets, target[6_000:], 0.1, n_known=(100, 100)).bads
     reach = 1.96 * (0.1 * 0.9 * (1 / target[6_000:].sum() + 1 / 100)) ** 0.5
     assert few_known.high - few_known.low == pytest.approx(2 * reach, rel=0.1)
     assert 0.2 < found.ambiguous < 0.8

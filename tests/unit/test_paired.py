@@ -9,8 +9,8 @@ from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
+from creditrisk.comparison.paired import bootstrap, correlated_t, delong, recalibrate, row_losses
 from creditrisk.evaluation import auc, decision_costs, log_loss
-from creditrisk.paired import bootstrap, correlated_t, delong, recalibrate, row_losses
 from creditrisk.schema import Costs
 
 COSTS = Costs(accept_bad=5, decline_good=1)

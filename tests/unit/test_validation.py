@@ -14,7 +14,7 @@ import pytest
 from scipy.special import expit
 
 from creditrisk import profile
-from creditrisk.comparison import compare
+from creditrisk.comparison.compare import compare
 from creditrisk.decision import fit_rule
 from creditrisk.evaluation import Estimate, evaluate
 from creditrisk.fairness import audit, difference

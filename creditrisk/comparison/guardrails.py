@@ -16,19 +16,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.decision import DecisionRule, fit_rule
-from creditrisk.evaluation import Coverage, Estimate, conformal_sets
-from creditrisk.evaluation import coverage as judge_sets
+from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
+from creditrisk.comparison.paired import N_DRAWS, recalibrate
+from creditrisk.decision import DecisionRule
+from creditrisk.evaluation import Estimate
 from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
-from creditrisk.paired import N_DRAWS, recalibrate
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import OTHER_FIELDS, Scorer
 from creditrisk.text import signed
 
 LEFT_TO_CHANCE = 0.05
 SLOPES = (0.8, 1.25)
-COVERAGES = (0.86, 0.94)
-COVERAGE_ALPHA = 0.1
 # A gap between groups, as a share of applicants, may widen by so much.
 GAP_MARGIN = 0.02
 REASONS_SHOWN = 4
@@ -73,7 +71,7 @@ class Floors:
         return tuple(asked)
 
 
-def calibration_slope(prob_default: FloatArray, target: IntArray) -> Guardrail:
+def slope_guardrail(prob_default: FloatArray, target: IntArray) -> Guardrail:
     """The slope of the outcomes on the log-odds of PDs of shape (n_repeats, n_rows), averaged over repeats."""
     lines = [recalibrate(repeat, target) for repeat in prob_default]
     # Repeats judge the same rows again, so they make the slope no surer.
@@ -86,11 +84,11 @@ def calibration_slope(prob_default: FloatArray, target: IntArray) -> Guardrail:
     )
 
 
-def coverage(
+def coverage_guardrails(
     rule: DecisionRule, prob_default: FloatArray, target: IntArray, folds: IntArray | None = None
 ) -> tuple[Guardrail, ...]:
     """For each outcome, the share of rows whose 90 % conformal set holds it; all of shape (n_rows,)."""
-    found = confidence_kept(rule, prob_default, target, folds, alpha=COVERAGE_ALPHA)
+    found = held_out_coverage(rule, prob_default, target, folds, alpha=COVERAGE_ALPHA)
     return tuple(
         Guardrail(
             f"Coverage of {label}",
@@ -100,22 +98,6 @@ def coverage(
         )
         for label, outcome, share in (("bads", 1, found.bads), ("goods", 0, found.goods))
     )
-
-
-def confidence_kept(
-    rule: DecisionRule, prob_default: FloatArray, target: IntArray, folds: IntArray | None, *, alpha: float
-) -> Coverage:
-    """Coverage of conformal sets by rows that did not make them: of the other folds, or of the time before."""
-    numbers = [0] if folds is None else np.unique(folds)
-    if folds is None or len(numbers) == 1:
-        sets = conformal_sets(rule, prob_default, alpha)
-        return judge_sets(sets, target, alpha, n_known=(max(rule.n_bad, 1), max(rule.n_good, 1)))
-    sets = np.zeros((len(target), 2), dtype=bool)
-    for number in numbers:
-        here = folds == number
-        made = fit_rule(prob_default[~here], target[~here], np.zeros((1, 1)), rule.costs, rule.scale)
-        sets[here] = conformal_sets(made, prob_default[here], alpha)
-    return judge_sets(sets, target, alpha)
 
 
 def protected_fields(challenger: Scorer) -> Guardrail:

@@ -21,21 +21,21 @@ from numpy.typing import NDArray
 from scipy.stats import beta, norm
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
-from creditrisk.errors import ComparisonError
-from creditrisk.evaluation import auc
-from creditrisk.guardrails import (
+from creditrisk.comparison.guardrails import (
     LEFT_TO_CHANCE,
     Guardrail,
-    calibration_slope,
-    coverage,
+    coverage_guardrails,
     group_gaps,
     protected_fields,
     protected_groups,
     reasons_in_common,
     scoring_time,
+    slope_guardrail,
 )
-from creditrisk.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, delong, row_losses
+from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, delong, row_losses
+from creditrisk.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
+from creditrisk.errors import ComparisonError
+from creditrisk.evaluation import auc
 from creditrisk.schema import Costs
 from creditrisk.scorer import Scorer
 from creditrisk.text import signed
@@ -221,9 +221,9 @@ def compare(
         draws = correlated_t(old, new, target, folds, costs)
     ranked_together = np.zeros_like(folds) if is_bootstrap else folds
     figures = _figures(draws, (old, new), target, ranked_together, costs)
-    guardrails = [*floors, calibration_slope(new, target)]
+    guardrails = [*floors, slope_guardrail(new, target)]
     if challenger is not None:
-        guardrails += [*coverage(challenger.rule, new[0], target, folds[0]), protected_fields(challenger)]
+        guardrails += [*coverage_guardrails(challenger.rule, new[0], target, folds[0]), protected_fields(challenger)]
     if challenger is not None and frame is not None:
         approved = old_verdicts == "approve", new_verdicts == "approve"
         guardrails += group_gaps(protected_groups(frame, challenger.schema), *approved, target, seed=seed)
@@ -249,7 +249,7 @@ def compare(
     )
 
 
-def page(
+def comparison_page(
     comparison: Comparison, *, title: str, champion: str, challenger: str, protocol: str, written_at: str = ""
 ) -> str:
     """The comparison as one self-contained HTML page.
