@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache, partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,25 @@ from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.sources.table import MAX_COLUMNS, nameless
 from creditrisk.text import shorten
+
+
+def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
+    """Logged inputs as the canonical frame they came from, for a scorer.
+
+    Returns
+    -------
+    DataFrame
+        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
+        (n_inputs, 1 + n_fields). A field that was not logged is missing.
+    """
+    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
+    for item in schema.fields:
+        values = [given.get(item.name) for given in inputs]
+        if item.type == "date":
+            values = [None if text is None else date.fromisoformat(text) for text in values]
+        columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
+    return pl.DataFrame(columns)
+
 
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(

@@ -33,7 +33,8 @@ from filelock import FileLock
 from polars import selectors
 
 from creditrisk import proving, strict
-from creditrisk.decision_log import GENESIS, DecisionLog, Head
+from creditrisk.decision_log.chain import GENESIS, Head
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, ScorerError
 from creditrisk.locks import one_at_a_time
 from creditrisk.schema import Schema

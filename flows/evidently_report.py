@@ -14,7 +14,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.logging import get_run_logger
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
 from creditrisk.locks import one_at_a_time
 from creditrisk.profile import check

@@ -13,7 +13,8 @@ from datetime import datetime
 
 import polars as pl
 
-from creditrisk.decision_log import GENESIS, DecisionLog
+from creditrisk.decision_log.chain import GENESIS
+from creditrisk.decision_log.log import DecisionLog
 from monitoring import heads
 from monitoring.results import Result
 

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from creditrisk.registry import SCORER_NOTE, Registry, serving_name
 from creditrisk.settings import Settings

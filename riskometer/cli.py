@@ -106,7 +106,8 @@ def report(dataset: str) -> None:
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
     from creditrisk import datasets
-    from creditrisk.decision_log import DecisionLog, decisions_from
+    from creditrisk.decision_log.decisions import decisions_from
+    from creditrisk.decision_log.log import DecisionLog
     from creditrisk.sources import parse_upload, read_bytes
     from webapp.tables import csv_text, result_table
 
@@ -264,9 +265,9 @@ def switch(model: str, by: str, why: str) -> None:
 @click.argument("last", type=int, required=False)
 def replay(first: int, last: int | None) -> None:
     """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
-    from creditrisk.decision_log import DecisionLog
+    from creditrisk.decision_log.log import DecisionLog
+    from creditrisk.decision_log.replay import replay as replay_decisions
     from creditrisk.registry import load_version
-    from creditrisk.replay import replay as replay_decisions
 
     settings = read_settings()
     if last is not None and last < first:
@@ -287,7 +288,7 @@ def verify_log() -> None:
 
     Ends with 1 if it is broken, with 2 if some place that notes its head could not be asked.
     """
-    from creditrisk.decision_log import DecisionLog
+    from creditrisk.decision_log.log import DecisionLog
     from creditrisk.registry import Registry
     from creditrisk.text import counted
     from monitoring.archive import open_archives, pending_folder

@@ -25,7 +25,7 @@ from flask import Flask
 from creditrisk import profile, proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
 from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from creditrisk.decision_log import DecisionLog, Outcome
+from creditrisk.decision_log.decisions import Outcome
+from creditrisk.decision_log.log import DecisionLog
 from webapp.guard import BadRequestError
 
 # Nobody has watched a loan for longer; an earlier day is a typing error.

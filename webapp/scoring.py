@@ -15,7 +15,8 @@ from threading import Event
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Channel, DecisionLog, decisions_from
+from creditrisk.decision_log.decisions import Channel, decisions_from
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings

@@ -2,7 +2,7 @@
 # One database for each service that keeps something; run once, when the volume is new.
 # The decision log has three users: its owner makes the tables (infra/first_start.py) and does nothing else; the writer
 # may read and append, whatever tables the owner makes, now or later; the reader may read. What may be appended to is
-# guarded twice: by these rights, and by the triggers of creditrisk/decision_log.py.
+# guarded twice: by these rights, and by the triggers of creditrisk/decision_log/log.py.
 set -e
 psql --quiet --no-psqlrc -v ON_ERROR_STOP=1 -U "$POSTGRES_USER" -d postgres <<'SQL'
 \getenv mlflow MLFLOW_DB_PASSWORD

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from creditrisk.decision_log import Decision, DecisionLog, Outcome
+from creditrisk.decision_log.decisions import Decision, Outcome
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError
 
 SCRIPT = Path(__file__).parents[2] / "infra/postgres/databases.sh"

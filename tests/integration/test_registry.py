@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Registry, load_version, serving_folder, serving_name
 from creditrisk.scorer import Scorer

@@ -20,7 +20,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from creditrisk import datasets, profile
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
-from creditrisk.decision_log import DecisionLog, decisions_from
+from creditrisk.decision_log.decisions import decisions_from
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 from click.testing import CliRunner
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.promotion import settle, switch
 from creditrisk.registry import Registry, serving_line, serving_name

@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk import decision_log, settings
-from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk import settings
+from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError
 
 EXAMPLE = Decision("api", "A-1", "corner", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
@@ -40,7 +41,7 @@ def held(log: DecisionLog, tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.mark.usefixtures("held")
 def test_many_that_wait_for_a_held_log_wait_side_by_side(log, monkeypatch):
-    monkeypatch.setattr(decision_log, "WRITE_SECONDS", 2.0)
+    monkeypatch.setattr("creditrisk.decision_log.log.WRITE_SECONDS", 2.0)
 
     def wait(_number: int) -> float:
         before = time.monotonic()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings
 from riskometer.stack import services

@@ -22,7 +22,7 @@ import pytest
 from mlflow.entities import FileInfo
 
 from creditrisk import golden, learners, proving
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees

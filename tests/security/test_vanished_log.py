@@ -16,8 +16,8 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from creditrisk import decision_log
-from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError
 from creditrisk.settings import Settings
 
@@ -248,7 +248,7 @@ def of_two_days(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("is_large", [False, True])
 def test_an_older_copy_under_a_newer_write_ahead_log_takes_no_decision(of_two_days, is_large, monkeypatch):
     if is_large:  # too large to be looked at in full: the end of the chain is
-        monkeypatch.setattr(decision_log, "_problem_of_pages", lambda _: "")
+        monkeypatch.setattr("creditrisk.decision_log.log.problem_of_pages", lambda _: "")
     before = of_two_days.read_bytes()
     with closing(DecisionLog(f"sqlite:///{of_two_days}")) as log:
         for act in (log.check_writable, lambda: log.append([DECISION])):
@@ -268,7 +268,7 @@ def test_a_log_that_was_killed_with_its_write_ahead_log_goes_on(of_two_days):
 
 
 def test_a_look_that_takes_too_long_is_left_off(of_two_days, monkeypatch):
-    monkeypatch.setattr(decision_log, "WHOLE_SECONDS", 0)
+    monkeypatch.setattr("creditrisk.decision_log.files.WHOLE_SECONDS", 0)
     with closing(DecisionLog(f"sqlite:///{of_two_days.with_name('whole.db')}")) as log:
         assert log.append([DECISION])[0].seq == 5_301
 

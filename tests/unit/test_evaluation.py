@@ -6,13 +6,13 @@ from datetime import date
 
 import numpy as np
 import pytest
-from creditrisk.comparison.coverage_of import conformal_sets, coverage_of
 from scipy.special import expit
 from scipy.stats import beta
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
 from creditrisk.calibration import fit_platt
+from creditrisk.comparison.coverage import conformal_sets, coverage_of
 from creditrisk.decision import ScoreScale, fit_rule
 from creditrisk.errors import TrainingError
 from creditrisk.evaluation import (

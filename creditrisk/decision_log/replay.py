@@ -6,18 +6,15 @@ found is the caller's business.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
-from creditrisk.decision_log import CHUNK_ROWS, DecisionLog, Logged
-from creditrisk.quality import DTYPES
-from creditrisk.schema import Schema
+from creditrisk.decision_log.decisions import Logged
+from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
+from creditrisk.quality import frame_from_inputs
 
 if TYPE_CHECKING:
     from creditrisk.scorer import Scorer
@@ -64,24 +61,6 @@ def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str]
         while chunk := list(islice(group, CHUNK_ROWS)):
             differences += _differences(chunk, load(model, version))
     return differences
-
-
-def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
-    """Logged inputs as the canonical frame they came from, for a scorer.
-
-    Returns
-    -------
-    DataFrame
-        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
-        (n_inputs, 1 + n_fields). A field that was not logged is missing.
-    """
-    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
-    for field in schema.fields:
-        values = [given.get(field.name) for given in inputs]
-        if field.type == "date":
-            values = [None if text is None else date.fromisoformat(text) for text in values]
-        columns.append(pl.Series(field.name, values, dtype=DTYPES[field.type]))
-    return pl.DataFrame(columns)
 
 
 def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:

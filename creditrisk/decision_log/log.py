@@ -14,39 +14,26 @@ must still be in the chain; otherwise nothing is written, and nothing answered.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime
-from hashlib import sha256
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 from weakref import WeakValueDictionary
 
 import polars as pl
 from sqlalchemy import (
-    DDL,
     URL,
-    BigInteger,
-    Boolean,
-    Column,
     Connection,
-    Date,
-    Double,
     Engine,
-    Integer,
-    MetaData,
     RowMapping,
     Select,
-    Table,
-    Text,
     create_engine,
     event,
     func,
@@ -57,20 +44,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
+from creditrisk.decision_log.chain import (
+    GENESIS,
+    Head,
+    Noted,
+    Verification,
+    broken_link,
+    gone_after,
+    hash_of,
+    other_than_noted,
+)
+from creditrisk.decision_log.decisions import Decision, Logged, Outcome, columns_of, logged_from
+from creditrisk.decision_log.files import Identity, files_at, hash_in_file, problem_of_end, problem_of_pages, sqlite_uri
+from creditrisk.decision_log.tables import (
+    DECISIONS,
+    METADATA,
+    NOTED_ONCE,
+    NOTES,
+    OUTCOMES,
+    head_of,
+    noted_value,
+)
 from creditrisk.errors import DecisionLogError
 from creditrisk.settings import room_problem
 
 if TYPE_CHECKING:
-    from creditrisk.scorer import Scorer
+    pass
 
-Channel = Literal["ui", "api", "batch"]
-# A place in the chain: the number of a decision and its hash.
-Head = tuple[int, str]
-# A head that was written down elsewhere, after words for what wrote it down, such as "report simulated/2024…".
-Noted = tuple[str, Head]
 
-# What the first decision has in place of the hash of the one before.
-GENESIS = "0" * 64
 # Rows written under one lock: a large upload lets single applications in between its chunks.
 CHUNK_ROWS = 2_000
 # How long a write waits in all, for this process and for the database; many that wait do so side by side.
@@ -78,62 +79,6 @@ WRITE_SECONDS = 5.0
 # The same for the question whether a write would succeed, which a supervisor asks again and again.
 PROBE_SECONDS = 1.0
 
-# How long a process that is going to write takes at most to see whether a SQLite log is whole: for each of two looks.
-WHOLE_SECONDS = 0.3
-
-# How the fields of a decision that are not plain text are stored.
-_NUMBERS = ("prob_default", "score_points", "confidence")
-_AS_JSON = ("reasons", "problems", "inputs")
-
-# JSON with one spelling: keys sorted, no spaces, ASCII, floats to the last bit; ValueError for NaN and infinity.
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
-
-_BIG = BigInteger().with_variant(Integer, "sqlite")
-_METADATA = MetaData()
-_DECISIONS = Table(
-    "decisions",
-    _METADATA,
-    Column("seq", _BIG, primary_key=True, autoincrement=False),
-    Column("decided_at", Text, nullable=False),
-    Column("channel", Text, nullable=False),
-    Column("application_id", Text, nullable=False, index=True),
-    Column("model", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("scorer_sha256", Text, nullable=False),
-    Column("prob_default", Double, nullable=False),
-    Column("score_points", Double, nullable=False),
-    Column("verdict", Text, nullable=False, index=True),
-    Column("band", Text, nullable=False),
-    Column("confidence", Double, nullable=False),
-    Column("reasons", Text, nullable=False),
-    Column("problems", Text, nullable=False),
-    Column("inputs", Text, nullable=False),
-    Column("prev_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
-)
-_OUTCOMES = Table(
-    "outcomes",
-    _METADATA,
-    Column("seq", _BIG, primary_key=True),
-    Column("application_id", Text, nullable=False),
-    Column("model", Text, nullable=False),
-    Column("is_default", Boolean, nullable=False),
-    Column("observed_on", Date, nullable=False),
-)
-# What must not stand in the registry alone, as others can write to it: fingerprints of scorers, and which model serves.
-_NOTES = Table(
-    "notes",
-    _METADATA,
-    Column("seq", _BIG, primary_key=True),
-    Column("at", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("why", Text, nullable=False),
-)
-# Of these kinds the first note of a key counts, and another value is refused.
-_NOTED_ONCE = frozenset({"scorer"})
 
 _ON_CONNECT = {
     # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
@@ -158,95 +103,6 @@ _LOCK = {
 _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
 # What SQLite says of a file whose pages do not belong together, or are none.
 _DAMAGED = ("malformed", "not a database")
-_APPEND_ONLY = {
-    "sqlite": (
-        "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
-        "CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
-        # INSERT OR REPLACE removes the old row without asking the DELETE trigger.
-        "CREATE TRIGGER %(table)s_no_replace BEFORE INSERT ON %(table)s "
-        "WHEN EXISTS (SELECT 1 FROM %(table)s WHERE seq = NEW.seq) BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
-    ),
-    "postgresql": (
-        "CREATE OR REPLACE FUNCTION creditrisk_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '%(refusal)s'; END $$",
-        "CREATE TRIGGER %(table)s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %(table)s "
-        "FOR EACH STATEMENT EXECUTE FUNCTION creditrisk_append_only()",
-    ),
-}
-for _table in (_DECISIONS, _OUTCOMES, _NOTES):
-    for _dialect, _statements in _APPEND_ONLY.items():
-        for _statement in _statements:
-            # DDL has no types of its own.
-            _trigger = DDL(_statement, context={"refusal": "rows are never changed or removed here"})  # type: ignore[no-untyped-call]
-            event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """One scored application, ready to be logged.
-
-    `inputs` holds every canonical field by name, dates as ISO text; `prob_default` and `confidence` are 0 to 1.
-    """
-
-    channel: Channel
-    application_id: str
-    model: str
-    model_version: str
-    scorer_sha256: str
-    prob_default: float
-    score_points: float
-    verdict: str
-    band: str
-    confidence: float
-    reasons: list[dict[str, str]]
-    problems: list[str]
-    inputs: dict[str, Any]
-
-
-_FIELDS = tuple(field.name for field in fields(Decision))
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """A decision in the log: its number (1, 2, 3, … without gaps), its time (UTC) and its link in the chain."""
-
-    seq: int
-    decided_at: datetime
-    decision: Decision
-    prev_hash: str
-    hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What `verify` found: how many links hold, the last good hash, and the first broken link in words, if any."""
-
-    n_checked: int
-    head_hash: str
-    broken: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """Whether an application turned out bad (default) or good; an empty `model` means whichever model decided."""
-
-    application_id: str
-    is_default: bool
-    observed_on: date
-    model: str = ""
-
-
-# Device and inode of a file; None where there is none.
-_Identity = tuple[int, int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """Which files lie where a SQLite log is: the database, its write-ahead log and the index of that."""
-
-    database: _Identity
-    wal: _Identity
-    index: _Identity
 
 
 class _Database:
@@ -257,10 +113,10 @@ class _Database:
         # The newest head that any of them has seen or written.
         self.newest: Head = (0, GENESIS)
         # The database file whose index was deleted under this process, until there is a new one.
-        self.without_index: _Identity = None
+        self.without_index: Identity = None
         self.renewing = Lock()
         # The database file that was found whole.
-        self.whole: _Identity = None
+        self.whole: Identity = None
 
 
 # SQLite keeps what it holds of a file once for a process: one log can neither give it up nor begin it anew while
@@ -304,7 +160,7 @@ class DecisionLog:
         # The newest head this process has seen or written; None before the log is first used.
         self._known: Head | None = None
         # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
-        self._extent: tuple[_Identity, int] = (None, 0)
+        self._extent: tuple[Identity, int] = (None, 0)
         # SQLite lets those who wait for its lock sleep and try again; threads of one process need not.
         self._writing = Lock()
 
@@ -332,14 +188,14 @@ class DecisionLog:
         logged: list[Logged] = []
         for start in range(0, len(decisions), CHUNK_ROWS):
             chunk = decisions[start : start + CHUNK_ROWS]
-            rows = [_columns(decision, position) for position, decision in enumerate(chunk, start + 1)]
+            rows = [columns_of(decision, position) for position, decision in enumerate(chunk, start + 1)]
             with self._transaction(is_write=True) as connection:
                 decided_at = datetime.now(UTC)
                 head_seq, link = connection.info["head"]
                 for seq, row in enumerate(rows, head_seq + 1):
                     row |= {"seq": seq, "decided_at": decided_at.isoformat(timespec="microseconds"), "prev_hash": link}
-                    link = row["hash"] = _hash(row)
-                connection.execute(insert(_DECISIONS), rows)
+                    link = row["hash"] = hash_of(row)
+                connection.execute(insert(DECISIONS), rows)
             self._remember((rows[-1]["seq"], link))
             logged += [
                 Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
@@ -354,14 +210,12 @@ class DecisionLog:
 
     def read(self, seqs: range) -> Iterator[Logged]:
         """Stream the decisions with these numbers; DecisionLogError at the end if some are not in the log."""
-        wanted = (
-            select(_DECISIONS).where(_DECISIONS.c.seq.between(seqs.start, seqs.stop - 1)).order_by(_DECISIONS.c.seq)
-        )
+        wanted = select(DECISIONS).where(DECISIONS.c.seq.between(seqs.start, seqs.stop - 1)).order_by(DECISIONS.c.seq)
         n_found = 0
         for row in self._stream(wanted):
             if row["seq"] in seqs:
                 n_found += 1
-                yield _logged(row)
+                yield logged_from(row)
         if n_found < len(seqs):
             raise DecisionLogError(
                 f"{len(seqs) - n_found} of the decisions {seqs[0]} to {seqs[-1]} asked for are not in the decision "
@@ -371,7 +225,7 @@ class DecisionLog:
     def head(self) -> Head:
         """Number and hash of the last decision; `(0, GENESIS)` of an empty log."""
         with self._transaction() as connection:
-            return _head(connection)
+            return head_of(connection)
 
     def check_writable(self) -> None:
         """See whether a decision could be written now, in about a second, and write none.
@@ -385,7 +239,7 @@ class DecisionLog:
         with self._transaction(is_write=True, patience=PROBE_SECONDS) as connection:
             if self._path is None:
                 may_write = "SELECT current_setting('transaction_read_only') = 'off'"
-                is_granted = f"has_table_privilege('{_DECISIONS.name}', 'INSERT')"
+                is_granted = f"has_table_privilege('{DECISIONS.name}', 'INSERT')"
                 if not connection.exec_driver_sql(f"{may_write} AND {is_granted}").scalar_one():
                     raise DecisionLogError(
                         f"the decision log at {self.place} may only be read: the server is a standby, or the user may "
@@ -406,9 +260,9 @@ class DecisionLog:
         """
         columns = ("seq", "decided_at", "model_version", "prob_default", "verdict", "inputs")
         wanted = (
-            select(*(_DECISIONS.c[name] for name in columns))
-            .where(_DECISIONS.c.seq > after_seq, _DECISIONS.c.model == model)
-            .order_by(_DECISIONS.c.seq)
+            select(*(DECISIONS.c[name] for name in columns))
+            .where(DECISIONS.c.seq > after_seq, DECISIONS.c.model == model)
+            .order_by(DECISIONS.c.seq)
         )
         types = dict.fromkeys(columns, pl.String) | {"seq": pl.Int64, "prob_default": pl.Float64}
         with self._transaction() as connection:
@@ -424,14 +278,14 @@ class DecisionLog:
     def counts_by_verdict(self) -> dict[str, int]:
         """How many decisions of each verdict the log holds."""
         with self._transaction() as connection:
-            rows = connection.execute(select(_DECISIONS.c.verdict, func.count()).group_by(_DECISIONS.c.verdict))
+            rows = connection.execute(select(DECISIONS.c.verdict, func.count()).group_by(DECISIONS.c.verdict))
             return {row[0]: row[1] for row in rows}
 
     def hashes(self, seqs: Sequence[int]) -> dict[int, str]:
         """The hashes of the decisions with these numbers; one that is not in the log is not in the answer."""
         wanted = [seq for seq in seqs if 0 < seq < 2**63]
         with self._transaction() as connection:
-            rows = connection.execute(select(_DECISIONS.c.seq, _DECISIONS.c.hash).where(_DECISIONS.c.seq.in_(wanted)))
+            rows = connection.execute(select(DECISIONS.c.seq, DECISIONS.c.hash).where(DECISIONS.c.seq.in_(wanted)))
             return {row.seq: row.hash for row in rows}
 
     def verify(self, noted: Sequence[Noted] = (), *, on_progress: Callable[[int], None] | None = None) -> Verification:
@@ -450,14 +304,14 @@ class DecisionLog:
             by_seq.setdefault(note[1][0], []).append(note)
         by_seq.pop(0, None)  # the head of a log that was empty
         n_checked, link = 0, GENESIS
-        for row in self._stream(select(_DECISIONS).order_by(_DECISIONS.c.seq)):
-            broken = _broken_link(row, n_checked, link) or _other_than_noted(row["seq"], row["hash"], by_seq)
+        for row in self._stream(select(DECISIONS).order_by(DECISIONS.c.seq)):
+            broken = broken_link(row, n_checked, link) or other_than_noted(row["seq"], row["hash"], by_seq)
             if broken is not None:
                 return Verification(n_checked, link, broken)
             n_checked, link = row["seq"], row["hash"]
             if on_progress is not None and n_checked % CHUNK_ROWS == 0:
                 on_progress(n_checked)
-        return Verification(n_checked, link, _gone(n_checked, by_seq))
+        return Verification(n_checked, link, gone_after(n_checked, by_seq))
 
     def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
         """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
@@ -472,7 +326,7 @@ class DecisionLog:
         ]
         if rows:
             with self._transaction(is_write=True) as connection:
-                connection.execute(insert(_OUTCOMES), rows)
+                connection.execute(insert(OUTCOMES), rows)
 
     def never_scored(self, outcomes: Sequence[Outcome]) -> list[int]:
         """Which of the outcomes, counted from 1, are of applications that the log holds no decision about.
@@ -480,7 +334,7 @@ class DecisionLog:
         An outcome that names a model needs a decision of that model.
         """
         scored: set[tuple[str, str]] = set()
-        about, model = _DECISIONS.c.application_id, _DECISIONS.c.model
+        about, model = DECISIONS.c.application_id, DECISIONS.c.model
         with self._transaction() as connection:
             for start in range(0, len(outcomes), CHUNK_ROWS):
                 asked = {outcome.application_id for outcome in outcomes[start : start + CHUNK_ROWS]}
@@ -494,10 +348,10 @@ class DecisionLog:
 
     def outcomes(self) -> pl.DataFrame:
         """Every outcome in the order of recording: `application_id`, `model`, `is_default`, `observed_on`."""
-        columns = _OUTCOMES.c.application_id, _OUTCOMES.c.model, _OUTCOMES.c.is_default, _OUTCOMES.c.observed_on
+        columns = OUTCOMES.c.application_id, OUTCOMES.c.model, OUTCOMES.c.is_default, OUTCOMES.c.observed_on
         types = {"application_id": pl.String, "model": pl.String, "is_default": pl.Boolean, "observed_on": pl.Date}
         with self._transaction() as connection:
-            rows = [tuple(row) for row in connection.execute(select(*columns).order_by(_OUTCOMES.c.seq))]
+            rows = [tuple(row) for row in connection.execute(select(*columns).order_by(OUTCOMES.c.seq))]
         return pl.DataFrame(rows, schema=types, orient="row")
 
     def note(self, kind: str, key: str, value: str, *, by: str = "", why: str = "") -> None:
@@ -515,20 +369,20 @@ class DecisionLog:
             If another value was noted for a scorer before.
         """
         with self._transaction(is_write=True) as connection:
-            before = _noted(connection, kind, key)
-            if before is not None and before != value and kind in _NOTED_ONCE:
+            before = noted_value(connection, kind, key)
+            if before is not None and before != value and kind in NOTED_ONCE:
                 raise DecisionLogError(
                     f"another value than the one to be noted now stands in the decision log for the {kind} {key}, and "
                     "what was noted once is never changed."
                 )
             if before != value:
                 row = {"at": datetime.now(UTC).isoformat(timespec="microseconds"), "kind": kind, "key": key}
-                connection.execute(insert(_NOTES), row | {"value": value, "by": by, "why": why})
+                connection.execute(insert(NOTES), row | {"value": value, "by": by, "why": why})
 
     def noted(self, kind: str, key: str = "") -> str | None:
         """The value that counts for a key: the first for a scorer, else the last; None if there is none."""
         with self._transaction() as connection:
-            return _noted(connection, kind, key)
+            return noted_value(connection, kind, key)
 
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""
@@ -606,12 +460,12 @@ class DecisionLog:
                 os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with self._connection() as connection, connection.begin():
             there = set(inspect(connection).get_table_names())
-        if not there.issuperset(_METADATA.tables):
+        if not there.issuperset(METADATA.tables):
             with self._connection() as connection, connection.begin():
                 self._lock(connection, deadline)
-                _METADATA.create_all(connection)
+                METADATA.create_all(connection)
         with self._connection() as connection, connection.begin():
-            self._remember(_head(connection))
+            self._remember(head_of(connection))
 
     def _remember(self, head: Head) -> None:
         if self._known is None or head[0] > self._known[0]:
@@ -620,11 +474,11 @@ class DecisionLog:
 
     def _checked_head(self, connection: Connection) -> Head:
         """The end of the chain, with the head this process knows in it: nothing was cut or put back from a copy."""
-        head, known = _head(connection), self._known or (0, GENESIS)
+        head, known = head_of(connection), self._known or (0, GENESIS)
         if known[0] == 0 or head == known:
             return head
         seq, link = known
-        found = connection.execute(select(_DECISIONS.c.hash).where(_DECISIONS.c.seq == seq)).scalar_one_or_none()
+        found = connection.execute(select(DECISIONS.c.hash).where(DECISIONS.c.seq == seq)).scalar_one_or_none()
         if found != link:
             raise self._another_log(seq)
         return head
@@ -675,7 +529,7 @@ class DecisionLog:
         """Whether the files this connection writes to are those at the path, as long as they ever were."""
         if self._path is None:
             return True
-        files, size = _files(self._path)
+        files, size = files_at(self._path)
         if files.database is None:
             raise DecisionLogError(
                 f"the decision log at {self.place} is gone: the file that this process wrote to was deleted or moved "
@@ -704,7 +558,7 @@ class DecisionLog:
         if self._path is None or self._database.whole == identity:
             return
         raw = cast(sqlite3.Connection, connection.connection.driver_connection)
-        problem = _problem_of_pages(raw) or _problem_of_end(raw)
+        problem = problem_of_pages(raw) or problem_of_end(raw)
         if problem:
             raise self._damaged(problem)
         self._database.whole = identity
@@ -713,7 +567,7 @@ class DecisionLog:
         """Save what a connection still holds of a log whose files were deleted or replaced."""
         if self._path is None:
             return
-        opened, (files, _) = connection.info["files"], _files(self._path)
+        opened, (files, _) = connection.info["files"], files_at(self._path)
         if files.database == opened.database:
             if files.index == opened.index or files.wal is None:
                 # What was committed to the write-ahead log that has no name any more goes into the database now.
@@ -729,7 +583,7 @@ class DecisionLog:
             # SQLite would read the old database's write-ahead log into the new one. It is put aside only if the new one
             # is the whole log without it; otherwise nothing is touched, and the old database may come back.
             seq, link = self._database.newest
-            if seq and _hash_in_file(self._path, seq) != link:
+            if seq and hash_in_file(self._path, seq) != link:
                 raise self._another_log(seq)
             for suffix in ("-wal", "-shm"):
                 with suppress(FileNotFoundError):
@@ -743,9 +597,9 @@ class DecisionLog:
         if self._database.without_index is None or self._path is None:
             return
         with self._database.renewing:
-            if self._database.without_index == _files(self._path)[0].database is not None:
+            if self._database.without_index == files_at(self._path)[0].database is not None:
                 try:
-                    with closing(sqlite3.connect(_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
+                    with closing(sqlite3.connect(sqlite_uri(self._path, "rw"), uri=True, timeout=0.2)) as alone:
                         alone.execute("PRAGMA locking_mode = EXCLUSIVE")
                         alone.execute("BEGIN IMMEDIATE")
                         alone.commit()
@@ -755,43 +609,6 @@ class DecisionLog:
                         "the others; then it goes on by itself."
                     ) from None
             self._database.without_index = None
-
-
-def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel) -> list[Decision]:
-    """What a scorer returned, together with what it was given, as decisions to log.
-
-    Parameters
-    ----------
-    scored
-        The scorer's answer, shape (n_rows, ...); the decisions come in its order.
-    accepted
-        The rows it was given, matched by `row_number`.
-    """
-    names = [field.name for field in scorer.schema.fields if field.name in accepted.columns]
-    inputs = (
-        scored.select("row_number")
-        .join(accepted, on="row_number", how="left", maintain_order="left")
-        .select(names)
-        .with_columns(pl.col(pl.Date).dt.to_string("iso"))
-    )
-    return [
-        Decision(
-            channel=channel,
-            application_id=row["application_id"],
-            model=row["model"],
-            model_version=row["model_version"],
-            scorer_sha256=scorer.sha256,
-            prob_default=row["prob_default"],
-            score_points=row["score_points"],
-            verdict=row["verdict"],
-            band=row["band"],
-            confidence=row["confidence"],
-            reasons=row["reasons"],
-            problems=row["problems"],
-            inputs=given,
-        )
-        for row, given in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
-    ]
 
 
 def _usable_url(text: str) -> URL:
@@ -827,7 +644,7 @@ def _engine(url: URL, path: Path | None) -> Engine:
     @event.listens_for(engine, "do_connect")
     def _look(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:
         if path is not None:
-            record.info["files"] = _files(path)[0]
+            record.info["files"] = files_at(path)[0]
 
     @event.listens_for(engine, "connect")
     def _set_up(connection: Any, record: Any) -> None:
@@ -837,163 +654,8 @@ def _engine(url: URL, path: Path | None) -> Engine:
         cursor.close()
         connection.commit()
         if path is not None:
-            before, (now, _) = record.info["files"], _files(path)
+            before, (now, _) = record.info["files"], files_at(path)
             # A file that came while this one was opened is not the one that was opened.
             record.info["files"] = now if now.database == before.database else before
 
     return engine
-
-
-def _files(path: Path) -> tuple[_Files, int]:
-    """The files of a SQLite log as they are now, and the size of its database in bytes."""
-    found: list[_Identity] = []
-    size = 0
-    for suffix in ("", "-wal", "-shm"):
-        try:
-            status = os.stat(f"{path}{suffix}")
-        except (FileNotFoundError, NotADirectoryError):
-            found.append(None)
-            continue
-        found.append((status.st_dev, status.st_ino))
-        size = size if suffix else status.st_size
-    return _Files(*found), size
-
-
-def _problem_of_pages(raw: sqlite3.Connection) -> str:
-    """What is wrong with tables and indexes, as far as can be seen in time."""
-    deadline = time.monotonic() + WHOLE_SECONDS
-    raw.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
-    try:
-        found = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
-    except sqlite3.OperationalError as exc:
-        if "interrupted" not in str(exc):
-            raise
-        return ""
-    finally:
-        raw.set_progress_handler(None, 0)
-    # The first line only says where the database is called main.
-    return "" if found == "ok" else found.splitlines()[-1]
-
-
-def _problem_of_end(raw: sqlite3.Connection) -> str:
-    """What is wrong with the last decisions, read backwards as many as can be in time."""
-    deadline = time.monotonic() + WHOLE_SECONDS
-    with closing(raw.execute(str(select(_DECISIONS).order_by(_DECISIONS.c.seq.desc())))) as rows:
-        names = [column[0] for column in rows.description]
-        after: dict[str, Any] | None = None
-        for values in rows:
-            row = dict(zip(names, values, strict=True))
-            if after is not None:
-                broken = _broken_link(after, row["seq"], row["hash"])
-                if broken or time.monotonic() > deadline:
-                    return broken or ""
-            after = row
-    return (_broken_link(after, 0, GENESIS) or "") if after is not None else ""
-
-
-def _uri(path: Path, mode: str) -> str:
-    return f"file:{quote(str(path))}?mode={mode}"
-
-
-def _hash_in_file(path: Path, seq: int) -> str | None:
-    """The hash of a decision in a SQLite database as its file has it, without the write-ahead log beside it."""
-    try:
-        with closing(sqlite3.connect(f"{_uri(path, 'ro')}&immutable=1", uri=True)) as connection:
-            row = connection.execute("SELECT hash FROM decisions WHERE seq = ?", (seq,)).fetchone()
-    except sqlite3.Error:
-        return None
-    return None if row is None else str(row[0])
-
-
-def _head(connection: Connection) -> Head:
-    last = select(_DECISIONS.c.seq, _DECISIONS.c.hash).order_by(_DECISIONS.c.seq.desc()).limit(1)
-    row = connection.execute(last).one_or_none()
-    return (0, GENESIS) if row is None else (row.seq, row.hash)
-
-
-def _noted(connection: Connection, kind: str, key: str) -> str | None:
-    order = _NOTES.c.seq if kind in _NOTED_ONCE else _NOTES.c.seq.desc()
-    wanted = select(_NOTES.c.value).where(_NOTES.c.kind == kind, _NOTES.c.key == key).order_by(order).limit(1)
-    value: str | None = connection.execute(wanted).scalar_one_or_none()
-    return value
-
-
-def _hash(row: dict[str, Any]) -> str:
-    return sha256(_canonical({name: value for name, value in row.items() if name != "hash"}).encode()).hexdigest()
-
-
-def _columns(decision: Decision, position: int) -> dict[str, Any]:
-    """All columns that are known before the decision has its place in the chain."""
-    try:
-        return {name: _stored(name, getattr(decision, name)) for name in _FIELDS}
-    except (TypeError, ValueError):
-        # Not chained: the cause may quote the value.
-        raise DecisionLogError(
-            f"decision {position} of this list holds a number that is not finite, or a value that the log cannot hold. "
-            "It was not logged, so it must not be answered."
-        ) from None
-
-
-def _stored(name: str, value: Any) -> str | float:
-    if name in _AS_JSON:
-        return _canonical(value)
-    if name in _NUMBERS:
-        if not math.isfinite(value):
-            raise ValueError("a number that is not finite")
-        # SQLite stores -0.0 as 0.0; adding zero makes it 0.0 before it is hashed.
-        return float(value) + 0.0
-    if b"\0" in value.encode():
-        raise ValueError("a NUL character, which PostgreSQL refuses")
-    return str(value)
-
-
-def _logged(row: RowMapping) -> Logged:
-    try:
-        decision = Decision(**{name: json.loads(row[name]) if name in _AS_JSON else row[name] for name in _FIELDS})
-        decided_at = datetime.fromisoformat(row["decided_at"])
-    except (TypeError, ValueError):
-        raise DecisionLogError(
-            f"decision {row['seq']} cannot be read: it was changed after it was written. Run: riskometer verify-log."
-        ) from None
-    return Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
-
-
-def _broken_link(row: Mapping[Any, Any], previous: int, link: str) -> str | None:
-    """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
-    seq = row["seq"]
-    if seq != previous + 1:
-        return f"decision {previous + 1} is gone: the next one in the log is decision {seq}."
-    try:
-        is_unchanged = _hash(dict(row)) == row["hash"]
-    except (TypeError, ValueError):
-        # A value of a kind that was never written, such as bytes or NaN.
-        is_unchanged = False
-    if not is_unchanged:
-        return f"decision {seq} was changed after it was written: its hash does not fit its contents."
-    if row["prev_hash"] != link:
-        return f"decision {seq} does not follow from decision {previous}: one of the two was written anew."
-    return None
-
-
-def _other_than_noted(seq: int, digest: str, noted: Mapping[int, Sequence[Noted]]) -> str | None:
-    """What is wrong if a decision does not have the hash that somebody noted for it."""
-    others = [what for what, (_, link) in noted.get(seq, ()) if link != digest]
-    if not others:
-        return None
-    return (
-        f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew, or "
-        "the note changed."
-    )
-
-
-def _gone(last: int, noted: Mapping[int, Sequence[Noted]]) -> str | None:
-    """What is wrong if decisions that were noted come after the last one there is."""
-    beyond = sorted(seq for seq in noted if seq > last)
-    if not beyond:
-        return None
-    notes = [what for seq in beyond for what, _ in noted[seq]]
-    return f"decision {beyond[0]}, noted by {_and_more(notes)}, is gone: the log ends at decision {last}."
-
-
-def _and_more(notes: Sequence[str]) -> str:
-    return notes[0] + (f" and {len(notes) - 1:,} more" if len(notes) > 1 else "")
