@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from creditrisk.evaluation import Performance
+from creditrisk.metrics.performance import Performance
 from creditrisk.scorer import Scorer
 from creditrisk.text import counted
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from creditrisk import profile as reference_profile
 from creditrisk.arrays import IntArray
 from creditrisk.giveaway import given_away
+from creditrisk.metrics.profile import bin_counts, reference_counts
+from creditrisk.metrics.stability import at_most_ten, judge_shift, no_drift_bound, population_stability_index
 from creditrisk.quality import DTYPES, STILL_OPEN, Checked
 from creditrisk.schema import Field, Schema
-from creditrisk.stability import at_most_ten, judge, no_drift_bound, population_stability_index
 from creditrisk.text import counted
 
 if TYPE_CHECKING:
@@ -268,11 +268,11 @@ def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) ->
         if entry is None or (entry["type"] == "numeric") != field.is_numeric:
             found.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
             continue
-        before = reference_profile.reference_counts(entry)
-        now = reference_profile.counts(entry, frame[field.name])
+        before = reference_counts(entry)
+        now = bin_counts(entry, frame[field.name])
         before, now, _ = at_most_ten(before, now, [""] * len(before), len(entry["counts"]))
         psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
-        status = judge(psi, bound, n_rows=frame.height, n_reference=int(before.sum()))
+        status = judge_shift(psi, bound, n_rows=frame.height, n_reference=int(before.sum()))
         if status in ("watch", "act"):
             sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {psi:.2f}."
             found.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import VERDICTS, DecisionRule
-from creditrisk.evaluation import auc_estimate, deciles, rate_interval
+from creditrisk.metrics.breakdowns import deciles
+from creditrisk.metrics.intervals import rate_interval
+from creditrisk.metrics.ranking import auc_estimate
 from creditrisk.schema import Costs
 
 if TYPE_CHECKING:

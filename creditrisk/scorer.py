@@ -20,13 +20,13 @@ import polars as pl
 
 from creditrisk import calibration as calibrations
 from creditrisk import golden, strict
-from creditrisk import profile as profiles
 from creditrisk.arrays import FloatArray
 from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
 from creditrisk.decision import BANDS, DecisionRule
 from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
+from creditrisk.metrics.profile import check_profile
 from creditrisk.reasons import reasons
 from creditrisk.schema import Schema
 
@@ -273,7 +273,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         encoder=encoder,
         calibration=calibrations.from_json(calibration),
         rule=rule,
-        profile=profiles.check(_object(folder / "profile.json"), schema),
+        profile=check_profile(_object(folder / "profile.json"), schema),
         metrics=_object(folder / "metrics.json"),
         card=(folder / "card.md").read_text(encoding="utf-8"),
         # Last, when all else is known to fit: it is read by the family's own library.

@@ -18,7 +18,7 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.errors import SettingsError
-from creditrisk.evaluation import auc
+from creditrisk.metrics.ranking import auc
 
 Columns = dict[str, npt.NDArray[Any]]
 

@@ -27,9 +27,11 @@ from creditrisk.card import write_card
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import Encoder, fit_encoder
 from creditrisk.errors import TrainingError
-from creditrisk.evaluation import Performance, auc, evaluate, log_loss
 from creditrisk.learners import FAMILIES, Model, Parameters, is_blend, members_of
-from creditrisk.profile import build as build_profile
+from creditrisk.metrics.losses import log_loss
+from creditrisk.metrics.performance import Performance, evaluate
+from creditrisk.metrics.profile import build_profile
+from creditrisk.metrics.ranking import auc
 from creditrisk.schema import Schema
 from creditrisk.scorer import OTHER_FIELDS, Scorer
 from creditrisk.splits import stratified_folds, time_split

@@ -17,8 +17,8 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import fit_platt
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
-from creditrisk.evaluation import log_loss
 from creditrisk.learners import Parameters, family
+from creditrisk.metrics.losses import log_loss
 
 if TYPE_CHECKING:
     import optuna

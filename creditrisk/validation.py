@@ -19,29 +19,20 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
-from creditrisk import profile as profiles
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.calibration import shifted
 from creditrisk.columns import is_post_outcome, key
 from creditrisk.comparison.compare import Comparison
 from creditrisk.comparison.coverage import COVERAGES, held_out_coverage
-from creditrisk.comparison.guardrails import SLOPES, groups_of, within
-from creditrisk.comparison.paired import recalibrate
+from creditrisk.comparison.guardrails import SLOPES, within
 from creditrisk.decision import DecisionRule
-from creditrisk.evaluation import (
-    Estimate,
-    auc,
-    auc_standard_error,
-    by_group,
-    calibration_error,
-    calibration_error_floor,
-    deciles,
-    decision_costs,
-    mean_estimate,
-    periods,
-    rate,
-)
-from creditrisk.fairness import MIN_GROUP_ROWS, audit
+from creditrisk.metrics.breakdowns import by_group, deciles, periods
+from creditrisk.metrics.calibration import calibration_error, calibration_error_floor, recalibrate
+from creditrisk.metrics.fairness import MIN_GROUP_ROWS, audit, groups_of
+from creditrisk.metrics.intervals import Estimate, mean_estimate, rate
+from creditrisk.metrics.losses import decision_costs
+from creditrisk.metrics.profile import bin_counts, reference_counts
+from creditrisk.metrics.ranking import auc, auc_standard_error
 from creditrisk.schema import Field, Schema
 from creditrisk.scorer import Scorer
 from creditrisk.text import counted
@@ -520,7 +511,7 @@ def _shifts(case: _Case) -> list[dict[str, Any]]:
 
 
 def _shift(label: str, entry: dict[str, Any], column: pl.Series) -> dict[str, Any]:
-    then, now = profiles.reference_counts(entry), profiles.counts(entry, column)
+    then, now = reference_counts(entry), bin_counts(entry, column)
     filled = (then + now) > 0
     then, now = then[filled], now[filled]
     shares = [np.maximum(part / part.sum(), max(1e-4, 0.5 / part.sum())) for part in (then, now)]

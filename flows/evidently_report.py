@@ -17,7 +17,7 @@ from prefect.logging import get_run_logger
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
 from creditrisk.locks import one_at_a_time
-from creditrisk.profile import check
+from creditrisk.metrics.profile import check_profile
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.settings import Settings, read_settings
@@ -50,7 +50,7 @@ def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
     return Champion(
         version=version,
         schema=schema,
-        profile=check(read_json((folder / "profile.json").read_text(encoding="utf-8"), "profile.json"), schema),
+        profile=check_profile(read_json((folder / "profile.json").read_text(encoding="utf-8"), "profile.json"), schema),
     )
 
 

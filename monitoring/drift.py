@@ -18,38 +18,18 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from creditrisk import profile as reference_profile
 from creditrisk.arrays import FloatArray
-from creditrisk.schema import Field, Schema
-from creditrisk.stability import (
-    ACT_PSI,
+from creditrisk.metrics.profile import bin_counts, reference_counts
+from creditrisk.metrics.stability import (
     MIN_ROWS,
     SHARE_FLOOR,
-    WATCH_PSI,
     at_most_ten,
-    judge,
+    judge_shift,
     no_drift_bound,
     population_stability_index,
     psi_terms,
 )
-
-# The rule and its lines are shared with the checks before a training; who reads this module finds them here.
-__all__ = [
-    "ACT_PSI",
-    "CANNOT_JUDGE",
-    "MIN_ROWS",
-    "SCORE",
-    "WATCH_PSI",
-    "Bin",
-    "Drift",
-    "FieldDrift",
-    "compare",
-    "findings",
-    "judge",
-    "no_drift_bound",
-    "population_stability_index",
-]
-
+from creditrisk.schema import Field, Schema
 
 # A window with one single value is a finding if chance would make one less often than this.
 CONSTANT_CHANCE = 0.01
@@ -122,7 +102,7 @@ def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, mo
     Parameters
     ----------
     profile
-        As `creditrisk.profile.build` makes it.
+        As `creditrisk.metrics.build_profile` makes it.
     schema
         Gives the words for fields, units and categories.
     window
@@ -188,7 +168,7 @@ def _sentences(field: FieldDrift) -> list[str]:
 
 
 def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> FieldDrift:
-    before, now = reference_profile.reference_counts(entry), reference_profile.counts(entry, column)
+    before, now = reference_counts(entry), bin_counts(entry, column)
     n_bins = len(entry["counts"])
     n_missing, n_unseen = int(now[n_bins]), int(now[n_bins + 1 :].sum())
     n_reference, n_rows = int(before.sum()), int(now.sum())
@@ -197,7 +177,7 @@ def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> Fiel
     psi, bound, status, level = None, None, _status_without_rows(n_rows), CANNOT_JUDGE
     if n_rows and n_reference:
         psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
-        status = judge(psi, bound, n_rows=n_rows, n_reference=n_reference)
+        status = judge_shift(psi, bound, n_rows=n_rows, n_reference=n_reference)
         level = LEVELS.get(status, CANNOT_JUDGE)
     if n_rows and n_missing == n_rows:
         status = "all missing"

@@ -22,12 +22,13 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk import profile, proving
+from creditrisk import proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
+from creditrisk.metrics.profile import build_profile
 from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scorer import Scorer, fingerprint
@@ -195,7 +196,7 @@ def corner_scorer() -> Scorer:
     prob_default = calibration.prob_default(model.log_odds(matrix))
     typical = model.contributions(matrix[typical_rows(prob_default, CORNER_SCHEMA.costs)])[:, :-1]
     rule = fit_rule(prob_default, bad, typical, CORNER_SCHEMA.costs, ScoreScale())
-    reference = profile.build(frame, CORNER_SCHEMA, prob_default)
+    reference = build_profile(frame, CORNER_SCHEMA, prob_default)
     return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
 
 

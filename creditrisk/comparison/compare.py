@@ -27,15 +27,15 @@ from creditrisk.comparison.guardrails import (
     coverage_guardrails,
     group_gaps,
     protected_fields,
-    protected_groups,
     reasons_in_common,
     scoring_time,
     slope_guardrail,
 )
-from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, delong, row_losses
+from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, row_losses
 from creditrisk.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
 from creditrisk.errors import ComparisonError
-from creditrisk.evaluation import auc
+from creditrisk.metrics.fairness import protected_groups
+from creditrisk.metrics.ranking import auc, delong
 from creditrisk.schema import Costs
 from creditrisk.scorer import Scorer
 from creditrisk.text import signed

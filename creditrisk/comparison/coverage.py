@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.decision import DecisionRule, fit_rule
-from creditrisk.evaluation import Estimate, rate_interval
+from creditrisk.metrics.intervals import Estimate, rate_interval
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
-from creditrisk.comparison.paired import N_DRAWS, recalibrate
+from creditrisk.comparison.paired import N_DRAWS
 from creditrisk.decision import DecisionRule
-from creditrisk.evaluation import Estimate
-from creditrisk.fairness import MIN_GROUP_ROWS, may_be_basis
-from creditrisk.schema import Field, Schema
+from creditrisk.metrics.calibration import recalibrate
+from creditrisk.metrics.fairness import MIN_GROUP_ROWS, may_be_basis
+from creditrisk.metrics.intervals import Estimate
 from creditrisk.scorer import OTHER_FIELDS, Scorer
 from creditrisk.text import signed
 
@@ -110,29 +110,6 @@ def protected_fields(challenger: Scorer) -> Guardrail:
     )
 
 
-def protected_groups(frame: pl.DataFrame, schema: Schema) -> dict[str, NDArray[np.str_]]:
-    """For each protected field, by its label, the group that each row belongs to; '' where it is in none.
-
-    Categories are groups as they are; numbers are cut into three groups of about the same size.
-    """
-    groups: dict[str, NDArray[np.str_]] = {}
-    for field in schema.protected:
-        if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
-            continue
-        if field.type == "category" or field.is_numeric:
-            groups[field.label] = groups_of(frame[field.name], field)[1]
-    return groups
-
-
-def groups_of(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
-    """The groups that a field cuts applicants into, in order, and the one each row is in; '' where it is in none."""
-    if field.is_numeric:
-        return _thirds(column, field)
-    names = ["" if value is None else field.category_label(str(value)) for value in column.to_list()]
-    known = [category.label for category in field.categories]
-    return [*known, *sorted(set(names) - {"", *known})], np.array(names, dtype=str)
-
-
 def group_gaps(
     groups: Mapping[str, NDArray[np.str_]],
     approved_before: NDArray[np.bool_],
@@ -198,14 +175,6 @@ def within(found: Estimate, low: float, high: float) -> bool | None:
     if low <= found.value <= high:
         return True
     return None if found.high >= low and found.low <= high else False
-
-
-def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
-    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    low, high = np.nanquantile(values, [1 / 3, 2 / 3])
-    unit = f" {field.unit}" if field.unit else ""
-    words = [f"up to {low:,g}{unit}", f"over {low:,g} to {high:,g}{unit}", f"over {high:,g}{unit}"]
-    return words, np.select([values <= low, values <= high, values > high], words, default="")
 
 
 def _gap(label: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Guardrail:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import rankdata, t
+from scipy.stats import t
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.evaluation import auc, decision_costs
+from creditrisk.metrics.calibration import log_odds_of, recalibrate
+from creditrisk.metrics.losses import decision_costs
+from creditrisk.metrics.ranking import auc
 from creditrisk.schema import Costs
 
 N_DRAWS = 2_000
@@ -24,45 +25,13 @@ ROW_FIGURES = ("log_loss", "brier", "cost", "calibration")
 CHUNK_CELLS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Recalibration:
-    """The straight line through the log-odds that fits the outcomes best; a calibrated model has 0 and 1."""
-
-    intercept: float
-    slope: float
-    slope_se: float
-
-
-def recalibrate(prob_default: FloatArray, target: IntArray) -> Recalibration:
-    """Regress the outcomes on the log-odds of the PDs, shape (n_rows,); a model may well rank the wrong way round.
-
-    Examples
-    --------
-    >>> fitted = recalibrate(np.repeat([0.1, 0.9], 4), np.array([0, 0, 0, 1, 0, 1, 1, 1]))  # says 1:9, is 1:3
-    >>> round(fitted.slope, 4), round(abs(fitted.intercept), 4)  # log 3 / log 9
-    (0.5, 0.0)
-    """
-    log_odds = _log_odds(prob_default)
-    design = np.column_stack([np.ones_like(log_odds), log_odds])
-    line = np.array([0.0, 1.0])
-    for _ in range(50):
-        fitted = expit(design @ line)
-        # A trace of ridge keeps PDs without any spread, or classes that a line separates, from having no answer.
-        curvature = (design * (fitted * (1 - fitted))[:, np.newaxis]).T @ design + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curvature, design.T @ (target - fitted))
-        line = line + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
-            break
-    return Recalibration(float(line[0]), float(line[1]), float(np.sqrt(np.linalg.inv(curvature)[1, 1])))
-
-
 def row_losses(prob_default: FloatArray, target: IntArray, costs: Costs) -> FloatArray:
     """What each row adds to the figures of `ROW_FIGURES`, in that order, shape (n_rows, 4); lower is better in all.
 
     `calibration` is the log loss that a recalibration on these rows would save. Its line is fitted on them too; as the
     loss is flat where it is smallest, that moves the differences between models by nothing of the first order.
     """
-    log_odds = _log_odds(prob_default)
+    log_odds = log_odds_of(prob_default)
     line = recalibrate(prob_default, target)
     as_said = _log_losses(log_odds, target)
     recalibrated = _log_losses(line.intercept + line.slope * log_odds, target)
@@ -152,27 +121,6 @@ def correlated_t(
     return {name: _t_quantiles(np.array(found), rho) for name, found in by_fold.items()}
 
 
-def delong(champion: FloatArray, challenger: FloatArray, target: IntArray) -> tuple[float, float]:
-    """Difference of the AUCs, challenger minus champion, and its standard error; PDs of shape (n_rows,).
-
-    References
-    ----------
-    DeLong, E., DeLong, D., Clarke-Pearson, D. (1988). Comparing the areas under two or more correlated receiver
-    operating characteristic curves. Biometrics 44.
-
-    Examples
-    --------
-    >>> old, new = np.array([0.1, 0.4, 0.2, 0.8]), np.array([0.1, 0.3, 0.4, 0.8])
-    >>> delong(old, new, np.array([0, 0, 1, 1]))[0]  # 3 of 4 pairs right against all 4
-    0.25
-    """
-    bad_old, good_old = _placements(champion, target)
-    bad_new, good_new = _placements(challenger, target)
-    bads, goods = bad_new - bad_old, good_new - good_old
-    variance = bads.var(ddof=1) / len(bads) + goods.var(ddof=1) / len(goods)
-    return float(bads.mean()), float(np.sqrt(variance))
-
-
 @dataclass(frozen=True, slots=True)
 class _Ranking:
     """Where one model puts goods and bads, sorted once so that any reweighting of the rows is ranked by sums."""
@@ -212,20 +160,6 @@ def _t_quantiles(differences: FloatArray, rho: float) -> FloatArray:
     scale = np.sqrt((1.0 / n + rho / (1.0 - rho)) * differences.var(ddof=1))
     levels = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
     return np.asarray(differences.mean() + scale * t.ppf(levels, n - 1), dtype=np.float64)
-
-
-def _placements(scores: FloatArray, target: IntArray) -> tuple[FloatArray, FloatArray]:
-    """For each bad the share of goods below it, for each good the share of bads above it; ties count half."""
-    is_bad = target == 1
-    n_bad, n_good = int(is_bad.sum()), int((~is_bad).sum())
-    ranks = rankdata(scores)
-    bads = (ranks[is_bad] - rankdata(scores[is_bad])) / n_good
-    goods = 1.0 - (ranks[~is_bad] - rankdata(scores[~is_bad])) / n_bad
-    return bads, goods
-
-
-def _log_odds(prob_default: FloatArray) -> FloatArray:
-    return np.asarray(logit(np.clip(prob_default, 1e-12, 1 - 1e-12)), dtype=np.float64)
 
 
 def _log_losses(log_odds: FloatArray, target: IntArray) -> FloatArray:

@@ -15,8 +15,10 @@ import polars as pl
 from creditrisk import datasets
 from creditrisk.calibration import Calibration, fit, fit_beta, fit_isotonic, fit_platt
 from creditrisk.encoding import fit_encoder
-from creditrisk.evaluation import auc, calibration_error, log_loss
 from creditrisk.learners import family
+from creditrisk.metrics.calibration import calibration_error
+from creditrisk.metrics.losses import log_loss
+from creditrisk.metrics.ranking import auc
 from creditrisk.quality import check
 from creditrisk.schema import Schema
 from creditrisk.simulator import simulate

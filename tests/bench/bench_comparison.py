@@ -19,7 +19,7 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.compare import compare
 from creditrisk.datasets.simulated import SCHEMA
 from creditrisk.encoding import fit_encoder
-from creditrisk.evaluation import log_loss
+from creditrisk.metrics.losses import log_loss
 from creditrisk.schema import Costs
 from creditrisk.simulator import simulate
 

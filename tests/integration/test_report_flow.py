@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
-from creditrisk import datasets, profile
+from creditrisk import datasets
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log.decisions import decisions_from
@@ -25,6 +25,7 @@ from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
+from creditrisk.metrics import profile
 from creditrisk.quality import check
 from creditrisk.registry import Registry
 from creditrisk.scorer import Scorer
@@ -57,7 +58,7 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     prob_default = calibration.prob_default(model.log_odds(matrix))
     typical = model.contributions(matrix[typical_rows(prob_default, schema.costs)])[:, :-1]
     rule = fit_rule(prob_default, target, typical, schema.costs, ScoreScale())
-    reference = profile.build(rows, schema, prob_default)
+    reference = profile.build_profile(rows, schema, prob_default)
     scorer = Scorer(schema, encoder, model, calibration, rule, reference, {}, "A small model for one test.")
     names = [field.name for field in schema.features]
     return scorer, rows.select(names).with_columns(prob_default=prob_default)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk import profile as reference_profile
+from creditrisk.metrics.profile import build_profile
 from creditrisk.schema import Category, Field, Schema, Target
 from monitoring import drift, report
 from monitoring.windows import Window
@@ -50,7 +50,7 @@ def applicants(n: int, seed: int) -> pl.DataFrame:
 
 
 REFERENCE = applicants(3_000, seed=1)
-PROFILE = reference_profile.build(REFERENCE, SCHEMA, REFERENCE["prob_default"].to_numpy())
+PROFILE = build_profile(REFERENCE, SCHEMA, REFERENCE["prob_default"].to_numpy())
 
 
 def written(frame: pl.DataFrame) -> set[str]:

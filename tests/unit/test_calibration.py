@@ -27,7 +27,7 @@ from creditrisk.calibration import (
     to_json,
 )
 from creditrisk.errors import SchemaError, TrainingError
-from creditrisk.evaluation import log_loss
+from creditrisk.metrics.losses import log_loss
 from creditrisk.scorer import load
 
 METHODS = (fit_platt, fit_beta, fit_isotonic)

@@ -14,9 +14,9 @@ from scipy.special import expit, logit
 
 from creditrisk.comparison.compare import Comparison, compare, comparison_page
 from creditrisk.comparison.coverage import held_out_coverage
-from creditrisk.comparison.guardrails import Floors, coverage_guardrails, group_gaps, protected_fields, protected_groups
+from creditrisk.comparison.guardrails import Floors, coverage_guardrails, group_gaps, protected_fields
 from creditrisk.errors import ComparisonError
-from creditrisk.fairness import audit
+from creditrisk.metrics.fairness import audit, protected_groups
 from creditrisk.schema import Costs
 
 COSTS = Costs()

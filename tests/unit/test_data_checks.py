@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from creditrisk import profile
 from creditrisk.data_checks import DataReport, contract, examine, page
+from creditrisk.metrics import profile
 from creditrisk.quality import check
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import from_records
@@ -167,7 +167,7 @@ def test_a_table_unlike_the_one_the_champion_learnt_from_is_told():
     frame = pl.DataFrame(
         {"income_eur": LOANS["income_eur"], "housing": LOANS["housing"], "amount_eur": LOANS["amount_eur"]}
     )
-    last = profile.build(frame, SCHEMA, np.full(N_LOANS, 0.2))
+    last = profile.build_profile(frame, SCHEMA, np.full(N_LOANS, 0.2))
 
     assert report(last_profile=last).findings == ()
     richer = report(last_profile=last, income_eur=[min(3 * income, 10_000) for income in LOANS["income_eur"]])
@@ -179,7 +179,7 @@ def test_fields_the_champion_did_not_read_and_those_that_are_gone_are_told():
     frame = pl.DataFrame(
         {"income_eur": LOANS["income_eur"], "housing": LOANS["housing"], "amount_eur": LOANS["amount_eur"]}
     )
-    last = profile.build(frame, SCHEMA, np.full(N_LOANS, 0.2))
+    last = profile.build_profile(frame, SCHEMA, np.full(N_LOANS, 0.2))
     last["fields"]["wealth"] = last["fields"].pop("housing")
 
     found = report(last_profile=last)

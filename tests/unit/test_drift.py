@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creditrisk import profile as reference_profile
+from creditrisk.metrics import stability
+from creditrisk.metrics.profile import build_profile
 from creditrisk.schema import Category, Field, Schema, Target
 from monitoring import drift, report
 from monitoring.windows import Window
@@ -52,7 +53,7 @@ def sample(n: int, seed: int, *, income_shift: float = 0.0) -> pl.DataFrame:
 
 
 REFERENCE = sample(5_000, seed=1)
-PROFILE = reference_profile.build(REFERENCE, SCHEMA, REFERENCE["prob_default"].to_numpy())
+PROFILE = build_profile(REFERENCE, SCHEMA, REFERENCE["prob_default"].to_numpy())
 
 
 def compare(window: pl.DataFrame) -> drift.Drift:
@@ -68,26 +69,26 @@ def field(found: drift.Drift, name: str) -> drift.FieldDrift:
 
 def test_psi_is_the_sum_over_bins_of_share_difference_times_log_ratio():
     # (0.6 - 0.5) * ln(0.6 / 0.5) + (0.4 - 0.5) * ln(0.4 / 0.5) = 0.1 * 0.182322 + 0.1 * 0.223144
-    assert drift.population_stability_index([50, 50], [60, 40]) == pytest.approx(0.0405465, abs=1e-6)
+    assert stability.population_stability_index([50, 50], [60, 40]) == pytest.approx(0.0405465, abs=1e-6)
 
 
 def test_an_empty_bin_counts_as_half_a_row_of_the_smaller_table():
     # floor 0.5 / 100 = 0.005; (0.5 - 0.005) * ln(0.5 / 0.005) for the lost bin, (1 - 0.5) * ln(1 / 0.5) for the other.
     expected = 0.495 * math.log(100) + 0.5 * math.log(2)
-    assert drift.population_stability_index([500, 500], [0, 100]) == pytest.approx(expected)
+    assert stability.population_stability_index([500, 500], [0, 100]) == pytest.approx(expected)
 
 
 @given(counts)
 def test_psi_of_a_window_with_itself_is_zero(rows):
-    assert drift.population_stability_index(rows, rows) == 0.0
+    assert stability.population_stability_index(rows, rows) == 0.0
 
 
 @given(counts.flatmap(lambda rows: st.tuples(st.just(rows), st.permutations(rows))))
 def test_psi_is_never_negative_symmetric_and_finite(two):
     one, other = two
-    psi = drift.population_stability_index(one, other)
+    psi = stability.population_stability_index(one, other)
     assert 0.0 <= psi < math.inf
-    assert psi == pytest.approx(drift.population_stability_index(other, one))
+    assert psi == pytest.approx(stability.population_stability_index(other, one))
 
 
 @settings(max_examples=20)
@@ -106,8 +107,8 @@ def test_chance_stays_below_the_bound_in_95_of_100_windows(n, predicted):
     windows = rng.multinomial(n, [0.1] * 10, size=2_000)
     # The reference is drawn too, so both sides vary as the bound supposes.
     references = rng.multinomial(5_000, [0.1] * 10, size=2_000)
-    psi = [drift.population_stability_index(*pair) for pair in zip(references, windows, strict=True)]
-    assert drift.no_drift_bound(reference, windows[0]) == pytest.approx(predicted, abs=0.001)
+    psi = [stability.population_stability_index(*pair) for pair in zip(references, windows, strict=True)]
+    assert stability.no_drift_bound(reference, windows[0]) == pytest.approx(predicted, abs=0.001)
     # 95 % of 2,000 windows, less what a small n adds to the tail.
     assert 0.92 <= np.mean(np.array(psi) <= predicted) <= 0.97
 

@@ -15,18 +15,11 @@ from creditrisk.calibration import fit_platt
 from creditrisk.comparison.coverage import conformal_sets, coverage_of
 from creditrisk.decision import ScoreScale, fit_rule
 from creditrisk.errors import TrainingError
-from creditrisk.evaluation import (
-    auc_estimate,
-    by_group,
-    calibration_error,
-    calibration_error_floor,
-    deciles,
-    evaluate,
-    mean_estimate,
-    periods,
-    rate,
-    rate_interval,
-)
+from creditrisk.metrics.breakdowns import by_group, deciles, periods
+from creditrisk.metrics.calibration import calibration_error, calibration_error_floor
+from creditrisk.metrics.intervals import mean_estimate, rate, rate_interval
+from creditrisk.metrics.performance import evaluate
+from creditrisk.metrics.ranking import auc_estimate
 from creditrisk.schema import Costs
 
 

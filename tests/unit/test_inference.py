@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SchemaError
-from creditrisk.evaluation import auc
 from creditrisk.giveaway import given_away, share_of_bads_alike
 from creditrisk.inference import Inference, infer
+from creditrisk.metrics.ranking import auc
 from creditrisk.quality import check
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable, from_records, parse_table, read_table

@@ -10,8 +10,8 @@ import pytest
 
 from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
-from creditrisk.evaluation import auc
 from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
+from creditrisk.metrics.ranking import auc
 from creditrisk.simulator import simulate
 from creditrisk.tuning import propose
 

@@ -9,8 +9,10 @@ from scipy.stats import t
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from creditrisk.comparison.paired import bootstrap, correlated_t, delong, recalibrate, row_losses
-from creditrisk.evaluation import auc, decision_costs, log_loss
+from creditrisk.comparison.paired import bootstrap, correlated_t, row_losses
+from creditrisk.metrics.calibration import recalibrate
+from creditrisk.metrics.losses import decision_costs, log_loss
+from creditrisk.metrics.ranking import auc, delong
 from creditrisk.schema import Costs
 
 COSTS = Costs(accept_bad=5, decline_good=1)

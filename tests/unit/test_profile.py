@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk import profile
+from creditrisk.metrics.profile import bin_counts, build_profile, reference_counts
 from creditrisk.schema import Category, Field, Schema, Target
 
 SCHEMA = Schema(
@@ -42,19 +42,23 @@ def frame(n: int = 1_000) -> pl.DataFrame:
 
 
 def test_every_reference_row_is_counted_once_in_at_most_ten_bins():
-    built = profile.build(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
+    built = build_profile(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
     for entry in [*built["fields"].values(), built["prob_default"]]:
         assert len(entry["counts"]) <= 10
-        assert profile.reference_counts(entry).sum() == built["n_rows"] == 1_000
+        assert reference_counts(entry).sum() == built["n_rows"] == 1_000
 
 
 def test_protected_fields_stay_out_of_the_profile():
-    assert set(profile.build(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]) == {"age_years", "savings_eur", "housing"}
+    assert set(build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]) == {
+        "age_years",
+        "savings_eur",
+        "housing",
+    }
 
 
 def test_the_profile_is_strict_json_even_for_an_all_missing_and_a_constant_column():
     odd = frame(20).with_columns(pl.lit(None, pl.Float64).alias("savings_eur"), pl.lit(40).alias("age_years"))
-    text = json.dumps(profile.build(odd, SCHEMA, np.full(20, 0.2)), allow_nan=False)
+    text = json.dumps(build_profile(odd, SCHEMA, np.full(20, 0.2)), allow_nan=False)
     back = json.loads(text)
     assert back["fields"]["savings_eur"]["counts"] == [0]
     assert back["fields"]["savings_eur"]["n_missing"] == 20
@@ -64,13 +68,13 @@ def test_the_profile_is_strict_json_even_for_an_all_missing_and_a_constant_colum
 
 def test_counting_the_reference_again_gives_its_own_counts():
     reference = frame()
-    built = profile.build(reference, SCHEMA, np.full(1_000, 0.1))
+    built = build_profile(reference, SCHEMA, np.full(1_000, 0.1))
     for name, entry in built["fields"].items():
-        assert profile.counts(entry, reference[name]).tolist() == profile.reference_counts(entry).tolist()
+        assert bin_counts(entry, reference[name]).tolist() == reference_counts(entry).tolist()
 
 
 def test_deciles_of_a_continuous_field_hold_a_tenth_each():
-    built = profile.build(frame(), SCHEMA, np.linspace(0.0, 1.0, 1_000))
+    built = build_profile(frame(), SCHEMA, np.linspace(0.0, 1.0, 1_000))
     assert built["prob_default"]["counts"] == [100] * 10
 
 
@@ -85,17 +89,17 @@ def test_deciles_of_a_continuous_field_hold_a_tenth_each():
     ],
 )
 def test_a_common_value_gets_a_bin_of_its_own(values, expected):
-    built = profile.build(frame(len(values)), SCHEMA, np.array(values, dtype=float))
+    built = build_profile(frame(len(values)), SCHEMA, np.array(values, dtype=float))
     assert built["prob_default"]["counts"] == expected
 
 
 def test_a_category_the_reference_never_held_is_unseen_and_not_lost():
-    entry = profile.build(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["housing"]
+    entry = build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["housing"]
     assert entry["categories"] == ["own", "rent"]
     window = pl.Series(["own", "free", "tent", None])
-    assert profile.counts(entry, window).tolist() == [1, 0, 1, 2]  # own, rent, missing, unseen
+    assert bin_counts(entry, window).tolist() == [1, 0, 1, 2]  # own, rent, missing, unseen
 
 
 def test_infinity_and_nan_count_as_missing():
-    entry = profile.build(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["savings_eur"]
-    assert profile.counts(entry, pl.Series([float("inf"), float("nan"), None]))[-1] == 3
+    entry = build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["savings_eur"]
+    assert bin_counts(entry, pl.Series([float("inf"), float("nan"), None]))[-1] == 3

@@ -11,7 +11,7 @@ import pytest
 from creditrisk import datasets
 from creditrisk.card import write_card
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.evaluation import evaluate
+from creditrisk.metrics.performance import evaluate
 from creditrisk.quality import Checked, check
 from creditrisk.sources import from_records
 

@@ -12,8 +12,8 @@ from creditrisk import datasets
 from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import SettingsError
-from creditrisk.evaluation import auc
 from creditrisk.learners import family
+from creditrisk.metrics.ranking import auc
 from creditrisk.quality import check
 from creditrisk.schema import Schema
 from creditrisk.simulator import END, START, _prob_default, best_auc, economy, simulate

@@ -13,11 +13,12 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from creditrisk import profile
 from creditrisk.comparison.compare import compare
 from creditrisk.decision import fit_rule
-from creditrisk.evaluation import Estimate, evaluate
-from creditrisk.fairness import audit, difference
+from creditrisk.metrics import profile
+from creditrisk.metrics.fairness import audit, difference
+from creditrisk.metrics.intervals import Estimate
+from creditrisk.metrics.performance import evaluate
 from creditrisk.schema import Category, Field
 from creditrisk.training import Candidate, Judged, Recipe, Training
 from creditrisk.validation import SECTIONS, THEMES, _headline, page, validate
@@ -54,7 +55,7 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
     typical = np.array([scorer.rule.typical_contributions])
     scorer = replace(
         scorer,
-        profile=profile.build(frame[::2], scorer.schema, prob_default[::2]),
+        profile=profile.build_profile(frame[::2], scorer.schema, prob_default[::2]),
         rule=fit_rule(prob_default, known, typical, scorer.rule.costs, scorer.rule.scale),
     )
     performance = evaluate(prob_default, target, scorer.schema.costs)

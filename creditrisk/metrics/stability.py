@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import chi2
 
 from creditrisk.arrays import FloatArray
-from creditrisk.profile import MAX_BINS
+from creditrisk.metrics.profile import MAX_BINS
 
 WATCH_PSI = 0.10
 ACT_PSI = 0.25
@@ -83,16 +83,16 @@ def no_drift_bound(reference: ArrayLike, current: ArrayLike) -> float:
     return float(chi2.ppf(0.95, n_bins - 1) * (1 / np.sum(reference) + 1 / np.sum(current)))
 
 
-def judge(psi: float, bound: float, *, n_rows: int, n_reference: int) -> Shift:
+def judge_shift(psi: float, bound: float, *, n_rows: int, n_reference: int) -> Shift:
     """The two-key rule: significant (above the bound) and material (above 0.10, 0.25).
 
     Examples
     --------
-    >>> judge(0.12, 0.03, n_rows=1_000, n_reference=5_000)
+    >>> judge_shift(0.12, 0.03, n_rows=1_000, n_reference=5_000)
     'watch'
-    >>> judge(0.12, 0.15, n_rows=300, n_reference=300)
+    >>> judge_shift(0.12, 0.15, n_rows=300, n_reference=300)
     'stable'
-    >>> judge(0.90, 0.20, n_rows=100, n_reference=5_000)
+    >>> judge_shift(0.90, 0.20, n_rows=100, n_reference=5_000)
     'too few rows'
     """
     if min(n_rows, n_reference) < MIN_ROWS:

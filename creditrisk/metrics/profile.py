@@ -23,7 +23,7 @@ MAX_BINS = 10
 Entry = dict[str, Any]
 
 
-def build(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[str, Any]:
+def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[str, Any]:
     """Freeze the bins of every feature and of the predicted PD, and count the reference rows in them.
 
     Parameters
@@ -50,8 +50,8 @@ def build(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[
     }
 
 
-def check(profile: Any, schema: Schema) -> dict[str, Any]:
-    """A profile read from a file, if it is what `build` makes for the features of a schema; ScorerError otherwise."""
+def check_profile(profile: Any, schema: Schema) -> dict[str, Any]:
+    """A profile read from a file, if it is such a one as `build_profile` makes; ScorerError otherwise."""
     item = strict.fields(profile, "profile.json", ("n_rows", "fields", "prob_default"))
     strict.whole(item["n_rows"], "n_rows in profile.json", 1)
     entries = strict.fields(item["fields"], "the fields of profile.json", (field.name for field in schema.features))
@@ -83,7 +83,7 @@ def _check_entry(entry: Any, field: Field | None, what: str) -> None:
         strict.whole(count, what)
 
 
-def counts(entry: Entry, column: pl.Series) -> IntArray:
+def bin_counts(entry: Entry, column: pl.Series) -> IntArray:
     """Count a window's values in the frozen bins of one entry.
 
     Returns
@@ -95,10 +95,10 @@ def counts(entry: Entry, column: pl.Series) -> IntArray:
     Examples
     --------
     >>> age = {"type": "numeric", "edges": [30.0, 40.0], "counts": [5, 5, 5], "n_missing": 0}
-    >>> counts(age, pl.Series([30, 31, 99, None])).tolist()
+    >>> bin_counts(age, pl.Series([30, 31, 99, None])).tolist()
     [1, 1, 1, 1]
     >>> housing = {"type": "category", "categories": ["own", "rent"], "counts": [9, 6], "n_missing": 0, "n_unseen": 0}
-    >>> counts(housing, pl.Series(["own", "boat", None])).tolist()
+    >>> bin_counts(housing, pl.Series(["own", "boat", None])).tolist()
     [1, 0, 1, 1]
     """
     if entry["type"] == "numeric":
@@ -111,7 +111,7 @@ def counts(entry: Entry, column: pl.Series) -> IntArray:
 
 
 def reference_counts(entry: Entry) -> IntArray:
-    """The reference's own counts, in the order that `counts` gives."""
+    """The reference's own counts, in the order that `bin_counts` gives."""
     tail = [entry["n_missing"]] if entry["type"] == "numeric" else [entry["n_missing"], entry["n_unseen"]]
     return np.array([*entry["counts"], *tail], dtype=np.int64)
 
@@ -152,7 +152,7 @@ def _category_entry(column: pl.Series, field: Field) -> Entry:
     # A category that the schema names but the reference never held is, for the model, as new as a typing error.
     categories = [category.value for category in field.categories if category.value in present]
     entry: Entry = {"type": "category", "categories": categories}
-    *per_value, n_missing, n_unseen = counts(entry, text).tolist()
+    *per_value, n_missing, n_unseen = bin_counts(entry, text).tolist()
     return {**entry, "counts": per_value, "n_missing": n_missing, "n_unseen": n_unseen}
 
 

@@ -12,10 +12,44 @@ from dataclasses import dataclass
 from math import exp, hypot, log, sqrt
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.evaluation import Estimate, rate
+from creditrisk.metrics.intervals import Estimate, rate
+from creditrisk.schema import Field, Schema
+
+
+def protected_groups(frame: pl.DataFrame, schema: Schema) -> dict[str, NDArray[np.str_]]:
+    """For each protected field, by its label, the group that each row belongs to; '' where it is in none.
+
+    Categories are groups as they are; numbers are cut into three groups of about the same size.
+    """
+    groups: dict[str, NDArray[np.str_]] = {}
+    for field in schema.protected:
+        if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
+            continue
+        if field.type == "category" or field.is_numeric:
+            groups[field.label] = groups_of(frame[field.name], field)[1]
+    return groups
+
+
+def groups_of(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
+    """The groups that a field cuts applicants into, in order, and the one each row is in; '' where it is in none."""
+    if field.is_numeric:
+        return _thirds(column, field)
+    names = ["" if value is None else field.category_label(str(value)) for value in column.to_list()]
+    known = [category.label for category in field.categories]
+    return [*known, *sorted(set(names) - {"", *known})], np.array(names, dtype=str)
+
+
+def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_]]:
+    values = column.cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    low, high = np.nanquantile(values, [1 / 3, 2 / 3])
+    unit = f" {field.unit}" if field.unit else ""
+    words = [f"up to {low:,g}{unit}", f"over {low:,g} to {high:,g}{unit}", f"over {high:,g}{unit}"]
+    return words, np.select([values <= low, values <= high, values > high], words, default="")
+
 
 # With fewer applicants a group is shown, but nothing is concluded from it.
 MIN_GROUP_ROWS = 50

@@ -1,0 +1,1 @@
+"""The field's figures: ranking, calibration, losses, breakdowns, fairness, profiles and their stability."""
