@@ -25,20 +25,20 @@ from creditrisk import telltale
 from creditrisk.arrays import IntArray
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError, TrainingError
-from creditrisk.giveaway import given_away
-from creditrisk.quality import (
+from creditrisk.quality.cells import (
     CURRENCY_SIGNS,
     DATE_FORMATS,
     MISSING,
     MONTHS,
     NO_NUMBER,
-    below_second_header,
     months_in,
     read_cells,
     read_day,
     without_idle_zeros,
     without_time,
 )
+from creditrisk.quality.leakage import leaks_target
+from creditrisk.quality.rows import below_second_header
 from creditrisk.schema import RESERVED, Category, Costs, Field, FieldType, Role, Schema, Target, compact
 from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.splits import time_split
@@ -500,10 +500,10 @@ def _gives_away(column: Column, values: pl.Series, outcome: IntArray) -> _Verdic
         return None
     known = outcome >= 0
     values, target = values.filter(pl.Series(known)), outcome[known]
-    clue = given_away(values, target)
+    clue = leaks_target(values, target)
     if not clue:
         return None
-    if telltale.sounds_earlier(column.header) and not given_away(values, target, is_from_before=True):
+    if telltale.sounds_earlier(column.header) and not leaks_target(values, target, is_from_before=True):
         why = "going by its name it was known before all the same. Exclude it if it was not."
         return _Verdict("feature", "strong?", f"{clue}: {why}")
     why = f"{clue}: most probably it was written after the outcome was known."

@@ -29,8 +29,6 @@ from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
 from creditrisk.comparison.compare import Comparison, compare, comparison_page
-from creditrisk.data_checks import DataReport, examine
-from creditrisk.data_checks import page as data_page
 from creditrisk.datasets import simulated
 from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
@@ -38,7 +36,8 @@ from creditrisk.learners import dnn
 from creditrisk.locks import one_at_a_time
 from creditrisk.plots import winner_plots
 from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, not_served, settle
-from creditrisk.quality import Checked, check
+from creditrisk.quality.rows import Checked, check
+from creditrisk.quality.table import DataReport, data_page, examine
 from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.scorer import Scorer

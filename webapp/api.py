@@ -16,7 +16,7 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.quality import Checked, Rejection
+from creditrisk.quality.rows import Checked, Rejection
 from creditrisk.scorer import Scorer
 from webapp import bodies
 from webapp.guard import BadRequestError

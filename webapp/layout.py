@@ -14,7 +14,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
-from creditrisk.quality import Checked, Rejection
+from creditrisk.quality.rows import Checked, Rejection
 from creditrisk.schema import Schema, Target
 from webapp import figures, words
 from webapp.clients import expected_loss, grid_columns, summary

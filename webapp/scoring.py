@@ -17,7 +17,7 @@ import polars as pl
 
 from creditrisk.decision_log.decisions import Channel, decisions_from
 from creditrisk.decision_log.log import DecisionLog
-from creditrisk.quality import Checked
+from creditrisk.quality.rows import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings
 from webapp.guard import NoModelError, StoppingError

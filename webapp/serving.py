@@ -19,7 +19,7 @@ from pathlib import Path
 from creditrisk import proving
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.golden import sample_record
-from creditrisk.quality import check
+from creditrisk.quality.rows import check
 from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
 from creditrisk.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings

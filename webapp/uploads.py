@@ -21,7 +21,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError, SchemaError, SourceError
-from creditrisk.quality import Checked
+from creditrisk.quality.rows import Checked
 from creditrisk.scorer import Scorer
 from creditrisk.sources import parse_upload
 from webapp import upload_records

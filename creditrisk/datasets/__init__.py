@@ -13,9 +13,9 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality import Checked
+from creditrisk.quality import rows
+from creditrisk.quality.rows import Checked
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, is_there, read_table
 from creditrisk.text import shorten
@@ -96,8 +96,8 @@ def check(raw: RawTable, schema: Schema) -> Checked:
     """
     module = _described_by(schema)
     if module is None or not hasattr(module, "prepare"):
-        return quality.check(raw, schema)
-    checked = quality.check(module.prepare(raw), schema)
+        return rows.check(raw, schema)
+    checked = rows.check(module.prepare(raw), schema)
     return replace(checked, raw=raw.frame.tail(checked.raw.height))
 
 

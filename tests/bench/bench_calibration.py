@@ -19,7 +19,7 @@ from creditrisk.learners import family
 from creditrisk.metrics.calibration import calibration_error
 from creditrisk.metrics.losses import log_loss
 from creditrisk.metrics.ranking import auc
-from creditrisk.quality import check
+from creditrisk.quality.rows import check
 from creditrisk.schema import Schema
 from creditrisk.simulator import simulate
 

@@ -26,7 +26,7 @@ from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics import profile
-from creditrisk.quality import check
+from creditrisk.quality.rows import check
 from creditrisk.registry import Registry
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from creditrisk.quality import check
+from creditrisk.quality.rows import check
 from creditrisk.sources import parse_upload
 from riskometer.cli import main
 from webapp.tables import csv_text, result_table, template_csv

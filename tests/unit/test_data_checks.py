@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from creditrisk.data_checks import DataReport, contract, examine, page
 from creditrisk.metrics import profile
-from creditrisk.quality import check
+from creditrisk.quality.rows import check
+from creditrisk.quality.table import DataReport, contract, data_page, examine
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import from_records
 
@@ -85,10 +85,10 @@ def test_one_row_is_spoken_of_in_the_singular():
 
 def test_the_page_names_what_was_looked_at_whether_anything_was_found_or_not():
     sound, empty = report(), report(income_eur=["?!"] * 600)
-    assert "Nothing to remark" in page(sound, title="Loans")
+    assert "Nothing to remark" in data_page(sound, title="Loans")
     for found in (sound, report(housing=["own"] * 600)):
         assert len(found.checks) == 6
-        assert all(check in page(found, title="Loans") for check in found.checks)
+        assert all(check in data_page(found, title="Loans") for check in found.checks)
     assert empty.checks == ("rows set aside",)
 
 

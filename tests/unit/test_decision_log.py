@@ -15,7 +15,7 @@ from creditrisk.decision_log.decisions import Decision, decisions_from
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.replay import Difference, replay
 from creditrisk.errors import DecisionLogError
-from creditrisk.quality import frame_from_inputs
+from creditrisk.quality.rows import frame_from_inputs
 from creditrisk.schema import Category, Field, Schema, Target
 
 SCHEMA = Schema(

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SchemaError
-from creditrisk.giveaway import given_away, share_of_bads_alike
 from creditrisk.inference import Inference, infer
 from creditrisk.metrics.ranking import auc
-from creditrisk.quality import check
+from creditrisk.quality.leakage import leaks_target, share_of_bads_alike
+from creditrisk.quality.rows import check
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable, from_records, parse_table, read_table
 from creditrisk.telltale import canonical, protected_word, sounds_later
@@ -358,7 +358,7 @@ def test_a_frequent_value_that_only_goods_have_is_not_hidden_by_the_ordinary_one
     amount = rng.integers(1_000, 40_000, 2_000)
     amount[np.flatnonzero(bad == 0)[::5]] = 99_999_999
 
-    assert given_away(pl.Series(amount), bad) == "of 300 rows with some of its values not one is bad"
+    assert leaks_target(pl.Series(amount), bad) == "of 300 rows with some of its values not one is bad"
 
 
 def test_rows_that_are_nearly_told_do_not_hide_those_that_are():
@@ -370,10 +370,10 @@ def test_rows_that_are_nearly_told_do_not_hide_those_that_are():
     score[lowest] = 600
     score[np.flatnonzero(bad == 1)[250:450]] *= 10
 
-    clue = given_away(pl.Series(score), bad)
+    clue = leaks_target(pl.Series(score), bad)
 
     assert clue.endswith("of all bads")
-    assert given_away(pl.Series(score), bad, is_from_before=True) == clue
+    assert leaks_target(pl.Series(score), bad, is_from_before=True) == clue
 
 
 def test_what_says_that_it_was_known_before_may_tell_more_and_stays_with_a_word():
@@ -396,7 +396,7 @@ def test_what_says_that_it_was_known_before_may_tell_more_and_stays_with_a_word(
 def test_chance_gives_nothing_away():
     rng = np.random.default_rng(11)
     for _ in range(50):
-        assert given_away(pl.Series(rng.integers(0, 40, 300)), (rng.random(300) < 0.1).astype(np.int64)) == ""
+        assert leaks_target(pl.Series(rng.integers(0, 40, 300)), (rng.random(300) < 0.1).astype(np.int64)) == ""
 
 
 def test_free_text_people_constants_and_what_is_empty_are_left_out():

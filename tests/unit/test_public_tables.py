@@ -12,7 +12,7 @@ from creditrisk import datasets
 from creditrisk.card import write_card
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.metrics.performance import evaluate
-from creditrisk.quality import Checked, check
+from creditrisk.quality.rows import Checked, check
 from creditrisk.sources import from_records
 
 TABLES = {

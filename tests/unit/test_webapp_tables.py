@@ -4,7 +4,7 @@ import io
 import polars as pl
 import pytest
 
-from creditrisk.quality import Rejection
+from creditrisk.quality.rows import Rejection
 from webapp.tables import RESULT_COLUMNS, csv_text, result_table
 
 RESULT = pl.DataFrame(

@@ -17,10 +17,11 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import IntArray
-from creditrisk.giveaway import given_away
 from creditrisk.metrics.profile import bin_counts, reference_counts
 from creditrisk.metrics.stability import at_most_ten, judge_shift, no_drift_bound, population_stability_index
-from creditrisk.quality import DTYPES, STILL_OPEN, Checked
+from creditrisk.quality.cells import DTYPES
+from creditrisk.quality.leakage import leaks_target
+from creditrisk.quality.rows import STILL_OPEN, Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted
 
@@ -117,7 +118,7 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
     return DataReport(n_rows, frame.height, int(target.sum()), n_open, by_reason, tuple(found), tuple(checks))
 
 
-def page(report: DataReport, *, title: str) -> str:
+def data_page(report: DataReport, *, title: str) -> str:
     """The report as one self-contained HTML page; `title` says whose table it is."""
     from creditrisk import pages
 
@@ -223,7 +224,7 @@ def _gaps(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
 def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Finding]:
     found = []
     for field in schema.features:
-        clue = given_away(frame[field.name], target)
+        clue = leaks_target(frame[field.name], target)
         if clue:
             sentence = (
                 f"{field.label} may have been written after the outcome was known: {clue}. Give it the role "

@@ -20,12 +20,12 @@ LEAKING_AUC = 0.95
 CERTAIN_AUC = 0.99
 # Rows whose like are nearly all bad, if they are so themselves and hold many of all bads, are the outcome by another
 # name...
-TOLD_BAD = (0.8, 0.95)
+PURE_BAD_LEVELS = (0.8, 0.95)
 LEAKING_RATE = 0.98
 LEAKING_BADS = 0.10
 # ...unless most rows are bad anyway. So are rows whose like are all good, without a single bad where so many were due.
 COMMON = 0.6
-TOLD_GOOD = 0.01
+PURE_GOOD_LEVEL = 0.01
 LEAKING_GOODS = 50
 MIN_ROWS = 20
 # More rows would not say more.
@@ -35,7 +35,7 @@ N_BINS = 50
 SEED = 7
 
 
-def given_away(values: pl.Series, target: IntArray, *, is_from_before: bool = False) -> str:
+def leaks_target(values: pl.Series, target: IntArray, *, is_from_before: bool = False) -> str:
     """How a single column gives the outcome away, as the middle of a sentence; empty if it does not.
 
     Parameters
@@ -52,9 +52,9 @@ def given_away(values: pl.Series, target: IntArray, *, is_from_before: bool = Fa
     Examples
     --------
     >>> bad = np.tile([0, 0, 0, 1], 100)
-    >>> given_away(pl.Series(bad * 350.0), bad)
+    >>> leaks_target(pl.Series(bad * 350.0), bad)
     'alone it ranks unseen rows with an AUC of 1.000'
-    >>> given_away(pl.Series(np.arange(400) % 7), bad)
+    >>> leaks_target(pl.Series(np.arange(400) % 7), bad)
     ''
     """
     if len(target) > MAX_ROWS:
@@ -69,11 +69,11 @@ def given_away(values: pl.Series, target: IntArray, *, is_from_before: bool = Fa
         return f"alone it ranks unseen rows with an AUC of {area:.3f}"
     overall = n_bad / len(target)
     # At each level, so that rows that are nearly told do not hide those that are.
-    for level in TOLD_BAD:
+    for level in PURE_BAD_LEVELS:
         rows, bads = _rows_and_bads(likely >= level, target)
         if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
             return f"of {rows:,} rows with some of its values {bads:,} are bad, {bads / n_bad:.0%} of all bads"
-    rows, bads = _rows_and_bads(likely <= TOLD_GOOD, target)
+    rows, bads = _rows_and_bads(likely <= PURE_GOOD_LEVEL, target)
     if bads == 0 and rows * overall >= LEAKING_GOODS and not is_from_before:
         return f"of {rows:,} rows with some of its values not one is bad"
     return ""
