@@ -59,6 +59,17 @@ def number(value: float, places: int) -> str:
     return signed(value, places).removeprefix("+")
 
 
+def plain_number(value: float) -> str:
+    """A number as people write it: no decimals where there are none.
+
+    Examples
+    --------
+    >>> plain_number(1_200.0), plain_number(0.25)
+    ('1,200', '0.25')
+    """
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"
+
+
 def signed(value: float, places: int) -> str:
     """A number with its sign; a zero, written out, has none.
 

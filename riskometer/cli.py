@@ -191,7 +191,7 @@ def schema_infer(
     """Write a first schema for the table at SOURCE, a file or a URI, with reasons for a person to decide by."""
     from rich.console import Console
 
-    from creditrisk.inference import infer
+    from creditrisk.schema_inference.infer import infer
     from creditrisk.sources import read_table
     from riskometer.inferred import print_inferred
 

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.schema import Field
-from creditrisk.text import shorten
+from creditrisk.text import plain_number, shorten
 
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
@@ -265,7 +265,7 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> Read
     low = -math.inf if spec.minimum is None else spec.minimum
     high = math.inf if spec.maximum is None else spec.maximum
     beyond = np.flatnonzero((values < low) | (values > high)).tolist()
-    odd = {row: f"{_plain(values[row])} is {_beyond(spec)}" for row in beyond}
+    odd = {row: f"{plain_number(values[row])} is {_beyond(spec)}" for row in beyond}
     series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
     return ReadColumn(series, faults, odd)
 
@@ -343,11 +343,7 @@ def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | N
 def _beyond(spec: Field) -> str:
     unit = f" {spec.unit}" if spec.unit else ""
     if spec.minimum is not None and spec.maximum is not None:
-        return f"outside {_plain(spec.minimum)} to {_plain(spec.maximum)}{unit}"
+        return f"outside {plain_number(spec.minimum)} to {plain_number(spec.maximum)}{unit}"
     if spec.minimum is not None:
-        return f"below {_plain(spec.minimum)}{unit}"
-    return f"above {_plain(spec.maximum or 0.0)}{unit}"
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"
+        return f"below {plain_number(spec.minimum)}{unit}"
+    return f"above {plain_number(spec.maximum or 0.0)}{unit}"

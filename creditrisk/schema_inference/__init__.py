@@ -1,0 +1,1 @@
+"""A first schema for a table that nobody has described yet."""

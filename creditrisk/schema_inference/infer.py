@@ -1,0 +1,136 @@
+"""A first schema for a table that nobody has described yet.
+
+`infer` looks at every column, decides what it probably is, and says what a person should decide; `to_toml` writes the
+schema with those words as comments beside each field. Unedited, the schema errs on the side of caution: what may tell
+the outcome, identify a client or teach nothing is excluded, and what the law may protect is kept from the model. Cells
+are read by quality.py, so that the checks accept what was seen here. Knows no dataset; what names give away is in
+telltale.py, what single columns give away in giveaway.py. Used by `riskometer schema infer`. See docs/own-data.md.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections import Counter
+from collections.abc import Sequence
+
+from creditrisk.columns import key
+from creditrisk.errors import SchemaError
+from creditrisk.schema import RESERVED, Costs, Field, Schema
+from creditrisk.schema_inference import header_hints
+from creditrisk.schema_inference.document import Inference
+from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
+from creditrisk.schema_inference.outcome import read_outcome, with_target
+from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id, one_time
+from creditrisk.sources import RawTable
+from creditrisk.text import counted, shorten
+
+
+def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str] = (), name: str) -> Inference:
+    """Propose a schema for a table.
+
+    Parameters
+    ----------
+    raw
+        The whole table as text. The order of its rows does not matter.
+    target
+        Header of the column with the outcome.
+    bad, good
+        Its values that mean bad and good; without `good`, every other value means good.
+    name
+        What the schema, and the model trained with it, is called.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such column, one of its values is not in it, all outcomes are the same, or no column is left to
+        learn from.
+
+    Examples
+    --------
+    >>> from creditrisk.sources import from_records
+    >>> loans = [{"income": str(500 + 7 * n), "sex": "mf"[n % 2], "BAD": str(int(n % 5 == 0))} for n in range(200)]
+    >>> found = infer(from_records(loans), target="bad", bad=["1"], name="corner")
+    >>> [(field.name, field.type, field.role) for field in found.schema.fields]
+    [('income', 'integer', 'feature'), ('sex', 'category', 'protected')]
+    """
+    _check_widths(raw)
+    raw, header = with_target(raw, target)
+    # Rows in an order of their own: however the file is sorted, the same comes out.
+    frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
+    spec, outcome, words = read_outcome(frame[header], header, bad, good)
+    headers = [column for column in frame.columns if column != header]
+    fields = _names(headers, taken={spec.name, key(header)})
+    columns = [
+        describe_column(Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names)
+        for column in headers
+    ]
+    columns = one_id(columns)
+    columns = one_time(columns, frame, outcome)
+    if not any(column.field.role == "feature" for column in columns):
+        raise SchemaError(
+            f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
+            "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
+        )
+    lent = next((column.field.name for column in columns if is_amount_lent(column)), "")
+    schema = Schema(
+        # A name that has no Latin letters must not be that of every such table.
+        name=header_hints.canonical(name) or f"own_data_{zlib.crc32(name.encode()):08x}",
+        title=header_hints.label(name) or "Own data",
+        fields=tuple(column.field for column in columns),
+        target=spec,
+        costs=Costs(),
+        amount_field=lent,
+    )
+    return Inference(schema, words, tuple(columns))
+
+
+# The outcome
+
+
+# Columns
+
+
+def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
+    """A bare field for each header: a name of its own, a label of its own, and the header as alias if it is another.
+
+    Headers that are their own names keep them; of others that come to the same name, each gets a number.
+    """
+    fields: dict[str, Field] = {}
+    used = {key(name) for name in (*taken, *RESERVED)}
+    labels: set[str] = set()
+    for header in sorted(headers, key=lambda header: header_hints.canonical(header) != header):
+        wanted = header_hints.canonical(header) or "field"
+        number, name = 1, wanted
+        while key(name) in used:
+            number += 1
+            name = f"{wanted}_{number}"
+        shown = header_hints.label(header) or name
+        if key(shown) in labels:
+            shown = f"{shown} ({number})"
+        used.add(key(name))
+        labels.add(key(shown))
+        aliases = () if key(name) == key(header) else (header,)
+        fields[header] = Field(name, "text", shown, aliases=aliases, is_required=False)
+    return fields
+
+
+def _check_widths(raw: RawTable) -> None:
+    """Refuse a table most rows of which have another number of cells than there are names."""
+    if len(raw.ragged) <= (1 - READABLE_SHARE) * raw.frame.height:
+        return
+    n_cells, n_rows = Counter(raw.ragged.values()).most_common(1)[0]
+    raise SchemaError(
+        f"{counted(n_rows, 'row has', 'rows have')} {n_cells:,} cells, but the first line names {raw.frame.width:,} "
+        "columns, so it cannot be told which is which. Give every column a name (R leaves out that of the row names: "
+        "write.csv names it, and row.names = FALSE leaves them out), or put quotation marks around values that hold a "
+        "comma."
+    )
+
+
+# Types
+
+
+# One id, one date
+
+
+# The file
