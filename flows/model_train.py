@@ -35,10 +35,20 @@ from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.locks import one_at_a_time
 from creditrisk.plots import winner_plots
-from creditrisk.promotion import DETAILS, PACK, PAGE, evidence_tags, floors, not_served, settle
 from creditrisk.quality.rows import Checked, check
 from creditrisk.quality.table import DataReport, data_page, examine
-from creditrisk.registry import TRIAL_FIGURES, Registry, Version, serving_name
+from creditrisk.registry.promotion import (
+    DETAILS,
+    PACK,
+    PAGE,
+    evidence_tags,
+    floors,
+    not_served_notice,
+    promote_if_better,
+)
+from creditrisk.registry.registry import TRIAL_FIGURES, Registry
+from creditrisk.registry.served import serving_name
+from creditrisk.registry.versions import Version
 from creditrisk.schema import Schema
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
@@ -68,7 +78,7 @@ class Outcome:
     had_champion: bool
     pack_address: str
     # That the page serves another model, and how to change that; empty if it serves this one.
-    not_served: str
+    not_served_notice: str
 
 
 @dataclass(frozen=True)
@@ -248,7 +258,7 @@ def register(training: Training, tags: dict[str, str], pages: dict[str, str], se
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
 def decide_champion(version: Version, settings: Settings) -> tuple[bool, str]:
     """Make the version champion if its evidence, and this lender's way of promoting, allow it."""
-    return settle(Registry(settings), version, settings)
+    return promote_if_better(Registry(settings), version, settings)
 
 
 @flow(name="model-train", log_prints=True)
@@ -299,7 +309,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         }
         version = register(training, given | evidence.tags, pages | evidence.pages, settings)
         is_champion, why = decide_champion(version, settings)
-        other = not_served(version.model, settings, registry)
+        other = not_served_notice(version.model, settings, registry)
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
     n_rejected = facts["n_read"] - facts["n_accepted"]
@@ -356,7 +366,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     place = "champion" if outcome.is_champion else f"challenger{stays}"
     lines += [
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
-        *([outcome.not_served] if outcome.not_served else []),
+        *([outcome.not_served_notice_notice] if outcome.not_served_notice else []),
         "",
         "Next:  make up       starts everything, if it does not run yet",
         f"       the page      http://127.0.0.1:{settings.web_port}: drop a CSV of clients there",

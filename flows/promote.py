@@ -12,8 +12,9 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
 from creditrisk.errors import RegistryError
-from creditrisk.promotion import PACK, PAGE, approve, not_served, objections
-from creditrisk.registry import Registry, Version
+from creditrisk.registry.promotion import PACK, PAGE, approve, not_served_notice, objections
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.versions import Version
 from creditrisk.settings import Settings, read_settings
 
 
@@ -57,7 +58,7 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     found = show_evidence(model, version or "", settings)
     done = move_champion(found, approved_by.strip(), why, settings)
     print(done)
-    if other := not_served(model, settings, registry):
+    if other := not_served_notice(model, settings, registry):
         print(other)
     return {"model": model, "version": found.version}
 

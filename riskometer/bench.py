@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.registry import SCORER_NOTE, Registry, serving_name
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.served import SCORER_NOTE, serving_name
 from creditrisk.settings import Settings
 
 REQUESTS = 300

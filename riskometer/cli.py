@@ -216,8 +216,8 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 )
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.promotion import approve, not_served, who
-    from creditrisk.registry import Registry
+    from creditrisk.registry.promotion import approve, not_served_notice, who
+    from creditrisk.registry.registry import Registry
 
     settings = read_settings()
     registry = Registry(settings)
@@ -225,7 +225,7 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
     if not model:
         raise click.ClickException("No model has a challenger. Train one with `make model-train-flow`.")
     click.echo(approve(registry, model, version, by=by or who(), why=why))
-    if other := not_served(model, settings, registry):
+    if other := not_served_notice(model, settings, registry):
         click.echo(other)
 
 
@@ -235,8 +235,9 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
 @click.option("--why", default="", help="The reason, kept with the version.")
 def rollback(dataset: str, by: str, why: str) -> None:
     """Go back to the previous champion; once more, and the newer one is back."""
-    from creditrisk.promotion import roll_back, who
-    from creditrisk.registry import Registry, serving_name
+    from creditrisk.registry.promotion import roll_back, who
+    from creditrisk.registry.registry import Registry
+    from creditrisk.registry.served import serving_name
 
     settings = read_settings()
     registry = Registry(settings)
@@ -252,9 +253,9 @@ def rollback(dataset: str, by: str, why: str) -> None:
 @click.option("--why", default="", help="The reason, kept in the decision log.")
 def switch(model: str, by: str, why: str) -> None:
     """Serve the champion of MODEL, and watch and retrain it; nothing else changes which model is served."""
-    from creditrisk.promotion import switch as serve_another
-    from creditrisk.promotion import who
-    from creditrisk.registry import Registry
+    from creditrisk.registry.promotion import switch_model as serve_another
+    from creditrisk.registry.promotion import who
+    from creditrisk.registry.registry import Registry
 
     settings = read_settings()
     click.echo(serve_another(Registry(settings), settings, model, by=by or who(), why=why))
@@ -267,7 +268,7 @@ def replay(first: int, last: int | None) -> None:
     """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
     from creditrisk.decision_log.log import DecisionLog
     from creditrisk.decision_log.replay import replay as replay_decisions
-    from creditrisk.registry import load_version
+    from creditrisk.registry.registry import load_version
 
     settings = read_settings()
     if last is not None and last < first:
@@ -289,7 +290,7 @@ def verify_log() -> None:
     Ends with 1 if it is broken, with 2 if some place that notes its head could not be asked.
     """
     from creditrisk.decision_log.log import DecisionLog
-    from creditrisk.registry import Registry
+    from creditrisk.registry.registry import Registry
     from creditrisk.text import counted
     from monitoring.archive import open_archives, pending_folder
     from monitoring.heads import noted_heads
@@ -374,7 +375,8 @@ def _run_flow(entrypoint: str, deployment: str, given: dict[str, str]) -> None:
 
 
 def _champion(settings: Settings, dataset: str) -> Any:
-    from creditrisk.registry import Registry, serving_name
+    from creditrisk.registry.registry import Registry
+    from creditrisk.registry.served import serving_name
 
     registry = Registry(settings)
     name = dataset or serving_name(settings, registry)

@@ -22,14 +22,15 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk import proving
 from creditrisk.calibration import fit_platt
 from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics.profile import build_profile
-from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
+from creditrisk.registry import proving
+from creditrisk.registry.served import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE
+from creditrisk.registry.versions import Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scorer import Scorer, fingerprint
 from creditrisk.settings import Settings

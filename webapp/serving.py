@@ -16,11 +16,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from creditrisk import proving
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.golden import sample_record
 from creditrisk.quality.rows import check
-from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
+from creditrisk.registry import proving
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.served import decided, serving_folder, serving_name
+from creditrisk.registry.versions import Version
 from creditrisk.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records

@@ -19,8 +19,9 @@ from scipy.special import expit
 from creditrisk.comparison.compare import compare
 from creditrisk.comparison.guardrails import Floors
 from creditrisk.errors import RegistryError
-from creditrisk.promotion import approve, evidence_tags, roll_back, settle
-from creditrisk.registry import Registry, Version
+from creditrisk.registry.promotion import approve, evidence_tags, promote_if_better, roll_back
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.versions import Version
 from creditrisk.schema import Costs
 from creditrisk.settings import Settings
 from riskometer.cli import main
@@ -70,9 +71,9 @@ def verdict_of(noise_before: float, noise_after: float):
 
 
 def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(settings, registry, make):
-    assert settle(registry, make(), settings) == (True, "there was no champion yet")
+    assert promote_if_better(registry, make(), settings) == (True, "there was no champion yet")
     better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    is_champion, why = settle(registry, better, settings)
+    is_champion, why = promote_if_better(registry, better, settings)
     assert is_champion
     assert why.startswith("promote: better beyond chance")
     assert standing(registry) == ("2", "1")
@@ -82,28 +83,28 @@ def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its
 
 
 def test_an_equal_one_stays_challenger_and_says_why(settings, registry, make):
-    settle(registry, make(), settings)
+    promote_if_better(registry, make(), settings)
     same = make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
-    is_champion, why = settle(registry, same, settings)
+    is_champion, why = promote_if_better(registry, same, settings)
     assert not is_champion
     assert why.startswith("keep: worse beyond chance")
     assert standing(registry) == ("1", "")
 
 
 def test_one_that_could_not_be_compared_stays_challenger(settings, registry, make):
-    settle(registry, make(), settings)
-    assert settle(registry, make(), settings) == (False, "it could not be compared with the champion")
+    promote_if_better(registry, make(), settings)
+    assert promote_if_better(registry, make(), settings) == (False, "it could not be compared with the champion")
 
 
 def test_where_a_person_has_to_approve_a_better_one_waits_and_so_does_the_first(settings, registry, make):
     careful = settings.model_copy(update={"promotion": "approval"})
     first = make()
-    is_champion, why = settle(registry, first, careful)
+    is_champion, why = promote_if_better(registry, first, careful)
     assert not is_champion
     assert "waits for a person" in why
     approve(registry, MODEL, "", by="Ada", why="first model")
     better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    assert not settle(registry, better, careful)[0]
+    assert not promote_if_better(registry, better, careful)[0]
     assert standing(registry) == ("1", "")
     assert approve(registry, MODEL, "", by="Ada", why="").startswith("corner_lender version 2 is champion now")
     tags = registry.champion(MODEL).tags
@@ -114,7 +115,7 @@ def test_where_a_person_has_to_approve_a_better_one_waits_and_so_does_the_first(
 def test_a_version_below_a_floor_does_not_even_become_the_first_champion(settings, registry, make):
     asked = Floors(auc=0.75).guardrails({"auc": 0.71, "f1": 0.4, "cost": 0.5})
     low = make(**evidence_tags(None, None, asked))
-    is_champion, why = settle(registry, low, settings)
+    is_champion, why = promote_if_better(registry, low, settings)
     assert not is_champion
     assert "AUC floor: 0.7100, at least 0.75 is asked" in why
     assert standing(registry) == ("", "")
@@ -126,7 +127,7 @@ def test_a_verdict_about_another_champion_moves_nothing(settings, registry, make
     better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
     by_hand(registry, second)
     with pytest.raises(RegistryError, match="to replace version 1, which is no longer champion"):
-        settle(registry, better, settings)
+        promote_if_better(registry, better, settings)
     assert standing(registry) == ("2", "1")
 
 
@@ -134,7 +135,7 @@ def test_a_verdict_about_another_champion_moves_nothing(settings, registry, make
 
 
 def test_against_the_verdict_a_person_needs_a_reason_and_it_is_kept(settings, registry, make):
-    settle(registry, make(), settings)
+    promote_if_better(registry, make(), settings)
     make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
     with pytest.raises(RegistryError, match="not promoted without a reason: the comparison says keep: worse"):
         approve(registry, MODEL, "2", by="Ada", why="  ")

@@ -27,7 +27,7 @@ from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics import profile
 from creditrisk.quality.rows import check
-from creditrisk.registry import Registry
+from creditrisk.registry.registry import Registry
 from creditrisk.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate

@@ -9,8 +9,9 @@ from click.testing import CliRunner
 
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.promotion import settle, switch
-from creditrisk.registry import Registry, serving_line, serving_name
+from creditrisk.registry.promotion import promote_if_better, switch_model
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.served import serving_line, serving_name
 from creditrisk.settings import Settings
 from riskometer.cli import main
 from webapp import create_app
@@ -26,7 +27,7 @@ def settings(corner_scorer, corner_reference, prove_corner, tmp_path_factory) ->
     registry = Registry(settings)
     for scorer in (corner_scorer, _named(corner_scorer, OTHER)):
         version = registry.register(scorer, corner_reference, params={}, metrics={}, tags={})
-        settle(registry, version, settings)
+        promote_if_better(registry, version, settings)
     return settings
 
 
@@ -82,7 +83,7 @@ def test_a_model_without_a_champion_cannot_be_switched_to(settings, run):
     registry = Registry(settings)
     before = registry.served()
     with pytest.raises(RegistryError, match="nobody has no champion to serve"):
-        switch(registry, settings, "nobody", by="Ada", why="")
+        switch_model(registry, settings, "nobody", by="Ada", why="")
     refused = run("switch", "nobody")
     assert refused.exit_code == 1
     assert "Nobody has no champion to serve" in refused.output
@@ -93,7 +94,7 @@ def test_the_setting_goes_before_what_was_decided_and_the_command_says_so(settin
     fixed = settings.model_copy(update={"dataset": MODEL})
     registry = Registry(fixed)
     assert "as CREDITRISK_DATASET says" in serving_line(fixed)
-    said = switch(registry, fixed, OTHER, by="Ada", why="")
+    said = switch_model(registry, fixed, OTHER, by="Ada", why="")
     assert said.startswith(f"Noted, but the page goes on serving {MODEL}: CREDITRISK_DATASET={MODEL} goes before")
     assert serving_name(fixed, registry) == MODEL
     assert DecisionLog(settings.decision_log).noted("serving") == OTHER

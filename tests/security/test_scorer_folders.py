@@ -21,13 +21,16 @@ import polars as pl
 import pytest
 from mlflow.entities import FileInfo
 
-from creditrisk import golden, learners, proving
+from creditrisk import golden, learners
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees
-from creditrisk.promotion import approve
-from creditrisk.registry import FINGERPRINT_TAG, SCORER_NOTE, Registry, serving_folder
+from creditrisk.registry import proving
+from creditrisk.registry.promotion import approve
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.served import SCORER_NOTE, serving_folder
+from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.scorer import FILES, Scorer, fingerprint, load
 from creditrisk.settings import Settings
 from tests.conftest import adopt
@@ -493,13 +496,13 @@ def test_the_first_note_of_a_scorer_counts_and_another_is_refused(tmp_path):
 
 
 def test_a_scorer_that_never_ends_is_ended_by_the_limits_of_its_process():
-    program = "from creditrisk import proving; proving.CPU_SECONDS = 1; proving._limit(1)\nwhile True: pass"
+    program = "from creditrisk.registry import proving; proving.CPU_SECONDS = 1; proving._limit(1)\nwhile True: pass"
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
     assert proving._end(done.returncode) == "took too long or too much memory"
 
 
 def test_a_scorer_that_takes_more_memory_than_a_sound_one_gets_none(tmp_path):
-    program = "from creditrisk import proving; proving._limit(1); bytearray(3_000_000_000)"
+    program = "from creditrisk.registry import proving; proving._limit(1); bytearray(3_000_000_000)"
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
     assert "MemoryError" in done.stderr
 

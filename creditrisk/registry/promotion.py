@@ -1,7 +1,7 @@
 """Who becomes champion: by the verdict of a comparison, or by a person who says why; and the way back.
 
-`settle` ends a training; `approve` is a person's word, on the command line or in Prefect's pages; `roll_back` undoes
-either. The verdict itself is made in comparison.py, the moves in the registry, one step each, in registry.py.
+`promote_if_better` ends a training; `approve` is a person's word, on the command line or in Prefect's pages;
+`roll_back` undoes either. The verdict itself is made in comparison/, the moves in registry.py, one step each.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from creditrisk.comparison.compare import Comparison
 from creditrisk.comparison.guardrails import Floors, Guardrail
 from creditrisk.errors import RegistryError
-from creditrisk.registry import Registry, Version, serving_name
+from creditrisk.registry.registry import Registry
+from creditrisk.registry.served import serving_name
+from creditrisk.registry.versions import Version
 from creditrisk.settings import Settings
 
 # The comparison, and all else to know before signing, as they are kept with the run they belong to.
@@ -54,7 +56,7 @@ def evidence_tags(
     return tags
 
 
-def settle(registry: Registry, version: Version, settings: Settings) -> tuple[bool, str]:
+def promote_if_better(registry: Registry, version: Version, settings: Settings) -> tuple[bool, str]:
     """Make a newly trained version champion if its evidence, and this lender's way of promoting, allow it.
 
     Returns
@@ -145,7 +147,7 @@ def approve(registry: Registry, model: str, version: str, *, by: str, why: str) 
     return f"{model} version {found.version} is champion now{before}."
 
 
-def not_served(model: str, settings: Settings, registry: Registry) -> str:
+def not_served_notice(model: str, settings: Settings, registry: Registry) -> str:
     """That a model which was trained or promoted is not the one that serves, and how to change it; empty if it is."""
     served = serving_name(settings, registry)
     if served in (None, model):
@@ -153,7 +155,7 @@ def not_served(model: str, settings: Settings, registry: Registry) -> str:
     return f"The page goes on serving {served}; {_how_to_switch(model, settings)}."
 
 
-def switch(registry: Registry, settings: Settings, model: str, *, by: str, why: str) -> str:
+def switch_model(registry: Registry, settings: Settings, model: str, *, by: str, why: str) -> str:
     """Let another model serve from now on, on a person's word; say what was done.
 
     Raises

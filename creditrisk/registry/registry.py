@@ -15,13 +15,12 @@ import os
 import re
 import shutil
 import socket
-import sqlite3
 import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -32,13 +31,17 @@ import polars as pl
 from filelock import FileLock
 from polars import selectors
 
-from creditrisk import proving, strict
+import creditrisk
 from creditrisk.decision_log.chain import GENESIS, Head
 from creditrisk.decision_log.log import DecisionLog
-from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, ScorerError
+from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
 from creditrisk.locks import one_at_a_time
+from creditrisk.registry import proving
+from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
+from creditrisk.registry.served import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, serving_folder
+from creditrisk.registry.versions import EVENT_TAG, FINGERPRINT_TAG, Event, Version, event_from, version_from
 from creditrisk.schema import Schema
-from creditrisk.scorer import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, size_of
+from creditrisk.scorer import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load
 from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:
@@ -47,14 +50,10 @@ if TYPE_CHECKING:
 # Who signs in, to the last @, as a password may hold any sign, and whatever is asked for behind it.
 _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")
 
-EXPERIMENT = "risk-o-meter"
-FINGERPRINT_TAG = "scorer_sha256"
 # Which machine and home a run was started in, so that only its own next run cleans up after it.
 STARTED_IN_TAG = "started_in"
 TRIAL_FIGURES = ("accuracy", "auc", "gini", "ks_good_bad", "f1", "precision", "recall", "specificity", "brier",
                  "log_loss", "cost")  # fmt: skip
-# Each promotion is a tag of the model under its time: aliases have no history of their own.
-EVENT_TAG = "promotion."
 PROMOTION_PATIENCE_SECONDS = 30
 # Enough to meet every field's usual values; more would not prove more.
 PROVING_ROWS = 1_000
@@ -64,65 +63,16 @@ MAX_SAMPLE_BYTES = 50_000_000
 MAX_SAMPLE_CELLS = 10_000_000
 # Of other fields in a version's folder than these no scorer consists; more are not even listed.
 MAX_FILES = 30
-# Kinds of notes in the decision log.
-SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
 # The sample that a version is proved on, among its run's files.
 REFERENCE = "reference.parquet"
 # Where a scorer lies among the files of a logged model.
 SCORER_PATH = "artifacts/scorer"
-# Where MLflow's database holds paths of files.
-ADDRESSES = (
-    ("runs", "artifact_uri"),
-    ("model_versions", "storage_location"),
-    ("logged_models", "artifact_location"),
-    ("experiments", "artifact_location"),
-)
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
 REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
                 "scikit-learn", "scipy", "tomli-w", "xgboost-cpu"]  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One registered version of a model."""
-
-    model: str
-    version: str
-    run_id: str
-    sha256: str
-    created_at: datetime
-    tags: dict[str, str]
-
-    @property
-    def promoted_at(self) -> datetime:
-        """Since when it has been champion; when it was made, if it never was."""
-        noted = self.tags.get("promoted_at")
-        try:
-            return datetime.fromisoformat(noted) if noted else self.created_at
-        except ValueError:  # changed by hand; the history holds the true one
-            return self.created_at
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One line in the history of a model: when, what, which version instead of which, and by whom, why, on what.
-
-    `log_seq` and `log_hash` are the last decision in the decision log at that moment, so that a log which was cut or
-    written anew since does not pass for whole.
-    """
-
-    at: str
-    what: str
-    version: str
-    instead_of: str
-    by: str
-    why: str
-    evidence: str
-    log_seq: int = 0
-    log_hash: str = GENESIS
 
 
 class Registry:
@@ -211,7 +161,7 @@ class Registry:
                         name="scorer",
                         python_model=str(MODEL_CODE),
                         artifacts={"scorer": str(folder)},
-                        code_paths=[str(Path(__file__).parent)],
+                        code_paths=[str(Path(creditrisk.__file__).parent)],
                         pip_requirements=REQUIREMENTS,
                         registered_model_name=name,
                     )
@@ -288,7 +238,7 @@ class Registry:
 
         with self._away():
             try:
-                return _version(self._client.get_model_version_by_alias(model, alias))
+                return version_from(self._client.get_model_version_by_alias(model, alias))
             except MlflowException as exc:
                 if exc.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                     return None
@@ -313,7 +263,7 @@ class Registry:
             has = f"versions {', '.join(map(str, sorted(numbers)))}" if numbers else "no versions"
             raise RegistryError(f"there is no version '{version[:20]}' of model '{model}': it has {has}.")
         with self._away():
-            return _version(self._client.get_model_version(model, str(int(version))))
+            return version_from(self._client.get_model_version(model, str(int(version))))
 
     def served(self) -> str | None:
         """The model that was decided to serve; None if nobody decided yet. It stands in the decision log."""
@@ -443,7 +393,7 @@ class Registry:
         """Every promotion of a model and every way back, oldest first; nothing in it is ever changed or removed."""
         with self._away():
             tags = self._client.get_registered_model(model).tags
-        return [_event(model, key, tags[key]) for key in sorted(tags) if key.startswith(EVENT_TAG)]
+        return [event_from(model, key, tags[key]) for key in sorted(tags) if key.startswith(EVENT_TAG)]
 
     def noted_heads(self) -> list[tuple[str, Head]]:
         """Each head of the decision log that a promotion of any model noted, with the name of what noted it."""
@@ -605,7 +555,7 @@ class Registry:
         check_names(listed)  # asked before a byte is sent for
         folder.mkdir()
         for name in listed:
-            _take(files, f"{SCORER_PATH}/{name}", folder, MAX_MODEL_BYTES)
+            take_file(files, f"{SCORER_PATH}/{name}", folder, MAX_MODEL_BYTES)
         check_files(folder)
 
     def _files(self, uri: str) -> Any:
@@ -631,7 +581,7 @@ class Registry:
                 item.path == REFERENCE and (item.file_size or 0) > MAX_SAMPLE_BYTES for item in files.list_artifacts()
             ):
                 raise ScorerError(f"{REFERENCE} has more than {MAX_SAMPLE_BYTES:,} bytes: it was changed.")
-            lazy = pl.scan_parquet(_take(files, REFERENCE, scratch, MAX_SAMPLE_BYTES))
+            lazy = pl.scan_parquet(take_file(files, REFERENCE, scratch, MAX_SAMPLE_BYTES))
             n_rows, n_columns = lazy.select(pl.len()).collect().item(), len(lazy.collect_schema())
             if n_rows * n_columns > MAX_SAMPLE_CELLS:
                 raise RegistryError(
@@ -692,81 +642,8 @@ class Registry:
             ) from None  # the cause would carry the address, with its password, into every log
 
 
-def _event(model: str, key: str, noted: str) -> Event:
-    try:
-        item = strict.fields(strict.read_json(noted, "the tag"), "the tag", (field.name for field in fields(Event)))
-        strict.whole(item["log_seq"], "log_seq")
-        for name in set(item) - {"log_seq"}:
-            strict.text(item[name], name)
-        return Event(**item)
-    except ScorerError:
-        raise RegistryError(
-            f"the history of model '{model}' was changed by hand: its tag '{key}' cannot be read. Nothing is promoted "
-            "or taken back until it holds again what it held, or is deleted in MLflow by someone who answers for that."
-        ) from None
-
-
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
-
-
-def serving_folder(home: Path, model: str, version: str) -> Path:
-    """Where the copy of a version's scorer is kept."""
-    return home / "serving" / model / version
-
-
-def serving_name(settings: Settings, registry: Registry) -> str | None:
-    """The model to serve and watch: the one in the settings, else the one decided on; None if nothing is."""
-    return settings.dataset or registry.served()
-
-
-def serving_line(settings: Settings) -> str:
-    """Which model the page serves and what decided so, in a sentence; empty while nothing is decided."""
-    if settings.dataset:
-        return f"The page serves {settings.dataset}, as CREDITRISK_DATASET says."
-    served = decided(settings)
-    return f"The page serves {served}; `riskometer switch MODEL` changes that." if served else ""
-
-
-def decided(settings: Settings) -> str | None:
-    """The model that was decided to serve, told without MLflow; None if nobody decided, or the decision log is away."""
-    if settings.dataset:
-        return settings.dataset
-    with suppress(DecisionLogError):
-        log = DecisionLog(settings.decision_log)
-        return log.noted(SERVING_NOTE) if log.is_begun() else None
-    return None
-
-
-def settle_in(home: Path) -> None:
-    """Let MLflow's database under a home look for its files there: it holds whole paths, and a home can be moved.
-
-    Called before anything opens the database. The paths stand in four columns; all are changed in one transaction, and
-    only where they lead to where this home lay when its experiment was made.
-    """
-    database = home / "mlflow" / "mlflow.db"
-    if not database.is_file():
-        return
-    here = (home / "mlflow" / "artifacts").as_uri()
-    try:
-        with closing(sqlite3.connect(database, timeout=30, isolation_level=None)) as connection:
-            wanted = "SELECT artifact_location FROM experiments WHERE name = ?"
-            found = connection.execute(wanted, (EXPERIMENT,)).fetchone()
-            if found is None or found[0] == here:
-                return
-            connection.execute("BEGIN IMMEDIATE")
-            for table, column in ADDRESSES:
-                connection.execute(
-                    # Of our own words only; the paths are handed over beside them.
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) WHERE substr({column}, 1, ?) = ?",  # noqa: S608
-                    (here, len(found[0]) + 1, len(found[0]), found[0]),
-                )
-            connection.execute("COMMIT")
-    except sqlite3.Error as exc:
-        raise RegistryError(
-            f"MLflow's database at {database} cannot be told that its folder was moved: {exc}. Stop what else uses "
-            "this home, such as `make up`, and try again."
-        ) from None
 
 
 def load_version(settings: Settings, model: str, version: str) -> Scorer:
@@ -789,37 +666,3 @@ def _is_intact(folder: Path, sha256: str) -> bool:
     except ScorerError:
         return False
     return fingerprint(folder) == sha256
-
-
-def _take(files: Any, path: str, folder: Path, most_bytes: int) -> Path:
-    """Copy one file out of MLflow's store into a folder; ScorerError if it is larger, or no plain file."""
-    from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
-
-    taken = folder / Path(path).name
-    if isinstance(files, LocalArtifactRepository):
-        # Whoever can write there could leave a link or a device: it is opened without following one.
-        source = Path(files.artifact_dir) / path
-        is_small = size_of(source) <= most_bytes
-        if is_small:
-            with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as there:
-                taken.write_bytes(there.read(most_bytes))
-    else:
-        # It comes with the folders it lies in.
-        with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-            fetched = Path(files.download_artifacts(path, aside))
-            is_small = size_of(fetched) <= most_bytes
-            fetched.rename(taken)
-    if not is_small:
-        raise ScorerError(f"{path} has more than the {most_bytes:,} bytes that a training logs: it was changed.")
-    return taken
-
-
-def _version(item: Any) -> Version:
-    return Version(
-        model=item.name,
-        version=str(item.version),
-        run_id=item.run_id or "",
-        sha256=item.tags.get(FINGERPRINT_TAG, ""),
-        created_at=datetime.fromtimestamp(item.creation_timestamp / 1000, UTC),
-        tags=dict(item.tags),
-    )

@@ -79,7 +79,7 @@ def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1"),
     }
     # -P: what lies in the working folder is not imported.
-    command = [sys.executable, "-P", "-m", "creditrisk.proving", *map(str, folders)]
+    command = [sys.executable, "-P", "-m", "creditrisk.registry.proving", *map(str, folders)]
     with subprocess.Popen(  # noqa: S603  # no shell, and our own words only
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
