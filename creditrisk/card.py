@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from creditrisk.metrics.performance import Performance
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.text import counted
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.decision import VERDICTS, DecisionRule
 from creditrisk.metrics.breakdowns import deciles
 from creditrisk.metrics.intervals import rate_interval
 from creditrisk.metrics.ranking import auc_estimate
 from creditrisk.schema import Costs
+from creditrisk.scoring.decision import VERDICTS, DecisionRule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

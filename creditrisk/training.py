@@ -21,10 +21,7 @@ from numpy.typing import NDArray
 
 from creditrisk import learners
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.calibration import Calibration, fit_platt, prior_shift, shifted
-from creditrisk.calibration import fit as fit_calibration
 from creditrisk.card import write_card
-from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.encoding import Encoder, fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, Model, Parameters, is_blend, members_of
@@ -33,7 +30,9 @@ from creditrisk.metrics.performance import Performance, evaluate
 from creditrisk.metrics.profile import build_profile
 from creditrisk.metrics.ranking import auc
 from creditrisk.schema import Schema
-from creditrisk.scorer import OTHER_FIELDS, Scorer
+from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
+from creditrisk.scoring.decision import ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer
 from creditrisk.splits import stratified_folds, time_split
 from creditrisk.tuning import Budget, Job, Told, Trial, Tried, calibrated_log_loss, propose, work
 

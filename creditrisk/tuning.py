@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.calibration import fit_platt
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import Parameters, family
 from creditrisk.metrics.losses import log_loss
+from creditrisk.scoring.calibration import fit_platt
 
 if TYPE_CHECKING:
     import optuna

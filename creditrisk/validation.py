@@ -20,12 +20,10 @@ from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.calibration import shifted
 from creditrisk.columns import is_post_outcome, key
 from creditrisk.comparison.compare import Comparison
 from creditrisk.comparison.coverage import COVERAGES, held_out_coverage
 from creditrisk.comparison.guardrails import SLOPES, within
-from creditrisk.decision import DecisionRule
 from creditrisk.metrics.breakdowns import by_group, deciles, periods
 from creditrisk.metrics.calibration import calibration_error, calibration_error_floor, recalibrate
 from creditrisk.metrics.fairness import MIN_GROUP_ROWS, audit, groups_of
@@ -34,7 +32,9 @@ from creditrisk.metrics.losses import decision_costs
 from creditrisk.metrics.profile import bin_counts, reference_counts
 from creditrisk.metrics.ranking import auc, auc_standard_error
 from creditrisk.schema import Field, Schema
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.calibration import shifted
+from creditrisk.scoring.decision import DecisionRule
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.text import counted
 from creditrisk.training import Judged, Training
 

@@ -30,7 +30,6 @@ from rich.progress import Progress as RichProgress
 from creditrisk import datasets
 from creditrisk.comparison.compare import Comparison, compare, comparison_page
 from creditrisk.datasets import simulated
-from creditrisk.decision import ScoreScale
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.locks import one_at_a_time
@@ -50,7 +49,8 @@ from creditrisk.registry.registry import TRIAL_FIGURES, Registry
 from creditrisk.registry.served import serving_name
 from creditrisk.registry.versions import Version
 from creditrisk.schema import Schema
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.decision import ScoreScale
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.text import counted
@@ -366,7 +366,7 @@ def summary(outcome: Outcome, settings: Settings) -> str:
     place = "champion" if outcome.is_champion else f"challenger{stays}"
     lines += [
         f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
-        *([outcome.not_served_notice_notice] if outcome.not_served_notice else []),
+        *([outcome.not_served_notice] if outcome.not_served_notice else []),
         "",
         "Next:  make up       starts everything, if it does not run yet",
         f"       the page      http://127.0.0.1:{settings.web_port}: drop a CSV of clients there",

@@ -20,7 +20,8 @@ from collections.abc import Callable
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import SCORER_NOTE, serving_name
+from creditrisk.registry.served import serving_name
+from creditrisk.registry.versions import SCORER_NOTE
 from creditrisk.settings import Settings
 
 REQUESTS = 300
@@ -30,7 +31,7 @@ START_SECONDS = 60.0
 
 def bench(settings: Settings) -> str:
     """Measure and describe: median and 95th percentile, in milliseconds, of one application and of an empty answer."""
-    from creditrisk.golden import sample_record
+    from creditrisk.scoring.golden import sample_record
 
     registry = Registry(settings)
     name = serving_name(settings, registry)

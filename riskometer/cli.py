@@ -108,8 +108,8 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     from creditrisk import datasets
     from creditrisk.decision_log.decisions import decisions_from
     from creditrisk.decision_log.log import DecisionLog
+    from creditrisk.scoring.result_table import csv_text, result_table
     from creditrisk.sources import parse_upload, read_bytes
-    from webapp.tables import csv_text, result_table
 
     settings = read_settings()
     scorer = _champion(settings, dataset)
@@ -348,8 +348,8 @@ def simulate(
     rows: int, seed: int, start: datetime, end: datetime, stress: float, with_outcome: bool, output: Path
 ) -> None:
     """Write a CSV of applicants of the simulated lender."""
+    from creditrisk.scoring.result_table import csv_text
     from creditrisk.simulator import simulate as simulate_applicants
-    from webapp.tables import csv_text
 
     frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
     hidden = ["true_prob_default"] if with_outcome else ["true_prob_default", "default", "outcome_date"]

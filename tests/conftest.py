@@ -22,17 +22,17 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk.calibration import fit_platt
-from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics.profile import build_profile
-from creditrisk.registry import proving
-from creditrisk.registry.served import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE
-from creditrisk.registry.versions import Version
+from creditrisk.registry.versions import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
-from creditrisk.scorer import Scorer, fingerprint
+from creditrisk.scoring import proving
+from creditrisk.scoring.calibration import fit_platt
+from creditrisk.scoring.decision import ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.folder import fingerprint
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings
 from webapp import create_app
 

@@ -17,14 +17,14 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
 from creditrisk.quality.rows import Checked, Rejection
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.result_table import csv_text, result_table
+from creditrisk.scoring.scorer import Scorer
 from webapp import bodies
 from webapp.guard import BadRequestError
 from webapp.openapi import describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import Chunk, Desk, score_in_chunks
-from webapp.tables import csv_text, result_table
 
 
 def make_blueprint(desk: Desk) -> Blueprint:

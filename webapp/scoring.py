@@ -18,7 +18,7 @@ import polars as pl
 from creditrisk.decision_log.decisions import Channel, decisions_from
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality.rows import Checked
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings
 from webapp.guard import NoModelError, StoppingError
 from webapp.metrics import Metrics

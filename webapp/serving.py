@@ -2,8 +2,9 @@
 
 At the start the copy on disk is loaded, so that the app scores while the registry is away. A thread then looks for a
 new champion every `champion_poll_seconds`; a new one is fetched to the side and proved in a process of its own
-(creditrisk/proving.py), and only then takes over by replacing one reference. Whatever fails leaves the old one in place
-and is said in /ready and in the page's header; it is not fetched again until something changes, or a while has passed.
+(creditrisk/scoring/proving.py), and only then takes over by replacing one reference. Whatever fails leaves the old one
+in place and is said in /ready and in the page's header; it is not fetched again until something changes, or a while has
+passed.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from datetime import datetime
 from pathlib import Path
 
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
-from creditrisk.golden import sample_record
 from creditrisk.quality.rows import check
-from creditrisk.registry import proving
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import decided, serving_folder, serving_name
-from creditrisk.registry.versions import Version
-from creditrisk.scorer import Scorer, check_intact, load
+from creditrisk.registry.served import decided, serving_name
+from creditrisk.registry.versions import Version, serving_folder
+from creditrisk.scoring import proving
+from creditrisk.scoring.golden import sample_record
+from creditrisk.scoring.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
 from creditrisk.strict import read_json

@@ -22,12 +22,12 @@ from flask import Blueprint, Response, abort, jsonify, request
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError, SchemaError, SourceError
 from creditrisk.quality.rows import Checked
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.sources import parse_upload
 from webapp import upload_records
 from webapp.guard import MEGABYTE, BadRequestError, BusyError, error, where
 from webapp.scoring import Desk, score_in_chunks
-from webapp.tables import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from webapp.upload_records import Record, State
 
 LIFETIME_SECONDS = 3600.0

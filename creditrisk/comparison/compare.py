@@ -32,12 +32,12 @@ from creditrisk.comparison.guardrails import (
     slope_guardrail,
 )
 from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, row_losses
-from creditrisk.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
 from creditrisk.errors import ComparisonError
 from creditrisk.metrics.fairness import protected_groups
 from creditrisk.metrics.ranking import auc, delong
 from creditrisk.schema import Costs
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.text import signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]

@@ -17,7 +17,7 @@ from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
 from creditrisk.quality.rows import frame_from_inputs
 
 if TYPE_CHECKING:
-    from creditrisk.scorer import Scorer
+    from creditrisk.scoring.scorer import Scorer
 
 COMPARED = ("prob_default", "score_points", "confidence", "verdict", "reasons")
 

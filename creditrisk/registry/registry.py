@@ -36,12 +36,23 @@ from creditrisk.decision_log.chain import GENESIS, Head
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
 from creditrisk.locks import one_at_a_time
-from creditrisk.registry import proving
 from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
-from creditrisk.registry.served import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, serving_folder
-from creditrisk.registry.versions import EVENT_TAG, FINGERPRINT_TAG, Event, Version, event_from, version_from
+from creditrisk.registry.versions import (
+    CHAMPION_NOTE,
+    EVENT_TAG,
+    FINGERPRINT_TAG,
+    SCORER_NOTE,
+    SERVING_NOTE,
+    Event,
+    Version,
+    event_from,
+    serving_folder,
+    version_from,
+)
 from creditrisk.schema import Schema
-from creditrisk.scorer import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load
+from creditrisk.scoring import proving
+from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint
+from creditrisk.scoring.scorer import Scorer, load
 from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:

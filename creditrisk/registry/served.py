@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError
 from creditrisk.registry.registry import Registry
+from creditrisk.registry.versions import SERVING_NOTE
 from creditrisk.settings import Settings
-
-# Kinds of notes in the decision log.
-SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
-
-
-def serving_folder(home: Path, model: str, version: str) -> Path:
-    """Where the copy of a version's scorer is kept."""
-    return home / "serving" / model / version
 
 
 def serving_name(settings: Settings, registry: Registry) -> str | None:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from creditrisk import strict
 from creditrisk.decision_log.chain import GENESIS
 from creditrisk.errors import RegistryError, ScorerError
+
+# Kinds of notes in the decision log.
+SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
+
+
+def serving_folder(home: Path, model: str, version: str) -> Path:
+    """Where the copy of a version's scorer is kept."""
+    return home / "serving" / model / version
+
 
 FINGERPRINT_TAG = "scorer_sha256"
 # Each promotion is a tag of the model under its time: aliases have no history of their own.

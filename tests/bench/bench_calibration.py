@@ -1,8 +1,8 @@
 """Which calibration for how many rows: `.venv/bin/python tests/bench/bench_calibration.py [repeats] [dataset source]`.
 
-A model is fitted on a part of the applicants, calibrated on others by each method and by `fit`, and judged on the rest;
-the tables in docs/calibration.md come from here. Without a dataset the applicants are the simulated lender's. They are
-taken in any order, so that nothing drifts.
+A model is fitted on a part of the applicants, calibrated on others by each method and by `fit_calibration`, and judged
+on the rest; the tables in docs/calibration.md come from here. Without a dataset the applicants are the simulated
+lender's. They are taken in any order, so that nothing drifts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 
 from creditrisk import datasets
-from creditrisk.calibration import Calibration, fit, fit_beta, fit_isotonic, fit_platt
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import family
 from creditrisk.metrics.calibration import calibration_error
@@ -21,10 +20,11 @@ from creditrisk.metrics.losses import log_loss
 from creditrisk.metrics.ranking import auc
 from creditrisk.quality.rows import check
 from creditrisk.schema import Schema
+from creditrisk.scoring.calibration import Calibration, fit_beta, fit_calibration, fit_isotonic, fit_platt
 from creditrisk.simulator import simulate
 
 FAMILIES = ("logistic_regression", "random_forest", "lightgbm")
-METHODS = {"platt": fit_platt, "beta": fit_beta, "isotonic": fit_isotonic, "as chosen": fit}
+METHODS = {"platt": fit_platt, "beta": fit_beta, "isotonic": fit_isotonic, "as chosen": fit_calibration}
 SIZES = (1_000, 5_000, 10_500, 15_000)
 N_SIMULATED = 55_000
 

@@ -22,8 +22,8 @@ from creditrisk import datasets
 from creditrisk.arrays import IntArray
 from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
 from creditrisk.datasets import simulated
-from creditrisk.decision import DecisionRule, ScoreScale
 from creditrisk.quality.rows import check
+from creditrisk.scoring.decision import DecisionRule, ScoreScale
 from creditrisk.splits import stratified_folds
 from creditrisk.training import Judged, train
 

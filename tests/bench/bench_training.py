@@ -32,7 +32,7 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     from creditrisk import datasets, learners
-    from creditrisk.scorer import Scorer
+    from creditrisk.scoring.scorer import Scorer
     from creditrisk.training import Runner, in_threads
     from creditrisk.tuning import Job, Told
     from flows import model_train as module

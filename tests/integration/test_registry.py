@@ -7,8 +7,9 @@ import pytest
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.registry.registry import Registry, load_version
-from creditrisk.registry.served import serving_folder, serving_name
-from creditrisk.scorer import Scorer
+from creditrisk.registry.served import serving_name
+from creditrisk.registry.versions import serving_folder
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings
 
 

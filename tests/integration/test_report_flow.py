@@ -18,8 +18,6 @@ from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
 from creditrisk import datasets
-from creditrisk.calibration import fit_platt
-from creditrisk.decision import ScoreScale, fit_rule, typical_rows
 from creditrisk.decision_log.decisions import decisions_from
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.encoding import fit_encoder
@@ -28,7 +26,9 @@ from creditrisk.learners import logistic_regression
 from creditrisk.metrics import profile
 from creditrisk.quality.rows import check
 from creditrisk.registry.registry import Registry
-from creditrisk.scorer import Scorer
+from creditrisk.scoring.calibration import fit_platt
+from creditrisk.scoring.decision import ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import serving_folder
+from creditrisk.registry.versions import serving_folder
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate
 

@@ -21,17 +21,17 @@ import polars as pl
 import pytest
 from mlflow.entities import FileInfo
 
-from creditrisk import golden, learners
+from creditrisk import learners
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees
-from creditrisk.registry import proving
 from creditrisk.registry.promotion import approve
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import SCORER_NOTE, serving_folder
-from creditrisk.registry.versions import FINGERPRINT_TAG
-from creditrisk.scorer import FILES, Scorer, fingerprint, load
+from creditrisk.registry.versions import FINGERPRINT_TAG, SCORER_NOTE, serving_folder
+from creditrisk.scoring import golden, proving
+from creditrisk.scoring.folder import FILES, fingerprint
+from creditrisk.scoring.scorer import Scorer, load
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp import create_app
@@ -496,13 +496,13 @@ def test_the_first_note_of_a_scorer_counts_and_another_is_refused(tmp_path):
 
 
 def test_a_scorer_that_never_ends_is_ended_by_the_limits_of_its_process():
-    program = "from creditrisk.registry import proving; proving.CPU_SECONDS = 1; proving._limit(1)\nwhile True: pass"
+    program = "from creditrisk.scoring import proving; proving.CPU_SECONDS = 1; proving._limit(1)\nwhile True: pass"
     done = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
     assert proving._end(done.returncode) == "took too long or too much memory"
 
 
 def test_a_scorer_that_takes_more_memory_than_a_sound_one_gets_none(tmp_path):
-    program = "from creditrisk.registry import proving; proving._limit(1); bytearray(3_000_000_000)"
+    program = "from creditrisk.scoring import proving; proving._limit(1); bytearray(3_000_000_000)"
     done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=60)
     assert "MemoryError" in done.stderr
 
@@ -518,15 +518,15 @@ def test_a_scorer_that_is_slow_on_a_single_application_is_refused(corner_scorer,
 
     held = corner_scorer.model
     slow = replace(corner_scorer, model=Slow(held.encoder, held.weights, held.intercept))
-    rows = golden.make_rows(slow.schema, slow.encoder)
+    rows = golden.make_golden_rows(slow.schema, slow.encoder)
     noted = golden.Golden.noted(rows, slow.schema, corner_scorer.prob_default)
     with pytest.raises(ScorerError, match="one application takes it"):
         proving.check_scores(slow, noted)
 
 
 def test_golden_rows_meet_every_category_the_ends_of_every_range_and_gaps(corner_scorer):
-    rows = golden.make_rows(corner_scorer.schema, corner_scorer.encoder)
-    assert rows == golden.make_rows(corner_scorer.schema, corner_scorer.encoder)
+    rows = golden.make_golden_rows(corner_scorer.schema, corner_scorer.encoder)
+    assert rows == golden.make_golden_rows(corner_scorer.schema, corner_scorer.encoder)
     assert {row["housing"] for row in rows} == {"own", "rent", None}
     assert {18, 100, golden.ABSURD, -golden.ABSURD, None} <= {row["age_years"] for row in rows}
     assert set(rows[-1].values()) == {None}

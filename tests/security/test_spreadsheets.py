@@ -11,9 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from creditrisk.quality.rows import check
+from creditrisk.scoring.result_table import csv_text, result_table, template_csv
 from creditrisk.sources import parse_upload
 from riskometer.cli import main
-from webapp.tables import csv_text, result_table, template_csv
 
 SIGNS = tuple("=+-@＝＋－＠")
 BLANKS = ' "\t\r\n\u00a0\u200b\ufeff'

@@ -10,25 +10,25 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
-from creditrisk.calibration import (
+from creditrisk.errors import SchemaError, TrainingError
+from creditrisk.metrics.losses import log_loss
+from creditrisk.scoring.calibration import (
     BETA_ROWS,
     ISOTONIC_ROWS,
     Beta,
     Isotonic,
     Platt,
-    fit,
+    calibration_from_json,
+    calibration_to_json,
     fit_beta,
+    fit_calibration,
     fit_isotonic,
     fit_platt,
-    from_json,
     prior_shift,
     shifted,
     stretch,
-    to_json,
 )
-from creditrisk.errors import SchemaError, TrainingError
-from creditrisk.metrics.losses import log_loss
-from creditrisk.scorer import load
+from creditrisk.scoring.scorer import load
 
 METHODS = (fit_platt, fit_beta, fit_isotonic)
 
@@ -53,7 +53,7 @@ def corner_rows(corner_reference):
 )
 def test_the_number_of_rows_chooses_the_method(scored, n_rows, method):
     scores, target, _ = scored
-    assert fit(scores[:n_rows], target[:n_rows]).method == method
+    assert fit_calibration(scores[:n_rows], target[:n_rows]).method == method
 
 
 def test_many_rows_get_a_free_curve_only_where_they_clearly_show_that_it_takes_one():
@@ -62,8 +62,8 @@ def test_many_rows_get_a_free_curve_only_where_they_clearly_show_that_it_takes_o
     # risk rises in two steps, which no bent line follows
     stairs = -3 + 2 / (1 + np.exp(-8 * (scores + 2))) + 2 / (1 + np.exp(-8 * (scores - 2)))
     target = (rng.random(len(scores)) < expit(stairs)).astype(np.int64)
-    assert fit(scores, target).method == "isotonic"
-    assert fit(scores[:ISOTONIC_ROWS], target[:ISOTONIC_ROWS]).method == "beta"
+    assert fit_calibration(scores, target).method == "isotonic"
+    assert fit_calibration(scores[:ISOTONIC_ROWS], target[:ISOTONIC_ROWS]).method == "beta"
 
 
 def test_a_line_finds_the_stretch_that_was_put_in(scored):
@@ -153,7 +153,7 @@ def test_contributions_add_up_to_the_calibrated_way_from_the_origin(calibration)
 def test_a_calibration_survives_json_to_the_last_bit(scored, method):
     scores, target, _ = scored
     fitted = method(scores, target)
-    again = from_json(json.loads(json.dumps(to_json(fitted))))
+    again = calibration_from_json(json.loads(json.dumps(calibration_to_json(fitted))))
     assert again == fitted
     np.testing.assert_array_equal(again.prob_default(scores), fitted.prob_default(scores))
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from creditrisk.decision import DecisionRule, ScoreScale, fit_rule
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Costs
+from creditrisk.scoring.decision import DecisionRule, ScoreScale, fit_rule
 
 COSTS = Costs()
 

@@ -11,9 +11,7 @@ from scipy.stats import beta
 from sklearn.metrics import brier_score_loss, roc_auc_score
 from sklearn.metrics import log_loss as sklearn_log_loss
 
-from creditrisk.calibration import fit_platt
 from creditrisk.comparison.coverage import conformal_sets, coverage_of
-from creditrisk.decision import ScoreScale, fit_rule
 from creditrisk.errors import TrainingError
 from creditrisk.metrics.breakdowns import by_group, deciles, periods
 from creditrisk.metrics.calibration import calibration_error, calibration_error_floor
@@ -21,6 +19,8 @@ from creditrisk.metrics.intervals import mean_estimate, rate, rate_interval
 from creditrisk.metrics.performance import evaluate
 from creditrisk.metrics.ranking import auc_estimate
 from creditrisk.schema import Costs
+from creditrisk.scoring.calibration import fit_platt
+from creditrisk.scoring.decision import ScoreScale, fit_rule
 
 
 @pytest.fixture(scope="module")

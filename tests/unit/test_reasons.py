@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from creditrisk.reasons import MAX_REASONS, reasons
 from creditrisk.schema import Category, Field
+from creditrisk.scoring.reasons import MAX_REASONS, reasons_of
 
 FIELDS = (
     Field("term_months", "integer", "Loan term", reason_high="Long loan term", reason_low="Short loan term"),
@@ -22,7 +22,7 @@ USUAL = np.array([[24.0, 0.0, 1_500.0, 0.0, 0.0, 0.0, 0.0], [24.0, 0.0, 2_000.0,
 
 
 def _texts(pushes: list[list[float]]) -> list[list[str]]:
-    return [[reason["text"] for reason in row] for row in reasons(FRAME, np.array(pushes), FIELDS, USUAL)]
+    return [[reason["text"] for reason in row] for row in reasons_of(FRAME, np.array(pushes), FIELDS, USUAL)]
 
 
 def test_the_strongest_push_comes_first_and_downward_pushes_are_not_named():
@@ -42,14 +42,14 @@ def test_a_row_with_no_upward_push_has_none():
 
 
 def test_codes_are_stable_names_of_field_and_direction():
-    found = reasons(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, USUAL)
+    found = reasons_of(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, USUAL)
     assert [reason["code"] for reason in found[0]] == ["term_months:high", "savings:low", "income_eur:low"]
 
 
 def test_a_number_between_the_medians_of_all_and_of_the_approved_is_called_neither_high_nor_low():
     incomes = [1_499.0, 1_500.0, 1_750.0, 2_000.0, 2_001.0]
     frame = pl.DataFrame({"income_eur": incomes})
-    found = reasons(frame, np.ones((5, 1)), FIELDS[2:3], USUAL[:, 2:3])
+    found = reasons_of(frame, np.ones((5, 1)), FIELDS[2:3], USUAL[:, 2:3])
     assert [reason["text"] for [reason] in found] == [
         "Income: low",
         *["Income: in the usual range"] * 3,

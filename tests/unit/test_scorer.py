@@ -10,8 +10,9 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import ScorerError
-from creditrisk.reasons import SMALLEST_PUSH
-from creditrisk.scorer import RESULT_SCHEMA, fingerprint, load
+from creditrisk.scoring.folder import fingerprint
+from creditrisk.scoring.reasons import SMALLEST_PUSH
+from creditrisk.scoring.scorer import RESULT_SCHEMA, load
 
 
 def _applications(n: int = 50) -> pl.DataFrame:

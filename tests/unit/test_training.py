@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from creditrisk.datasets import simulated
-from creditrisk.decision import ScoreScale
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, is_blend
 from creditrisk.schema import Schema
+from creditrisk.scoring.decision import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
 from creditrisk.training import Training, train

@@ -14,12 +14,12 @@ import pytest
 from scipy.special import expit
 
 from creditrisk.comparison.compare import compare
-from creditrisk.decision import fit_rule
 from creditrisk.metrics import profile
 from creditrisk.metrics.fairness import audit, difference
 from creditrisk.metrics.intervals import Estimate
 from creditrisk.metrics.performance import evaluate
 from creditrisk.schema import Category, Field
+from creditrisk.scoring.decision import fit_rule
 from creditrisk.training import Candidate, Judged, Recipe, Training
 from creditrisk.validation import SECTIONS, THEMES, _headline, page, validate
 

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 
 from creditrisk.quality.rows import Rejection
-from webapp.tables import RESULT_COLUMNS, csv_text, result_table
+from creditrisk.scoring.result_table import RESULT_COLUMNS, csv_text, result_table
 
 RESULT = pl.DataFrame(
     {

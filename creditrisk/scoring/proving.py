@@ -1,9 +1,9 @@
 """Whether a scorer folder can be trusted to answer, found out where it can do no harm.
 
 `prove` starts a child process that loads the folder and scores made-up applications with it, within limits of memory,
-time and files; `python -m creditrisk.proving FOLDER` is that child, and says what it found as a line of JSON for each
-folder. A file that crashes a library, or never ends, takes the child along and nobody else. Used by the registry before
-a version is kept, promoted or served, and by the web app before it starts with a saved copy.
+time and files; `python -m creditrisk.scoring.proving FOLDER` is that child, and says what it found as a line of JSON
+for each folder. A file that crashes a library, or never ends, takes the child along and nobody else. A version is
+proved before it is kept, promoted or served, and a saved copy before the web app starts with it.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 
-from creditrisk import datasets, golden, strict
+from creditrisk import datasets, strict
 from creditrisk.errors import CreditRiskError, ScorerError
-from creditrisk.scorer import RESULT_SCHEMA, Scorer, load
+from creditrisk.scoring import golden
+from creditrisk.scoring.scorer import RESULT_SCHEMA, Scorer, load
 from creditrisk.sources import from_records
 
 # A usual scorer is proved in three seconds, most of them to import the libraries.
@@ -79,7 +80,7 @@ def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1"),
     }
     # -P: what lies in the working folder is not imported.
-    command = [sys.executable, "-P", "-m", "creditrisk.registry.proving", *map(str, folders)]
+    command = [sys.executable, "-P", "-m", "creditrisk.scoring.proving", *map(str, folders)]
     with subprocess.Popen(  # noqa: S603  # no shell, and our own words only
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
@@ -172,7 +173,9 @@ def examine(folder: Path) -> str:
     """What is wrong with a folder, in a sentence; empty if nothing is. To be called in a process that may end."""
     try:
         scorer = load(folder, name="", version="")
-        check_scores(scorer, golden.read((folder / golden.FILE).read_text(encoding="utf-8"), scorer.schema))
+        check_scores(
+            scorer, golden.read_golden((folder / golden.GOLDEN_FILE).read_text(encoding="utf-8"), scorer.schema)
+        )
     except CreditRiskError as exc:
         said = str(exc).replace(f"the scorer at {folder}", "the scorer")
         return said if said.startswith("the scorer") else f"the scorer is refused: {said.rstrip('.')}."

@@ -24,7 +24,9 @@ SMALLEST_PUSH = 0.05
 Reason = dict[str, str]
 
 
-def reasons(frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], usual: FloatArray) -> list[list[Reason]]:
+def reasons_of(
+    frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], usual: FloatArray
+) -> list[list[Reason]]:
     """Name the strongest upward pushes of each row.
 
     Parameters

@@ -24,7 +24,7 @@ from creditrisk.errors import ScorerError
 from creditrisk.quality.rows import frame_from_inputs
 from creditrisk.schema import Field, Schema
 
-FILE = "golden.json"
+GOLDEN_FILE = "golden.json"
 SEED = 7
 N_ROWS = 64
 # A field with more categories than this does not get all of them.
@@ -61,11 +61,11 @@ class Golden:
         return f"{n_away:,} of its {len(away):,} golden rows have another PD than noted" if n_away else ""
 
     def to_json(self) -> str:
-        """Golden rows as JSON; `read` gives them back unchanged."""
+        """Golden rows as JSON; `read_golden` gives them back unchanged."""
         return json.dumps({"rows": self.rows, "prob_default": self.prob_default}, indent=1, allow_nan=False)
 
 
-def make_rows(schema: Schema, encoder: Encoder) -> tuple[Row, ...]:
+def make_golden_rows(schema: Schema, encoder: Encoder) -> tuple[Row, ...]:
     """Applications that meet every category, both ends of every range and beyond, and gaps.
 
     The first ones meet every category, the last sixteen have gaps, and one of them nothing but gaps.
@@ -100,24 +100,24 @@ def _values(field: Field, encoded: EncodedField, n_rows: int, random: Random) ->
     return [round(value) for value in values] if field.type == "integer" else [float(value) for value in values]
 
 
-def read(text: str, schema: Schema) -> Golden:
+def read_golden(text: str, schema: Schema) -> Golden:
     """Read golden rows written by `Golden.to_json`; ScorerError if they do not fit the schema."""
-    item = strict.fields(strict.read_json(text, FILE), FILE, ("rows", "prob_default"))
+    item = strict.fields(strict.read_json(text, GOLDEN_FILE), GOLDEN_FILE, ("rows", "prob_default"))
     rows = item["rows"]
     if not isinstance(rows, list) or not N_ROWS <= len(rows) <= MAX_ROWS:
-        raise ScorerError(f"{FILE} must hold {N_ROWS} to {MAX_ROWS:,} rows")
-    given = [strict.fields(row, f"a row of {FILE}", (field.name for field in schema.features)) for row in rows]
+        raise ScorerError(f"{GOLDEN_FILE} must hold {N_ROWS} to {MAX_ROWS:,} rows")
+    given = [strict.fields(row, f"a row of {GOLDEN_FILE}", (field.name for field in schema.features)) for row in rows]
     for field in schema.features:
         for row in given:
             _check_value(row[field.name], field)
-    prob_default = strict.numbers(item["prob_default"], f"the PDs of {FILE}", len(rows), low=0, high=1)
+    prob_default = strict.numbers(item["prob_default"], f"the PDs of {GOLDEN_FILE}", len(rows), low=0, high=1)
     return Golden(tuple(given), tuple(prob_default))
 
 
 def _check_value(value: Any, field: Field) -> None:
     if value is None:
         return
-    what = f"'{field.name}' in {FILE}"
+    what = f"'{field.name}' in {GOLDEN_FILE}"
     if field.type == "category":
         strict.text(value, what)
     elif field.type == "integer":

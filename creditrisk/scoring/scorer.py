@@ -6,11 +6,7 @@ runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import stat
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,31 +14,29 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from creditrisk import calibration as calibrations
-from creditrisk import golden, strict
+from creditrisk import strict
 from creditrisk.arrays import FloatArray
-from creditrisk.calibration import Calibration, prior_shift, shifted, stretch
-from creditrisk.decision import BANDS, DecisionRule
 from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics.profile import check_profile
-from creditrisk.reasons import reasons
 from creditrisk.schema import Schema
+from creditrisk.scoring import golden
+from creditrisk.scoring.calibration import (
+    Calibration,
+    calibration_from_json,
+    calibration_to_json,
+    prior_shift,
+    shifted,
+    stretch,
+)
+from creditrisk.scoring.decision import BANDS, DecisionRule
+from creditrisk.scoring.folder import check_files, fingerprint
+from creditrisk.scoring.reasons import reasons_of
 
 # Rows scored at once: bounds the memory that contributions and reasons take.
 CHUNK_ROWS = 20_000
 
-# What a scorer folder holds, beside a file for each model; sizes are some twenty times what the largest of ours take.
-FILES = frozenset(
-    {
-        "schema.toml", "encoder.json", "calibration.json", "decision.json", "profile.json", "metrics.json", "card.md",
-        golden.FILE,
-    }
-)  # fmt: skip
-MODEL_FILE = re.compile(rf"model\.({'|'.join(name for name in FAMILIES if name != 'blend')})\.(txt|ubj|safetensors)")
-MAX_MODEL_BYTES = 100_000_000
-MAX_TEXT_BYTES = 20_000_000
 MAX_REASON = 400
 
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
@@ -157,7 +151,7 @@ class Scorer:
                 "verdict": verdicts,
                 "band": [BANDS[verdict] for verdict in verdicts.tolist()],
                 "confidence": self.rule.confidence(on_sample, verdicts),
-                "reasons": reasons(accepted, self._contributions(matrix), self.schema.features, self._usual),
+                "reasons": reasons_of(accepted, self._contributions(matrix), self.schema.features, self._usual),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
                 "problems": problems,
@@ -193,15 +187,15 @@ class Scorer:
         (folder / "schema.toml").write_text(self.schema.to_toml(), encoding="utf-8")
         (folder / "encoder.json").write_text(self.encoder.to_json(), encoding="utf-8")
         self.model.save(folder)
-        calibration = {"family": self.model.family, **calibrations.to_json(self.calibration)}
+        calibration = {"family": self.model.family, **calibration_to_json(self.calibration)}
         _write_json(folder / "calibration.json", calibration)
         (folder / "decision.json").write_text(self.rule.to_json(), encoding="utf-8")
         _write_json(folder / "profile.json", self.profile)
         _write_json(folder / "metrics.json", self.metrics)
         (folder / "card.md").write_text(self.card, encoding="utf-8")
-        rows = golden.make_rows(self.schema, self.encoder)
+        rows = golden.make_golden_rows(self.schema, self.encoder)
         noted = golden.Golden.noted(rows, self.schema, self.prob_default)
-        (folder / golden.FILE).write_text(noted.to_json(), encoding="utf-8")
+        (folder / golden.GOLDEN_FILE).write_text(noted.to_json(), encoding="utf-8")
 
 
 def load(folder: Path, *, name: str, version: str, sha256: str | None = None) -> Scorer:
@@ -271,7 +265,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
     return Scorer(
         schema=schema,
         encoder=encoder,
-        calibration=calibrations.from_json(calibration),
+        calibration=calibration_from_json(calibration),
         rule=rule,
         profile=check_profile(_object(folder / "profile.json"), schema),
         metrics=_object(folder / "metrics.json"),
@@ -289,48 +283,6 @@ def _object(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ScorerError(f"{path.name} must be an object")
     return found
-
-
-def check_files(folder: Path) -> None:
-    """See that a folder holds a scorer's files and nothing else: no links, no folders, no file beyond its size.
-
-    Raises
-    ------
-    ScorerError
-        With the first that is out of place.
-    """
-    check_names({path.name: size_of(path) for path in folder.iterdir()})
-
-
-def check_names(sizes: Mapping[str, int]) -> None:
-    """See that these are the names of a scorer's files, each within its size; ScorerError otherwise."""
-    for name in sorted(sizes):
-        if name not in FILES and not MODEL_FILE.fullmatch(name):
-            raise ScorerError(f"the scorer cannot be read: {name!r:.80} is no file of a scorer.")
-        limit = MAX_MODEL_BYTES if MODEL_FILE.fullmatch(name) else MAX_TEXT_BYTES
-        if sizes[name] > limit:
-            raise ScorerError(f"the scorer cannot be read: {name} has {sizes[name]:,} bytes; up to {limit:,} are read.")
-    missing = sorted(FILES - set(sizes))
-    if missing:
-        raise ScorerError(f"the scorer cannot be read: it has no {', '.join(missing)}.")
-
-
-def size_of(path: Path) -> int:
-    """The size of a plain file; ScorerError for a link, a folder or a device."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
-        raise ScorerError(f"the scorer cannot be read: {path.name!r:.80} is not a plain file.")
-    return found.st_size
-
-
-def fingerprint(folder: Path) -> str:
-    """SHA-256 over the names and bytes of all files of a scorer folder, as hex."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        content = path.read_bytes()
-        digest.update(f"{path.relative_to(folder).as_posix()}\n{len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
 
 
 def _write_json(path: Path, value: object) -> None:

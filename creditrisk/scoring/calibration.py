@@ -117,7 +117,7 @@ class Isotonic(_AsProbability):
 METHODS: dict[str, Callable[..., Calibration]] = {kind.method: kind for kind in (Platt, Beta, Isotonic)}
 
 
-def fit(scores: FloatArray, target: IntArray) -> Calibration:
+def fit_calibration(scores: FloatArray, target: IntArray) -> Calibration:
     """Fit the method that suits the number of rows.
 
     Parameters
@@ -153,7 +153,7 @@ def _is_bent(scores: FloatArray, target: IntArray) -> bool:
 
 
 def fit_platt(scores: FloatArray, target: IntArray) -> Platt:
-    """Fit slope and intercept by maximum likelihood; arguments and errors as for `fit`.
+    """Fit slope and intercept by maximum likelihood; arguments and errors as for `fit_calibration`.
 
     Examples
     --------
@@ -176,7 +176,7 @@ def fit_platt(scores: FloatArray, target: IntArray) -> Platt:
 
 
 def fit_beta(scores: FloatArray, target: IntArray) -> Beta:
-    """Fit both slopes and the intercept by maximum likelihood; arguments and errors as for `fit`.
+    """Fit both slopes and the intercept by maximum likelihood; arguments and errors as for `fit_calibration`.
 
     A slope that would be negative is 0: the curve must not fall.
     """
@@ -193,7 +193,7 @@ def fit_beta(scores: FloatArray, target: IntArray) -> Beta:
 
 
 def fit_isotonic(scores: FloatArray, target: IntArray) -> Isotonic:
-    """Fit the rising curve by pooling neighbours that fall; arguments and errors as for `fit`."""
+    """Fit the rising curve by pooling neighbours that fall; arguments and errors as for `fit_calibration`."""
     from sklearn.isotonic import isotonic_regression
 
     line = fit_platt(scores, target)
@@ -214,13 +214,13 @@ def fit_isotonic(scores: FloatArray, target: IntArray) -> Isotonic:
     )
 
 
-def to_json(calibration: Calibration) -> dict[str, Any]:
-    """A calibration as plain JSON; `from_json` gives it back unchanged."""
+def calibration_to_json(calibration: Calibration) -> dict[str, Any]:
+    """A calibration as plain JSON; `calibration_from_json` gives it back unchanged."""
     return {"method": calibration.method, **asdict(calibration)}  # type: ignore[call-overload]  # all are dataclasses
 
 
-def from_json(item: Mapping[str, Any]) -> Calibration:
-    """Read what `to_json` wrote.
+def calibration_from_json(item: Mapping[str, Any]) -> Calibration:
+    """Read what `calibration_to_json` wrote.
 
     Raises
     ------

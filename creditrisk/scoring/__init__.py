@@ -1,0 +1,1 @@
+"""The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
