@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from creditrisk.learners import Model
-    from creditrisk.training import Training
+    from creditrisk.training.results import Training
 
 INK, MUTED, LINE = "#1d2530", "#566070", "#dde2ea"
 ACCENT, DEEP, PALE, SOFT, GREY = "#2c55b8", "#1d3b83", "#9fb4e3", "#e3ebfb", "#c3cad6"

@@ -36,7 +36,7 @@ from creditrisk.scoring.calibration import shifted
 from creditrisk.scoring.decision import DecisionRule
 from creditrisk.scoring.scorer import Scorer
 from creditrisk.text import counted
-from creditrisk.training import Judged, Training
+from creditrisk.training.results import Judged, Training
 
 SEED = 11
 ALPHAS = (0.1, 0.2)

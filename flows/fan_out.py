@@ -16,21 +16,21 @@ from prefect.futures import as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from creditrisk.errors import TrainingError
-from creditrisk.training import Runner
-from creditrisk.tuning import Job, Told, Tried, work
+from creditrisk.training.plan import Runner
+from creditrisk.training.tuning import Job, JobResult, OnFitDone, run_job
 
 
 # Inputs are whole tables: they are neither hashed for a cache nor kept.
 @task(name="fit", task_run_name="fit {name}", cache_policy=NO_CACHE, persist_result=False)
-def fit(name: str, job: Job, told: Told | None) -> Tried:
+def fit(name: str, job: Job, told: OnFitDone | None) -> JobResult:
     """Do one job of a training."""
-    return work(job, told)
+    return run_job(job, told)
 
 
 def spread(dask_address: str) -> Runner:
     """A runner over the cluster at `dask_address`, such as tcp://scheduler:8786; over threads if it is empty."""
 
-    def run(jobs: list[Job], told: Told) -> Iterable[tuple[int, Tried]]:
+    def run(jobs: list[Job], told: OnFitDone) -> Iterable[tuple[int, JobResult]]:
         log = logging.getLogger("prefect.task_runs")
         log.addFilter(_is_news)
         try:

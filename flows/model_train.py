@@ -54,8 +54,10 @@ from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.text import counted
-from creditrisk.training import Progress, Training, train
-from creditrisk.tuning import Budget
+from creditrisk.training.plan import Progress
+from creditrisk.training.results import Training
+from creditrisk.training.train import train
+from creditrisk.training.tuning import Budget
 from creditrisk.validation import page as validation_page
 from creditrisk.validation import validate
 from flows.fan_out import spread

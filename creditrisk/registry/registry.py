@@ -56,7 +56,7 @@ from creditrisk.scoring.scorer import Scorer, load
 from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:
-    from creditrisk.training import Result
+    from creditrisk.training.results import Result
 
 # Who signs in, to the last @, as a password may hold any sign, and whatever is asked for behind it.
 _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")

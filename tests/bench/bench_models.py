@@ -25,7 +25,8 @@ from creditrisk.datasets import simulated
 from creditrisk.quality.rows import check
 from creditrisk.scoring.decision import DecisionRule, ScoreScale
 from creditrisk.splits import stratified_folds
-from creditrisk.training import Judged, train
+from creditrisk.training.results import Judged
+from creditrisk.training.train import train
 
 N_SPLITS = 50
 

@@ -33,8 +33,9 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
     }
     from creditrisk import datasets, learners
     from creditrisk.scoring.scorer import Scorer
-    from creditrisk.training import Runner, in_threads
-    from creditrisk.tuning import Job, Told
+    from creditrisk.training.plan import Runner
+    from creditrisk.training.progress import in_threads
+    from creditrisk.training.tuning import Job, OnFitDone
     from flows import model_train as module
 
     spread = module.spread
@@ -44,7 +45,7 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
     def recording(address: str) -> Runner:
         run = spread(address)
 
-        def recorded(jobs: list[Job], told: Told) -> Any:
+        def recorded(jobs: list[Job], told: OnFitDone) -> Any:
             rounds.append(jobs)
             begun = time.perf_counter()
             yield from run(jobs, told)

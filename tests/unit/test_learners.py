@@ -13,7 +13,7 @@ from creditrisk.encoding import fit_encoder
 from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
 from creditrisk.metrics.ranking import auc
 from creditrisk.simulator import simulate
-from creditrisk.tuning import propose
+from creditrisk.training.tuning import propose
 
 
 @pytest.fixture(scope="module")

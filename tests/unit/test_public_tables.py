@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from creditrisk import datasets
-from creditrisk.card import write_card
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.metrics.performance import evaluate
 from creditrisk.quality.rows import Checked, check
 from creditrisk.sources import from_records
+from creditrisk.training.card import write_card
 
 TABLES = {
     "taiwan_default": ("taiwan_default/default_of_credit_card_clients.csv.gz", 30_000, 6_636),

@@ -18,8 +18,9 @@ from creditrisk.schema import Schema
 from creditrisk.scoring.decision import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
-from creditrisk.training import Training, train
-from creditrisk.tuning import Budget
+from creditrisk.training.results import Training
+from creditrisk.training.train import train
+from creditrisk.training.tuning import Budget
 
 UNDATED = replace(
     simulated.SCHEMA, fields=tuple(field for field in simulated.SCHEMA.fields if field.role not in ("time", "excluded"))
@@ -61,7 +62,7 @@ def test_folds_judge_each_row_once_with_the_share_of_bads_of_the_table():
 def fewer_folds() -> Iterator[None]:
     """Two repeats of four folds in place of three of ten: the same path, in a fifth of the time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("creditrisk.training.SMALL_TABLE_FOLDS", (2, 4))
+        patch.setattr("creditrisk.training.by_folds.SMALL_TABLE_FOLDS", (2, 4))
         yield
 
 

@@ -20,7 +20,7 @@ from creditrisk.metrics.intervals import Estimate
 from creditrisk.metrics.performance import evaluate
 from creditrisk.schema import Category, Field
 from creditrisk.scoring.decision import fit_rule
-from creditrisk.training import Candidate, Judged, Recipe, Training
+from creditrisk.training.results import Candidate, Judged, Recipe, Training
 from creditrisk.validation import SECTIONS, THEMES, _headline, page, validate
 
 N_ROWS = 3_000

@@ -13,7 +13,7 @@ from creditrisk.scoring.scorer import Scorer
 from creditrisk.text import counted
 
 if TYPE_CHECKING:
-    from creditrisk.training import Candidate
+    from creditrisk.training.results import Candidate
 
 
 def write_card(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import optuna
 
 # What a fit or a prediction reports as it ends: family and seconds.
-Told = Callable[[str, float], None]
+OnFitDone = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Tried:
+class JobResult:
     """What became of a job: its trials, and why others failed."""
 
     trials: list[Trial]
@@ -91,7 +91,7 @@ def propose(name: str, n_rows: int, *, trials: int, seed: int) -> tuple[Paramete
     return (module.defaults(n_rows), *(module.suggest(study.ask(), n_rows) for _ in range(trials - 1)))
 
 
-def work(job: Job, told: Told | None = None) -> Tried:
+def run_job(job: Job, told: OnFitDone | None = None) -> JobResult:
     """Do a job. A setting that fails, for whatever reason a library may find, is noted and does not end it."""
     matrix, target, judged = job.matrix[job.teach], job.target[job.teach], job.matrix[job.judge]
     trials: list[Trial] = []
@@ -112,7 +112,7 @@ def work(job: Job, told: Told | None = None) -> Tried:
             settings.learn(log_odds)
         if told is not None:
             told(job.family, time.perf_counter() - started)
-    return Tried(trials, failures)
+    return JobResult(trials, failures)
 
 
 class _Settings:

@@ -1,0 +1,87 @@
+"""The training path: try every family, choose and calibrate, and say honestly how good the whole path is.
+
+Where the table has dates, the newest rows judge and nothing newer than the fitted rows teaches. Where it has none, rows
+are judged fold by fold: what scores a fold was fitted, chosen and calibrated without that fold's rows. What to try and
+the trying are in tuning.py; called by flows/model_train.py; reads and writes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+
+import polars as pl
+
+from creditrisk.errors import TrainingError
+from creditrisk.schema import Schema
+from creditrisk.scoring.decision import ScoreScale
+from creditrisk.scoring.scorer import Scorer
+from creditrisk.training.by_folds import train_by_folds
+from creditrisk.training.by_time import train_by_time
+from creditrisk.training.plan import DEFAULT_BUDGET, Plan, Progress, Runner
+from creditrisk.training.progress import in_threads
+from creditrisk.training.results import Training
+from creditrisk.training.tuning import Budget
+
+MIN_ROWS = 200
+MIN_BADS = 20
+
+
+def train(
+    frame: pl.DataFrame,
+    schema: Schema,
+    *,
+    scale: ScoreScale,
+    seed: int = 7,
+    budget: Budget = DEFAULT_BUDGET,
+    run: Runner | None = None,
+    champion: Scorer | None = None,
+    test_from: date | None = None,
+    progress: Progress = lambda *_: None,
+) -> Training:
+    """Train a scorer on checked rows.
+
+    Parameters
+    ----------
+    frame
+        Accepted rows as `quality.check` gives them with the target: features and `default` (1 = bad).
+    scale
+        Scorecard points.
+    budget
+        How many settings of each family are tried.
+    run
+        Does the fits; None for threads of this process.
+    champion
+        The version to compare with: it scores the judged rows, or its recipe is fitted again in every fold.
+    test_from
+        First day of the rows that judge, for a table with dates; None for its newest fifth.
+
+    Raises
+    ------
+    TrainingError
+        If there are too few rows or bads to train and judge on, or no family ranks unseen rows the right way round.
+    """
+    n_bad = int(frame["default"].sum())
+    if frame.height < MIN_ROWS or not MIN_BADS <= n_bad <= frame.height - MIN_BADS:
+        raise TrainingError(
+            f"{frame.height:,} usable rows with {n_bad:,} bads are too few to train and judge a model: at least "
+            f"{MIN_ROWS} rows with {MIN_BADS} bads and {MIN_BADS} goods are needed."
+        )
+    plan = Plan(schema, scale, seed, budget, run or in_threads(os.cpu_count() or 1), progress)
+    if schema.time_field is not None:
+        return train_by_time(frame, frame[schema.time_field.name], plan, champion, test_from)
+    if test_from is not None:
+        raise TrainingError(
+            f"schema '{schema.name}' has no time field, so no first day to judge can be given. Leave it out, or give "
+            "a field the role 'time'."
+        )
+    return train_by_folds(frame, plan, champion)
+
+
+# By time
+
+
+# By folds
+
+
+# Both ways
