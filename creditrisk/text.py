@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
+
+def per_cent(share: float) -> str:
+    """A share in per cent, to a tenth."""
+    return f"{100 * share:.1f} %"
+
+
 # Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
 # and quotation marks do not hide the sign behind them. The signs that begin a formula, in all their widths.
 _CELL_START = r"(?:^|[;,|:~^；，｜：\x00-\x1F\x{85}\x{2028}\x{2029}])[\s\x{200B}-\x{200F}\x{2060}\x{FEFF}\x22]*"

@@ -33,7 +33,6 @@ from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.locks import one_at_a_time
-from creditrisk.plots import winner_plots
 from creditrisk.quality.rows import Checked, check
 from creditrisk.quality.table import DataReport, data_page, examine
 from creditrisk.registry.promotion import (
@@ -58,8 +57,8 @@ from creditrisk.training.plan import Progress
 from creditrisk.training.results import Training
 from creditrisk.training.train import train
 from creditrisk.training.tuning import Budget
-from creditrisk.validation import page as validation_page
-from creditrisk.validation import validate
+from creditrisk.validation.charts import winner_plots
+from creditrisk.validation.pack import validate, validation_page
 from flows.fan_out import spread
 
 SEED = 7

@@ -12,6 +12,11 @@ from scipy.stats import norm
 from creditrisk.arrays import FloatArray
 
 
+def with_interval(estimate: Estimate, places: int = 3) -> str:
+    """A figure and its interval as they stand in a sentence."""
+    return f"{estimate.value:.{places}f} ({estimate.low:.{places}f} to {estimate.high:.{places}f})"
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """A figure and its 95 % interval."""

@@ -8,7 +8,7 @@ from creditrisk.quality.rows import check
 from creditrisk.quality.table import examine
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable
-from creditrisk.validation import _not_in_schema
+from creditrisk.validation.sections import _not_in_schema
 from flows.model_train import facts_of
 
 SCHEMA = Schema(

@@ -21,7 +21,8 @@ from creditrisk.metrics.performance import evaluate
 from creditrisk.schema import Category, Field
 from creditrisk.scoring.decision import fit_rule
 from creditrisk.training.results import Candidate, Judged, Recipe, Training
-from creditrisk.validation import SECTIONS, THEMES, _headline, page, validate
+from creditrisk.validation.checks import headline_of
+from creditrisk.validation.pack import SECTIONS, THEMES, validate, validation_page
 
 N_ROWS = 3_000
 REGION = Field(
@@ -162,15 +163,15 @@ def test_the_headline_counts_every_check_that_is_shown(by_folds):
     def check(status):
         return {"status": status}
 
-    assert _headline([check("holds")] * 13) == "All 13 checks hold"
+    assert headline_of([check("holds")] * 13) == "All 13 checks hold"
     assert (
-        _headline([check("holds")] * 11 + [check("look"), check("unknown")])
+        headline_of([check("holds")] * 11 + [check("look"), check("unknown")])
         == "11 of 13 checks hold; 1 calls for a look; 1 cannot be told"
     )
-    assert _headline([check("holds")] * 10 + [check("look")] * 2) == "10 of 12 checks hold; 2 call for a look"
+    assert headline_of([check("holds")] * 10 + [check("look")] * 2) == "10 of 12 checks hold; 2 call for a look"
     found = validate(by_folds, data={})
     assert f"of {len(found['checks'])} checks hold" in found["headline"]
-    html = page(found)
+    html = validation_page(found)
     assert html.count("<b>Cannot be told:</b>") == sum(check["status"] == "unknown" for check in found["checks"]) > 0
 
 
@@ -280,7 +281,7 @@ def test_the_plan_says_where_chance_ends_in_the_next_thousand_applications(pack)
 
 def test_the_pack_claims_no_record_of_what_people_decide(pack):
     assert any("not what a person decided instead" in limit for limit in pack["limits"])
-    assert "what the person then decided is not" in page(pack)
+    assert "what the person then decided is not" in validation_page(pack)
 
 
 def test_the_scale_of_the_pds_is_among_the_limits(by_time, pack):
@@ -348,7 +349,7 @@ def test_a_difference_of_shares_is_as_sure_as_the_two_together():
 
 
 def test_every_section_stands_on_the_page_and_answers_to_a_theme(pack):
-    html = page(pack)
+    html = validation_page(pack)
     for name, words in SECTIONS.items():
         assert f'<h2 id="{name}">' in html
         assert words in html
@@ -361,7 +362,7 @@ def test_every_section_stands_on_the_page_and_answers_to_a_theme(pack):
 
 def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
     svg = "<svg xmlns='http://www.w3.org/2000/svg'/>"
-    html = page(pack, {"roc": svg, "calibration": svg})
+    html = validation_page(pack, {"roc": svg, "calibration": svg})
     assert html.count("data:image/svg+xml;base64,") == 2
     assert not re.search(r"""(src|href)=["'](?!#|data:)""", html)
     assert "Income &lt;missing&gt;" in html
@@ -369,7 +370,7 @@ def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
 
 
 def test_the_top_of_the_page_says_which_training_is_signed_for(pack):
-    top = page(pack).partition('<div class="checks')[0]
+    top = validation_page(pack).partition('<div class="checks')[0]
     for fact in ("2026-01-02T03:04+00:00", "logistic regression", "<dd>7</dd>", FACTS["sha256"]):
         assert fact in top
     assert "3,000 <small>used,</small> 600 <small>bad, 20.0 %" in top
@@ -385,13 +386,15 @@ def test_who_and_what_a_table_leaves_out_is_counted(by_time):
     segments = {segment["label"]: segment for segment in found["performance"]["by_segment"]}
     assert segments["Housing"]["n_left_out"] == 12
     assert sum(group["n_rows"] for group in segments["Housing"]["groups"]) == N_ROWS - 12
-    html = page(found)
+    html = validation_page(found)
     assert "12 applicants are left out, in groups of fewer than 30." in html
-    assert "left out, in groups" not in page(found | {"performance": validate(by_time, data={})["performance"]})
+    assert "left out, in groups" not in validation_page(
+        found | {"performance": validate(by_time, data={})["performance"]}
+    )
 
 
 def test_no_two_columns_of_a_table_have_the_same_heading(pack):
-    for table in re.findall(r"<thead>(.*?)</thead>", page(pack)):
+    for table in re.findall(r"<thead>(.*?)</thead>", validation_page(pack)):
         headings = re.findall(r"<th[^>]*>(.*?)</th>", table)
         assert len(set(headings)) == len(headings)
 
@@ -407,7 +410,7 @@ def test_the_page_is_well_formed(pack):
         def handle_endtag(self, tag):
             assert open_tags.pop() == tag
 
-    Parser().feed(page(pack))
+    Parser().feed(validation_page(pack))
     assert open_tags == []
 
 
@@ -426,7 +429,7 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
     pack = validate(by_time, data={}, comparison=found)
     assert pack["comparison"]["verdict"] == found.verdict
     assert pack["comparison"]["figures"][0] == asdict(found.figures[0])
-    html = page(pack)
+    html = validation_page(pack)
     assert "There was no champion" not in html
     assert f"<b>{found.verdict.capitalize()}</b>: {found.reason}" in html
 
@@ -434,7 +437,7 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
 def test_the_verdict_is_said_once_and_a_zero_has_no_sign(by_time):
     judged, costs = by_time.judged, by_time.scorer.schema.costs
     same = compare(judged.prob_default, judged.prob_default, judged.target, judged.folds, costs, seed=1)
-    html = page(validate(by_time, data={}, comparison=same))
+    html = validation_page(validate(by_time, data={}, comparison=same))
     assert "<b>Keep</b>: both give every client the same PD." in html
     assert not re.search(r"[-+]0\.0+\b", html)
 
@@ -451,21 +454,21 @@ def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repaym
     )
     schema = replace(by_folds.scorer.schema, target=target, horizon_months=0, amount_field="")
     found = validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS)
-    text = page(found)
+    text = validation_page(found)
     assert "how many of similar applicants were refused a loan (outcome: Default)" in text
     assert "nothing here says who repays" in text
     assert "0 months" not in text
     assert "extrapolated" not in text  # who was declined is in the table
-    assert "within 12 months (outcome: Default)" in page(validate(by_folds, data=FACTS))
+    assert "within 12 months (outcome: Default)" in validation_page(validate(by_folds, data=FACTS))
     soon = replace(by_folds.scorer.schema, horizon_months=1)
-    text = page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=soon)), data=FACTS))
+    text = validation_page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=soon)), data=FACTS))
     assert "within 1 month (outcome: Default)" in text
     assert "1 months" not in text
 
 
 def test_where_nobody_says_what_time_the_outcomes_cover_the_pack_claims_none(by_folds):
     schema = replace(by_folds.scorer.schema, horizon_months=None)
-    text = page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS))
+    text = validation_page(validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS))
     assert f"{schema.target.bad_happened} (outcome: Default)" in text
     assert "Nothing says how long after the application the outcomes were taken" in text
     assert "12 months" not in text

@@ -60,7 +60,7 @@ def winner_plots(training: Training) -> dict[str, str]:
         "ks": ks(prob_default, target),
         "deciles": decile_bars(prob_default, target),
         "cost_curve": cost_curve(prob_default, target, costs),
-        "confusion_matrix": confusion_matrix(verdicts(scorer.rule, prob_default), target),
+        "confusion_matrix": confusion_matrix(chart_verdicts(scorer.rule, prob_default), target),
         "importance": importance(scorer.contributions(sample), [field.label for field in scorer.schema.features]),
         "loss_curves": loss_curves(_histories(scorer.model)),
     }
@@ -258,7 +258,7 @@ def loss_curves(history: Mapping[str, Sequence[float]]) -> str:
     return _svg(figure, "Loss by rounds of the fit")
 
 
-def verdicts(rule: DecisionRule, prob_default: FloatArray) -> NDArray[np.str_]:
+def chart_verdicts(rule: DecisionRule, prob_default: FloatArray) -> NDArray[np.str_]:
     """The verdict of each PD where nothing is odd about any row."""
     return rule.verdicts(prob_default, np.zeros(len(prob_default), dtype=bool))
 
