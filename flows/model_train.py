@@ -9,11 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import sys
-import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,9 +19,6 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as RichProgress
 
 from creditrisk import datasets
 from creditrisk.comparison.compare import Comparison, compare, comparison_page
@@ -53,17 +46,16 @@ from creditrisk.scoring.scorer import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.text import counted
-from creditrisk.training.plan import Progress
 from creditrisk.training.results import Training
 from creditrisk.training.train import train
 from creditrisk.training.tuning import Budget
 from creditrisk.validation.charts import winner_plots
 from creditrisk.validation.pack import validate, validation_page
 from flows.fan_out import spread
+from flows.progress import report_progress
 
 SEED = 7
 REFERENCE_ROWS = 5_000
-QUIET_SECONDS = 15.0
 
 
 @dataclass(frozen=True)
@@ -142,7 +134,7 @@ def train_scorer(
     accepted: pl.DataFrame, schema: Schema, champion: Champion | None, test_from: date | None, settings: Settings
 ) -> Training:
     """Try every family, choose, judge the whole path; the fits are tasks of their own."""
-    with told_how_far() as progress:
+    with report_progress() as progress:
         return train(
             accepted,
             schema,
@@ -154,35 +146,6 @@ def train_scorer(
             test_from=test_from,
             progress=progress,
         )
-
-
-@contextmanager
-def told_how_far() -> Iterator[Progress]:
-    """A bar on a terminal; elsewhere a line in the run's log for each tenth of the way, or after a while."""
-    log = get_run_logger()
-    last, told_at = ("", -1), 0.0
-
-    def line(done: int, steps: int, what: str, seconds_left: float) -> None:
-        nonlocal last, told_at
-        now, clock = (what, done * 10 // steps), time.monotonic()
-        if now != last or clock - told_at > QUIET_SECONDS:
-            left = f", about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
-            log.info("%s: %s of %s%s", what, done, steps, left)
-            last, told_at = now, clock
-
-    if not sys.stderr.isatty():
-        yield line
-        return
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
-    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task("", total=None, left="")
-
-        def draw(done: int, steps: int, what: str, seconds_left: float) -> None:
-            left = f"about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
-            bars.update(bar, completed=done, total=steps, description=what, left=left)
-
-        yield draw
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)

@@ -1,7 +1,7 @@
 """The Risk-O-Meter: a page for clerks and an interface for programs, on one Flask app.
 
 `create_app` puts the rooms together: serving.py (which model answers), scoring.py (table to logged decisions), api.py,
-uploads.py and the Dash page (layout.py, callbacks.py), behind guard.py. `serve.py` runs it.
+uploads.py and the Dash pages (pages/), behind security.py. `serve.py` runs it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from flask import Flask
 
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.settings import Settings
-from webapp import api, callbacks, guard, layout, uploads
+from webapp import api, security, uploads
 from webapp.metrics import make_metrics
-from webapp.scoring import Desk
-from webapp.serving import Champion
+from webapp.pages import callbacks, shell
+from webapp.serving import Champion, Desk
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
     app.register_blueprint(uploads.make_blueprint(desk, kept))
     dash = _make_page(app, desk, kept)
     app.add_url_rule("/", "page", dash.index)
-    guard.protect(app, settings, inline_scripts=list(dash.csp_hashes()))
+    security.protect(app, settings, inline_scripts=list(dash.csp_hashes()))
     return app
 
 
@@ -65,7 +65,7 @@ def _make_page(app: Flask, desk: Desk, kept: uploads.Uploads) -> Dash:
         __name__,
         server=app,  # type: ignore[arg-type]  # Dash's own annotation leaves Flask out
         url_base_pathname="/ui/",
-        title=layout.TITLE,
+        title=shell.TITLE,
         update_title="",
         index_string=_INDEX,
         serve_locally=True,
@@ -75,6 +75,6 @@ def _make_page(app: Flask, desk: Desk, kept: uploads.Uploads) -> Dash:
         on_error=callbacks.tell,
     )
     limits = {"max_rows": desk.settings.upload_max_rows, "max_mb": desk.settings.upload_max_mb}
-    dash.layout = lambda: layout.page(desk.champion.standing, **limits)
+    dash.layout = lambda: shell.page(desk.champion.standing, **limits)
     callbacks.register(dash, desk, kept)
     return dash

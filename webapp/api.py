@@ -20,11 +20,12 @@ from creditrisk.quality.rows import Checked, Rejection
 from creditrisk.scoring.result_table import csv_text, result_table
 from creditrisk.scoring.scorer import Scorer
 from webapp import bodies
-from webapp.guard import BadRequestError
+from webapp.errors import BadRequestError
 from webapp.openapi import describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import Chunk, Desk, score_in_chunks
+from webapp.scoring import Chunk, score_in_chunks
+from webapp.serving import Desk
 
 
 def make_blueprint(desk: Desk) -> Blueprint:

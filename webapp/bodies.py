@@ -15,8 +15,9 @@ from flask import abort, request
 
 from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_upload
 from creditrisk.text import shorten
-from webapp.guard import JSON_MAX_BYTES, BadRequestError, TooLargeError, body_limit
-from webapp.scoring import Desk
+from webapp.errors import BadRequestError, TooLargeError
+from webapp.security import JSON_MAX_BYTES, body_limit
+from webapp.serving import Desk
 
 JSON_MAX_ROWS = 10_000
 # Each costs far more memory than its few bytes of text. Counted with those inside texts, so there is some room.

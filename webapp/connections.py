@@ -26,7 +26,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import Task, ThreadedTaskDispatcher, WSGITask
 from waitress.utilities import Error as HttpError
 
-from webapp.guard import RETRY_SECONDS, SENTENCES, shape, where
+from webapp.errors import RETRY_SECONDS, SENTENCES, shape, where
 
 # From the opening of a connection, or the last answer on it, until the next request's head is whole.
 HEAD_SECONDS = 10.0

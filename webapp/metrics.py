@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from webapp.words import VERDICTS
+from webapp.pages.wording import VERDICTS
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from creditrisk.decision_log.decisions import Outcome
 from creditrisk.decision_log.log import DecisionLog
-from webapp.guard import BadRequestError
+from webapp.errors import BadRequestError
 
 # Nobody has watched a loan for longer; an earlier day is a typing error.
 EARLIEST = date(1970, 1, 1)

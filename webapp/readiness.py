@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from creditrisk.errors import CreditRiskError
-from webapp.scoring import Desk
+from webapp.serving import Desk
 
 PATIENCE_SECONDS = 1.2
 

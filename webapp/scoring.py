@@ -9,50 +9,19 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from threading import Event
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from creditrisk.decision_log.decisions import Channel, decisions_from
-from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality.rows import Checked
 from creditrisk.scoring.scorer import Scorer
-from creditrisk.settings import Settings
-from webapp.guard import NoModelError, StoppingError
-from webapp.metrics import Metrics
-from webapp.serving import Champion
+from webapp.errors import StoppingError
+from webapp.serving import Desk
 
 # So few that a block takes less than two seconds with the slowest models: what is told to stop ends after it.
 CHUNK_ROWS = 400
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings.
-
-    `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
-    """
-
-    settings: Settings
-    champion: Champion
-    log: DecisionLog
-    metrics: Metrics
-    stopping: Event = field(default_factory=Event)
-
-    def scorer(self) -> Scorer:
-        """The scorer that answers now.
-
-        Raises
-        ------
-        NoModelError
-            If no model was trained yet.
-        """
-        scorer = self.champion.standing.scorer
-        if scorer is None:
-            raise NoModelError
-        return scorer
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from types import FrameType
 from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings, refuse_open_address
 from webapp.connections import Server, access_log, quiet_logs
-from webapp.guard import body_limit
-from webapp.scoring import Desk
+from webapp.security import body_limit
+from webapp.serving import Desk
 
 # What is begun when the process is told to end has this long for the block of rows in hand.
 STOP_SECONDS = 8.0

@@ -13,10 +13,12 @@ import json
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.quality.rows import check
 from creditrisk.registry.registry import Registry
@@ -28,7 +30,36 @@ from creditrisk.scoring.scorer import Scorer, check_intact, load
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
 from creditrisk.strict import read_json
+from webapp.errors import NoModelError
 from webapp.metrics import Metrics
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings.
+
+    `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
+    """
+
+    settings: Settings
+    champion: Champion
+    log: DecisionLog
+    metrics: Metrics
+    stopping: Event = field(default_factory=Event)
+
+    def scorer(self) -> Scorer:
+        """The scorer that answers now.
+
+        Raises
+        ------
+        NoModelError
+            If no model was trained yet.
+        """
+        scorer = self.champion.standing.scorer
+        if scorer is None:
+            raise NoModelError
+        return scorer
+
 
 log = logging.getLogger("webapp.serving")
 

@@ -26,8 +26,10 @@ from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_ta
 from creditrisk.scoring.scorer import Scorer
 from creditrisk.sources import parse_upload
 from webapp import upload_records
-from webapp.guard import MEGABYTE, BadRequestError, BusyError, error, where
-from webapp.scoring import Desk, score_in_chunks
+from webapp.errors import BadRequestError, BusyError, error, where
+from webapp.scoring import score_in_chunks
+from webapp.security import MEGABYTE
+from webapp.serving import Desk
 from webapp.upload_records import Record, State
 
 LIFETIME_SECONDS = 3600.0

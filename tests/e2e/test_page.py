@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from creditrisk.registry.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
-from webapp.words import VERDICTS, confidence_words, percent, risk_words
+from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
 # What the grid shows now: for each row its number and the text of each cell, pinned columns and others alike.

@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, Trained
-from webapp.words import VERDICTS
+from webapp.pages.wording import VERDICTS
 
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))

@@ -15,7 +15,8 @@ from tests.security.conftest import GOOD, answer_on, connections
 from webapp import connections as served
 from webapp import create_app
 from webapp.connections import Server
-from webapp.guard import BusyError, body_limit
+from webapp.errors import BusyError
+from webapp.security import body_limit
 
 HEAD = b"POST /api/v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 STALLED = HEAD + b"Content-Length: 100000\r\n\r\n{"

@@ -9,7 +9,7 @@ import pytest
 
 from creditrisk.errors import CreditRiskError
 from webapp import create_app, upload_records, uploads
-from webapp.guard import BusyError
+from webapp.errors import BusyError
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
 from webapp.uploads import Uploads

@@ -2,7 +2,7 @@ import pytest
 
 from creditrisk.quality.rows import check
 from creditrisk.sources import parse_upload
-from webapp.clients import expected_loss, grid_columns, grid_rows, summary
+from webapp.pages.grid import expected_loss, grid_columns, grid_rows, summary
 
 CSV = b"""client;Age;amount_eur;income_eur;housing;note
 A7;61;2000;52000;own;old friend

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from webapp.figures import gauge, needle_degrees, zones
+from webapp.pages.gauge import gauge, needle_degrees, zones
 
 
 def test_the_needle_stands_on_the_border_where_the_verdict_changes():

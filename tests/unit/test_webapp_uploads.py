@@ -5,8 +5,9 @@ import pytest
 
 from creditrisk.quality.rows import check
 from creditrisk.sources import parse_upload
-from webapp import layout, uploads
-from webapp.guard import BusyError
+from webapp import uploads
+from webapp.errors import BusyError
+from webapp.pages import score_clients
 from webapp.scoring import CHUNK_ROWS
 from webapp.uploads import Uploads
 
@@ -118,7 +119,7 @@ def shown(scorer, content: bytes) -> str:
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
     scored = scorer.score(checked.accepted, checked.problems)
     n_rows = checked.raw.height
-    return words_of(layout.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
+    return words_of(score_clients.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
 
 
 def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_others_were_scored(corner_scorer):
@@ -144,7 +145,7 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
     scored = corner_scorer.score(checked.accepted, checked.problems)
     pushes = corner_scorer.explain(checked.accepted)
-    parts = layout.drawer(
+    parts = score_clients.drawer(
         scored.row(0, named=True),
         pushes,
         approve_below=0.14,

@@ -10,21 +10,20 @@ from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
 from creditrisk.quality.rows import Checked, Rejection
 from creditrisk.schema import Schema, Target
-from webapp import figures, words
-from webapp.clients import expected_loss, grid_columns, summary
+from webapp.pages import gauge, wording
+from webapp.pages.components import attributes, closer, sentence
+from webapp.pages.grid import expected_loss, grid_columns, summary
+from webapp.pages.wording import VERDICTS
 from webapp.serving import Standing
 from webapp.upload_records import Record
-from webapp.words import VERDICTS
 
-TITLE = "Risk-O-Meter"
 BLOCK_ROWS = 100
-HEADER_SECONDS = 15
 # A longer list is in the downloaded result.
 MOST_LISTED = 50
 BARS = 5
@@ -39,41 +38,6 @@ _THEME = (
 )
 
 
-def page(standing: Standing, *, max_rows: int, max_mb: int) -> Component:
-    """The whole page as it is first seen."""
-    return html.Div(
-        className="shell",
-        children=[
-            html.Header(
-                className="top",
-                children=[
-                    html.Img(src="/ui/assets/mark.svg", alt="", className="mark"),
-                    html.Span(TITLE, className="name"),
-                    html.Div(status(standing), id="status", role="status"),
-                ],
-            ),
-            connection(),
-            html.Nav(html.A("Score clients", href="/", **_attributes("aria-", current="page")), className="side"),
-            html.Main(
-                [
-                    html.H1("Score clients"),
-                    html.Div(intro(standing, max_rows=max_rows, max_mb=max_mb), id="intro"),
-                    html.Div(id="sending", className="sending", role="status"),
-                    html.Div(id="stage"),
-                ]
-            ),
-            html.Aside(
-                id="drawer", className="drawer", **_attributes("aria-", label="One client"), children=[closer()]
-            ),
-            dcc.Store(id="model", data=identity(standing)),
-            dcc.Store(id="job", storage_type="session"),
-            dcc.Store(id="shown"),
-            dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
-            dcc.Interval(id="tick", interval=500, disabled=True),
-        ],
-    )
-
-
 def connection() -> Component:
     """What is said while the app does not answer; assets/connection.js shows it, and takes it back."""
     return html.Div(
@@ -81,7 +45,7 @@ def connection() -> Component:
         role="alert",
         className="only-cut-off",
         children=[
-            html.I("▲", className="sign", **_attributes("aria-", hidden="true")),
+            html.I("▲", className="sign", **attributes("aria-", hidden="true")),
             html.Div(
                 [
                     html.Strong("The connection to the app is lost. "),
@@ -91,30 +55,6 @@ def connection() -> Component:
             ),
         ],
     )
-
-
-def identity(standing: Standing) -> str:
-    """Which model answers, as one text; empty if none does."""
-    return f"{standing.scorer.name} v{standing.scorer.version}" if standing.scorer else ""
-
-
-def status(standing: Standing) -> list[Component]:
-    """The right of the header: which model answers, since when, and what is away."""
-    parts: list[Component] = []
-    if standing.scorer is not None:
-        parts.append(html.Span(["model ", html.B(standing.scorer.name), f" v{standing.scorer.version}"]))
-        if standing.since is not None:
-            parts.append(html.Span(f"since {words.day(standing.since)}"))
-        if standing.dataset not in ("", standing.scorer.name):
-            parts.append(html.Span(f"in place of {standing.dataset}, which is to serve"))
-    if standing.consequence:
-        parts.append(html.Span([html.I("▲ ", className="sign"), standing.consequence], className="state away"))
-    elif standing.scorer is None:
-        parts.append(html.Span([html.I("○ ", className="sign"), "no model yet"], className="state away"))
-    else:
-        parts.append(html.Span([html.I("● ", className="sign"), "healthy"], className="state"))
-    parts.append(html.Span([html.I("▲ ", className="sign"), "no connection"], className="state away only-cut-off"))
-    return parts
 
 
 def intro(standing: Standing, *, max_rows: int, max_mb: int) -> list[Component]:
@@ -137,9 +77,9 @@ def intro(standing: Standing, *, max_rows: int, max_mb: int) -> list[Component]:
             className="drop",
             role="button",
             tabIndex=0,
-            **_attributes("data-", max_mb=max_mb),
+            **attributes("data-", max_mb=max_mb),
             children=[
-                html.Span("⇩", className="arrow", **_attributes("aria-", hidden="true")),
+                html.Span("⇩", className="arrow", **attributes("aria-", hidden="true")),
                 html.Div(
                     [
                         html.Strong("Drop a CSV of clients here, or choose a file"),
@@ -163,7 +103,7 @@ def welcome(standing: Standing) -> Component | None:
     if standing.scorer is None:
         return None
     rule = standing.scorer.rule
-    low, high = words.of_100(rule.approve_below), words.of_100(rule.decline_from)
+    low, high = wording.of_100(rule.approve_below), wording.of_100(rule.decline_from)
     happened = standing.scorer.schema.target.bad_happened
     meanings = {
         "approve": f"At most {low} of 100 similar applicants {happened}.",
@@ -206,7 +146,7 @@ def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Componen
         said = "Reading the file and checking every row."
     else:
         left = seconds / n_done * (n_rows - n_done)
-        said = f"{n_done:,} of {words.count(n_rows, 'client')} scored. {_time_left(left)}"
+        said = f"{n_done:,} of {wording.count(n_rows, 'client')} scored. {_time_left(left)}"
     return html.Section(
         className="notice working",
         role="status",
@@ -235,7 +175,7 @@ def failed(filename: str, message: str, advice: str) -> Component:
 
 def fate(record: Record | None) -> Component:
     """A file whose result is not kept, or never was: what became of it."""
-    headline, text = words.fate(record)
+    headline, text = wording.fate(record)
     return html.Section(className="notice", role="status", children=[html.H2(headline), html.P(text)])
 
 
@@ -257,7 +197,7 @@ def result(
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
     n_odd = int(scored["problems"].list.len().gt(0).sum()) if scored.height else 0
     n_attention = len(rejected) + n_odd
-    headline = [html.B(filename, className="filename"), html.Span(words.count(n_rows, "client"))]
+    headline = [html.B(filename, className="filename"), html.Span(wording.count(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
     if scored.is_empty():
@@ -289,9 +229,9 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
     parts: list[Component] = []
     if rejected:
         verb = "was" if scored.height == 1 else "were"
-        others = f" The other {words.count(scored.height, 'client')} {verb} scored." if scored.height else ""
+        others = f" The other {wording.count(scored.height, 'client')} {verb} scored." if scored.height else ""
         parts += [
-            html.P(html.B(f"{words.count(len(rejected), 'row')} could not be scored.{others}")),
+            html.P(html.B(f"{wording.count(len(rejected), 'row')} could not be scored.{others}")),
             html.Table(
                 [
                     html.Thead(
@@ -306,7 +246,7 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
     if odd.height:
         parts += [
             html.P(
-                html.B(f"{words.count(odd.height, 'client')} with an unusual value: ask a colleague, or correct it.")
+                html.B(f"{wording.count(odd.height, 'client')} with an unusual value: ask a colleague, or correct it.")
             ),
             html.Ul(
                 [
@@ -318,7 +258,7 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
         ]
     verb = "needs" if n_rows == 1 else "need"
     summary_line = html.Summary(
-        [html.Span("!", className="flag"), f"{words.count(n_rows, 'row')} {verb} your attention"]
+        [html.Span("!", className="flag"), f"{wording.count(n_rows, 'row')} {verb} your attention"]
     )
     return html.Details([summary_line, html.Div(parts, className="list")], className="attention", open=is_open)
 
@@ -332,9 +272,9 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
             className=f"tile {look.band}",
             n_clicks=0,
             title=f"Show only: {look.word}",
-            **_attributes("aria-", pressed="false"),
+            **attributes("aria-", pressed="false"),
             children=[
-                html.Span(look.symbol, className="symbol", **_attributes("aria-", hidden="true")),
+                html.Span(look.symbol, className="symbol", **attributes("aria-", hidden="true")),
                 html.Span(look.word, className="word"),
                 html.Span(f"{counts[verdict]:,}", className="count"),
             ],
@@ -350,11 +290,11 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
                 title="Amount times risk, added up over all offers; nothing is recovered of what goes bad.",
                 children=[
                     html.Small("Expected loss on the offers"),
-                    html.Span([html.B(words.amount(expected, "")), f" of {words.amount(lent, schema.currency)}"]),
+                    html.Span([html.B(wording.amount(expected, "")), f" of {wording.amount(lent, schema.currency)}"]),
                 ],
             )
         )
-    return html.Div(cells, className="tiles", role="group", **_attributes("aria-", label="Verdicts"))
+    return html.Div(cells, className="tiles", role="group", **attributes("aria-", label="Verdicts"))
 
 
 def grid(checked: Checked, schema: Schema) -> Component:
@@ -383,13 +323,6 @@ def grid(checked: Checked, schema: Schema) -> Component:
     return table
 
 
-def closer() -> Component:
-    """The button that closes the drawer."""
-    return html.Button(
-        "✕", id="close", className="close", n_clicks=0, title="Close", **_attributes("aria-", label="Close")
-    )
-
-
 def drawer(
     row: dict[str, object],
     pushes: pl.DataFrame,
@@ -416,7 +349,7 @@ def drawer(
     """
     verdict, prob_default = VERDICTS[str(row["verdict"])], float(str(row["prob_default"]))
     confidence = float(str(row["confidence"]))
-    svg = figures.gauge(prob_default, approve_below, decline_from)
+    svg = gauge.gauge(prob_default, approve_below, decline_from)
     raised = pushes.filter(pl.col("contribution") > 0).sort("contribution", descending=True).head(BARS)
     lowered = pushes.filter(pl.col("contribution") < 0).sort("contribution").head(BARS)
     longest = max([abs(value) for value in pushes["contribution"]], default=0.0) or 1.0
@@ -425,14 +358,14 @@ def drawer(
         closer(),
         html.H2(f"Client {row['application_id']}"),
         html.Span(verdict.text, className=f"lamp {verdict.band}"),
-        html.Img(src=figures.as_address(svg), alt=f"Gauge: risk {words.risk_words(prob_default)}", className="gauge"),
+        html.Img(src=gauge.as_address(svg), alt=f"Gauge: risk {wording.risk_words(prob_default)}", className="gauge"),
         html.P(
             [html.B(sentence(_about(prob_default))), f" similar applicants {target.bad_happened}."], className="natural"
         ),
         html.P(
             [
                 "How sure: ",
-                html.B(f"{words.confidence_words(str(row['verdict']), confidence)}, {words.percent(confidence)}"),
+                html.B(f"{wording.confidence_words(str(row['verdict']), confidence)}, {wording.percent(confidence)}"),
                 html.Br(),
                 html.Small(sureness(str(row["verdict"]), confidence, target)),
             ],
@@ -453,7 +386,7 @@ def sureness(verdict: str, confidence: float, target: Target) -> str:
     >>> sureness("approve", 0.93, Target("default", "Default", bad=("1",), good=("0",)))
     'Of 100 applicants who did not repay, about 93 were rated riskier than this one.'
     """
-    n = words.of_100(confidence)
+    n = wording.of_100(confidence)
     if verdict == "approve":
         return f"Of 100 applicants who {target.bad_happened}, about {n} were rated riskier than this one."
     if verdict == "decline":
@@ -479,18 +412,8 @@ def bars(title: str, pushes: pl.DataFrame, longest: float, direction: str) -> li
     return [html.H3(title), html.Ul(rows, className=f"bars {direction}")]
 
 
-def sentence(text: str) -> str:
-    """The text with a capital first letter."""
-    return text[:1].upper() + text[1:]
-
-
-def _attributes(prefix: str, **values: object) -> dict[str, Any]:
-    """Attributes whose names Python cannot write: `aria-label`, `data-max-mb`."""
-    return {prefix + name.replace("_", "-"): str(value) for name, value in values.items()}
-
-
 def _about(prob_default: float) -> str:
-    said = words.risk_words(prob_default)
+    said = wording.risk_words(prob_default)
     return said if said.startswith(("under", "over")) else f"about {said}"
 
 

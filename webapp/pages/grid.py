@@ -14,7 +14,7 @@ import polars as pl
 from creditrisk.columns import key
 from creditrisk.quality.rows import Checked
 from creditrisk.schema import Field, Schema
-from webapp.words import VERDICTS, confidence_words, percent, risk_words, value_words
+from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words, value_words
 
 _VERDICT_ORDER = {"approve": 0, "refer": 1, "decline": 2}
 # Columns of the grid that sort by a column of the results.

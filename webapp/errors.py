@@ -1,30 +1,13 @@
-"""What every request and every answer goes through: who may call, how large, one shape for errors, security headers.
-
-Registered by `create_app`. The errors themselves are raised where they happen (creditrisk.errors) or by Flask.
-"""
+"""What goes wrong over HTTP, each with its status and its sentence, in one shape on every route."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Flask, Response, current_app, jsonify, request
-from werkzeug.exceptions import HTTPException, NotFound
+from flask import Response, current_app, jsonify, request
+from werkzeug.exceptions import HTTPException
 
-from creditrisk import hosts
-from creditrisk.errors import (
-    CreditRiskError,
-    DecisionLogError,
-    RegistryError,
-    SchemaError,
-    ScorerError,
-    SourceError,
-)
-from creditrisk.settings import Settings
-
-MEGABYTE = 1_000_000
-JSON_MAX_BYTES = 16 * MEGABYTE
-# Everything that does not say otherwise: callbacks of the page, wrong addresses.
-SMALL_BODY_BYTES = 1 * MEGABYTE
+from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError
 
 
 class NoModelError(CreditRiskError):
@@ -87,70 +70,6 @@ SENTENCES = {
 RETRY_SECONDS = {"busy": 30, "stopping": 10, "decision_log_away": 10, "no_model": 60}
 
 
-def body_limit(settings: Settings, path: str) -> int:
-    """The most bytes that a request's body may have at this address."""
-    upload = settings.upload_max_mb * MEGABYTE
-    limits = {
-        "/api/v1/score": JSON_MAX_BYTES,
-        "/api/v1/outcomes": JSON_MAX_BYTES,
-        "/api/v1/score.csv": upload,
-        "/invocations": max(upload, JSON_MAX_BYTES),
-        "/uploads": upload,
-    }
-    return limits.get(path, SMALL_BODY_BYTES)
-
-
-def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> None:
-    """Put the guard in front of `app`.
-
-    A Host header must name this machine, or be one of the names in the settings: that keeps a web page from reaching
-    the app through a domain name of its own that resolves to this machine.
-
-    Parameters
-    ----------
-    inline_scripts
-        Hashes of the inline scripts that the page needs, for its content security policy.
-    """
-    names = settings.host_names
-    policy = (
-        "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; manifest-src 'self'; "
-        f"script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-    )
-
-    @app.before_request
-    def refuse_strangers() -> None:
-        # For the access log: the route, never the address, which may hold a name that gives access to a result.
-        request.environ["route"] = request.url_rule.rule if request.url_rule else "(no route)"
-        request.max_content_length = body_limit(settings, request.path)
-        if not hosts.is_called_by(request.host, names):
-            raise ForbiddenError(
-                "This app answers only to the names it was given, such as localhost. Whoever runs it can add another "
-                "one with CREDITRISK_ALLOWED_HOSTS."
-            )
-        if request.method not in ("GET", "HEAD", "OPTIONS"):
-            refuse_cross_site()
-        # Dash would answer any address below its own with the page.
-        if request.url_rule is not None and request.url_rule.rule.endswith("/<path:path>"):
-            raise NotFound
-
-    @app.after_request
-    def add_headers(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        if not request.path.startswith(("/ui/assets/", "/ui/_dash-component-suites/")):
-            response.headers["Cache-Control"] = "no-store"
-        return response
-
-    app.register_error_handler(CreditRiskError, answer_known)
-    app.register_error_handler(HTTPException, answer_http)
-    app.register_error_handler(Exception, answer_unknown)
-
-
 def error(status: int, code: str, message: str) -> tuple[Response, int]:
     """An error as an answer."""
     response = jsonify(shape(code, message))
@@ -211,16 +130,3 @@ def where(exc: BaseException) -> str:
         places.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
         trace = trace.tb_next
     return " ".join([type(exc).__name__, *places[-6:]])
-
-
-def refuse_cross_site() -> None:
-    """Refuse a request that a browser makes on behalf of another site.
-
-    Raises
-    ------
-    ForbiddenError
-        If the Origin or Sec-Fetch-Site header names another site. Programs send neither and pass.
-    """
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if hosts.is_asked_from_elsewhere(request.host, origin, site):
-        raise ForbiddenError("This request was started by another web site, so it was refused.")

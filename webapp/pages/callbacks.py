@@ -11,12 +11,13 @@ import pandas  # noqa: F401
 import polars as pl
 from dash import ALL, Dash, Input, Output, State, ctx, no_update, set_props
 
-from webapp import layout, upload_records, words
-from webapp.clients import grid_rows
-from webapp.guard import where
-from webapp.scoring import Desk
+from webapp import upload_records
+from webapp.errors import where
+from webapp.pages import score_clients, shell, wording
+from webapp.pages.grid import grid_rows
+from webapp.pages.wording import VERDICTS
+from webapp.serving import Desk
 from webapp.uploads import Upload, Uploads
-from webapp.words import VERDICTS
 
 log = logging.getLogger("webapp.page")
 
@@ -34,10 +35,10 @@ def register(app: Dash, desk: Desk, uploads: Uploads) -> None:
     )
     def keep_header(_n: int | None, shown: str) -> tuple[Any, Any, Any]:
         standing = desk.champion.standing
-        now = layout.identity(standing)
+        now = shell.identity(standing)
         if now == shown:
-            return layout.status(standing), no_update, no_update
-        return layout.status(standing), layout.intro(standing, **limits), now
+            return shell.status(standing), no_update, no_update
+        return shell.status(standing), score_clients.intro(standing, **limits), now
 
     @app.callback(
         Output("stage", "children"),
@@ -52,10 +53,10 @@ def register(app: Dash, desk: Desk, uploads: Uploads) -> None:
         # What was said about the sending of a file stands until another one has arrived.
         said = "" if ctx.triggered_id == "job" else no_update
         if job is None:
-            return layout.welcome(desk.champion.standing), True, no_update, None
+            return score_clients.welcome(desk.champion.standing), True, no_update, None
         upload = uploads.get(job)
         if upload is None:
-            return layout.fate(upload_records.recall(desk.settings.home, job)), True, said, None
+            return score_clients.fate(upload_records.recall(desk.settings.home, job)), True, said, None
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, said, job
@@ -138,18 +139,18 @@ def _ask_again() -> None:
 
 def _stage(upload: Upload) -> Any:
     if upload.has_result and upload.checked is not None and upload.scorer is not None:
-        return layout.result(
+        return score_clients.result(
             upload.checked,
             upload.scored,
             upload.scorer.schema,
             name=upload.name,
             filename=upload.filename,
             n_done=upload.n_done,
-            stopped=words.stopped(upload.message, upload.n_done, upload.n_rows, upload.advice),
+            stopped=wording.stopped(upload.message, upload.n_done, upload.n_rows, upload.advice),
         )
     if upload.is_over:
-        return layout.failed(upload.filename, upload.message, upload.advice)
-    return layout.working(upload.filename, upload.n_done, upload.n_rows, time.monotonic() - upload.started)
+        return score_clients.failed(upload.filename, upload.message, upload.advice)
+    return score_clients.working(upload.filename, upload.n_done, upload.n_rows, time.monotonic() - upload.started)
 
 
 def _drawer(upload: Upload, row_number: int) -> Any:
@@ -157,7 +158,7 @@ def _drawer(upload: Upload, row_number: int) -> Any:
     assert upload.scorer is not None
     is_row = pl.col("row_number") == row_number
     scorer = upload.scorer
-    return layout.drawer(
+    return score_clients.drawer(
         upload.scored.row(by_predicate=is_row, named=True),
         scorer.explain(upload.checked.accepted.filter(is_row)),
         approve_below=scorer.rule.approve_below,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from urllib.parse import quote
 
-from webapp.words import VERDICTS, risk_words
+from webapp.pages.wording import VERDICTS, risk_words
 
 _WIDTH, _HEIGHT, _RADIUS, _THICKNESS = 340, 196, 122, 26
 _CENTRE_X, _CENTRE_Y = _WIDTH / 2, 158

@@ -1,0 +1,46 @@
+"""How far a training is: a bar on a terminal, lines in a run's log elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.logging import get_run_logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+from rich.progress import Progress as RichProgress
+
+from creditrisk.training.plan import Progress
+
+QUIET_SECONDS = 15.0
+
+
+@contextmanager
+def report_progress() -> Iterator[Progress]:
+    """A bar on a terminal; elsewhere a line in the run's log for each tenth of the way, or after a while."""
+    log = get_run_logger()
+    last, told_at = ("", -1), 0.0
+
+    def line(done: int, steps: int, what: str, seconds_left: float) -> None:
+        nonlocal last, told_at
+        now, clock = (what, done * 10 // steps), time.monotonic()
+        if now != last or clock - told_at > QUIET_SECONDS:
+            left = f", about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
+            log.info("%s: %s of %s%s", what, done, steps, left)
+            last, told_at = now, clock
+
+    if not sys.stderr.isatty():
+        yield line
+        return
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}"))
+    with RichProgress(*columns, console=Console(stderr=True), transient=True) as bars:
+        bar = bars.add_task("", total=None, left="")
+
+        def draw(done: int, steps: int, what: str, seconds_left: float) -> None:
+            left = f"about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
+            bars.update(bar, completed=done, total=steps, description=what, left=left)
+
+        yield draw

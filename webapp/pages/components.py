@@ -1,0 +1,25 @@
+"""Small parts that several pages are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+
+def closer() -> Component:
+    """The button that closes the drawer."""
+    return html.Button(
+        "✕", id="close", className="close", n_clicks=0, title="Close", **attributes("aria-", label="Close")
+    )
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def attributes(prefix: str, **values: object) -> dict[str, Any]:
+    """Attributes whose names Python cannot write: `aria-label`, `data-max-mb`."""
+    return {prefix + name.replace("_", "-"): str(value) for name, value in values.items()}
