@@ -18,7 +18,7 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.errors import SettingsError
-from creditrisk.metrics.ranking import auc
+from creditrisk.metrics import auc
 
 Columns = dict[str, npt.NDArray[Any]]
 

@@ -14,13 +14,11 @@ from typing import Any
 from prefect import flow, task
 from prefect.logging import get_run_logger
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
 from creditrisk.locks import one_at_a_time
-from creditrisk.metrics.profile import check_profile
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import serving_name
-from creditrisk.registry.versions import Version
+from creditrisk.metrics import check_profile
+from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.settings import Settings, read_settings
 from creditrisk.strict import read_json

@@ -16,8 +16,7 @@ from prefect.futures import as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from creditrisk.errors import TrainingError
-from creditrisk.training.plan import Runner
-from creditrisk.training.tuning import Job, JobResult, OnFitDone, run_job
+from creditrisk.training import Job, JobResult, OnFitDone, Runner, run_job
 
 
 # Inputs are whole tables: they are neither hashed for a cache nor kept.

@@ -21,36 +21,32 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from creditrisk import datasets
-from creditrisk.comparison.compare import Comparison, compare, comparison_page
+from creditrisk.comparison import Comparison, compare, comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.learners import dnn
 from creditrisk.locks import one_at_a_time
-from creditrisk.quality.rows import Checked, check
-from creditrisk.quality.table import DataReport, data_page, examine
-from creditrisk.registry.promotion import (
+from creditrisk.quality import Checked, DataReport, check, data_page, examine
+from creditrisk.registry import (
     DETAILS,
     PACK,
     PAGE,
+    TRIAL_FIGURES,
+    Registry,
+    Version,
     evidence_tags,
     floors,
     not_served_notice,
     promote_if_better,
+    serving_name,
 )
-from creditrisk.registry.registry import TRIAL_FIGURES, Registry
-from creditrisk.registry.served import serving_name
-from creditrisk.registry.versions import Version
 from creditrisk.schema import Schema
-from creditrisk.scoring.decision import ScoreScale
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import Scorer, ScoreScale
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.text import counted
-from creditrisk.training.results import Training
-from creditrisk.training.train import train
-from creditrisk.training.tuning import Budget
-from creditrisk.validation.charts import winner_plots
-from creditrisk.validation.pack import validate, validation_page
+from creditrisk.training import Budget, Training, train
+from creditrisk.validation import validate, validation_page, winner_plots
 from flows.fan_out import spread
 from flows.progress import report_progress
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
-from creditrisk.training.plan import Progress
+from creditrisk.training import Progress
 
 QUIET_SECONDS = 15.0
 

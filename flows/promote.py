@@ -12,9 +12,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 
 from creditrisk.errors import RegistryError
-from creditrisk.registry.promotion import PACK, PAGE, approve, not_served_notice, objections
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import Version
+from creditrisk.registry import PACK, PAGE, Registry, Version, approve, not_served_notice, objections
 from creditrisk.settings import Settings, read_settings
 
 

@@ -10,7 +10,7 @@ from google.api_core.exceptions import Conflict
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import read_settings
 from flows import deploy
 

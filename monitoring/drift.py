@@ -19,15 +19,16 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics.profile import bin_counts, reference_counts
-from creditrisk.metrics.stability import (
+from creditrisk.metrics import (
     MIN_ROWS,
     SHARE_FLOOR,
     at_most_ten,
+    bin_counts,
     judge_shift,
     no_drift_bound,
     population_stability_index,
     psi_terms,
+    reference_counts,
 )
 from creditrisk.schema import Field, Schema
 

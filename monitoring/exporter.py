@@ -23,7 +23,7 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from creditrisk.hosts import is_asked_from_elsewhere, is_called_by
 from creditrisk.settings import Settings, refuse_open_address

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from creditrisk.decision_log.chain import GENESIS, Noted
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog, Noted
 from creditrisk.text import counted
 from monitoring.archive import EVERY, Archive, read_all
 from monitoring.results import Result

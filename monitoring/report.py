@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from creditrisk.metrics.stability import ACT_PSI, MIN_ROWS, WATCH_PSI
+from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_PSI
 from creditrisk.schema import Schema
 from monitoring.drift import CANNOT_JUDGE, Drift, FieldDrift, findings
 from monitoring.results import FieldFigures, Result

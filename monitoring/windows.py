@@ -13,8 +13,7 @@ from datetime import datetime
 
 import polars as pl
 
-from creditrisk.decision_log.chain import GENESIS
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog
 from monitoring import heads
 from monitoring.results import Result
 

@@ -17,11 +17,9 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import serving_name
-from creditrisk.registry.versions import SCORER_NOTE
+from creditrisk.registry import SCORER_NOTE, Registry, serving_name
 from creditrisk.settings import Settings
 
 REQUESTS = 300
@@ -31,7 +29,7 @@ START_SECONDS = 60.0
 
 def bench(settings: Settings) -> str:
     """Measure and describe: median and 95th percentile, in milliseconds, of one application and of an empty answer."""
-    from creditrisk.scoring.golden import sample_record
+    from creditrisk.scoring import sample_record
 
     registry = Registry(settings)
     name = serving_name(settings, registry)

@@ -106,9 +106,8 @@ def report(dataset: str) -> None:
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
     from creditrisk import datasets
-    from creditrisk.decision_log.decisions import decisions_from
-    from creditrisk.decision_log.log import DecisionLog
-    from creditrisk.scoring.result_table import csv_text, result_table
+    from creditrisk.decision_log import DecisionLog, decisions_from
+    from creditrisk.scoring import csv_text, result_table
     from creditrisk.sources import parse_upload, read_bytes
 
     settings = read_settings()
@@ -191,7 +190,7 @@ def schema_infer(
     """Write a first schema for the table at SOURCE, a file or a URI, with reasons for a person to decide by."""
     from rich.console import Console
 
-    from creditrisk.schema_inference.infer import infer
+    from creditrisk.schema_inference import infer
     from creditrisk.sources import read_table
     from riskometer.inferred import print_inferred
 
@@ -216,8 +215,7 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 )
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.registry.promotion import approve, not_served_notice, who
-    from creditrisk.registry.registry import Registry
+    from creditrisk.registry import Registry, approve, not_served_notice, who
 
     settings = read_settings()
     registry = Registry(settings)
@@ -235,9 +233,7 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
 @click.option("--why", default="", help="The reason, kept with the version.")
 def rollback(dataset: str, by: str, why: str) -> None:
     """Go back to the previous champion; once more, and the newer one is back."""
-    from creditrisk.registry.promotion import roll_back, who
-    from creditrisk.registry.registry import Registry
-    from creditrisk.registry.served import serving_name
+    from creditrisk.registry import Registry, roll_back, serving_name, who
 
     settings = read_settings()
     registry = Registry(settings)
@@ -253,9 +249,8 @@ def rollback(dataset: str, by: str, why: str) -> None:
 @click.option("--why", default="", help="The reason, kept in the decision log.")
 def switch(model: str, by: str, why: str) -> None:
     """Serve the champion of MODEL, and watch and retrain it; nothing else changes which model is served."""
-    from creditrisk.registry.promotion import switch_model as serve_another
-    from creditrisk.registry.promotion import who
-    from creditrisk.registry.registry import Registry
+    from creditrisk.registry import Registry, who
+    from creditrisk.registry import switch_model as serve_another
 
     settings = read_settings()
     click.echo(serve_another(Registry(settings), settings, model, by=by or who(), why=why))
@@ -266,9 +261,9 @@ def switch(model: str, by: str, why: str) -> None:
 @click.argument("last", type=int, required=False)
 def replay(first: int, last: int | None) -> None:
     """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
-    from creditrisk.decision_log.log import DecisionLog
-    from creditrisk.decision_log.replay import replay as replay_decisions
-    from creditrisk.registry.registry import load_version
+    from creditrisk.decision_log import DecisionLog
+    from creditrisk.decision_log import replay as replay_decisions
+    from creditrisk.registry import load_version
 
     settings = read_settings()
     if last is not None and last < first:
@@ -289,8 +284,8 @@ def verify_log() -> None:
 
     Ends with 1 if it is broken, with 2 if some place that notes its head could not be asked.
     """
-    from creditrisk.decision_log.log import DecisionLog
-    from creditrisk.registry.registry import Registry
+    from creditrisk.decision_log import DecisionLog
+    from creditrisk.registry import Registry
     from creditrisk.text import counted
     from monitoring.archive import open_archives, pending_folder
     from monitoring.heads import noted_heads
@@ -348,7 +343,7 @@ def simulate(
     rows: int, seed: int, start: datetime, end: datetime, stress: float, with_outcome: bool, output: Path
 ) -> None:
     """Write a CSV of applicants of the simulated lender."""
-    from creditrisk.scoring.result_table import csv_text
+    from creditrisk.scoring import csv_text
     from creditrisk.simulator import simulate as simulate_applicants
 
     frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
@@ -375,8 +370,7 @@ def _run_flow(entrypoint: str, deployment: str, given: dict[str, str]) -> None:
 
 
 def _champion(settings: Settings, dataset: str) -> Any:
-    from creditrisk.registry.registry import Registry
-    from creditrisk.registry.served import serving_name
+    from creditrisk.registry import Registry, serving_name
 
     registry = Registry(settings)
     name = dataset or serving_name(settings, registry)

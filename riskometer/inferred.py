@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from creditrisk.schema_inference.document import SETTLED, Inference
+from creditrisk.schema_inference import SETTLED, Inference
 
 # Columns of one kind beyond these are counted; the file names them all.
 SHOWN_OF_A_KIND = 8

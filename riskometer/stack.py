@@ -135,7 +135,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
 
 def _settle_in(settings: Settings) -> None:
     """Let MLflow find its files if this home was moved or copied here."""
-    from creditrisk.registry.mlflow_files import settle_in
+    from creditrisk.registry import settle_in
 
     settle_in(settings.home)
 
@@ -425,7 +425,7 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
     )
     console.print(f"  [link={sign_in}]{sign_in}[/link]", soft_wrap=True)
     console.print()
-    from creditrisk.registry.served import serving_line
+    from creditrisk.registry import serving_line
 
     console.print(
         serving_line(settings) or "There is no model yet; `make model-train-flow` trains one.", soft_wrap=True

@@ -22,17 +22,14 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
-from creditrisk.metrics.profile import build_profile
-from creditrisk.registry.versions import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
+from creditrisk.metrics import build_profile
+from creditrisk.registry import SCORER_NOTE, Version
+from creditrisk.registry.versions import CHAMPION_NOTE, SERVING_NOTE
 from creditrisk.schema import Category, Field, Schema, Target
-from creditrisk.scoring import proving
-from creditrisk.scoring.calibration import fit_platt
-from creditrisk.scoring.decision import ScoreScale, fit_rule, typical_rows
-from creditrisk.scoring.folder import fingerprint
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import Scorer, ScoreScale, fingerprint, fit_platt, fit_rule, proving, typical_rows
 from creditrisk.settings import Settings
 from webapp import create_app
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dash import Dash
 from flask import Flask
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
 from webapp import api, security, uploads
 from webapp.metrics import make_metrics

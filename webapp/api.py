@@ -16,9 +16,8 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.quality.rows import Checked, Rejection
-from creditrisk.scoring.result_table import csv_text, result_table
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.quality import Checked, Rejection
+from creditrisk.scoring import Scorer, csv_text, result_table
 from webapp import bodies
 from webapp.errors import BadRequestError
 from webapp.openapi import describe

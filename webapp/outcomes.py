@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from creditrisk.decision_log.decisions import Outcome
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog, Outcome
 from webapp.errors import BadRequestError
 
 # Nobody has watched a loan for longer; an earlier day is a typing error.

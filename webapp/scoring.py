@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log.decisions import Channel, decisions_from
-from creditrisk.quality.rows import Checked
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.decision_log import Channel, decisions_from
+from creditrisk.quality import Checked
+from creditrisk.scoring import Scorer
 from webapp.errors import StoppingError
 from webapp.serving import Desk
 

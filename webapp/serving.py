@@ -18,15 +18,11 @@ from datetime import datetime
 from pathlib import Path
 from threading import Event
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
-from creditrisk.quality.rows import check
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import decided, serving_name
-from creditrisk.registry.versions import Version, serving_folder
-from creditrisk.scoring import proving
-from creditrisk.scoring.golden import sample_record
-from creditrisk.scoring.scorer import Scorer, check_intact, load
+from creditrisk.quality import check
+from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
+from creditrisk.scoring import Scorer, check_intact, load, proving, sample_record
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
 from creditrisk.strict import read_json

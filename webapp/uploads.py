@@ -21,9 +21,8 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError, SchemaError, SourceError
-from creditrisk.quality.rows import Checked
-from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.quality import Checked
+from creditrisk.scoring import BYTE_ORDER_MARK, Scorer, csv_text, result_table, template_csv
 from creditrisk.sources import parse_upload
 from webapp import upload_records
 from webapp.errors import BadRequestError, BusyError, error, where

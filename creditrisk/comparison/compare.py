@@ -33,11 +33,9 @@ from creditrisk.comparison.guardrails import (
 )
 from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, row_losses
 from creditrisk.errors import ComparisonError
-from creditrisk.metrics.fairness import protected_groups
-from creditrisk.metrics.ranking import auc, delong
+from creditrisk.metrics import auc, delong, protected_groups
 from creditrisk.schema import Costs
-from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import BANDS, VERDICTS, DecisionRule, Scorer, ScoreScale
 from creditrisk.text import signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics.intervals import Estimate, rate_interval
-from creditrisk.scoring.decision import DecisionRule, fit_rule
+from creditrisk.metrics import Estimate, rate_interval
+from creditrisk.scoring import DecisionRule, fit_rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,8 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
 from creditrisk.comparison.paired import N_DRAWS
-from creditrisk.metrics.calibration import recalibrate
-from creditrisk.metrics.fairness import MIN_GROUP_ROWS, may_be_basis
-from creditrisk.metrics.intervals import Estimate
-from creditrisk.scoring.decision import DecisionRule
-from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer
+from creditrisk.metrics import MIN_GROUP_ROWS, Estimate, may_be_basis, recalibrate
+from creditrisk.scoring import OTHER_FIELDS, DecisionRule, Scorer
 from creditrisk.text import signed
 
 LEFT_TO_CHANCE = 0.05

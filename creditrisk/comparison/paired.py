@@ -13,9 +13,7 @@ import numpy as np
 from scipy.stats import t
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics.calibration import log_odds_of, recalibrate
-from creditrisk.metrics.losses import decision_costs
-from creditrisk.metrics.ranking import auc
+from creditrisk.metrics import auc, decision_costs, log_odds_of, recalibrate
 from creditrisk.schema import Costs
 
 N_DRAWS = 2_000

@@ -14,8 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality import rows
-from creditrisk.quality.rows import Checked
+from creditrisk.quality import Checked, rows
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, is_there, read_table
 from creditrisk.text import shorten

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from creditrisk.metrics.ranking import auc
+from creditrisk.metrics import auc
 from creditrisk.schema import Category, Costs, Field, Schema, Target
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable, read_table

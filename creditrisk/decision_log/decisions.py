@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping
 
 from creditrisk.decision_log.chain import canonical
 from creditrisk.errors import DecisionLogError
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import Scorer
 
 Channel = Literal["ui", "api", "batch"]
 # How the fields of a decision that are not plain text are stored.

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from creditrisk.decision_log.decisions import Logged
 from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
-from creditrisk.quality.rows import frame_from_inputs
+from creditrisk.quality import frame_from_inputs
 
 if TYPE_CHECKING:
-    from creditrisk.scoring.scorer import Scorer
+    from creditrisk.scoring import Scorer
 
 COMPARED = ("prob_default", "score_points", "confidence", "verdict", "reasons")
 

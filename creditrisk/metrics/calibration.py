@@ -18,7 +18,7 @@ NULL_DRAWS = 1_000
 
 def calibration_slope(prob_default: FloatArray, target: IntArray) -> float:
     """Slope of the outcome's log-odds on the predicted log-odds: 1 is right, below 1 over-confident."""
-    from creditrisk.scoring.calibration import fit_platt
+    from creditrisk.scoring import fit_platt
 
     clipped = np.clip(prob_default, 1e-9, 1 - 1e-9)
     try:

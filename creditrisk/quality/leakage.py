@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics.ranking import auc
+from creditrisk.metrics import auc
 
 # The best honest single fields of credit tables (a bureau's score, the last repayment) stay below 0.85.
 LEAKING_AUC = 0.95

@@ -17,8 +17,14 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import IntArray
-from creditrisk.metrics.profile import bin_counts, reference_counts
-from creditrisk.metrics.stability import at_most_ten, judge_shift, no_drift_bound, population_stability_index
+from creditrisk.metrics import (
+    at_most_ten,
+    bin_counts,
+    judge_shift,
+    no_drift_bound,
+    population_stability_index,
+    reference_counts,
+)
 from creditrisk.quality.cells import DTYPES
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.rows import STILL_OPEN, Checked

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from creditrisk.errors import RegistryError, ScorerError
-from creditrisk.scoring.folder import size_of
+from creditrisk.scoring import size_of
 
 EXPERIMENT = "risk-o-meter"
 # Where MLflow's database holds paths of files.

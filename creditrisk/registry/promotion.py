@@ -9,8 +9,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Sequence
 
-from creditrisk.comparison.compare import Comparison
-from creditrisk.comparison.guardrails import Floors, Guardrail
+from creditrisk.comparison import Comparison, Floors, Guardrail
 from creditrisk.errors import RegistryError
 from creditrisk.registry.registry import Registry
 from creditrisk.registry.served import serving_name

@@ -13,7 +13,7 @@ import pandas as pd
 from mlflow.pyfunc.model import PythonModel
 
 from creditrisk import datasets
-from creditrisk.scoring.scorer import Scorer, load
+from creditrisk.scoring import Scorer, load
 from creditrisk.sources import from_records
 
 

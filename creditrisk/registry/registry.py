@@ -32,8 +32,7 @@ from filelock import FileLock
 from polars import selectors
 
 import creditrisk
-from creditrisk.decision_log.chain import GENESIS, Head
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog, Head
 from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
 from creditrisk.locks import one_at_a_time
 from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
@@ -50,13 +49,11 @@ from creditrisk.registry.versions import (
     version_from,
 )
 from creditrisk.schema import Schema
-from creditrisk.scoring import proving
-from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint
-from creditrisk.scoring.scorer import Scorer, load
+from creditrisk.scoring import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, proving
 from creditrisk.settings import Settings, make_home
 
 if TYPE_CHECKING:
-    from creditrisk.training.results import Result
+    from creditrisk.training import Result
 
 # Who signs in, to the last @, as a password may hold any sign, and whatever is asked for behind it.
 _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")

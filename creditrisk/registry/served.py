@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import DecisionLogError
 from creditrisk.registry.registry import Registry
 from creditrisk.registry.versions import SERVING_NOTE

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from creditrisk import strict
-from creditrisk.decision_log.chain import GENESIS
+from creditrisk.decision_log import GENESIS
 from creditrisk.errors import RegistryError, ScorerError
 
 # Kinds of notes in the decision log.

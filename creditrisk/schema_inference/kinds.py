@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from creditrisk.quality.cells import (
+from creditrisk.quality import (
     CURRENCY_SIGNS,
     DATE_FORMATS,
     MISSING,

@@ -11,8 +11,7 @@ import polars as pl
 from creditrisk.arrays import IntArray
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality.cells import MISSING, without_idle_zeros
-from creditrisk.quality.rows import below_second_header
+from creditrisk.quality import MISSING, below_second_header, without_idle_zeros
 from creditrisk.schema import Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import PLAIN_NUMBER, RawTable

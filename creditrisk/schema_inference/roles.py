@@ -10,8 +10,7 @@ import polars as pl
 
 from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.quality.cells import MISSING, read_cells
-from creditrisk.quality.leakage import leaks_target
+from creditrisk.quality import MISSING, leaks_target, read_cells
 from creditrisk.schema import Field, Role
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, typed_column

@@ -1,1 +1,36 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
+
+from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
+from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
+from creditrisk.scoring.golden import sample_record
+from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
+from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
+
+__all__ = [
+    "BANDS",
+    "BYTE_ORDER_MARK",
+    "MAX_MODEL_BYTES",
+    "OTHER_FIELDS",
+    "VERDICTS",
+    "Calibration",
+    "DecisionRule",
+    "ScoreScale",
+    "Scorer",
+    "check_files",
+    "check_intact",
+    "check_names",
+    "csv_text",
+    "fingerprint",
+    "fit_calibration",
+    "fit_platt",
+    "fit_rule",
+    "load",
+    "prior_shift",
+    "result_table",
+    "sample_record",
+    "shifted",
+    "size_of",
+    "template_csv",
+    "typical_rows",
+]

@@ -21,7 +21,7 @@ from creditrisk import strict
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import EncodedField, Encoder
 from creditrisk.errors import ScorerError
-from creditrisk.quality.rows import frame_from_inputs
+from creditrisk.quality import frame_from_inputs
 from creditrisk.schema import Field, Schema
 
 GOLDEN_FILE = "golden.json"

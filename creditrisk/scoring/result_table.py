@@ -15,7 +15,7 @@ from creditrisk.schema import Schema
 from creditrisk.text import escape_formula
 
 if TYPE_CHECKING:
-    from creditrisk.quality.rows import Rejection
+    from creditrisk.quality import Rejection
 
 # What scoring returns, in this order, ahead of the client's own columns.
 RESULT_COLUMNS = (

@@ -12,11 +12,8 @@ from creditrisk import learners
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners import Model
-from creditrisk.metrics.performance import Performance
-from creditrisk.metrics.profile import build_profile
-from creditrisk.scoring.calibration import Calibration, prior_shift, shifted
-from creditrisk.scoring.decision import fit_rule, typical_rows
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.metrics import Performance, build_profile
+from creditrisk.scoring import Calibration, Scorer, fit_rule, prior_shift, shifted, typical_rows
 from creditrisk.training.card import write_card
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Candidate, Recipe

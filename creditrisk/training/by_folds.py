@@ -12,10 +12,8 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder, fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import Parameters
-from creditrisk.metrics.performance import Performance, evaluate
-from creditrisk.metrics.ranking import auc
-from creditrisk.scoring.calibration import Calibration, fit_platt
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.metrics import Performance, auc, evaluate
+from creditrisk.scoring import Calibration, Scorer, fit_platt
 from creditrisk.splits import stratified_folds
 from creditrisk.training.assembly import assemble, documented, fit_recipe, target_of
 from creditrisk.training.choosing import (

@@ -10,9 +10,8 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import fit_encoder
-from creditrisk.metrics.performance import evaluate
-from creditrisk.scoring.calibration import fit_platt
-from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer
+from creditrisk.metrics import evaluate
+from creditrisk.scoring import OTHER_FIELDS, Scorer, fit_platt
 from creditrisk.splits import time_split
 from creditrisk.training.assembly import assemble, documented, fit_recipe, target_of
 from creditrisk.training.choosing import (

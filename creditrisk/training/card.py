@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from creditrisk.metrics.performance import Performance
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.metrics import Performance
+from creditrisk.scoring import Scorer
 from creditrisk.text import counted
 
 if TYPE_CHECKING:

@@ -10,9 +10,8 @@ import numpy as np
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, is_blend, members_of
-from creditrisk.metrics.losses import log_loss
-from creditrisk.metrics.performance import Performance
-from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt
+from creditrisk.metrics import Performance, log_loss
+from creditrisk.scoring import Calibration, fit_calibration, fit_platt
 from creditrisk.splits import stratified_folds
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Recipe, Result

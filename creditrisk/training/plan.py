@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from creditrisk.schema import Schema
-from creditrisk.scoring.decision import ScoreScale
+from creditrisk.scoring import ScoreScale
 from creditrisk.training.tuning import Budget, Job, JobResult, OnFitDone
 
 DEFAULT_BUDGET = Budget()

@@ -8,8 +8,8 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.learners import Parameters
-from creditrisk.metrics.performance import Performance
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.metrics import Performance
+from creditrisk.scoring import Scorer
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ import polars as pl
 
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Schema
-from creditrisk.scoring.decision import ScoreScale
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import Scorer, ScoreScale
 from creditrisk.training.by_folds import train_by_folds
 from creditrisk.training.by_time import train_by_time
 from creditrisk.training.plan import DEFAULT_BUDGET, Plan, Progress, Runner

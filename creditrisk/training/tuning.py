@@ -17,8 +17,8 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import Parameters, family
-from creditrisk.metrics.losses import log_loss
-from creditrisk.scoring.calibration import fit_platt
+from creditrisk.metrics import log_loss
+from creditrisk.scoring import fit_platt
 
 if TYPE_CHECKING:
     import optuna

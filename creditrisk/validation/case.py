@@ -10,10 +10,8 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.schema import Schema
-from creditrisk.scoring.calibration import shifted
-from creditrisk.scoring.decision import DecisionRule
-from creditrisk.scoring.scorer import Scorer
-from creditrisk.training.results import Judged, Training
+from creditrisk.scoring import DecisionRule, Scorer, shifted
+from creditrisk.training import Judged, Training
 
 SEED = 11
 # Enough rows to say how far PDs move to a tenth of a point, few enough to score them dozens of times over.

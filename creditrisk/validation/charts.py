@@ -15,18 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics.breakdowns import deciles
-from creditrisk.metrics.intervals import rate_interval
-from creditrisk.metrics.ranking import auc_estimate
+from creditrisk.metrics import auc_estimate, deciles, rate_interval
 from creditrisk.schema import Costs
-from creditrisk.scoring.decision import VERDICTS, DecisionRule
+from creditrisk.scoring import VERDICTS, DecisionRule
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from creditrisk.learners import Model
-    from creditrisk.training.results import Training
+    from creditrisk.training import Training
 
 INK, MUTED, LINE = "#1d2530", "#566070", "#dde2ea"
 ACCENT, DEEP, PALE, SOFT, GREY = "#2c55b8", "#1d3b83", "#9fb4e3", "#e3ebfb", "#c3cad6"

@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from creditrisk.comparison.coverage import COVERAGES
-from creditrisk.comparison.guardrails import SLOPES, within
-from creditrisk.metrics.intervals import Estimate, with_interval
+from creditrisk.comparison import COVERAGES, SLOPES, within
+from creditrisk.metrics import Estimate, with_interval
 from creditrisk.text import counted, per_cent
 from creditrisk.validation.reason_tests import JITTER
 

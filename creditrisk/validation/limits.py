@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from creditrisk.comparison.guardrails import SLOPES
-from creditrisk.metrics.fairness import MIN_GROUP_ROWS
-from creditrisk.metrics.intervals import with_interval
-from creditrisk.metrics.ranking import auc_standard_error
+from creditrisk.comparison import SLOPES
+from creditrisk.metrics import MIN_GROUP_ROWS, auc_standard_error, with_interval
 from creditrisk.text import counted, per_cent
 from creditrisk.validation.case import Case
 from creditrisk.validation.checks import FOUR_FIFTHS, compared

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from creditrisk.comparison.compare import Comparison
-from creditrisk.metrics.fairness import MIN_GROUP_ROWS
-from creditrisk.training.results import Training
+from creditrisk.comparison import Comparison
+from creditrisk.metrics import MIN_GROUP_ROWS
+from creditrisk.training import Training
 from creditrisk.validation.case import case_of
 from creditrisk.validation.checks import FOUR_FIFTHS, checks_of, headline_of
 from creditrisk.validation.limits import WATCHED_ROWS, limits_of, monitoring_plan

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from scipy.special import logit
 
-from creditrisk.metrics.intervals import rate
+from creditrisk.metrics import rate
 from creditrisk.schema import Field
 from creditrisk.validation.case import SEED, Case
 from creditrisk.validation.sensitivity import constant, times

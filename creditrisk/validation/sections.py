@@ -14,18 +14,28 @@ from scipy.stats import chi2, norm
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.columns import is_post_outcome, key
-from creditrisk.comparison.compare import Comparison
-from creditrisk.comparison.coverage import held_out_coverage
-from creditrisk.metrics.breakdowns import by_group, deciles, periods
-from creditrisk.metrics.calibration import calibration_error, calibration_error_floor, recalibrate
-from creditrisk.metrics.fairness import audit, groups_of
-from creditrisk.metrics.intervals import Estimate, mean_estimate, rate
-from creditrisk.metrics.losses import decision_costs
-from creditrisk.metrics.profile import bin_counts, reference_counts
-from creditrisk.metrics.ranking import auc, auc_standard_error
+from creditrisk.comparison import Comparison, held_out_coverage
+from creditrisk.metrics import (
+    Estimate,
+    auc,
+    auc_standard_error,
+    audit,
+    bin_counts,
+    by_group,
+    calibration_error,
+    calibration_error_floor,
+    deciles,
+    decision_costs,
+    groups_of,
+    mean_estimate,
+    periods,
+    rate,
+    recalibrate,
+    reference_counts,
+)
 from creditrisk.schema import Field, Schema
-from creditrisk.scoring.calibration import shifted
-from creditrisk.training.results import Training
+from creditrisk.scoring import shifted
+from creditrisk.training import Training
 from creditrisk.validation.case import SEED, Case, verdicts_of
 
 ALPHAS = (0.1, 0.2)

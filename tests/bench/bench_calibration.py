@@ -15,12 +15,11 @@ import polars as pl
 from creditrisk import datasets
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import family
-from creditrisk.metrics.calibration import calibration_error
-from creditrisk.metrics.losses import log_loss
-from creditrisk.metrics.ranking import auc
-from creditrisk.quality.rows import check
+from creditrisk.metrics import auc, calibration_error, log_loss
+from creditrisk.quality import check
 from creditrisk.schema import Schema
-from creditrisk.scoring.calibration import Calibration, fit_beta, fit_calibration, fit_isotonic, fit_platt
+from creditrisk.scoring import Calibration, fit_calibration, fit_platt
+from creditrisk.scoring.calibration import fit_beta, fit_isotonic
 from creditrisk.simulator import simulate
 
 FAMILIES = ("logistic_regression", "random_forest", "lightgbm")

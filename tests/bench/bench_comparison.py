@@ -16,10 +16,10 @@ import numpy as np
 from scipy.special import expit
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.comparison.compare import compare
+from creditrisk.comparison import compare
 from creditrisk.datasets.simulated import SCHEMA
 from creditrisk.encoding import fit_encoder
-from creditrisk.metrics.losses import log_loss
+from creditrisk.metrics import log_loss
 from creditrisk.schema import Costs
 from creditrisk.simulator import simulate
 

@@ -20,13 +20,13 @@ import numpy as np
 
 from creditrisk import datasets
 from creditrisk.arrays import IntArray
-from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
+from creditrisk.comparison import COVERAGES, held_out_coverage
+from creditrisk.comparison.coverage import COVERAGE_ALPHA
 from creditrisk.datasets import simulated
-from creditrisk.quality.rows import check
-from creditrisk.scoring.decision import DecisionRule, ScoreScale
+from creditrisk.quality import check
+from creditrisk.scoring import DecisionRule, ScoreScale
 from creditrisk.splits import stratified_folds
-from creditrisk.training.results import Judged
-from creditrisk.training.train import train
+from creditrisk.training import Judged, train
 
 N_SPLITS = 50
 

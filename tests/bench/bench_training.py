@@ -32,10 +32,9 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
         "OMP_WAIT_POLICY": "PASSIVE",
     }
     from creditrisk import datasets, learners
-    from creditrisk.scoring.scorer import Scorer
-    from creditrisk.training.plan import Runner
+    from creditrisk.scoring import Scorer
+    from creditrisk.training import Job, OnFitDone, Runner
     from creditrisk.training.progress import in_threads
-    from creditrisk.training.tuning import Job, OnFitDone
     from flows import model_train as module
 
     spread = module.spread

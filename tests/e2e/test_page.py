@@ -13,7 +13,7 @@ import pytest
 import requests
 from playwright.sync_api import Page, sync_playwright
 
-from creditrisk.registry.registry import Registry
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from creditrisk.registry.registry import Registry
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp import create_app

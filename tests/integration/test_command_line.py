@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from creditrisk.registry.registry import Registry
+from creditrisk.registry import Registry
 from riskometer.cli import main
 from tests.conftest import adopt
 

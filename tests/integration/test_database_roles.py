@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from creditrisk.decision_log.decisions import Decision, Outcome
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog, Outcome
+from creditrisk.decision_log.decisions import Decision
 from creditrisk.errors import DecisionLogError
 
 SCRIPT = Path(__file__).parents[2] / "infra/postgres/databases.sh"

@@ -21,9 +21,9 @@ from random import Random
 import psycopg
 import pytest
 
-from creditrisk.decision_log.chain import GENESIS
-from creditrisk.decision_log.decisions import Decision, Outcome
-from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog, Outcome
+from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log.log import CHUNK_ROWS
 from creditrisk.errors import DecisionLogError
 
 EXAMPLE = Decision(

@@ -13,7 +13,7 @@ import pytest
 from distributed import LocalCluster
 
 from creditrisk.errors import TrainingError
-from creditrisk.scoring.folder import fingerprint
+from creditrisk.scoring import fingerprint
 from flows.fan_out import spread
 
 # Trains on 1,500 simulated applicants through the tasks of the flow.

@@ -6,8 +6,8 @@ from itertools import count
 
 import requests
 
-from creditrisk.decision_log.log import DecisionLog
-from creditrisk.registry.registry import Registry
+from creditrisk.decision_log import DecisionLog
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 

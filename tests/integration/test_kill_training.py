@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk.registry.registry import Registry
+from creditrisk.registry import Registry
 from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate

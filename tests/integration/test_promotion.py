@@ -16,12 +16,9 @@ import pytest
 from click.testing import CliRunner
 from scipy.special import expit
 
-from creditrisk.comparison.compare import compare
-from creditrisk.comparison.guardrails import Floors
+from creditrisk.comparison import Floors, compare
 from creditrisk.errors import RegistryError
-from creditrisk.registry.promotion import approve, evidence_tags, promote_if_better, roll_back
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import Version
+from creditrisk.registry import Registry, Version, approve, evidence_tags, promote_if_better, roll_back
 from creditrisk.schema import Costs
 from creditrisk.settings import Settings
 from riskometer.cli import main

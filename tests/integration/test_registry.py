@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry.registry import Registry, load_version
-from creditrisk.registry.served import serving_name
-from creditrisk.registry.versions import serving_folder
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.registry import Registry, load_version, serving_folder, serving_name
+from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 
 

@@ -18,17 +18,14 @@ from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
 from creditrisk import datasets
-from creditrisk.decision_log.decisions import decisions_from
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog, decisions_from
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics import profile
-from creditrisk.quality.rows import check
-from creditrisk.registry.registry import Registry
-from creditrisk.scoring.calibration import fit_platt
-from creditrisk.scoring.decision import ScoreScale, fit_rule, typical_rows
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.quality import check
+from creditrisk.registry import Registry
+from creditrisk.scoring import Scorer, ScoreScale, fit_platt, fit_rule, typical_rows
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable

@@ -7,11 +7,9 @@ import dataclasses
 import pytest
 from click.testing import CliRunner
 
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry.promotion import promote_if_better, switch_model
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.served import serving_line, serving_name
+from creditrisk.registry import Registry, promote_if_better, serving_line, serving_name, switch_model
 from creditrisk.settings import Settings
 from riskometer.cli import main
 from webapp import create_app

@@ -10,8 +10,7 @@ import sys
 import polars as pl
 import pytest
 
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import serving_folder
+from creditrisk.registry import Registry, serving_folder
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from creditrisk.scoring.scorer import Scorer
+from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from tests.conftest import Web, corner_home
 

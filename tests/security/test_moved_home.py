@@ -17,9 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk.decision_log.log import DecisionLog
-from creditrisk.registry.mlflow_files import settle_in
-from creditrisk.registry.registry import Registry
+from creditrisk.decision_log import DecisionLog
+from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings
 from riskometer.stack import services
 from webapp import create_app

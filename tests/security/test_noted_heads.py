@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from creditrisk.decision_log import DecisionLog
 from creditrisk.decision_log.decisions import Decision
-from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry.registry import Registry
+from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from monitoring import archive, windows
 from monitoring.exporter import DriftCollector

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.metrics.profile import build_profile
+from creditrisk.metrics import build_profile
 from creditrisk.schema import Category, Field, Schema, Target
 from monitoring import drift, report
 from monitoring.windows import Window

@@ -22,16 +22,14 @@ import pytest
 from mlflow.entities import FileInfo
 
 from creditrisk import learners
-from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees
-from creditrisk.registry.promotion import approve
-from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import FINGERPRINT_TAG, SCORER_NOTE, serving_folder
-from creditrisk.scoring import golden, proving
-from creditrisk.scoring.folder import FILES, fingerprint
-from creditrisk.scoring.scorer import Scorer, load
+from creditrisk.registry import SCORER_NOTE, Registry, approve, serving_folder
+from creditrisk.registry.versions import FINGERPRINT_TAG
+from creditrisk.scoring import Scorer, fingerprint, golden, load, proving
+from creditrisk.scoring.folder import FILES
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp import create_app

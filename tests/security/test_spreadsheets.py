@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from creditrisk.quality.rows import check
-from creditrisk.scoring.result_table import csv_text, result_table, template_csv
+from creditrisk.quality import check
+from creditrisk.scoring import csv_text, result_table, template_csv
 from creditrisk.sources import parse_upload
 from riskometer.cli import main
 

@@ -11,7 +11,8 @@ import pytest
 from scipy.special import expit, logit
 
 from creditrisk.errors import SchemaError, TrainingError
-from creditrisk.metrics.losses import log_loss
+from creditrisk.metrics import log_loss
+from creditrisk.scoring import fit_calibration, fit_platt, load, prior_shift, shifted
 from creditrisk.scoring.calibration import (
     BETA_ROWS,
     ISOTONIC_ROWS,
@@ -21,14 +22,9 @@ from creditrisk.scoring.calibration import (
     calibration_from_json,
     calibration_to_json,
     fit_beta,
-    fit_calibration,
     fit_isotonic,
-    fit_platt,
-    prior_shift,
-    shifted,
     stretch,
 )
-from creditrisk.scoring.scorer import load
 
 METHODS = (fit_platt, fit_beta, fit_isotonic)
 

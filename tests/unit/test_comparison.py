@@ -12,11 +12,10 @@ import polars as pl
 import pytest
 from scipy.special import expit, logit
 
-from creditrisk.comparison.compare import Comparison, compare, comparison_page
-from creditrisk.comparison.coverage import held_out_coverage
-from creditrisk.comparison.guardrails import Floors, coverage_guardrails, group_gaps, protected_fields
+from creditrisk.comparison import Comparison, Floors, compare, comparison_page, held_out_coverage
+from creditrisk.comparison.guardrails import coverage_guardrails, group_gaps, protected_fields
 from creditrisk.errors import ComparisonError
-from creditrisk.metrics.fairness import audit, protected_groups
+from creditrisk.metrics import audit, protected_groups
 from creditrisk.schema import Costs
 
 COSTS = Costs()

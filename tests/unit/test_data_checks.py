@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from creditrisk.metrics import profile
-from creditrisk.quality.rows import check
-from creditrisk.quality.table import DataReport, contract, data_page, examine
+from creditrisk.quality import DataReport, check, data_page, examine
+from creditrisk.quality.table import contract
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import from_records
 

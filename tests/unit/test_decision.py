@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Costs
-from creditrisk.scoring.decision import DecisionRule, ScoreScale, fit_rule
+from creditrisk.scoring import DecisionRule, ScoreScale, fit_rule
 
 COSTS = Costs()
 

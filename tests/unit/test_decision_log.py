@@ -11,11 +11,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from creditrisk.decision_log.decisions import Decision, decisions_from
-from creditrisk.decision_log.log import DecisionLog
-from creditrisk.decision_log.replay import Difference, replay
+from creditrisk.decision_log import DecisionLog, decisions_from, replay
+from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log.replay import Difference
 from creditrisk.errors import DecisionLogError
-from creditrisk.quality.rows import frame_from_inputs
+from creditrisk.quality import frame_from_inputs
 from creditrisk.schema import Category, Field, Schema, Target
 
 SCHEMA = Schema(

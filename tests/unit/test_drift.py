@@ -12,8 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from creditrisk.metrics import stability
-from creditrisk.metrics.profile import build_profile
+from creditrisk.metrics import build_profile, stability
 from creditrisk.schema import Category, Field, Schema, Target
 from monitoring import drift, report
 from monitoring.windows import Window

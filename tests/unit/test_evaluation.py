@@ -13,14 +13,20 @@ from sklearn.metrics import log_loss as sklearn_log_loss
 
 from creditrisk.comparison.coverage import conformal_sets, coverage_of
 from creditrisk.errors import TrainingError
-from creditrisk.metrics.breakdowns import by_group, deciles, periods
-from creditrisk.metrics.calibration import calibration_error, calibration_error_floor
-from creditrisk.metrics.intervals import mean_estimate, rate, rate_interval
-from creditrisk.metrics.performance import evaluate
-from creditrisk.metrics.ranking import auc_estimate
+from creditrisk.metrics import (
+    auc_estimate,
+    by_group,
+    calibration_error,
+    calibration_error_floor,
+    deciles,
+    evaluate,
+    mean_estimate,
+    periods,
+    rate,
+    rate_interval,
+)
 from creditrisk.schema import Costs
-from creditrisk.scoring.calibration import fit_platt
-from creditrisk.scoring.decision import ScoreScale, fit_rule
+from creditrisk.scoring import ScoreScale, fit_platt, fit_rule
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ import pytest
 from creditrisk import datasets
 from creditrisk.datasets.german_credit import NAMES, SCHEMA, SOUTH_GERMAN, prepare, read
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality.rows import Checked, check
+from creditrisk.quality import Checked, check
 from creditrisk.schema import Schema
 from creditrisk.sources import parse_upload, read_table
 

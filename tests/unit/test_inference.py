@@ -10,13 +10,12 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SchemaError
-from creditrisk.metrics.ranking import auc
-from creditrisk.quality.leakage import leaks_target, share_of_bads_alike
-from creditrisk.quality.rows import check
+from creditrisk.metrics import auc
+from creditrisk.quality import check, leaks_target
+from creditrisk.quality.leakage import share_of_bads_alike
 from creditrisk.schema import Field, Schema
-from creditrisk.schema_inference.document import Inference
+from creditrisk.schema_inference import Inference, infer
 from creditrisk.schema_inference.header_hints import canonical, protected_word, sounds_later
-from creditrisk.schema_inference.infer import infer
 from creditrisk.sources import RawTable, from_records, parse_table, read_table
 
 N_LOANS = 400

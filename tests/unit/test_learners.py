@@ -11,7 +11,7 @@ import pytest
 from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
-from creditrisk.metrics.ranking import auc
+from creditrisk.metrics import auc
 from creditrisk.simulator import simulate
 from creditrisk.training.tuning import propose
 

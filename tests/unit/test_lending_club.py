@@ -13,7 +13,7 @@ from creditrisk import datasets
 from creditrisk.columns import KNOWN_POST_OUTCOME_NAMES
 from creditrisk.datasets import lending_club, lending_club_without_pricing
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality.rows import Checked, check
+from creditrisk.quality import Checked, check
 from creditrisk.schema import Field
 from creditrisk.sources import from_records
 

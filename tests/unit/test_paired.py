@@ -10,9 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from creditrisk.comparison.paired import bootstrap, correlated_t, row_losses
-from creditrisk.metrics.calibration import recalibrate
-from creditrisk.metrics.losses import decision_costs, log_loss
-from creditrisk.metrics.ranking import auc, delong
+from creditrisk.metrics import auc, decision_costs, delong, log_loss, recalibrate
 from creditrisk.schema import Costs
 
 COSTS = Costs(accept_bad=5, decline_good=1)

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.metrics.profile import bin_counts, build_profile, reference_counts
+from creditrisk.metrics import bin_counts, build_profile, reference_counts
 from creditrisk.schema import Category, Field, Schema, Target
 
 SCHEMA = Schema(

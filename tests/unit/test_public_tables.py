@@ -10,8 +10,8 @@ import pytest
 
 from creditrisk import datasets
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.metrics.performance import evaluate
-from creditrisk.quality.rows import Checked, check
+from creditrisk.metrics import evaluate
+from creditrisk.quality import Checked, check
 from creditrisk.sources import from_records
 from creditrisk.training.card import write_card
 

@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creditrisk.errors import SchemaError
-from creditrisk.quality.cells import read_cells
-from creditrisk.quality.rows import Checked, check
+from creditrisk.quality import Checked, check, read_cells
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import from_records, parse_table, parse_upload, read_table
 

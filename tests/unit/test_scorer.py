@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import ScorerError
-from creditrisk.scoring.folder import fingerprint
+from creditrisk.scoring import fingerprint, load
 from creditrisk.scoring.reasons import SMALLEST_PUSH
-from creditrisk.scoring.scorer import RESULT_SCHEMA, load
+from creditrisk.scoring.scorer import RESULT_SCHEMA
 
 
 def _applications(n: int = 50) -> pl.DataFrame:

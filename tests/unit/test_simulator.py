@@ -13,8 +13,8 @@ from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import SettingsError
 from creditrisk.learners import family
-from creditrisk.metrics.ranking import auc
-from creditrisk.quality.rows import check
+from creditrisk.metrics import auc
+from creditrisk.quality import check
 from creditrisk.schema import Schema
 from creditrisk.simulator import END, START, _prob_default, best_auc, economy, simulate
 

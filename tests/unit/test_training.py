@@ -15,12 +15,10 @@ from creditrisk.datasets import simulated
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, is_blend
 from creditrisk.schema import Schema
-from creditrisk.scoring.decision import ScoreScale
+from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
-from creditrisk.training.results import Training
-from creditrisk.training.train import train
-from creditrisk.training.tuning import Budget
+from creditrisk.training import Budget, Training, train
 
 UNDATED = replace(
     simulated.SCHEMA, fields=tuple(field for field in simulated.SCHEMA.fields if field.role not in ("time", "excluded"))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from creditrisk.quality.rows import check
-from creditrisk.quality.table import examine
+from creditrisk.quality import check, examine
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable
 from creditrisk.validation.sections import _not_in_schema

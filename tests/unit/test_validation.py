@@ -13,16 +13,16 @@ import polars as pl
 import pytest
 from scipy.special import expit
 
-from creditrisk.comparison.compare import compare
-from creditrisk.metrics import profile
-from creditrisk.metrics.fairness import audit, difference
-from creditrisk.metrics.intervals import Estimate
-from creditrisk.metrics.performance import evaluate
+from creditrisk.comparison import compare
+from creditrisk.metrics import Estimate, audit, evaluate, profile
+from creditrisk.metrics.fairness import difference
 from creditrisk.schema import Category, Field
-from creditrisk.scoring.decision import fit_rule
-from creditrisk.training.results import Candidate, Judged, Recipe, Training
+from creditrisk.scoring import fit_rule
+from creditrisk.training import Judged, Training
+from creditrisk.training.results import Candidate, Recipe
+from creditrisk.validation import validate, validation_page
 from creditrisk.validation.checks import headline_of
-from creditrisk.validation.pack import SECTIONS, THEMES, validate, validation_page
+from creditrisk.validation.pack import SECTIONS, THEMES
 
 N_ROWS = 3_000
 REGION = Field(

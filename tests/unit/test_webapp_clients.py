@@ -1,6 +1,6 @@
 import pytest
 
-from creditrisk.quality.rows import check
+from creditrisk.quality import check
 from creditrisk.sources import parse_upload
 from webapp.pages.grid import expected_loss, grid_columns, grid_rows, summary
 

@@ -4,8 +4,9 @@ import io
 import polars as pl
 import pytest
 
-from creditrisk.quality.rows import Rejection
-from creditrisk.scoring.result_table import RESULT_COLUMNS, csv_text, result_table
+from creditrisk.quality import Rejection
+from creditrisk.scoring import csv_text, result_table
+from creditrisk.scoring.result_table import RESULT_COLUMNS
 
 RESULT = pl.DataFrame(
     {

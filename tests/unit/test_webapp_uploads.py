@@ -3,7 +3,7 @@ import threading
 import polars as pl
 import pytest
 
-from creditrisk.quality.rows import check
+from creditrisk.quality import check
 from creditrisk.sources import parse_upload
 from webapp import uploads
 from webapp.errors import BusyError

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 
 from creditrisk.columns import key
-from creditrisk.quality.rows import Checked
+from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words, value_words
 

@@ -14,7 +14,7 @@ from dash import html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
-from creditrisk.quality.rows import Checked, Rejection
+from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema, Target
 from webapp.pages import gauge, wording
 from webapp.pages.components import attributes, closer, sentence
