@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from creditrisk.decision_log import DecisionLog, Outcome
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import Decision, DecisionLog, Outcome
 from creditrisk.errors import DecisionLogError
 
 SCRIPT = Path(__file__).parents[2] / "infra/postgres/databases.sh"

@@ -21,8 +21,7 @@ from random import Random
 import psycopg
 import pytest
 
-from creditrisk.decision_log import GENESIS, DecisionLog, Outcome
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome
 from creditrisk.decision_log.log import CHUNK_ROWS
 from creditrisk.errors import DecisionLogError
 

@@ -22,10 +22,10 @@ import sys
 from pathlib import Path
 from prefect import flow
 from creditrisk.datasets import simulated
-from creditrisk.decision import ScoreScale
+from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.training import train
-from creditrisk.tuning import Budget
+from creditrisk.training import Budget
 from flows.fan_out import spread
 
 @flow

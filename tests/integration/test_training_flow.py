@@ -86,7 +86,7 @@ def test_scoring_the_champion_needs_neither_torch_nor_evidently(german_champion,
     code = (
         "import sys; from pathlib import Path; import polars as pl;"
         "import creditrisk.learners.blend, creditrisk.learners.lightgbm, creditrisk.learners.logistic_regression;"
-        "from creditrisk.scorer import load; from creditrisk.replay import frame_from_inputs;"
+        "from creditrisk.scoring import load; from creditrisk.quality import frame_from_inputs;"
         "scorer = load(Path(sys.argv[1]), name='german_credit', version='1');"
         "scored = scorer.score(frame_from_inputs([{}], scorer.schema), [[]]);"
         "assert scored.height == 1;"

@@ -17,8 +17,7 @@ from pathlib import Path
 import pytest
 
 from creditrisk import settings
-from creditrisk.decision_log import DecisionLog
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import DecisionLogError
 
 EXAMPLE = Decision("api", "A-1", "corner", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})

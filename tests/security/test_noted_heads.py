@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from creditrisk.decision_log import DecisionLog
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings

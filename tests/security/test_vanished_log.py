@@ -16,8 +16,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
-from creditrisk.decision_log import DecisionLog
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import DecisionLogError
 from creditrisk.settings import Settings
 

@@ -11,8 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from creditrisk.decision_log import DecisionLog, decisions_from, replay
-from creditrisk.decision_log.decisions import Decision
+from creditrisk.decision_log import Decision, DecisionLog, decisions_from, replay
 from creditrisk.decision_log.replay import Difference
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
