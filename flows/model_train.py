@@ -153,7 +153,7 @@ def compare_with_champion(
     version = champion.version if champion is not None else None
     if champion is None or training.champion_prob_default is None:
         return Evidence(None, evidence_tags(None, version, asked), {})
-    judged, schema = training.judged, training.scorer.schema
+    judged, schema = training.test, training.scorer.schema
     comparison = compare(
         training.champion_prob_default,
         judged.prob_default,
@@ -271,7 +271,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         is_champion, why = decide_champion(version, settings)
         other = not_served_notice(version.model, settings, registry)
     # The simulator knows every true PD of its own table, and of no other.
-    best_auc = simulated.best_auc(training.judged.frame) if dataset == "simulated" and not source else None
+    best_auc = simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None
     n_rejected = facts["n_read"] - facts["n_accepted"]
     pack_address = registry.page_address(version, PACK, settings.mlflow_port)
     outcome = Outcome(

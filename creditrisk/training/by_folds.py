@@ -28,7 +28,7 @@ from creditrisk.training.choosing import (
 )
 from creditrisk.training.plan import Plan
 from creditrisk.training.progress import run_jobs
-from creditrisk.training.results import Candidate, Judged, Recipe, Training
+from creditrisk.training.results import Candidate, HeldOut, Recipe, Training
 from creditrisk.training.tuning import Job, JobResult, Trial, propose
 
 # A fold's AUC on a thousand rows varies by 0.045, so small tables are judged three times over; large ones need it not.
@@ -112,7 +112,7 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
     fold_of = np.zeros(prob_default.shape, dtype=np.int64)
     for fold in folds:
         fold_of[fold.repeat, fold.judge] = fold.number
-    judged = Judged(frame, target, prob_default, fold_of)
+    judged = HeldOut(frame, target, prob_default, fold_of)
     performance, auc_sd = _performance_by_folds(judged, plan)
 
     champion_prob_default = None
@@ -162,7 +162,7 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
         performance=performance,
         protocol=protocol,
         auc_sd=auc_sd,
-        judged=judged,
+        test=judged,
         champion_prob_default=champion_prob_default,
         reference=frame,
     )
@@ -205,7 +205,7 @@ def _by_other_folds(log_odds: FloatArray, target: IntArray, folds: list[_Fold]) 
     return prob_default
 
 
-def _performance_by_folds(judged: Judged, plan: Plan) -> tuple[Performance, float]:
+def _performance_by_folds(judged: HeldOut, plan: Plan) -> tuple[Performance, float]:
     """The mean over repeats, its AUC the mean over folds, and how much AUC varies from fold to fold."""
     areas = [
         auc(prob_default[fold_of == number], judged.target[fold_of == number])

@@ -27,7 +27,7 @@ from creditrisk.training.choosing import (
 )
 from creditrisk.training.plan import Plan
 from creditrisk.training.progress import run_jobs
-from creditrisk.training.results import Candidate, Judged, Training
+from creditrisk.training.results import Candidate, HeldOut, Training
 from creditrisk.training.tuning import Job
 
 
@@ -109,7 +109,7 @@ def train_by_time(
         performance=performance,
         protocol=protocol,
         auc_sd=None,
-        judged=Judged(judged_frame, newest, prob_default[np.newaxis], np.zeros((1, len(newest)), dtype=np.int64)),
+        test=HeldOut(judged_frame, newest, prob_default[np.newaxis], np.zeros((1, len(newest)), dtype=np.int64)),
         champion_prob_default=_scored_by(champion, judged_frame),
         reference=validation,
     )

@@ -48,7 +48,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Judged:
+class HeldOut:
     """Rows that nothing was fitted, chosen or calibrated on, and the PDs they got.
 
     `prob_default` and `folds` have the shape (n_repeats, n_rows): one repeat and fold 0 where time divides the table.
@@ -78,6 +78,6 @@ class Training:
     performance: Performance
     protocol: str
     auc_sd: float | None
-    judged: Judged
+    test: HeldOut
     champion_prob_default: FloatArray | None
     reference: pl.DataFrame

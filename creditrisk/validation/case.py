@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.schema import Schema
 from creditrisk.scoring import DecisionRule, Scorer, shifted
-from creditrisk.training import Judged, Training
+from creditrisk.training import HeldOut, Training
 
 SEED = 11
 # Enough rows to say how far PDs move to a tenth of a point, few enough to score them dozens of times over.
@@ -29,7 +29,7 @@ class Case:
     training: Training
     scorer: Scorer
     schema: Schema
-    judged: Judged
+    test: HeldOut
     prob_default: FloatArray
     shown: FloatArray
     verdicts: NDArray[np.str_]
@@ -39,7 +39,7 @@ class Case:
     @property
     def target(self) -> IntArray:
         """Outcomes of the judged rows, 1 = bad."""
-        return self.judged.target
+        return self.test.target
 
     @property
     def is_by_time(self) -> bool:
@@ -55,7 +55,7 @@ class Case:
 
 def case_of(training: Training) -> Case:
     """The inputs of every section, from a training."""
-    scorer, judged = training.scorer, training.judged
+    scorer, judged = training.scorer, training.test
     prob_default = judged.prob_default[0]
     shown = shifted(prob_default, scorer.shift)
     sample = judged.frame.sample(min(SAMPLE_ROWS, judged.frame.height), seed=SEED)
@@ -63,7 +63,7 @@ def case_of(training: Training) -> Case:
         training=training,
         scorer=scorer,
         schema=scorer.schema,
-        judged=judged,
+        test=judged,
         prob_default=prob_default,
         shown=shown,
         verdicts=verdicts_of(scorer.rule, shown),

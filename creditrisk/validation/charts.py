@@ -48,7 +48,7 @@ def winner_plots(training: Training) -> dict[str, str]:
 
     Where rows were judged several times over, from the first time.
     """
-    scorer, judged = training.scorer, training.judged
+    scorer, judged = training.scorer, training.test
     prob_default, target, costs = judged.prob_default[0], judged.target, scorer.schema.costs
     sample = training.reference.sample(min(IMPORTANCE_ROWS, training.reference.height), seed=0)
     return {

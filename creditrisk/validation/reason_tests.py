@@ -48,7 +48,7 @@ def reasons_section(case: Case) -> dict[str, Any]:
 
 def _deletion(case: Case, scored: pl.DataFrame) -> dict[str, Any]:
     """Whether a PD falls when the field behind the strongest reason is set to what is usual among the approved."""
-    frame, features = case.judged.frame, case.schema.features
+    frame, features = case.test.frame, case.schema.features
     approved = frame.filter(pl.Series(case.verdicts == "approve"))
     usual_of = approved if approved.height else frame
     rows = np.flatnonzero((scored["verdict"] != "approve").to_numpy())

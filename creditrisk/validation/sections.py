@@ -75,7 +75,7 @@ def data_section(case: Case, facts: Mapping[str, Any]) -> dict[str, Any]:
     schema = case.schema
     rejected = dict(facts.get("rejected", {}))
     # Where time divides the table, all rows but the judged and those that chose are only counted in the protocol.
-    seen = case.judged.frame
+    seen = case.test.frame
     n_read, n_accepted, n_bad = (facts.get(name) for name in ("n_read", "n_accepted", "n_bad"))
     return {
         "source": facts.get("source"),
@@ -166,7 +166,7 @@ def performance_section(case: Case) -> dict[str, Any]:
     n_caught, n_declined, n_bad = int(target[declined].sum()), int(declined.sum()), int(target.sum())
     n_good = len(target) - n_bad
     n_right = n_caught + n_good - (n_declined - n_caught)
-    repeats = case.judged.prob_default
+    repeats = case.test.prob_default
     base = min(costs.accept_bad * n_bad, costs.decline_good * n_good) / len(target)
     return {
         "n_rows": len(target),
@@ -197,7 +197,7 @@ def _log_losses(prob_default: FloatArray, target: IntArray) -> FloatArray:
 def _auc(case: Case) -> Estimate:
     """The AUC as the training gives it (over folds, their mean), with DeLong's interval on the log-odds."""
     area = case.training.performance.auc
-    errors = [auc_standard_error(repeat, case.target) for repeat in case.judged.prob_default]
+    errors = [auc_standard_error(repeat, case.target) for repeat in case.test.prob_default]
     # Judging the same rows again makes the figure no surer.
     reach = norm.ppf(0.975) * float(np.mean(errors)) / (area * (1 - area)) if 0 < area < 1 else 0.0
     return Estimate(area, float(expit(logit(area) - reach)), float(expit(logit(area) + reach)))
@@ -225,19 +225,19 @@ def _by_time(case: Case) -> list[Any]:
     field = case.schema.time_field
     if field is None:
         return []
-    groups = periods(case.judged.frame[field.name].to_list())
+    groups = periods(case.test.frame[field.name].to_list())
     return list(by_group(case.prob_default, case.target, groups, case.schema.costs))
 
 
 def _by_segment(case: Case) -> list[dict[str, Any]]:
     """By the amount lent and by the fields that weigh most."""
-    names = [case.schema.amount_field] if case.schema.amount_field in case.judged.frame.columns else []
+    names = [case.schema.amount_field] if case.schema.amount_field in case.test.frame.columns else []
     features = case.schema.features
     names += [features[place].name for place in case.strongest if features[place].name not in names]
     found = []
     for name in names:
         field = case.schema.field(name)
-        labels, groups = groups_of(case.judged.frame[name], field)
+        labels, groups = groups_of(case.test.frame[name], field)
         groups = np.where(groups == "", NOT_GIVEN, groups)
         rows = [
             group
@@ -255,7 +255,7 @@ def _by_segment(case: Case) -> list[dict[str, Any]]:
 def calibration_section(case: Case) -> dict[str, Any]:
     """Whether PDs are what comes true, and confidence what is kept."""
     target = case.target
-    lines = [recalibrate(repeat, target) for repeat in case.judged.prob_default]
+    lines = [recalibrate(repeat, target) for repeat in case.test.prob_default]
     slope, error = (float(np.mean([getattr(line, name) for line in lines])) for name in ("slope", "slope_se"))
     floor_mean, floor_bound = calibration_error_floor(case.prob_default, seed=SEED)
     observed, expected = rate(int(target.sum()), len(target)), float(case.prob_default.mean())
@@ -273,7 +273,7 @@ def calibration_section(case: Case) -> dict[str, Any]:
         "error_by_chance": floor_mean,
         "error_bound": floor_bound,
         "coverage": [
-            asdict(held_out_coverage(rule, case.prob_default, target, case.judged.folds[0], alpha=alpha))
+            asdict(held_out_coverage(rule, case.prob_default, target, case.test.folds[0], alpha=alpha))
             for alpha in ALPHAS
         ],
     }
@@ -281,7 +281,7 @@ def calibration_section(case: Case) -> dict[str, Any]:
 
 def stability_section(case: Case) -> dict[str, Any]:
     """How much the figures vary from fold to fold, and what shifted over time."""
-    training, judged = case.training, case.judged
+    training, judged = case.training, case.test
     areas = [
         auc(repeat[fold_of == number], judged.target[fold_of == number])
         for repeat, fold_of in zip(judged.prob_default, judged.folds, strict=True)
@@ -306,7 +306,7 @@ def stability_section(case: Case) -> dict[str, Any]:
 
 def _shifts(case: Case) -> list[dict[str, Any]]:
     """How far the judged rows have moved from the reference, score and fields, the largest shift first."""
-    profile, frame = case.scorer.profile, case.judged.frame
+    profile, frame = case.scorer.profile, case.test.frame
     columns: list[tuple[str, dict[str, Any], pl.Series]] = [
         (field.label, profile["fields"][field.name], frame[field.name]) for field in case.schema.features
     ]
@@ -335,7 +335,7 @@ def fairness_section(case: Case) -> list[dict[str, Any]]:
     """How the groups of each protected field fare."""
     found = []
     for field in case.schema.protected:
-        held = case.judged.frame[field.name] if field.name in case.judged.frame.columns else None
+        held = case.test.frame[field.name] if field.name in case.test.frame.columns else None
         if held is None or held.null_count() == len(held) or not (field.is_numeric or field.type == "category"):
             found.append({"label": field.label, "groups": [], "missing": 1.0})
             continue

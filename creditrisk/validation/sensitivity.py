@@ -33,9 +33,7 @@ def sensitivity_section(case: Case) -> dict[str, Any]:
     scorer, sample = case.scorer, case.sample
     strongest = [case.schema.features[place] for place in case.strongest[:SENSITIVE_FIELDS]]
     moves = [
-        move
-        for field in strongest
-        for move in _perturbations(field, case.judged.frame[field.name].drop_nulls(), sample)
+        move for field in strongest for move in _perturbations(field, case.test.frame[field.name].drop_nulls(), sample)
     ]
     # Scored in one go: one large prediction takes a fraction of the time of dozens of small ones.
     together = pl.concat([sample, *(sample.with_columns(move.column) for move in moves)])

@@ -26,7 +26,7 @@ from creditrisk.datasets import simulated
 from creditrisk.quality import check
 from creditrisk.scoring import DecisionRule, ScoreScale
 from creditrisk.splits import stratified_folds
-from creditrisk.training import Judged, train
+from creditrisk.training import HeldOut, train
 
 N_SPLITS = 50
 
@@ -53,15 +53,15 @@ def main(data: Path, names: list[str]) -> None:
         training = train(checked.accepted, schema, scale=ScoreScale(), test_from=test_from)
         seconds = time.perf_counter() - started
         found = training.performance
-        best = f" (best reachable {simulated.best_auc(training.judged.frame):.3f})" if name == "simulated" else ""
+        best = f" (best reachable {simulated.best_auc(training.test.frame):.3f})" if name == "simulated" else ""
         judged = (
-            f"{training.judged.frame.height:,} newest"
+            f"{training.test.frame.height:,} newest"
             if schema.time_field is not None
-            else f"{len(training.judged.folds)} x {training.judged.folds.max() + 1} folds"
+            else f"{len(training.test.folds)} x {training.test.folds.max() + 1} folds"
         )
-        rule, first = training.scorer.rule, training.judged.prob_default[0]
-        held = held_out_coverage(rule, first, training.judged.target, training.judged.folds[0], alpha=COVERAGE_ALPHA)
-        bads, goods = held_in_halves(rule, training.judged)
+        rule, first = training.scorer.rule, training.test.prob_default[0]
+        held = held_out_coverage(rule, first, training.test.target, training.test.folds[0], alpha=COVERAGE_ALPHA)
+        bads, goods = held_in_halves(rule, training.test)
         print(
             f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
             f"{held.bads.value:.1%}, {held.goods.value:.1%} | {bads:.1%}, {goods:.1%} | "
@@ -74,7 +74,7 @@ def main(data: Path, names: list[str]) -> None:
             raise SystemExit(f"{name}: confidences of 90 % hold for {bads:.1%} of bads and {goods:.1%} of goods.")
 
 
-def held_in_halves(rule: DecisionRule, judged: Judged) -> tuple[float, float]:
+def held_in_halves(rule: DecisionRule, judged: HeldOut) -> tuple[float, float]:
     """How often sets made by one half of the judged rows hold in the other, for bads and goods; mean of 50 splits."""
     kept = [
         held_out_coverage(

@@ -93,7 +93,7 @@ def test_of_the_settings_tried_the_best_few_have_figures_on_choosing_and_on_judg
 
 
 def test_judged_by_folds_every_row_has_a_pd_in_every_repeat_and_stands_in_one_fold(by_folds):
-    judged = by_folds.judged
+    judged = by_folds.test
     assert judged.prob_default.shape == judged.folds.shape == (2, 400)
     assert ((judged.prob_default > 0) & (judged.prob_default < 1)).all()
     for fold_of in judged.folds:
@@ -102,17 +102,17 @@ def test_judged_by_folds_every_row_has_a_pd_in_every_repeat_and_stands_in_one_fo
 
 
 def test_a_champion_of_the_same_recipe_is_judged_in_the_same_folds(by_folds, fewer_folds):
-    frame = by_folds.judged.frame
+    frame = by_folds.test.frame
     again = _train(frame, UNDATED, trials=2, champion=by_folds.scorer)
     assert again.champion_prob_default.shape == (2, 400)
     # The champion's recipe is fixed, the path chooses anew in each fold; where it chooses the same, it gives the same.
-    same = (again.champion_prob_default == again.judged.prob_default).mean()
+    same = (again.champion_prob_default == again.test.prob_default).mean()
     assert 0 < same <= 1
 
 
 def test_a_champion_of_a_dated_table_scores_the_judged_rows_itself(applicants, by_time):
     again = _train(applicants, simulated.SCHEMA, champion=by_time.scorer)
-    assert (again.champion_prob_default == again.judged.prob_default).all()
+    assert (again.champion_prob_default == again.test.prob_default).all()
 
 
 def test_a_family_that_cannot_be_fitted_is_named_with_its_reason_and_the_others_go_on(applicants, monkeypatch):
@@ -128,8 +128,8 @@ def test_a_family_that_cannot_be_fitted_is_named_with_its_reason_and_the_others_
 
 def test_the_first_day_to_judge_can_be_given(applicants):
     training = _train(applicants, simulated.SCHEMA, test_from=date(2023, 1, 1))
-    assert training.judged.frame["application_date"].min() >= date(2023, 1, 1)
-    assert training.judged.frame.height == applicants.filter(pl.col("application_date") >= date(2023, 1, 1)).height
+    assert training.test.frame["application_date"].min() >= date(2023, 1, 1)
+    assert training.test.frame.height == applicants.filter(pl.col("application_date") >= date(2023, 1, 1)).height
     with pytest.raises(TrainingError, match="cannot be divided by time"):
         _train(applicants, simulated.SCHEMA, test_from=date(1999, 1, 1))
     with pytest.raises(TrainingError, match="no time field"):
@@ -137,9 +137,9 @@ def test_the_first_day_to_judge_can_be_given(applicants):
 
 
 def test_it_is_judged_on_the_newest_rows_and_comes_near_the_best_reachable_auc(by_time, applicants):
-    assert by_time.judged.frame["application_date"].min() > by_time.reference["application_date"].max()
-    truth = by_time.judged.frame["true_prob_default"].to_numpy()
-    outcome = by_time.judged.target
+    assert by_time.test.frame["application_date"].min() > by_time.reference["application_date"].max()
+    truth = by_time.test.frame["true_prob_default"].to_numpy()
+    outcome = by_time.test.target
     best = (truth[outcome == 1][:, None] > truth[outcome == 0]).mean()
     assert (
         0.68 < by_time.performance.auc < best + 0.02

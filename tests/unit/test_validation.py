@@ -18,7 +18,7 @@ from creditrisk.metrics import Estimate, audit, evaluate, profile
 from creditrisk.metrics.fairness import difference
 from creditrisk.schema import Category, Field
 from creditrisk.scoring import fit_rule
-from creditrisk.training import Judged, Training
+from creditrisk.training import HeldOut, Training
 from creditrisk.training.results import Candidate, Recipe
 from creditrisk.validation import validate, validation_page
 from creditrisk.validation.checks import headline_of
@@ -74,7 +74,7 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
         performance=performance,
         protocol="judged for a test",
         auc_sd=None if dated else 0.02,
-        judged=Judged(frame, target, expit(log_odds), folds),
+        test=HeldOut(frame, target, expit(log_odds), folds),
         champion_prob_default=None,
         reference=frame[::2],
     )
@@ -176,9 +176,9 @@ def test_the_headline_counts_every_check_that_is_shown(by_folds):
 
 
 def test_a_shift_of_the_applicants_is_named(by_time):
-    judged = by_time.judged
+    judged = by_time.test
     older = judged.frame.with_columns(pl.col("age_years") + 30)
-    moved = replace(by_time, judged=replace(judged, frame=older))
+    moved = replace(by_time, test=replace(judged, frame=older))
     found = validate(moved, data={})["stability"]["shifts"]
     assert [shift["label"] for shift in found if shift["status"] == "act"] == ["Age"]
 
@@ -200,7 +200,7 @@ def test_a_value_left_out_is_tried_only_where_it_may_be_left_out(pack):
 def test_a_step_of_a_tenth_is_tried_up_and_down(by_time, pack):
     scorer = by_time.scorer
     rows = {row["label"]: row for row in pack["sensitivity"]["fields"]}
-    sample = by_time.judged.frame.sample(250, seed=11)
+    sample = by_time.test.frame.sample(250, seed=11)
     before = scorer.prob_default(sample)
     ways = [scorer.prob_default(sample.with_columns(pl.col("amount_eur") * factor)) for factor in (0.9, 1.1)]
     assert rows["Loan amount"]["step_mean"] == pytest.approx(np.mean([np.abs(way - before) for way in ways]))
@@ -220,13 +220,13 @@ def test_reasons_of_a_smooth_model_stay_when_numbers_move_by_a_hair(pack):
 
 def test_values_that_the_schema_does_not_expect_are_counted(by_time, pack):
     assert pack["data"]["odd_share"] == 0.0
-    judged = by_time.judged
+    judged = by_time.test
     number = pl.col("row_number")
     odd = judged.frame.with_columns(
         pl.when(number <= 300).then(500).otherwise("age_years").alias("age_years"),
         pl.when(number.is_between(201, 600)).then(pl.lit("boat")).otherwise("housing").alias("housing"),
     )
-    found = validate(replace(by_time, judged=replace(judged, frame=odd)), data={})
+    found = validate(replace(by_time, test=replace(judged, frame=odd)), data={})
     assert found["data"]["odd_share"] == 600 / N_ROWS  # the first 300 by age, up to the 600th by housing
     assert any("(20.0 % of those judged)" in limit for limit in found["limits"])
 
@@ -253,10 +253,10 @@ def test_what_nothing_was_learnt_from_is_named_with_the_reason(by_time):
 def test_a_bar_holds_only_for_a_figure_within_it_and_is_broken_only_beyond_chance(by_time):
     seen = set()
     for n_rows, stretch in [(N_ROWS, 1.0), (N_ROWS, 0.5), (60, 0.7), (60, 2.0), (150, 1.3)]:
-        judged = by_time.judged
+        judged = by_time.test
         log_odds = np.log(judged.prob_default / (1 - judged.prob_default))[:, :n_rows] * stretch
-        some = Judged(judged.frame[:n_rows], judged.target[:n_rows], expit(log_odds), judged.folds[:, :n_rows])
-        found = validate(replace(by_time, judged=some), data={})
+        some = HeldOut(judged.frame[:n_rows], judged.target[:n_rows], expit(log_odds), judged.folds[:, :n_rows])
+        found = validate(replace(by_time, test=some), data={})
         status = next(check["status"] for check in found["checks"] if check["label"].startswith("Neither over- nor"))
         slope = found["calibration"]["slope"]
         is_within, may_be_within = 0.8 <= slope["value"] <= 1.25, slope["high"] >= 0.8 and slope["low"] <= 1.25
@@ -336,9 +336,9 @@ def test_a_group_of_less_than_two_in_a_hundred_is_no_basis_for_the_others():
 
 
 def test_applicants_without_a_value_are_a_segment_of_their_own(by_time):
-    judged = by_time.judged
+    judged = by_time.test
     gaps = judged.frame.with_columns(pl.when(pl.col("row_number") % 2 == 0).then("amount_eur").alias("amount_eur"))
-    found = validate(replace(by_time, judged=replace(judged, frame=gaps)), data={})["performance"]["by_segment"][0]
+    found = validate(replace(by_time, test=replace(judged, frame=gaps)), data={})["performance"]["by_segment"][0]
     assert found["groups"][-1]["label"] == "not given"
     assert found["groups"][-1]["n_rows"] == N_ROWS // 2
 
@@ -378,11 +378,11 @@ def test_the_top_of_the_page_says_which_training_is_signed_for(pack):
 
 
 def test_who_and_what_a_table_leaves_out_is_counted(by_time):
-    judged = by_time.judged
+    judged = by_time.test
     few = judged.frame.with_columns(
         pl.when(pl.col("row_number") <= 12).then(pl.lit("boat")).otherwise("housing").alias("housing")
     )
-    found = validate(replace(by_time, judged=replace(judged, frame=few)), data={})
+    found = validate(replace(by_time, test=replace(judged, frame=few)), data={})
     segments = {segment["label"]: segment for segment in found["performance"]["by_segment"]}
     assert segments["Housing"]["n_left_out"] == 12
     assert sum(group["n_rows"] for group in segments["Housing"]["groups"]) == N_ROWS - 12
@@ -423,7 +423,7 @@ def test_empty_lines_wait_for_signatures_and_given_ones_stand(by_time):
 
 
 def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
-    judged, costs = by_time.judged, by_time.scorer.schema.costs
+    judged, costs = by_time.test, by_time.scorer.schema.costs
     worse = np.clip(judged.prob_default * 0.5 + 0.1, 0.01, 0.99)
     found = compare(worse, judged.prob_default, judged.target, judged.folds, costs, seed=1)
     pack = validate(by_time, data={}, comparison=found)
@@ -435,7 +435,7 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
 
 
 def test_the_verdict_is_said_once_and_a_zero_has_no_sign(by_time):
-    judged, costs = by_time.judged, by_time.scorer.schema.costs
+    judged, costs = by_time.test, by_time.scorer.schema.costs
     same = compare(judged.prob_default, judged.prob_default, judged.target, judged.folds, costs, seed=1)
     html = validation_page(validate(by_time, data={}, comparison=same))
     assert "<b>Keep</b>: both give every client the same PD." in html
@@ -444,7 +444,7 @@ def test_the_verdict_is_said_once_and_a_zero_has_no_sign(by_time):
 
 def test_no_applicant_stands_in_a_pack(by_time, pack):
     text = json.dumps(pack)
-    for row in by_time.judged.frame.sample(20, seed=1).iter_rows(named=True):
+    for row in by_time.test.frame.sample(20, seed=1).iter_rows(named=True):
         assert f'"{row["client"]}"' not in text
 
 
