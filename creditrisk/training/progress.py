@@ -72,7 +72,9 @@ class ProgressEstimate:
 
     def seconds_left(self) -> float:
         """Seconds to go at the speed so far, 0 before the first step; a kind not met yet is as slow as the slowest."""
+        worked = sum(map(sum, self._took.values()))
+        if not worked:
+            return 0.0
         mean = {kind: sum(took) / len(took) for kind, took in self._took.items()}
-        todo = sum(left * mean.get(kind, max(mean.values())) for kind, left in self._left.items()) if mean else 0.0
-        speed = sum(map(sum, self._took.values())) / (time.monotonic() - self._started)
-        return todo / speed if speed else 0.0
+        to_do = sum(left * mean.get(kind, max(mean.values())) for kind, left in self._left.items())
+        return to_do * (time.monotonic() - self._started) / worked
