@@ -1,4 +1,4 @@
-"""Which rows teach and which rows judge: by time where the table has dates, repeated stratified folds where not."""
+"""Which rows are fitted on and which test: by time where the table has dates, stratified folds where not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ VALIDATION_SHARE = 0.2
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Row positions, oldest first: fit on `train`, choose and calibrate on `validation`, judge once on `test`."""
+    """Row positions, oldest first: fit on `train`, choose and calibrate on `validation`, test once on `test`."""
 
     train: IntArray
     validation: IntArray
@@ -26,10 +26,10 @@ class TimeSplit:
 
 
 def time_split(times: pl.Series, test_from: date | None = None) -> TimeSplit:
-    """The oldest 60 % of the rows to fit, the next 20 % to choose and calibrate, the newest 20 % to judge.
+    """The oldest 60 % of the rows to train, the next 20 % to validate, the newest 20 % to test.
 
-    Rows of one date stay together, so that no day is both learnt from and judged on. With `test_from`, the rows from
-    that day on judge, and the older ones are divided three to one.
+    Rows of one date stay together, so that no day is both learnt from and tested on. With `test_from`, the rows from
+    that day on are the test, and the older ones are divided three to one.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def time_split(times: pl.Series, test_from: date | None = None) -> TimeSplit:
 
 
 def stratified_folds(target: IntArray, n_folds: int, *, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Pairs of row positions (teach, judge); each row is judged once and each fold has the table's share of bads."""
+    """Pairs of row positions (train, test); each row is tested once and each fold has the table's share of bads."""
     from sklearn.model_selection import StratifiedKFold
 
     yield from StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(np.zeros(len(target)), target)

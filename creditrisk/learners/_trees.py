@@ -2,8 +2,7 @@
 
 Plain text in place of a pickle, exact TreeSHAP without a line of ours, and no scikit-learn in the process that scores.
 What is written down is the model: scikit-learn compares single-precision copies of the values with its thresholds,
-LightGBM the values themselves, so a value within a rounding error of a threshold may go the other way. Used by
-decision_tree.py, random_forest.py and gradient_boosting.py.
+LightGBM the values themselves, so a value within a rounding error of a threshold may go the other way.
 """
 
 from __future__ import annotations
@@ -84,7 +83,7 @@ def _block(tree: Tree, number: int) -> str:
     """One tree in LightGBM's words: inner nodes and leaves counted apart, a leaf written as -1 minus its number."""
     is_leaf = tree.left < 0
     n_leaves = int(is_leaf.sum())
-    place = np.where(is_leaf, -1 - (np.cumsum(is_leaf) - 1), np.cumsum(~is_leaf) - 1)
+    position = np.where(is_leaf, -1 - (np.cumsum(is_leaf) - 1), np.cumsum(~is_leaf) - 1)
     inner, leaves = np.flatnonzero(~is_leaf), np.flatnonzero(is_leaf)
     rows: dict[str, Any] = {"num_leaves": [n_leaves], "num_cat": [0]}
     if len(inner):
@@ -93,8 +92,8 @@ def _block(tree: Tree, number: int) -> str:
             "split_gain": np.zeros(len(inner), dtype=np.int64),
             "threshold": tree.threshold[inner],
             "decision_type": _MISSING_IS_NAN + _MISSING_GOES_LEFT * tree.missing_left[inner],
-            "left_child": place[tree.left[inner]],
-            "right_child": place[tree.right[inner]],
+            "left_child": position[tree.left[inner]],
+            "right_child": position[tree.right[inner]],
         }
     rows |= {"leaf_value": tree.value[leaves], "leaf_weight": tree.count[leaves], "leaf_count": tree.count[leaves]}
     if len(inner):
@@ -119,28 +118,23 @@ class SumOfTrees:
     history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     @cached_property
-    def _booster(self) -> Any:
+    def booster(self) -> Any:
+        """LightGBM's reading of the text."""
         import lightgbm
 
         return lightgbm.Booster(model_str=self.text)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return self._sum(matrix)
+        return leaf_sums(self.booster, matrix)
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: exact TreeSHAP, as LightGBM computes it."""
-        return self._parts(matrix)
+        return shap_values(self.booster, matrix)
 
     def save(self, folder: Path) -> None:
         """Write the text as `model.<family>.txt`."""
         (folder / f"model.{self.family}.txt").write_text(self.text, encoding="utf-8")
-
-    def _sum(self, matrix: FloatArray) -> FloatArray:
-        return np.asarray(self._booster.predict(matrix, raw_score=True, **_threads(matrix)), dtype=np.float64)
-
-    def _parts(self, matrix: FloatArray) -> FloatArray:
-        return np.asarray(self._booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
 
 
 # A leaf without goods or bads says less than its few rows seem to: probabilities are held this far from 0 and 1.
@@ -153,12 +147,12 @@ class MeanOfTrees(SumOfTrees):
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        held: FloatArray = logit(np.clip(self._sum(matrix), CERTAINTY, 1 - CERTAINTY))
+        held: FloatArray = logit(np.clip(leaf_sums(self.booster, matrix), CERTAINTY, 1 - CERTAINTY))
         return held
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: TreeSHAP of the probability, stretched row by row to add up in log-odds."""
-        parts = self._parts(matrix)
+        parts = shap_values(self.booster, matrix)
         base = float(np.clip(parts[0, -1], CERTAINTY, 1 - CERTAINTY)) if len(parts) else 0.5
         way = parts[:, :-1].sum(axis=1)
         rise = self.log_odds(matrix) - logit(base)
@@ -166,6 +160,16 @@ class MeanOfTrees(SumOfTrees):
         is_short = np.abs(way) < 1e-9
         stretch = np.where(is_short, 1 / (base * (1 - base)), rise / np.where(is_short, 1.0, way))
         return np.column_stack([parts[:, :-1] * stretch[:, np.newaxis], self.log_odds(matrix) - way * stretch])
+
+
+def leaf_sums(booster: Any, matrix: FloatArray) -> FloatArray:
+    """What the leaves of a LightGBM booster add up to for each row, shape (n_rows,)."""
+    return np.asarray(booster.predict(matrix, raw_score=True, **_threads(matrix)), dtype=np.float64)
+
+
+def shap_values(booster: Any, matrix: FloatArray) -> FloatArray:
+    """Exact TreeSHAP of those sums, shape (n_rows, n_fields + 1); the last column is the base value."""
+    return np.asarray(booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
 
 
 def _threads(matrix: FloatArray) -> dict[str, int]:

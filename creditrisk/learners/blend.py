@@ -16,7 +16,7 @@ import numpy as np
 from creditrisk import learners
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Model
+from creditrisk.learners._protocol import Model
 
 COMPLEXITY = 8
 # From here on a second boosting adds more than a forest does.

@@ -10,7 +10,7 @@ from scipy.special import logit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 

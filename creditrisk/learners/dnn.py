@@ -21,17 +21,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError
-from creditrisk.learners import Parameters
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
     import optuna
+    import torch
 
 COMPLEXITY = 7
 
@@ -208,83 +210,151 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     import torch
 
     torch.set_num_threads(1)
-    here = device()
-    width, epochs, dropout = int(parameters["width"]), int(parameters["epochs"]), float(parameters["dropout"])
     # Drawn on the CPU, so that the same seed starts the same networks on every device.
     random = torch.Generator().manual_seed(seed)
-
     numbers, others = split_inputs(encoder, matrix)
     bin_low, bin_width = quantile_bins(numbers, int(parameters["n_bins"]))
-    bins = np.empty((*numbers.shape, bin_low.shape[1]), dtype=np.float32)
-    for place in range(numbers.shape[1]):  # one number at a time: all at once would be as large as many tables
-        bins[:, place] = np.clip((numbers[:, place, np.newaxis] - bin_low[place]) / bin_width[place], 0.0, 1.0)
-
-    def fixed(array: Any) -> torch.Tensor:
-        return torch.tensor(array, dtype=torch.float32, device=here)
-
-    def drawn(*shape: int, scale: float) -> torch.Tensor:
-        return (torch.randn(*shape, generator=random) * scale).to(here).requires_grad_()
-
-    in_bins, in_others, labels = torch.from_numpy(bins).to(here), fixed(others), fixed(target)
-    n_rows, n_numbers, n_bins = in_bins.shape
-    n_embedded = int(np.clip(EMBEDDED_INPUTS // max(n_numbers, 1), 2, 8))
-    n_inputs = n_numbers * n_embedded + in_others.shape[1]
-    embedding = drawn(n_numbers, n_bins, n_embedded, scale=n_bins**-0.5)
-    embedding_bias = fixed(np.zeros((n_numbers, n_embedded))).requires_grad_()
-    weights = drawn(n_inputs, width, scale=n_inputs**-0.5)
-    scale_in = drawn(N_NETWORKS, 1, n_inputs, scale=1.0)
-    scale_out = fixed(np.ones((N_NETWORKS, 1, width))).requires_grad_()
-    hidden_bias = fixed(np.zeros((N_NETWORKS, 1, width))).requires_grad_()
-    output = drawn(N_NETWORKS, width, 1, scale=width**-0.5)
-    output_bias = fixed(np.full((N_NETWORKS, 1, 1), logit(target.mean()))).requires_grad_()
-
-    def embed(rows: torch.Tensor) -> torch.Tensor:
-        embedded = torch.relu(torch.einsum("rfb,fbe->rfe", in_bins[rows], embedding) + embedding_bias)
-        return torch.cat([embedded.flatten(1), in_others[rows]], dim=1)
-
-    groups: list[dict[str, Any]] = [
-        {"params": [embedding, weights, output], "weight_decay": parameters["weight_decay"]},
-        {"params": [embedding_bias, scale_in, scale_out, hidden_bias, output_bias], "weight_decay": 0.0},
-    ]
-    optimiser = torch.optim.AdamW(groups, lr=float(parameters["learning_rate"]))
-    batches = int(np.clip(n_rows // BATCH_ROWS, 1, MAX_BATCHES))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
-    losses = []
-    for _ in range(epochs):
-        seen = torch.zeros((), device=here)
-        for rows in torch.randperm(n_rows, generator=random).to(here).tensor_split(batches):
-            active = torch.relu((embed(rows) * scale_in) @ weights * scale_out + hidden_bias)
-            kept = (torch.rand(active.shape, generator=random) >= dropout).to(here) / (1 - dropout)
-            log_odds = torch.baddbmm(output_bias, active * kept, output)[..., 0]
-            loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, labels[rows].expand_as(log_odds))
-            optimiser.zero_grad()
-            torch.autograd.backward(loss * N_NETWORKS)  # the sum of the networks' own losses
-            optimiser.step()
-            schedule.step()
-            seen += loss.detach() * len(rows) / n_rows
-        losses.append(float(seen))
-
-    def plain(tensor: torch.Tensor) -> FloatArray:
-        return tensor.detach().cpu().numpy().astype(np.float64)
-
+    inputs = _Inputs(torch.from_numpy(_binned(numbers, bin_low, bin_width)).to(device()), _fixed(others))
+    networks = _draw(inputs, int(parameters["width"]), float(target.mean()), random)
+    losses = _descend(networks, inputs, _fixed(target), parameters, random)
     with torch.no_grad():
-        parts = torch.split(torch.arange(n_rows, device=here), REFERENCE_ROWS)
-        reference = torch.stack([embed(rows).double().sum(dim=0) for rows in parts]).sum(dim=0) / n_rows
+        parts = torch.split(torch.arange(inputs.n_rows, device=device()), REFERENCE_ROWS)
+        sums = [networks.embed(inputs, rows).double().sum(dim=0) for rows in parts]
+        reference = torch.stack(sums).sum(dim=0) / inputs.n_rows
     return DNNModel(
         encoder,
         bin_low,
         bin_width,
-        plain(embedding),
-        plain(embedding_bias),
-        plain(weights),
-        plain(scale_in)[:, 0],
-        plain(scale_out)[:, 0],
-        plain(hidden_bias)[:, 0],
-        plain(output)[..., 0],
-        plain(output_bias)[:, 0, 0],
-        plain(reference),
+        _plain(networks.embedding),
+        _plain(networks.embedding_bias),
+        _plain(networks.weights),
+        _plain(networks.scale_in)[:, 0],
+        _plain(networks.scale_out)[:, 0],
+        _plain(networks.hidden_bias)[:, 0],
+        _plain(networks.output)[..., 0],
+        _plain(networks.output_bias)[:, 0, 0],
+        _plain(reference),
         history={"fitted rows, with dropout": losses},
     )
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """The fitted rows: how far numbers fill their bins, (n_rows, n_numbers, n_bins), and columns of 0 and 1."""
+
+    bins: torch.Tensor
+    others: torch.Tensor
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.bins)
+
+
+@dataclass(frozen=True)
+class _Networks:
+    """The weights of all networks while they are trained; see `DNNModel`, whose arrays have fewer axes of length 1."""
+
+    embedding: torch.Tensor
+    embedding_bias: torch.Tensor
+    weights: torch.Tensor
+    scale_in: torch.Tensor
+    scale_out: torch.Tensor
+    hidden_bias: torch.Tensor
+    output: torch.Tensor
+    output_bias: torch.Tensor
+
+    def embed(self, inputs: _Inputs, rows: torch.Tensor) -> torch.Tensor:
+        """What goes into the networks, (n_rows, n_inputs)."""
+        import torch
+
+        embedded = torch.relu(torch.einsum("rfb,fbe->rfe", inputs.bins[rows], self.embedding) + self.embedding_bias)
+        return torch.cat([embedded.flatten(1), inputs.others[rows]], dim=1)
+
+    def log_odds(self, embedded: torch.Tensor, dropout: float, random: torch.Generator) -> torch.Tensor:
+        """Each network's log-odds with a share of its hidden layer left out, (n_networks, n_rows)."""
+        import torch
+
+        active = torch.relu((embedded * self.scale_in) @ self.weights * self.scale_out + self.hidden_bias)
+        kept = (torch.rand(active.shape, generator=random) >= dropout).to(active.device) / (1 - dropout)
+        return torch.baddbmm(self.output_bias, active * kept, self.output)[..., 0]
+
+
+def _binned(numbers: FloatArray, low: FloatArray, width: FloatArray) -> NDArray[np.float32]:
+    """How far each number fills each of its bins, 0 to 1, (n_rows, n_numbers, n_bins)."""
+    bins = np.empty((*numbers.shape, low.shape[1]), dtype=np.float32)
+    for index in range(numbers.shape[1]):  # one number at a time: all at once would be as large as many tables
+        bins[:, index] = np.clip((numbers[:, index, np.newaxis] - low[index]) / width[index], 0.0, 1.0)
+    return bins
+
+
+def _draw(inputs: _Inputs, width: int, bad_rate: float, random: torch.Generator) -> _Networks:
+    """Networks before training: random but for their scalings and biases, at the table's bad rate."""
+    import torch
+
+    def drawn(*shape: int, scale: float) -> torch.Tensor:
+        return (torch.randn(*shape, generator=random) * scale).to(device()).requires_grad_()
+
+    _, n_numbers, n_bins = inputs.bins.shape
+    n_embedded = int(np.clip(EMBEDDED_INPUTS // max(n_numbers, 1), 2, 8))
+    n_inputs = n_numbers * n_embedded + inputs.others.shape[1]
+    # Drawn in the order in which they stand here.
+    return _Networks(
+        embedding=drawn(n_numbers, n_bins, n_embedded, scale=n_bins**-0.5),
+        embedding_bias=_fixed(np.zeros((n_numbers, n_embedded))).requires_grad_(),
+        weights=drawn(n_inputs, width, scale=n_inputs**-0.5),
+        scale_in=drawn(N_NETWORKS, 1, n_inputs, scale=1.0),
+        scale_out=_fixed(np.ones((N_NETWORKS, 1, width))).requires_grad_(),
+        hidden_bias=_fixed(np.zeros((N_NETWORKS, 1, width))).requires_grad_(),
+        output=drawn(N_NETWORKS, width, 1, scale=width**-0.5),
+        output_bias=_fixed(np.full((N_NETWORKS, 1, 1), logit(bad_rate))).requires_grad_(),
+    )
+
+
+def _descend(
+    networks: _Networks, inputs: _Inputs, target: torch.Tensor, parameters: Parameters, random: torch.Generator
+) -> list[float]:
+    """Train the networks where they are; their mean log loss in each pass, with dropout."""
+    import torch
+
+    epochs, dropout = int(parameters["epochs"]), float(parameters["dropout"])
+    groups: list[dict[str, Any]] = [
+        {
+            "params": [networks.embedding, networks.weights, networks.output],
+            "weight_decay": parameters["weight_decay"],
+        },
+        {
+            "params": [networks.embedding_bias, networks.scale_in, networks.scale_out, networks.hidden_bias,
+                       networks.output_bias],
+            "weight_decay": 0.0,
+        },
+    ]  # fmt: skip
+    optimiser = torch.optim.AdamW(groups, lr=float(parameters["learning_rate"]))
+    batches = int(np.clip(inputs.n_rows // BATCH_ROWS, 1, MAX_BATCHES))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
+    losses = []
+    for _ in range(epochs):
+        seen = torch.zeros((), device=device())
+        for rows in torch.randperm(inputs.n_rows, generator=random).to(device()).tensor_split(batches):
+            log_odds = networks.log_odds(networks.embed(inputs, rows), dropout, random)
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, target[rows].expand_as(log_odds))
+            optimiser.zero_grad()
+            torch.autograd.backward(loss * N_NETWORKS)  # the sum of the networks' own losses
+            optimiser.step()
+            schedule.step()
+            seen += loss.detach() * len(rows) / inputs.n_rows
+        losses.append(float(seen))
+    return losses
+
+
+def _fixed(array: NDArray[Any]) -> torch.Tensor:
+    import torch
+
+    return torch.tensor(array, dtype=torch.float32, device=device())
+
+
+def _plain(tensor: torch.Tensor) -> FloatArray:
+    values: FloatArray = tensor.detach().cpu().numpy().astype(np.float64)
+    return values
 
 
 def load(folder: Path, encoder: Encoder) -> DNNModel:
@@ -319,9 +389,9 @@ def load(folder: Path, encoder: Encoder) -> DNNModel:
 
 def split_inputs(encoder: Encoder, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The numbers, filled and held within their limits, (n_rows, n_numbers), and the design's columns of 0 and 1."""
-    numeric = [place for place, item in enumerate(encoder.fields) if not item.is_category]
+    numeric = [index for index, item in enumerate(encoder.fields) if not item.is_category]
     fill, low, high = (
-        np.array([getattr(encoder.fields[place], name) for place in numeric]) for name in ("fill", "low", "high")
+        np.array([getattr(encoder.fields[index], name) for index in numeric]) for name in ("fill", "low", "high")
     )
     numbers = matrix[:, numeric]
     numbers = np.clip(np.where(np.isnan(numbers), fill, numbers), low, high)
@@ -330,7 +400,7 @@ def split_inputs(encoder: Encoder, matrix: FloatArray) -> tuple[FloatArray, Floa
 
 def input_fields(encoder: Encoder, n_embedded: int) -> IntArray:
     """For each input of the networks, the position of the field it belongs to."""
-    numeric = [place for place, item in enumerate(encoder.fields) if not item.is_category]
+    numeric = [index for index, item in enumerate(encoder.fields) if not item.is_category]
     return np.concatenate([np.repeat(numeric, n_embedded), encoder.design_fields[_is_flag(encoder)]]).astype(np.int64)
 
 
@@ -341,14 +411,14 @@ def quantile_bins(numbers: FloatArray, n_bins: int) -> tuple[FloatArray, FloatAr
     """
     n_numbers = numbers.shape[1]
     low, width = np.full((n_numbers, n_bins), np.inf), np.ones((n_numbers, n_bins))
-    for place in range(n_numbers):
-        edges = np.unique(np.quantile(numbers[:, place], np.linspace(0.0, 1.0, n_bins + 1)))
-        low[place, : len(edges) - 1], width[place, : len(edges) - 1] = edges[:-1], np.diff(edges)
+    for index in range(n_numbers):
+        edges = np.unique(np.quantile(numbers[:, index], np.linspace(0.0, 1.0, n_bins + 1)))
+        low[index, : len(edges) - 1], width[index, : len(edges) - 1] = edges[:-1], np.diff(edges)
     # Finite, so that it survives every file format; no limit of a number comes near.
     return np.where(np.isinf(low), np.finfo(np.float32).max, low), width
 
 
-def _is_flag(encoder: Encoder) -> np.typing.NDArray[np.bool_]:
+def _is_flag(encoder: Encoder) -> NDArray[np.bool_]:
     """Which columns of the design are 0 or 1: those of categories, and the flags of missing numbers."""
     return np.concatenate(
         [np.arange(item.width) >= (0 if item.is_category else 1) for item in encoder.fields] or [np.empty(0, bool)]

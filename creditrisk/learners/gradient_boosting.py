@@ -10,7 +10,8 @@ from scipy.special import logit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._boosting import LARGE_TABLE_ROWS
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import optuna
 
 COMPLEXITY = 4
-# From here on there are rows enough for larger trees.
-LARGE_TABLE_ROWS = 5_000
 
 
 def defaults(n_rows: int) -> Parameters:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, suggest_shrinkage
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import END, read_trees
+from creditrisk.learners._trees import leaf_sums, shap_values
 
 if TYPE_CHECKING:
     import optuna
@@ -30,8 +30,6 @@ FIXED: dict[str, Any] = {
     "force_row_wise": True,
     "verbosity": -1,
 }
-# From here on there are rows enough for larger trees.
-LARGE_TABLE_ROWS = 5_000
 
 
 @dataclass(frozen=True)
@@ -44,11 +42,11 @@ class LightGBMModel:
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return np.asarray(self.booster.predict(matrix, raw_score=True, **_threads(matrix)), dtype=np.float64)
+        return leaf_sums(self.booster, matrix)
 
     def contributions(self, matrix: FloatArray) -> FloatArray:
         """See `Model.contributions`: exact TreeSHAP, as LightGBM computes it."""
-        return np.asarray(self.booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
+        return shap_values(self.booster, matrix)
 
     def save(self, folder: Path) -> None:
         """Write `model.lightgbm.txt`, LightGBM's own text up to its last tree: what follows is for training on."""
@@ -64,9 +62,7 @@ def defaults(n_rows: int) -> Parameters:
         "learning_rate": 0.03,
         "num_leaves": 15 if is_large else 5,
         "min_child_samples": 50 if is_large else 20,
-        "colsample_bytree": 0.4,
-        "subsample": 0.7,
-        "reg_lambda": 5.0,
+        **SHRINKAGE,
     }
 
 
@@ -78,9 +74,7 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
         "learning_rate": trial.suggest_float("learning_rate", 0.01, 0.06, log=True),
         "num_leaves": trial.suggest_int("num_leaves", 3, 31 if is_large else 10),
         "min_child_samples": trial.suggest_int("min_child_samples", 10, 100, log=True),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.8),
-        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),
+        **suggest_shrinkage(trial),
     }
 
 
@@ -105,8 +99,3 @@ def load(folder: Path, encoder: Encoder) -> LightGBMModel:
     import lightgbm
 
     return LightGBMModel(lightgbm.Booster(model_str=read_trees(folder / "model.lightgbm.txt", encoder)))
-
-
-def _threads(matrix: FloatArray) -> dict[str, int]:
-    # A single application is scored faster than threads are woken.
-    return {"num_threads": 1} if len(matrix) < 100 else {}

@@ -12,7 +12,7 @@ import numpy as np
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text
 

@@ -11,15 +11,14 @@ import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners import Parameters
+from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, suggest_shrinkage
+from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._structure import check_xgboost
 
 if TYPE_CHECKING:
     import optuna
 
 COMPLEXITY = 6
-# From here on there are rows enough for larger trees.
-LARGE_TABLE_ROWS = 5_000
 FIXED: dict[str, Any] = {"objective": "binary:logistic", "tree_method": "hist", "device": "cpu"}
 
 
@@ -58,9 +57,7 @@ def defaults(n_rows: int) -> Parameters:
         "eta": 0.03,
         "max_depth": 4 if is_large else 3,
         "min_child_weight": 5.0,
-        "colsample_bytree": 0.4,
-        "subsample": 0.7,
-        "reg_lambda": 5.0,
+        **SHRINKAGE,
     }
 
 
@@ -72,9 +69,7 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
         "eta": trial.suggest_float("eta", 0.01, 0.06, log=True),
         "max_depth": trial.suggest_int("max_depth", 2, 6 if is_large else 4),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 30.0, log=True),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.2, 0.8),
-        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.5, 50.0, log=True),
+        **suggest_shrinkage(trial),
     }
 
 
@@ -82,12 +77,12 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     """Boost a fixed number of rounds, without early stopping: a held-out part would cost rows the model needs."""
     import xgboost
 
-    given: dict[str, Any] = dict(parameters)
-    n_rounds = given.pop("num_boost_round")
+    others: dict[str, Any] = dict(parameters)
+    n_rounds = others.pop("num_boost_round")
     rows = xgboost.DMatrix(matrix, label=target, nthread=1)
     history: dict[str, dict[str, list[float]]] = {}
     booster = xgboost.train(
-        {**FIXED, **given, "seed": seed, "nthread": 1},
+        {**FIXED, **others, "seed": seed, "nthread": 1},
         rows,
         n_rounds,
         evals=[(rows, "fitted")],

@@ -7,6 +7,7 @@ runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Scorer:
     calibration: Calibration
     rule: DecisionRule
     profile: dict[str, Any]
-    metrics: dict[str, Any]
+    metrics: Mapping[str, Any]
     card: str
     name: str = ""
     version: str = ""

@@ -1,85 +1,197 @@
-"""The scorer put together: fitted model, rule, reference profile, figures and card."""
+"""The end of every training: figures of all that was tried, the final fit, and the scorer put together of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from creditrisk import learners
-from creditrisk.arrays import FloatArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
+from creditrisk.errors import TrainingError
 from creditrisk.learners import Model
-from creditrisk.metrics import Performance, build_profile
-from creditrisk.scoring import Calibration, Scorer, fit_rule, prior_shift, shifted, typical_rows
+from creditrisk.metrics import Performance, auc, build_profile, evaluate
+from creditrisk.schema import Costs
+from creditrisk.scoring import Calibration, Scorer, fit_platt, fit_rule, prior_shift, shifted, typical_rows
 from creditrisk.training.card import write_card
+from creditrisk.training.choosing import Choice, candidate_recipes, choose
 from creditrisk.training.plan import Plan
-from creditrisk.training.results import Candidate, Recipe
+from creditrisk.training.results import Candidate, HeldOut, Recipe, Result, Training, metrics_of
+from creditrisk.training.scores import OutOfSampleScores, target_of
+from creditrisk.training.tuning import calibrated_log_loss
+
+# So many settings of each family are kept with all their figures.
+KEPT_TRIALS = 5
 
 
-def fit_recipe(recipe: Recipe, encoder: Encoder, frame: pl.DataFrame, plan: Plan) -> Model:
-    """Fit a recipe on all rows of a frame."""
+@dataclass(frozen=True)
+class Resampling:
+    """Which rows of a table are train, validation and test: all that the two ways of training differ in.
+
+    Parameters
+    ----------
+    train, encoder
+        What the deployed model is fitted on: the rows, the validation rows among them, and the encoder of its matrix.
+    validation, validation_rows
+        The rows that choose and calibrate, by models that were not fitted on them; and their positions in the table.
+    validation_prob_default
+        PDs of the validation rows by a recipe, for the figures of a candidate.
+    test, test_folds
+        The rows that test and nothing else, and the fold each is tested in, shape (n_repeats, n_rows).
+    test_prob_default
+        PDs of the test rows by a recipe, calibrated on validation rows; for the figures of settings and candidates.
+    path_prob_default
+        PDs of the test rows by the whole path, shape of `test_folds`; None where the deployed scorer gives them.
+    champion_prob_default
+        Those of the champion, None if there is none or it cannot score them.
+    protocol
+        All this in a sentence.
+    """
+
+    train: pl.DataFrame
+    encoder: Encoder
+    validation: pl.DataFrame
+    validation_rows: IntArray
+    validation_prob_default: Callable[[Recipe], FloatArray]
+    test: pl.DataFrame
+    test_folds: IntArray
+    test_prob_default: Callable[[Recipe], FloatArray]
+    path_prob_default: FloatArray | None
+    champion_prob_default: FloatArray | None
+    protocol: str
+
+
+def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Training:
+    """Choose, work out all figures, fit the chosen recipe for good and put the scorer together."""
+    choice = choose(scores, resampling.validation_rows, plan)
+    n_train = resampling.train.height
+    all_or_some = "all " if n_train == len(scores.target) else ""
+    plan.progress(0, 1, f"fitting {choice.recipe.family} on {all_or_some}{n_train:,} applications", 0.0)
+    with ThreadPoolExecutor(1) as beside:
+        fitting = beside.submit(_fit, choice.recipe, resampling, plan)
+        candidates = _candidates(scores, choice, resampling, plan.schema.costs)
+        results = _results(scores, resampling, plan.schema.costs)
+        model = fitting.result()
+    scorer = _scorer(
+        model, choice.calibration, scores.log_odds(choice.recipe, resampling.validation_rows), resampling, plan
+    )
+    prob_default = resampling.path_prob_default
+    if prob_default is None:
+        prob_default = scorer.sample_prob_default(resampling.test)[np.newaxis]
+    test = HeldOut(resampling.test, target_of(resampling.test), prob_default, resampling.test_folds)
+    performance, auc_sd = _performance(test, plan.schema.costs)
+    protocol = resampling.protocol
+    return Training(
+        scorer=replace(
+            scorer,
+            metrics=metrics_of(choice.recipe, candidates, performance, protocol),
+            card=write_card(scorer, candidates, scores.failures, performance, protocol),
+        ),
+        recipe=choice.recipe,
+        candidates=candidates,
+        results=results,
+        failures=scores.failures,
+        performance=performance,
+        protocol=protocol,
+        auc_sd=auc_sd,
+        test=test,
+        champion_prob_default=resampling.champion_prob_default,
+        reference=resampling.validation,
+    )
+
+
+def _fit(recipe: Recipe, resampling: Resampling, plan: Plan) -> Model:
     return learners.fit(
         recipe.family,
         recipe.parameters,
-        encoder.matrix(frame),
-        target_of(frame),
-        encoder,
+        resampling.encoder.matrix(resampling.train),
+        target_of(resampling.train),
+        resampling.encoder,
         seed=plan.seed,
     )
 
 
-def assemble(
-    plan: Plan,
-    encoder: Encoder,
-    model: Model,
-    calibration: Calibration,
-    *,
-    log_odds: FloatArray,
-    held_out: pl.DataFrame,
-) -> Scorer:
-    """The scorer, its rule fitted on rows whose `log_odds` come from models that did not see them."""
-    target = target_of(held_out)
+def _candidates(scores: OutOfSampleScores, choice: Choice, resampling: Resampling, costs: Costs) -> list[Candidate]:
+    """The best of each family, and each blend, with its figures."""
+    on_validation, on_test = target_of(resampling.validation), target_of(resampling.test)
+    return [
+        Candidate(
+            recipe.family,
+            recipe,
+            sum(choice.picks[member].seconds for member in recipe.parameters),
+            evaluate(resampling.validation_prob_default(recipe), on_validation, costs),
+            evaluate(resampling.test_prob_default(recipe), on_test, costs),
+        )
+        for recipe in candidate_recipes(choice.picks, scores.n_train)
+    ]
+
+
+def _results(scores: OutOfSampleScores, resampling: Resampling, costs: Costs) -> list[Result]:
+    """Every setting tried, the best few of each family with their figures."""
+    on_validation, on_test = target_of(resampling.validation), target_of(resampling.test)
+    results = []
+    for name, trials in scores.trials.items():
+        log_odds = [scores.log_odds(trial.recipe, resampling.validation_rows) for trial in trials]
+        losses = [calibrated_log_loss(of_trial, on_validation) for of_trial in log_odds]
+        best = set(np.argsort(losses, kind="stable")[:KEPT_TRIALS].tolist())
+        for index, (trial, loss) in enumerate(zip(trials, losses, strict=True)):
+            figures: dict[str, Performance] = {}
+            if index in best:
+                try:
+                    fitted = fit_platt(log_odds[index], on_validation).prob_default(log_odds[index])
+                    tested = resampling.test_prob_default(trial.recipe)
+                    figures = {
+                        "validation": evaluate(fitted, on_validation, costs),
+                        "test": evaluate(tested, on_test, costs),
+                    }
+                except TrainingError:
+                    pass  # it ranks the wrong way round: its loss says so
+            results.append(Result(name, trial.number, trial.parameters, trial.seconds, loss, **figures))
+    return results
+
+
+def _scorer(model: Model, calibration: Calibration, log_odds: FloatArray, resampling: Resampling, plan: Plan) -> Scorer:
+    """The scorer, its rule fitted on the validation rows; their `log_odds` come from models that did not see them."""
+    schema, validation = plan.schema, resampling.validation
+    target = target_of(validation)
     prob_default = calibration.prob_default(log_odds)
-    shown = shifted(prob_default, prior_shift(float(target.mean()), plan.schema.portfolio_bad_rate))
-    typical = encoder.matrix(held_out[typical_rows(shown, plan.schema.costs)])
-    contributions, medians = model.contributions(typical)[:, :-1], encoder.medians(typical)
+    shown = shifted(prob_default, prior_shift(float(target.mean()), schema.portfolio_bad_rate))
+    typical = resampling.encoder.matrix(validation[typical_rows(shown, schema.costs)])
+    contributions, medians = model.contributions(typical)[:, :-1], resampling.encoder.medians(typical)
     return Scorer(
-        schema=plan.schema,
-        encoder=encoder,
+        schema=schema,
+        encoder=resampling.encoder,
         model=model,
         calibration=calibration,
-        rule=fit_rule(
-            prob_default, target, contributions, plan.schema.costs, plan.scale, typical_values=medians.tolist()
-        ),
-        profile=build_profile(held_out, plan.schema, shown),
+        rule=fit_rule(prob_default, target, contributions, schema.costs, plan.scale, typical_values=medians.tolist()),
+        profile=build_profile(validation, schema, shown),
         metrics={},
         card="",
     )
 
 
-def documented(
-    scorer: Scorer,
-    recipe: Recipe,
-    candidates: list[Candidate],
-    failures: dict[str, str],
-    *,
-    performance: Performance,
-    protocol: str,
-) -> Scorer:
-    """The scorer with every figure behind it and its card."""
-    metrics = {
-        "family": scorer.model.family,
-        "recipe": asdict(recipe),
-        "protocol": protocol,
-        "performance": asdict(performance),
-        "candidates": {item.family: asdict(item.test) for item in candidates},
+def _performance(test: HeldOut, costs: Costs) -> tuple[Performance, float | None]:
+    """The mean over repeats, its AUC the mean over folds; and how much AUC varies over folds, None if there is one."""
+    mean = _mean([evaluate(prob_default, test.target, costs) for prob_default in test.prob_default])
+    areas = [
+        auc(prob_default[fold_of == fold], test.target[fold_of == fold])
+        for prob_default, fold_of in zip(test.prob_default, test.folds, strict=True)
+        for fold in range(fold_of.max() + 1)
+    ]
+    area = float(np.mean(areas))
+    return replace(mean, auc=area, gini=2 * area - 1), float(np.std(areas)) if len(areas) > 1 else None
+
+
+def _mean(performances: list[Performance]) -> Performance:
+    """Average each figure over repeats of the same rows; counts stay what they are."""
+    averaged: dict[str, Any] = {
+        item.name: float(np.mean([getattr(performance, item.name) for performance in performances]))
+        for item in fields(Performance)
+        if item.type == "float"
     }
-    return replace(scorer, metrics=metrics, card=write_card(scorer, candidates, failures, performance, protocol))
-
-
-def target_of(frame: pl.DataFrame) -> NDArray[np.int64]:
-    """The outcomes of checked rows, 1 = bad, shape (n_rows,)."""
-    return frame["default"].to_numpy().astype(np.int64)
+    return replace(performances[0], **averaged)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import numpy as np
@@ -10,115 +9,65 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import fit_encoder
-from creditrisk.metrics import evaluate
 from creditrisk.scoring import OTHER_FIELDS, Scorer, fit_platt
 from creditrisk.splits import time_split
-from creditrisk.training.assembly import assemble, documented, fit_recipe, target_of
-from creditrisk.training.choosing import (
-    Pool,
-    candidates_of,
-    choose,
-    cross_calibrated,
-    recipe_of,
-    results_of,
-    simple_families,
-    slowest_first,
-    sort_out,
-)
+from creditrisk.training.assembly import Resampling, finish
+from creditrisk.training.choosing import cross_calibrated
 from creditrisk.training.plan import Plan
-from creditrisk.training.progress import run_jobs
-from creditrisk.training.results import Candidate, HeldOut, Training
-from creditrisk.training.tuning import Job
+from creditrisk.training.results import Recipe, Training
+from creditrisk.training.scores import OutOfSampleScores, Split
 
 
 def train_by_time(
     frame: pl.DataFrame, times: pl.Series, plan: Plan, champion: Scorer | None, test_from: date | None
 ) -> Training:
-    """Train where every row has a time."""
-    split = time_split(times, test_from)
-    target = target_of(frame)
-    encoder = fit_encoder(frame[split.train], plan.schema)
-    judge = np.concatenate([split.validation, split.test])
-    n_choosing = len(split.validation)
-    matrix = encoder.matrix(frame)
-    jobs = [
-        Job(name, matrix, target, split.train, judge, encoder, plan.seed, plan.budget, n_choosing=n_choosing)
-        for name in slowest_first(simple_families())
-    ]
-    tried = dict(zip((job.family for job in jobs), run_jobs(jobs, plan, "fitting"), strict=True))
-    trials, failures = sort_out(tried)
+    """Train where every row has a time.
 
-    log_odds = {name: np.array([trial.log_odds for trial in of_family]) for name, of_family in trials.items()}
-    pool = Pool(
-        target[split.validation],
-        {name: scores[:, :n_choosing] for name, scores in log_odds.items()},
-        len(split.train),
+    Raises
+    ------
+    TrainingError
+        If time does not divide the table, or nothing could be learnt.
+    """
+    rows = time_split(times, test_from)
+    encoder = fit_encoder(frame[rows.train], plan.schema)
+    split = Split(0, 0, rows.train, np.concatenate([rows.validation, rows.test]), encoder)
+    scores = OutOfSampleScores(frame, [split], plan)
+    scores.try_settings({}, n_validation=len(rows.validation))
+    target = scores.target[rows.validation]
+
+    def validation_prob_default(recipe: Recipe) -> FloatArray:
+        return cross_calibrated(scores.log_odds(recipe, rows.validation), target, plan.seed)
+
+    def test_prob_default(recipe: Recipe) -> FloatArray:
+        calibration = fit_platt(scores.log_odds(recipe, rows.validation), target)
+        return calibration.prob_default(scores.log_odds(recipe, rows.test))
+
+    test, tested = frame[rows.test], times.gather(rows.test)
+    resampling = Resampling(
+        # The validation rows are the newest that may be fitted on: once they have chosen, the winner is fitted again.
+        train=frame[np.concatenate([rows.train, rows.validation])],
+        encoder=encoder,
+        validation=frame[rows.validation],
+        validation_rows=rows.validation,
+        validation_prob_default=validation_prob_default,
+        test=test,
+        test_folds=np.zeros((1, len(rows.test)), dtype=np.int64),
+        test_prob_default=test_prob_default,
+        path_prob_default=None,
+        champion_prob_default=_scored_by(champion, test),
+        protocol=(
+            f"time-ordered: fitted on the oldest {len(rows.train):,} applications, chosen and calibrated on the next "
+            f"{len(rows.validation):,}, fitted again on both, judged on the newest {len(rows.test):,} "
+            f"({tested.item(0)} to {tested.item(-1)})"
+        ),
     )
-    everything = np.arange(n_choosing)
-    choice = choose(pool, everything, plan)
-
-    def judged_log_odds(name: str) -> FloatArray:
-        members = [log_odds[member][choice.picks[member], n_choosing:] for member in pool.members(name)]
-        mean: FloatArray = np.mean(members, axis=0)
-        return mean
-
-    newest = target[split.test]
-    recipe = recipe_of(choice.family, choice.picks, trials, pool)
-    validation = frame[split.validation]
-    # The rows that chose are the newest that may teach: the winner is fitted again with them.
-    older = frame[np.concatenate([split.train, split.validation])]
-    plan.progress(0, 1, f"fitting {choice.family} on {older.height:,} applications", 0.0)
-    with ThreadPoolExecutor(1) as beside:
-        fitting = beside.submit(fit_recipe, recipe, encoder, older, plan)
-        candidates = [
-            Candidate(
-                name,
-                recipe_of(name, choice.picks, trials, pool),
-                sum(trials[member][choice.picks[member]].seconds for member in pool.members(name)),
-                evaluate(cross_calibrated(pooled, pool.target, plan.seed), pool.target, plan.schema.costs),
-                evaluate(fit_platt(pooled, pool.target).prob_default(judged_log_odds(name)), newest, plan.schema.costs),
-            )
-            for name, pooled in candidates_of(pool, choice.picks).items()
-        ]
-        results = results_of(
-            trials,
-            pool,
-            lambda trial, scale: evaluate(
-                scale.prob_default(trial.log_odds[:n_choosing]), pool.target, plan.schema.costs
-            ),
-            lambda trial, scale: evaluate(scale.prob_default(trial.log_odds[n_choosing:]), newest, plan.schema.costs),
-        )
-        model = fitting.result()
-    pooled = candidates_of(pool, choice.picks)[choice.family]
-    scorer = assemble(plan, encoder, model, choice.calibration, log_odds=pooled, held_out=validation)
-    judged_frame = frame[split.test]
-    prob_default = scorer.sample_prob_default(judged_frame)
-    performance = evaluate(prob_default, newest, plan.schema.costs)
-    ordered = times.gather(split.test)
-    protocol = (
-        f"time-ordered: fitted on the oldest {len(split.train):,} applications, chosen and calibrated on the next "
-        f"{len(split.validation):,}, fitted again on both, judged on the newest {len(split.test):,} "
-        f"({ordered.item(0)} to {ordered.item(-1)})"
-    )
-    return Training(
-        scorer=documented(scorer, recipe, candidates, failures, performance=performance, protocol=protocol),
-        recipe=recipe,
-        candidates=candidates,
-        results=results,
-        failures=failures,
-        performance=performance,
-        protocol=protocol,
-        auc_sd=None,
-        test=HeldOut(judged_frame, newest, prob_default[np.newaxis], np.zeros((1, len(newest)), dtype=np.int64)),
-        champion_prob_default=_scored_by(champion, judged_frame),
-        reference=validation,
-    )
+    return finish(scores, resampling, plan)
 
 
-def _scored_by(champion: Scorer | None, judged: pl.DataFrame) -> FloatArray | None:
+def _scored_by(champion: Scorer | None, test: pl.DataFrame) -> FloatArray | None:
     if champion is None:
         return None
     try:
-        return champion.sample_prob_default(judged)[np.newaxis]
+        return champion.sample_prob_default(test)[np.newaxis]
     except OTHER_FIELDS:
         return None

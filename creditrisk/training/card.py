@@ -1,6 +1,6 @@
 """The model card: what a version is for, how good it is, how it decides and what it leaves out, on one page.
 
-Written by training.py into every scorer folder; the long form with every figure is the validation pack.
+It goes into every scorer folder; the long form with every figure is the validation pack.
 """
 
 from __future__ import annotations

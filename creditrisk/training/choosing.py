@@ -2,137 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.learners import FAMILIES, is_blend, members_of
-from creditrisk.metrics import Performance, log_loss
+from creditrisk.learners import FAMILIES, members_of
+from creditrisk.metrics import log_loss
 from creditrisk.scoring import Calibration, fit_calibration, fit_platt
 from creditrisk.splits import stratified_folds
 from creditrisk.training.plan import Plan
-from creditrisk.training.results import Recipe, Result
-from creditrisk.training.tuning import JobResult, Trial, calibrated_log_loss
+from creditrisk.training.results import Recipe
+from creditrisk.training.scores import OutOfSampleScores
+from creditrisk.training.tuning import Trial, calibrated_log_loss
 
 CALIBRATION_FOLDS = 5
-# So many settings of each family are kept with all their figures.
-KEPT_TRIALS = 5
-
-
-@dataclass(frozen=True)
-class Pool:
-    """Scores to choose by: for each family the log-odds of its trials, shape (n_trials, n_rows), and the outcomes.
-
-    `n_taught` is how many rows the models were fitted on, by which blends choose their members.
-    """
-
-    target: IntArray
-    log_odds: dict[str, FloatArray]
-    n_taught: int
-
-    def members(self, name: str) -> tuple[str, ...]:
-        """The families a family is fitted as: itself, or those it is blended of."""
-        return members_of(name, self.n_taught)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The family that decides best on some rows, the trial taken of each family, and the winner's calibration."""
+    """What does best on some rows: a recipe and its calibration; `picks` are the best trials of all families."""
 
-    family: str
-    picks: dict[str, int]
+    recipe: Recipe
+    picks: dict[str, Trial]
     calibration: Calibration
 
 
-def simple_families() -> list[str]:
-    """The families that are fitted; blends are put together of them."""
-    return [name for name in FAMILIES if not is_blend(name)]
+def choose(scores: OutOfSampleScores, rows: IntArray, plan: Plan) -> Choice:
+    """Choose by some rows: of each family the trial, of the candidates the one, and its calibration.
 
-
-def slowest_first(names: Iterable[str]) -> list[str]:
-    """The more complex a family, the longer its fits: started first, they do not stand alone at the end."""
-    return sorted(names, key=FAMILIES.index, reverse=True)
-
-
-def sort_out(tried: Mapping[str, JobResult]) -> tuple[dict[str, list[Trial]], dict[str, str]]:
-    """The trials of the families that could be fitted, simple ones first, and why the others could not."""
-    trials = {name: tried[name].trials for name in FAMILIES if name in tried and tried[name].trials}
-    failures = {name: found.failures[0] for name, found in tried.items() if not found.trials}
-    if not trials:
-        raise TrainingError(f"no family could be fitted: {'; '.join(f'{k}: {why}' for k, why in failures.items())}")
-    return trials, failures
-
-
-def candidates_of(pool: Pool, picks: Mapping[str, int]) -> dict[str, FloatArray]:
-    """The log-odds of each family's picked trial, and of each blend whose members all have one."""
-    return {
-        name: np.mean([pool.log_odds[member][picks[member]] for member in pool.members(name)], axis=0)
-        for name in FAMILIES
-        if all(member in picks for member in pool.members(name))
-    }
-
-
-def choose(pool: Pool, rows: IntArray, plan: Plan) -> Choice:
-    """Choose by some rows of the pool: of each family the trial, of the candidates the one, and its calibration."""
-    target = pool.target[rows]
+    Raises
+    ------
+    TrainingError
+        If every candidate ranks the rows the wrong way round.
+    """
+    target = scores.target[rows]
     picks = {}
-    for name, log_odds in pool.log_odds.items():
-        losses = [calibrated_log_loss(scores[rows], target) for scores in log_odds]
-        picks[name] = int(np.argmin(losses))
-    losses_of: dict[str, float] = {}
-    seen = {name: scores[rows] for name, scores in candidates_of(pool, picks).items()}
-    for name, scores in seen.items():
+    for name, trials in scores.trials.items():
+        losses = [calibrated_log_loss(scores.log_odds(trial.recipe, rows), target) for trial in trials]
+        picks[name] = trials[int(np.argmin(losses))]
+    candidates: list[tuple[float, Recipe]] = []
+    for recipe in candidate_recipes(picks, scores.n_train):
         try:
-            losses_of[name] = log_loss(cross_calibrated(scores, target, plan.seed), target)
+            prob_default = cross_calibrated(scores.log_odds(recipe, rows), target, plan.seed)
         except TrainingError:
             continue  # a family that ranks the wrong way round is no candidate; that all do so is said below
-    if not losses_of:
+        candidates.append((log_loss(prob_default, target), recipe))
+    if not candidates:
         raise TrainingError(
             f"every model ranks {len(target):,} unseen rows the wrong way round: nothing was learned that "
             "holds. Check the target's coding and the features."
         )
     # The first of several that are alike is the simplest.
-    best = min(losses_of, key=lambda name: losses_of[name])
-    return Choice(best, picks, calibrated(seen[best], target))
+    _, best = min(candidates, key=lambda candidate: candidate[0])
+    return Choice(best, picks, fit_calibration(scores.log_odds(best, rows), target))
 
 
-def calibrated(log_odds: FloatArray, target: IntArray) -> Calibration:
-    """The calibration of out-of-sample scores."""
-    return fit_calibration(log_odds, target)
+def candidate_recipes(picks: Mapping[str, Trial], n_train: int) -> list[Recipe]:
+    """A recipe of each family's picked trial, and of each blend whose members all have one."""
+    recipes = []
+    for name in FAMILIES:
+        members = members_of(name, n_train)
+        if all(member in picks for member in members):
+            recipes.append(Recipe(name, {member: picks[member].parameters for member in members}))
+    return recipes
 
 
 def cross_calibrated(log_odds: FloatArray, target: IntArray, seed: int) -> FloatArray:
-    """PDs whose calibration did not see their own row."""
+    """PDs whose calibration did not see their own row, shape (n_rows,)."""
     prob_default = np.empty(len(log_odds))
-    for teach, judge in stratified_folds(target, CALIBRATION_FOLDS, seed=seed):
-        prob_default[judge] = fit_platt(log_odds[teach], target[teach]).prob_default(log_odds[judge])
+    for train, test in stratified_folds(target, CALIBRATION_FOLDS, seed=seed):
+        prob_default[test] = fit_platt(log_odds[train], target[train]).prob_default(log_odds[test])
     return prob_default
-
-
-Judge = Callable[[Trial, Calibration], Performance]
-
-
-def results_of(trials: Mapping[str, list[Trial]], pool: Pool, validation: Judge, test: Judge) -> list[Result]:
-    """Every setting tried, the best few of each family with their figures."""
-    results = []
-    for name, of_family in trials.items():
-        losses = [calibrated_log_loss(scores, pool.target) for scores in pool.log_odds[name]]
-        best = set(np.argsort(losses, kind="stable")[:KEPT_TRIALS].tolist())
-        for place, (trial, loss) in enumerate(zip(of_family, losses, strict=True)):
-            figures: dict[str, Performance] = {}
-            if place in best:
-                try:
-                    scale = fit_platt(pool.log_odds[name][place], pool.target)
-                    figures = {"validation": validation(trial, scale), "test": test(trial, scale)}
-                except TrainingError:
-                    pass  # it ranks the wrong way round: its loss says so
-            results.append(Result(name, trial.number, trial.parameters, trial.seconds, loss, **figures))
-    return results
-
-
-def recipe_of(name: str, picks: Mapping[str, int], trials: Mapping[str, list[Trial]], pool: Pool) -> Recipe:
-    """What is fitted if a family is taken with the picked settings."""
-    return Recipe(name, {member: trials[member][picks[member]].parameters for member in pool.members(name)})

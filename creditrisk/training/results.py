@@ -1,13 +1,15 @@
-"""What a training gives: recipes, settings tried, candidates, the rows that were judged."""
+"""What a training gives: recipes, settings tried, candidates, the test rows, and the figures kept with a scorer."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypedDict
 
 import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.learners import Parameters
+from creditrisk.learners import FAMILIES, Parameters, is_blend
 from creditrisk.metrics import Performance
 from creditrisk.scoring import Scorer
 
@@ -22,9 +24,9 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Result:
-    """One setting tried; the best few of each family with figures on the rows that chose and on the rows that judge.
+    """One setting tried; the best few of each family with figures on validation and test rows.
 
-    `loss` is the log loss on the rows that chose once calibrated, by which settings of one family are compared.
+    `loss` is the log loss on the validation rows once calibrated, by which settings of one family are compared.
     """
 
     family: str
@@ -38,7 +40,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Candidate:
-    """The best of a family, with its calibration, as it did on the rows that chose and on the rows that judge."""
+    """The best of a family, or a blend of such, with its calibration, as it did on validation and on test rows."""
 
     family: str
     recipe: Recipe
@@ -49,7 +51,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Rows that nothing was fitted, chosen or calibrated on, and the PDs they got.
+    """The test rows, on which nothing that scored them was fitted, chosen or calibrated, and the PDs they got.
 
     `prob_default` and `folds` have the shape (n_repeats, n_rows): one repeat and fold 0 where time divides the table.
     PDs are on the scale of the sample.
@@ -65,9 +67,10 @@ class HeldOut:
 class Training:
     """What a training gave.
 
-    `performance` is that of the whole path on the `judged` rows; `champion_prob_default` the champion's PDs for the
-    same rows, None if there is no champion or it cannot score them. `reference` holds the rows that later windows are
-    compared with. `results` are all settings tried, `failures` say why a family is missing.
+    `performance` is that of the whole path on the rows of `test`; `champion_prob_default` the champion's PDs for the
+    same rows, None if there is no champion or it cannot score them. `auc_sd` says how much AUC varies from fold to
+    fold, None without folds. `reference` holds the validation rows, with which later windows are compared. `results`
+    are all settings tried, `failures` say why a family is missing.
     """
 
     scorer: Scorer
@@ -81,3 +84,41 @@ class Training:
     test: HeldOut
     champion_prob_default: FloatArray | None
     reference: pl.DataFrame
+
+
+class RecipeRecord(TypedDict):
+    """A recipe as JSON."""
+
+    family: str
+    parameters: dict[str, Parameters]
+
+
+class ScorerMetrics(TypedDict):
+    """What `metrics.json` of a scorer folder holds: figures on test rows, of the whole path and of each candidate."""
+
+    family: str
+    recipe: RecipeRecord
+    protocol: str
+    performance: dict[str, float]
+    candidates: dict[str, dict[str, float]]
+
+
+def metrics_of(
+    recipe: Recipe, candidates: Sequence[Candidate], performance: Performance, protocol: str
+) -> ScorerMetrics:
+    """The figures that are kept with a scorer."""
+    return {
+        "family": recipe.family,
+        "recipe": {"family": recipe.family, "parameters": recipe.parameters},
+        "protocol": protocol,
+        "performance": asdict(performance),
+        "candidates": {item.family: asdict(item.test) for item in candidates},
+    }
+
+
+def noted_recipe(metrics: Mapping[str, Any]) -> Recipe | None:
+    """The recipe in what `metrics_of` wrote, if every family it takes can be fitted here."""
+    noted: RecipeRecord | None = metrics.get("recipe")
+    if noted is None or not all(name in FAMILIES and not is_blend(name) for name in noted["parameters"]):
+        return None
+    return Recipe(noted["family"], noted["parameters"])

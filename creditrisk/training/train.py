@@ -1,13 +1,13 @@
 """The training path: try every family, choose and calibrate, and say honestly how good the whole path is.
 
-Where the table has dates, the newest rows judge and nothing newer than the fitted rows teaches. Where it has none, rows
-are judged fold by fold: what scores a fold was fitted, chosen and calibrated without that fold's rows. What to try and
-the trying are in tuning.py; called by flows/model_train.py; reads and writes nothing.
+Train rows are fitted on, validation rows choose and calibrate, test rows tell how good the result is and nothing else.
+Where the table has dates, the newest rows are the test and the newest before them the validation. Where it has none,
+each fold is the test in turn: what scores it was fitted, chosen and calibrated without its rows. Nothing is read or
+written here.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import date
 
 import polars as pl
@@ -49,16 +49,16 @@ def train(
     budget
         How many settings of each family are tried.
     run
-        Does the fits; None for threads of this process.
+        Does the fits; None for threads of this process, one a core.
     champion
-        The version to compare with: it scores the judged rows, or its recipe is fitted again in every fold.
+        The version to compare with: it scores the test rows, or its recipe is fitted again in every fold.
     test_from
-        First day of the rows that judge, for a table with dates; None for its newest fifth.
+        First day of the test rows, for a table with dates; None for its newest fifth.
 
     Raises
     ------
     TrainingError
-        If there are too few rows or bads to train and judge on, or no family ranks unseen rows the right way round.
+        If there are too few rows or bads to train and test on, or no family ranks unseen rows the right way round.
     """
     n_bad = int(frame["default"].sum())
     if frame.height < MIN_ROWS or not MIN_BADS <= n_bad <= frame.height - MIN_BADS:
@@ -66,7 +66,7 @@ def train(
             f"{frame.height:,} usable rows with {n_bad:,} bads are too few to train and judge a model: at least "
             f"{MIN_ROWS} rows with {MIN_BADS} bads and {MIN_BADS} goods are needed."
         )
-    plan = Plan(schema, scale, seed, budget, run or in_threads(os.cpu_count() or 1), progress)
+    plan = Plan(schema, scale, seed, budget, run or in_threads(), progress)
     if schema.time_field is not None:
         return train_by_time(frame, frame[schema.time_field.name], plan, champion, test_from)
     if test_from is not None:
@@ -75,12 +75,3 @@ def train(
             "a field the role 'time'."
         )
     return train_by_folds(frame, plan, champion)
-
-
-# By time
-
-
-# By folds
-
-
-# Both ways

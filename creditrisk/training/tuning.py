@@ -1,7 +1,7 @@
 """Which settings of a family to try, and the trying of them: fit on some rows, score others, note how long it took.
 
 A `Job` is what is spread over threads or over the workers of a cluster: everything it needs goes in, everything it
-finds comes out. training.py makes the jobs and decides what their results mean.
+finds comes out.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from creditrisk.errors import TrainingError
 from creditrisk.learners import Parameters, family
 from creditrisk.metrics import log_loss
 from creditrisk.scoring import fit_platt
+from creditrisk.training.results import Recipe
 
 if TYPE_CHECKING:
     import optuna
@@ -40,22 +41,22 @@ class Budget:
 
 @dataclass(frozen=True)
 class Job:
-    """Settings of one family to fit on the rows `teach` and to score the rows `judge` with.
+    """Settings of one family to fit on the rows `train`, and to score the rows `scored` with.
 
     `matrix` and `target` hold every row of the table. The settings are `proposals`; without any, they are searched for:
-    each new one is led by how well the earlier ones did on the first `n_choosing` of the judged rows.
+    each new one is led by how well the earlier ones did on the validation rows, the first `n_validation` scored ones.
     """
 
     family: str
     matrix: FloatArray
     target: IntArray
-    teach: IntArray
-    judge: IntArray
+    train: IntArray
+    scored: IntArray
     encoder: Encoder
     seed: int
     budget: Budget
     proposals: tuple[Parameters, ...] = ()
-    n_choosing: int = 0
+    n_validation: int = 0
 
     @property
     def n_fits(self) -> int:
@@ -65,13 +66,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting tried: the log-odds it gave the judged rows, and the seconds it took."""
+    """One setting tried: the seconds it took, and the log-odds it gave the rows that were scored."""
 
     family: str
     number: int
     parameters: Parameters
     seconds: float
     log_odds: FloatArray
+
+    @property
+    def recipe(self) -> Recipe:
+        """The family with this setting, by itself."""
+        return Recipe(self.family, {self.family: self.parameters})
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,9 @@ def propose(name: str, n_rows: int, *, trials: int, seed: int) -> tuple[Paramete
     return (module.defaults(n_rows), *(module.suggest(study.ask(), n_rows) for _ in range(trials - 1)))
 
 
-def run_job(job: Job, told: OnFitDone | None = None) -> JobResult:
+def run_job(job: Job, on_fit_done: OnFitDone | None = None) -> JobResult:
     """Do a job. A setting that fails, for whatever reason a library may find, is noted and does not end it."""
-    matrix, target, judged = job.matrix[job.teach], job.target[job.teach], job.matrix[job.judge]
+    matrix, target, scored = job.matrix[job.train], job.target[job.train], job.matrix[job.scored]
     trials: list[Trial] = []
     failures: list[str] = []
     settings = _Settings(job, len(target))
@@ -101,7 +107,7 @@ def run_job(job: Job, told: OnFitDone | None = None) -> JobResult:
         started = time.perf_counter()
         try:
             model = family(job.family).fit(matrix, target, job.encoder, parameters, seed=job.seed)
-            log_odds = model.log_odds(judged)
+            log_odds = model.log_odds(scored)
             if not np.isfinite(log_odds).all():
                 raise TrainingError("it gives some rows no score")
         except Exception as exc:
@@ -110,8 +116,8 @@ def run_job(job: Job, told: OnFitDone | None = None) -> JobResult:
         else:
             trials.append(Trial(job.family, number, parameters, time.perf_counter() - started, log_odds))
             settings.learn(log_odds)
-        if told is not None:
-            told(job.family, time.perf_counter() - started)
+        if on_fit_done is not None:
+            on_fit_done(job.family, time.perf_counter() - started)
     return JobResult(trials, failures)
 
 
@@ -142,7 +148,7 @@ class _Settings:
                 yield family(job.family).suggest(self._asked, self._n_rows)
 
     def learn(self, log_odds: FloatArray | None) -> None:
-        """Tell the search what the last setting gave the judged rows; None if it failed."""
+        """Tell the search what the last setting gave the scored rows; None if it failed."""
         if self._asked is None:
             return
         import optuna
@@ -150,9 +156,9 @@ class _Settings:
         if log_odds is None:
             self._study.tell(self._asked, state=optuna.trial.TrialState.FAIL)
         else:
-            n_choosing = self._job.n_choosing
-            target = self._job.target[self._job.judge[:n_choosing]]
-            self._study.tell(self._asked, calibrated_log_loss(log_odds[:n_choosing], target))
+            n_validation = self._job.n_validation
+            target = self._job.target[self._job.scored[:n_validation]]
+            self._study.tell(self._asked, calibrated_log_loss(log_odds[:n_validation], target))
 
 
 def _study(sampler: optuna.samplers.BaseSampler) -> optuna.Study:
@@ -175,5 +181,5 @@ def calibrated_log_loss(log_odds: FloatArray, target: IntArray) -> float:
 
 
 def _sentence(exc: Exception) -> str:
-    said = str(exc).strip().splitlines() or [""]
-    return f"{type(exc).__name__}: {said[0][:200]}" if not isinstance(exc, TrainingError) else said[0]
+    message, *_ = str(exc).strip().splitlines() or [""]
+    return message if isinstance(exc, TrainingError) else f"{type(exc).__name__}: {message[:200]}"

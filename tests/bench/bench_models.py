@@ -5,7 +5,7 @@
 `data` is a folder as the tests read it (CREDITRISK_DATA_DIR). Prints one line of Markdown a table: the whole path,
 choosing and calibrating included, on rows it never used. How often a confidence of 90 % held is given twice for bads
 and goods: as it came out (sets made by other folds, or by the time before), and on average over 50 random halves of the
-judged rows, one of which makes the sets that the other judges. The second leaves out what time changes; it fails below
+test rows, one of which makes the sets that the other tests. The second leaves out what time changes; it fails below
 86 % or above 94 %. Takes some 20 minutes on two cores.
 """
 
@@ -31,7 +31,7 @@ from creditrisk.training import HeldOut, train
 N_SPLITS = 50
 
 TABLES: dict[str, tuple[str, date | None, float]] = {
-    # dataset, file, first day to judge, the AUC above which something must be leaking
+    # dataset, file, first day of the test rows, the AUC above which something must be leaking
     "simulated": ("", None, 0.83),
     "german_credit": ("german_credit/german.data", None, 0.83),
     "lending_club": ("lending_club/lending_club_2007_2011.csv.gz", date(2011, 1, 1), 0.75),
@@ -52,9 +52,9 @@ def main(data: Path, names: list[str]) -> None:
         started = time.perf_counter()
         training = train(checked.accepted, schema, scale=ScoreScale(), test_from=test_from)
         seconds = time.perf_counter() - started
-        found = training.performance
+        performance = training.performance
         best = f" (best reachable {simulated.best_auc(training.test.frame):.3f})" if name == "simulated" else ""
-        judged = (
+        tested = (
             f"{training.test.frame.height:,} newest"
             if schema.time_field is not None
             else f"{len(training.test.folds)} x {training.test.folds.max() + 1} folds"
@@ -63,23 +63,21 @@ def main(data: Path, names: list[str]) -> None:
         held = held_out_coverage(rule, first, training.test.target, training.test.folds[0], alpha=COVERAGE_ALPHA)
         bads, goods = held_in_halves(rule, training.test)
         print(
-            f"| `{name}` | {judged} | {found.auc:.4f}{best} | {found.brier:.4f} | {found.cost:.3f} | "
+            f"| `{name}` | {tested} | {performance.auc:.4f}{best} | {performance.brier:.4f} | {performance.cost:.3f} | "
             f"{held.bads.value:.1%}, {held.goods.value:.1%} | {bads:.1%}, {goods:.1%} | "
             f"{training.scorer.model.family}, {seconds:.0f} s |",
             flush=True,
         )
-        if found.auc > suspicious:
-            raise SystemExit(f"{name}: an AUC of {found.auc:.3f} is above {suspicious}: something leaks.")
+        if performance.auc > suspicious:
+            raise SystemExit(f"{name}: an AUC of {performance.auc:.3f} is above {suspicious}: something leaks.")
         if not COVERAGES[0] <= min(bads, goods) <= max(bads, goods) <= COVERAGES[1]:
             raise SystemExit(f"{name}: confidences of 90 % hold for {bads:.1%} of bads and {goods:.1%} of goods.")
 
 
-def held_in_halves(rule: DecisionRule, judged: HeldOut) -> tuple[float, float]:
-    """How often sets made by one half of the judged rows hold in the other, for bads and goods; mean of 50 splits."""
+def held_in_halves(rule: DecisionRule, test: HeldOut) -> tuple[float, float]:
+    """How often sets made by one half of the test rows hold in the other, for bads and goods; mean of 50 splits."""
     kept = [
-        held_out_coverage(
-            rule, judged.prob_default[0], judged.target, _halves(judged.target, seed), alpha=COVERAGE_ALPHA
-        )
+        held_out_coverage(rule, test.prob_default[0], test.target, _halves(test.target, seed), alpha=COVERAGE_ALPHA)
         for seed in range(N_SPLITS)
     ]
     return float(np.mean([one.bads.value for one in kept])), float(np.mean([one.goods.value for one in kept]))

@@ -15,10 +15,28 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # nothing is imported before the environment is set
+    from creditrisk.scoring import Scorer
+    from creditrisk.training import Job, OnFitDone, Runner
+
+PARTS = SEARCH, REFIT, PREDICTIONS = "search", "the winner's fit", "its predictions"
+
+
+@dataclass
+class Recording:
+    """What a flow fitted and predicted, so that it can be done again, and the seconds that took in the flow."""
+
+    rounds: list[list[Job]] = field(default_factory=list)
+    refits: list[tuple[Any, Any]] = field(default_factory=list)
+    predictions: list[tuple[Scorer, Any]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PARTS, 0.0))
 
 
 def main(dataset: str, source: str, test_from: str = "") -> None:
@@ -31,42 +49,61 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "OMP_WAIT_POLICY": "PASSIVE",
     }
-    from creditrisk import datasets, learners
-    from creditrisk.scoring import Scorer
-    from creditrisk.training import Job, OnFitDone, Runner
-    from creditrisk.training.progress import in_threads
+    from creditrisk import datasets
     from flows import model_train as module
 
-    spread = module.spread
-    rounds: list[list[Job]] = []
-    inside = {"search": 0.0, "the winner's fit": 0.0, "its predictions": 0.0}
+    warm = Path(home) / "warm.csv"
+    _small_table(warm)
+    module.model_train(dataset="simulated", source=str(warm))  # every library loaded, the server started
+    with recorded(module) as flow:
+        before = _reset_peak()
+        started = time.perf_counter()
+        first_day = date.fromisoformat(test_from) if test_from else None
+        module.model_train(dataset=dataset, source=source, test_from=first_day)
+        whole = time.perf_counter() - started
+        peak = _peak()
+    table = _size(lambda: datasets.read(dataset, source))
+    bare = again(flow)
+    alone = sum(bare.values())
+    n_fits = sum(job.n_fits for jobs in flow.rounds for job in jobs)
+    families = len({job.family for jobs in flow.rounds for job in jobs})
+    print(f"\n{dataset}: {n_fits} fits of {families} families, {os.cpu_count()} cores")
+    print(f"the whole flow {whole:.1f} s, its fits and predictions alone {alone:.1f} s: {whole / alone:.3f} times")
+    for name, seconds in bare.items():
+        print(f"    {name}: {seconds:.1f} s alone, {flow.seconds[name]:.1f} s in the flow")
+    print(
+        f"the table as read {table / 1e6:.0f} MB, highest memory {(peak - before) / 1e6:.0f} MB above the libraries' "
+        f"{before / 1e6:.0f} MB: {(peak - before) / table:.2f} times the table"
+    )
+
+
+@contextmanager
+def recorded(module: Any) -> Iterator[Recording]:
+    """Record what the flow of a module fits and predicts meanwhile."""
+    from creditrisk import learners
+    from creditrisk.scoring import Scorer
+
+    flow = Recording()
+    spread, train, fit, predict = module.spread, module.train, learners.fit, Scorer.sample_prob_default
 
     def recording(address: str) -> Runner:
         run = spread(address)
 
-        def recorded(jobs: list[Job], told: OnFitDone) -> Any:
-            rounds.append(jobs)
+        def running(jobs: list[Job], on_fit_done: OnFitDone) -> Any:
+            flow.rounds.append(jobs)
             begun = time.perf_counter()
-            yield from run(jobs, told)
-            inside["search"] += time.perf_counter() - begun
+            yield from run(jobs, on_fit_done)
+            flow.seconds[SEARCH] += time.perf_counter() - begun
 
-        return recorded
-
-    fit = learners.fit
-    refits: list[tuple[Any, Any]] = []
+        return running
 
     def fit_recording(*args: Any, **options: Any) -> Any:
-        refits.append((args, options))
-        return _timed(inside, "the winner's fit", lambda: fit(*args, **options))
-
-    predict = Scorer.sample_prob_default
-    predictions: list[tuple[Scorer, Any]] = []
+        flow.refits.append((args, options))
+        return _timed(flow.seconds, REFIT, lambda: fit(*args, **options))
 
     def predict_recording(scorer: Scorer, frame: Any) -> Any:
-        predictions.append((scorer, frame))
-        return _timed(inside, "its predictions", lambda: predict(scorer, frame))
-
-    train = module.train
+        flow.predictions.append((scorer, frame))
+        return _timed(flow.seconds, PREDICTIONS, lambda: predict(scorer, frame))
 
     def train_recording(*args: Any, **options: Any) -> Any:
         Scorer.sample_prob_default = predict_recording
@@ -75,38 +112,27 @@ def main(dataset: str, source: str, test_from: str = "") -> None:
         finally:
             Scorer.sample_prob_default = predict
 
-    warm = Path(home) / "warm.csv"
-    _small_table(warm)
-    module.model_train(dataset="simulated", source=str(warm))  # every library loaded, the server started
-    module.spread, module.train = recording, train_recording
-    learners.fit = fit_recording
-    before = _reset_peak()
-    started = time.perf_counter()
-    module.model_train(dataset=dataset, source=source, test_from=date.fromisoformat(test_from) if test_from else None)
-    whole = time.perf_counter() - started
-    peak = _peak()
-    module.spread, module.train, learners.fit = spread, train, fit
-    table = _size(lambda: datasets.read(dataset, source))
+    module.spread, module.train, learners.fit = recording, train_recording, fit_recording
+    try:
+        yield flow
+    finally:
+        module.spread, module.train, learners.fit = spread, train, fit
 
-    bare = dict.fromkeys(inside, 0.0)
-    run = in_threads(os.cpu_count() or 1)
-    for jobs in rounds:
-        _timed(bare, "search", lambda jobs=jobs: list(run(jobs, lambda *_: None)))
-    for args, options in refits:
-        _timed(bare, "the winner's fit", lambda args=args, options=options: fit(*args, **options))
-    for scorer, frame in predictions:
-        _timed(bare, "its predictions", lambda scorer=scorer, frame=frame: predict(scorer, frame))
-    alone = sum(bare.values())
-    n_fits = sum(job.n_fits for jobs in rounds for job in jobs)
-    families = len({job.family for jobs in rounds for job in jobs})
-    print(f"\n{dataset}: {n_fits} fits of {families} families, {os.cpu_count()} cores")
-    print(f"the whole flow {whole:.1f} s, its fits and predictions alone {alone:.1f} s: {whole / alone:.3f} times")
-    for name, seconds in bare.items():
-        print(f"    {name}: {seconds:.1f} s alone, {inside[name]:.1f} s in the flow")
-    print(
-        f"the table as read {table / 1e6:.0f} MB, highest memory {(peak - before) / 1e6:.0f} MB above the libraries' "
-        f"{before / 1e6:.0f} MB: {(peak - before) / table:.2f} times the table"
-    )
+
+def again(flow: Recording) -> dict[str, float]:
+    """Do the same fits and predictions with nothing around them; the seconds that each part takes."""
+    from creditrisk import learners
+    from creditrisk.training import in_threads
+
+    bare = dict.fromkeys(PARTS, 0.0)
+    run = in_threads()
+    for jobs in flow.rounds:
+        _timed(bare, SEARCH, lambda jobs=jobs: list(run(jobs, lambda *_: None)))
+    for args, options in flow.refits:
+        _timed(bare, REFIT, lambda args=args, options=options: learners.fit(*args, **options))
+    for scorer, frame in flow.predictions:
+        _timed(bare, PREDICTIONS, lambda scorer=scorer, frame=frame: scorer.sample_prob_default(frame))
+    return bare
 
 
 def _timed(into: dict[str, float], name: str, do: Callable[[], Any]) -> Any:

@@ -24,8 +24,7 @@ from prefect import flow
 from creditrisk.datasets import simulated
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
-from creditrisk.training import train
-from creditrisk.training import Budget
+from creditrisk.training import Budget, train
 from flows.fan_out import spread
 
 @flow

@@ -1,4 +1,4 @@
-"""The training path: nothing is judged by rows it was fitted or chosen on, and the whole path is deterministic."""
+"""The training path: nothing is tested on rows it was fitted or chosen on, and the whole path is deterministic."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def by_time(applicants) -> Training:
     return _train(applicants, simulated.SCHEMA)
 
 
-def test_time_splits_share_no_row_and_no_day_and_the_newest_judge(applicants):
+def test_time_splits_share_no_row_and_no_day_and_the_newest_are_the_test(applicants):
     split = time_split(applicants["application_date"])
     parts = [split.train, split.validation, split.test]
     assert sorted(np.concatenate(parts).tolist()) == list(range(applicants.height))
@@ -49,11 +49,11 @@ def test_time_splits_share_no_row_and_no_day_and_the_newest_judge(applicants):
     assert [round(len(part) / applicants.height, 1) for part in parts] == [0.6, 0.2, 0.2]
 
 
-def test_folds_judge_each_row_once_with_the_share_of_bads_of_the_table():
+def test_folds_test_each_row_once_with_the_share_of_bads_of_the_table():
     target = np.array([1] * 30 + [0] * 70)
     folds = list(stratified_folds(target, 10, seed=1))
-    assert sorted(np.concatenate([judge for _, judge in folds]).tolist()) == list(range(100))
-    assert all(target[judge].sum() == 3 and not set(teach) & set(judge) for teach, judge in folds)
+    assert sorted(np.concatenate([test for _, test in folds]).tolist()) == list(range(100))
+    assert all(target[test].sum() == 3 and not set(train) & set(test) for train, test in folds)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def by_folds(fewer_folds) -> Training:
     return _train(frame, UNDATED, trials=2)
 
 
-def test_every_family_is_a_candidate_and_the_one_with_the_lowest_log_loss_on_the_choosing_rows_wins(by_time):
+def test_of_all_families_the_one_with_the_lowest_validation_log_loss_wins(by_time):
     assert by_time.failures == {}
     assert [item.family for item in by_time.candidates] == list(FAMILIES)
     best = min(by_time.candidates, key=lambda item: item.validation.log_loss)
@@ -79,7 +79,7 @@ def test_every_family_is_a_candidate_and_the_one_with_the_lowest_log_loss_on_the
     assert by_time.scorer.metrics["recipe"]["parameters"] == best.recipe.parameters
 
 
-def test_of_the_settings_tried_the_best_few_have_figures_on_choosing_and_on_judged_rows(by_folds):
+def test_the_best_settings_tried_have_figures_on_validation_and_test_rows(by_folds):
     for name in FAMILIES:
         if is_blend(name):
             continue
@@ -92,16 +92,16 @@ def test_of_the_settings_tried_the_best_few_have_figures_on_choosing_and_on_judg
             assert result.validation is None or result.validation.n_rows == result.test.n_rows == 400
 
 
-def test_judged_by_folds_every_row_has_a_pd_in_every_repeat_and_stands_in_one_fold(by_folds):
-    judged = by_folds.test
-    assert judged.prob_default.shape == judged.folds.shape == (2, 400)
-    assert ((judged.prob_default > 0) & (judged.prob_default < 1)).all()
-    for fold_of in judged.folds:
+def test_every_row_is_tested_in_one_fold_of_every_repeat(by_folds):
+    test = by_folds.test
+    assert test.prob_default.shape == test.folds.shape == (2, 400)
+    assert ((test.prob_default > 0) & (test.prob_default < 1)).all()
+    for fold_of in test.folds:
         assert np.bincount(fold_of).tolist() == [100] * 4
     assert "2 x 4-fold" in by_folds.protocol
 
 
-def test_a_champion_of_the_same_recipe_is_judged_in_the_same_folds(by_folds, fewer_folds):
+def test_a_champion_of_the_same_recipe_is_tested_in_the_same_folds(by_folds, fewer_folds):
     frame = by_folds.test.frame
     again = _train(frame, UNDATED, trials=2, champion=by_folds.scorer)
     assert again.champion_prob_default.shape == (2, 400)
@@ -110,12 +110,12 @@ def test_a_champion_of_the_same_recipe_is_judged_in_the_same_folds(by_folds, few
     assert 0 < same <= 1
 
 
-def test_a_champion_of_a_dated_table_scores_the_judged_rows_itself(applicants, by_time):
+def test_a_champion_of_a_dated_table_scores_the_test_rows_itself(applicants, by_time):
     again = _train(applicants, simulated.SCHEMA, champion=by_time.scorer)
     assert (again.champion_prob_default == again.test.prob_default).all()
 
 
-def test_a_family_that_cannot_be_fitted_is_named_with_its_reason_and_the_others_go_on(applicants, monkeypatch):
+def test_a_family_that_cannot_be_fitted_is_named_with_its_reason(applicants, monkeypatch):
     def out_of_memory(*_: Any, **__: Any) -> Any:
         raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
 
@@ -126,7 +126,7 @@ def test_a_family_that_cannot_be_fitted_is_named_with_its_reason_and_the_others_
     assert "CUDA out of memory" in training.scorer.card
 
 
-def test_the_first_day_to_judge_can_be_given(applicants):
+def test_the_first_day_of_the_test_can_be_given(applicants):
     training = _train(applicants, simulated.SCHEMA, test_from=date(2023, 1, 1))
     assert training.test.frame["application_date"].min() >= date(2023, 1, 1)
     assert training.test.frame.height == applicants.filter(pl.col("application_date") >= date(2023, 1, 1)).height
@@ -136,14 +136,13 @@ def test_the_first_day_to_judge_can_be_given(applicants):
         _train(applicants, UNDATED, test_from=date(2023, 1, 1))
 
 
-def test_it_is_judged_on_the_newest_rows_and_comes_near_the_best_reachable_auc(by_time, applicants):
+def test_on_the_newest_rows_it_comes_near_the_best_reachable_auc(by_time, applicants):
     assert by_time.test.frame["application_date"].min() > by_time.reference["application_date"].max()
     truth = by_time.test.frame["true_prob_default"].to_numpy()
     outcome = by_time.test.target
     best = (truth[outcome == 1][:, None] > truth[outcome == 0]).mean()
-    assert (
-        0.68 < by_time.performance.auc < best + 0.02
-    )  # 2,400 rows to learn from; better than the truth would be a leak
+    # 2,400 rows to learn from; better than the truth would be a leak
+    assert 0.68 < by_time.performance.auc < best + 0.02
 
 
 def test_the_same_seed_gives_the_same_scorer_to_the_last_byte(applicants, by_time, tmp_path):
@@ -153,18 +152,18 @@ def test_the_same_seed_gives_the_same_scorer_to_the_last_byte(applicants, by_tim
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
 
-def test_a_field_that_is_noise_in_training_and_tells_all_later_gains_nothing():
-    # A planted leak: from the first judged day on, one field equals the outcome. Whoever fits on judged rows finds it.
+def test_a_field_that_is_noise_until_the_test_and_tells_all_there_gains_nothing():
+    # A planted leak: from the first day of the test on, one field is the outcome. Whoever fits on test rows finds it.
     frame = simulate(3_000, seed=6).with_row_index("row_number", offset=1)
-    first_judged = frame["application_date"].sort()[int(frame.height * 0.8)]
+    first_tested = frame["application_date"].sort()[int(frame.height * 0.8)]
     noise = pl.Series(np.random.default_rng(1).integers(0, 2, frame.height)).cast(pl.Float64)
-    leak = pl.when(pl.col("application_date") >= first_judged).then(pl.col("default").cast(pl.Float64)).otherwise(noise)
+    leak = pl.when(pl.col("application_date") >= first_tested).then(pl.col("default").cast(pl.Float64)).otherwise(noise)
     planted = _train(frame.with_columns(savings_eur=leak), simulated.SCHEMA)
     assert planted.performance.auc < 0.85  # the leak alone would give 1.0
 
 
-def test_a_field_that_tells_a_rows_outcome_only_while_it_is_judged_gains_nothing_in_folds_either(fewer_folds):
-    # Noise with many settings to choose from: whoever chooses or calibrates on judged rows reports more than a coin.
+def test_shuffled_outcomes_gain_nothing_in_folds(fewer_folds):
+    # Noise with many settings to choose from: whoever chooses or calibrates on test rows reports more than a coin.
     frame = simulate(400, seed=8).with_row_index("row_number", offset=1)
     areas = []
     for seed in range(3):
@@ -176,7 +175,7 @@ def test_a_field_that_tells_a_rows_outcome_only_while_it_is_judged_gains_nothing
     assert np.mean([0.5, *areas]) < 0.56
 
 
-def test_outcomes_shuffled_among_applicants_are_refused_because_nothing_holds(fewer_folds):
+def test_shuffled_outcomes_are_refused_because_nothing_holds(fewer_folds):
     frame = simulate(400, seed=8).with_row_index("row_number", offset=1)
     shuffled = np.random.default_rng(3).permutation(frame["default"].to_numpy())
     with pytest.raises(TrainingError, match="the wrong way round"):

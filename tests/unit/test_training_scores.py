@@ -1,0 +1,130 @@
+"""Out-of-sample scores, how long fits will take, and the recipe kept with a scorer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from creditrisk.datasets import simulated
+from creditrisk.encoding import fit_encoder
+from creditrisk.errors import TrainingError
+from creditrisk.metrics import evaluate
+from creditrisk.schema import Costs
+from creditrisk.scoring import ScoreScale
+from creditrisk.simulator import simulate
+from creditrisk.training import Budget, Candidate, Job, JobResult, OnFitDone, Recipe
+from creditrisk.training.plan import Plan
+from creditrisk.training.progress import ProgressEstimate
+from creditrisk.training.results import metrics_of, noted_recipe
+from creditrisk.training.scores import OutOfSampleScores, Split, simple_families
+from creditrisk.training.tuning import Trial
+
+HALVES = np.arange(0, 50), np.arange(50, 100)
+SETTINGS = ({"step": 1}, {"step": 2})
+
+
+class FakeRunner:
+    """Each row's log-odds is its position times the setting's step; notes the jobs, and fails where it is told to."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, int, int]] = []
+        self.failing: tuple[str, int, int] | None = None
+
+    def __call__(self, jobs: list[Job], on_fit_done: OnFitDone) -> Iterable[tuple[int, JobResult]]:
+        for index, job in reversed(list(enumerate(jobs))):
+            trials, failures = [], []
+            for number, setting in enumerate(job.proposals):
+                fit = (job.family, int(job.scored[0]), int(setting["step"]))
+                self.done.append(fit)
+                on_fit_done(job.family, 1.0)
+                if fit == self.failing:
+                    failures.append("out of memory")
+                else:
+                    trials.append(Trial(job.family, number, setting, 1.0, job.scored * float(setting["step"])))
+            yield index, JobResult(trials, failures)
+
+
+@pytest.fixture
+def runner():
+    return FakeRunner()
+
+
+@pytest.fixture
+def scores(runner):
+    """Two repeats of two folds over a hundred rows."""
+    frame = simulate(100, seed=1)
+    encoder = fit_encoder(frame, simulated.SCHEMA)
+    splits = [Split(repeat, fold, HALVES[1 - fold], HALVES[fold], encoder) for repeat in range(2) for fold in range(2)]
+    plan = Plan(simulated.SCHEMA, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
+    return OutOfSampleScores(frame, splits, plan)
+
+
+def _both(_: str) -> tuple[dict[str, bool | int | float | str], ...]:
+    return tuple(dict(setting) for setting in SETTINGS)
+
+
+def test_every_row_gets_the_score_of_the_split_that_did_not_fit_it(scores):
+    scores.try_settings({name: _both(name) for name in simple_families()})
+    assert list(scores.trials) == simple_families()
+    assert [trial.seconds for trial in scores.trials["dnn"]] == [2.0, 2.0]
+    everything = np.arange(100)
+    assert scores.log_odds(scores.trials["dnn"][1].recipe, everything).tolist() == (2.0 * everything).tolist()
+    mean = Recipe("blend", {"dnn": {"step": 1}, "xgboost": {"step": 2}})
+    assert scores.log_odds(mean, np.array([10, 90])).tolist() == [15.0, 135.0]
+
+
+def test_a_setting_that_fails_in_one_fold_is_left_out(scores, runner):
+    runner.failing = ("dnn", 50, 2)
+    scores.try_settings({name: _both(name) for name in simple_families()})
+    assert [trial.number for trial in scores.trials["dnn"]] == [0]
+    with pytest.raises(TrainingError, match="dnn was chosen, but could not be fitted in every fold"):
+        scores.log_odds(Recipe("dnn", {"dnn": {"step": 2}}), np.arange(100))
+    # The rows of the fold that has it can be had.
+    assert scores.log_odds(Recipe("dnn", {"dnn": {"step": 2}}), np.arange(3)).tolist() == [0.0, 2.0, 4.0]
+
+
+def test_only_what_is_missing_is_fitted(scores, runner):
+    scores.try_settings({name: _both(name) for name in simple_families()})
+    recipe = Recipe("dnn", {"dnn": {"step": 2}})
+    assert not scores.covers(recipe)
+    runner.done.clear()
+    scores.fit_missing([(split, recipe) for split in scores.splits for _ in range(2)])
+    assert sorted(runner.done) == [("dnn", 0, 2), ("dnn", 50, 2)]  # the folds of the second repeat, once each
+    assert scores.covers(recipe)
+    assert scores.log_odds(recipe, np.array([7]), repeat=1).tolist() == [14.0]
+
+
+def test_a_row_that_a_model_was_fitted_on_has_no_score(scores):
+    scores.splits = scores.splits[:1]
+    scores.try_settings({name: _both(name) for name in simple_families()})
+    recipe = scores.trials["dnn"][0].recipe
+    assert scores.log_odds(recipe, HALVES[0]).tolist() == HALVES[0].tolist()
+    with pytest.raises(TrainingError):
+        scores.log_odds(recipe, HALVES[1])
+
+
+def test_time_left_takes_each_kind_at_its_own_pace(monkeypatch):
+    clock = 0.0
+    monkeypatch.setattr("creditrisk.training.progress.time.monotonic", lambda: clock)
+    estimate = ProgressEstimate({"slow": 2, "fast": 2})
+    assert (estimate.n_steps, estimate.n_done, estimate.seconds_left()) == (4, 0, 0.0)
+    clock = 2.0
+    estimate.note("slow", 4.0)  # 4 s of work in 2 s: two at once; one slow step left, two of a kind not met yet
+    assert estimate.seconds_left() == (4 + 2 * 4) / 2
+    estimate.note("fast", 1.0)
+    assert estimate.seconds_left() == pytest.approx((4 + 1) / (5 / 2))
+    assert estimate.n_done == 2
+
+
+def test_the_recipe_kept_with_a_scorer_is_read_back():
+    performance = evaluate(np.array([0.1, 0.2, 0.6, 0.7]), np.array([0, 0, 1, 1]), Costs())
+    recipe = Recipe("blend", {"dnn": {"width": 64}, "xgboost": {"eta": 0.03}})
+    metrics = metrics_of(recipe, [Candidate("blend", recipe, 1.0, performance, performance)], performance, "tested")
+    assert list(metrics) == ["family", "recipe", "protocol", "performance", "candidates"]
+    assert noted_recipe(metrics) == recipe
+    assert noted_recipe({}) is None
+    unknown = replace(recipe, parameters={"of_another_version": {}})
+    assert noted_recipe(metrics_of(unknown, [], performance, "tested")) is None
