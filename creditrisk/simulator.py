@@ -56,7 +56,7 @@ def simulate(n: int, *, seed: int = 7, start: date = START, end: date = END, str
     Returns
     -------
     pl.DataFrame
-        One row per applicant: the fields of `creditrisk.datasets.simulated.SCHEMA` with canonical types, `default`
+        One row per applicant: the fields of the dataset `simulated` with canonical types, `default`
         (Int8, 1 = bad within 12 months) and `true_prob_default` (0 to 1).
 
     Raises

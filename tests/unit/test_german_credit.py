@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets.german_credit import NAMES, SCHEMA, SOUTH_GERMAN, prepare, read
+from creditrisk.datasets.german_credit import NAMES, SOUTH_GERMAN, prepare, read
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Schema
 from creditrisk.sources import parse_upload, read_table
 
+SCHEMA = datasets.load_schema("german_credit")
 FILES = (
     "german_credit/german.data",
     "german_credit/variants/german.one-trailing-space.data",

@@ -9,7 +9,6 @@ import polars as pl
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets import simulated
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import SettingsError
 from creditrisk.learners import family
@@ -18,7 +17,7 @@ from creditrisk.quality import check
 from creditrisk.schema import Schema
 from creditrisk.simulator import END, START, _prob_default, best_auc, economy, simulate
 
-SCHEMA = simulated.SCHEMA
+SCHEMA = datasets.load_schema("simulated")
 
 
 @pytest.fixture(scope="module")
