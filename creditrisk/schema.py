@@ -27,7 +27,9 @@ Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
 
 
 # Columns that checking, scoring and the decision log add to a table.
-RESERVED = frozenset({"row_number", "default", "prob_default", "verdict", "seq", "decided_at", "model_version"})
+RESERVED = frozenset(
+    {"row_number", "default", "problems", "prob_default", "verdict", "seq", "decided_at", "model_version"}
+)
 # A schema's name becomes a model's name, a file's and a part of addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 # A file holds what it says: no text for a number, no number for a text, no key nobody knows.

@@ -13,7 +13,14 @@ from creditrisk.quality.cells import (
     without_time,
 )
 from creditrisk.quality.leakage import leaks_target
-from creditrisk.quality.rows import Checked, Rejection, below_second_header, check, frame_from_inputs
+from creditrisk.quality.rows import (
+    Checked,
+    Rejection,
+    below_second_header,
+    check,
+    frame_from_inputs,
+    with_problems,
+)
 from creditrisk.quality.table import DataReport, data_page, examine
 
 __all__ = [
@@ -34,6 +41,7 @@ __all__ = [
     "months_in",
     "read_cells",
     "read_day",
+    "with_problems",
     "without_idle_zeros",
     "without_time",
 ]

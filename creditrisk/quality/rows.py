@@ -1,18 +1,17 @@
 """A raw table judged against a schema: rows that can be scored, and rows that cannot, each with a sentence.
 
-Cells become numbers, dates and the schema's own category values here. A cell that cannot be read, or is missing where
-a value is needed, rejects its row; a value that is merely odd (unknown category, beyond its bounds) stays, with a
-problem beside it that sends the application to a person. Every row ends up in exactly one of the two heaps.
-Reading files is in sources.py; the sentences are shown to clerks as they are.
+A cell that cannot be read, or is missing where a value is needed, rejects its row; a value that is merely odd (unknown
+category, beyond its bounds) stays, with a problem in its row that sends the application to a person. Every row ends up
+in exactly one of the two heaps. The sentences are shown to clerks as they are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -34,27 +33,17 @@ from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.sources.table import MAX_COLUMNS, nameless
 from creditrisk.text import shorten
 
-
-def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
-    """Logged inputs as the canonical frame they came from, for a scorer.
-
-    Returns
-    -------
-    DataFrame
-        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
-        (n_inputs, 1 + n_fields). A field that was not logged is missing.
-    """
-    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
-    for item in schema.fields:
-        values = [given.get(item.name) for given in inputs]
-        if item.type == "date":
-            values = [None if text is None else date.fromisoformat(text) for text in values]
-        columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
-    return pl.DataFrame(columns)
-
-
 BAD_RATE_TOLERANCE = 0.05
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
+
+
+class _Fault(NamedTuple):
+    """A cell that keeps its row out: the label of its field, what stands in it, what is wrong, what belongs there."""
+
+    label: str
+    text: str
+    fault: str
+    expected: str
 
 
 @dataclass(frozen=True)
@@ -91,13 +80,12 @@ class Rejection:
 class Checked:
     """What a table holds, told apart.
 
-    `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1) and,
-    where the outcome was asked for, `default` (1 = bad). `problems` has one list of sentences for each accepted row.
-    `raw` is the file as it came, with names that stand on its second line taken as names.
+    `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
+    the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
+    odd about it. `raw` is the file as it came, with names that stand on its second line taken as names.
     """
 
     accepted: pl.DataFrame
-    problems: list[list[str]]
     rejected: list[Rejection]
     raw: pl.DataFrame
 
@@ -116,35 +104,85 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
         named), or an outcome whose share of bads says that its coding is turned round.
     """
     raw, headers = _find_columns(raw, schema, with_target=with_target)
-    n_rows = raw.frame.height
+    columns = _read_columns(raw, schema, headers)
+    if with_target:
+        columns["default"] = _read_target(raw.frame[headers[schema.target.name]], schema.target)
+    faults = _faults(raw, schema, headers, columns)
+    accepted = _without_rows(_canonical(raw.frame.height, schema, columns), faults)
+    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
+    return Checked(accepted, rejected, raw.frame)
+
+
+def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
+    """The rows with what is odd about each, in sentences, as the column `problems`.
+
+    Examples
+    --------
+    >>> with_problems(pl.DataFrame({"row_number": [1, 2]}), [[], ["Age: 130 is above 100"]])["problems"].to_list()
+    [[], ['Age: 130 is above 100']]
+    """
+    return frame.with_columns(pl.Series("problems", problems, dtype=pl.List(pl.String)))
+
+
+def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
+    """Logged inputs as the canonical frame they came from, for a scorer.
+
+    Returns
+    -------
+    DataFrame
+        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
+        (n_inputs, 1 + n_fields). A field that was not logged is missing.
+    """
+    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
+    for item in schema.fields:
+        values = [given.get(item.name) for given in inputs]
+        if item.type == "date":
+            values = [None if text is None else date.fromisoformat(text) for text in values]
+        columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
+    return pl.DataFrame(columns)
+
+
+# Cells
+
+
+def _read_columns(raw: RawTable, schema: Schema, headers: Mapping[str, str]) -> dict[str, ReadColumn]:
+    """Each field's cells as values; all null for a field that the file does not have."""
     columns: dict[str, ReadColumn] = {}
-    specs = _read_fields(schema)
-    for spec in specs:
+    for spec in _read_fields(schema):
         header = headers.get(spec.name)
         if header is None:
-            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None] * n_rows, dtype=DTYPES[spec.type]))
+            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None] * raw.frame.height, dtype=DTYPES[spec.type]))
         else:
             columns[spec.name] = read_column(raw.frame[header], spec, raw.delimiter)
+    return columns
 
-    # (label, text, fault, expected) of every cell that keeps its row out, in the order of the schema
-    faults: dict[int, list[tuple[str, str, str, str]]] = {}
-    for spec in specs:
+
+def _faults(
+    raw: RawTable, schema: Schema, headers: Mapping[str, str], columns: Mapping[str, ReadColumn]
+) -> dict[int, list[_Fault]]:
+    """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
+    faults: dict[int, list[_Fault]] = {}
+    for spec in _read_fields(schema):
         for row, fault in columns[spec.name].faults.items():
-            cell = (spec.label, raw.frame[headers[spec.name]][row] or "", fault, spec.expected)
-            faults.setdefault(row, []).append(cell)
-    if with_target:
-        target = _read_target(raw.frame[headers[schema.target.name]], schema.target)
-        columns["default"] = target
-        expected = f"{_listed(schema.target.bad)} for bad, {_listed(schema.target.good)} for good"
-        for row, fault in target.faults.items():
-            cell = (schema.target.label, raw.frame[headers[schema.target.name]][row] or "", fault, expected)
-            faults.setdefault(row, []).append(cell)
+            text = raw.frame[headers[spec.name]][row] or ""
+            faults.setdefault(row, []).append(_Fault(spec.label, text, fault, spec.expected))
+    if "default" in columns:
+        target = schema.target
+        expected = f"{_listed(target.bad)} for bad, {_listed(target.good)} for good"
+        for row, fault in columns["default"].faults.items():
+            text = raw.frame[headers[target.name]][row] or ""
+            faults.setdefault(row, []).append(_Fault(target.label, text, fault, expected))
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
         fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"
-        faults[number - 1] = [("", f"{n_cells} cells", fault, f"{raw.frame.width} cells, one for each column")]
+        expected = f"{raw.frame.width} cells, one for each column"
+        faults[number - 1] = [_Fault("", f"{n_cells} cells", fault, expected)]
+    return faults
 
-    accepted = pl.DataFrame(
+
+def _canonical(n_rows: int, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
+    """All rows with their numbers, values and problems."""
+    frame = pl.DataFrame(
         [pl.Series("row_number", range(1, n_rows + 1), dtype=pl.Int64)]
         + [column.values.alias(name) for name, column in columns.items()]
     )
@@ -153,19 +191,21 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
     for spec in schema.features:
         for row, oddity in columns[spec.name].odd.items():
             problems[row].append(f"{spec.label}: {oddity}")
-    if faults:
-        keep = np.ones(n_rows, dtype=bool)
-        keep[list(faults)] = False
-        accepted = accepted.filter(pl.Series(keep))
-        problems = [found for row, found in enumerate(problems) if keep[row]]
-    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
-    return Checked(accepted, problems, rejected, raw.frame)
+    return with_problems(frame, problems)
 
 
-def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> Rejection:
-    label, text, fault, expected = cells[0]
-    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in cells[1:])
-    return Rejection(row + 1, line, label, shorten(text), fault, expected, more)
+def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
+    if not rows:
+        return frame
+    keep = np.ones(frame.height, dtype=bool)
+    keep[list(rows)] = False
+    return frame.filter(pl.Series(keep))
+
+
+def _rejection(row: int, line: int, faults: Sequence[_Fault]) -> Rejection:
+    first, *others = faults
+    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
+    return Rejection(row + 1, line, first.label, shorten(first.text), first.fault, first.expected, more)
 
 
 # Columns
@@ -268,9 +308,6 @@ def below_second_header(raw: RawTable) -> RawTable:
     frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))
     ragged = {number - 1: n_cells for number, n_cells in raw.ragged.items() if number > 1}
     return RawTable(frame, raw.lines[1:], ragged, raw.delimiter)
-
-
-# Cells
 
 
 # Outcome

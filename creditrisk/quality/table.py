@@ -191,7 +191,8 @@ def _outcome(target: IntArray) -> list[Finding]:
 def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     id_field = schema.id_field
     found = []
-    names = [name for name in frame.columns if name != "row_number" and (id_field is None or name != id_field.name)]
+    not_compared = {"row_number", "problems", *((id_field.name,) if id_field is not None else ())}
+    names = [name for name in frame.columns if name not in not_compared]
     n_same = frame.height - frame.select(names).n_unique()
     if n_same:
         sentence = (

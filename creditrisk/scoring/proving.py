@@ -72,7 +72,7 @@ def judge(folders: Sequence[Path]) -> list[str]:
 
 def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
     """The answers of a child, in the order asked for, and how it ended if there are fewer than folders."""
-    here = str(Path(__file__).resolve().parents[1])
+    here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -156,16 +156,16 @@ def check_scores(scorer: Scorer, noted: golden.Golden) -> None:
         raise ScorerError(f"it does not score as it did when it was written: {difference}")
     for row in range(TIMED_ROWS):
         began = time.process_time()
-        scorer.score(frame.slice(row, 1), [[]])
+        scorer.score(frame.slice(row, 1))
         if (took := time.process_time() - began) > ROW_SECONDS:
             raise ScorerError(f"one application takes it {took:.1f} s; up to {ROW_SECONDS:g} s is allowed")
-    scored = scorer.score(frame, [[] for _ in noted.rows])
+    scored = scorer.score(frame)
     figures = [scored[name].to_numpy() for name in ("prob_default", "score_points", "confidence")]
     if not all(np.isfinite(figure).all() for figure in (*figures, scorer.contributions(frame))):
         raise ScorerError("it gives figures that are not finite")
     # As a client sends it, through all checks of a table.
     checked = datasets.check(from_records([golden.sample_record(scorer.schema)]), scorer.schema)
-    if dict(scorer.score(checked.accepted, checked.problems).schema) != RESULT_SCHEMA:
+    if dict(scorer.score(checked.accepted).schema) != RESULT_SCHEMA:
         raise ScorerError("it does not give the results that were agreed on")
 
 

@@ -20,6 +20,7 @@ from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics import check_profile
+from creditrisk.quality import with_problems
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
 from creditrisk.scoring.calibration import (
@@ -112,15 +113,14 @@ class Scorer:
         everybodys = np.array([item.fill for item in self.encoder.fields])
         return np.sort([everybodys, self.rule.typical_values or everybodys], axis=0)
 
-    def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+    def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Decide about each row.
 
         Parameters
         ----------
         accepted
-            Canonical rows as `quality.check` accepts them, with `row_number`.
-        problems
-            For each row what was odd about it; a row with a problem is referred to a person whatever its PD.
+            Canonical rows as `quality.check` accepts them, with `row_number`; `problems`, if there is that column,
+            holds what was odd about each. A row with a problem is referred to a person whatever its PD.
 
         Returns
         -------
@@ -128,16 +128,16 @@ class Scorer:
             One row each, columns of `RESULT_SCHEMA`.
         """
         chunks = [
-            self._score_chunk(accepted.slice(first, CHUNK_ROWS), problems[first : first + CHUNK_ROWS])
-            for first in range(0, accepted.height, CHUNK_ROWS)
+            self._score_chunk(accepted.slice(first, CHUNK_ROWS)) for first in range(0, accepted.height, CHUNK_ROWS)
         ]
         return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
 
-    def _score_chunk(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+    def _score_chunk(self, accepted: pl.DataFrame) -> pl.DataFrame:
+        accepted = accepted if "problems" in accepted.columns else with_problems(accepted, [[]] * accepted.height)
         matrix = self.encoder.matrix(accepted)
         on_sample = self._sample_prob_default(matrix)
         prob_default = shifted(on_sample, self.shift)
-        verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
+        verdicts = self.rule.verdicts(prob_default, accepted["problems"].list.len().to_numpy() > 0)
         id_field = self.schema.id_field
         ids = accepted["row_number"].cast(pl.String)
         if id_field is not None:
@@ -154,7 +154,7 @@ class Scorer:
                 "reasons": reasons_of(accepted, self._contributions(matrix), self.schema.features, self._usual),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
-                "problems": problems,
+                "problems": accepted["problems"],
             },
             schema=RESULT_SCHEMA,
         )
