@@ -18,16 +18,8 @@ import polars as pl
 
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality.cells import (
-    DTYPES,
-    MISSING,
-    ReadColumn,
-    UnreadableError,
-    by_number,
-    read_column,
-    read_each,
-    without_idle_zeros,
-)
+from creditrisk.quality.cells import DTYPES, ReadColumn, UnreadableError, read_column, read_each
+from creditrisk.quality.notation import MISSING, by_number, without_idle_zeros
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.sources.table import MAX_COLUMNS, nameless
