@@ -372,9 +372,9 @@ def _first_fault(problem: Exception) -> str:
     if not isinstance(problem, ValidationError):
         return "holds dates or nested lists where texts and numbers are expected"
     fault = problem.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in fault["loc"])
+    entry = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in fault["loc"])
     words = _WORDS.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:])
-    return f"cannot be read: {place} {words}"
+    return f"cannot be read: {entry} {words}"
 
 
 def compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:

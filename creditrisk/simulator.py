@@ -1,8 +1,7 @@
 """A consumer lender that does not exist: its applicants, the economy they live in, and who of them defaults.
 
-`datasets/simulated.py` describes the columns and hands the table to training; tests, demos and the command line draw
-their own. The true PD is known here and nowhere else, so the best AUC that a model can reach is known too. Nothing in
-this module reads a clock, a file or a setting: the same arguments give the same applicants.
+The true PD is known here and nowhere else, so the best AUC that a model can reach is known too. Nothing in this module
+reads a clock, a file or a setting: the same arguments give the same applicants.
 """
 
 from __future__ import annotations

@@ -100,9 +100,9 @@ def _south_german_names(headers: Sequence[str]) -> dict[str, str]:
     for names, telling in zip(SOUTH_GERMAN, TELLING, strict=True):
         if by_key.keys() >= {key(name) for name in telling}:
             theirs = zip(map(key, names.split()), NAMES, strict=True)
-            found = {by_key[key]: name for key, name in theirs if key in by_key}
+            renamed = {by_key[key]: name for key, name in theirs if key in by_key}
             # Another column may have one of our names already: then nobody can tell which of the two is meant.
-            return found if not set(found.values()) & (set(headers) - found.keys()) else {}
+            return renamed if not set(renamed.values()) & (set(headers) - renamed.keys()) else {}
     return {}
 
 

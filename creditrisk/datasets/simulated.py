@@ -30,7 +30,7 @@ def truth() -> pl.DataFrame:
     return simulate(N_APPLICANTS, seed=SEED).select("application_id", "true_prob_default")
 
 
-def best_auc(judged: pl.DataFrame) -> float:
+def best_auc(rows: pl.DataFrame) -> float:
     """The AUC of the true PDs on some rows of the table that `read(None)` gives: no model can do better on average."""
-    known = judged.select("application_id", "default").join(truth(), on="application_id", maintain_order="left")
+    known = rows.select("application_id", "default").join(truth(), on="application_id", maintain_order="left")
     return auc(known["true_prob_default"].to_numpy(), known["default"].to_numpy().astype(np.int64))

@@ -1,6 +1,6 @@
-"""One cell read: text to a number, a date or one of the schema's categories, or a fault that a clerk understands.
+"""A column read as its field asks: texts to numbers, dates or the schema's categories, or faults for clerks to read.
 
-Whole columns are read at once where the notation is decided from all of them, as with decimal commas.
+Whole columns are read at once, as one cell alone may not say how it is written: 1,234 or 10,65.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from creditrisk.text import plain_number, shorten
 
 # No amount in any currency is larger; sums and squares of what is smaller stay finite.
 LARGEST_NUMBER = 1e15
+# One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
 MIN_TELLING = 3
 # Beyond it not every whole number has a float of its own.
 LARGEST_INTEGER = 2.0**53
@@ -171,7 +172,7 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> Read
         odd_cells = read_each(cells.gather(left), parse, pl.Float64)
         values[left] = odd_cells.values.to_numpy()
         rows = left.tolist()
-        faults = {rows[position]: fault for position, fault in odd_cells.faults.items()}
+        faults = {rows[index]: fault for index, fault in odd_cells.faults.items()}
     if spec.type == "number":
         for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
             faults[row] = f"'{shorten(cells[row])}' is too large for a number"
@@ -209,10 +210,7 @@ def _in_months(cells: pl.Series) -> pl.Series:
 
 
 def _commas_are_decimal(cells: pl.Series) -> bool:
-    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts.
-
-    One such cell may be a slip of the hand; three different ones are a habit.
-    """
+    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts."""
     if not cells.str.contains(",", literal=True).any():
         return False
     marked = {

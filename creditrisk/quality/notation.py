@@ -1,6 +1,6 @@
 """How the cells of a column write what they hold: nothing, numbers with a unit or currency, times, days, whole numbers.
 
-Reading a column by what its field says is in cells.py; here is what a column says by itself.
+Here is what a column says by itself; reading it as its field asks is in quality.cells.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def read_day(text: str, formats: tuple[str, ...]) -> date | None:
 
 @lru_cache
 def _shape(pattern: str) -> re.Pattern[str]:
-    """What texts of a date format look like, told much faster than by reading them."""
+    """What texts of a date format look like: much faster to try than to read them."""
     shape = re.sub("%[mdy]", r"\\d{1,2}", re.escape(pattern).replace("%Y", r"\d{4}"))
     return re.compile(re.sub("%[a-zA-Z]", ".+", shape).replace(r"\ ", r"\s+"))
 

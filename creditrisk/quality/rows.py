@@ -11,7 +11,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -21,8 +21,7 @@ from creditrisk.errors import SchemaError
 from creditrisk.quality.cells import DTYPES, ReadColumn, UnreadableError, read_column, read_each
 from creditrisk.quality.notation import MISSING, by_number, without_idle_zeros
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import PLAIN_NUMBER, RawTable
-from creditrisk.sources.table import MAX_COLUMNS, nameless
+from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, Record, nameless
 from creditrisk.text import shorten
 
 BAD_RATE_TOLERANCE = 0.05
@@ -70,7 +69,7 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a table holds, told apart.
+    """The rows of a table that can be scored, and those that cannot.
 
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
     the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
@@ -116,7 +115,7 @@ def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.
     return frame.with_columns(pl.Series("problems", problems, dtype=pl.List(pl.String)))
 
 
-def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
+def frame_from_inputs(inputs: Sequence[Record], schema: Schema) -> pl.DataFrame:
     """Logged inputs as the canonical frame they came from, for a scorer.
 
     Returns
@@ -127,7 +126,7 @@ def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.Da
     """
     columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
     for item in schema.fields:
-        values = [given.get(item.name) for given in inputs]
+        values = [record.get(item.name) for record in inputs]
         if item.type == "date":
             values = [None if text is None else date.fromisoformat(text) for text in values]
         columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
@@ -218,51 +217,51 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     for header in headers:
         by_key.setdefault(key(header), header)
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
-    found = {spec.name: spec.name for spec in specs if spec.name in headers}
+    header_of = {spec.name: spec.name for spec in specs if spec.name in headers}
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
         matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
-        free = [header for header in matches if header not in found.values()]
-        if spec.name not in found and free:
-            found[spec.name] = free[0]
-    return found
+        free = [header for header in matches if header not in header_of.values()]
+        if spec.name not in header_of and free:
+            header_of[spec.name] = free[0]
+    return header_of
 
 
 def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
     """Where each field stands; the table begins one line later if the names stand on the second line."""
     if not raw.has_names:
-        _check_places(raw.frame.width, schema)
-    found = _match(raw.frame.columns, schema)
+        _check_width(raw.frame.width, schema)
+    headers = _match(raw.frame.columns, schema)
     required = [spec for spec in _read_fields(schema) if spec.is_needed]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
     telling = required or list(schema.features)
     enough = len(required) / 2 or 1
-    if sum(spec.name in found for spec in telling) < enough:
+    if sum(spec.name in headers for spec in telling) < enough:
         lower = below_second_header(raw)
-        found_there = _match(lower.frame.columns, schema)
-        if sum(spec.name in found_there for spec in telling) < enough:
+        headers_there = _match(lower.frame.columns, schema)
+        if sum(spec.name in headers_there for spec in telling) < enough:
             raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
-        raw, found = lower, found_there
-    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
+        raw, headers = lower, headers_there
+    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in headers]
     if missing:
         raise SchemaError(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
             f"{'file' if raw.has_lines else 'applications'}: "
             f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
         )
-    if with_target and schema.target.name not in found:
+    if with_target and schema.target.name not in headers:
         raise SchemaError(
             f"the outcome is missing from the file: {schema.target.label} ({schema.target.name}). "
             "Training needs it; scoring does not."
         )
-    return raw, found
+    return raw, headers
 
 
-def _check_places(width: int, schema: Schema) -> None:
-    """Columns without names are known by their places, so all of them must be there; only a last outcome may be not."""
-    places = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
-    last = max((places.get(key(spec.name), 0) for spec in schema.fields), default=0)
-    needed = max(last, places.get(key(schema.target.name), 0))
+def _check_width(width: int, schema: Schema) -> None:
+    """Columns without names are known by their numbers, so all must be there; only an outcome at the end may be not."""
+    numbers = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
+    last = max((numbers.get(key(spec.name), 0) for spec in schema.fields), default=0)
+    needed = max(last, numbers.get(key(schema.target.name), 0))
     if width < needed and width != last:
         raise SchemaError(
             f"the file has {width:,} columns without names where {schema.title} has {needed:,}, so which is which "

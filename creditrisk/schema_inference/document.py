@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True)
 class Inference:
-    """A proposed schema, how the outcome was read, and what was found column by column."""
+    """A proposed schema, how the outcome was read, and what was concluded column by column."""
 
     schema: Schema
     outcome: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""Which role a column gets: what may teach, what only identifies, what the law may protect, what knows the outcome."""
+"""Which role a column gets: what a model may use, what only identifies, what the law may protect, what leaks."""
 
 from __future__ import annotations
 
