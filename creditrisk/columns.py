@@ -1,6 +1,6 @@
 """What a column's name says: when two are the same, and which were written after the decision.
 
-A schema that takes one of the latter for a feature is refused (schema.py): a model that reads what was paid back
+A schema that takes one of the latter for a feature is refused: a model that reads what was paid back
 predicts the past. The names are those of the loan tables that circulate; whoever finds another one adds it here.
 """
 

@@ -1,7 +1,7 @@
 """What the columns of an application are: type, unit, range, categories, role, and the words people see.
 
 A schema is written and read as TOML, travels inside every scorer, and is all that the web page, the checks and the
-encoder know about a lender's table. Reading tables is in sources.py, checking them against a schema in quality.py.
+encoder know about a lender's table.
 """
 
 from __future__ import annotations
@@ -13,20 +13,23 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import tomli_w
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
 from creditrisk.columns import is_post_outcome
 from creditrisk.errors import SchemaError
+from creditrisk.text import plain_number
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
 
 
 # Columns that checking, scoring and the decision log add to a table.
-RESERVED = frozenset({"row_number", "default", "prob_default", "verdict", "seq", "decided_at", "model_version"})
+RESERVED = frozenset(
+    {"row_number", "default", "problems", "prob_default", "verdict", "seq", "decided_at", "model_version"}
+)
 # A schema's name becomes a model's name, a file's and a part of addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 # A file holds what it says: no text for a number, no number for a text, no key nobody knows.
@@ -43,6 +46,15 @@ _WORDS = {
     "tuple_type": "is to be a list between brackets",
     "dataclass_type": "is to be a table of keys and values",
 }
+
+
+def _whole_as_written(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    number = check(value)
+    return value if isinstance(value, int) else number
+
+
+# 18 is not read as 18.0: a schema is written as it was read.
+_AsWritten = Annotated[float, WrapValidator(_whole_as_written)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +82,8 @@ class Field:
     label: str
     role: Role = "feature"
     unit: str = ""
-    minimum: float | None = None
-    maximum: float | None = None
+    minimum: _AsWritten | None = None
+    maximum: _AsWritten | None = None
     categories: tuple[Category, ...] = ()
     # Whether the categories stand in a meaningful order, so that neighbours may be taken to be alike.
     is_ordered: bool = False
@@ -118,7 +130,7 @@ class Field:
             (False, True): ", {high} or less",
             (False, False): "",
         }[self.minimum is not None, self.maximum is not None]
-        return kind + unit + bounds.format(low=_plain(self.minimum or 0), high=_plain(self.maximum or 0))
+        return kind + unit + bounds.format(low=plain_number(self.minimum or 0), high=plain_number(self.maximum or 0))
 
     def category_label(self, value: str) -> str:
         """The words for a stored category value; the value itself if the schema does not know it."""
@@ -137,7 +149,7 @@ class Field:
         if self.type == "category":
             return self.category_label(str(value))
         if isinstance(value, int | float):
-            return f"{_plain(value)} {self.unit}".strip()
+            return f"{plain_number(value)} {self.unit}".strip()
         return str(value)
 
 
@@ -360,9 +372,9 @@ def _first_fault(problem: Exception) -> str:
     if not isinstance(problem, ValidationError):
         return "holds dates or nested lists where texts and numbers are expected"
     fault = problem.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in fault["loc"])
+    entry = ".".join(str(part + 1) if isinstance(part, int) else str(part) for part in fault["loc"])
     words = _WORDS.get(fault["type"], fault["msg"][:1].lower() + fault["msg"][1:])
-    return f"cannot be read: {place} {words}"
+    return f"cannot be read: {entry} {words}"
 
 
 def compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
@@ -377,7 +389,3 @@ def compact(item: dict[str, Any], cls: type | None = None) -> dict[str, Any]:
         else:
             out[key] = list(value) if isinstance(value, tuple) else value
     return out
-
-
-def _plain(value: float) -> str:
-    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"

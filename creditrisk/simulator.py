@@ -1,8 +1,7 @@
 """A consumer lender that does not exist: its applicants, the economy they live in, and who of them defaults.
 
-`datasets/simulated.py` describes the columns and hands the table to training; tests, demos and the command line draw
-their own. The true PD is known here and nowhere else, so the best AUC that a model can reach is known too. Nothing in
-this module reads a clock, a file or a setting: the same arguments give the same applicants.
+The true PD is known here and nowhere else, so the best AUC that a model can reach is known too. Nothing in this module
+reads a clock, a file or a setting: the same arguments give the same applicants.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def simulate(n: int, *, seed: int = 7, start: date = START, end: date = END, str
     Returns
     -------
     pl.DataFrame
-        One row per applicant: the fields of `creditrisk.datasets.simulated.SCHEMA` with canonical types, `default`
+        One row per applicant: the fields of the dataset `simulated` with canonical types, `default`
         (Int8, 1 = bad within 12 months) and `true_prob_default` (0 to 1).
 
     Raises

@@ -114,7 +114,7 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     scorer = _champion(settings, dataset)
     raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
     checked = datasets.check(raw, scorer.schema)
-    scored = scorer.score(checked.accepted, checked.problems)
+    scored = scorer.score(checked.accepted)
     DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
     _write(output, csv_text(result_table(checked.raw, scored, checked.rejected)))
     counts = dict(scored.group_by("verdict").len().iter_rows())

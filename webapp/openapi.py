@@ -197,4 +197,6 @@ def _property(field: Field) -> dict[str, Any]:
         kind = {"type": {"number": "number", "integer": "integer", "text": "string"}[field.type]}
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
     expected = f"{field.label}: {field.expected}."
-    return kind | {name: bound for name, bound in bounds.items() if bound is not None} | {"description": expected}
+    return (
+        kind | {name: float(bound) for name, bound in bounds.items() if bound is not None} | {"description": expected}
+    )

@@ -57,10 +57,10 @@ def score_in_chunks(
             raise StoppingError
         last_row = min(first_row + chunk_rows - 1, checked.raw.height)
         stop = int(np.searchsorted(row_numbers, last_row, side="right"))
-        part, problems = accepted.slice(start, stop - start), checked.problems[start:stop]
+        part = accepted.slice(start, stop - start)
         start = stop
         before = time.perf_counter()
-        scored = scorer.score(part, problems)
+        scored = scorer.score(part)
         if scored.height:
             desk.log.append(decisions_from(scored, part, scorer, channel))
         desk.metrics.scoring_seconds.observe(time.perf_counter() - before)

@@ -259,4 +259,4 @@ def _is_version(scorer: Scorer, version: Version) -> bool:
 def warm_up(scorer: Scorer) -> None:
     """Score one made-up application, so that the first client does not wait for what is made at a first use."""
     checked = check(from_records([sample_record(scorer.schema)]), scorer.schema)
-    scorer.score(checked.accepted, checked.problems)
+    scorer.score(checked.accepted)

@@ -38,9 +38,8 @@ MOST_BYTES_KEPT = 300 * MEGABYTE
 MOST_WAITING = 4
 # Besides a single one, which may be as large as the settings say.
 MOST_BYTES_WAITING = 200 * MEGABYTE
-# Measured: what a short text takes beside its own bytes, a client's list of problems, and all of one rejection.
+# Measured: what a short text takes beside its own bytes, and all of one rejection.
 BYTES_PER_TEXT = 16
-BYTES_PER_LIST = 64
 BYTES_PER_REJECTION = 450
 # A small file is done by then, and the page goes straight to the result.
 PATIENCE_SECONDS = 0.4
@@ -214,7 +213,7 @@ def _bytes_kept(upload: Upload) -> int:
     checked = upload.checked
     if checked is None:
         return 0
-    n_bytes = BYTES_PER_LIST * len(checked.problems) + BYTES_PER_REJECTION * len(checked.rejected)
+    n_bytes = BYTES_PER_REJECTION * len(checked.rejected)
     for frame in (checked.raw, checked.accepted, upload.scored):
         n_texts = frame.height * sum(kind == pl.String for kind in frame.dtypes)
         n_bytes += int(frame.estimated_size()) + BYTES_PER_TEXT * n_texts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from creditrisk.decision_log.decisions import Logged
 from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
-from creditrisk.quality import frame_from_inputs
+from creditrisk.quality import frame_from_inputs, with_problems
 
 if TYPE_CHECKING:
     from creditrisk.scoring import Scorer
@@ -65,7 +65,8 @@ def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str]
 
 def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:
     frame = frame_from_inputs([logged.decision.inputs for logged in chunk], scorer.schema)
-    scored = scorer.score(frame, [logged.decision.problems for logged in chunk]).sort("row_number")
+    frame = with_problems(frame, [logged.decision.problems for logged in chunk])
+    scored = scorer.score(frame).sort("row_number")
     return [
         Difference(logged.seq, name, before, now)
         for logged, row in zip(chunk, scored.iter_rows(named=True), strict=True)

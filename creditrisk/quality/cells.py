@@ -1,64 +1,46 @@
-"""One cell read: text to a number, a date or one of the schema's categories, or a fault that a clerk understands.
+"""A column read as its field asks: texts to numbers, dates or the schema's categories, or faults for clerks to read.
 
-Whole columns are read at once where the notation is decided from all of them, as with decimal commas.
+Whole columns are read at once, as one cell alone may not say how it is written: 1,234 or 10,65.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from functools import lru_cache, partial
-from typing import TypeVar
+from datetime import date
+from functools import partial
 
 import numpy as np
 import polars as pl
 
+from creditrisk.quality.notation import (
+    CURRENCY_SIGNS,
+    DATE_FORMATS,
+    MISSING,
+    MONTHS,
+    NO_NUMBER,
+    by_number,
+    months_in,
+    read_day,
+    without_idle_zeros,
+    without_time,
+)
 from creditrisk.schema import Field
 from creditrisk.text import plain_number, shorten
 
-# Words for nothing, as programs and people write them.
-MISSING = frozenset(
-    {
-        "", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--", "#null!", "$null$",
-        "(null)", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "k.a.",
-    }
-)  # fmt: skip
-# Words for nothing where a number belongs; among categories they are answers.
-NO_NUMBER = MISSING | {
-    "unknown", "missing", "not available", "not applicable", "not given", "not stated", "no data", "xna", "unbekannt",
-    "keine angabe",
-}  # fmt: skip
 # No amount in any currency is larger; sums and squares of what is smaller stay finite.
 LARGEST_NUMBER = 1e15
+# One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
 MIN_TELLING = 3
-_LARGEST_INTEGER = 2.0**53
-_FIRST_YEAR = 1900
+# Beyond it not every whole number has a float of its own.
+LARGEST_INTEGER = 2.0**53
 _GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
 _GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
 _GROUPED_OTHERWISE = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 _GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
 _DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
-# The unit of a time that may be written in years and months.
-MONTHS = "months"
-# A time in years and months, as "1yrs 11mon" or "2 years, 3 months": at least one of the two.
-_TIME = re.compile(
-    r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
-    re.I | re.ASCII,
-)
-_Stored = TypeVar("_Stored", str, int)
-# How currencies are written that a unit names by their code.
-CURRENCY_SIGNS = {"EUR": ("€",), "USD": ("$",), "GBP": ("£",), "JPY": ("¥",), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs"),
-                  "PLN": ("zł",)}  # fmt: skip
-# Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
-DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
-                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
-                "%B %d, %Y", "%B %d %Y")  # fmt: skip
-# What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
-_YEARS_AHEAD = 20
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
     "integer": pl.Int64,
@@ -140,47 +122,6 @@ def _to_date(text: str, date_format: str = "") -> date | None:
     return day
 
 
-def without_time(text: str) -> str:
-    """A date without the time of day that may follow it.
-
-    Examples
-    --------
-    >>> without_time("2020-01-31T10:00:00"), without_time("31 Jan 2020")
-    ('2020-01-31', '31 Jan 2020')
-    """
-    return re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
-
-
-@lru_cache(maxsize=10_000)
-def read_day(text: str, formats: tuple[str, ...]) -> date | None:
-    """The day, written in the first of the formats that it fits; None if it fits none.
-
-    Examples
-    --------
-    >>> read_day("28-Feb-97", DATE_FORMATS), read_day("28-Feb-66", DATE_FORMATS), read_day("soon", DATE_FORMATS)
-    (datetime.date(1997, 2, 28), datetime.date(1966, 2, 28), None)
-    """
-    for pattern in formats:
-        if not _shape(pattern).fullmatch(text):
-            continue
-        try:
-            day = datetime.strptime(text, pattern).date()
-        except ValueError:
-            continue
-        if "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD:
-            day = day.replace(year=day.year - 100)
-        if day.year >= _FIRST_YEAR:
-            return day
-    return None
-
-
-@lru_cache
-def _shape(pattern: str) -> re.Pattern[str]:
-    """What texts of a date format look like, told much faster than by reading them."""
-    shape = re.sub("%[mdy]", r"\\d{1,2}", re.escape(pattern).replace("%Y", r"\d{4}"))
-    return re.compile(re.sub("%[a-zA-Z]", ".+", shape).replace(r"\ ", r"\s+"))
-
-
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
     known = _spellings(spec)
     same_numbers = by_number(known)
@@ -208,26 +149,6 @@ def _spellings(spec: Field) -> dict[str, str]:
     return aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
 
 
-def by_number(known: Mapping[str, _Stored]) -> dict[str, _Stored]:
-    """What stands for a whole number however it is spelt, where no two of the known spellings are the same number."""
-    stored: dict[str, set[_Stored]] = {}
-    for spelling, value in known.items():
-        stored.setdefault(without_idle_zeros(spelling), set()).add(value)
-    return {number: values.pop() for number, values in stored.items() if number and len(values) == 1}
-
-
-def without_idle_zeros(text: str) -> str:
-    """A whole number without zeros that change nothing; empty if the text is none.
-
-    Examples
-    --------
-    >>> without_idle_zeros("007"), without_idle_zeros("2.0"), without_idle_zeros("A7")
-    ('7', '2', '')
-    """
-    found = _WHOLE_NUMBER.fullmatch(text)
-    return found[1] + found[2] if found else ""
-
-
 def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> ReadColumn:
     """Plain numbers all at once, and whatever does not read as one cell by cell."""
     cells = _in_months(cells) if spec.unit == MONTHS else cells
@@ -251,13 +172,13 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> Read
         odd_cells = read_each(cells.gather(left), parse, pl.Float64)
         values[left] = odd_cells.values.to_numpy()
         rows = left.tolist()
-        faults = {rows[position]: fault for position, fault in odd_cells.faults.items()}
+        faults = {rows[index]: fault for index, fault in odd_cells.faults.items()}
     if spec.type == "number":
         for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
             faults[row] = f"'{shorten(cells[row])}' is too large for a number"
             values[row] = np.nan
     else:
-        is_whole = (values == np.rint(values)) & (np.abs(values) <= _LARGEST_INTEGER)
+        is_whole = (values == np.rint(values)) & (np.abs(values) <= LARGEST_INTEGER)
         for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
             faults[row] = f"'{shorten(cells[row])}' is not a whole number"
             values[row] = np.nan
@@ -288,23 +209,8 @@ def _in_months(cells: pl.Series) -> pl.Series:
     return cells.replace(in_months) if in_months else cells
 
 
-def months_in(text: str) -> int | None:
-    """How many months a time in years and months is; None if the text is no such time.
-
-    Examples
-    --------
-    >>> months_in("1yrs 11mon"), months_in("2 years"), months_in("10+ years")
-    (23, 24, None)
-    """
-    found = _TIME.fullmatch(text.strip())
-    return 12 * int(found[1] or 0) + int(found[2] or 0) if found else None
-
-
 def _commas_are_decimal(cells: pl.Series) -> bool:
-    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts.
-
-    One such cell may be a slip of the hand; three different ones are a habit.
-    """
+    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts."""
     if not cells.str.contains(",", literal=True).any():
         return False
     marked = {

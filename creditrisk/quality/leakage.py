@@ -1,8 +1,7 @@
 """How far a single column gives the outcome away, measured.
 
 What ranks unseen rows better than any honest column of a credit table does was most probably written after the outcome
-was known. Used by inference.py, which then leaves the column out, and by data_checks.py, which tells before training.
-What a name gives away is in telltale.py.
+was known.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def leaks_target(values: pl.Series, target: IntArray, *, is_from_before: bool = 
     if area > (CERTAIN_AUC if is_from_before else LEAKING_AUC):
         return f"alone it ranks unseen rows with an AUC of {area:.3f}"
     overall = n_bad / len(target)
-    # At each level, so that rows that are nearly told do not hide those that are.
+    # At each level, so that rows that are nearly the outcome do not hide those that are.
     for level in PURE_BAD_LEVELS:
         rows, bads = _rows_and_bads(likely >= level, target)
         if overall < COMMON and rows >= MIN_ROWS and bads >= max(LEAKING_RATE * rows, LEAKING_BADS * n_bad):
@@ -79,8 +78,8 @@ def leaks_target(values: pl.Series, target: IntArray, *, is_from_before: bool = 
     return ""
 
 
-def _rows_and_bads(told: NDArray[np.bool_], target: IntArray) -> tuple[int, int]:
-    return int(told.sum()), int(target[told].sum())
+def _rows_and_bads(chosen: NDArray[np.bool_], target: IntArray) -> tuple[int, int]:
+    return int(chosen.sum()), int(target[chosen].sum())
 
 
 def share_of_bads_alike(values: pl.Series, target: IntArray) -> FloatArray:
@@ -94,11 +93,11 @@ def share_of_bads_alike(values: pl.Series, target: IntArray) -> FloatArray:
     shares = np.empty(len(target))
     fifth = np.random.default_rng(SEED).permutation(len(target)) % N_FOLDS
     for number in range(N_FOLDS):
-        judge = fifth == number
-        teach = ~judge
-        rows = np.bincount(groups[teach], minlength=n_groups)
-        bads = np.bincount(groups[teach], weights=target[teach], minlength=n_groups)
-        shares[judge] = ((bads + overall) / (rows + 1))[groups[judge]]
+        test = fifth == number
+        train = ~test
+        rows = np.bincount(groups[train], minlength=n_groups)
+        bads = np.bincount(groups[train], weights=target[train], minlength=n_groups)
+        shares[test] = ((bads + overall) / (rows + 1))[groups[test]]
     return shares
 
 
@@ -107,14 +106,14 @@ def _groups(values: pl.Series) -> IntArray:
     if not values.dtype.is_numeric():
         return values.rank("dense").fill_null(0).to_numpy().astype(np.int64)
     known = values.cast(pl.Float64).fill_nan(None)
-    given = known.drop_nulls().to_numpy()
-    if not len(given):
+    filled = known.drop_nulls().to_numpy()
+    if not len(filled):
         return np.zeros(len(values), dtype=np.int64)
-    fiftieths = np.quantile(given, np.linspace(0, 1, N_BINS + 1), method="inverted_cdf")
+    fiftieths = np.quantile(filled, np.linspace(0, 1, N_BINS + 1), method="inverted_cdf")
     edges, repeats = np.unique(fiftieths, return_counts=True)
     # A value so common that several edges fall on it is alike to nothing but itself: an edge below it as well.
-    distinct = np.unique(given)
+    distinct = np.unique(filled)
     crowded = np.searchsorted(distinct, edges[repeats > 1])
     edges = np.union1d(edges, distinct[crowded[crowded > 0] - 1])
-    places = np.searchsorted(edges, known.fill_null(0.0).to_numpy(), side="left") + 1
-    return np.where(known.is_null().to_numpy(), 0, places).astype(np.int64)
+    bins = np.searchsorted(edges, known.fill_null(0.0).to_numpy(), side="left") + 1
+    return np.where(known.is_null().to_numpy(), 0, bins).astype(np.int64)

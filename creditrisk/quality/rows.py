@@ -1,60 +1,40 @@
 """A raw table judged against a schema: rows that can be scored, and rows that cannot, each with a sentence.
 
-Cells become numbers, dates and the schema's own category values here. A cell that cannot be read, or is missing where
-a value is needed, rejects its row; a value that is merely odd (unknown category, beyond its bounds) stays, with a
-problem beside it that sends the application to a person. Every row ends up in exactly one of the two heaps.
-Reading files is in sources.py; the sentences are shown to clerks as they are.
+A cell that cannot be read, or is missing where a value is needed, rejects its row; a value that is merely odd (unknown
+category, beyond its bounds) stays, with a problem in its row that sends the application to a person. Every row ends up
+in exactly one of the two heaps. The sentences are shown to clerks as they are.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality.cells import (
-    DTYPES,
-    MISSING,
-    ReadColumn,
-    UnreadableError,
-    by_number,
-    read_column,
-    read_each,
-    without_idle_zeros,
-)
+from creditrisk.quality.cells import DTYPES, ReadColumn, UnreadableError, read_column, read_each
+from creditrisk.quality.notation import MISSING, by_number, without_idle_zeros
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import PLAIN_NUMBER, RawTable
-from creditrisk.sources.table import MAX_COLUMNS, nameless
+from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, Record, nameless
 from creditrisk.text import shorten
-
-
-def frame_from_inputs(inputs: Sequence[dict[str, Any]], schema: Schema) -> pl.DataFrame:
-    """Logged inputs as the canonical frame they came from, for a scorer.
-
-    Returns
-    -------
-    DataFrame
-        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
-        (n_inputs, 1 + n_fields). A field that was not logged is missing.
-    """
-    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
-    for item in schema.fields:
-        values = [given.get(item.name) for given in inputs]
-        if item.type == "date":
-            values = [None if text is None else date.fromisoformat(text) for text in values]
-        columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
-    return pl.DataFrame(columns)
-
 
 BAD_RATE_TOLERANCE = 0.05
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
+
+
+class _Fault(NamedTuple):
+    """A cell that keeps its row out: the label of its field, what stands in it, what is wrong, what belongs there."""
+
+    label: str
+    text: str
+    fault: str
+    expected: str
 
 
 @dataclass(frozen=True)
@@ -89,15 +69,14 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Checked:
-    """What a table holds, told apart.
+    """The rows of a table that can be scored, and those that cannot.
 
-    `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1) and,
-    where the outcome was asked for, `default` (1 = bad). `problems` has one list of sentences for each accepted row.
-    `raw` is the file as it came, with names that stand on its second line taken as names.
+    `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
+    the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
+    odd about it. `raw` is the file as it came, with names that stand on its second line taken as names.
     """
 
     accepted: pl.DataFrame
-    problems: list[list[str]]
     rejected: list[Rejection]
     raw: pl.DataFrame
 
@@ -116,35 +95,85 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
         named), or an outcome whose share of bads says that its coding is turned round.
     """
     raw, headers = _find_columns(raw, schema, with_target=with_target)
-    n_rows = raw.frame.height
+    columns = _read_columns(raw, schema, headers)
+    if with_target:
+        columns["default"] = _read_target(raw.frame[headers[schema.target.name]], schema.target)
+    faults = _faults(raw, schema, headers, columns)
+    accepted = _without_rows(_canonical(raw.frame.height, schema, columns), faults)
+    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
+    return Checked(accepted, rejected, raw.frame)
+
+
+def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
+    """The rows with what is odd about each, in sentences, as the column `problems`.
+
+    Examples
+    --------
+    >>> with_problems(pl.DataFrame({"row_number": [1, 2]}), [[], ["Age: 130 is above 100"]])["problems"].to_list()
+    [[], ['Age: 130 is above 100']]
+    """
+    return frame.with_columns(pl.Series("problems", problems, dtype=pl.List(pl.String)))
+
+
+def frame_from_inputs(inputs: Sequence[Record], schema: Schema) -> pl.DataFrame:
+    """Logged inputs as the canonical frame they came from, for a scorer.
+
+    Returns
+    -------
+    DataFrame
+        `row_number` from 1, then the fields of the schema in order and of the schema's types, shape
+        (n_inputs, 1 + n_fields). A field that was not logged is missing.
+    """
+    columns = [pl.Series("row_number", range(1, len(inputs) + 1), dtype=pl.Int64)]
+    for item in schema.fields:
+        values = [record.get(item.name) for record in inputs]
+        if item.type == "date":
+            values = [None if text is None else date.fromisoformat(text) for text in values]
+        columns.append(pl.Series(item.name, values, dtype=DTYPES[item.type]))
+    return pl.DataFrame(columns)
+
+
+# Cells
+
+
+def _read_columns(raw: RawTable, schema: Schema, headers: Mapping[str, str]) -> dict[str, ReadColumn]:
+    """Each field's cells as values; all null for a field that the file does not have."""
     columns: dict[str, ReadColumn] = {}
-    specs = _read_fields(schema)
-    for spec in specs:
+    for spec in _read_fields(schema):
         header = headers.get(spec.name)
         if header is None:
-            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None] * n_rows, dtype=DTYPES[spec.type]))
+            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None] * raw.frame.height, dtype=DTYPES[spec.type]))
         else:
             columns[spec.name] = read_column(raw.frame[header], spec, raw.delimiter)
+    return columns
 
-    # (label, text, fault, expected) of every cell that keeps its row out, in the order of the schema
-    faults: dict[int, list[tuple[str, str, str, str]]] = {}
-    for spec in specs:
+
+def _faults(
+    raw: RawTable, schema: Schema, headers: Mapping[str, str], columns: Mapping[str, ReadColumn]
+) -> dict[int, list[_Fault]]:
+    """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
+    faults: dict[int, list[_Fault]] = {}
+    for spec in _read_fields(schema):
         for row, fault in columns[spec.name].faults.items():
-            cell = (spec.label, raw.frame[headers[spec.name]][row] or "", fault, spec.expected)
-            faults.setdefault(row, []).append(cell)
-    if with_target:
-        target = _read_target(raw.frame[headers[schema.target.name]], schema.target)
-        columns["default"] = target
-        expected = f"{_listed(schema.target.bad)} for bad, {_listed(schema.target.good)} for good"
-        for row, fault in target.faults.items():
-            cell = (schema.target.label, raw.frame[headers[schema.target.name]][row] or "", fault, expected)
-            faults.setdefault(row, []).append(cell)
+            text = raw.frame[headers[spec.name]][row] or ""
+            faults.setdefault(row, []).append(_Fault(spec.label, text, fault, spec.expected))
+    if "default" in columns:
+        target = schema.target
+        expected = f"{_listed(target.bad)} for bad, {_listed(target.good)} for good"
+        for row, fault in columns["default"].faults.items():
+            text = raw.frame[headers[target.name]][row] or ""
+            faults.setdefault(row, []).append(_Fault(target.label, text, fault, expected))
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
         fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"
-        faults[number - 1] = [("", f"{n_cells} cells", fault, f"{raw.frame.width} cells, one for each column")]
+        expected = f"{raw.frame.width} cells, one for each column"
+        faults[number - 1] = [_Fault("", f"{n_cells} cells", fault, expected)]
+    return faults
 
-    accepted = pl.DataFrame(
+
+def _canonical(n_rows: int, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
+    """All rows with their numbers, values and problems."""
+    frame = pl.DataFrame(
         [pl.Series("row_number", range(1, n_rows + 1), dtype=pl.Int64)]
         + [column.values.alias(name) for name, column in columns.items()]
     )
@@ -153,19 +182,21 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
     for spec in schema.features:
         for row, oddity in columns[spec.name].odd.items():
             problems[row].append(f"{spec.label}: {oddity}")
-    if faults:
-        keep = np.ones(n_rows, dtype=bool)
-        keep[list(faults)] = False
-        accepted = accepted.filter(pl.Series(keep))
-        problems = [found for row, found in enumerate(problems) if keep[row]]
-    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
-    return Checked(accepted, problems, rejected, raw.frame)
+    return with_problems(frame, problems)
 
 
-def _rejection(row: int, line: int, cells: list[tuple[str, str, str, str]]) -> Rejection:
-    label, text, fault, expected = cells[0]
-    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in cells[1:])
-    return Rejection(row + 1, line, label, shorten(text), fault, expected, more)
+def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
+    if not rows:
+        return frame
+    keep = np.ones(frame.height, dtype=bool)
+    keep[list(rows)] = False
+    return frame.filter(pl.Series(keep))
+
+
+def _rejection(row: int, line: int, faults: Sequence[_Fault]) -> Rejection:
+    first, *others = faults
+    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
+    return Rejection(row + 1, line, first.label, shorten(first.text), first.fault, first.expected, more)
 
 
 # Columns
@@ -186,51 +217,51 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     for header in headers:
         by_key.setdefault(key(header), header)
     specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
-    found = {spec.name: spec.name for spec in specs if spec.name in headers}
+    header_of = {spec.name: spec.name for spec in specs if spec.name in headers}
     for spec in specs:
         spellings = (spec.name, spec.label, *spec.aliases)
         matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
-        free = [header for header in matches if header not in found.values()]
-        if spec.name not in found and free:
-            found[spec.name] = free[0]
-    return found
+        free = [header for header in matches if header not in header_of.values()]
+        if spec.name not in header_of and free:
+            header_of[spec.name] = free[0]
+    return header_of
 
 
 def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
     """Where each field stands; the table begins one line later if the names stand on the second line."""
     if not raw.has_names:
-        _check_places(raw.frame.width, schema)
-    found = _match(raw.frame.columns, schema)
+        _check_width(raw.frame.width, schema)
+    headers = _match(raw.frame.columns, schema)
     required = [spec for spec in _read_fields(schema) if spec.is_needed]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
     telling = required or list(schema.features)
     enough = len(required) / 2 or 1
-    if sum(spec.name in found for spec in telling) < enough:
+    if sum(spec.name in headers for spec in telling) < enough:
         lower = below_second_header(raw)
-        found_there = _match(lower.frame.columns, schema)
-        if sum(spec.name in found_there for spec in telling) < enough:
+        headers_there = _match(lower.frame.columns, schema)
+        if sum(spec.name in headers_there for spec in telling) < enough:
             raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
-        raw, found = lower, found_there
-    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in found]
+        raw, headers = lower, headers_there
+    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in headers]
     if missing:
         raise SchemaError(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
             f"{'file' if raw.has_lines else 'applications'}: "
             f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
         )
-    if with_target and schema.target.name not in found:
+    if with_target and schema.target.name not in headers:
         raise SchemaError(
             f"the outcome is missing from the file: {schema.target.label} ({schema.target.name}). "
             "Training needs it; scoring does not."
         )
-    return raw, found
+    return raw, headers
 
 
-def _check_places(width: int, schema: Schema) -> None:
-    """Columns without names are known by their places, so all of them must be there; only a last outcome may be not."""
-    places = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
-    last = max((places.get(key(spec.name), 0) for spec in schema.fields), default=0)
-    needed = max(last, places.get(key(schema.target.name), 0))
+def _check_width(width: int, schema: Schema) -> None:
+    """Columns without names are known by their numbers, so all must be there; only an outcome at the end may be not."""
+    numbers = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
+    last = max((numbers.get(key(spec.name), 0) for spec in schema.fields), default=0)
+    needed = max(last, numbers.get(key(schema.target.name), 0))
     if width < needed and width != last:
         raise SchemaError(
             f"the file has {width:,} columns without names where {schema.title} has {needed:,}, so which is which "
@@ -268,9 +299,6 @@ def below_second_header(raw: RawTable) -> RawTable:
     frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))
     ragged = {number - 1: n_cells for number, n_cells in raw.ragged.items() if number > 1}
     return RawTable(frame, raw.lines[1:], ragged, raw.delimiter)
-
-
-# Cells
 
 
 # Outcome

@@ -1,9 +1,8 @@
 """What to know about a checked table before a model is trained on it, and whether to train at all.
 
-quality.py judges rows one by one; here the table is judged as a whole: what was set aside and why, repeated rows, the
-share of bads, gaps, fields that give the outcome away, whether the table still looks like the one the champion learnt
-from, and whether types, ranges and categories keep the schema's word (pandera). Called by the training flow; reads and
-writes nothing. Findings hold counts and names of fields, never a value of an applicant.
+The table is judged as a whole: what was set aside and why, repeated rows, the share of bads, gaps, fields that give the
+outcome away, whether the table still looks like the one the champion learnt from, and whether types, ranges and
+categories keep the schema's word (pandera). Findings hold counts and names of fields, never a value of an applicant.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from creditrisk.text import counted
 if TYPE_CHECKING:
     import pandera.polars as pa
 
-# More rows set aside than that, and the table is not the one the schema describes.
+# With a larger share of rows set aside, the table is not the one the schema describes.
 MOSTLY_BAD = 0.5
 MANY_SET_ASIDE = 0.05
 MANY_REPEATED = 0.05
@@ -62,7 +61,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class DataReport:
-    """What was found, the gravest first, with the rows counted.
+    """What to know about a table, the gravest finding first, with the rows counted.
 
     `set_aside` counts the rejected rows by reason; `n_open` are the loans among them whose outcome is not known yet,
     which is nobody's mistake. `checks` names what was looked at, found or not.
@@ -99,7 +98,7 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
     checked
         What `quality.check` made of the table, with the target.
     last_profile
-        The reference profile of the champion, as profile.py builds it; None if there is none.
+        The reference profile of the champion, as `metrics.build_profile` builds it; None if there is none.
     """
     frame = checked.accepted
     target = frame["default"].to_numpy().astype(np.int64)
@@ -116,12 +115,12 @@ def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | Non
         }
     if frame.height and last_profile:
         checks["a shift since the champion was trained"] = _drift(frame, schema, last_profile)
-    found = sorted(
-        (finding for findings in checks.values() for finding in findings),
+    findings = sorted(
+        (finding for of_check in checks.values() for finding in of_check),
         key=lambda finding: _ORDER[finding.severity],
     )
     by_reason = dict(sorted(set_aside.items(), key=lambda item: (-item[1], item[0])))
-    return DataReport(n_rows, frame.height, int(target.sum()), n_open, by_reason, tuple(found), tuple(checks))
+    return DataReport(n_rows, frame.height, int(target.sum()), n_open, by_reason, tuple(findings), tuple(checks))
 
 
 def data_page(report: DataReport, *, title: str) -> str:
@@ -190,15 +189,16 @@ def _outcome(target: IntArray) -> list[Finding]:
 
 def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     id_field = schema.id_field
-    found = []
-    names = [name for name in frame.columns if name != "row_number" and (id_field is None or name != id_field.name)]
+    findings = []
+    not_compared = {"row_number", "problems", *((id_field.name,) if id_field is not None else ())}
+    names = [name for name in frame.columns if name not in not_compared]
     n_same = frame.height - frame.select(names).n_unique()
     if n_same:
         sentence = (
             f"{counted(n_same, 'row repeats', 'rows repeat')} another row in everything but its number: the same "
             "applicant may teach and judge, and the figures may flatter."
         )
-        found.append(Finding("warn" if n_same > MANY_REPEATED * frame.height else "note", sentence, "", n_same))
+        findings.append(Finding("warn" if n_same > MANY_REPEATED * frame.height else "note", sentence, "", n_same))
     if id_field is not None:
         ids = frame[id_field.name].drop_nulls()
         n_again = len(ids) - ids.n_unique()
@@ -207,37 +207,37 @@ def _repeated(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
                 f"{counted(n_again, 'row has', 'rows have')} a {id_field.label} that another row has: one client may "
                 "teach and be judged, and the figures may flatter."
             )
-            found.append(Finding("warn", sentence, id_field.name, n_again))
-    return found
+            findings.append(Finding("warn", sentence, id_field.name, n_again))
+    return findings
 
 
 def _gaps(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
-    found = []
+    findings = []
     for field in schema.features:
         n_missing = frame[field.name].null_count()
         if n_missing == frame.height:
             sentence = f"{field.label} has nothing in it in any row. Give it the role 'excluded', or mend the source."
-            found.append(Finding("stop" if field.is_numeric else "warn", sentence, field.name, n_missing))
+            findings.append(Finding("stop" if field.is_numeric else "warn", sentence, field.name, n_missing))
         elif n_missing > MOSTLY_MISSING * frame.height:
             sentence = f"{field.label} is missing in {counted(n_missing, 'row')} ({n_missing / frame.height:.0%})."
-            found.append(Finding("note", sentence, field.name, n_missing))
+            findings.append(Finding("note", sentence, field.name, n_missing))
         elif not n_missing and frame[field.name].n_unique() == 1:
             sentence = f"{field.label} is the same in all rows, so there is nothing to learn from it."
-            found.append(Finding("note", sentence, field.name, frame.height))
-    return found
+            findings.append(Finding("note", sentence, field.name, frame.height))
+    return findings
 
 
 def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Finding]:
-    found = []
+    findings = []
     for field in schema.features:
-        clue = leaks_target(frame[field.name], target)
-        if clue:
+        evidence = leaks_target(frame[field.name], target)
+        if evidence:
             sentence = (
-                f"{field.label} may have been written after the outcome was known: {clue}. Give it the role "
+                f"{field.label} may have been written after the outcome was known: {evidence}. Give it the role "
                 "'excluded', unless it was known before the decision."
             )
-            found.append(Finding("warn", sentence, field.name, frame.height))
-    return found
+            findings.append(Finding("warn", sentence, field.name, frame.height))
+    return findings
 
 
 def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
@@ -249,31 +249,31 @@ def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
         broken = exc.failure_cases
     else:
         return []
-    found = []
+    findings = []
     by_check = broken.group_by("column", "check", maintain_order=True).len()
     for name, check, n in by_check.iter_rows():
         field = schema.field(name)
         if check == "category":
-            found.append(
+            findings.append(
                 Finding(
                     "note", f"{field.label} holds a value the schema does not know in {counted(n, 'row')}.", name, n
                 )
             )
         elif check == "range":
-            found.append(Finding("note", f"{field.label} lies beyond its bounds in {counted(n, 'row')}.", name, n))
+            findings.append(Finding("note", f"{field.label} lies beyond its bounds in {counted(n, 'row')}.", name, n))
         else:
             sentence = f"{field.label} is not what the schema says it is ({check}), after it was checked."
-            found.append(Finding("stop", sentence, name, n))
-    return found
+            findings.append(Finding("stop", sentence, name, n))
+    return findings
 
 
 def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) -> list[Finding]:
     """Fields spread otherwise than in the rows the champion learnt from, and those it did not have."""
-    found = []
+    findings = []
     for field in schema.features:
         entry = last_profile["fields"].get(field.name)
         if entry is None or (entry["type"] == "numeric") != field.is_numeric:
-            found.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
+            findings.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
             continue
         before = reference_counts(entry)
         now = bin_counts(entry, frame[field.name])
@@ -282,10 +282,10 @@ def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) ->
         status = judge_shift(psi, bound, n_rows=frame.height, n_reference=int(before.sum()))
         if status in ("watch", "act"):
             sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {psi:.2f}."
-            found.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))
+            findings.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))
     gone = sorted(last_profile["fields"].keys() - {field.name for field in schema.features})
     if gone:
         are = "field the champion reads is no feature", "fields the champion reads are no features"
         sentence = f"{counted(len(gone), *are)} any more: {', '.join(gone[:SHOWN])}."
-        found.append(Finding("note", sentence, "", len(gone)))
-    return found
+        findings.append(Finding("note", sentence, "", len(gone)))
+    return findings

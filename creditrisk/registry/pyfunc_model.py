@@ -33,7 +33,7 @@ class ScorerModel(PythonModel):
         fractions before our own checks could read them.
         """
         checked = datasets.check(from_records(model_input.to_dict("records")), self.scorer.schema)
-        results = self.scorer.score(checked.accepted, checked.problems).to_dicts()
+        results = self.scorer.score(checked.accepted).to_dicts()
         results += [{"row_number": rejection.row, "error": rejection.sentence} for rejection in checked.rejected]
         return pd.DataFrame(results).sort_values("row_number", ignore_index=True)
 

@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 @dataclass(frozen=True)
 class Inference:
-    """A proposed schema, how the outcome was read, and what was found column by column."""
+    """A proposed schema, how the outcome was read, and what was concluded column by column."""
 
     schema: Schema
     outcome: tuple[str, ...]
@@ -35,9 +35,9 @@ class Inference:
         return _document(self)
 
 
-def _document(found: Inference) -> str:
-    schema = found.schema
-    n_to_decide = len(found.to_decide)
+def _document(inference: Inference) -> str:
+    schema = inference.schema
+    n_to_decide = len(inference.to_decide)
     head = [
         f"{schema.title}: a first schema, worked out from the table itself.",
         "It can be trained with as it is. Before anybody lends by it, read it through: "
@@ -62,13 +62,13 @@ def _document(found: Inference) -> str:
         _comments(["If your applicants default more or less often than this table: the share of bads among them."]),
         "# portfolio_bad_rate = 0.03\n\n",
         "[target]\n",
-        _comments(found.outcome),
+        _comments(inference.outcome),
         tomli_w.dumps(compact(asdict(schema.target), Target)),
         "\n[costs]\n",
         _comments(["DECIDE: what a mistake costs, in units of one good applicant declined. These are only examples."]),
         tomli_w.dumps(asdict(schema.costs)),
     ]
-    parts += [_field_block(column) for column in found.columns]
+    parts += [_field_block(column) for column in inference.columns]
     return "".join(parts)
 
 

@@ -2,7 +2,7 @@
 
 Guesses by whole words, in English and German, for tables nobody has described yet: whether a column was written after
 the decision, names something the law protects, a client's number, a person, the day of application. A guess is for a
-person to confirm; inference.py acts on it carefully. Columns that are certain to come later are listed in leakage.py.
+person to confirm. Columns that are certain to come later are listed in creditrisk.columns.
 """
 
 from __future__ import annotations
@@ -165,8 +165,8 @@ def label(header: str) -> str:
     """
     parts = [part for chunk in re.split(r"[\s_.]+", header.strip()) for part in _CAMEL.split(chunk) if part]
     is_shouted = header.upper() == header
-    said = " ".join(part.lower() if is_shouted or part.istitle() else part for part in parts)
-    return said[:1].upper() + said[1:]
+    text = " ".join(part.lower() if is_shouted or part.istitle() else part for part in parts)
+    return text[:1].upper() + text[1:]
 
 
 def sounds_later(header: str) -> bool:
@@ -194,9 +194,9 @@ def protected_word(header: str) -> str:
     >>> [protected_word(name) for name in ("wage", "package", "mileage", "average_balance", "OWN_CAR_AGE")]
     ['', '', '', '', '']
     """
-    found = words(header)
-    present = frozenset(re.sub(r"\d+$", "", word) for word in found)
-    for word in found:
+    parts = words(header)
+    present = frozenset(re.sub(r"\d+$", "", word) for word in parts)
+    for word in parts:
         if word.rstrip("0123456789") in _PROTECTED and not (word == "foreign" and present & _FOREIGN_THINGS):
             return word.rstrip("0123456789")
     for pair in _PROTECTED_PAIRS:
@@ -217,10 +217,10 @@ def protected_value(values: list[str]) -> str:
     ''
     """
     of_values = [words(value) for value in values]
-    for word in (word for found in of_values for word in found):
+    for word in (word for parts in of_values for word in parts):
         if word in _PROTECTED_VALUES:
             return word
-    letters = {found[0] for found in of_values if len(found) == 1 and len(found[0]) == 1}
+    letters = {parts[0] for parts in of_values if len(parts) == 1 and len(parts[0]) == 1}
     return min(letters) if letters in _SEX_CODES else ""
 
 
@@ -248,8 +248,8 @@ def is_only_number_of_client(header: str) -> bool:
     >>> [is_only_number_of_client(name) for name in ("id", "CustomerID", "Loan ID", "branch_id", "State_ID")]
     [True, True, True, False, False]
     """
-    found = {*words(header)}
-    return bool(found & _NUMBER_OF_CLIENT) and not found - _NUMBER_OF_CLIENT - _NUMBERED
+    parts = {*words(header)}
+    return bool(parts & _NUMBER_OF_CLIENT) and not parts - _NUMBER_OF_CLIENT - _NUMBERED
 
 
 def is_of_a_person(header: str) -> bool:
@@ -275,8 +275,8 @@ def is_calendar(header: str) -> bool:
     >>> [is_calendar(name) for name in ("ApprovalFY", "issue_year", "months_since_origination", "employed_years")]
     [True, True, True, False]
     """
-    found = {*words(header)}
-    is_of_application = bool(found & _CALENDAR) and bool(found & _APPLIED) and not found & _OTHER_DAYS
+    parts = {*words(header)}
+    is_of_application = bool(parts & _CALENDAR) and bool(parts & _APPLIED) and not parts & _OTHER_DAYS
     return is_of_application or _SINCE_GRANTED.search(f"_{'_'.join(words(header))}_") is not None
 
 
@@ -293,8 +293,8 @@ def is_date(header: str) -> bool:
 
 def is_date_of_application(header: str) -> bool:
     """Whether a date of this name is that of the application or of the loan's beginning."""
-    found = {*words(header)}
-    return bool(found & _APPLIED) and not found & _OTHER_DAYS and not sounds_later(header)
+    parts = {*words(header)}
+    return bool(parts & _APPLIED) and not parts & _OTHER_DAYS and not sounds_later(header)
 
 
 def may_be_any_date(header: str) -> bool:
@@ -310,7 +310,7 @@ def is_amount_lent(header: str) -> bool:
     >>> [is_amount_lent(name) for name in ("AMT_CREDIT", "loan_amnt", "Amount", "AMT_INCOME_TOTAL", "PAY_AMT1")]
     [True, True, True, False, False]
     """
-    found = words(header)
-    if len(found) == 1:
-        return found[0] in _AMOUNT_ALONE
-    return len(found) <= 3 and bool({*found} & _LENT) and bool({*found} & _AMOUNT)
+    parts = words(header)
+    if len(parts) == 1:
+        return parts[0] in _AMOUNT_ALONE
+    return len(parts) <= 3 and bool({*parts} & _LENT) and bool({*parts} & _AMOUNT)

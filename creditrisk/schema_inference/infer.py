@@ -1,10 +1,10 @@
 """A first schema for a table that nobody has described yet.
 
-`infer` looks at every column, decides what it probably is, and says what a person should decide; `to_toml` writes the
-schema with those words as comments beside each field. Unedited, the schema errs on the side of caution: what may tell
-the outcome, identify a client or teach nothing is excluded, and what the law may protect is kept from the model. Cells
-are read by quality.py, so that the checks accept what was seen here. Knows no dataset; what names give away is in
-telltale.py, what single columns give away in giveaway.py. Used by `riskometer schema infer`. See docs/own-data.md.
+`infer` looks at every column, decides what it probably is, and says what a person should decide; `Inference.to_toml`
+writes the schema with those words as comments beside each field. Unedited, the schema errs on the side of caution: what
+may tell the outcome, identify a client or teach nothing is excluded, and what the law may protect is kept from the
+model. Cells are read as the checks read them, so that the checks accept what was seen here. Knows no dataset. See
+docs/own-data.md.
 """
 
 from __future__ import annotations
@@ -49,15 +49,15 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     --------
     >>> from creditrisk.sources import from_records
     >>> loans = [{"income": str(500 + 7 * n), "sex": "mf"[n % 2], "BAD": str(int(n % 5 == 0))} for n in range(200)]
-    >>> found = infer(from_records(loans), target="bad", bad=["1"], name="corner")
-    >>> [(field.name, field.type, field.role) for field in found.schema.fields]
+    >>> proposed = infer(from_records(loans), target="bad", bad=["1"], name="corner")
+    >>> [(field.name, field.type, field.role) for field in proposed.schema.fields]
     [('income', 'integer', 'feature'), ('sex', 'category', 'protected')]
     """
     _check_widths(raw)
     raw, header = with_target(raw, target)
     # Rows in an order of their own: however the file is sorted, the same comes out.
     frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
-    spec, outcome, words = read_outcome(frame[header], header, bad, good)
+    spec, outcome, remarks = read_outcome(frame[header], header, bad, good)
     headers = [column for column in frame.columns if column != header]
     fields = _names(headers, taken={spec.name, key(header)})
     columns = [
@@ -81,13 +81,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         costs=Costs(),
         amount_field=lent,
     )
-    return Inference(schema, words, tuple(columns))
-
-
-# The outcome
-
-
-# Columns
+    return Inference(schema, remarks, tuple(columns))
 
 
 def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
@@ -125,12 +119,3 @@ def _check_widths(raw: RawTable) -> None:
         "write.csv names it, and row.names = FALSE leaves them out), or put quotation marks around values that hold a "
         "comma."
     )
-
-
-# Types
-
-
-# One id, one date
-
-
-# The file

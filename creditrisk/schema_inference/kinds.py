@@ -10,58 +10,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from creditrisk.quality import (
-    CURRENCY_SIGNS,
-    DATE_FORMATS,
-    MISSING,
-    MONTHS,
-    NO_NUMBER,
-    months_in,
-    read_cells,
-    read_day,
-    without_time,
-)
+from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, read_cells, unit_of
 from creditrisk.schema import Category, Field, FieldType
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, plain_number, shorten
 
-# So many of a column's cells must read as numbers (dates); the rows of the others are set aside.
+# At least 98 % of a column's cells must read as numbers or dates; the rows of the others are set aside.
 READABLE_SHARE = 0.98
-# Whole numbers with so few values are kept apart as ordered categories: measured, see docs/own-data.md.
+# Whole numbers that lie less than 12 apart become ordered categories: measured, see docs/own-data.md.
 MAX_CODES = 12
-# A category has at most so many values, each in so many rows, that together cover most of the table.
+# A category has at most 60 values, each in 5 rows or more, that together cover 90 % of the filled cells.
 MAX_CATEGORIES = 60
 MIN_CATEGORY_ROWS = 5
 CATEGORY_COVER = 0.9
-_LAST_YEAR = 2200
-LARGEST_INTEGER = 2.0**53
-_NUMBER = r"[+-]?\d[\d.,  '’]*"
-_CURRENCIES = {sign.lower(): code for code, signs in CURRENCY_SIGNS.items() for sign in signs} | {
-    code.lower(): code for code in (*CURRENCY_SIGNS, "CHF", "DM", "CZK", "SEK", "NOK", "DKK", "HUF", "CAD", "AUD")
-}
-_CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(_CURRENCIES, key=len, reverse=True))
-_WITH_UNIT = re.compile(
-    rf"{_NUMBER}\s*(%|{_CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
-    r"|points?|pts|km)",
-    re.IGNORECASE,
-)
-_WITH_SIGN = re.compile(rf"[+-]?\s*({_CURRENCY})\s*{_NUMBER}", re.IGNORECASE)
 _LEADING_ZERO = r"^0\d+$"
 AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
-_SLASHED = (
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%y",
-    "%d/%m/%y",
-    "%m-%d-%Y",
-    "%d-%m-%Y",
-    "%m-%d-%y",
-    "%d-%m-%y",
-    "%m/%Y",
-    "%d.%m.%y",
-)
-_SIX_DIGITS = ("%Y%m", "%y%m%d")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
     r"[\s<>=+\-–—.,%€$£x()\[\]/]|years?|yrs?|months?|days?|weeks?|jahre?|monate?|tage?|or|and|to|more|less|than|over"
@@ -89,11 +53,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Cells:
-    """A column before it is judged: all of its cells, those with anything in them, and its field without a type."""
+    """A column as it comes: all of its cells, those with anything in them, and its field without a type."""
 
     header: str
     all: pl.Series
-    given: pl.Series
+    filled: pl.Series
     field: Field
     delimiter: str
 
@@ -101,13 +65,12 @@ class Cells:
     def of(cls, texts: pl.Series, field: Field, raw: RawTable) -> Cells:
         """The cells of a column, and those of them that hold something."""
         texts = texts.fill_null("")
-        given = texts.filter(~texts.str.to_lowercase().is_in(list(MISSING)))
-        return cls(texts.name, texts, given, field, raw.delimiter)
+        return cls(texts.name, texts, texts.filter(~is_missing(texts)), field, raw.delimiter)
 
     @property
     def looks(self) -> str:
         """How many values there are, and how many cells are empty."""
-        n_values, missing = self.given.n_unique(), 1 - len(self.given) / len(self.all)
+        n_values, missing = self.filled.n_unique(), 1 - len(self.filled) / len(self.all)
         shown = f", {missing:.1%} missing" if missing else ""
         return f"{counted(n_values, 'different value')}{shown}"
 
@@ -118,52 +81,50 @@ class Cells:
 
 def typed_column(cells: Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
-    given = cells.given
-    is_coded = header_hints.is_code(cells.header) or bool(given.str.contains(_LEADING_ZERO).any())
-    date_format = _date_format(given, is_named=header_hints.is_date(cells.header))
+    filled, is_named_code = cells.filled, header_hints.is_code(cells.header)
+    is_named_date = header_hints.is_date(cells.header)
+    date_format = date_format_of(filled, is_named=is_named_date, min_share=READABLE_SHARE)
     # Eight digits may be anything, unless the name says that they are a day.
-    is_digits = bool(given.str.contains(r"^\d+$").all())
-    is_date = date_format is not None and (header_hints.is_date(cells.header) or not is_digits)
-    told = given.filter(~given.str.to_lowercase().is_in(list(NO_NUMBER)))
-    if len(told) and not is_coded and not is_date:
-        field = replace(cells.field, type="number", unit=_unit(told))
-        values, unreadable = read_cells(told, field, cells.delimiter)
-        if len(unreadable) <= (1 - READABLE_SHARE) * len(told):
-            return _numbers(replace(cells, given=told), field, values, len(unreadable))
-    if date_format is not None:
-        field = replace(cells.field, type="date", date_format=date_format)
-        values, unreadable = read_cells(given, field, cells.delimiter)
-        if len(unreadable) <= (1 - READABLE_SHARE) * len(given):
-            note = "; read with the month first, as in America" if date_format in AMERICAN else ""
-            return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
-    column = _words(cells)
-    if column.field.type == "text" and is_digits and not header_hints.is_code(cells.header) and date_format is None:
+    is_digits = bool(filled.str.contains(r"^\d+$").all())
+    is_date = date_format is not None and (is_named_date or not is_digits)
+    is_coded = is_named_code or bool(filled.str.contains(_LEADING_ZERO).any())
+    column = None
+    if not is_coded and not is_date:
+        column = _mostly_numbers(cells)
+    if column is None and date_format is not None:
+        column = _mostly_dates(cells, date_format)
+    if column is not None:
+        return column
+    column = _category_or_text(cells)
+    if column.field.type == "text" and is_digits and not is_named_code and date_format is None:
         # Zeros in front that make no categories fill up a number: 00280.
         field = replace(cells.field, type="number")
-        values, unreadable = read_cells(given, field, cells.delimiter)
+        values, unreadable = read_cells(filled, field, cells.delimiter)
         if not unreadable:
             return _numbers(cells, field, values, 0)
     return column
 
 
-def _unit(given: pl.Series) -> str:
-    """The unit or currency that stands beside nearly all of the numbers; empty if none does."""
-    texts = given.unique().sort().head(1_000).to_list()
-    times = [text for text in texts if months_in(text) is not None]
-    if len(times) >= READABLE_SHARE * len(texts) and all(any(c in text.lower() for text in times) for c in "ym"):
-        return MONTHS
-    found = Counter(
-        _CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
-        for text in texts
-        if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
-    )
-    stems = Counter(unit.rstrip("s") for unit in found.elements())
-    if not stems:
-        return ""
-    stem, n = stems.most_common(1)[0]
-    if n < READABLE_SHARE * len(texts):
-        return ""
-    return max((unit for unit in found if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
+def _mostly_numbers(cells: Cells) -> Column | None:
+    """The column as numbers; None if too many of its cells hold none."""
+    texts = cells.filled.filter(~is_missing(cells.filled, among_numbers=True))
+    if texts.is_empty():
+        return None
+    field = replace(cells.field, type="number", unit=unit_of(texts, min_share=READABLE_SHARE))
+    values, unreadable = read_cells(texts, field, cells.delimiter)
+    if len(unreadable) > (1 - READABLE_SHARE) * len(texts):
+        return None
+    return _numbers(replace(cells, filled=texts), field, values, len(unreadable))
+
+
+def _mostly_dates(cells: Cells, date_format: str) -> Column | None:
+    """The column as dates of a format; None if too many of its cells hold none."""
+    field = replace(cells.field, type="date", date_format=date_format)
+    values, unreadable = read_cells(cells.filled, field, cells.delimiter)
+    if len(unreadable) > (1 - READABLE_SHARE) * len(cells.filled):
+        return None
+    note = "; read with the month first, as in America" if date_format in AMERICAN else ""
+    return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
 
 
 def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -> Column:
@@ -201,7 +162,7 @@ def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
     numbers = range(min(tally), max(tally) + 1)
     spellings: dict[int, set[str]] = {number: set() for number in numbers}
-    for text, value in zip(cells.given.to_list(), values.to_list(), strict=True):
+    for text, value in zip(cells.filled.to_list(), values.to_list(), strict=True):
         spellings[int(value)].add(text)
     field = replace(
         cells.field,
@@ -214,43 +175,53 @@ def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     return Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
 
 
-def _words(cells: Cells) -> Column:
+def _category_or_text(cells: Cells) -> Column:
     """Words: a category if few of them cover the table, free text otherwise."""
-    given, looks = cells.given, cells.looks
+    texts, looks = cells.filled, cells.looks
     n_none = int((cells.all.str.to_lowercase() == "none").sum())
-    if n_none and len(given) + n_none == len(cells.all):
-        given = cells.all
-        looks = f"{given.n_unique():,} different values, 'none' taken for one of them as nothing else is missing"
-    spelt: dict[str, Counter[str]] = {}
-    for text, n in Counter(given.to_list()).items():
-        spelt.setdefault(text.casefold(), Counter())[text] += n
-    # The most frequent spelling of each stands for all of them.
-    tally = {min(found, key=lambda text: (-found[text], text)): found.total() for found in spelt.values()}
+    if n_none and len(texts) + n_none == len(cells.all):
+        texts = cells.all
+        looks = f"{texts.n_unique():,} different values, 'none' taken for one of them as nothing else is missing"
+    tally = _tally(texts)
     frequent = sorted(
         (text for text, n in tally.items() if n >= MIN_CATEGORY_ROWS), key=lambda text: (-tally[text], text)
     )
     kept = frequent[:MAX_CATEGORIES]
     n_kept = sum(tally[text] for text in kept)
-    if n_kept < CATEGORY_COVER * len(given) or not kept:
+    if n_kept < CATEGORY_COVER * len(texts) or not kept:
         flag, why = (
             "many values",
-            f"the {len(kept)} most frequent of its many values cover {n_kept / len(given):.0%} of its rows.",
+            f"the {len(kept)} most frequent of its many values cover {n_kept / len(texts):.0%} of its rows.",
         )
-        if given.str.count_matches(r"\S+").mean() > 3:  # type: ignore[operator]  # of counts a float
+        if texts.str.count_matches(r"\S+").mean() > 3:  # type: ignore[operator]  # of counts a float
             flag, why = "free text", "it is free text, which a model does not read and which may name people."
         return Column(cells.header, cells.field, looks, flag, why)
     if len(kept) < len(tally):
-        n_left, n_rows = len(tally) - len(kept), len(given) - n_kept
+        n_left, n_rows = len(tally) - len(kept), len(texts) - n_kept
         looks += f"; rare values left out, which count as unknown: {n_left:,} in {n_rows:,} rows"
-    order = _natural_order(kept)
+    return _category(cells, looks, {text: tally[text] for text in kept})
+
+
+def _tally(texts: pl.Series) -> dict[str, int]:
+    """The rows of each value; its most frequent spelling stands for all of them, whatever their case."""
+    spellings: dict[str, Counter[str]] = {}
+    for text, n in Counter(texts.to_list()).items():
+        spellings.setdefault(text.casefold(), Counter())[text] += n
+    return {min(counts, key=lambda text: (-counts[text], text)): counts.total() for counts in spellings.values()}
+
+
+def _category(cells: Cells, looks: str, tally: dict[str, int]) -> Column:
+    """The column as a category with these values, the most frequent first, or in their order if they have one."""
+    in_order = _natural_order(list(tally))
+    values = in_order or list(tally)
     field = replace(
         cells.field,
         type="category",
-        categories=tuple(Category(text, shorten(text, 80)) for text in order or kept),
-        is_ordered=bool(order),
+        categories=tuple(Category(text, shorten(text, 80)) for text in values),
+        is_ordered=bool(in_order),
     )
-    column = Column(cells.header, field, looks, counts=tuple((text, tally[text]) for text in order or kept))
-    if any(_BROKEN_TEXT.search(text) for text in kept):
+    column = Column(cells.header, field, looks, counts=tuple((text, tally[text]) for text in values))
+    if any(_BROKEN_TEXT.search(text) for text in values):
         why = "some of its letters are broken: the file was saved in one encoding and read in another."
         return replace(column, flag="letters?", decide=why)
     return column
@@ -272,7 +243,7 @@ def _natural_order(values: list[str]) -> list[str]:
         re.fullmatch(r"[A-H][1-9]", value) for value in values
     ):
         return sorted(values)
-    places = []
+    ranks = []
     for value in values:
         numbers = re.findall(r"\d+(?:[.,]\d+)?", value)
         if not numbers or _AROUND_NUMBERS.sub("", re.sub(r"\d+(?:[.,]\d+)?", "", value)):
@@ -282,37 +253,8 @@ def _natural_order(values: list[str]) -> list[str]:
             r"\s*(<|under|below|up to|less|unter|bis|weniger)", value, re.IGNORECASE
         )
         is_above = len(numbers) == 1 and re.search(r"[>+]|over|above|more|mehr|über|ueber", value)
-        places.append((first, -1 if is_below else 1 if is_above else 0))
-    return [value for _, value in sorted(zip(places, values, strict=True))] if len({*places}) == len(places) else []
-
-
-def _date_format(given: pl.Series, *, is_named: bool) -> str | None:
-    """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates.
-
-    Six digits are a date only if the column is named as one.
-    """
-    texts = given.unique().sort().to_list()
-    sample = texts if len(texts) <= 400 else texts[:: len(texts) // 400]
-    if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
-        return None
-    days = [without_time(text) for text in sample]
-    if _share_read(days, DATE_FORMATS) >= READABLE_SHARE:
-        return ""
-    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
-    if _is_first_of_month(days):
-        formats = tuple(sorted(formats, key=lambda made: not made.startswith("%d")))
-    return next((made for made in formats if _share_read(days, (made,)) >= READABLE_SHARE), None)
-
-
-def _is_first_of_month(days: list[str]) -> bool:
-    """Whether what comes first never changes and what follows does, as in 01/03/2019 and 01/11/2020."""
-    parts = [re.split("[/-]", day) for day in days]
-    return len({part[0] for part in parts}) == 1 and len({part[1] for part in parts if len(part) > 1}) > 1
-
-
-def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:
-    days = [read_day(text, formats) for text in texts]
-    return sum(day is not None and day.year <= _LAST_YEAR for day in days) / len(texts)
+        ranks.append((first, -1 if is_below else 1 if is_above else 0))
+    return [value for _, value in sorted(zip(ranks, values, strict=True))] if len({*ranks}) == len(ranks) else []
 
 
 def _far_off(distinct: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None:
@@ -345,8 +287,8 @@ def _outwards(low: float, high: float) -> tuple[float, float]:
     >>> _outwards(20_200_101, 20_200_128)
     (20200100.0, 20200130.0)
     """
-    places = -math.floor(math.log10((high - low) / 2)) if high > low else 0
-    step = 10.0**-places
+    digits = -math.floor(math.log10((high - low) / 2)) if high > low else 0
+    step = 10.0**-digits
     # Rounded against the noise of floats, which must not put the value seen outside.
-    lowest, highest = round(math.floor(low / step) * step, places), round(math.ceil(high / step) * step, places)
+    lowest, highest = round(math.floor(low / step) * step, digits), round(math.ceil(high / step) * step, digits)
     return min(lowest, low), max(highest, high)

@@ -11,7 +11,7 @@ import polars as pl
 from creditrisk.arrays import IntArray
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality import MISSING, below_second_header, without_idle_zeros
+from creditrisk.quality import below_second_header, is_missing, same_value
 from creditrisk.schema import Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import PLAIN_NUMBER, RawTable
@@ -27,12 +27,12 @@ def with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
     headers = raw.frame.columns
     if not raw.has_names and target.strip().isdigit():
         target = f"column {int(target)}"
-    place = next((place for place, header in enumerate(headers) if key(header) == key(target)), None)
+    index = next((index for index, header in enumerate(headers) if key(header) == key(target)), None)
     lower = below_second_header(raw) if raw.has_names and _has_second_header(raw) else raw
-    if place is None:
-        place = next((n for n, header in enumerate(lower.frame.columns) if key(header) == key(target)), None)
-    if place is not None:
-        return lower, lower.frame.columns[place]
+    if index is None:
+        index = next((n for n, header in enumerate(lower.frame.columns) if key(header) == key(target)), None)
+    if index is not None:
+        return lower, lower.frame.columns[index]
     if not raw.has_names:
         raise SchemaError(
             f"there is no column '{shorten(target)}' to take the outcome from: the file has no line with names, so its "
@@ -41,10 +41,10 @@ def with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
     known = {header.casefold(): header for header in (*lower.frame.columns, *headers)}
     near = [known[name] for name in get_close_matches(target.casefold(), list(known), n=3, cutoff=0.5)]
     names = near or list(lower.frame.columns)[:MAX_SHOWN]
-    said = "Did you mean" if near else "The table has"
+    hint = "Did you mean" if near else "The table has"
     more = ", …" if not near and lower.frame.width > MAX_SHOWN else ""
     raise SchemaError(
-        f"there is no column '{shorten(target)}' to take the outcome from. {said} "
+        f"there is no column '{shorten(target)}' to take the outcome from. {hint} "
         f"{', '.join(repr(shorten(name)) for name in names)}{more}{'?' if near else '.'}"
     )
 
@@ -55,9 +55,11 @@ def _has_second_header(raw: RawTable) -> bool:
         return False
     first = raw.frame.row(0)
     below = raw.frame[1:].select(pl.all().cast(pl.Float64, strict=False).is_not_null().mean()).row(0)
-    numeric = [place for place, share in enumerate(below) if share is not None and share > 0.9]
-    named = [place for place in numeric if first[place] and not PLAIN_NUMBER.fullmatch(first[place])]
-    return len(numeric) >= 2 and len(named) > len(numeric) / 2 and len({first[place] for place in named}) == len(named)
+    numeric = [column for column, share in enumerate(below) if share is not None and share > 0.9]
+    named = [column for column in numeric if first[column] and not PLAIN_NUMBER.fullmatch(first[column])]
+    return (
+        len(numeric) >= 2 and len(named) > len(numeric) / 2 and len({first[column] for column in named}) == len(named)
+    )
 
 
 def read_outcome(
@@ -66,8 +68,7 @@ def read_outcome(
     """The target, each row's outcome (1 bad, 0 good, -1 unknown), and what to tell about it."""
     # A word that usually means nothing means something if it was named.
     asked = {value.strip().casefold() for value in (*bad, *good)}
-    nothing = list(MISSING - asked)
-    texts = cells.set(cells.str.to_lowercase().is_in(nothing), None)
+    texts = cells.set(is_missing(cells, but=asked), None)
     counts: dict[str, int] = dict(
         sorted(texts.drop_nulls().value_counts().iter_rows(), key=lambda item: (-item[1], item[0]))
     )
@@ -88,21 +89,12 @@ def read_outcome(
             f"all {n_bad + n_good:,} outcomes in column '{shorten(header)}' are {'bad' if n_bad else 'good'}: it holds "
             f"{_listed(list(counts), counts)}. A model learns from both; name the values with --bad and --good."
         )
-    words = [f"{n_bad:,} rows are bad ({n_bad / (n_bad + n_good):.1%}), {n_good:,} good."]
+    remarks = [f"{n_bad:,} rows are bad ({n_bad / (n_bad + n_good):.1%}), {n_good:,} good."]
     if not good and len(goods) > 1:
-        words.append(f"Taken for good, because they are not bad: {_listed(goods, counts)}.")
-        unsettled = [value for value in goods if {*header_hints.words(value)} & {*_OPEN}]
-        if unsettled:
-            words.append(
-                f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open. List them under "
-                "'unresolved' instead of 'good', and their rows are set aside."
-            )
-        sounding_bad = [value for value in goods if {*header_hints.words(value)} & {*_BAD}]
-        if sounding_bad:
-            words.append(f"DECIDE: {_listed(sounding_bad, counts)} sound bad. If they are, list them under 'bad'.")
+        remarks += _doubts(goods, counts)
     if n_unknown:
         rest = f", {_listed(others, counts)}" if others else ""
-        words.append(f"{n_unknown:,} rows are neither{rest}; they are set aside.")
+        remarks.append(f"{n_unknown:,} rows are neither{rest}; they are set aside.")
     canonical = header_hints.canonical(header) or "outcome"
     target = Target(
         name=canonical,
@@ -112,26 +104,36 @@ def read_outcome(
         aliases=() if key(header) == key(canonical) else (header,),
         unresolved=tuple(others),
     )
-    return target, outcome, tuple(words)
+    return target, outcome, tuple(remarks)
+
+
+def _doubts(goods: Sequence[str], counts: dict[str, int]) -> list[str]:
+    """What to say about values that were taken for good only because nobody called them bad."""
+    doubts = [f"Taken for good, because they are not bad: {_listed(goods, counts)}."]
+    unsettled = [value for value in goods if {*header_hints.words(value)} & {*_OPEN}]
+    if unsettled:
+        doubts.append(
+            f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open. List them under "
+            "'unresolved' instead of 'good', and their rows are set aside."
+        )
+    sounding_bad = [value for value in goods if {*header_hints.words(value)} & {*_BAD}]
+    if sounding_bad:
+        doubts.append(f"DECIDE: {_listed(sounding_bad, counts)} sound bad. If they are, list them under 'bad'.")
+    return doubts
 
 
 def _meant(values: Sequence[str], counts: dict[str, int], header: str) -> list[str]:
     """The spellings in the file of the values asked for: 1 is found as 1.0."""
-    found: list[str] = []
+    meant: list[str] = []
     for value in values:
-        spellings = [text for text in counts if _same_value(text, value)]
+        spellings = [text for text in counts if same_value(text, value.strip())]
         if not spellings:
             raise SchemaError(
                 f"no row has '{shorten(value)}' in column '{shorten(header)}': it holds "
                 f"{_listed(list(counts), counts)}. Name its values with --bad and --good."
             )
-        found += [text for text in spellings if text not in found]
-    return found
-
-
-def _same_value(text: str, value: str) -> bool:
-    number = without_idle_zeros(text)
-    return text.casefold() == value.strip().casefold() or (number != "" and number == without_idle_zeros(value.strip()))
+        meant += [text for text in spellings if text not in meant]
+    return meant
 
 
 def _listed(values: Sequence[str], counts: dict[str, int]) -> str:

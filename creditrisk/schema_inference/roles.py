@@ -1,4 +1,4 @@
-"""Which role a column gets: what may teach, what only identifies, what the law may protect, what knows the outcome."""
+"""Which role a column gets: what a model may use, what only identifies, what the law may protect, what leaks."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import polars as pl
 
 from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.quality import MISSING, leaks_target, read_cells
+from creditrisk.quality import is_missing, leaks_target, read_cells
 from creditrisk.schema import Field, Role
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, typed_column
 from creditrisk.splits import time_split
 
 # A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
-MIN_GIVEN = 20
-MIN_GIVEN_SHARE = 0.002
+MIN_FILLED = 20
+MIN_FILLED_SHARE = 0.002
 # In fewer rows, different values in all of them may be chance.
 MIN_TO_TELL_APART = 50
 # Each part of a table divided by time needs as many bads and goods.
@@ -38,7 +38,7 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
     """What a column is, and what is to be done about it."""
     verdict = _nothing_to_learn(cells, has_name=has_name)
     if verdict is not None:
-        return _judged(Column(cells.header, cells.field, cells.looks if len(cells.given) else "empty"), verdict)
+        return _judged(Column(cells.header, cells.field, cells.looks if len(cells.filled) else "empty"), verdict)
     column = typed_column(cells)
     # What cannot be asked for comes first, then what must not be used, then what is of no use.
     verdict = (
@@ -48,7 +48,7 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
         or _of_a_person(column, cells)
         or _too_little(column, cells)
         or _when_granted(column)
-        or _gives_away(column, cells.read(column.field), outcome)
+        or _leaks(column, cells.read(column.field), outcome)
         or _date(column)
         or _place(column)
     )
@@ -68,9 +68,9 @@ def _judged(column: Column, verdict: _Verdict) -> Column:
 
 
 def _nothing_to_learn(cells: Cells, *, has_name: bool) -> _Verdict | None:
-    if not len(cells.given):
+    if not len(cells.filled):
         return _Verdict("excluded", "empty", "nothing stands in it, in any row.")
-    if cells.given.n_unique() == 1 and len(cells.given) == len(cells.all):
+    if cells.filled.n_unique() == 1 and len(cells.filled) == len(cells.all):
         return _Verdict("excluded", "constant", "it is the same in every row, so there is nothing to learn from it.")
     if has_name and re.fullmatch(r"column \d+|unnamed[: _]*\d*", cells.header, re.IGNORECASE):
         why = "it has no name; often it only counts the rows. Name it in the file to use it."
@@ -97,10 +97,10 @@ def _protected(column: Column) -> _Verdict | None:
 
 def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
     """The column as a client's number, if it tells the rows apart."""
-    given, n_rows, kind = cells.given, len(cells.all), column.field.type
+    filled, n_rows, kind = cells.filled, len(cells.all), column.field.type
     if kind not in ("integer", "text"):
         return None
-    n_values = given.n_unique()
+    n_values = filled.n_unique()
     if header_hints.is_number_of_client(column.header) and n_values >= 0.99 * n_rows:
         return _Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
     if header_hints.is_only_number_of_client(column.header) and n_values > MAX_CATEGORIES:
@@ -108,9 +108,9 @@ def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
         return _Verdict("excluded", "id", why)
     if n_values < n_rows or n_rows < MIN_TO_TELL_APART:
         return None
-    numbers = given.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
+    numbers = filled.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
     is_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
-    is_word = kind == "text" and not given.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
+    is_word = kind == "text" and not filled.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
     if not is_running and not is_word:
         return None
     return _Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
@@ -121,7 +121,7 @@ def _of_a_person(column: Column, cells: Cells) -> _Verdict | None:
     is_long = field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
     if not header_hints.is_of_a_person(column.header) or not (field.type == "text" or is_long):
         return None
-    if cells.given.n_unique() <= MAX_CATEGORIES:
+    if cells.filled.n_unique() <= MAX_CATEGORIES:
         return None
     why = "it seems to name a person or to lead to one, and a model must not know clients."
     return _Verdict("excluded", "personal?", why)
@@ -130,8 +130,8 @@ def _of_a_person(column: Column, cells: Cells) -> _Verdict | None:
 def _too_little(column: Column, cells: Cells) -> _Verdict | None:
     if column.field.type == "text":
         return _Verdict("excluded", column.flag, column.decide)
-    if len(cells.given) < max(MIN_GIVEN, MIN_GIVEN_SHARE * len(cells.all)):
-        return _Verdict("excluded", "rare", f"only {len(cells.given):,} rows have anything in it.")
+    if len(cells.filled) < max(MIN_FILLED, MIN_FILLED_SHARE * len(cells.all)):
+        return _Verdict("excluded", "rare", f"only {len(cells.filled):,} rows have anything in it.")
     return None
 
 
@@ -148,18 +148,18 @@ def _date(column: Column) -> _Verdict | None:
     return _Verdict("excluded", "date", why)
 
 
-def _gives_away(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | None:
+def _leaks(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | None:
     if column.field.type == "date" and header_hints.is_date_of_application(column.header):
         return None
     known = outcome >= 0
     values, target = values.filter(pl.Series(known)), outcome[known]
-    clue = leaks_target(values, target)
-    if not clue:
+    evidence = leaks_target(values, target)
+    if not evidence:
         return None
     if header_hints.sounds_earlier(column.header) and not leaks_target(values, target, is_from_before=True):
         why = "going by its name it was known before all the same. Exclude it if it was not."
-        return _Verdict("feature", "strong?", f"{clue}: {why}")
-    why = f"{clue}: most probably it was written after the outcome was known."
+        return _Verdict("feature", "strong?", f"{evidence}: {why}")
+    why = f"{evidence}: most probably it was written after the outcome was known."
     return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before the decision.")
 
 
@@ -198,22 +198,22 @@ def one_time(columns: list[Column], frame: pl.DataFrame, outcome: IntArray) -> l
     out = list(columns)
     for column in candidates:
         days, _ = read_cells(frame[column.header], replace(column.field, role="time"))
-        parts = _parts(days, outcome)
-        place = columns.index(column)
-        if parts is None:
-            out[place] = replace(
+        older = _older_rows(days, outcome)
+        index = columns.index(column)
+        if older is None:
+            out[index] = replace(
                 column, decide="a date of application, but older and newer rows do not each hold enough goods and bads."
             )
             continue
         time: Role = "time"
         decide = "taken for the date of application: older rows teach, the newest judge. Any other date must not be."
-        out[place] = replace(column, field=replace(column.field, role=time), flag="time", decide=decide)
-        return [_without_old_values(item, frame, parts) for item in out]
+        out[index] = replace(column, field=replace(column.field, role=time), flag="time", decide=decide)
+        return [_without_old_values(item, frame, older) for item in out]
     return out
 
 
-def _parts(days: pl.Series, outcome: IntArray) -> IntArray | None:
-    """The rows that would teach; None if the table cannot be divided by these days."""
+def _older_rows(days: pl.Series, outcome: IntArray) -> IntArray | None:
+    """The rows to train on; None if the table cannot be divided by these days."""
     known = np.flatnonzero(outcome >= 0)
     if days.null_count() > 0.02 * len(days):
         return None
@@ -228,11 +228,11 @@ def _parts(days: pl.Series, outcome: IntArray) -> IntArray | None:
     return known[split.train]
 
 
-def _without_old_values(column: Column, frame: pl.DataFrame, teach: IntArray) -> Column:
+def _without_old_values(column: Column, frame: pl.DataFrame, older: IntArray) -> Column:
     """A number that the older rows do not have cannot be learned from them."""
     if column.field.role != "feature" or not column.field.is_numeric:
         return column
-    if not frame[column.header].gather(teach).str.to_lowercase().is_in(list(MISSING)).all():
+    if not is_missing(frame[column.header].gather(older)).all():
         return column
     decide = "the older rows, which teach, have nothing in it."
     return replace(

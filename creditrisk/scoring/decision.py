@@ -1,7 +1,7 @@
 """From a calibrated PD to a verdict, a confidence and scorecard points.
 
 The verdict is the cheapest of three expected costs: accept a bad, decline a good, have a person look. The confidence is
-conformal and per class: how firmly the opposite outcome can be ruled out, judged by applicants the model had not seen.
+conformal and per class: how firmly the opposite outcome can be ruled out, measured on applicants it had not seen.
 Everything here is fixed when a scorer is made and travels with it as decision.json.
 """
 
@@ -130,10 +130,10 @@ class DecisionRule:
         scale = strict.fields(item["scale"], "scale", ("base_points", "base_odds", "points_to_double"))
         quantiles = {}
         for kind in ("good_quantiles", "bad_quantiles"):
-            found = strict.rising(strict.numbers(item[kind], kind, low=0, high=1), kind)
-            if not 1 <= len(found) <= MAX_QUANTILES:
-                raise ScorerError(f"{kind} must be 1 to {MAX_QUANTILES:,} numbers; there are {len(found):,}")
-            quantiles[kind] = found
+            values = strict.rising(strict.numbers(item[kind], kind, low=0, high=1), kind)
+            if not 1 <= len(values) <= MAX_QUANTILES:
+                raise ScorerError(f"{kind} must be 1 to {MAX_QUANTILES:,} numbers; there are {len(values):,}")
+            quantiles[kind] = values
         rule = cls(
             costs=Costs(
                 strict.number(costs["accept_bad"], "accept_bad", 1 / MAX_COST, MAX_COST),

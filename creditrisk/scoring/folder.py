@@ -12,10 +12,17 @@ from creditrisk.errors import ScorerError
 from creditrisk.learners import FAMILIES
 from creditrisk.scoring import golden
 
+SCHEMA_FILE = "schema.toml"
+ENCODER_FILE = "encoder.json"
+CALIBRATION_FILE = "calibration.json"
+DECISION_FILE = "decision.json"
+PROFILE_FILE = "profile.json"
+METRICS_FILE = "metrics.json"
+CARD_FILE = "card.md"
 # What a scorer folder holds, beside a file for each model; sizes are some twenty times what the largest of ours take.
 FILES = frozenset(
     {
-        "schema.toml", "encoder.json", "calibration.json", "decision.json", "profile.json", "metrics.json", "card.md",
+        SCHEMA_FILE, ENCODER_FILE, CALIBRATION_FILE, DECISION_FILE, PROFILE_FILE, METRICS_FILE, CARD_FILE,
         golden.GOLDEN_FILE,
     }
 )  # fmt: skip
@@ -50,10 +57,10 @@ def check_names(sizes: Mapping[str, int]) -> None:
 
 def size_of(path: Path) -> int:
     """The size of a plain file; ScorerError for a link, a folder or a device."""
-    found = path.lstat()
-    if not stat.S_ISREG(found.st_mode):
+    status = path.lstat()
+    if not stat.S_ISREG(status.st_mode):
         raise ScorerError(f"the scorer cannot be read: {path.name!r:.80} is not a plain file.")
-    return found.st_size
+    return status.st_size
 
 
 def fingerprint(folder: Path) -> str:

@@ -1,8 +1,7 @@
 """Made-up applications that travel with a scorer, and the PDs it gave them when it was written.
 
-Whoever loads the scorer later scores them again: another PD, and it is not the scorer that was judged. The rows are
-drawn from the schema's categories and the encoder's ranges by a fixed seed, so they are nobody's application. Kept as
-golden.json in the scorer folder (scorer.py), used by proving.py.
+Whoever loads the scorer later scores them again: another PD, and it is not the scorer that was tested. The rows are
+drawn from the schema's categories and the encoder's ranges by a fixed seed, so they are nobody's application.
 """
 
 from __future__ import annotations
@@ -34,6 +33,7 @@ ABSURD = 10**12
 # The same libraries on another machine may add up in another order.
 TOLERANCE = 1e-9
 
+# A value, or None where nothing is given, for each field's name.
 Row = dict[str, str | int | float | None]
 
 
@@ -78,9 +78,9 @@ def make_golden_rows(schema: Schema, encoder: Encoder) -> tuple[Row, ...]:
         field.name: _values(field, encoded, n_rows, random)
         for field, encoded in zip(schema.features, encoder.fields, strict=True)
     }
-    for place, values in enumerate(columns.values()):
+    for column, values in enumerate(columns.values()):
         for row in range(n_rows - n_gappy, n_rows):
-            if (row + place) % 4 == 0 or row == n_rows - 1:
+            if (row + column) % 4 == 0 or row == n_rows - 1:
                 values[row] = None
     return tuple(dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
 
@@ -103,15 +103,15 @@ def _values(field: Field, encoded: EncodedField, n_rows: int, random: Random) ->
 def read_golden(text: str, schema: Schema) -> Golden:
     """Read golden rows written by `Golden.to_json`; ScorerError if they do not fit the schema."""
     item = strict.fields(strict.read_json(text, GOLDEN_FILE), GOLDEN_FILE, ("rows", "prob_default"))
-    rows = item["rows"]
-    if not isinstance(rows, list) or not N_ROWS <= len(rows) <= MAX_ROWS:
+    items = item["rows"]
+    if not isinstance(items, list) or not N_ROWS <= len(items) <= MAX_ROWS:
         raise ScorerError(f"{GOLDEN_FILE} must hold {N_ROWS} to {MAX_ROWS:,} rows")
-    given = [strict.fields(row, f"a row of {GOLDEN_FILE}", (field.name for field in schema.features)) for row in rows]
+    rows = [strict.fields(row, f"a row of {GOLDEN_FILE}", (field.name for field in schema.features)) for row in items]
     for field in schema.features:
-        for row in given:
+        for row in rows:
             _check_value(row[field.name], field)
     prob_default = strict.numbers(item["prob_default"], f"the PDs of {GOLDEN_FILE}", len(rows), low=0, high=1)
-    return Golden(tuple(given), tuple(prob_default))
+    return Golden(tuple(rows), tuple(prob_default))
 
 
 def _check_value(value: Any, field: Field) -> None:
@@ -126,7 +126,7 @@ def _check_value(value: Any, field: Field) -> None:
         strict.number(value, what, -1e15, 1e15)
 
 
-def sample_record(schema: Schema) -> dict[str, Any]:
+def sample_record(schema: Schema) -> Row:
     """One made-up application as a client would send it: it takes a scorer through all checks of a table.
 
     Examples
@@ -136,7 +136,7 @@ def sample_record(schema: Schema) -> dict[str, Any]:
     >>> sample_record(Schema("x", "X", (age,), Target("default", "Default", ("1",), ("0",))))
     {'age_years': 59}
     """
-    record: dict[str, Any] = {}
+    record: Row = {}
     for field in schema.fields:
         if field.role not in ("feature", "id", "time"):
             continue

@@ -38,7 +38,7 @@ ROW_SECONDS = 0.5
 TIMED_ROWS = 3
 # What decides how a scorer computes: proved with other versions of these, it is proved again.
 LIBRARIES = ("risk-o-meter", "lightgbm", "xgboost-cpu", "safetensors", "numpy", "scipy", "polars")
-# All that the child is told of the environment: no passwords, no addresses.
+# All of the environment that the child gets: no passwords, no addresses.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
 
 
@@ -50,29 +50,29 @@ def prove(folder: Path) -> None:
     ScorerError
         If it is damaged, does not score as it did when it was written, takes too long or too much, or ends the child.
     """
-    [problem] = judge([folder])
+    [problem] = problems_of([folder])
     if problem:
         raise ScorerError(problem)
 
 
-def judge(folders: Sequence[Path]) -> list[str]:
+def problems_of(folders: Sequence[Path]) -> list[str]:
     """What is wrong with each folder, in a sentence; empty for one that is sound.
 
-    All go through one child, as long as it lives: one that ends it is told by being the first without an answer.
+    All go through one child, as long as it lives: one that ends it is known by being the first without an answer.
     """
-    found: list[str] = []
-    while len(found) < len(folders):
-        left = folders[len(found) :]
+    problems: list[str] = []
+    while len(problems) < len(folders):
+        left = folders[len(problems) :]
         answers, end = _ask_child(left)
-        found += answers
+        problems += answers
         if len(answers) < len(left):
-            found.append(f"the scorer {end} while it was proved.")
-    return found
+            problems.append(f"the scorer {end} while it was proved.")
+    return problems
 
 
 def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
     """The answers of a child, in the order asked for, and how it ended if there are fewer than folders."""
-    here = str(Path(__file__).resolve().parents[1])
+    here = str(Path(__file__).resolve().parents[2])
     paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ} | {
         "PYTHONPATH": os.pathsep.join(paths),
@@ -85,12 +85,12 @@ def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as child:
         try:
-            said, _ = child.communicate(timeout=DEADLINE_SECONDS * len(folders))
+            output, _ = child.communicate(timeout=DEADLINE_SECONDS * len(folders))
         except subprocess.TimeoutExpired:
             child.kill()
-            said, _ = child.communicate()
+            output, _ = child.communicate()
     answers: list[str] = []
-    for line in said.splitlines():
+    for line in output.splitlines():
         with suppress(ValueError, ScorerError):  # a library may print lines of its own
             item = strict.fields(strict.read_json(line, "the line"), "the line", ("folder", "problem"))
             if item["folder"] == str(folders[len(answers)]):
@@ -107,11 +107,11 @@ def _end(returncode: int) -> str:
 
 def libraries() -> dict[str, str]:
     """The versions a proof holds for."""
-    found = {"python": sys.version.split()[0]}
+    versions = {"python": sys.version.split()[0]}
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
-            found[name] = version(name)
-    return found
+            versions[name] = version(name)
+    return versions
 
 
 def prove_once(home: Path, folder: Path, sha256: str) -> None:
@@ -156,16 +156,16 @@ def check_scores(scorer: Scorer, noted: golden.Golden) -> None:
         raise ScorerError(f"it does not score as it did when it was written: {difference}")
     for row in range(TIMED_ROWS):
         began = time.process_time()
-        scorer.score(frame.slice(row, 1), [[]])
+        scorer.score(frame.slice(row, 1))
         if (took := time.process_time() - began) > ROW_SECONDS:
             raise ScorerError(f"one application takes it {took:.1f} s; up to {ROW_SECONDS:g} s is allowed")
-    scored = scorer.score(frame, [[] for _ in noted.rows])
+    scored = scorer.score(frame)
     figures = [scored[name].to_numpy() for name in ("prob_default", "score_points", "confidence")]
     if not all(np.isfinite(figure).all() for figure in (*figures, scorer.contributions(frame))):
         raise ScorerError("it gives figures that are not finite")
     # As a client sends it, through all checks of a table.
     checked = datasets.check(from_records([golden.sample_record(scorer.schema)]), scorer.schema)
-    if dict(scorer.score(checked.accepted, checked.problems).schema) != RESULT_SCHEMA:
+    if dict(scorer.score(checked.accepted).schema) != RESULT_SCHEMA:
         raise ScorerError("it does not give the results that were agreed on")
 
 
@@ -177,8 +177,8 @@ def examine(folder: Path) -> str:
             scorer, golden.read_golden((folder / golden.GOLDEN_FILE).read_text(encoding="utf-8"), scorer.schema)
         )
     except CreditRiskError as exc:
-        said = str(exc).replace(f"the scorer at {folder}", "the scorer")
-        return said if said.startswith("the scorer") else f"the scorer is refused: {said.rstrip('.')}."
+        message = str(exc).replace(f"the scorer at {folder}", "the scorer")
+        return message if message.startswith("the scorer") else f"the scorer is refused: {message.rstrip('.')}."
     except Exception as exc:  # whatever a library makes of figures that no fit gives
         return f"the scorer fails on a made-up application ({type(exc).__name__})."
     return ""
@@ -201,8 +201,8 @@ def _limit(n_folders: int) -> None:
 
 
 def main() -> None:
-    """Judge the folders named on the command line, one line of JSON each."""
-    folders = [Path(given) for given in sys.argv[1:]]
+    """Examine the folders named on the command line, one line of JSON each."""
+    folders = [Path(argument) for argument in sys.argv[1:]]
     for module in ("lightgbm", "xgboost", "safetensors.numpy"):
         __import__(module)  # before the limits, as they are trusted
     _limit(len(folders))

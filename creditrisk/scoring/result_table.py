@@ -1,7 +1,7 @@
 """CSV for other people's spreadsheets: the result of a scoring and the empty template.
 
-Used by api.py (`score.csv`), uploads.py (the page's downloads) and the command line. `csv_text` writes every CSV of
-ours, so that no spreadsheet that divides cells by the characters `escape_formula` knows runs one as a formula.
+`csv_text` writes every CSV of ours, so that no spreadsheet that divides cells by the characters `escape_formula` knows
+runs one as a formula.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
     "'-7","'=1+1",
     """
     cells = [
-        _cell(pl.col(name), starts_line=place == 0).alias(name) if kind == pl.String else pl.col(name)
-        for place, (name, kind) in enumerate(table.schema.items())
+        _cell(pl.col(name), starts_line=index == 0).alias(name) if kind == pl.String else pl.col(name)
+        for index, (name, kind) in enumerate(table.schema.items())
     ]
     header = ",".join(_header(table.columns)) + "\n" if with_header else ""
     return header + table.select(cells).write_csv(include_header=False, quote_style="never")

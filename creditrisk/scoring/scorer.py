@@ -1,7 +1,6 @@
 """The whole of what is deployed: schema, encoding, model, calibration and decision rule, as a folder of plain files.
 
-Written by training.py, stored by registry.py, loaded by the web app, the report flow and `riskometer replay`. Loading
-runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
+Loading runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics import check_profile
+from creditrisk.quality import with_problems
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
 from creditrisk.scoring.calibration import (
@@ -32,7 +32,17 @@ from creditrisk.scoring.calibration import (
     stretch,
 )
 from creditrisk.scoring.decision import BANDS, DecisionRule
-from creditrisk.scoring.folder import check_files, fingerprint
+from creditrisk.scoring.folder import (
+    CALIBRATION_FILE,
+    CARD_FILE,
+    DECISION_FILE,
+    ENCODER_FILE,
+    METRICS_FILE,
+    PROFILE_FILE,
+    SCHEMA_FILE,
+    check_files,
+    fingerprint,
+)
 from creditrisk.scoring.reasons import reasons_of
 
 # Rows scored at once: bounds the memory that contributions and reasons take.
@@ -41,7 +51,7 @@ CHUNK_ROWS = 20_000
 MAX_REASON = 400
 
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
-RESULT_SCHEMA: dict[str, Any] = {
+RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row_number": pl.Int64,
     "application_id": pl.String,
     "prob_default": pl.Float64,
@@ -87,7 +97,7 @@ class Scorer:
         return shifted(self.sample_prob_default(accepted), self.shift)
 
     def sample_prob_default(self, accepted: pl.DataFrame) -> FloatArray:
-        """PD of each row on the scale of the rows it was fitted on, by which it is judged, shape (n_rows,)."""
+        """PD of each row on the scale of the rows it was fitted on, by which it is tested, shape (n_rows,)."""
         return self._sample_prob_default(self.encoder.matrix(accepted))
 
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
@@ -108,20 +118,19 @@ class Scorer:
         return carried
 
     @property
-    def _usual(self) -> FloatArray:
+    def _usual_range(self) -> FloatArray:
         """From where to where a number is neither high nor low: the medians of all and of the typical approved."""
-        everybodys = np.array([item.fill for item in self.encoder.fields])
-        return np.sort([everybodys, self.rule.typical_values or everybodys], axis=0)
+        of_all = np.array([item.fill for item in self.encoder.fields])
+        return np.sort([of_all, self.rule.typical_values or of_all], axis=0)
 
-    def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+    def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Decide about each row.
 
         Parameters
         ----------
         accepted
-            Canonical rows as `quality.check` accepts them, with `row_number`.
-        problems
-            For each row what was odd about it; a row with a problem is referred to a person whatever its PD.
+            Canonical rows as `quality.check` accepts them, with `row_number`; `problems`, if there is that column,
+            holds what was odd about each. A row with a problem is referred to a person whatever its PD.
 
         Returns
         -------
@@ -129,16 +138,16 @@ class Scorer:
             One row each, columns of `RESULT_SCHEMA`.
         """
         chunks = [
-            self._score_chunk(accepted.slice(first, CHUNK_ROWS), problems[first : first + CHUNK_ROWS])
-            for first in range(0, accepted.height, CHUNK_ROWS)
+            self._score_chunk(accepted.slice(first, CHUNK_ROWS)) for first in range(0, accepted.height, CHUNK_ROWS)
         ]
         return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
 
-    def _score_chunk(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
+    def _score_chunk(self, accepted: pl.DataFrame) -> pl.DataFrame:
+        accepted = accepted if "problems" in accepted.columns else with_problems(accepted, [[]] * accepted.height)
         matrix = self.encoder.matrix(accepted)
         on_sample = self._sample_prob_default(matrix)
         prob_default = shifted(on_sample, self.shift)
-        verdicts = self.rule.verdicts(prob_default, np.array([bool(found) for found in problems], dtype=bool))
+        verdicts = self.rule.verdicts(prob_default, accepted["problems"].list.len().to_numpy() > 0)
         id_field = self.schema.id_field
         ids = accepted["row_number"].cast(pl.String)
         if id_field is not None:
@@ -152,10 +161,10 @@ class Scorer:
                 "verdict": verdicts,
                 "band": [BANDS[verdict] for verdict in verdicts.tolist()],
                 "confidence": self.rule.confidence(on_sample, verdicts),
-                "reasons": reasons_of(accepted, self._contributions(matrix), self.schema.features, self._usual),
+                "reasons": reasons_of(accepted, self._contributions(matrix), self.schema.features, self._usual_range),
                 "model": [self.name] * accepted.height,
                 "model_version": [self.version] * accepted.height,
-                "problems": problems,
+                "problems": accepted["problems"],
             },
             schema=RESULT_SCHEMA,
         )
@@ -185,15 +194,15 @@ class Scorer:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise ScorerError(f"{folder} is not empty. A scorer is written once, into a folder of its own.")
-        (folder / "schema.toml").write_text(self.schema.to_toml(), encoding="utf-8")
-        (folder / "encoder.json").write_text(self.encoder.to_json(), encoding="utf-8")
+        (folder / SCHEMA_FILE).write_text(self.schema.to_toml(), encoding="utf-8")
+        (folder / ENCODER_FILE).write_text(self.encoder.to_json(), encoding="utf-8")
         self.model.save(folder)
         calibration = {"family": self.model.family, **calibration_to_json(self.calibration)}
-        _write_json(folder / "calibration.json", calibration)
-        (folder / "decision.json").write_text(self.rule.to_json(), encoding="utf-8")
-        _write_json(folder / "profile.json", self.profile)
-        _write_json(folder / "metrics.json", self.metrics)
-        (folder / "card.md").write_text(self.card, encoding="utf-8")
+        _write_json(folder / CALIBRATION_FILE, calibration)
+        (folder / DECISION_FILE).write_text(self.rule.to_json(), encoding="utf-8")
+        _write_json(folder / PROFILE_FILE, self.profile)
+        _write_json(folder / METRICS_FILE, self.metrics)
+        (folder / CARD_FILE).write_text(self.card, encoding="utf-8")
         rows = golden.make_golden_rows(self.schema, self.encoder)
         noted = golden.Golden.noted(rows, self.schema, self.prob_default)
         (folder / golden.GOLDEN_FILE).write_text(noted.to_json(), encoding="utf-8")
@@ -203,7 +212,7 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
     """Read a scorer folder; every file is checked, and what others could write to is not trusted to hold what it held.
 
     The libraries behind the families read their files in this process: a folder from a registry is to be proved in a
-    child process first (proving.py), which `Registry.load` sees to.
+    child process first, which `Registry.load` sees to.
 
     Parameters
     ----------
@@ -217,16 +226,16 @@ def load(folder: Path, *, name: str, version: str, sha256: str | None = None) ->
     ScorerError
         If a file is missing or cannot be read, or the folder is not the one that was registered.
     """
-    found = check_intact(folder, name=name, version=version, sha256=sha256)
+    written = check_intact(folder, name=name, version=version, sha256=sha256)
     try:
-        return _read(folder, name, version, found)
+        return _read(folder, name, version, written)
     except Exception as exc:  # each library has errors of its own for a file that is not what it wrote
         reason = str(exc).partition("\n")[0][:MAX_REASON].rstrip(".")
         raise ScorerError(f"the scorer at {folder} cannot be read: {reason}.") from exc
 
 
 def check_intact(folder: Path, *, name: str, version: str, sha256: str | None) -> str:
-    """See that a folder is there, holds a scorer's files and, if its fingerprint is known, these; return what it is.
+    """The fingerprint of a folder that is there, holds a scorer's files and, if one is known, has that fingerprint.
 
     Raises
     ------
@@ -236,28 +245,28 @@ def check_intact(folder: Path, *, name: str, version: str, sha256: str | None) -
     if not folder.is_dir():
         raise ScorerError(f"there is no scorer at {folder}. Train one with `make model-train-flow`.")
     check_files(folder)
-    found = fingerprint(folder)
-    if sha256 is not None and found != sha256:
+    actual = fingerprint(folder)
+    if sha256 is not None and actual != sha256:
         raise ScorerError(
             f"the scorer at {folder} is not the one registered as {name} version {version}: its files were changed or "
             "copied in part. Remove the folder; it is fetched again from the registry."
         )
-    return found
+    return actual
 
 
 def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
-    calibration = _object(folder / "calibration.json")
-    chosen = calibration.pop("family", "")
-    held = {path.name.split(".")[1] for path in folder.glob("model.*")}
-    if chosen not in FAMILIES or not (held == {chosen} or (chosen == "blend" and len(held) > 1)):
+    calibration = _object(folder / CALIBRATION_FILE)
+    named = calibration.pop("family", "")
+    present = {path.name.split(".")[1] for path in folder.glob("model.*")}
+    if named not in FAMILIES or not (present == {named} or (named == "blend" and len(present) > 1)):
         raise ScorerError(
-            f"it is said to be a model of the family '{chosen!s:.40}', and there are files of {sorted(held)}; known: "
+            f"it is said to be a model of the family '{named!s:.40}', and there are files of {sorted(present)}; known: "
             f"{', '.join(FAMILIES)}"
         )
-    schema = Schema.from_file(folder / "schema.toml")
-    encoder = Encoder.from_json((folder / "encoder.json").read_text(encoding="utf-8"))
+    schema = Schema.from_file(folder / SCHEMA_FILE)
+    encoder = Encoder.from_json((folder / ENCODER_FILE).read_text(encoding="utf-8"))
     encoder.check_against(schema)
-    rule = DecisionRule.from_json((folder / "decision.json").read_text(encoding="utf-8"))
+    rule = DecisionRule.from_json((folder / DECISION_FILE).read_text(encoding="utf-8"))
     if rule.costs != schema.costs:
         raise ScorerError("decision.json and schema.toml do not name the same costs")
     n_fields = len(encoder.fields)
@@ -268,11 +277,11 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         encoder=encoder,
         calibration=calibration_from_json(calibration),
         rule=rule,
-        profile=check_profile(_object(folder / "profile.json"), schema),
-        metrics=_object(folder / "metrics.json"),
-        card=(folder / "card.md").read_text(encoding="utf-8"),
+        profile=check_profile(_object(folder / PROFILE_FILE), schema),
+        metrics=_object(folder / METRICS_FILE),
+        card=(folder / CARD_FILE).read_text(encoding="utf-8"),
         # Last, when all else is known to fit: it is read by the family's own library.
-        model=family(chosen).load(folder, encoder),
+        model=family(named).load(folder, encoder),
         name=name,
         version=version,
         sha256=sha256,
@@ -280,10 +289,10 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = strict.read_json(path.read_text(encoding="utf-8"), path.name)
-    if not isinstance(found, dict):
+    item = strict.read_json(path.read_text(encoding="utf-8"), path.name)
+    if not isinstance(item, dict):
         raise ScorerError(f"{path.name} must be an object")
-    return found
+    return item
 
 
 def _write_json(path: Path, value: object) -> None:

@@ -1,22 +1,23 @@
 """Tables as they arrive: a clerk's upload, a file or database named by its URI, the records of a JSON call.
 
 Everything is read as text, with the line each row starts on, so that nothing is guessed here; what the cells mean, and
-which of them cannot be used, is decided in quality.py. Used by the web app, the flows and the readers in datasets/.
-See docs/sources.md.
+which of them cannot be used, is decided in creditrisk.quality. See docs/sources.md.
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
-from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, from_records, from_rows
+from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, Record, from_records, from_rows, nameless
 from creditrisk.sources.text import parse_table, parse_upload
 
 __all__ = [
     "MAX_COLUMNS",
     "PLAIN_NUMBER",
     "RawTable",
+    "Record",
     "check_uri",
     "from_records",
     "from_rows",
     "is_there",
+    "nameless",
     "parse_table",
     "parse_upload",
     "read_bytes",

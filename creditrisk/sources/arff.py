@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -33,40 +34,17 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     (['checking status', 'age'], [('<0', '36')], [5])
     """
     shown = shorten(filename, 60)
-    try:
-        lines = content.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        lines = content.decode("latin-1").splitlines()
-    names: list[str] = []
-    start = None
-    for number, line in enumerate(lines, start=1):
-        if found := _ATTRIBUTE.match(line.strip()):
-            names.append(_bare(found.group(1)))
-        elif line.strip().lower() == "@data":
-            start = number
-            break
-    if start is None or not 0 < len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
-        raise SourceError(
-            f"'{shown}' is not an ARFF file. Expected lines with @attribute, each with a name of its own, then @data."
-        )
+    lines = _lines(content)
+    names, n_head = _head(lines, shown)
     rows: list[list[str]] = []
     row_lines: list[int] = []
     ragged: dict[int, int] = {}
     n_absent = 0
-    for number, line in enumerate(lines[start:], start=start + 1):
-        bare = line.strip()
-        if not bare or bare.startswith("%"):
+    for number, line in enumerate(lines[n_head:], start=n_head + 1):
+        text = line.strip()
+        if not text or text.startswith("%"):
             continue
-        if bare.startswith("{"):
-            raise SourceError(f"'{shown}' is a sparse ARFF file, which cannot be read. Save it in the dense form.")
-        if bare.count(",") > MAX_ROW_CELLS:
-            raise SourceError(f"line {number:,} of '{shown}' has more than {MAX_ROW_CELLS:,} cells. Check that line.")
-        cells = _cells(bare)
-        if cells is None:
-            raise SourceError(
-                f"line {number:,} of '{shown}' has a quotation mark that is never closed or stands in the middle of a "
-                "value. Correct that line and try again."
-            )
+        cells = _row(text, number, shown)
         row_lines.append(number)
         n_absent += max(0, len(names) - len(cells))
         check_size(f"'{shown}'", len(row_lines), len(names), n_absent, max_cells=MAX_CELLS)
@@ -80,17 +58,56 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     return RawTable(frame, row_lines, ragged)
 
 
+def _lines(content: bytes) -> list[str]:
+    try:
+        return content.decode("utf-8-sig").splitlines()
+    except UnicodeDecodeError:
+        return content.decode("latin-1").splitlines()
+
+
+def _head(lines: Sequence[str], shown: str) -> tuple[list[str], int]:
+    """The names of the columns, and how many lines stand above the rows; SourceError if this is no ARFF file."""
+    names: list[str] = []
+    n_head = 0
+    for number, line in enumerate(lines, start=1):
+        if attribute := _ATTRIBUTE.match(line.strip()):
+            names.append(_bare(attribute.group(1)))
+        elif line.strip().lower() == "@data":
+            n_head = number
+            break
+    if not n_head or not 0 < len(names) <= MAX_COLUMNS or len(set(names)) < len(names):
+        raise SourceError(
+            f"'{shown}' is not an ARFF file. Expected lines with @attribute, each with a name of its own, then @data."
+        )
+    return names, n_head
+
+
+def _row(text: str, number: int, shown: str) -> list[str]:
+    """The cells of the row on a line; SourceError if it cannot be read."""
+    if text.startswith("{"):
+        raise SourceError(f"'{shown}' is a sparse ARFF file, which cannot be read. Save it in the dense form.")
+    if text.count(",") > MAX_ROW_CELLS:
+        raise SourceError(f"line {number:,} of '{shown}' has more than {MAX_ROW_CELLS:,} cells. Check that line.")
+    cells = _cells(text)
+    if cells is None:
+        raise SourceError(
+            f"line {number:,} of '{shown}' has a quotation mark that is never closed or stands in the middle of a "
+            "value. Correct that line and try again."
+        )
+    return cells
+
+
 def _cells(line: str) -> list[str] | None:
     """The cells of a row; None if its quotation marks do not come in pairs."""
     cells = []
-    place = 0
+    start = 0
     while True:
-        found = _CELL.match(line, place)
-        if found is None:
+        cell = _CELL.match(line, start)
+        if cell is None:
             return None
-        cells.append(_bare(found.group(1)))
-        place = found.end()
-        if found.group(2) == "":
+        cells.append(_bare(cell.group(1)))
+        start = cell.end()
+        if cell.group(2) == "":
             return cells
 
 

@@ -106,10 +106,10 @@ def check_uri(uri: str) -> None:
 def _holds_secret(uri: str) -> bool:
     if re.match(r"postgres(ql)?:", uri, re.IGNORECASE):
         # A password may hold any sign: only a query's own text may hold an @.
-        place = re.split(r"[?&]query=", uri, maxsplit=1)[0]
+        address = re.split(r"[?&]query=", uri, maxsplit=1)[0]
     else:
-        place = re.match(r"([a-z][a-z0-9+.]+:/*[^/?#\s]*)?", uri, re.IGNORECASE)[0]  # type: ignore[index]  # it fits all
-    return bool(_SIGN_IN.search(place) or _SECRETS.search(uri))
+        address = re.match(r"([a-z][a-z0-9+.]+:/*[^/?#\s]*)?", uri, re.IGNORECASE)[0]  # type: ignore[index]  # it fits all
+    return bool(_SIGN_IN.search(address) or _SECRETS.search(uri))
 
 
 def is_there(path: str) -> bool:

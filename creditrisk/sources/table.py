@@ -1,4 +1,4 @@
-"""A table of texts before anybody has judged it, and the few things that are done to its cells as texts."""
+"""A table of texts before it is checked, and the few things that are done to its cells as texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import polars as pl
 from creditrisk.errors import SourceError
 from creditrisk.text import shorten
 
-# What any table may hold, wherever it comes from; the readers say it in their own words.
+# What any table may hold, wherever it comes from.
 MAX_COLUMNS = 2_000
 MAX_CELL_CHARS = 131_072  # also what Python's csv takes
 MAX_ROW_CELLS = 200_000  # of one row as it is read, before what is beyond the columns is cut
@@ -22,11 +22,13 @@ MAX_CELLS = 1_000_000_000
 # Cells that rows lack and that are filled up: a few bytes can ask for millions of them.
 MAX_ABSENT_CELLS = 2_000_000
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
+# An application as JSON holds it: a text, a number or null for each field's name.
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of texts, stripped of blanks around them, before anybody has judged it.
+    """A table of texts, stripped of blanks around them, before it is checked.
 
     `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
     a row, counted from 1, to the number of cells it had where that differs from the number of columns; such a row is
@@ -46,7 +48,7 @@ class RawTable:
         return not self.has_lines or self.frame.columns != nameless(self.frame.width)
 
 
-def from_records(records: Sequence[Mapping[str, Any]]) -> RawTable:
+def from_records(records: Sequence[Record]) -> RawTable:
     """The records of a JSON call; a key that a record lacks is an empty cell.
 
     Raises
@@ -100,7 +102,7 @@ def from_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> RawTable:
             raise SourceError(f"row {number} does not hold one value for each of the {len(names):,} columns.")
         for name, value in zip(names, row, strict=True):
             _check_value(value, name, number)
-    return _table(names, ([row[place] for row in rows] for place in range(len(names))), len(rows))
+    return _table(names, ([row[column] for row in rows] for column in range(len(names))), len(rows))
 
 
 def check_size(what: str, n_rows: int, n_columns: int, n_absent: int = 0, *, max_cells: int = MAX_CELLS_SENT) -> None:

@@ -1,7 +1,7 @@
 """Tables in text files: separated by commas, semicolons, tabs, bars or blanks, in whatever encoding people save them.
 
-Used for uploads and, through files.py, for everything that has a name. Read with the standard library, which knows the
-line of every fault: polars' own reader was no faster on 42,535 rows of 152 columns, and took three times the memory.
+Read with the standard library, which knows the line of every fault: polars' own reader was no faster on 42,535 rows of
+152 columns, and took three times the memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _FILE_KINDS = (
     (b"GIF8", "a picture", "Choose the CSV file with the clients."),
 )
 # How spreadsheets say on a line of its own what divides the columns.
-_SAID_DELIMITER = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
+_NAMED_DELIMITER = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
 # If so large a part of the first line are numbers, it is a row already.
 _NUMBERS_SHARE = 0.25
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
@@ -85,10 +85,10 @@ def parse_table(
             f"the first line of '{shown}' is {len(first):,} characters long. Expected the names of the columns; "
             "check that the file is a CSV file with one client on each line."
         )
-    said = _SAID_DELIMITER.fullmatch(first.rstrip("\r\n"))
-    delimiter = said[1] if said else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
+    named = _NAMED_DELIMITER.fullmatch(first.rstrip("\r\n"))
+    delimiter = named[1] if named else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
     rows = _numbered(lines, delimiter, shown)
-    if said:
+    if named:
         next(rows)
     if names is not None:
         return _collect(list(names), rows, delimiter, shown, max_rows)
@@ -186,13 +186,13 @@ def _is_row(top: Sequence[Sequence[str]]) -> bool:
     if len(top) < 2:
         return False
     first, second = ([cell.strip() for cell in cells] for cells in top)
-    places = [place for place, cell in enumerate(first) if PLAIN_NUMBER.fullmatch(cell)]
-    if len(places) < max(2, _NUMBERS_SHARE * len(first)) or len(first) != len(second):
+    numeric = [column for column, cell in enumerate(first) if PLAIN_NUMBER.fullmatch(cell)]
+    if len(numeric) < max(2, _NUMBERS_SHARE * len(first)) or len(first) != len(second):
         return False
-    numbers = [float(first[place].replace(",", ".")) for place in places]
+    numbers = [float(first[column].replace(",", ".")) for column in numeric]
     if all(after - before == 1 for before, after in pairwise(numbers)):
         return False
-    below = [second[place] for place in places]
+    below = [second[column] for column in numeric]
     return sum(cell.isalpha() for cell in below) < len(below) / 2
 
 

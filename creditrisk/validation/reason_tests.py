@@ -20,8 +20,9 @@ REASONS_SHOWN = 10
 
 def reasons_section(case: Case) -> dict[str, Any]:
     """Whether the reasons are what moved the PD, and stay what they are."""
-    scorer, sample = case.scorer, case.sample
-    scored = scorer.score(sample, [[] for _ in range(sample.height)])
+    # As if no row had a problem: what decides here is the PD.
+    scorer, sample = case.scorer, case.sample.drop("problems", strict=False)
+    scored = scorer.score(sample)
     adverse = scored.filter(pl.col("verdict") != "approve")
     given = Counter(item["text"] for reasons in adverse["reasons"].to_list() for item in reasons)
     log_odds = logit(scorer.sample_prob_default(sample))
@@ -70,13 +71,13 @@ def _deletion(case: Case, scored: pl.DataFrame) -> dict[str, Any]:
 def _stability_of_reasons(case: Case, scored: pl.DataFrame) -> dict[str, Any]:
     """How many reasons, and how much of the advice, stay when every number is a hair higher or lower."""
     rng = np.random.default_rng(SEED)
-    sample = case.sample
+    sample = case.sample.drop("problems", strict=False)
     breaths = [
         times(sample[field.name], rng.uniform(1 - JITTER, 1 + JITTER, sample.height))
         for field in case.schema.features
         if field.is_numeric
     ]
-    after = case.scorer.score(sample.with_columns(breaths), [[] for _ in range(sample.height)])
+    after = case.scorer.score(sample.with_columns(breaths))
     named = [
         [{item["code"].split(":")[0] for item in reasons} for reasons in frame["reasons"].to_list()]
         for frame in (scored, after)

@@ -17,12 +17,13 @@ from scipy.special import expit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison import compare
-from creditrisk.datasets.simulated import SCHEMA
+from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.metrics import log_loss
 from creditrisk.schema import Costs
 from creditrisk.simulator import simulate
 
+SCHEMA = load_schema("simulated")
 SMALL = {
     "learning_rate": 0.03,
     "num_leaves": 5,

@@ -21,7 +21,7 @@ TRAIN = """
 import sys
 from pathlib import Path
 from prefect import flow
-from creditrisk.datasets import simulated
+from creditrisk.datasets import load_schema
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.training import Budget, train
@@ -30,7 +30,9 @@ from flows.fan_out import spread
 @flow
 def small_training(dask_address: str, folder: str) -> None:
     frame = simulate(1_500, seed=5).with_row_index("row_number", offset=1)
-    training = train(frame, simulated.SCHEMA, scale=ScoreScale(), seed=3, budget=Budget(2), run=spread(dask_address))
+    training = train(
+        frame, load_schema("simulated"), scale=ScoreScale(), seed=3, budget=Budget(2), run=spread(dask_address)
+    )
     assert not training.failures, training.failures
     training.scorer.save(Path(folder))
 

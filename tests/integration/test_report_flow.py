@@ -91,7 +91,7 @@ def score_and_log(settings: Settings, *, seed: int, stress: float) -> None:
     assert champion is not None
     scorer = registry.load(champion)
     checked = check(applicants(N_APPLICANTS, seed=seed, stress=stress), scorer.schema)
-    scored = scorer.score(checked.accepted, checked.problems)
+    scored = scorer.score(checked.accepted)
     DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
 
 

@@ -321,7 +321,7 @@ def tampered(blended: Scorer, tmp_path_factory: pytest.TempPathFactory) -> dict[
 def test_of_more_than_fifty_tampered_folders_none_is_proved_and_each_says_why(tampered):
     assert len(ATTACKS) > 50
     folders = list(tampered.values())
-    problems = dict(zip(tampered, proving.judge(folders), strict=True))
+    problems = dict(zip(tampered, proving.problems_of(folders), strict=True))
     assert problems.pop("") == ""
     for attack in ATTACKS:
         assert problems[attack.name].startswith("the scorer "), attack.name

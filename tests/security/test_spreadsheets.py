@@ -80,7 +80,7 @@ FILE = b"""client;age_years;amount_eur;income_eur;housing;note;=head;balance
 
 def test_the_result_of_a_hostile_file_is_inert_in_every_spreadsheet(corner_scorer):
     checked = check(parse_upload(FILE, filename="c.csv", max_rows=9), corner_scorer.schema)
-    scored = corner_scorer.score(checked.accepted, checked.problems)
+    scored = corner_scorer.score(checked.accepted)
     text = csv_text(result_table(checked.raw, scored, checked.rejected))
     assert formulas_in(text) == []
     rows = list(csv.DictReader(io.StringIO(text)))
@@ -93,10 +93,10 @@ def test_the_result_of_a_hostile_file_is_inert_in_every_spreadsheet(corner_score
 def test_a_result_scored_again_gives_the_same_risk(corner_scorer):
     file = FILE.replace(b"A;=cmd|'/c calc'!A0", b"A7")
     checked = check(parse_upload(file, filename="c.csv", max_rows=9), corner_scorer.schema)
-    scored = corner_scorer.score(checked.accepted, checked.problems)
+    scored = corner_scorer.score(checked.accepted)
     text = csv_text(result_table(checked.raw, scored, checked.rejected))
     again = check(parse_upload(text.encode(), filename="again.csv", max_rows=9), corner_scorer.schema)
-    assert corner_scorer.score(again.accepted, again.problems)["prob_default"].equals(scored["prob_default"])
+    assert corner_scorer.score(again.accepted)["prob_default"].equals(scored["prob_default"])
     assert [rejection.fault for rejection in again.rejected] == [rejection.fault for rejection in checked.rejected]
 
 

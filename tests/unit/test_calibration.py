@@ -182,13 +182,12 @@ def test_a_scorer_shows_portfolio_pds_and_is_judged_by_sample_pds(corner_scorer,
     np.testing.assert_allclose(
         logit(rare.prob_default(corner_rows)), logit(corner_scorer.prob_default(corner_rows)) + shift
     )
-    problems = [[] for _ in range(corner_rows.height)]
-    there, here = rare.score(corner_rows, problems), corner_scorer.score(corner_rows, problems)
+    there, here = rare.score(corner_rows), corner_scorer.score(corner_rows)
     assert (there["prob_default"] < here["prob_default"]).all()
     assert there["reasons"].equals(here["reasons"])
     rare.save(tmp_path / "scorer")
     again = load(tmp_path / "scorer", name="corner", version="1")
-    assert again.score(corner_rows, problems)["prob_default"].equals(there["prob_default"])
+    assert again.score(corner_rows)["prob_default"].equals(there["prob_default"])
 
 
 @pytest.mark.parametrize("calibration", [Beta(0.7, 1.2, 0.3), Isotonic((-2.0, 0.0), (-1.5, 0.2), 0.9)])

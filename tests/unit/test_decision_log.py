@@ -38,10 +38,10 @@ ACCEPTED = pl.DataFrame(
         "purpose": ["car", "boat", None],
         "applied_on": [date(2024, 3, 31), None, date(2024, 12, 1)],
         "default": [0, 1, 0],
+        "problems": [[], ["Purpose: 'boat' is not a known value"], []],
     },
-    schema_overrides={"default": pl.Int8},
+    schema_overrides={"default": pl.Int8, "problems": pl.List(pl.String)},
 )
-PROBLEMS = [[], ["Purpose: 'boat' is not a known value"], []]
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class FakeScorer:
     sha256: str = "5c" * 32
     schema: Schema = field(default=SCHEMA)
 
-    def score(self, accepted: pl.DataFrame, problems: list[list[str]]) -> pl.DataFrame:
-        is_odd = pl.Series([bool(found) for found in problems])
+    def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
+        is_odd = pl.col("problems").list.len() > 0
         amount = pl.col("amount_eur")
         return accepted.select(
             "row_number",
@@ -70,7 +70,7 @@ class FakeScorer:
             ),
             pl.lit(self.name).alias("model"),
             pl.lit(self.version).alias("model_version"),
-            pl.Series("problems", problems, dtype=pl.List(pl.String)),
+            "problems",
         )
 
 
@@ -82,7 +82,7 @@ def log(tmp_path: Path) -> Iterator[DecisionLog]:
 
 def decisions(scorer: FakeScorer | None = None) -> list[Decision]:
     scorer = scorer or FakeScorer()
-    return decisions_from(scorer.score(ACCEPTED, PROBLEMS), ACCEPTED, scorer, "batch")
+    return decisions_from(scorer.score(ACCEPTED), ACCEPTED, scorer, "batch")
 
 
 def test_a_decision_holds_the_answer_and_the_inputs_without_row_number_and_outcome():
@@ -114,14 +114,14 @@ def test_a_decision_holds_the_answer_and_the_inputs_without_row_number_and_outco
 
 def test_inputs_find_their_row_when_the_answer_is_in_another_order():
     scorer = FakeScorer()
-    turned = scorer.score(ACCEPTED, PROBLEMS).reverse()
+    turned = scorer.score(ACCEPTED).reverse()
     for decision in decisions_from(turned, ACCEPTED, scorer, "ui"):
         assert decision.application_id == decision.inputs["client"]
 
 
 def test_logged_inputs_become_the_frame_they_came_from(log):
     inputs = [logged.decision.inputs for logged in log.append(decisions())]
-    expected = ACCEPTED.drop("default").with_columns(row_number=pl.Series([1, 2, 3]))
+    expected = ACCEPTED.drop("default", "problems").with_columns(row_number=pl.Series([1, 2, 3]))
     assert frame_from_inputs([log.get(seq).decision.inputs for seq in (1, 2, 3)], SCHEMA).equals(expected)
     assert frame_from_inputs(inputs, SCHEMA).schema == expected.schema
     assert math.copysign(1, log.get(3).decision.inputs["amount_eur"]) == -1  # even the sign of -0.0

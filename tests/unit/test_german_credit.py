@@ -13,12 +13,13 @@ import polars as pl
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets.german_credit import NAMES, SCHEMA, SOUTH_GERMAN, prepare, read
+from creditrisk.datasets.german_credit import NAMES, SOUTH_GERMAN, prepare, read
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Schema
 from creditrisk.sources import parse_upload, read_table
 
+SCHEMA = datasets.load_schema("german_credit")
 FILES = (
     "german_credit/german.data",
     "german_credit/variants/german.one-trailing-space.data",
@@ -37,11 +38,11 @@ def test_every_file_in_circulation_gives_the_same_table(credit_data: Path, name:
     reference = checked(credit_data / FILES[0])
     assert result.accepted.schema == reference.accepted.schema
     assert result.accepted.equals(reference.accepted)
-    assert result.accepted.shape == (1_000, 1 + 20 + 1)
+    assert result.accepted.shape == (1_000, 1 + 20 + 1 + 1)
     assert result.accepted["default"].sum() == 300
     assert result.accepted.null_count().sum_horizontal().item() == 0
     assert result.rejected == []
-    assert not any(result.problems)
+    assert result.accepted["problems"].list.len().sum() == 0
 
 
 def test_the_first_two_rows_are_what_the_file_says(credit_data: Path):
@@ -176,7 +177,7 @@ def test_a_code_that_the_corrected_file_does_not_have_is_flagged(credit_data: Pa
     raw = read_table(str(credit_data / SOUTH))
     odd = raw.frame.head(2).with_columns(status=pl.Series(["5", "A11"]))
     result = check(prepare(replace(raw, frame=odd, lines=raw.lines[:2])), SCHEMA)
-    assert result.problems == [
+    assert result.accepted["problems"].to_list() == [
         ["Checking account: 'South German 5' is not a known value"],
         ["Checking account: 'South German A11' is not a known value"],
     ]

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.datasets import simulated
+from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
 from creditrisk.metrics import auc
@@ -19,7 +19,7 @@ from creditrisk.training.tuning import propose
 @pytest.fixture(scope="module")
 def table():
     frame = simulate(1_500, seed=3)
-    encoder = fit_encoder(frame, simulated.SCHEMA)
+    encoder = fit_encoder(frame, load_schema("simulated"))
     return encoder, encoder.matrix(frame), frame["default"].to_numpy().astype(np.int64)
 
 

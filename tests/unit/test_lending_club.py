@@ -11,15 +11,18 @@ import pytest
 
 from creditrisk import datasets
 from creditrisk.columns import KNOWN_POST_OUTCOME_NAMES
-from creditrisk.datasets import lending_club, lending_club_without_pricing
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Field
 from creditrisk.sources import from_records
 
+SCHEMA = datasets.load_schema("lending_club")
+# What the platform itself concluded about the risk.
+PRICING = ("int_rate", "installment_usd", "grade", "sub_grade")
+
 
 def checked(path: Path) -> Checked:
-    return check(datasets.read("lending_club", str(path)), lending_club.SCHEMA, with_target=True)
+    return check(datasets.read("lending_club", str(path)), SCHEMA, with_target=True)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def test_the_early_loans_have_all_run_their_course(early: Checked):
     # 34,116 + 1,988 repaid and 5,670 + 761 were charged off, as published.
     assert (early.accepted.height, int(early.accepted["default"].sum())) == (42_535, 6_431)
     assert early.rejected == []
-    assert not any(early.problems)
+    assert early.accepted["problems"].list.len().sum() == 0
     by_year = early.accepted.group_by(pl.col("issue_date").dt.year()).len().sort("issue_date")["len"].to_list()
     assert by_year == [603, 2_393, 5_281, 12_537, 21_721]
 
@@ -57,10 +60,10 @@ def test_loans_still_running_are_set_aside_with_that_reason_and_counted(sample: 
 
 
 def test_loans_in_both_files_are_the_same_in_every_field(early: Checked, sample: Checked):
-    names = [field.name for field in lending_club.SCHEMA.fields]
+    names = [field.name for field in SCHEMA.fields]
     both = early.accepted.select(names).join(sample.accepted.select(names), on="id", how="inner", suffix="_raw")
     assert both.height == 53
-    for field in lending_club.SCHEMA.fields[1:]:
+    for field in SCHEMA.fields[1:]:
         assert both[field.name].equals(both[f"{field.name}_raw"], check_names=False), field.name
 
 
@@ -81,11 +84,11 @@ def test_a_field_known_only_after_the_loan_is_refused_by_its_name(name: str):
         Field(name.replace("_", "").upper(), "number", "Later"),
     ):
         with pytest.raises(SchemaError, match="for a feature, which is known only after the loan was granted"):
-            replace(lending_club.SCHEMA, fields=(*lending_club.SCHEMA.fields, field))
+            replace(SCHEMA, fields=(*SCHEMA.fields, field))
 
 
 def test_a_schema_file_that_takes_a_later_field_is_refused_by_its_name(tmp_path: Path):
-    text = lending_club.SCHEMA.to_toml() + '\n[[fields]]\nname = "recoveries"\ntype = "number"\nlabel = "Got back"\n'
+    text = SCHEMA.to_toml() + '\n[[fields]]\nname = "recoveries"\ntype = "number"\nlabel = "Got back"\n'
     (tmp_path / "mine.toml").write_text(text)
     with pytest.raises(SchemaError, match="takes 'recoveries' for a feature"):
         datasets.load_schema(str(tmp_path / "mine.toml"))
@@ -100,13 +103,19 @@ def test_every_column_the_file_fills_in_later_is_known_by_name(credit_data: Path
 
 
 def test_without_pricing_nothing_of_the_platforms_own_judgement_is_left():
-    left = {field.name for field in lending_club_without_pricing.SCHEMA.features}
-    assert not left & set(lending_club.PRICING)
-    assert len(left) == len(lending_club.SCHEMA.features) - len(lending_club.PRICING)
+    left = {field.name for field in datasets.load_schema("lending_club_without_pricing").features}
+    assert not left & set(PRICING)
+    assert len(left) == len(SCHEMA.features) - len(PRICING)
+
+
+def test_with_and_without_pricing_all_else_is_the_same():
+    without = datasets.load_schema("lending_club_without_pricing")
+    fields = tuple(field for field in SCHEMA.fields if field.name not in PRICING)
+    assert without == replace(SCHEMA, name=without.name, title=without.title, fields=fields)
 
 
 def test_where_the_borrower_lives_and_what_they_wrote_never_enters():
-    names = {spelling for field in lending_club.SCHEMA.fields for spelling in (field.name, *field.aliases)}
+    names = {spelling for field in SCHEMA.fields for spelling in (field.name, *field.aliases)}
     assert not names & {"addr_state", "zip_code", "desc", "title", "emp_title"}
 
 
@@ -129,7 +138,7 @@ def test_a_clerks_raw_row_is_read_like_the_file(sample: Checked):
         "verification_status": "Verified", "purpose": "credit_card", "issue_d": "Dec-2017",
         "earliest_cr_line": "Jan-2010", "revol_util": "83.7%",
     }  # fmt: skip
-    row = datasets.check(from_records([record]), lending_club.SCHEMA).accepted.row(0, named=True)
+    row = datasets.check(from_records([record]), SCHEMA).accepted.row(0, named=True)
     assert (row["int_rate"], row["revolving_use_pct"], row["employment_years"]) == (10.65, 83.7, "10")
     assert row["credit_history_months"] == 95  # seven years and eleven months
 
@@ -146,8 +155,8 @@ def test_a_rows_spelling_is_told_from_the_row_alone():
         "Earliest_Cr_Line": "2010-01-01",
     }
     percent = base | {"Int_Rate": "10.65", "Revol_Util": "83.7", "Issue_D": "Dec-2017", "Earliest_Cr_Line": "Jan-2010"}
-    together = datasets.check(from_records([share, percent]), lending_club.SCHEMA)
-    assert together.problems == [[], []]
+    together = datasets.check(from_records([share, percent]), SCHEMA)
+    assert together.accepted["problems"].to_list() == [[], []]
     first, second = (together.accepted.drop("row_number").row(row, named=True) for row in (0, 1))
     assert first == second
     assert (first["int_rate"], first["revolving_use_pct"], first["credit_history_months"]) == (10.65, 83.7, 95.0)
@@ -162,7 +171,7 @@ def test_a_length_of_history_that_is_given_is_kept():
         "home_ownership": "RENT", "verification_status": "Verified", "purpose": "car", "issue_d": "Dec-2017",
         "earliest_cr_line": "Jan-2010", "Credit history months": "12",
     }  # fmt: skip
-    assert datasets.check(from_records([given]), lending_club.SCHEMA).accepted["credit_history_months"].item() == 12
+    assert datasets.check(from_records([given]), SCHEMA).accepted["credit_history_months"].item() == 12
 
 
 def test_without_a_source_it_says_what_to_pass():

@@ -58,11 +58,12 @@ def test_an_accepted_table_has_the_names_order_and_types_of_the_schema():
         "rate": pl.Float64,
         "guarantor": pl.String,
         "housing": pl.String,
+        "problems": pl.List(pl.String),
     }
     # Absent optional columns are null; columns the schema does not know stay in `raw` only.
-    assert result.accepted.row(0) == (1, None, None, 40, 1000.5, None, "g1", "own")
+    assert result.accepted.row(0) == (1, None, None, 40, 1000.5, None, "g1", "own", [])
     assert result.raw.columns == ["housing", "extra", "age_years", "amount_eur", "guarantor"]
-    assert (result.problems, result.rejected) == ([[]], [])
+    assert (result.accepted["problems"].to_list(), result.rejected) == ([[]], [])
 
 
 @pytest.mark.parametrize("header", ["age_years", "AGE YEARS", "Age-Years", "ageyears", "Age", " Alter "])
@@ -81,7 +82,7 @@ def test_every_row_is_either_accepted_or_rejected_with_a_sentence():
         "age_years,amount_eur,guarantor\n40,1000,g1\nabc,1000,g1\n130,1000,castle\n40,,g1\n\n40,1000\nx,y,g0\n40,9,g0\n"
     )
     assert result.accepted["row_number"].to_list() == [1, 3, 7]
-    assert result.problems == [
+    assert result.accepted["problems"].to_list() == [
         [],
         ["Age: 130 is outside 18 to 100 years", "Guarantor: 'castle' is not a known value"],
         ["Loan amount: 9 is below 100 EUR"],
@@ -109,7 +110,7 @@ def test_categories_are_found_by_value_label_or_alias(text):
 def test_none_is_a_category_where_the_schema_says_so_and_missing_elsewhere():
     result = one(guarantor="none", housing="none")
     assert result.accepted.select("guarantor", "housing").rows() == [("g0", None)]
-    assert result.problems == [[]]
+    assert result.accepted["problems"].to_list() == [[]]
 
 
 @pytest.mark.parametrize("text", ["", "NA", "n/a", "NULL", "None", "nan", "?", None])
@@ -362,7 +363,7 @@ def test_whatever_the_cells_hold_no_row_is_lost_and_every_sentence_ends(rows, de
     result = check(raw, SCHEMA)
     numbers = [*result.accepted["row_number"], *(rejection.row for rejection in result.rejected)]
     assert sorted(numbers) == list(range(1, len(rows) + 1))
-    assert len(result.problems) == result.accepted.height
+    assert result.accepted["problems"].null_count() == 0
     assert all(rejection.sentence.endswith(".") for rejection in result.rejected)
 
 

@@ -38,6 +38,7 @@ def test_no_protected_field_is_a_feature(name):
         ((), "no field with role 'feature'"),
         ((AGE, AGE), "names age_years more than once"),
         ((replace(AGE, name="verdict"),), "a name that checks or results use"),
+        ((replace(AGE, name="problems"),), "a name that checks or results use"),
         ((replace(AGE, type="colour"),), "the type 'colour'"),
         ((Field("housing", "category", "Housing"),), "category without categories"),
         ((Field("applied_on", "date", "Applied on"),), "models take numbers, integers and categories"),

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import ScorerError
+from creditrisk.quality import with_problems
 from creditrisk.scoring import fingerprint, load
 from creditrisk.scoring.reasons import SMALLEST_PUSH
 from creditrisk.scoring.scorer import RESULT_SCHEMA
@@ -38,8 +39,7 @@ def folder(corner_scorer, tmp_path):
 def test_a_scorer_survives_its_folder_to_the_last_bit(corner_scorer, folder):
     frame = _applications()
     again = load(folder, name=corner_scorer.name, version=corner_scorer.version)
-    none = [[] for _ in range(frame.height)]
-    assert again.score(frame, none).equals(corner_scorer.score(frame, none))
+    assert again.score(frame).equals(corner_scorer.score(frame))
     assert again.sha256 == fingerprint(folder)
 
 
@@ -79,7 +79,7 @@ def test_a_folder_is_never_written_over(corner_scorer, folder):
 
 def test_scoring_returns_the_contract_with_a_row_number_where_there_is_no_client_number(corner_scorer):
     frame = _applications()
-    scored = corner_scorer.score(frame, [[] for _ in range(frame.height)])
+    scored = corner_scorer.score(frame)
     assert dict(scored.schema) == RESULT_SCHEMA
     assert scored["application_id"].to_list()[:3] == ["1", "c1", "3"]
     assert scored["prob_default"].is_between(0, 1).all()
@@ -89,19 +89,19 @@ def test_scoring_returns_the_contract_with_a_row_number_where_there_is_no_client
 
 
 def test_a_row_with_a_problem_is_referred(corner_scorer):
-    frame = _applications(2)
-    scored = corner_scorer.score(frame, [["Age: 130 is outside 18 to 100"], []])
+    frame = with_problems(_applications(2), [["Age: 130 is outside 18 to 100"], []])
+    scored = corner_scorer.score(frame)
     assert scored["verdict"][0] == "refer"
     assert scored["problems"].to_list() == [["Age: 130 is outside 18 to 100"], []]
 
 
 def test_no_rows_give_an_empty_table_of_the_same_shape(corner_scorer):
-    assert dict(corner_scorer.score(_applications(0), []).schema) == RESULT_SCHEMA
+    assert dict(corner_scorer.score(_applications(0)).schema) == RESULT_SCHEMA
 
 
 def test_pushes_and_reasons_agree(corner_scorer):
     frame = _applications(20)
-    scored = corner_scorer.score(frame, [[] for _ in range(20)])
+    scored = corner_scorer.score(frame)
     explained = corner_scorer.explain(frame)
     for row in scored.iter_rows(named=True):
         pushes = explained.filter(pl.col("row_number") == row["row_number"]).sort("contribution", descending=True)
@@ -118,7 +118,7 @@ def test_moving_the_top_reason_to_what_is_usual_lowers_the_risk(corner_scorer):
 def test_high_and_low_are_said_against_the_typical_approved_applicants_too(corner_scorer):
     frame = _applications(1).with_columns(income_eur=pl.lit(37_000.0))  # more than half of all earn
     rule = replace(corner_scorer.rule, typical_contributions=(-9.0,) * 4, typical_values=(48.0, 9e3, 40e3, 0.0))
-    [given] = replace(corner_scorer, rule=rule).score(frame, [[]])["reasons"].to_list()
+    [given] = replace(corner_scorer, rule=rule).score(frame)["reasons"].to_list()
     against_all = {item.name: item.fill for item in corner_scorer.encoder.fields}
     assert against_all["income_eur"] < 37_000.0 < 40_000.0
     assert "income_eur:usual" in [reason["code"] for reason in given]

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.datasets import simulated
+from creditrisk.datasets import load_schema
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, is_blend
 from creditrisk.schema import Schema
@@ -20,9 +20,8 @@ from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
 from creditrisk.training import Budget, Training, train
 
-UNDATED = replace(
-    simulated.SCHEMA, fields=tuple(field for field in simulated.SCHEMA.fields if field.role not in ("time", "excluded"))
-)
+SCHEMA = load_schema("simulated")
+UNDATED = replace(SCHEMA, fields=tuple(field for field in SCHEMA.fields if field.role not in ("time", "excluded")))
 
 
 def _train(frame: pl.DataFrame, schema: Schema, seed: int = 1, trials: int = 1, **options: Any) -> Training:
@@ -36,7 +35,7 @@ def applicants() -> pl.DataFrame:
 
 @pytest.fixture(scope="module")
 def by_time(applicants) -> Training:
-    return _train(applicants, simulated.SCHEMA)
+    return _train(applicants, SCHEMA)
 
 
 def test_time_splits_share_no_row_and_no_day_and_the_newest_are_the_test(applicants):
@@ -111,7 +110,7 @@ def test_a_champion_of_the_same_recipe_is_tested_in_the_same_folds(by_folds, few
 
 
 def test_a_champion_of_a_dated_table_scores_the_test_rows_itself(applicants, by_time):
-    again = _train(applicants, simulated.SCHEMA, champion=by_time.scorer)
+    again = _train(applicants, SCHEMA, champion=by_time.scorer)
     assert (again.champion_prob_default == again.test.prob_default).all()
 
 
@@ -120,18 +119,18 @@ def test_a_family_that_cannot_be_fitted_is_named_with_its_reason(applicants, mon
         raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
 
     monkeypatch.setattr("creditrisk.learners.dnn.fit", out_of_memory)
-    training = _train(applicants.head(1_000), simulated.SCHEMA)
+    training = _train(applicants.head(1_000), SCHEMA)
     assert training.failures == {"dnn": "RuntimeError: CUDA out of memory. Tried to allocate 20 GiB"}
     assert "dnn" not in {item.family for item in training.candidates}
     assert "CUDA out of memory" in training.scorer.card
 
 
 def test_the_first_day_of_the_test_can_be_given(applicants):
-    training = _train(applicants, simulated.SCHEMA, test_from=date(2023, 1, 1))
+    training = _train(applicants, SCHEMA, test_from=date(2023, 1, 1))
     assert training.test.frame["application_date"].min() >= date(2023, 1, 1)
     assert training.test.frame.height == applicants.filter(pl.col("application_date") >= date(2023, 1, 1)).height
     with pytest.raises(TrainingError, match="cannot be divided by time"):
-        _train(applicants, simulated.SCHEMA, test_from=date(1999, 1, 1))
+        _train(applicants, SCHEMA, test_from=date(1999, 1, 1))
     with pytest.raises(TrainingError, match="no time field"):
         _train(applicants, UNDATED, test_from=date(2023, 1, 1))
 
@@ -147,7 +146,7 @@ def test_on_the_newest_rows_it_comes_near_the_best_reachable_auc(by_time, applic
 
 def test_the_same_seed_gives_the_same_scorer_to_the_last_byte(applicants, by_time, tmp_path):
     by_time.scorer.save(tmp_path / "one")
-    _train(applicants, simulated.SCHEMA).scorer.save(tmp_path / "two")
+    _train(applicants, SCHEMA).scorer.save(tmp_path / "two")
     for path in (tmp_path / "one").iterdir():
         assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes(), path.name
 
@@ -158,7 +157,7 @@ def test_a_field_that_is_noise_until_the_test_and_tells_all_there_gains_nothing(
     first_tested = frame["application_date"].sort()[int(frame.height * 0.8)]
     noise = pl.Series(np.random.default_rng(1).integers(0, 2, frame.height)).cast(pl.Float64)
     leak = pl.when(pl.col("application_date") >= first_tested).then(pl.col("default").cast(pl.Float64)).otherwise(noise)
-    planted = _train(frame.with_columns(savings_eur=leak), simulated.SCHEMA)
+    planted = _train(frame.with_columns(savings_eur=leak), SCHEMA)
     assert planted.performance.auc < 0.85  # the leak alone would give 1.0
 
 
@@ -185,7 +184,7 @@ def test_shuffled_outcomes_are_refused_because_nothing_holds(fewer_folds):
 def test_too_few_rows_or_bads_are_refused_with_the_numbers():
     frame = simulate(150, seed=5).with_row_index("row_number", offset=1)
     with pytest.raises(TrainingError, match="150 usable rows"):
-        _train(frame, simulated.SCHEMA)
+        _train(frame, SCHEMA)
 
 
 def test_what_is_usual_among_the_approved_goes_with_the_scorer(by_time):

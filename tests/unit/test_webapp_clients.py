@@ -14,7 +14,7 @@ A10;33;9000;30000;rent;new
 @pytest.fixture
 def scored(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
-    return checked, corner_scorer.score(checked.accepted, checked.problems)
+    return checked, corner_scorer.score(checked.accepted)
 
 
 def test_the_grid_speaks_the_words_of_the_schema_and_keeps_the_files_other_columns(scored, corner_scorer):
@@ -66,7 +66,7 @@ def test_clients_sort_as_numbers_where_they_are_numbers(corner_scorer):
     lines = [f"{client},61,2000,52000,own" for client in ("10", "9", "B2", "100", "A1")]
     content = "\n".join(["client,age_years,amount_eur,income_eur,housing", *lines]).encode()
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), corner_scorer.schema)
-    results = corner_scorer.score(checked.accepted, checked.problems)
+    results = corner_scorer.score(checked.accepted)
     rows, _ = grid_rows(
         checked, results, corner_scorer.schema, start=0, stop=9, sort=[{"colId": "client", "sort": "asc"}]
     )

@@ -117,7 +117,7 @@ def words_of(component) -> str:
 
 def shown(scorer, content: bytes) -> str:
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
-    scored = scorer.score(checked.accepted, checked.problems)
+    scored = scorer.score(checked.accepted)
     n_rows = checked.raw.height
     return words_of(score_clients.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
 
@@ -143,7 +143,7 @@ def test_an_unusual_value_is_named_beside_the_client(corner_scorer):
 
 def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
-    scored = corner_scorer.score(checked.accepted, checked.problems)
+    scored = corner_scorer.score(checked.accepted)
     pushes = corner_scorer.explain(checked.accepted)
     parts = score_clients.drawer(
         scored.row(0, named=True),

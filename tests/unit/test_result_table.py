@@ -1,3 +1,5 @@
+"""Every row of a file with what became of it, as a CSV that no spreadsheet runs."""
+
 import csv
 import io
 

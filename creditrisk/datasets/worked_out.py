@@ -15,7 +15,7 @@ def filled(frame: pl.DataFrame, name: str, texts: pl.Expr) -> pl.DataFrame:
     >>> filled(pl.DataFrame({"a": ["1", "2"], "B": ["", "7"]}), "b", pl.col("a"))["B"].to_list()
     ['1', '7']
     """
-    given = next((header for header in frame.columns if key(header) == key(name)), None)
-    if given is None:
+    held = next((header for header in frame.columns if key(header) == key(name)), None)
+    if held is None:
         return frame.with_columns(texts.alias(name))
-    return frame.with_columns(pl.when(pl.col(given) == "").then(texts).otherwise(given).alias(given))
+    return frame.with_columns(pl.when(pl.col(held) == "").then(texts).otherwise(held).alias(held))

@@ -1,0 +1,141 @@
+"""The known datasets, found by being there: a schema file each, and a reader beside it where its tables need one.
+
+`NAME.toml` is the schema. `NAME.py`, if there is one, may have `read(source)`, for tables that are fetched or made, or
+mean something only as a whole; `prepare(raw)`, where tables come in several spellings or leave something to be worked
+out row by row; and `NOT_FETCHED`, what to say where no source is named. Any other table is described by a schema file
+somewhere else, and goes the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+from creditrisk import quality
+from creditrisk.errors import SchemaError, SourceError
+from creditrisk.schema import Schema
+from creditrisk.sources import RawTable, is_there, read_table
+from creditrisk.text import shorten
+
+FOLDER = Path(__file__).parent
+PACKAGE = "creditrisk.datasets"
+
+
+def names_in(folder: Path) -> tuple[str, ...]:
+    """The datasets whose schema files lie in a folder, by name."""
+    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+
+
+KNOWN = names_in(FOLDER)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What a dataset's tables need: None, or an empty text, for what they do not."""
+
+    read: Callable[[str | None], RawTable] | None
+    prepare: Callable[[RawTable], RawTable] | None
+    not_fetched: str
+
+
+def load_schema(dataset: str) -> Schema:
+    """The schema of a known dataset, or of a schema file.
+
+    Parameters
+    ----------
+    dataset
+        One of `KNOWN`, or the path of a file that ends in `.toml`.
+
+    Raises
+    ------
+    SchemaError
+        If `dataset` is neither, or the file is not a schema.
+
+    Examples
+    --------
+    >>> load_schema("simulated").target.bad
+    ('1',)
+    """
+    return _known_schema(dataset) if dataset in KNOWN else Schema.from_file(_own_file(dataset))
+
+
+def read(dataset: str, source: str | None) -> RawTable:
+    """The table of a dataset, unchecked: every cell as text, in a spelling that the checks read.
+
+    Parameters
+    ----------
+    dataset
+        As for `load_schema`.
+    source
+        File or URI; None for where a known dataset usually comes from.
+
+    Raises
+    ------
+    SchemaError
+        If there is no such dataset.
+    SourceError
+        If the table cannot be read, or none is named where none can be fetched.
+    """
+    reader = _reader_for(load_schema(dataset))
+    if not source and dataset in KNOWN and reader.not_fetched:
+        raise SourceError(reader.not_fetched)
+    if not source and (dataset not in KNOWN or reader.read is None):
+        raise SourceError(
+            f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source "
+            "(SOURCE=): a file or a URI."
+        )
+    if reader.read is not None:
+        return reader.read(source)
+    raw = read_table(source or "")
+    return raw if reader.prepare is None else reader.prepare(raw)
+
+
+def check(raw: RawTable, schema: Schema) -> quality.Checked:
+    """`quality.check` for applications to be scored, in any spelling that the schema's dataset circulates in.
+
+    `raw` of the result is the table as it came.
+    """
+    prepare = _reader_for(schema).prepare
+    if prepare is None:
+        return quality.check(raw, schema)
+    checked = quality.check(prepare(raw), schema)
+    return replace(checked, raw=raw.frame.tail(checked.raw.height))
+
+
+@lru_cache
+def _known_schema(name: str) -> Schema:
+    return Schema.from_file(FOLDER / f"{name}.toml")
+
+
+@lru_cache
+def _known_reader(name: str) -> Reader:
+    module = import_module(f"{PACKAGE}.{name}") if find_spec(f"{PACKAGE}.{name}") else None
+    return Reader(getattr(module, "read", None), getattr(module, "prepare", None), getattr(module, "NOT_FETCHED", ""))
+
+
+def _own_file(dataset: str) -> Path:
+    """The path of a schema file; SchemaError if there is none."""
+    if not dataset.endswith(".toml"):
+        raise SchemaError(
+            f"there is no dataset called '{shorten(dataset)}'. Known datasets: {', '.join(KNOWN)}. For a table of your "
+            "own, pass the path of its schema file, ending in .toml."
+        )
+    if not is_there(dataset) or not Path(dataset).is_file():
+        raise SchemaError(f"schema file '{shorten(dataset)}' was not found. Check the path and the folder you are in.")
+    return Path(dataset)
+
+
+def _reader_for(schema: Schema) -> Reader:
+    """The reader of the known dataset that a schema describes, perhaps with other costs or ranges.
+
+    A mere namesake, with other fields, has none.
+    """
+    if schema.name in KNOWN:
+        known = load_schema(schema.name)
+        if [field.name for field in schema.fields] == [field.name for field in known.fields]:
+            return _known_reader(schema.name)
+    return Reader(read=None, prepare=None, not_fetched="")

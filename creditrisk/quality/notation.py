@@ -1,0 +1,260 @@
+"""How the cells of a column write what they hold: nothing, numbers with a unit or currency, times, days, whole numbers.
+
+Here is what a column says by itself; reading it as its field asks is in quality.cells.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from typing import TypeVar
+
+import polars as pl
+
+# Words for nothing, as programs and people write them.
+MISSING = frozenset(
+    {
+        "", "na", "n/a", "n.a.", "#n/a", "<na>", "null", "none", "nan", "nat", "?", ".", "-", "--", "#null!", "$null$",
+        "(null)", "\\n", "#value!", "#div/0!", "#num!", "#ref!", "#name?", "k.a.",
+    }
+)  # fmt: skip
+# Words for nothing where a number belongs; among categories they are answers.
+NO_NUMBER = MISSING | {
+    "unknown", "missing", "not available", "not applicable", "not given", "not stated", "no data", "xna", "unbekannt",
+    "keine angabe",
+}  # fmt: skip
+# How currencies are written that a unit names by their code.
+CURRENCY_SIGNS = {"EUR": ("€",), "USD": ("$",), "GBP": ("£",), "JPY": ("¥",), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs"),
+                  "PLN": ("zł",)}  # fmt: skip
+# Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
+DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
+                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
+                "%B %d, %Y", "%B %d %Y")  # fmt: skip
+# Dates that can be read in several ways: the first of these formats that fits nearly all of a column is its own.
+_SLASHED = (
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%m/%d/%y",
+    "%d/%m/%y",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%m-%d-%y",
+    "%d-%m-%y",
+    "%m/%Y",
+    "%d.%m.%y",
+)
+_SIX_DIGITS = ("%Y%m", "%y%m%d")
+_FIRST_YEAR = 1900
+_LAST_YEAR = 2200
+# What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
+_YEARS_AHEAD = 20
+# The unit of a time that may be written in years and months.
+MONTHS = "months"
+# A time in years and months, as "1yrs 11mon" or "2 years, 3 months": at least one of the two.
+_TIME = re.compile(
+    r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
+    re.I | re.ASCII,
+)
+_NUMBER = r"[+-]?\d[\d.,  '’]*"
+_CURRENCIES = {sign.lower(): code for code, signs in CURRENCY_SIGNS.items() for sign in signs} | {
+    code.lower(): code for code in (*CURRENCY_SIGNS, "CHF", "DM", "CZK", "SEK", "NOK", "DKK", "HUF", "CAD", "AUD")
+}
+_CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(_CURRENCIES, key=len, reverse=True))
+_WITH_UNIT = re.compile(
+    rf"{_NUMBER}\s*(%|{_CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
+    r"|points?|pts|km)",
+    re.IGNORECASE,
+)
+_WITH_SIGN = re.compile(rf"[+-]?\s*({_CURRENCY})\s*{_NUMBER}", re.IGNORECASE)
+_WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
+_Stored = TypeVar("_Stored", str, int)
+
+
+# Nothing
+
+
+def is_missing(texts: pl.Series, *, among_numbers: bool = False, but: Collection[str] = ()) -> pl.Series:
+    """Which cells hold nothing, or a word for it; booleans, shape (n_rows,), null where a cell is null.
+
+    Parameters
+    ----------
+    among_numbers
+        Whether words count that are answers among categories but say nothing where a number belongs.
+    but
+        Words, in lower case, that mean something in this column.
+
+    Examples
+    --------
+    >>> is_missing(pl.Series(["7", "N/A", "unknown"])).to_list()
+    [False, True, False]
+    """
+    words = NO_NUMBER if among_numbers else MISSING
+    return texts.str.to_lowercase().is_in(list(words.difference(but)))
+
+
+# Days
+
+
+def without_time(text: str) -> str:
+    """A date without the time of day that may follow it.
+
+    Examples
+    --------
+    >>> without_time("2020-01-31T10:00:00"), without_time("31 Jan 2020")
+    ('2020-01-31', '31 Jan 2020')
+    """
+    return re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
+
+
+@lru_cache(maxsize=10_000)
+def read_day(text: str, formats: tuple[str, ...]) -> date | None:
+    """The day, written in the first of the formats that it fits; None if it fits none.
+
+    Examples
+    --------
+    >>> read_day("28-Feb-97", DATE_FORMATS), read_day("28-Feb-66", DATE_FORMATS), read_day("soon", DATE_FORMATS)
+    (datetime.date(1997, 2, 28), datetime.date(1966, 2, 28), None)
+    """
+    for pattern in formats:
+        if not _shape(pattern).fullmatch(text):
+            continue
+        try:
+            day = datetime.strptime(text, pattern).date()
+        except ValueError:
+            continue
+        if "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD:
+            day = day.replace(year=day.year - 100)
+        if day.year >= _FIRST_YEAR:
+            return day
+    return None
+
+
+@lru_cache
+def _shape(pattern: str) -> re.Pattern[str]:
+    """What texts of a date format look like: much faster to try than to read them."""
+    shape = re.sub("%[mdy]", r"\\d{1,2}", re.escape(pattern).replace("%Y", r"\d{4}"))
+    return re.compile(re.sub("%[a-zA-Z]", ".+", shape).replace(r"\ ", r"\s+"))
+
+
+def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str | None:
+    """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates.
+
+    Parameters
+    ----------
+    texts
+        The cells with anything in them.
+    is_named
+        Whether the column is named as a date: six digits are one only then.
+    min_share
+        The share of the different texts that must fit.
+
+    Examples
+    --------
+    >>> date_format_of(pl.Series(["12/31/2019", "01/15/2020"]), is_named=False, min_share=0.98)
+    '%m/%d/%Y'
+    """
+    different = texts.unique().sort().to_list()
+    sample = different if len(different) <= 400 else different[:: len(different) // 400]
+    if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
+        return None
+    days = [without_time(text) for text in sample]
+    if _share_read(days, DATE_FORMATS) >= min_share:
+        return ""
+    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
+    if _is_first_of_month(days):
+        formats = tuple(sorted(formats, key=lambda pattern: not pattern.startswith("%d")))
+    return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)
+
+
+def _is_first_of_month(days: list[str]) -> bool:
+    """Whether what comes first never changes and what follows does, as in 01/03/2019 and 01/11/2020."""
+    parts = [re.split("[/-]", day) for day in days]
+    return len({part[0] for part in parts}) == 1 and len({part[1] for part in parts if len(part) > 1}) > 1
+
+
+def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:
+    days = [read_day(text, formats) for text in texts]
+    return sum(day is not None and day.year <= _LAST_YEAR for day in days) / len(texts)
+
+
+# Numbers
+
+
+def unit_of(texts: pl.Series, *, min_share: float) -> str:
+    """The unit or currency that stands beside nearly all of the numbers; empty if none does.
+
+    Parameters
+    ----------
+    texts
+        The cells with anything in them.
+    min_share
+        The share of the different texts that must have it.
+
+    Examples
+    --------
+    >>> unit_of(pl.Series(["36 months", "60 months", "1 month"]), min_share=0.98)
+    'months'
+    """
+    different = texts.unique().sort().head(1_000).to_list()
+    times = [text for text in different if months_in(text) is not None]
+    if len(times) >= min_share * len(different) and all(any(c in text.lower() for text in times) for c in "ym"):
+        return MONTHS
+    units = Counter(
+        _CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
+        for text in different
+        if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
+    )
+    stems = Counter(unit.rstrip("s") for unit in units.elements())
+    if not stems:
+        return ""
+    stem, n = stems.most_common(1)[0]
+    if n < min_share * len(different):
+        return ""
+    return max((unit for unit in units if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
+
+
+def months_in(text: str) -> int | None:
+    """How many months a time in years and months is; None if the text is no such time.
+
+    Examples
+    --------
+    >>> months_in("1yrs 11mon"), months_in("2 years"), months_in("10+ years")
+    (23, 24, None)
+    """
+    time = _TIME.fullmatch(text.strip())
+    return 12 * int(time[1] or 0) + int(time[2] or 0) if time else None
+
+
+def by_number(known: Mapping[str, _Stored]) -> dict[str, _Stored]:
+    """What stands for a whole number however it is spelt, where no two of the known spellings are the same number."""
+    stored: dict[str, set[_Stored]] = {}
+    for spelling, value in known.items():
+        stored.setdefault(without_idle_zeros(spelling), set()).add(value)
+    return {number: values.pop() for number, values in stored.items() if number and len(values) == 1}
+
+
+def without_idle_zeros(text: str) -> str:
+    """A whole number without zeros that change nothing; empty if the text is none.
+
+    Examples
+    --------
+    >>> without_idle_zeros("007"), without_idle_zeros("2.0"), without_idle_zeros("A7")
+    ('7', '2', '')
+    """
+    number = _WHOLE_NUMBER.fullmatch(text)
+    return number[1] + number[2] if number else ""
+
+
+def same_value(text: str, value: str) -> bool:
+    """Whether two texts are one value: but for their case, or as whole numbers.
+
+    Examples
+    --------
+    >>> same_value("Default", "default"), same_value("1.0", "1"), same_value("1.5", "1")
+    (True, True, False)
+    """
+    number = without_idle_zeros(text)
+    return text.casefold() == value.casefold() or (number != "" and number == without_idle_zeros(value))
