@@ -19,7 +19,7 @@ from creditrisk.arrays import FloatArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
-from creditrisk.metrics import check_profile
+from creditrisk.metrics import Profile, check_profile
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
 from creditrisk.scoring.calibration import (
@@ -68,7 +68,7 @@ class Scorer:
     model: Model
     calibration: Calibration
     rule: DecisionRule
-    profile: dict[str, Any]
+    profile: Profile
     metrics: dict[str, Any]
     card: str
     name: str = ""

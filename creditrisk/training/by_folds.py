@@ -165,6 +165,7 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
         test=judged,
         champion_prob_default=champion_prob_default,
         reference=frame,
+        n_train=n_teach,
     )
 
 

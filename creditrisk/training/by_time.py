@@ -112,6 +112,7 @@ def train_by_time(
         test=HeldOut(judged_frame, newest, prob_default[np.newaxis], np.zeros((1, len(newest)), dtype=np.int64)),
         champion_prob_default=_scored_by(champion, judged_frame),
         reference=validation,
+        n_train=len(split.train),
     )
 
 

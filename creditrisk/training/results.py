@@ -67,7 +67,8 @@ class Training:
 
     `performance` is that of the whole path on the `judged` rows; `champion_prob_default` the champion's PDs for the
     same rows, None if there is no champion or it cannot score them. `reference` holds the rows that later windows are
-    compared with. `results` are all settings tried, `failures` say why a family is missing.
+    compared with. `results` are all settings tried, `failures` say why a family is missing; `n_train` is how many rows
+    the settings were tried on.
     """
 
     scorer: Scorer
@@ -81,3 +82,4 @@ class Training:
     test: HeldOut
     champion_prob_default: FloatArray | None
     reference: pl.DataFrame
+    n_train: int = 0
