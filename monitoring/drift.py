@@ -19,8 +19,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, Profile, psi_terms, shift_of
-from creditrisk.metrics.profile import NumericEntry
+from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, NumericEntry, Profile, psi_terms, shift_of
 from creditrisk.schema import Field, Schema
 
 # A window with one single value is a finding if chance would make one less often than this.

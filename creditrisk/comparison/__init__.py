@@ -1,11 +1,9 @@
 """Champion against challenger on the same rows: how sure the difference is, and what a challenger must keep to."""
 
 from creditrisk.comparison.checks import (
-    COVERAGE_HOW,
-    COVERAGES,
-    PROTECTED_HOW,
-    SLOPE_HOW,
-    SLOPES,
+    COVERAGE_RULES,
+    PROTECTED_RULE,
+    SLOPE_RULE,
     Answer,
     Check,
     Status,
@@ -20,11 +18,9 @@ from creditrisk.comparison.figures import Figure
 from creditrisk.comparison.guardrails import Floors, Guardrail
 
 __all__ = [
-    "COVERAGES",
-    "COVERAGE_HOW",
-    "PROTECTED_HOW",
-    "SLOPES",
-    "SLOPE_HOW",
+    "COVERAGE_RULES",
+    "PROTECTED_RULE",
+    "SLOPE_RULE",
     "Answer",
     "Check",
     "Comparison",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
@@ -19,10 +20,6 @@ from creditrisk.scoring import Scorer
 # "look" is for a person to look at; "unknown" cannot be told from these rows.
 Status = Literal["holds", "look", "unknown"]
 Subject = TypeVar("Subject")
-
-SLOPES = (0.8, 1.25)
-# Of conformal sets made at 90 %.
-COVERAGES = (0.86, 0.94)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +46,50 @@ class Check(Generic[Subject]):
     ask: Callable[[Subject], Answer]
 
 
-SLOPE_HOW = (
-    "A logistic regression of the outcomes on the log-odds of the PDs, averaged over repeats; the interval is normal."
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a check of the pack and a guardrail have in common; each puts it in words of its own.
+
+    A figure keeps to the rule between `low` and `high`, both included.
+    """
+
+    code: str
+    section: str
+    how: str
+    low: float = -inf
+    high: float = inf
+
+    def check(self, label: str, ask: Callable[[Subject], Answer]) -> Check[Subject]:
+        """The rule as a check under a label."""
+        return Check(self.code, self.section, label, self.how, ask)
+
+    def judge(self, found: Estimate) -> Status:
+        """Whether a figure keeps to the rule, beyond chance."""
+        return within(found, self.low, self.high)
+
+
+SLOPE_RULE = Rule(
+    "calibration-slope",
+    "calibration",
+    "A logistic regression of the outcomes on the log-odds of the PDs, averaged over repeats; the interval is normal.",
+    low=0.8,
+    high=1.25,
 )
-COVERAGE_HOW = (
-    "Share of the judged rows whose conformal set at 90 %, made of other rows, holds the outcome that came; Jeffreys' "
-    "interval."
+# Of conformal sets made at 90 %, by the outcome that came.
+COVERAGE_RULES = {
+    outcome: Rule(
+        f"coverage-{outcome}",
+        "calibration",
+        "Share of the judged rows whose conformal set at 90 %, made of other rows, holds the outcome that came; "
+        "Jeffreys' interval.",
+        low=0.86,
+        high=0.94,
+    )
+    for outcome in ("bads", "goods")
+}
+PROTECTED_RULE = Rule(
+    "protected-fields", "fairness", "The fields of the encoder are held against those that the schema protects."
 )
-PROTECTED_HOW = "The fields of the encoder are held against those that the schema protects."
 
 
 def status_of(holds: bool | None) -> Status:

@@ -111,15 +111,12 @@ def compare(
         PDs of rows that neither was fitted on, shape (n_repeats, n_rows); a single repeat for a time-ordered test.
     target, folds
         Outcomes (1 = default), shape (n_rows,), and in which fold each row was judged; all 0 for a time-ordered test.
-    frame, champion, challenger
-        The judged rows with features and protected fields, and both scorers: what is asked beyond the PDs needs them.
+    frame, champion, challenger, seconds_per_1000
+        For what is asked beyond the PDs: judged rows, both scorers, seconds that each took for 1,000 rows.
     floors
         Absolute floors already checked, see `Floors`.
-    seconds_per_1000
-        How long each took to score a thousand rows, champion first; reported, never a bar.
     n_challengers, n_looks
-        How many challengers share the room left to chance on these rows (Bonferroni's bound, the first step of Holm's);
-        how often these very rows have judged models, this time included.
+        How many share the room left to chance (Bonferroni's bound); how often these rows have judged, now included.
 
     Raises
     ------
@@ -132,8 +129,7 @@ def compare(
     verdicts = _verdicts(champion, costs, old.mean(axis=0)), _verdicts(challenger, costs, new.mean(axis=0))
     is_bootstrap, method, draws = _draws((old, new), target, folds, costs, seed)
     figures = figures_of(draws, (old, new), target, np.zeros_like(folds) if is_bootstrap else folds, costs)
-    approved = verdicts[0] == "approve", verdicts[1] == "approve"
-    inputs = GuardrailInputs(new, target, folds, challenger, champion, frame, approved, seconds_per_1000, seed)
+    inputs = GuardrailInputs(new, target, folds, challenger, champion, frame, verdicts, seconds_per_1000, seed)
     guardrails = (*floors, *guardrails_of(inputs))
     swaps, n_swapped = swaps_of(*verdicts, target, costs)
     verdict, reason, rows_needed = _decide(figures, guardrails, len(target), 1 - (1 - SURE_BETTER) / n_challengers)

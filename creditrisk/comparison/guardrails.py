@@ -18,11 +18,9 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.checks import (
-    COVERAGE_HOW,
-    COVERAGES,
-    PROTECTED_HOW,
-    SLOPE_HOW,
-    SLOPES,
+    COVERAGE_RULES,
+    PROTECTED_RULE,
+    SLOPE_RULE,
     Answer,
     Check,
     Subject,
@@ -110,8 +108,8 @@ def _costs_no_more(performance: Mapping[str, float], *, ceiling: float) -> Answe
 class GuardrailInputs:
     """What the guardrails of a comparison are asked of.
 
-    `prob_default` are the challenger's, shape (n_repeats, n_rows), as are `folds`; `approved` are the rows that the
-    champion and that the challenger would approve, each of shape (n_rows,). Without scorers or frame fewer are asked.
+    `prob_default` are the challenger's, shape (n_repeats, n_rows), as are `folds`; `verdicts` are those of the champion
+    and of the challenger, each of shape (n_rows,). Without scorers or frame fewer guardrails are asked.
     """
 
     prob_default: FloatArray
@@ -120,7 +118,7 @@ class GuardrailInputs:
     challenger: Scorer | None = None
     champion: Scorer | None = None
     frame: pl.DataFrame | None = None
-    approved: tuple[NDArray[np.bool_], NDArray[np.bool_]] | None = None
+    verdicts: tuple[NDArray[np.str_], NDArray[np.str_]] | None = None
     seconds_per_1000: tuple[float, float] | None = None
     seed: int = 7
 
@@ -136,10 +134,11 @@ class GuardrailInputs:
     @cached_property
     def gaps(self) -> tuple[Gap, ...]:
         """How the gaps of each protected field's groups change."""
-        if self.challenger is None or self.frame is None or self.approved is None:
+        if self.challenger is None or self.frame is None or self.verdicts is None:
             return ()
         groups = protected_groups(self.frame, self.challenger.schema)
-        return group_gaps(groups, *self.approved, self.target, seed=self.seed)
+        before, after = (verdicts == "approve" for verdicts in self.verdicts)
+        return group_gaps(groups, before, after, self.target, seed=self.seed)
 
     @cached_property
     def common_reasons(self) -> Answer | None:
@@ -178,14 +177,15 @@ def _known(value: T | None) -> T:
 def _slope(inputs: GuardrailInputs) -> Answer:
     slope = mean_slope(inputs.prob_default, inputs.target)
     finding = f"{slope.value:.2f}, give or take {slope.high - slope.value:.2f}"
-    return Answer(within(slope, *SLOPES), finding, f"{SLOPES[0]} to {SLOPES[1]}")
+    return Answer(SLOPE_RULE.judge(slope), finding, f"{SLOPE_RULE.low} to {SLOPE_RULE.high}")
 
 
-def _coverage(inputs: GuardrailInputs, *, outcome: int) -> Answer:
-    found = _known(inputs.coverage)
-    share, n_rows = found.bads if outcome else found.goods, (inputs.target == outcome).sum()
+def _coverage(inputs: GuardrailInputs, *, outcome: str) -> Answer:
+    found, rule = _known(inputs.coverage), COVERAGE_RULES[outcome]
+    is_bad = outcome == "bads"
+    share, n_rows = found.bads if is_bad else found.goods, ((inputs.target == 1) == is_bad).sum()
     finding = f"{share.value:.1%} of {n_rows:,} at 90 %, {share.low:.1%} to {share.high:.1%}"
-    return Answer(within(share, *COVERAGES), finding, f"{COVERAGES[0]:.0%} to {COVERAGES[1]:.0%}")
+    return Answer(rule.judge(share), finding, f"{rule.low:.0%} to {rule.high:.0%}")
 
 
 def _protected(inputs: GuardrailInputs) -> Answer:
@@ -325,12 +325,12 @@ def _strongest(scorer: Scorer, sample: pl.DataFrame) -> list[set[str]]:
 # The guardrails
 
 
-SLOPE: Check[GuardrailInputs] = Check("calibration-slope", "calibration", "Calibration slope", SLOPE_HOW, _slope)
+SLOPE: Check[GuardrailInputs] = SLOPE_RULE.check("Calibration slope", _slope)
 COVERAGE: tuple[Check[GuardrailInputs], ...] = tuple(
-    Check(f"coverage-{label}", "calibration", f"Coverage of {label}", COVERAGE_HOW, partial(_coverage, outcome=outcome))
-    for label, outcome in (("bads", 1), ("goods", 0))
+    rule.check(f"Coverage of {outcome}", partial(_coverage, outcome=outcome))
+    for outcome, rule in COVERAGE_RULES.items()
 )
-PROTECTED: Check[GuardrailInputs] = Check("protected-fields", "fairness", "Protected fields", PROTECTED_HOW, _protected)
+PROTECTED: Check[GuardrailInputs] = PROTECTED_RULE.check("Protected fields", _protected)
 REASONS: Check[GuardrailInputs] = Check(
     "reasons-in-common",
     "reasons",

@@ -14,7 +14,15 @@ from creditrisk.metrics.fairness import MIN_GROUP_ROWS, Treatment, audit, groups
 from creditrisk.metrics.intervals import Estimate, mean_estimate, rate, rate_interval, with_interval
 from creditrisk.metrics.losses import decision_costs, log_loss, log_losses
 from creditrisk.metrics.performance import Performance, evaluate
-from creditrisk.metrics.profile import Entry, Profile, bin_counts, build_profile, check_profile, reference_counts
+from creditrisk.metrics.profile import (
+    Entry,
+    NumericEntry,
+    Profile,
+    bin_counts,
+    build_profile,
+    check_profile,
+    reference_counts,
+)
 from creditrisk.metrics.ranking import auc, auc_estimate, auc_standard_error, delong
 from creditrisk.metrics.stability import (
     ACT_PSI,
@@ -37,6 +45,7 @@ __all__ = [
     "Entry",
     "Estimate",
     "Group",
+    "NumericEntry",
     "Performance",
     "Profile",
     "ShiftStatus",

@@ -12,17 +12,7 @@ from functools import partial
 
 import numpy as np
 
-from creditrisk.comparison import (
-    COVERAGE_HOW,
-    COVERAGES,
-    PROTECTED_HOW,
-    SLOPE_HOW,
-    SLOPES,
-    Answer,
-    Check,
-    status_of,
-    within,
-)
+from creditrisk.comparison import COVERAGE_RULES, PROTECTED_RULE, SLOPE_RULE, Answer, Check, status_of, within
 from creditrisk.metrics import MIN_OF_EACH, Estimate, Treatment, log_losses, mean_estimate, with_interval
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, per_cent, plain_number
@@ -178,7 +168,7 @@ PERFORMANCE: tuple[Check[Evidence], ...] = (
 
 def _slope(evidence: Evidence) -> Answer:
     slope = evidence.figures["calibration"]["slope"]
-    return Answer(within(slope, *SLOPES), f"slope {with_interval(slope, 2)}", f"{SLOPES[0]} to {SLOPES[1]}")
+    return Answer(SLOPE_RULE.judge(slope), f"slope {with_interval(slope, 2)}", f"{SLOPE_RULE.low} to {SLOPE_RULE.high}")
 
 
 def _error(evidence: Evidence) -> Answer:
@@ -191,23 +181,17 @@ def _error(evidence: Evidence) -> Answer:
 
 
 def _coverage(evidence: Evidence, *, outcome: str) -> Answer:
-    kept = evidence.figures["calibration"]["coverage"][0]
+    kept, rule = evidence.figures["calibration"]["coverage"][0], COVERAGE_RULES[outcome]
     share = kept.bads if outcome == "bads" else kept.goods
     return Answer(
-        within(share, *COVERAGES),
+        rule.judge(share),
         f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
-        f"{per_cent(COVERAGES[0])} to {per_cent(COVERAGES[1])}",
+        f"{per_cent(rule.low)} to {per_cent(rule.high)}",
     )
 
 
 CALIBRATION: tuple[Check[Evidence], ...] = (
-    Check(
-        "calibration-slope",
-        "calibration",
-        f"Neither over- nor under-confident: slope {SLOPES[0]} to {SLOPES[1]}",
-        SLOPE_HOW,
-        _slope,
-    ),
+    SLOPE_RULE.check(f"Neither over- nor under-confident: slope {SLOPE_RULE.low} to {SLOPE_RULE.high}", _slope),
     Check(
         "calibration-error",
         "calibration",
@@ -216,14 +200,8 @@ CALIBRATION: tuple[Check[Evidence], ...] = (
         _error,
     ),
     *(
-        Check(
-            f"coverage-{outcome}",
-            "calibration",
-            f"Confidence holds for {outcome}: 90 %, give or take 4",
-            COVERAGE_HOW,
-            partial(_coverage, outcome=outcome),
-        )
-        for outcome in ("bads", "goods")
+        rule.check(f"Confidence holds for {outcome}: 90 %, give or take 4", partial(_coverage, outcome=outcome))
+        for outcome, rule in COVERAGE_RULES.items()
     ),
 )
 
@@ -261,9 +239,7 @@ def _uses_no_protected(evidence: Evidence) -> Answer:
     return Answer(status_of(not used), f"uses {', '.join(used) or 'none'}", "none")
 
 
-PROTECTED: Check[Evidence] = Check(
-    "protected-fields", "fairness", "Uses no protected field", PROTECTED_HOW, _uses_no_protected
-)
+PROTECTED: Check[Evidence] = PROTECTED_RULE.check("Uses no protected field", _uses_no_protected)
 
 
 def fairness_check(index: int, field: Field) -> Check[Evidence]:

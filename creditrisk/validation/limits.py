@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import sqrt
 
-from creditrisk.comparison import SLOPES
+from creditrisk.comparison import SLOPE_RULE
 from creditrisk.metrics import ACT_PSI, MIN_GROUP_ROWS, WATCH_PSI, auc_standard_error, with_interval
 from creditrisk.text import counted, per_cent
 from creditrisk.validation.case import PackInputs
@@ -85,7 +85,7 @@ def _with_outcomes(inputs: PackInputs, figures: Figures) -> Iterator[_Watched]:
     )
     error = auc_standard_error(prob_default, inputs.target) * sqrt(1 + len(prob_default) / WATCHED_ROWS)
     yield "AUC", where, f"{area:.3f}", f"below {area - 1.96 * error:.3f}"
-    slopes = f"beyond {SLOPES[0]:g} to {SLOPES[1]:g} by more than chance"
+    slopes = f"beyond {SLOPE_RULE.low:g} to {SLOPE_RULE.high:g} by more than chance"
     yield "Calibration slope", where, f"{calibration['slope'].value:.2f}", slopes
 
 

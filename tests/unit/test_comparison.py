@@ -373,10 +373,10 @@ def test_every_guardrail_has_a_code_of_its_own_and_the_pack_asks_alike(corner_sc
     fields = tuple(replace(field, role="protected") if field.name == "housing" else field for field in schema.fields)
     scorer = replace(corner_scorer, schema=replace(schema, fields=fields))
     frame = pl.DataFrame({"housing": np.where(np.arange(300) % 2, "own", "rent")})
-    approved = np.arange(300) % 3 > 0
+    verdicts = np.where(np.arange(300) % 3 > 0, "approve", "refer")
     inputs = GuardrailInputs(
         np.full((1, 300), 0.2), np.arange(300) % 2, np.zeros((1, 300), dtype=int), challenger=scorer, frame=frame,
-        approved=(approved, approved), seconds_per_1000=(0.1, 0.1),
+        verdicts=(verdicts, verdicts), seconds_per_1000=(0.1, 0.1),
     )  # fmt: skip
     checks = guardrail_checks(inputs)
     assert [check.code for check in checks] == [
