@@ -17,7 +17,7 @@ from prefect.logging import get_run_logger
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
 from creditrisk.locks import one_at_a_time
-from creditrisk.metrics import check_profile
+from creditrisk.metrics import Profile, check_profile
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema
 from creditrisk.settings import Settings, read_settings
@@ -34,7 +34,7 @@ class Champion:
 
     version: Version
     schema: Schema
-    profile: dict[str, Any]
+    profile: Profile
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)

@@ -7,10 +7,9 @@ Thin tasks around creditrisk; every figure is computed there. Started by `make m
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -46,7 +45,7 @@ from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
 from creditrisk.text import counted
 from creditrisk.training import Budget, Training, train
-from creditrisk.validation import validate, validation_page, winner_plots
+from creditrisk.validation import DataFacts, pack_json, validate, validation_page, winner_plots
 from flows.fan_out import spread
 from flows.progress import report_progress
 
@@ -182,7 +181,7 @@ def compare_with_champion(
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
-def document(training: Training, facts: dict[str, Any], comparison: Comparison | None) -> dict[str, str]:
+def document(training: Training, facts: DataFacts, comparison: Comparison | None) -> dict[str, str]:
     """The charts of the winner, and the validation pack as a page and as JSON."""
     with ThreadPoolExecutor(1) as beside:  # the models predict outside Python's lock
         drawing = beside.submit(winner_plots, training)
@@ -191,7 +190,7 @@ def document(training: Training, facts: dict[str, Any], comparison: Comparison |
     return {
         **{f"charts/{name}.svg": chart for name, chart in charts.items()},
         PACK: validation_page(pack, charts),
-        "validation.json": json.dumps(pack, indent=1, allow_nan=False),
+        "validation.json": pack_json(pack),
     }
 
 
@@ -253,17 +252,13 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         champion = champion_of(schema.name, registry)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = facts_of(checked, report) | {
-            "source": source or "",
-            "sha256": data_sha256,
-            "seed": SEED,
-        }
+        facts = replace(facts_of(checked, report), source=source or "", sha256=data_sha256, seed=SEED)
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, settings)
         evidence = compare_with_champion(training, champion, data_sha256, settings)
         given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        pages = document(training, facts | {"written_at": _now()}, evidence.comparison) | {
+        pages = document(training, replace(facts, written_at=_now()), evidence.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
@@ -272,7 +267,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         other = not_served_notice(version.model, settings, registry)
     # The simulator knows every true PD of its own table, and of no other.
     best_auc = simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None
-    n_rejected = facts["n_read"] - facts["n_accepted"]
+    n_rejected = (facts.n_read or 0) - (facts.n_accepted or 0)
     pack_address = registry.page_address(version, PACK, settings.mlflow_port)
     outcome = Outcome(
         version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, other
@@ -281,15 +276,15 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
 
 
-def facts_of(checked: Checked, report: DataReport) -> dict[str, Any]:
+def facts_of(checked: Checked, report: DataReport) -> DataFacts:
     """What the validation pack says of the table as it was taken: a second line of names is no row of it."""
-    return {
-        "n_read": checked.raw.height,
-        "columns": checked.raw.columns,
-        "n_accepted": checked.accepted.height,
-        "n_bad": report.n_bad,
-        "rejected": report.set_aside,
-    }
+    return DataFacts(
+        n_read=checked.raw.height,
+        columns=tuple(checked.raw.columns),
+        n_accepted=checked.accepted.height,
+        n_bad=report.n_bad,
+        rejected=report.set_aside,
+    )
 
 
 def champion_of(model: str, registry: Registry) -> Champion | None:

@@ -2,7 +2,7 @@
 
 Called by flows/evidently_report.py; the outcome is drawn by report.py and read by exporter.py from the archived result.
 Pure functions: counts and frames in, figures and sentences out. Cutting the window is in windows.py, freezing the bins
-in creditrisk/profile.py.
+in creditrisk/metrics/profile.py.
 
 An alarm takes two keys. A shift must be *significant*, larger than chance makes it in samples of this size, and
 *material*, large enough to matter. Either key alone cries wolf: the usual 0.10 line on small windows, a significance
@@ -13,23 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics import (
-    MIN_ROWS,
-    SHARE_FLOOR,
-    at_most_ten,
-    bin_counts,
-    judge_shift,
-    no_drift_bound,
-    population_stability_index,
-    psi_terms,
-    reference_counts,
-)
+from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, NumericEntry, Profile, psi_terms, shift_of
 from creditrisk.schema import Field, Schema
 
 # A window with one single value is a finding if chance would make one less often than this.
@@ -97,7 +87,7 @@ class Drift:
         return sum(level >= LEVELS["watch"] for level in judged) / len(judged) if judged else None
 
 
-def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, model_version: str) -> Drift:
+def compare(profile: Profile, schema: Schema, window: pl.DataFrame, *, model_version: str) -> Drift:
     """Hold a window of the decision log against the champion's reference profile.
 
     Parameters
@@ -120,7 +110,7 @@ def compare(profile: dict[str, Any], schema: Schema, window: pl.DataFrame, *, mo
     if not window.is_empty():
         scores = window.filter(pl.col("model_version") == model_version)["prob_default"] * 100
     entry = profile["prob_default"]
-    in_percent = {**entry, "edges": [edge * 100 for edge in entry["edges"]]}
+    in_percent: NumericEntry = {**entry, "edges": [edge * 100 for edge in entry["edges"]]}
     score = _field_drift(in_percent, SCORE, scores)
     return Drift(n_rows=window.height, fields=tuple(fields), score=score)
 
@@ -168,18 +158,12 @@ def _sentences(field: FieldDrift) -> list[str]:
     return said
 
 
-def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> FieldDrift:
-    before, now = reference_counts(entry), bin_counts(entry, column)
-    n_bins = len(entry["counts"])
-    n_missing, n_unseen = int(now[n_bins]), int(now[n_bins + 1 :].sum())
+def _field_drift(entry: Entry, field: Field, column: pl.Series) -> FieldDrift:
+    shift = shift_of(entry, column, _bin_words(entry, field))
+    before, now, n_missing = shift.reference, shift.current, shift.n_missing
     n_reference, n_rows = int(before.sum()), int(now.sum())
-    words = _bin_words(entry, field)
-    before, now, words = at_most_ten(before, now, words, n_bins)
-    psi, bound, status, level = None, None, _status_without_rows(n_rows), CANNOT_JUDGE
-    if n_rows and n_reference:
-        psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
-        status = judge_shift(psi, bound, n_rows=n_rows, n_reference=n_reference)
-        level = LEVELS.get(status, CANNOT_JUDGE)
+    status: Status = shift.status if n_rows else "empty window"
+    level = LEVELS.get(shift.status, CANNOT_JUDGE)
     if n_rows and n_missing == n_rows:
         status = "all missing"
     elif n_rows and _is_constant(column, before / max(n_reference, 1)):
@@ -191,20 +175,16 @@ def _field_drift(entry: dict[str, Any], field: Field, column: pl.Series) -> Fiel
         level=level,
         n_rows=n_rows,
         n_reference=n_reference,
-        psi=psi,
-        psi_bound=bound,
+        psi=shift.psi,
+        psi_bound=shift.bound,
         missing_share=n_missing / n_rows if n_rows else None,
         missing_share_reference=entry["n_missing"] / n_reference if n_reference else 0.0,
-        n_unseen=n_unseen,
+        n_unseen=shift.n_unseen,
         bins=tuple(
             Bin(text, then / max(n_reference, 1), current / n_rows if n_rows else None)
-            for text, then, current in zip(words, before.tolist(), now.tolist(), strict=True)
+            for text, then, current in zip(shift.words, before.tolist(), now.tolist(), strict=True)
         ),
     )
-
-
-def _status_without_rows(n_rows: int) -> Status:
-    return "too few rows" if n_rows else "empty window"
 
 
 def _is_constant(column: pl.Series, reference_shares: FloatArray) -> bool:
@@ -215,7 +195,7 @@ def _is_constant(column: pl.Series, reference_shares: FloatArray) -> bool:
     return bool((reference_shares ** len(present)).sum() < CONSTANT_CHANCE)
 
 
-def _bin_words(entry: dict[str, Any], field: Field) -> list[str]:
+def _bin_words(entry: Entry, field: Field) -> list[str]:
     """Words for every bin, in the order of the counts, to follow "applications with"."""
     if entry["type"] == "category":
         return [*(field.category_label(value) for value in entry["categories"]), "no value", "an unseen value"]

@@ -1,17 +1,39 @@
 """Champion against challenger on the same rows: how sure the difference is, and what a challenger must keep to."""
 
+from creditrisk.comparison.checks import (
+    COVERAGE_RULES,
+    PROTECTED_RULE,
+    SLOPE_RULE,
+    Answer,
+    Check,
+    Status,
+    mean_slope,
+    protected_used,
+    status_of,
+    within,
+)
 from creditrisk.comparison.compare import Comparison, compare, comparison_page
-from creditrisk.comparison.coverage import COVERAGES, held_out_coverage
-from creditrisk.comparison.guardrails import SLOPES, Floors, Guardrail, within
+from creditrisk.comparison.coverage import Coverage, held_out_coverage
+from creditrisk.comparison.figures import Figure
+from creditrisk.comparison.guardrails import Floors, Guardrail
 
 __all__ = [
-    "COVERAGES",
-    "SLOPES",
+    "COVERAGE_RULES",
+    "PROTECTED_RULE",
+    "SLOPE_RULE",
+    "Answer",
+    "Check",
     "Comparison",
+    "Coverage",
+    "Figure",
     "Floors",
     "Guardrail",
+    "Status",
     "compare",
     "comparison_page",
     "held_out_coverage",
+    "mean_slope",
+    "protected_used",
+    "status_of",
     "within",
 ]

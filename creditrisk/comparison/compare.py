@@ -2,40 +2,31 @@
 
 `compare` takes the PDs that both gave the same rows and decides by three things together: is the challenger better on
 log loss beyond chance, is it not worse on ranking, cost or calibration by more than matters, and do the guardrails
-hold. Called by flows/model_train.py. The statistics are in paired.py, the page in pages/comparison.html; who moves the
-champion on this evidence is in promotion.py.
+hold. The statistics are in paired.py, the page in pages/comparison.html.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import product
-from math import ceil, isfinite, log
+from math import ceil, isfinite
 from typing import Literal
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import beta, norm
+from scipy.stats import norm
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.comparison.guardrails import (
-    LEFT_TO_CHANCE,
-    Guardrail,
-    coverage_guardrails,
-    group_gaps,
-    protected_fields,
-    reasons_in_common,
-    scoring_time,
-    slope_guardrail,
-)
-from creditrisk.comparison.paired import N_DRAWS, ROW_FIGURES, bootstrap, correlated_t, row_losses
+from creditrisk.comparison.figures import Figure, figures_of
+from creditrisk.comparison.guardrails import LEFT_TO_CHANCE, Guardrail, GuardrailInputs, guardrails_of
+from creditrisk.comparison.paired import N_DRAWS, bootstrap, correlated_t
+from creditrisk.comparison.swaps import Swap, swaps_of
 from creditrisk.errors import ComparisonError
-from creditrisk.metrics import auc, delong, protected_groups
+from creditrisk.metrics import delong
 from creditrisk.schema import Costs
-from creditrisk.scoring import BANDS, VERDICTS, DecisionRule, Scorer, ScoreScale
+from creditrisk.scoring import DecisionRule, Scorer, ScoreScale
 from creditrisk.text import signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]
@@ -49,66 +40,8 @@ BOOTSTRAP_BADS = 200
 SURE_BETTER = 0.975
 POWER = 0.8
 
-# Zones in which a difference does not matter. AUC and Brier as they are; log loss and what calibration loses as a share
-# of the log loss of one PD for everybody; cost as a share of what deciding without a model costs.
-ROPE_AUC = 0.005
-ROPE_BRIER = 0.002
-ROPE_LOG_LOSS_SHARE = 0.01
-ROPE_COST_SHARE = 0.01
-
-LABELS = {
-    "log_loss": "Log loss",
-    "auc": "AUC",
-    "cost": "Cost per applicant",
-    "calibration": "Lost by calibration",
-    "brier": "Brier score",
-}
 # A challenger must not be worse on these by more than their zone.
 NOT_WORSE = ("auc", "cost", "calibration")
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One figure of both models, and by how much the challenger's is better (positive) or worse (negative).
-
-    `low` and `high` bound the 95 % interval of the improvement, `rope` is how much would not matter. `prob_better`,
-    `prob_same` and `prob_worse` are the chances of any improvement, of one within the rope, and of harm beyond it.
-    """
-
-    name: str
-    label: str
-    champion: float
-    challenger: float
-    improvement: float
-    low: float
-    high: float
-    standard_error: float
-    rope: float
-    prob_better: float
-    prob_same: float
-    prob_worse: float
-
-
-@dataclass(frozen=True, slots=True)
-class Swap:
-    """The clients whose lamp changes from one colour to another, and what became of them.
-
-    `low` and `high` bound the 95 % interval of their bad rate; `saving` is what deciding their way saves in all, in
-    units of one good applicant declined.
-    """
-
-    before: str
-    after: str
-    n: int
-    n_bad: int
-    low: float
-    high: float
-    saving: float
-
-    @property
-    def bad_rate(self) -> float:
-        """Share of bads among them."""
-        return self.n_bad / self.n
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,27 +109,14 @@ def compare(
     ----------
     champion_prob_default, challenger_prob_default
         PDs of rows that neither was fitted on, shape (n_repeats, n_rows); a single repeat for a time-ordered test.
-    target
-        Outcomes (1 = default), shape (n_rows,).
-    folds
-        The fold in which each row was judged, shape (n_repeats, n_rows); all 0 for a time-ordered test.
-    costs
-        What wrong decisions cost; their cut-off is the one at which cost is compared.
-    seed
-        Of the bootstrap.
-    frame
-        The judged rows with features and protected fields, shape (n_rows, ...), for what is asked beyond the PDs.
-    champion, challenger
-        The two scorers, for coverage, fields, reasons and decision rules; without them those parts are left out.
+    target, folds
+        Outcomes (1 = default), shape (n_rows,), and in which fold each row was judged; all 0 for a time-ordered test.
+    frame, champion, challenger, seconds_per_1000
+        For what is asked beyond the PDs: judged rows, both scorers, seconds that each took for 1,000 rows.
     floors
         Absolute floors already checked, see `Floors`.
-    seconds_per_1000
-        How long each took to score a thousand rows, champion first; reported, never a bar.
-    n_challengers
-        How many challengers are confirmed on these rows at once; shares the room left to chance among them
-        (Bonferroni's bound, which is the first step of Holm's).
-    n_looks
-        How often models have been judged on these very rows, this time included; reported.
+    n_challengers, n_looks
+        How many share the room left to chance (Bonferroni's bound); how often these rows have judged, now included.
 
     Raises
     ------
@@ -206,45 +126,39 @@ def compare(
     old, new = np.atleast_2d(champion_prob_default), np.atleast_2d(challenger_prob_default)
     folds = np.atleast_2d(folds)
     _check((old, new), target, folds)
-    old_mean, new_mean = old.mean(axis=0), new.mean(axis=0)
-    old_verdicts = _verdicts(champion, costs, old_mean)
-    new_verdicts = _verdicts(challenger, costs, new_mean)
-    n_folds, n_rows, n_bad = len(np.unique(folds)), len(target), int(target.sum())
-    is_bootstrap = n_folds == 1 or (n_rows >= BOOTSTRAP_ROWS and n_bad >= BOOTSTRAP_BADS)
-    if is_bootstrap:
-        method = f"stratified paired bootstrap, {N_DRAWS:,} draws, seed {seed}"
-        draws = bootstrap(old, new, target, costs, seed=seed)
-    else:
-        method = f"Bayesian correlated t-test over {len(old)} x {n_folds} folds that both share"
-        draws = correlated_t(old, new, target, folds, costs)
-    ranked_together = np.zeros_like(folds) if is_bootstrap else folds
-    figures = _figures(draws, (old, new), target, ranked_together, costs)
-    guardrails = [*floors, slope_guardrail(new, target)]
-    if challenger is not None:
-        guardrails += [*coverage_guardrails(challenger.rule, new[0], target, folds[0]), protected_fields(challenger)]
-    if challenger is not None and frame is not None:
-        approved = old_verdicts == "approve", new_verdicts == "approve"
-        guardrails += group_gaps(protected_groups(frame, challenger.schema), *approved, target, seed=seed)
-    if challenger is not None and champion is not None and frame is not None:
-        guardrails += reasons_in_common(champion, challenger, frame, seed=seed)
-    if seconds_per_1000 is not None:
-        guardrails.append(scoring_time(*seconds_per_1000))
-    swaps, n_swapped = _swaps(old_verdicts, new_verdicts, target, costs)
-    verdict, reason, rows_needed = _decide(figures, guardrails, n_rows, 1 - (1 - SURE_BETTER) / n_challengers)
+    verdicts = _verdicts(champion, costs, old.mean(axis=0)), _verdicts(challenger, costs, new.mean(axis=0))
+    is_bootstrap, method, draws = _draws((old, new), target, folds, costs, seed)
+    figures = figures_of(draws, (old, new), target, np.zeros_like(folds) if is_bootstrap else folds, costs)
+    inputs = GuardrailInputs(new, target, folds, challenger, champion, frame, verdicts, seconds_per_1000, seed)
+    guardrails = (*floors, *guardrails_of(inputs))
+    swaps, n_swapped = swaps_of(*verdicts, target, costs)
+    verdict, reason, rows_needed = _decide(figures, guardrails, len(target), 1 - (1 - SURE_BETTER) / n_challengers)
     return Comparison(
         verdict=verdict,
         reason=reason,
         method=method,
-        n_rows=n_rows,
-        n_bad=n_bad,
+        n_rows=len(target),
+        n_bad=int(target.sum()),
         figures=figures,
-        guardrails=tuple(guardrails),
+        guardrails=guardrails,
         swaps=swaps,
         n_swapped=n_swapped,
-        delong=_delong(old_mean, new_mean, target) if is_bootstrap else None,
+        delong=_delong(old.mean(axis=0), new.mean(axis=0), target) if is_bootstrap else None,
         rows_needed=rows_needed,
         n_looks=n_looks,
     )
+
+
+def _draws(
+    sides: tuple[FloatArray, FloatArray], target: IntArray, folds: IntArray, costs: Costs, seed: int
+) -> tuple[bool, str, dict[str, FloatArray]]:
+    """Whether rows are drawn again, the method in words, and draws of each figure's difference."""
+    n_folds = len(np.unique(folds))
+    if n_folds == 1 or (len(target) >= BOOTSTRAP_ROWS and target.sum() >= BOOTSTRAP_BADS):
+        method = f"stratified paired bootstrap, {N_DRAWS:,} draws, seed {seed}"
+        return True, method, bootstrap(*sides, target, costs, seed=seed)
+    method = f"Bayesian correlated t-test over {len(folds)} x {n_folds} folds that both share"
+    return False, method, correlated_t(*sides, target, folds, costs)
 
 
 def comparison_page(
@@ -312,75 +226,6 @@ def _verdicts(scorer: Scorer | None, costs: Costs, prob_default: FloatArray) -> 
     return rule.verdicts(prob_default, np.zeros(len(prob_default), dtype=bool))
 
 
-# Figures
-
-
-def _figures(
-    draws: Mapping[str, FloatArray],
-    sides: tuple[FloatArray, FloatArray],
-    target: IntArray,
-    ranked_together: IntArray,
-    costs: Costs,
-) -> tuple[Figure, ...]:
-    before, after = (
-        {**_row_figures(side, target, costs), "auc": _auc(side, target, ranked_together)} for side in sides
-    )
-    bad_rate = float(target.mean())
-    uninformed = -(bad_rate * log(bad_rate) + (1 - bad_rate) * log(1 - bad_rate))
-    blind = min(costs.accept_bad * bad_rate, costs.decline_good * (1 - bad_rate))
-    ropes = {
-        "log_loss": ROPE_LOG_LOSS_SHARE * uninformed,
-        "auc": ROPE_AUC,
-        "cost": ROPE_COST_SHARE * blind,
-        "calibration": ROPE_LOG_LOSS_SHARE * uninformed,
-        "brier": ROPE_BRIER,
-    }
-    figures = []
-    for name, label in LABELS.items():
-        sign = 1.0 if name == "auc" else -1.0
-        better, rope = sign * draws[name], ropes[name]
-        error = float(better.std())
-        low, high = np.quantile(better, [0.025, 0.975])
-        # Cost hangs on the few rows between two cut-offs. Where they cannot rule out harm beyond the rope, it is enough
-        # that none is seen: harm counts from half of the 90 % interval on.
-        harm = max(rope, float(norm.ppf(1 - LEFT_TO_CHANCE)) * error) if name == "cost" else rope
-        figures.append(
-            Figure(
-                name=name,
-                label=label,
-                champion=before[name],
-                challenger=after[name],
-                improvement=sign * (after[name] - before[name]),
-                low=float(low),
-                high=float(high),
-                standard_error=error,
-                rope=rope,
-                prob_better=float((better > 0).mean()),
-                prob_same=float((np.abs(better) <= rope).mean()),
-                prob_worse=float((better < -harm).mean()),
-            )
-        )
-    return tuple(figures)
-
-
-def _row_figures(prob_default: FloatArray, target: IntArray, costs: Costs) -> dict[str, float]:
-    means = np.mean([row_losses(repeat, target, costs) for repeat in prob_default], axis=(0, 1))
-    return dict(zip(ROW_FIGURES, means.tolist(), strict=True))
-
-
-def _auc(prob_default: FloatArray, target: IntArray, folds: IntArray) -> float:
-    """AUC averaged over folds and repeats."""
-    return float(
-        np.mean(
-            [
-                auc(scores[fold == number], target[fold == number])
-                for scores, fold in zip(prob_default, folds, strict=True)
-                for number in np.unique(fold)
-            ]
-        )
-    )
-
-
 def _delong(old: FloatArray, new: FloatArray, target: IntArray) -> tuple[float, float, float]:
     difference, error = delong(old, new, target)
     return difference, difference - 1.96 * error, difference + 1.96 * error
@@ -441,25 +286,3 @@ def _rows_needed(n_rows: int, effect: float, standard_error: float, sure: float)
         return float("inf")
     rows = n_rows * ((norm.ppf(sure) + norm.ppf(POWER)) * standard_error / effect) ** 2
     return float(ceil(rows / 100) * 100) if rows < 10_000_000 else float("inf")
-
-
-# The swap set
-
-
-def _swaps(
-    before: NDArray[np.str_], after: NDArray[np.str_], target: IntArray, costs: Costs
-) -> tuple[tuple[Swap, ...], int]:
-    """Every change of lamp that happens, and how many clients change in all."""
-    price = {"approve": costs.accept_bad * target, "refer": np.full(len(target), costs.review),
-             "decline": costs.decline_good * (1 - target)}  # fmt: skip
-    swaps = []
-    for old, new in product(VERDICTS, VERDICTS):
-        moved = (before == old) & (after == new)
-        n, n_bad = int(moved.sum()), int(target[moved].sum())
-        if old == new or not n:
-            continue
-        # Jeffreys: never an interval of no width, however few they are.
-        low, high = beta.ppf([0.025, 0.975], n_bad + 0.5, n - n_bad + 0.5)
-        saving = float((price[old][moved] - price[new][moved]).sum())
-        swaps.append(Swap(BANDS[old], BANDS[new], n, n_bad, float(low), float(high), saving))
-    return tuple(swaps), int((before != after).sum())

@@ -12,6 +12,8 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics import Estimate, rate_interval
 from creditrisk.scoring import DecisionRule, fit_rule
 
+COVERAGE_ALPHA = 0.1
+
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
@@ -54,10 +56,6 @@ def conformal_sets(rule: DecisionRule, prob_default: FloatArray, alpha: float) -
     rules_out_good = rule.confidence(prob_default, np.full(rows, "decline"))
     rules_out_bad = rule.confidence(prob_default, np.full(rows, "approve"))
     return np.column_stack([rules_out_good, rules_out_bad]) < 1 - alpha
-
-
-COVERAGES = (0.86, 0.94)
-COVERAGE_ALPHA = 0.1
 
 
 def held_out_coverage(

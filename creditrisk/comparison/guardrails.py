@@ -1,29 +1,44 @@
 """What a challenger must keep to however much better it is: calibration, coverage, fairness, a lender's own floors.
 
-Each guardrail says what was found, what was asked, and whether it holds. A bar fails when the 95 % interval of the
-figure lies wholly beyond it, so that few rows cannot fail a model by themselves; a figure beyond it whose interval
-reaches into it cannot be told. Used by comparison.py, and the same bars by validation.py.
+Each guardrail is a check with a bar; what it found stands in a `Guardrail`, which says what was found, what was asked,
+and whether it holds. The rules that the validation pack asks too are in checks.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from math import inf
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.comparison.coverage import COVERAGE_ALPHA, COVERAGES, held_out_coverage
+from creditrisk.comparison.checks import (
+    COVERAGE_RULES,
+    PROTECTED_RULE,
+    SLOPE_RULE,
+    Answer,
+    Check,
+    Subject,
+    mean_slope,
+    protected_used,
+    status_of,
+    within,
+)
+from creditrisk.comparison.coverage import COVERAGE_ALPHA, Coverage, held_out_coverage
 from creditrisk.comparison.paired import N_DRAWS
-from creditrisk.metrics import MIN_GROUP_ROWS, Estimate, may_be_basis, recalibrate
-from creditrisk.scoring import OTHER_FIELDS, DecisionRule, Scorer
+from creditrisk.errors import ComparisonError
+from creditrisk.metrics import MIN_GROUP_ROWS, Estimate, may_be_basis, protected_groups
+from creditrisk.scoring import OTHER_FIELDS, Scorer
 from creditrisk.text import signed
 
+T = TypeVar("T")
+
 LEFT_TO_CHANCE = 0.05
-SLOPES = (0.8, 1.25)
 # A gap between groups, as a share of applicants, may widen by so much.
 GAP_MARGIN = 0.02
 REASONS_SHOWN = 4
@@ -40,6 +55,13 @@ class Guardrail:
     bar: str = ""
 
 
+def guardrail_of(check: Check[Subject], subject: Subject) -> Guardrail:
+    """What a check finds in a subject."""
+    answer = check.ask(subject)
+    is_passed = {"holds": True, "look": False, "unknown": None}[answer.status]
+    return Guardrail(check.label, is_passed, answer.finding, answer.limits)
+
+
 @dataclass(frozen=True, slots=True)
 class Floors:
     """Figures a version must reach whatever the champion does; None asks for nothing."""
@@ -47,6 +69,20 @@ class Floors:
     auc: float | None = None
     f1: float | None = None
     cost: float | None = None
+
+    @property
+    def checks(self) -> tuple[Check[Mapping[str, float]], ...]:
+        """The floors that are set, as questions to a version's own figures (`auc`, `f1`, `cost`)."""
+        how = "The figure of the whole path on the judged rows."
+        asked = [
+            Check(f"floor-{name}", "performance", f"{label} floor", how, partial(_reaches, name=name, floor=floor))
+            for label, name, floor in (("AUC", "auc", self.auc), ("F1", "f1", self.f1))
+            if floor is not None
+        ]
+        if self.cost is not None:
+            ask = partial(_costs_no_more, ceiling=self.cost)
+            asked.append(Check("ceiling-cost", "performance", "Cost ceiling", how, ask))
+        return tuple(asked)
 
     def guardrails(self, performance: Mapping[str, float]) -> tuple[Guardrail, ...]:
         """The floors that are set, against a version's own figures (`auc`, `f1`, `cost`).
@@ -57,54 +93,125 @@ class Floors:
         >>> floor.label, floor.is_passed, floor.finding, floor.bar
         ('AUC floor', False, '0.7100', 'at least 0.75')
         """
-        asked = [
-            Guardrail(f"{label} floor", performance[name] >= floor, f"{performance[name]:.4f}", f"at least {floor:g}")
-            for label, name, floor in (("AUC", "auc", self.auc), ("F1", "f1", self.f1))
-            if floor is not None
-        ]
-        if self.cost is not None:
-            cost = performance["cost"]
-            asked.append(Guardrail("Cost ceiling", cost <= self.cost, f"{cost:.4f}", f"at most {self.cost:g}"))
-        return tuple(asked)
+        return tuple(guardrail_of(check, performance) for check in self.checks)
 
 
-def slope_guardrail(prob_default: FloatArray, target: IntArray) -> Guardrail:
-    """The slope of the outcomes on the log-odds of PDs of shape (n_repeats, n_rows), averaged over repeats."""
-    lines = [recalibrate(repeat, target) for repeat in prob_default]
-    # Repeats judge the same rows again, so they make the slope no surer.
-    slope, error = float(np.mean([line.slope for line in lines])), float(np.mean([line.slope_se for line in lines]))
-    return Guardrail(
-        "Calibration slope",
-        within(Estimate(slope, slope - 1.96 * error, slope + 1.96 * error), *SLOPES),
-        f"{slope:.2f}, give or take {1.96 * error:.2f}",
-        f"{SLOPES[0]} to {SLOPES[1]}",
-    )
+def _reaches(performance: Mapping[str, float], *, name: str, floor: float) -> Answer:
+    return Answer(status_of(performance[name] >= floor), f"{performance[name]:.4f}", f"at least {floor:g}")
 
 
-def coverage_guardrails(
-    rule: DecisionRule, prob_default: FloatArray, target: IntArray, folds: IntArray | None = None
-) -> tuple[Guardrail, ...]:
-    """For each outcome, the share of rows whose 90 % conformal set holds it; all of shape (n_rows,)."""
-    found = held_out_coverage(rule, prob_default, target, folds, alpha=COVERAGE_ALPHA)
-    return tuple(
-        Guardrail(
-            f"Coverage of {label}",
-            within(share, *COVERAGES),
-            f"{share.value:.1%} of {(target == outcome).sum():,} at 90 %, {share.low:.1%} to {share.high:.1%}",
-            f"{COVERAGES[0]:.0%} to {COVERAGES[1]:.0%}",
+def _costs_no_more(performance: Mapping[str, float], *, ceiling: float) -> Answer:
+    return Answer(status_of(performance["cost"] <= ceiling), f"{performance['cost']:.4f}", f"at most {ceiling:g}")
+
+
+@dataclass(frozen=True)
+class GuardrailInputs:
+    """What the guardrails of a comparison are asked of.
+
+    `prob_default` are the challenger's, shape (n_repeats, n_rows), as are `folds`; `verdicts` are those of the champion
+    and of the challenger, each of shape (n_rows,). Without scorers or frame fewer guardrails are asked.
+    """
+
+    prob_default: FloatArray
+    target: IntArray
+    folds: IntArray
+    challenger: Scorer | None = None
+    champion: Scorer | None = None
+    frame: pl.DataFrame | None = None
+    verdicts: tuple[NDArray[np.str_], NDArray[np.str_]] | None = None
+    seconds_per_1000: tuple[float, float] | None = None
+    seed: int = 7
+
+    @cached_property
+    def coverage(self) -> Coverage | None:
+        """Coverage of the first repeat's conformal sets; None without a challenger."""
+        if self.challenger is None:
+            return None
+        return held_out_coverage(
+            self.challenger.rule, self.prob_default[0], self.target, self.folds[0], alpha=COVERAGE_ALPHA
         )
-        for label, outcome, share in (("bads", 1, found.bads), ("goods", 0, found.goods))
-    )
+
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """How the gaps of each protected field's groups change."""
+        if self.challenger is None or self.frame is None or self.verdicts is None:
+            return ()
+        groups = protected_groups(self.frame, self.challenger.schema)
+        before, after = (verdicts == "approve" for verdicts in self.verdicts)
+        return group_gaps(groups, before, after, self.target, seed=self.seed)
+
+    @cached_property
+    def common_reasons(self) -> Answer | None:
+        """How many reasons champion and challenger share; None if there are not both, or neither gives any."""
+        if self.champion is None or self.challenger is None or self.frame is None:
+            return None
+        return reasons_in_common(self.champion, self.challenger, self.frame, seed=self.seed)
 
 
-def protected_fields(challenger: Scorer) -> Guardrail:
+def guardrails_of(inputs: GuardrailInputs) -> list[Guardrail]:
+    """All that can be asked of these inputs, in the order of the page."""
+    return [guardrail_of(check, inputs) for check in guardrail_checks(inputs)]
+
+
+def guardrail_checks(inputs: GuardrailInputs) -> list[Check[GuardrailInputs]]:
+    """The guardrails that can be asked of these inputs."""
+    checks = [SLOPE]
+    if inputs.challenger is not None:
+        names = {field.label: field.name for field in inputs.challenger.schema.protected}
+        checks += [*COVERAGE, PROTECTED]
+        checks += [gap_check(index, gap, names[gap.field]) for index, gap in enumerate(inputs.gaps)]
+    if inputs.common_reasons is not None:
+        checks.append(REASONS)
+    if inputs.seconds_per_1000 is not None:
+        checks.append(SECONDS)
+    return checks
+
+
+def _known(value: T | None) -> T:
+    """What these inputs must have for the guardrail to be asked; `guardrail_checks` sees to it."""
+    if value is None:
+        raise ComparisonError("a guardrail was asked of inputs that do not hold what it looks at")
+    return value
+
+
+def _slope(inputs: GuardrailInputs) -> Answer:
+    slope = mean_slope(inputs.prob_default, inputs.target)
+    finding = f"{slope.value:.2f}, give or take {slope.high - slope.value:.2f}"
+    return Answer(SLOPE_RULE.judge(slope), finding, f"{SLOPE_RULE.low} to {SLOPE_RULE.high}")
+
+
+def _coverage(inputs: GuardrailInputs, *, outcome: str) -> Answer:
+    found, rule = _known(inputs.coverage), COVERAGE_RULES[outcome]
+    is_bad = outcome == "bads"
+    share, n_rows = found.bads if is_bad else found.goods, ((inputs.target == 1) == is_bad).sum()
+    finding = f"{share.value:.1%} of {n_rows:,} at 90 %, {share.low:.1%} to {share.high:.1%}"
+    return Answer(rule.judge(share), finding, f"{rule.low:.0%} to {rule.high:.0%}")
+
+
+def _protected(inputs: GuardrailInputs) -> Answer:
+    return protected_fields(_known(inputs.challenger))
+
+
+def protected_fields(challenger: Scorer) -> Answer:
     """Whether a model sees a field it must not see."""
-    protected = {field.name: field.label for field in challenger.schema.protected}
-    used = [protected[field.name] for field in challenger.encoder.fields if field.name in protected]
-    known = ", ".join(protected.values()) or "none known"
-    return Guardrail(
-        "Protected fields", not used, f"uses {', '.join(used)}" if used else "uses none", f"none of: {known}"
-    )
+    used = protected_used(challenger)
+    known = ", ".join(field.label for field in challenger.schema.protected) or "none known"
+    return Answer(status_of(not used), f"uses {', '.join(used)}" if used else "uses none", f"none of: {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """How far the group approved least lies behind the basis, before and after, as shares of applicants.
+
+    `change` is after less before, with its interval; `n_left_out` are the rows in no group or a small one.
+    """
+
+    field: str
+    of: str
+    before: float
+    after: float
+    change: Estimate
+    n_left_out: int
 
 
 def group_gaps(
@@ -114,8 +221,8 @@ def group_gaps(
     target: IntArray,
     *,
     seed: int,
-) -> tuple[Guardrail, ...]:
-    """Whether a group's distance from the one approved most often grows, in approvals and in those of who repays.
+) -> tuple[Gap, ...]:
+    """For each field a group's distance from the one approved most often, in approvals and in those of who repays.
 
     The interval comes from the stratified bootstrap over rows. What it needs of them is how many fall into each cell
     (group, approved before, approved after), and drawn rows fall into the cells as multinomial counts.
@@ -138,52 +245,58 @@ def group_gaps(
         )
         for words, shares in (("approvals", of_all), ("approvals of goods", of_goods)):
             gaps = [_gaps(each, every, can_be_basis) for each, every in zip(shares, of_all, strict=True)]
-            found.append(_gap(f"{label}: {words}", *gaps, n_left_out=int((~is_in).sum())))
+            found.append(_gap(label, words, *gaps, n_left_out=int((~is_in).sum())))
     return tuple(found)
 
 
-def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame, *, seed: int) -> tuple[Guardrail, ...]:
-    """How many of the strongest reasons both give; reported only, as a better model may well have better reasons."""
+def gap_check(index: int, gap: Gap, name: str) -> Check[GuardrailInputs]:
+    """The guardrail of one gap, the `index`-th of its inputs, of the field called `name`."""
+    code = f"gap-{name}" if gap.of == "approvals" else f"gap-{name}-goods"
+    how = (
+        "Share approved in the basis, the large group approved most often, less that of the group approved least, "
+        "before and after; a stratified bootstrap over rows."
+    )
+    return Check(code, "fairness", f"{gap.field}: {gap.of}", how, lambda inputs: gap_answer(inputs.gaps[index]))
+
+
+def gap_answer(gap: Gap) -> Answer:
+    """Whether a gap does not widen by more than the margin."""
+    left_out = f", leaving out {gap.n_left_out:,} in no group or a small one" if gap.n_left_out else ""
+    before, after, low, high = (100 * value for value in (gap.before, gap.after, gap.change.low, gap.change.high))
+    change = Estimate(after - before, low, high)
+    return Answer(
+        within(change, -inf, 100 * GAP_MARGIN),
+        f"gap of {after:.1f} points instead of {before:.1f} (change {signed(low, 1)} to {signed(high, 1)}){left_out}",
+        f"wider by {100 * GAP_MARGIN:.0f} points at most",
+    )
+
+
+def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame, *, seed: int) -> Answer | None:
+    """How many of the strongest reasons both give; reported only, as a better model may well have better reasons.
+
+    None where neither gives any reason.
+    """
     sample = frame.sample(min(REASON_ROWS, frame.height), seed=seed)
     try:
         before = _strongest(champion, sample)
     except OTHER_FIELDS:
-        return (Guardrail("Reasons in common", None, "cannot be told: the champion reads other fields"),)
+        return Answer("unknown", "cannot be told: the champion reads other fields")
     pairs = zip(before, _strongest(challenger, sample), strict=True)
     shares = [len(old & new) / max(len(old), len(new)) for old, new in pairs if old or new]
     if not shares:
-        return ()
-    return (Guardrail("Reasons in common", None, f"{np.mean(shares):.0%} of a client's strongest {REASONS_SHOWN}"),)
+        return None
+    return Answer("unknown", f"{np.mean(shares):.0%} of a client's strongest {REASONS_SHOWN}")
 
 
-def scoring_time(before: float, after: float) -> Guardrail:
-    """Seconds that champion and challenger take for a thousand clients; reported only."""
-    return Guardrail("Scoring time", None, f"{after:.3f} s for 1,000 clients instead of {before:.3f} s")
+def _seconds(inputs: GuardrailInputs) -> Answer:
+    before, after = _known(inputs.seconds_per_1000)
+    return Answer("unknown", f"{after:.3f} s for 1,000 clients instead of {before:.3f} s")
 
 
-def within(found: Estimate, low: float, high: float) -> bool | None:
-    """Whether a figure keeps to its bar; None where it does not, but chance could explain that.
-
-    Examples
-    --------
-    >>> [within(Estimate(value, value - 0.1, value + 0.1), 0.8, 1.2) for value in (1.15, 1.25, 1.35)]
-    [True, None, False]
-    """
-    if low <= found.value <= high:
-        return True
-    return None if found.high >= low and found.low <= high else False
-
-
-def _gap(label: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Guardrail:
-    before, after = (100 * gap for gap in counted)
-    low, high = (100 * edge for edge in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
-    left_out = f", leaving out {n_left_out:,} in no group or a small one" if n_left_out else ""
-    return Guardrail(
-        label,
-        within(Estimate(after - before, low, high), -inf, 100 * GAP_MARGIN),
-        f"gap of {after:.1f} points instead of {before:.1f} (change {signed(low, 1)} to {signed(high, 1)}){left_out}",
-        f"wider by {100 * GAP_MARGIN:.0f} points at most",
-    )
+def _gap(field: str, of: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Gap:
+    before, after = (float(gap) for gap in counted)
+    low, high = (float(edge) for edge in np.quantile(drawn[1] - drawn[0], [0.025, 0.975]))
+    return Gap(field, of, before, after, Estimate(after - before, low, high), n_left_out)
 
 
 def _shares(counts: IntArray) -> FloatArray:
@@ -207,3 +320,24 @@ def _strongest(scorer: Scorer, sample: pl.DataFrame) -> list[set[str]]:
     return [
         {names[place] for place in places if row[place] > 0} for row, places in zip(contributions, order, strict=True)
     ]
+
+
+# The guardrails
+
+
+SLOPE: Check[GuardrailInputs] = SLOPE_RULE.check("Calibration slope", _slope)
+COVERAGE: tuple[Check[GuardrailInputs], ...] = tuple(
+    rule.check(f"Coverage of {outcome}", partial(_coverage, outcome=outcome))
+    for outcome, rule in COVERAGE_RULES.items()
+)
+PROTECTED: Check[GuardrailInputs] = PROTECTED_RULE.check("Protected fields", _protected)
+REASONS: Check[GuardrailInputs] = Check(
+    "reasons-in-common",
+    "reasons",
+    "Reasons in common",
+    f"Overlap of the {REASONS_SHOWN} strongest reasons of both models, averaged over a sample of applicants.",
+    lambda inputs: _known(inputs.common_reasons),
+)
+SECONDS: Check[GuardrailInputs] = Check(
+    "scoring-time", "performance", "Scoring time", "Timed on a thousand rows, the champion first.", _seconds
+)

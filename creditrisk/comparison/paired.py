@@ -2,7 +2,7 @@
 
 Every figure becomes a set of draws of its difference, challenger minus champion: a stratified paired bootstrap where
 there are rows enough, the posterior of the Bayesian correlated t-test on repeated cross-validation below. Which
-differences lead to a promotion is decided in comparison.py. Pure functions: the same arguments give the same draws.
+differences lead to a promotion is decided in compare.py. Pure functions: the same arguments give the same draws.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Whether PDs are what comes true: recalibration line, slope, calibration error and its noise floor."""
+"""Whether PDs are what comes true: the recalibration line and its fit, calibration error and its noise floor."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,22 +10,12 @@ from numpy.typing import ArrayLike
 from scipy.special import expit, logit
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.errors import TrainingError
 
 N_DECILES = 10
 # Drawn outcomes behind the noise floor of the calibration error: its 95 % point is then known to a few per cent.
 NULL_DRAWS = 1_000
-
-
-def calibration_slope(prob_default: FloatArray, target: IntArray) -> float:
-    """Slope of the outcome's log-odds on the predicted log-odds: 1 is right, below 1 over-confident."""
-    from creditrisk.scoring import fit_platt
-
-    clipped = np.clip(prob_default, 1e-9, 1 - 1e-9)
-    try:
-        return fit_platt(np.log(clipped / (1 - clipped)), target).slope
-    except TrainingError:
-        return 0.0
+# A trace of ridge, for each row: outcomes that a line separates would push the weights to infinity.
+RIDGE = 1e-9
 
 
 def calibration_error(prob_default: FloatArray, target: ArrayLike) -> float:
@@ -64,7 +55,10 @@ def tenths(ordered: FloatArray) -> IntArray:
 
 @dataclass(frozen=True, slots=True)
 class Recalibration:
-    """The straight line through the log-odds that fits the outcomes best; a calibrated model has 0 and 1."""
+    """The straight line through the log-odds that fits the outcomes best; a calibrated model has 0 and 1.
+
+    The slope is below 1 where a model is over-confident, and negative where it ranks the wrong way round.
+    """
 
     intercept: float
     slope: float
@@ -72,26 +66,67 @@ class Recalibration:
 
 
 def recalibrate(prob_default: FloatArray, target: IntArray) -> Recalibration:
-    """Regress the outcomes on the log-odds of the PDs, shape (n_rows,); a model may well rank the wrong way round.
+    """Regress the outcomes on the log-odds of the PDs, shape (n_rows,).
 
     Examples
     --------
     >>> fitted = recalibrate(np.repeat([0.1, 0.9], 4), np.array([0, 0, 0, 1, 0, 1, 1, 1]))  # says 1:9, is 1:3
     >>> round(fitted.slope, 4), round(abs(fitted.intercept), 4)  # log 3 / log 9
     (0.5, 0.0)
+    >>> round(recalibrate(np.repeat([0.9, 0.1], 4), np.array([0, 0, 0, 1, 0, 1, 1, 1])).slope, 4)
+    -0.5
     """
-    log_odds = log_odds_of(prob_default)
-    design = np.column_stack([np.ones_like(log_odds), log_odds])
-    line = np.array([0.0, 1.0])
-    for _ in range(50):
-        fitted = expit(design @ line)
-        # A trace of ridge keeps PDs without any spread, or classes that a line separates, from having no answer.
-        curvature = (design * (fitted * (1 - fitted))[:, np.newaxis]).T @ design + 1e-6 * np.eye(2)
-        step = np.linalg.solve(curvature, design.T @ (target - fitted))
-        line = line + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-10:
+    clipped = np.clip(prob_default, 1e-12, 1 - 1e-12)
+    return fit_line(np.log(clipped / (1 - clipped)), target)
+
+
+def fit_line(scores: FloatArray, target: IntArray) -> Recalibration:
+    """The line through scores of any scale that fits the outcomes best, by maximum likelihood; shapes (n_rows,)."""
+    middle, spread = float(scores.mean()), float(scores.std())
+    if spread == 0:  # everybody is scored alike: nothing to stretch, the level is all that can be right
+        return Recalibration(float(logit(smoothed_bad_rate(target))) - middle, 1.0, (RIDGE * len(target)) ** -0.5)
+    (level, steepness), curvature = fit_logistic([(scores - middle) / spread], target)
+    slope = float(steepness) / spread
+    error = float(np.sqrt(np.linalg.inv(curvature)[1, 1])) / spread
+    return Recalibration(float(level) - slope * middle, slope, error)
+
+
+def fit_logistic(
+    columns: Sequence[FloatArray], target: IntArray, start: Sequence[float] | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Logistic regression on a few columns by Newton's method.
+
+    Parameters
+    ----------
+    columns
+        Each of shape (n_rows,); an intercept comes before them.
+    target
+        Outcomes (1 = default), shape (n_rows,).
+    start
+        Where to start, intercept first; the bad rate and no slope by default.
+
+    Returns
+    -------
+    weights, curvature
+        Intercept and one weight per column, shape (n_columns + 1,), and the matrix whose inverse is their covariance.
+    """
+    design = np.vstack([np.ones(len(target)), *columns])
+    weights = np.array(start if start is not None else [logit(smoothed_bad_rate(target)), *[0.0] * len(columns)])
+    ridge = RIDGE * len(target) * np.eye(len(weights))
+    for _ in range(100):
+        fitted = expit(weights @ design)
+        curvature = (design * (fitted * (1 - fitted))) @ design.T + ridge
+        step = np.linalg.solve(curvature, design @ (target - fitted))
+        # Where the curve is flat, a step as long as it asks for would leap over the answer.
+        weights = weights + np.clip(step, -2.0, 2.0)
+        if np.abs(step).max() < 1e-9:
             break
-    return Recalibration(float(line[0]), float(line[1]), float(np.sqrt(np.linalg.inv(curvature)[1, 1])))
+    return np.asarray(weights, dtype=np.float64), np.asarray(curvature, dtype=np.float64)
+
+
+def smoothed_bad_rate(target: IntArray) -> float:
+    """Share of bads with half a bad and half a good added, so that it is neither 0 nor 1."""
+    return float(target.sum() + 0.5) / (len(target) + 1)
 
 
 def log_odds_of(prob_default: FloatArray) -> FloatArray:

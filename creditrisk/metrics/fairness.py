@@ -1,8 +1,7 @@
 """How groups of applicants fare under a model that does not know the groups: approvals, and approvals of who repays.
 
 Pure functions of verdicts, outcomes and groups. Every group is held against the one approved most often, leaving out
-those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema;
-what the figures mean for a version is said in validation.py, beside a champion in guardrails.py.
+those with fewer than 2 in 100 applicants, as the US Uniform Guidelines do. Which fields are protected says the schema.
 """
 
 from __future__ import annotations
@@ -18,6 +17,11 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics.intervals import Estimate, rate
 from creditrisk.schema import Field, Schema
+
+# With fewer applicants a group is shown, but nothing is concluded from it.
+MIN_GROUP_ROWS = 50
+# Others are held against a group only if so large a share of the applicants is in it.
+MIN_BASIS_SHARE = 0.02
 
 
 def protected_groups(frame: pl.DataFrame, schema: Schema) -> dict[str, NDArray[np.str_]]:
@@ -49,12 +53,6 @@ def _thirds(column: pl.Series, field: Field) -> tuple[list[str], NDArray[np.str_
     unit = f" {field.unit}" if field.unit else ""
     words = [f"up to {low:,g}{unit}", f"over {low:,g} to {high:,g}{unit}", f"over {high:,g}{unit}"]
     return words, np.select([values <= low, values <= high, values > high], words, default="")
-
-
-# With fewer applicants a group is shown, but nothing is concluded from it.
-MIN_GROUP_ROWS = 50
-# Others are held against a group only if so large a share of the applicants is in it.
-MIN_BASIS_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)

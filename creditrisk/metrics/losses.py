@@ -10,8 +10,13 @@ from creditrisk.schema import Costs
 
 def log_loss(prob_default: FloatArray, target: IntArray) -> float:
     """Mean negative log-likelihood, natural logarithm; PDs are held 1e-12 away from 0 and 1."""
+    return float(log_losses(prob_default, target).mean())
+
+
+def log_losses(prob_default: FloatArray, target: IntArray) -> FloatArray:
+    """Negative log-likelihood of each row, shape (n_rows,); see `log_loss`."""
     clipped = np.clip(prob_default, 1e-12, 1 - 1e-12)
-    return float(-np.mean(np.log(np.where(target == 1, clipped, 1 - clipped))))
+    return np.asarray(-np.log(np.where(target == 1, clipped, 1 - clipped)), dtype=np.float64)
 
 
 def decision_costs(prob_default: FloatArray, target: IntArray, costs: Costs) -> FloatArray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.metrics.calibration import calibration_slope
+from creditrisk.metrics.calibration import recalibrate
 from creditrisk.metrics.losses import decision_costs, log_loss
 from creditrisk.metrics.ranking import auc, ks_good_bad
 from creditrisk.schema import Costs
@@ -22,7 +22,7 @@ class Performance:
     """Figures on one set of rows; all without unit. `cost` is per applicant, in units of one good one declined.
 
     `cost_se` is its standard error over the rows. Accuracy to F1 are taken at the cost-optimal cut-off, the bads being
-    the positive class.
+    the positive class. `calibration_slope` is 1 for true PDs, negative for a model that ranks the wrong way round.
     """
 
     n_rows: int
@@ -75,16 +75,10 @@ def evaluate(prob_default: FloatArray, target: IntArray, costs: Costs) -> Perfor
         log_loss=log_loss(prob_default, target),
         cost=float(costs_by_row.mean()),
         cost_se=float(costs_by_row.std(ddof=1) / np.sqrt(len(target))),
-        calibration_slope=calibration_slope(prob_default, target),
+        calibration_slope=recalibrate(prob_default, target).slope,
         accuracy=n_right / len(target),
         precision=n_caught / n_declined if n_declined else 0.0,
         recall=n_caught / n_bad,
         specificity=1 - n_good_declined / (len(target) - n_bad),
         f1=2 * n_caught / (n_declined + n_bad),
     )
-
-
-# How sure
-
-
-# Tables

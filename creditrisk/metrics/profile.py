@@ -1,13 +1,14 @@
 """The reference profile: how every field and the predicted PD were spread over the rows the champion learnt from.
 
 Bins are frozen here, once, when a scorer is made; every later window is counted in the same bins. The profile travels
-in the scorer folder as profile.json and is all that monitoring/drift.py needs of the training data. It holds counts,
-never an applicant. What the counts mean (PSI, alarms) is decided in monitoring/drift.py.
+in the scorer folder as profile.json and is all that drift needs of the training data: `build_profile` writes it,
+`check_profile` reads it. It holds counts, never an applicant. What the counts mean (PSI, alarms) is in stability.py.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -20,10 +21,40 @@ from creditrisk.schema import Field, Schema
 
 MAX_BINS = 10
 
-Entry = dict[str, Any]
+
+class NumericEntry(TypedDict):
+    """How a number was spread: ascending inner `edges`, at most 9, one more of `counts`, mean and sd if they exist."""
+
+    type: Literal["numeric"]
+    edges: list[float]
+    counts: list[int]
+    n_missing: int
+    mean: float | None
+    sd: float | None
 
 
-def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> dict[str, Any]:
+class CategoryEntry(TypedDict):
+    """How a category was spread: `counts` of each of the `categories` seen; `n_unseen` the schema does not know."""
+
+    type: Literal["category"]
+    categories: list[str]
+    counts: list[int]
+    n_missing: int
+    n_unseen: int
+
+
+Entry = NumericEntry | CategoryEntry
+
+
+class Profile(TypedDict):
+    """The reference profile: an entry for every feature, by its name, and one for the predicted PD."""
+
+    n_rows: int
+    fields: dict[str, Entry]
+    prob_default: NumericEntry
+
+
+def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> Profile:
     """Freeze the bins of every feature and of the predicted PD, and count the reference rows in them.
 
     Parameters
@@ -37,10 +68,8 @@ def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) 
 
     Returns
     -------
-    dict
-        `{"n_rows", "fields": {name: entry}, "prob_default": entry}`, ready for JSON: every number finite or None.
-        A numeric entry has `edges` (ascending, at most 9), `counts` (one more), `n_missing`, `mean` and `sd`; a
-        category entry has `categories`, `counts`, `n_missing` and `n_unseen` (values that the schema does not know).
+    Profile
+        Ready for JSON: every number finite or None.
     """
     fields = {field.name: _entry(frame[field.name], field) for field in schema.features}
     return {
@@ -50,7 +79,7 @@ def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) 
     }
 
 
-def check_profile(profile: Any, schema: Schema) -> dict[str, Any]:
+def check_profile(profile: object, schema: Schema) -> Profile:
     """A profile read from a file, if it is such a one as `build_profile` makes; ScorerError otherwise."""
     item = strict.fields(profile, "profile.json", ("n_rows", "fields", "prob_default"))
     strict.whole(item["n_rows"], "n_rows in profile.json", 1)
@@ -58,7 +87,7 @@ def check_profile(profile: Any, schema: Schema) -> dict[str, Any]:
     for field in schema.features:
         _check_entry(entries[field.name], field, f"'{field.name}' in profile.json")
     _check_entry(item["prob_default"], None, "prob_default in profile.json")
-    return item
+    return cast(Profile, item)
 
 
 def _check_entry(entry: Any, field: Field | None, what: str) -> None:
@@ -104,10 +133,7 @@ def bin_counts(entry: Entry, column: pl.Series) -> IntArray:
     if entry["type"] == "numeric":
         values = _finite(column)
         return np.append(count_numeric(values, entry["edges"]), len(column) - len(values))
-    text = column.cast(pl.String)
-    per_value = [int((text == category).sum()) for category in entry["categories"]]
-    n_missing = text.null_count()
-    return np.array([*per_value, n_missing, len(text) - n_missing - sum(per_value)], dtype=np.int64)
+    return np.array(_category_counts(entry["categories"], column), dtype=np.int64)
 
 
 def reference_counts(entry: Entry) -> IntArray:
@@ -133,7 +159,7 @@ def _entry(column: pl.Series, field: Field) -> Entry:
     return _numeric_entry(column) if field.is_numeric else _category_entry(column, field)
 
 
-def _numeric_entry(column: pl.Series) -> Entry:
+def _numeric_entry(column: pl.Series) -> NumericEntry:
     values = _finite(column)
     edges = _edges(values)
     return {
@@ -146,14 +172,27 @@ def _numeric_entry(column: pl.Series) -> Entry:
     }
 
 
-def _category_entry(column: pl.Series, field: Field) -> Entry:
+def _category_entry(column: pl.Series, field: Field) -> CategoryEntry:
     text = column.cast(pl.String)
     present = set(text.drop_nulls().unique().to_list())
     # A category that the schema names but the reference never held is, for the model, as new as a typing error.
     categories = [category.value for category in field.categories if category.value in present]
-    entry: Entry = {"type": "category", "categories": categories}
-    *per_value, n_missing, n_unseen = bin_counts(entry, text).tolist()
-    return {**entry, "counts": per_value, "n_missing": n_missing, "n_unseen": n_unseen}
+    *counts, n_missing, n_unseen = _category_counts(categories, text)
+    return {
+        "type": "category",
+        "categories": categories,
+        "counts": counts,
+        "n_missing": n_missing,
+        "n_unseen": n_unseen,
+    }
+
+
+def _category_counts(categories: Sequence[str], column: pl.Series) -> list[int]:
+    """Rows per category, then missing ones, then those in no category."""
+    text = column.cast(pl.String)
+    per_value = [int((text == category).sum()) for category in categories]
+    n_missing = text.null_count()
+    return [*per_value, n_missing, len(text) - n_missing - sum(per_value)]
 
 
 def _finite(column: pl.Series) -> FloatArray:

@@ -38,12 +38,7 @@ def ks_good_bad(scores: FloatArray, target: IntArray) -> float:
 
 
 def auc_estimate(scores: FloatArray, target: IntArray) -> Estimate:
-    """AUC with DeLong's interval, taken on the log-odds so that it stays within 0 and 1.
-
-    References
-    ----------
-    DeLong, E., DeLong, D., Clarke-Pearson, D. (1988). Comparing the areas under two or more correlated receiver
-    operating characteristic curves. Biometrics 44.
+    """AUC with DeLong's interval, see `delong`, taken on the log-odds so that it stays within 0 and 1.
 
     Examples
     --------
@@ -62,14 +57,9 @@ def auc_estimate(scores: FloatArray, target: IntArray) -> Estimate:
 
 def auc_standard_error(scores: FloatArray, target: IntArray) -> float:
     """DeLong's standard error of an AUC: how much the rows' own shares of pairs won vary."""
-    is_bad = target == 1
-    n_bad, n_good = int(is_bad.sum()), int((~is_bad).sum())
-    if min(n_bad, n_good) < 2:
+    if min(target.sum(), len(target) - target.sum()) < 2:
         return float("nan")
-    ranks = rankdata(scores)
-    bads = (ranks[is_bad] - rankdata(scores[is_bad])) / n_good
-    goods = (ranks[~is_bad] - rankdata(scores[~is_bad])) / n_bad
-    return float(np.sqrt(bads.var(ddof=1) / n_bad + goods.var(ddof=1) / n_good))
+    return _standard_error(*_placements(scores, target))
 
 
 def delong(champion: FloatArray, challenger: FloatArray, target: IntArray) -> tuple[float, float]:
@@ -88,16 +78,21 @@ def delong(champion: FloatArray, challenger: FloatArray, target: IntArray) -> tu
     """
     bad_old, good_old = _placements(champion, target)
     bad_new, good_new = _placements(challenger, target)
-    bads, goods = bad_new - bad_old, good_new - good_old
-    variance = bads.var(ddof=1) / len(bads) + goods.var(ddof=1) / len(goods)
-    return float(bads.mean()), float(np.sqrt(variance))
+    # A good wins against the bads that are not below it.
+    bads, goods = bad_new - bad_old, (1.0 - good_new) - (1.0 - good_old)
+    return float(bads.mean()), _standard_error(bads, goods)
 
 
 def _placements(scores: FloatArray, target: IntArray) -> tuple[FloatArray, FloatArray]:
-    """For each bad the share of goods below it, for each good the share of bads above it; ties count half."""
+    """For each bad the share of goods below it, for each good the share of bads below it; ties count half."""
     is_bad = target == 1
     n_bad, n_good = int(is_bad.sum()), int((~is_bad).sum())
     ranks = rankdata(scores)
     bads = (ranks[is_bad] - rankdata(scores[is_bad])) / n_good
-    goods = 1.0 - (ranks[~is_bad] - rankdata(scores[~is_bad])) / n_bad
+    goods = (ranks[~is_bad] - rankdata(scores[~is_bad])) / n_bad
     return bads, goods
+
+
+def _standard_error(bads: FloatArray, goods: FloatArray) -> float:
+    """Of a mean over pairs, from the share that each bad and each good has in it."""
+    return float(np.sqrt(bads.var(ddof=1) / len(bads) + goods.var(ddof=1) / len(goods)))

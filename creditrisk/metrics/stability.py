@@ -1,7 +1,6 @@
 """Whether two tables are spread alike: the Population Stability Index and the two keys of an alarm.
 
-Pure functions of counts in the frozen bins of profile.py. Used by monitoring/drift.py for every window, and by
-data_checks.py for a table before it is trained on.
+Pure functions of counts in the frozen bins of a reference profile.
 
 An alarm takes two keys. A shift must be *significant*, larger than chance makes it in samples of this size, and
 *material*, large enough to matter. Either key alone cries wolf: the usual 0.10 line on small windows, a significance
@@ -10,14 +9,17 @@ test on large ones.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+import polars as pl
+from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
-from creditrisk.arrays import FloatArray
-from creditrisk.metrics.profile import MAX_BINS
+from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.metrics.profile import MAX_BINS, Entry, bin_counts, reference_counts
 
 WATCH_PSI = 0.10
 ACT_PSI = 0.25
@@ -26,7 +28,54 @@ MIN_ROWS = 300
 # Smallest share inside the logarithm; in small windows, half a count.
 SHARE_FLOOR = 1e-4
 
-Shift = Literal["stable", "watch", "act", "too few rows"]
+ShiftStatus = Literal["stable", "watch", "act", "too few rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """How a column stands against its entry in a reference profile.
+
+    `reference` and `current` are rows per bin, shape (n_bins,): at most ten bins of values, then missing values, then,
+    for a category, unseen ones; `words` says what each bin holds. `psi` and `bound` are None where either has no rows.
+    """
+
+    reference: IntArray
+    current: IntArray
+    words: tuple[str, ...]
+    psi: float | None
+    bound: float | None
+    status: ShiftStatus
+    n_missing: int
+    n_unseen: int
+
+
+def shift_of(entry: Entry, column: pl.Series, words: Sequence[str] = ()) -> Shift:
+    """Count a column in the frozen bins of an entry, and judge by both keys how far it has moved.
+
+    Parameters
+    ----------
+    column
+        Values of the field, shape (n_rows,); may be empty.
+    words
+        What each bin holds, in the order of `bin_counts`; may be left out.
+
+    Examples
+    --------
+    >>> entry = {"type": "numeric", "edges": [1.0], "counts": [500, 500], "n_missing": 0, "mean": 1.5, "sd": 0.5}
+    >>> found = shift_of(entry, pl.Series([1.0] * 600 + [2.0] * 400))
+    >>> round(found.psi, 4), round(found.bound, 4), found.status
+    (0.0405, 0.0077, 'stable')
+    """
+    before, now = reference_counts(entry), bin_counts(entry, column)
+    n_bins, n_reference, n_rows = len(entry["counts"]), int(before.sum()), int(now.sum())
+    n_missing, n_unseen = int(now[n_bins]), int(now[n_bins + 1 :].sum())
+    before, now, joined = at_most_ten(before, now, list(words) or [""] * len(before), n_bins)
+    psi, bound = None, None
+    status: ShiftStatus = "too few rows"
+    if n_rows and n_reference:
+        psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
+        status = judge_shift(psi, bound, n_rows=n_rows, n_reference=n_reference)
+    return Shift(before, now, tuple(joined), psi, bound, status, n_missing, n_unseen)
 
 
 def population_stability_index(reference: ArrayLike, current: ArrayLike) -> float:
@@ -83,7 +132,7 @@ def no_drift_bound(reference: ArrayLike, current: ArrayLike) -> float:
     return float(chi2.ppf(0.95, n_bins - 1) * (1 / np.sum(reference) + 1 / np.sum(current)))
 
 
-def judge_shift(psi: float, bound: float, *, n_rows: int, n_reference: int) -> Shift:
+def judge_shift(psi: float, bound: float, *, n_rows: int, n_reference: int) -> ShiftStatus:
     """The two-key rule: significant (above the bound) and material (above 0.10, 0.25).
 
     Examples
@@ -102,9 +151,7 @@ def judge_shift(psi: float, bound: float, *, n_rows: int, n_reference: int) -> S
     return "act" if psi > ACT_PSI else "watch"
 
 
-def at_most_ten(
-    before: NDArray[np.int64], now: NDArray[np.int64], words: list[str], n_bins: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str]]:
+def at_most_ten(before: IntArray, now: IntArray, words: list[str], n_bins: int) -> tuple[IntArray, IntArray, list[str]]:
     """Join the rarest reference categories where there are more than ten; numeric bins never are."""
     if n_bins <= MAX_BINS:
         return before, now, words

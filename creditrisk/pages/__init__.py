@@ -1,6 +1,6 @@
 """Pages for people to read and to file: the validation pack and the comparison, each one self-contained HTML file.
 
-`validation.py` and `comparison.py` say what stands on them; here are only the templates. They share `base.html`, which
+Here are the templates and their colours; what stands on a page is worked out elsewhere. They share `base.html`, which
 holds the look: one blue, the three colours of the verdicts, tables that print. A page loads nothing from anywhere; its
 policy forbids it.
 """
@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from creditrisk.pages.palette import VERDICT_LOOKS, light_variables
 from creditrisk.text import counted, number, signed
 
 
@@ -44,6 +45,8 @@ def _environment() -> Environment:
     environment.filters["number"] = number
     environment.filters["signed"] = signed
     environment.filters["data_uri"] = _data_uri
+    environment.globals["verdict_looks"] = VERDICT_LOOKS
+    environment.globals["light_variables"] = light_variables()
     return environment
 
 

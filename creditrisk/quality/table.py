@@ -10,20 +10,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
 
 from creditrisk.arrays import IntArray
-from creditrisk.metrics import (
-    at_most_ten,
-    bin_counts,
-    judge_shift,
-    no_drift_bound,
-    population_stability_index,
-    reference_counts,
-)
+from creditrisk.metrics import Profile, shift_of
 from creditrisk.quality.cells import DTYPES
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.rows import STILL_OPEN, Checked
@@ -90,7 +83,7 @@ class DataReport:
         return json.dumps({**asdict(self), "must_stop": self.must_stop}, indent=1, ensure_ascii=False)
 
 
-def examine(checked: Checked, schema: Schema, last_profile: dict[str, Any] | None = None) -> DataReport:
+def examine(checked: Checked, schema: Schema, last_profile: Profile | None = None) -> DataReport:
     """Judge a table as a whole.
 
     Parameters
@@ -267,7 +260,7 @@ def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
     return findings
 
 
-def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) -> list[Finding]:
+def _drift(frame: pl.DataFrame, schema: Schema, last_profile: Profile) -> list[Finding]:
     """Fields spread otherwise than in the rows the champion learnt from, and those it did not have."""
     findings = []
     for field in schema.features:
@@ -275,14 +268,10 @@ def _drift(frame: pl.DataFrame, schema: Schema, last_profile: dict[str, Any]) ->
         if entry is None or (entry["type"] == "numeric") != field.is_numeric:
             findings.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
             continue
-        before = reference_counts(entry)
-        now = bin_counts(entry, frame[field.name])
-        before, now, _ = at_most_ten(before, now, [""] * len(before), len(entry["counts"]))
-        psi, bound = population_stability_index(before, now), no_drift_bound(before, now)
-        status = judge_shift(psi, bound, n_rows=frame.height, n_reference=int(before.sum()))
-        if status in ("watch", "act"):
-            sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {psi:.2f}."
-            findings.append(Finding("warn" if status == "act" else "note", sentence, field.name, frame.height))
+        shift = shift_of(entry, frame[field.name])
+        if shift.status in ("watch", "act"):
+            sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {shift.psi:.2f}."
+            findings.append(Finding("warn" if shift.status == "act" else "note", sentence, field.name, frame.height))
     gone = sorted(last_profile["fields"].keys() - {field.name for field in schema.features})
     if gone:
         are = "field the champion reads is no feature", "fields the champion reads are no features"

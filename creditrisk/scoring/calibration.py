@@ -18,6 +18,7 @@ from scipy.special import expit, logit
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError, TrainingError
+from creditrisk.metrics import fit_line, fit_logistic, smoothed_bad_rate
 
 # From so many labelled rows on, a second slope can be learnt; beyond so many, a free curve, if it is clearly better.
 BETA_ROWS = 2_000
@@ -162,17 +163,13 @@ def fit_platt(scores: FloatArray, target: IntArray) -> Platt:
     >>> round(fitted.slope, 4), round(abs(fitted.intercept), 4)
     (0.5493, 0.0)
     """
-    middle, spread = float(scores.mean()), float(scores.std())
-    if spread == 0:  # everybody is scored alike: nothing to stretch, the level is all that can be right
-        return Platt(1.0, float(logit(_share(target))) - middle)
-    level, steepness = _regress([(scores - middle) / spread], target)
-    slope = float(steepness) / spread
-    if slope <= 0:
+    line = fit_line(scores, target)
+    if line.slope <= 0:
         raise TrainingError(
-            f"the model ranks {len(target):,} unseen rows the wrong way round (calibration slope {slope:.2f}): it has "
-            "learned nothing that holds. Check the target's coding and the features."
+            f"the model ranks {len(target):,} unseen rows the wrong way round (calibration slope {line.slope:.2f}): it "
+            "has learned nothing that holds. Check the target's coding and the features."
         )
-    return Platt(slope, float(level) - slope * middle)
+    return Platt(line.slope, line.intercept)
 
 
 def fit_beta(scores: FloatArray, target: IntArray) -> Beta:
@@ -182,12 +179,13 @@ def fit_beta(scores: FloatArray, target: IntArray) -> Beta:
     """
     line = fit_platt(scores, target)
     low, high = _bent(scores)
-    intercept, slope_low, slope_high = _regress([low, high], target, start=[line.intercept, line.slope, line.slope])
+    start = [line.intercept, line.slope]
+    (intercept, slope_low, slope_high), _ = fit_logistic([low, high], target, [*start, line.slope])
     if slope_low < 0:
-        intercept, slope_high = _regress([high], target, start=[line.intercept, line.slope])
+        (intercept, slope_high), _ = fit_logistic([high], target, start)
         slope_low = 0.0
     elif slope_high < 0:
-        intercept, slope_low = _regress([low], target, start=[line.intercept, line.slope])
+        (intercept, slope_low), _ = fit_logistic([low], target, start)
         slope_high = 0.0
     return Beta(float(slope_low), float(slope_high), float(intercept))
 
@@ -203,7 +201,7 @@ def fit_isotonic(scores: FloatArray, target: IntArray) -> Isotonic:
     edges = np.unique(np.searchsorted(ordered, starts, side="left"))
     sizes = np.diff([*edges, len(ordered)]).astype(np.float64)
     # One row more, bad at the average rate, keeps a bin of goods alone from a PD of 0.
-    rates = (np.add.reduceat(target[order], edges) + _share(target)) / (sizes + 1)
+    rates = (np.add.reduceat(target[order], edges) + smoothed_bad_rate(target)) / (sizes + 1)
     rising = isotonic_regression(rates, sample_weight=sizes)
     blocks = np.flatnonzero(np.diff(rising, prepend=-1.0) > 0)
     centres = np.add.reduceat(np.add.reduceat(ordered, edges), blocks) / np.add.reduceat(sizes, blocks)
@@ -299,25 +297,3 @@ def _bent(scores: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 def _bounded(log_odds: FloatArray) -> FloatArray:
     return np.clip(log_odds, -FARTHEST, FARTHEST)
-
-
-def _share(target: IntArray) -> float:
-    """Share of bads, held away from 0 and 1."""
-    return float(target.sum() + 0.5) / (len(target) + 1)
-
-
-def _regress(columns: list[FloatArray], target: IntArray, start: list[float] | None = None) -> FloatArray:
-    """Logistic regression by Newton's method: intercept and one weight per column."""
-    design = np.vstack([np.ones(len(target)), *columns])
-    weights = np.array(start if start is not None else [logit(_share(target)), *[0.0] * len(columns)])
-    # A trace of ridge: outcomes that a line separates would push the weights to infinity.
-    ridge = 1e-9 * len(target) * np.eye(len(weights))
-    for _ in range(100):
-        fitted = expit(weights @ design)
-        curvature = (design * (fitted * (1 - fitted))) @ design.T + ridge
-        step = np.linalg.solve(curvature, design @ (target - fitted))
-        # Where the curve is flat, a step as long as it asks for would leap over the answer.
-        weights = weights + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 1e-9:
-            break
-    return np.asarray(weights, dtype=np.float64)

@@ -19,7 +19,7 @@ from creditrisk.arrays import FloatArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
-from creditrisk.metrics import check_profile
+from creditrisk.metrics import Profile, check_profile
 from creditrisk.quality import with_problems
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
@@ -79,7 +79,7 @@ class Scorer:
     model: Model
     calibration: Calibration
     rule: DecisionRule
-    profile: dict[str, Any]
+    profile: Profile
     metrics: Mapping[str, Any]
     card: str
     name: str = ""

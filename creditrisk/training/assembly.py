@@ -102,6 +102,7 @@ def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Tra
         test=test,
         champion_prob_default=resampling.champion_prob_default,
         reference=resampling.validation,
+        n_train=scores.n_train,
     )
 
 

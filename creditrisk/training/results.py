@@ -70,7 +70,7 @@ class Training:
     `performance` is that of the whole path on the rows of `test`; `champion_prob_default` the champion's PDs for the
     same rows, None if there is no champion or it cannot score them. `auc_sd` says how much AUC varies from fold to
     fold, None without folds. `reference` holds the validation rows, with which later windows are compared. `results`
-    are all settings tried, `failures` say why a family is missing.
+    are all settings tried, on `n_train` rows, and `failures` say why a family is missing.
     """
 
     scorer: Scorer
@@ -84,6 +84,7 @@ class Training:
     test: HeldOut
     champion_prob_default: FloatArray | None
     reference: pl.DataFrame
+    n_train: int
 
 
 class RecipeRecord(TypedDict):

@@ -19,7 +19,7 @@ SAMPLE_ROWS = 250
 
 
 @dataclass(frozen=True)
-class Case:
+class PackInputs:
     """A training with what every section needs of it, worked out once.
 
     `prob_default` are the PDs of the judged rows on the scale of the sample, by which they are judged; `shown` those
@@ -53,17 +53,17 @@ class Case:
         return [int(place) for place in order]
 
 
-def case_of(training: Training) -> Case:
+def inputs_of(training: Training) -> PackInputs:
     """The inputs of every section, from a training."""
-    scorer, judged = training.scorer, training.test
-    prob_default = judged.prob_default[0]
+    scorer, test = training.scorer, training.test
+    prob_default = test.prob_default[0]
     shown = shifted(prob_default, scorer.shift)
-    sample = judged.frame.sample(min(SAMPLE_ROWS, judged.frame.height), seed=SEED)
-    return Case(
+    sample = test.frame.sample(min(SAMPLE_ROWS, test.frame.height), seed=SEED)
+    return PackInputs(
         training=training,
         scorer=scorer,
         schema=scorer.schema,
-        test=judged,
+        test=test,
         prob_default=prob_default,
         shown=shown,
         verdicts=verdicts_of(scorer.rule, shown),

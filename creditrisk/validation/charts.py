@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics import auc_estimate, deciles, rate_interval
+from creditrisk.pages.palette import LIGHT, VERDICT_LOOKS
 from creditrisk.schema import Costs
 from creditrisk.scoring import VERDICTS, DecisionRule
 
@@ -26,15 +27,8 @@ if TYPE_CHECKING:
     from creditrisk.learners import Model
     from creditrisk.training import Training
 
-INK, MUTED, LINE = "#1d2530", "#566070", "#dde2ea"
-ACCENT, DEEP, PALE, SOFT, GREY = "#2c55b8", "#1d3b83", "#9fb4e3", "#e3ebfb", "#c3cad6"
-VERDICT_WORDS = {"approve": "✓ Offer", "refer": "? Ask a colleague", "decline": "✕ Decline"}
-# Verdicts keep their colours everywhere: for text, and for the ground behind it.
-VERDICT_COLOURS = {
-    "approve": ("#1b7f4b", "#e7f5ec"),
-    "refer": ("#8a5a00", "#fff4db"),
-    "decline": ("#b42318", "#fdecea"),
-}
+INK, MUTED, LINE = (LIGHT[name] for name in ("ink", "muted", "line"))
+ACCENT, DEEP, PALE, SOFT, GREY = (LIGHT[name] for name in ("accent", "deep", "pale", "soft", "grey"))
 SIZE = (5.6, 3.9)
 # More points than this on a curve cannot be told apart, and make the file large.
 MAX_POINTS = 400
@@ -201,14 +195,16 @@ def confusion_matrix(found: NDArray[np.str_], target: IntArray) -> str:
     figure, axes = _canvas("", "")
     axes.grid(visible=False)
     for row, verdict in enumerate(VERDICTS):
-        colour, ground = VERDICT_COLOURS[verdict]
+        look = VERDICT_LOOKS[verdict]
         for column, outcome in enumerate((0, 1)):
             count, total = int(((found == verdict) & (target == outcome)).sum()), int((target == outcome).sum())
-            axes.add_patch(_rectangle((column + 0.02, row + 0.03), 0.96, 0.94, facecolor=ground, edgecolor="none"))
+            axes.add_patch(
+                _rectangle((column + 0.02, row + 0.03), 0.96, 0.94, facecolor=look.light.ground, edgecolor="none")
+            )
             axes.text(column + 0.5, row + 0.44, f"{count:,}", ha="center", va="center", fontsize=17, color=INK)
             axes.text(column + 0.5, row + 0.72, f"{100 * count / max(total, 1):.0f} % of them", ha="center",
                       va="center", fontsize=9, color=MUTED)  # fmt: skip
-        axes.text(-0.04, row + 0.5, VERDICT_WORDS[verdict], ha="right", va="center", fontsize=11, color=colour,
+        axes.text(-0.04, row + 0.5, look.words, ha="right", va="center", fontsize=11, color=look.light.text,
                   fontweight="bold")  # fmt: skip
     for column, words in enumerate(("good", "bad")):
         axes.text(column + 0.5, -0.08, words, ha="center", va="bottom", fontsize=11, color=INK)

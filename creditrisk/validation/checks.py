@@ -1,15 +1,25 @@
-"""The checks of the pack, and what they come to."""
+"""The checks of the pack, each one object, and what they come to.
+
+A check either holds, calls for a look, or cannot be told from these rows; how it is established stands with it.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 
-from creditrisk.comparison import COVERAGES, SLOPES, within
-from creditrisk.metrics import Estimate, with_interval
-from creditrisk.text import counted, per_cent
+import numpy as np
+
+from creditrisk.comparison import COVERAGE_RULES, PROTECTED_RULE, SLOPE_RULE, Answer, Check, status_of, within
+from creditrisk.metrics import MIN_OF_EACH, Estimate, Treatment, log_losses, mean_estimate, with_interval
+from creditrisk.schema import Field, Schema
+from creditrisk.text import counted, per_cent, plain_number
+from creditrisk.validation.case import PackInputs
+from creditrisk.validation.contents import CheckLine, FairnessLine, Figures
 from creditrisk.validation.reason_tests import JITTER
+from creditrisk.validation.search_ranges import HAIR, searched_families, settings_at_edge
 
 FOUR_FIFTHS = 0.8
 # Libraries that count in single precision add up to about 0.00001 log-odds; ten times that moves no PD anybody sees.
@@ -19,118 +29,282 @@ SAME_REASONS = 0.75
 LOWER_WITHOUT = 0.95
 
 
-def compared(field: Mapping[str, Any]) -> list[Any]:
-    """The groups of a protected field that are held against another and large enough to say anything of."""
-    return [group for group in field["groups"] if group.impact_ratio is not None and not group.is_small]
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the checks are asked of: the training with what was worked out of it, and the figures of the sections."""
+
+    inputs: PackInputs
+    figures: Figures
 
 
-def checks_of(found: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What a reader in a hurry looks for: each either holds, calls for a look, or cannot be told from these rows."""
-    performance, calibration, reasons = found["performance"], found["calibration"], found["reasons"]
-    area, cost, slope = performance["auc"], performance["cost"], calibration["slope"]
-    checks = [
-        _check("performance", "Ranks better than guessing", area.low > 0.5, f"AUC {with_interval(area)}"),
-        _check(
-            "performance",
-            "Decides more cheaply than without a model",
-            cost.high < performance["cost_without_model"],
-            f"{with_interval(cost)} per applicant instead of {performance['cost_without_model']:.3f}",
-        ),
-        _check(
-            "calibration",
-            f"Neither over- nor under-confident: slope {SLOPES[0]} to {SLOPES[1]}",
-            within(slope, *SLOPES),
-            f"slope {with_interval(slope, 2)}",
-        ),
-        _check(
-            "calibration",
-            "Calibration error within chance",
-            calibration["error"] <= calibration["error_bound"],
-            f"calibration error {calibration['error']:.3f}; true PDs stay below {calibration['error_bound']:.3f} "
-            "95 times in 100",
-        ),
-    ]
-    for outcome in ("bads", "goods"):
-        share = Estimate(**calibration["coverage"][0][outcome])
-        checks.append(
-            _check(
-                "calibration",
-                f"Confidence holds for {outcome}: 90 %, give or take 4",
-                within(share, *COVERAGES),
-                f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
-            )
-        )
-    shifts = found["stability"]["shifts"]
-    moved = [shift["label"] for shift in shifts if shift["status"] in ("watch", "act")]
-    judged = any(shift["status"] != "too few rows" for shift in shifts)
-    checks.append(
-        _check(
-            "stability",
-            "Applicants are like those it learnt from",
-            not moved if judged else None,
-            (f"shifted: {', '.join(moved)}" if moved else f"PSI of the score {shifts[0]['psi']:.3f}")
-            if judged
-            else "no dates to tell by"
-            if not shifts
-            else "too few rows to tell",
-        )
-    )
-    used = reasons["protected_used"]
-    checks.append(_check("fairness", "Uses no protected field", not used, f"uses {', '.join(used) or 'none'}"))
-    checks += [_fair(field) for field in found["fairness"]]
-    fell = reasons["deletion"]["fell"]
-    checks.append(
-        _check(
-            "reasons",
-            "Reasons add up, and without the first the risk is lower",
-            None
-            if not reasons["deletion"]["n"]
-            else within(fell, LOWER_WITHOUT, 1.0)
-            if reasons["additivity_error"] < ADDS_UP
-            else False,
-            f"lower in {100 * fell.value:.0f} % of {reasons['deletion']['n']:,} cases"
-            if reasons["deletion"]["n"]
-            else "nobody was referred or declined",
-        )
-    )
-    steadiness = reasons["steadiness"]
-    kept = steadiness["reasons_kept"]
-    checks.append(
-        _check(
-            "reasons",
-            f"Reasons stay when numbers move by {100 * JITTER:.0f} %",
-            None if kept is None else kept >= SAME_REASONS,
-            "nobody was referred or declined"
-            if kept is None
-            else f"{per_cent(kept)} of them stay; {per_cent(steadiness['same_verdict'])} get the same advice",
-        )
-    )
-    return checks
+def checks_of(evidence: Evidence) -> list[CheckLine]:
+    """What a reader in a hurry looks for: every check, asked."""
+    return [_line(check, check.ask(evidence)) for check in checks_for(evidence.inputs.schema)]
 
 
-def _fair(field: Mapping[str, Any]) -> dict[str, Any]:
-    """Whether no group is offered less than four fifths as often; a gap that chance explains cannot be told."""
-    label = f"{field['label']}: four-fifths rule"
-    groups = compared(field)
-    if not groups:
-        return _check("fairness", label, None, "not held in the table" if not field["groups"] else "groups too small")
-    below = [group for group in groups if group.impact_ratio.value < FOUR_FIFTHS]
-    beyond_chance = [group for group in below if group.impact_ratio.high < 1]
-    worst = min(beyond_chance or groups, key=lambda group: group.impact_ratio.value)
-    holds = None if below and not beyond_chance else not below
-    return _check("fairness", label, holds, f"{worst.label}: {with_interval(worst.impact_ratio, 2)}")
+def checks_for(schema: Schema) -> list[Check[Evidence]]:
+    """The checks of a model with such a schema, in the order of the page: one of them for each protected field."""
+    fair = [fairness_check(index, field) for index, field in enumerate(schema.protected)]
+    return [*PERFORMANCE, *CALIBRATION, STABILITY, PROTECTED, *fair, *REASONS]
 
 
-def _check(section: str, label: str, holds: bool | None, finding: str) -> dict[str, Any]:
-    status = "unknown" if holds is None else "holds" if holds else "look"
-    return {"section": section, "label": label, "status": status, "finding": finding}
-
-
-def headline_of(checks: Sequence[Mapping[str, Any]]) -> str:
+def headline_of(checks: Sequence[CheckLine]) -> str:
     """How many checks hold, in a sentence."""
     counts = Counter(check["status"] for check in checks)
     n_hold, n_look, n_unknown = (counts[status] for status in ("holds", "look", "unknown"))
-    with_interval = [f"All {n_hold} checks hold" if n_hold == len(checks) else f"{n_hold} of {len(checks)} checks hold"]
-    with_interval += [counted(n_look, "calls for a look", "call for a look")] if n_look else []
-    with_interval += [f"{n_unknown} cannot be told"] if n_unknown else []
-    return "; ".join(with_interval)
+    parts = [f"All {n_hold} checks hold" if n_hold == len(checks) else f"{n_hold} of {len(checks)} checks hold"]
+    parts += [counted(n_look, "calls for a look", "call for a look")] if n_look else []
+    parts += [f"{n_unknown} cannot be told"] if n_unknown else []
+    return "; ".join(parts)
+
+
+def compared(field: FairnessLine) -> list[tuple[Treatment, Estimate]]:
+    """The groups held against another and large enough to say anything of, each with its impact ratio."""
+    return [
+        (group, group.impact_ratio)
+        for group in field["groups"]
+        if group.impact_ratio is not None and not group.is_small
+    ]
+
+
+def _line(check: Check[Evidence], answer: Answer) -> CheckLine:
+    return {
+        "code": check.code,
+        "section": check.section,
+        "label": check.label,
+        "how": check.how,
+        "status": answer.status,
+        "finding": answer.finding,
+    }
+
+
+# Performance
+
+
+def _ranks(evidence: Evidence) -> Answer:
+    area = evidence.figures["performance"]["auc"]
+    return Answer(status_of(area.low > 0.5), f"AUC {with_interval(area)}", "interval above 0.5")
+
+
+def _beats_constant(evidence: Evidence) -> Answer:
+    limits = "saving beyond chance"
+    n_bad = int(evidence.inputs.target.sum())
+    if min(n_bad, len(evidence.inputs.target) - n_bad) < MIN_OF_EACH:
+        return Answer("unknown", f"fewer than {MIN_OF_EACH} judged bads or goods", limits)
+    saved = saved_log_loss(evidence.inputs)
+    return Answer(status_of(saved.low > 0), f"log loss lower by {with_interval(saved)}", limits)
+
+
+def saved_log_loss(inputs: PackInputs) -> Estimate:
+    """What the PDs save of the log loss that the bad rate for everybody has, by pairs on the judged rows.
+
+    The rate is the one known before the rows were judged: of the rows the rule was made of where time divides the
+    table, of the other folds where rows are judged by folds.
+    """
+    test, rule, target = inputs.test, inputs.scorer.rule, inputs.target
+    constant = np.full(test.prob_default.shape, rule.n_bad / (rule.n_good + rule.n_bad))
+    for rates, fold_of in zip(constant, test.folds, strict=True):
+        numbers = np.unique(fold_of)
+        for number in numbers if len(numbers) > 1 else ():
+            rates[fold_of == number] = target[fold_of != number].mean()
+    saved = [log_losses(rates, target) - log_losses(own, target)
+             for rates, own in zip(constant, test.prob_default, strict=True)]  # fmt: skip
+    return mean_estimate(np.mean(saved, axis=0))
+
+
+def _is_cheaper(evidence: Evidence) -> Answer:
+    performance = evidence.figures["performance"]
+    cost, without = performance["cost"], performance["cost_without_model"]
+    return Answer(
+        status_of(cost.high < without),
+        f"{with_interval(cost)} per applicant instead of {without:.3f}",
+        "interval below the cost without a model",
+    )
+
+
+def _inside_ranges(evidence: Evidence) -> Answer:
+    training = evidence.inputs.training
+    limits = f"more than {per_cent(HAIR)} of its range away from either end"
+    if not searched_families(training):
+        return Answer("unknown", "one setting of each family was tried: nothing was searched", limits)
+    at_edge = [
+        f"{item.family.replace('_', ' ')}, {item.name} {plain_number(item.value)} at the {item.end} end of "
+        f"{plain_number(item.within.low)} to {plain_number(item.within.high)}"
+        for item in settings_at_edge(training)
+    ]
+    return Answer(status_of(not at_edge), "; ".join(at_edge) or "none at an end of its range", limits)
+
+
+PERFORMANCE: tuple[Check[Evidence], ...] = (
+    Check("ranking", "performance", "Ranks better than guessing", "DeLong's interval of the AUC.", _ranks),
+    Check(
+        "better-than-constant",
+        "performance",
+        "Predicts better than the bad rate alone",
+        "Log loss of each judged row under the bad rate known before, less that under its PD; a normal interval of the "
+        "mean.",
+        _beats_constant,
+    ),
+    Check(
+        "cost",
+        "performance",
+        "Decides more cheaply than without a model",
+        "Cost per applicant at the cost-optimal cut-off, with its normal interval, against approving or declining all.",
+        _is_cheaper,
+    ),
+    Check(
+        "settings-inside-ranges",
+        "candidates",
+        "No chosen setting at an end of its range",
+        "Each number of the chosen recipe is held against the range that its family searches, on the logarithm where "
+        "that is searched so.",
+        _inside_ranges,
+    ),
+)
+
+
+# Calibration
+
+
+def _slope(evidence: Evidence) -> Answer:
+    slope = evidence.figures["calibration"]["slope"]
+    return Answer(SLOPE_RULE.judge(slope), f"slope {with_interval(slope, 2)}", f"{SLOPE_RULE.low} to {SLOPE_RULE.high}")
+
+
+def _error(evidence: Evidence) -> Answer:
+    error, bound = (evidence.figures["calibration"][name] for name in ("error", "error_bound"))
+    return Answer(
+        status_of(error <= bound),
+        f"calibration error {error:.3f}; true PDs stay below {bound:.3f} 95 times in 100",
+        "at most what true PDs show 95 times in 100",
+    )
+
+
+def _coverage(evidence: Evidence, *, outcome: str) -> Answer:
+    kept, rule = evidence.figures["calibration"]["coverage"][0], COVERAGE_RULES[outcome]
+    share = kept.bads if outcome == "bads" else kept.goods
+    return Answer(
+        rule.judge(share),
+        f"{100 * share.value:.1f} % ({100 * share.low:.1f} to {100 * share.high:.1f})",
+        f"{per_cent(rule.low)} to {per_cent(rule.high)}",
+    )
+
+
+CALIBRATION: tuple[Check[Evidence], ...] = (
+    SLOPE_RULE.check(f"Neither over- nor under-confident: slope {SLOPE_RULE.low} to {SLOPE_RULE.high}", _slope),
+    Check(
+        "calibration-error",
+        "calibration",
+        "Calibration error within chance",
+        "Gap of PDs and bad rates over ten groups, against the 95 % point of outcomes drawn from the PDs themselves.",
+        _error,
+    ),
+    *(
+        rule.check(f"Confidence holds for {outcome}: 90 %, give or take 4", partial(_coverage, outcome=outcome))
+        for outcome, rule in COVERAGE_RULES.items()
+    ),
+)
+
+
+# Stability
+
+
+def _has_not_moved(evidence: Evidence) -> Answer:
+    limits = "no shift beyond chance and above 0.10"
+    shifts = evidence.figures["stability"]["shifts"]
+    if not shifts:
+        return Answer("unknown", "no dates to tell by", limits)
+    if all(shift["status"] == "too few rows" for shift in shifts):
+        return Answer("unknown", "too few rows to tell", limits)
+    moved = [shift["label"] for shift in shifts if shift["status"] in ("watch", "act")]
+    finding = f"shifted: {', '.join(moved)}" if moved else f"PSI of the score {shifts[0]['psi']:.3f}"
+    return Answer(status_of(not moved), finding, limits)
+
+
+STABILITY: Check[Evidence] = Check(
+    "population-shift",
+    "stability",
+    "Applicants are like those it learnt from",
+    "PSI of the score and of every field between reference and judged rows, beyond what chance makes and above the "
+    "usual line.",
+    _has_not_moved,
+)
+
+
+# Fairness
+
+
+def _uses_no_protected(evidence: Evidence) -> Answer:
+    used = evidence.figures["reasons"]["protected_used"]
+    return Answer(status_of(not used), f"uses {', '.join(used) or 'none'}", "none")
+
+
+PROTECTED: Check[Evidence] = PROTECTED_RULE.check("Uses no protected field", _uses_no_protected)
+
+
+def fairness_check(index: int, field: Field) -> Check[Evidence]:
+    """The four-fifths rule of a protected field, the `index`-th of its schema."""
+    return Check(
+        f"four-fifths-{field.name}",
+        "fairness",
+        f"{field.label}: four-fifths rule",
+        "Approval rate of each group over that of the basis, with Katz's interval; a ratio that chance explains cannot "
+        "be told.",
+        partial(_four_fifths, index=index),
+    )
+
+
+def _four_fifths(evidence: Evidence, *, index: int) -> Answer:
+    """Whether no group is offered less than four fifths as often; a gap that chance explains cannot be told."""
+    limits = f"at least {FOUR_FIFTHS:g}"
+    field = evidence.figures["fairness"][index]
+    groups = compared(field)
+    if not groups:
+        return Answer("unknown", "groups too small" if field["groups"] else "not held in the table", limits)
+    below = [(group, ratio) for group, ratio in groups if ratio.value < FOUR_FIFTHS]
+    beyond_chance = [(group, ratio) for group, ratio in below if ratio.high < 1]
+    worst, worst_ratio = min(beyond_chance or groups, key=lambda pair: pair[1].value)
+    holds = None if below and not beyond_chance else not below
+    return Answer(status_of(holds), f"{worst.label}: {with_interval(worst_ratio, 2)}", limits)
+
+
+# Reasons
+
+NOBODY = "nobody was referred or declined"
+
+
+def _are_faithful(evidence: Evidence) -> Answer:
+    reasons = evidence.figures["reasons"]
+    deletion, limits = reasons["deletion"], f"lower in {per_cent(LOWER_WITHOUT)} or more"
+    if not deletion["n"]:
+        return Answer("unknown", NOBODY, limits)
+    fell = deletion["fell"]
+    status = within(fell, LOWER_WITHOUT, 1.0) if reasons["additivity_error"] < ADDS_UP else "look"
+    return Answer(status, f"lower in {100 * fell.value:.0f} % of {deletion['n']:,} cases", limits)
+
+
+def _are_stable(evidence: Evidence) -> Answer:
+    found, limits = evidence.figures["reasons"]["reason_stability"], f"{per_cent(SAME_REASONS)} or more stay"
+    kept = found["reasons_kept"]
+    if kept is None:
+        return Answer("unknown", NOBODY, limits)
+    finding = f"{per_cent(kept)} of them stay; {per_cent(found['same_verdict'])} get the same advice"
+    return Answer(status_of(kept >= SAME_REASONS), finding, limits)
+
+
+REASONS: tuple[Check[Evidence], ...] = (
+    Check(
+        "reasons-faithful",
+        "reasons",
+        "Reasons add up, and without the first the risk is lower",
+        "Contributions are added up, and the field behind the first reason is set to what is usual among the approved.",
+        _are_faithful,
+    ),
+    Check(
+        "reasons-stable",
+        "reasons",
+        f"Reasons stay when numbers move by {100 * JITTER:.0f} %",
+        "A sample is scored again with every number moved at random by as much.",
+        _are_stable,
+    ),
+)

@@ -1,13 +1,12 @@
 """The validation pack: what a person who signs for a model has to know, every figure of it computed.
 
-`validate` gathers it from a training as plain JSON, `validation_page` writes it as one HTML file. Called by
-flows/model_train.py for every version. The figures come from evaluation.py, fairness.py and guardrails.py, the look
-from pages/validation.html. Nothing here reads data or a clock, and no applicant stands in a pack: counts and rates
-only.
+`validate` gathers it from a training, `pack_json` writes it as JSON and `validation_page` as one HTML file. Nothing
+here reads data or a clock, and no applicant stands in a pack: counts and rates only.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
@@ -16,17 +15,16 @@ from typing import Any
 import numpy as np
 
 from creditrisk.comparison import Comparison
-from creditrisk.metrics import MIN_GROUP_ROWS
+from creditrisk.metrics import ACT_PSI, MIN_GROUP_ROWS, WATCH_PSI
 from creditrisk.training import Training
-from creditrisk.validation.case import case_of
-from creditrisk.validation.checks import FOUR_FIFTHS, checks_of, headline_of
+from creditrisk.validation.case import inputs_of
+from creditrisk.validation.checks import FOUR_FIFTHS, Evidence, checks_of, headline_of
+from creditrisk.validation.contents import Approval, Bars, DataFacts, Figures, Pack
 from creditrisk.validation.limits import WATCHED_ROWS, limits_of, monitoring_plan
 from creditrisk.validation.reason_tests import JITTER, reasons_section
 from creditrisk.validation.sections import (
-    ACT_PSI,
     BOOTSTRAP_DRAWS,
     MIN_SEGMENT_ROWS,
-    WATCH_PSI,
     approvals_section,
     calibration_section,
     candidates_section,
@@ -78,85 +76,87 @@ THEMES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 
+NO_FACTS = DataFacts()
+BARS: Bars = {
+    "watch_psi": WATCH_PSI,
+    "act_psi": ACT_PSI,
+    "impact_ratio": FOUR_FIFTHS,
+    "group_rows": MIN_GROUP_ROWS,
+    "segment_rows": MIN_SEGMENT_ROWS,
+    "bootstrap_draws": BOOTSTRAP_DRAWS,
+    "jitter": JITTER,
+    "watched_rows": WATCHED_ROWS,
+}
+
+
 def validate(
     training: Training,
     *,
-    data: Mapping[str, Any],
+    data: DataFacts = NO_FACTS,
     comparison: Comparison | None = None,
-    approvals: Sequence[Mapping[str, str]] = (),
-) -> dict[str, Any]:
-    """The pack of a training's scorer, ready for strict JSON: a figure that does not exist is None, never NaN.
+    approvals: Sequence[Approval] = (),
+) -> Pack:
+    """The pack of a training's scorer.
 
     Parameters
     ----------
     data
-        Facts about the table that only its reader knows, all optional: `source`, `sha256`, `n_read`, `n_accepted`,
-        `n_bad`, `rejected` (reason to count), `columns` (the names in the file), `seed` and `written_at`.
+        Facts about the table that only its reader knows.
     comparison
         What came of comparing it with the champion, if there is one.
     approvals
-        Who has signed already: `role`, `name`, `decision`, `date`.
+        Who has signed already.
     """
-    case = case_of(training)
-    sections: dict[str, Any] = {
-        "purpose": purpose_section(case),
-        "data": data_section(case, data),
-        "protocol": {"words": training.protocol, "n_rows": len(case.target), "n_bad": int(case.target.sum())},
+    inputs = inputs_of(training)
+    figures: Figures = {
+        "purpose": purpose_section(inputs),
+        "data": data_section(inputs, data),
+        "protocol": {"words": training.protocol, "n_rows": len(inputs.target), "n_bad": int(inputs.target.sum())},
         "candidates": candidates_section(training),
-        "performance": performance_section(case),
-        "calibration": calibration_section(case),
-        "stability": stability_section(case),
-        "sensitivity": sensitivity_section(case),
-        "fairness": fairness_section(case),
-        "reasons": reasons_section(case),
+        "performance": performance_section(inputs),
+        "calibration": calibration_section(inputs),
+        "stability": stability_section(inputs),
+        "sensitivity": sensitivity_section(inputs),
+        "fairness": fairness_section(inputs),
+        "reasons": reasons_section(inputs),
         "comparison": comparison_section(comparison),
         "approvals": approvals_section(approvals),
     }
-    sections["limits"] = limits_of(case, sections)
-    sections["monitoring"] = monitoring_plan(case, sections)
-    checks = checks_of(sections)
-    pack = {
-        "title": case.schema.title,
-        "model": case.schema.name,
-        "family": case.scorer.model.family,
-        "seed": data.get("seed"),
-        "written_at": data.get("written_at"),
+    checks = checks_of(Evidence(inputs, figures))
+    return {
+        "title": inputs.schema.title,
+        "model": inputs.schema.name,
+        "family": inputs.scorer.model.family,
+        "seed": data.seed,
+        "written_at": data.written_at,
         "headline": headline_of(checks),
         "checks": checks,
-        **{name: sections[name] for name in SECTIONS},
-        "bars": {
-            "watch_psi": WATCH_PSI,
-            "act_psi": ACT_PSI,
-            "impact_ratio": FOUR_FIFTHS,
-            "group_rows": MIN_GROUP_ROWS,
-            "segment_rows": MIN_SEGMENT_ROWS,
-            "bootstrap_draws": BOOTSTRAP_DRAWS,
-            "breath": JITTER,
-            "watched_rows": WATCHED_ROWS,
-        },
+        **figures,
+        "limits": limits_of(inputs, figures),
+        "monitoring": monitoring_plan(inputs, figures),
+        "bars": BARS,
         "themes": [{"source": source, "theme": theme, "sections": list(names)} for source, theme, names in THEMES],
     }
-    plain: dict[str, Any] = _plain(pack)
-    return plain
 
 
-def validation_page(pack: Mapping[str, Any], charts: Mapping[str, str] | None = None) -> str:
+def pack_json(pack: Pack) -> str:
+    """The pack as strict JSON, its sections in the order of the page: a figure that does not exist is null."""
+    head, tail = ("title", "model", "family", "seed", "written_at", "headline", "checks"), ("bars", "themes")
+    plain = _plain(pack)
+    return json.dumps({name: plain[name] for name in (*head, *SECTIONS, *tail)}, indent=1, allow_nan=False)
+
+
+def validation_page(pack: Pack, charts: Mapping[str, str] | None = None) -> str:
     """The pack as one self-contained HTML page.
 
     Parameters
     ----------
     charts
-        SVG texts as `plots.winner_plots` draws them, by name; those given stand in their sections.
+        SVG texts as `winner_plots` draws them, by name; those given stand in their sections.
     """
     from creditrisk import pages
 
-    return pages.render("validation.html", pack=pack, sections=SECTIONS, charts=charts or {})
-
-
-# The sections
-
-
-# What follows from the figures
+    return pages.render("validation.html", pack=_plain(pack), sections=SECTIONS, charts=charts or {})
 
 
 def _plain(value: Any) -> Any:

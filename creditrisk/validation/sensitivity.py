@@ -10,12 +10,13 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.schema import Field
-from creditrisk.validation.case import Case, verdicts_of
+from creditrisk.validation.case import PackInputs, verdicts_of
+from creditrisk.validation.contents import SensitivityLine, SensitivitySection
 
 SENSITIVE_FIELDS = 8
 # A category as common as this may be the riskiest or the safest of its field.
 COMMON = 0.05
-# A step of a tenth up or down; a breath of a hundredth, which should change no reason.
+# A step of a tenth up or down.
 STEPS = (0.9, 1.1)
 
 
@@ -28,12 +29,14 @@ class Perturbation(NamedTuple):
     column: pl.Series | pl.Expr
 
 
-def sensitivity_section(case: Case) -> dict[str, Any]:
+def sensitivity_section(inputs: PackInputs) -> SensitivitySection:
     """What becomes of PDs when one field is moved and all else stays: to its low, its high, and by a small step."""
-    scorer, sample = case.scorer, case.sample
-    strongest = [case.schema.features[place] for place in case.strongest[:SENSITIVE_FIELDS]]
+    scorer, sample = inputs.scorer, inputs.sample
+    strongest = [inputs.schema.features[place] for place in inputs.strongest[:SENSITIVE_FIELDS]]
     moves = [
-        move for field in strongest for move in _perturbations(field, case.test.frame[field.name].drop_nulls(), sample)
+        move
+        for field in strongest
+        for move in _perturbations(field, inputs.test.frame[field.name].drop_nulls(), sample)
     ]
     # Scored in one go: one large prediction takes a fraction of the time of dozens of small ones.
     together = pl.concat([sample, *(sample.with_columns(move.column) for move in moves)])
@@ -50,7 +53,7 @@ def sensitivity_section(case: Case) -> dict[str, Any]:
             continue
         if not field.is_numeric:
             ends.sort(key=lambda end: end[1])
-        row: dict[str, Any] = {
+        row: SensitivityLine = {
             "label": field.label,
             "ends": [{"words": words, "prob_default": mean} for words, mean in (ends[0], ends[-1])],
             "missing": missing[0] if missing else None,
@@ -67,7 +70,7 @@ def sensitivity_section(case: Case) -> dict[str, Any]:
         "n_rows": sample.height,
         "mean_prob_default": float(before.mean()),
         "fields": rows,
-        "n_left_out": len(case.schema.features) - len(rows),
+        "n_left_out": len(inputs.schema.features) - len(rows),
     }
 
 

@@ -13,10 +13,19 @@ import pytest
 from scipy.special import expit, logit
 
 from creditrisk.comparison import Comparison, Floors, compare, comparison_page, held_out_coverage
-from creditrisk.comparison.guardrails import coverage_guardrails, group_gaps, protected_fields
+from creditrisk.comparison.guardrails import (
+    COVERAGE,
+    GuardrailInputs,
+    gap_answer,
+    group_gaps,
+    guardrail_checks,
+    guardrail_of,
+    protected_fields,
+)
 from creditrisk.errors import ComparisonError
 from creditrisk.metrics import audit, protected_groups
 from creditrisk.schema import Costs
+from creditrisk.validation.checks import checks_for
 
 COSTS = Costs()
 N_ROWS = 2_000
@@ -193,6 +202,12 @@ def test_the_page_shows_verdict_figures_and_swaps_and_loads_nothing(before, afte
 # Guardrails
 
 
+def coverage_guardrails(scorer, prob_default, target, folds=None):
+    folds = np.zeros_like(target) if folds is None else folds
+    inputs = GuardrailInputs(prob_default[None], target, folds[None], challenger=scorer)
+    return [guardrail_of(check, inputs) for check in COVERAGE]
+
+
 def test_floors_are_off_unless_set_and_keep_a_better_challenger_out():
     assert Floors().guardrails({"auc": 0.5, "f1": 0.1, "cost": 2.0}) == ()
     target, champion, challenger = lender(3, 1.0, 0.3)
@@ -207,19 +222,19 @@ def test_coverage_per_outcome_is_that_of_the_rule_and_fails_where_a_class_is_mis
     # Rows like those the rule was made of: by construction some nine in ten of each outcome are covered.
     known = np.concatenate([corner_scorer.rule.bad_quantiles, corner_scorer.rule.good_quantiles])
     target = np.repeat([1, 0], [len(corner_scorer.rule.bad_quantiles), len(corner_scorer.rule.good_quantiles)])
-    assert [item.is_passed for item in coverage_guardrails(corner_scorer.rule, known, target)] == [True, True]
+    assert [item.is_passed for item in coverage_guardrails(corner_scorer, known, target)] == [True, True]
     missed = np.where(target == 1, 0.001, known)  # all bads look safe
-    bads, goods = coverage_guardrails(corner_scorer.rule, missed, target)
+    bads, goods = coverage_guardrails(corner_scorer, missed, target)
     assert (bads.is_passed, goods.is_passed) == (False, True)
     assert bads.finding.startswith("0.0%")
 
 
 def test_a_model_that_sees_a_protected_field_is_named(corner_scorer):
-    assert protected_fields(corner_scorer).is_passed
+    assert protected_fields(corner_scorer).status == "holds"
     schema = corner_scorer.schema
     fields = tuple(replace(field, role="protected") if field.name == "age_years" else field for field in schema.fields)
     found = protected_fields(replace(corner_scorer, schema=replace(schema, fields=fields)))
-    assert (found.is_passed, found.finding) == (False, "uses Age")
+    assert (found.status, found.finding) == ("look", "uses Age")
 
 
 def test_a_gap_between_groups_may_not_widen_beyond_chance(corner_scorer):
@@ -233,12 +248,12 @@ def test_a_gap_between_groups_may_not_widen_beyond_chance(corner_scorer):
     chance = rng.random(2_000)
     before = chance < 0.6
     same = group_gaps(groups, before, chance < 0.61, target, seed=1)
-    assert [item.is_passed for item in same] == [True, True]
+    assert [gap_answer(gap).status for gap in same] == ["holds", "holds"]
     wider = group_gaps(groups, before, chance < np.where(owns, 0.7, 0.5), target, seed=1)
-    assert [item.label for item in wider] == ["Housing: approvals", "Housing: approvals of goods"]
-    assert [item.is_passed for item in wider] == [False, False]
+    assert [(gap.field, gap.of) for gap in wider] == [("Housing", "approvals"), ("Housing", "approvals of goods")]
+    assert [gap_answer(gap).status for gap in wider] == ["look", "look"]
     narrower = group_gaps(groups, chance < np.where(owns, 0.7, 0.5), before, target, seed=1)
-    assert all(item.is_passed for item in narrower)
+    assert {gap_answer(gap).status for gap in narrower} == {"holds"}
 
 
 def test_gaps_are_measured_from_the_large_group_approved_most_often_as_in_the_pack():
@@ -250,7 +265,7 @@ def test_gaps_are_measured_from_the_large_group_approved_most_often_as_in_the_pa
     approved[3_200:] = True
     target = (rng.random(3_300) < 0.2).astype(np.int64)
     treatments = audit(approved, target, np.full(3_300, 0.2), group, ["men", "women", "not stated"])
-    of_all, of_goods = group_gaps({"Sex": group}, approved, approved, target, seed=1)
+    of_all, of_goods = map(gap_answer, group_gaps({"Sex": group}, approved, approved, target, seed=1))
     basis, women, _ = treatments
     assert basis.impact_ratio is None
     gap = 100 * (basis.approvals.value - women.approvals.value)
@@ -263,7 +278,7 @@ def test_what_cannot_be_told_is_told_so_and_keeps_nobody_out(corner_scorer):
     rule = corner_scorer.rule
     worst = np.sort(rule.bad_quantiles)[len(rule.bad_quantiles) // 10 + 1]
     prob_default = np.repeat([worst * 0.5, worst * 1.5, 0.01], [9, 51, 60])  # 85 % of the bads are kept
-    bads, _ = coverage_guardrails(rule, prob_default, np.repeat([1, 0], 60))
+    bads, _ = coverage_guardrails(corner_scorer, prob_default, np.repeat([1, 0], 60))
     kept = held_out_coverage(rule, prob_default, np.repeat([1, 0], 60), None, alpha=0.1).bads
     assert kept.value == 0.85
     assert kept.high > 0.86
@@ -280,11 +295,12 @@ def test_coverage_of_rows_judged_by_folds_is_that_of_the_other_folds_sets(corner
     prob_default = rng.beta(1.2, 3.0, 900)
     target = (rng.random(900) < prob_default).astype(np.int64)
     rule = replace(corner_scorer.rule, bad_quantiles=(0.9,), good_quantiles=(0.1,))  # of another model altogether
-    assert [item.is_passed for item in coverage_guardrails(rule, prob_default, target, np.arange(900) % 10)] == [
+    scorer = replace(corner_scorer, rule=rule)
+    assert [item.is_passed for item in coverage_guardrails(scorer, prob_default, target, np.arange(900) % 10)] == [
         True,
         True,
     ]
-    assert coverage_guardrails(rule, prob_default, target)[0].is_passed is False
+    assert coverage_guardrails(scorer, prob_default, target)[0].is_passed is False
 
 
 def test_the_interval_of_a_gap_is_that_of_drawing_rows(corner_scorer):
@@ -303,7 +319,7 @@ def test_the_interval_of_a_gap_is_that_of_drawing_rows(corner_scorer):
             [rng.choice(np.flatnonzero(target == outcome), (target == outcome).sum()) for outcome in (0, 1)]
         )
         changes.append(100 * (gap(after, rows) - gap(before, rows)))
-    found = group_gaps({"Group": group}, before, after, target, seed=1)[0]
+    found = gap_answer(group_gaps({"Group": group}, before, after, target, seed=1)[0])
     low, high = (float(word) for word in found.finding.split("change ")[1].rstrip(")").split(" to "))
     assert (low, high) == pytest.approx(np.quantile(changes, [0.025, 0.975]), abs=0.6)
 
@@ -350,3 +366,24 @@ def test_with_both_scorers_reasons_fields_and_coverage_are_reported(corner_score
     assert by_label["Reasons in common"].finding.startswith("100%")
     assert by_label["Reasons in common"].is_passed is None
     assert by_label["Scoring time"].is_passed is None
+
+
+def test_every_guardrail_has_a_code_of_its_own_and_the_pack_asks_alike(corner_scorer):
+    schema = corner_scorer.schema
+    fields = tuple(replace(field, role="protected") if field.name == "housing" else field for field in schema.fields)
+    scorer = replace(corner_scorer, schema=replace(schema, fields=fields))
+    frame = pl.DataFrame({"housing": np.where(np.arange(300) % 2, "own", "rent")})
+    verdicts = np.where(np.arange(300) % 3 > 0, "approve", "refer")
+    inputs = GuardrailInputs(
+        np.full((1, 300), 0.2), np.arange(300) % 2, np.zeros((1, 300), dtype=int), challenger=scorer, frame=frame,
+        verdicts=(verdicts, verdicts), seconds_per_1000=(0.1, 0.1),
+    )  # fmt: skip
+    checks = guardrail_checks(inputs)
+    assert [check.code for check in checks] == [
+        "calibration-slope", "coverage-bads", "coverage-goods", "protected-fields", "gap-housing", "gap-housing-goods",
+        "scoring-time",
+    ]  # fmt: skip
+    shared = {check.code: check.how for check in checks} | {check.code: check.how for check in Floors(auc=0.7).checks}
+    for check in checks_for(scorer.schema):
+        assert shared.get(check.code, check.how) == check.how
+    assert len(shared.keys() & {check.code for check in checks_for(scorer.schema)}) == 4

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
 from creditrisk.comparison.paired import bootstrap, correlated_t, row_losses
-from creditrisk.metrics import auc, decision_costs, delong, log_loss, recalibrate
+from creditrisk.metrics import auc, decision_costs, delong, evaluate, log_loss, recalibrate
 from creditrisk.schema import Costs
 
 COSTS = Costs(accept_bad=5, decline_good=1)
@@ -78,6 +78,13 @@ def test_recalibration_is_logistic_regression_on_the_log_odds(rows):
     expected = LogisticRegression(C=1e9, tol=1e-10).fit(logit(champion)[:, None], target)
     found = recalibrate(champion, target)
     assert (found.intercept, found.slope) == pytest.approx((expected.intercept_[0], expected.coef_[0, 0]), abs=1e-4)
+
+
+def test_a_model_that_ranks_the_wrong_way_round_has_one_negative_slope_everywhere(rows):
+    champion, _, target = rows
+    turned = 1 - champion
+    assert recalibrate(turned, target).slope == pytest.approx(-recalibrate(champion, target).slope)
+    assert evaluate(turned, target, COSTS).calibration_slope == recalibrate(turned, target).slope < 0
 
 
 def test_pds_without_any_spread_or_that_part_the_outcomes_exactly_can_be_recalibrated():

@@ -7,7 +7,7 @@ import polars as pl
 from creditrisk.quality import check, examine
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable
-from creditrisk.validation.sections import _not_in_schema
+from creditrisk.validation.sections import not_in_schema
 from flows.model_train import facts_of
 
 SCHEMA = Schema(
@@ -25,5 +25,5 @@ def test_a_second_line_of_names_is_no_row_and_the_names_above_it_are_no_columns(
 
     facts = facts_of(checked, examine(checked, SCHEMA))
 
-    assert (facts["n_read"], facts["n_accepted"], facts["n_bad"]) == (40, 40, 20)
-    assert _not_in_schema(facts["columns"], SCHEMA) == {"known_later": [], "others": ["note"]}
+    assert (facts.n_read, facts.n_accepted, facts.n_bad) == (40, 40, 20)
+    assert not_in_schema(facts.columns, SCHEMA) == {"known_later": [], "others": ["note"]}

@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -14,16 +15,21 @@ import pytest
 from scipy.special import expit
 
 from creditrisk.comparison import compare
-from creditrisk.metrics import Estimate, audit, evaluate, profile
+from creditrisk.learners import FAMILIES, family, is_blend
+from creditrisk.metrics import Estimate, audit, evaluate, log_loss, profile
 from creditrisk.metrics.fairness import difference
 from creditrisk.schema import Category, Field
 from creditrisk.scoring import fit_rule
 from creditrisk.training import HeldOut, Training
-from creditrisk.training.results import Candidate, Recipe
-from creditrisk.validation import validate, validation_page
-from creditrisk.validation.checks import headline_of
+from creditrisk.training.results import Candidate, Recipe, Result
+from creditrisk.validation import DataFacts, pack_json, validate, validation_page
+from creditrisk.validation.case import inputs_of
+from creditrisk.validation.checks import checks_for, headline_of, saved_log_loss
 from creditrisk.validation.pack import SECTIONS, THEMES
+from creditrisk.validation.search_ranges import SearchRange, search_ranges
+from monitoring.drift import compare as drift_of
 
+ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 3_000
 REGION = Field(
     "region", "category", "Region", role="protected", categories=(Category("n", "North"), Category("s", "South"))
@@ -69,7 +75,7 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
         scorer=scorer,
         recipe=recipe,
         candidates=[Candidate("logistic_regression", recipe, 0.1, performance, performance)],
-        results=[],
+        results=[tried(number, inverse_penalty) for number, inverse_penalty in enumerate((0.1, 0.5))],
         failures={"xgboost": "the library is not installed."},
         performance=performance,
         protocol="judged for a test",
@@ -77,7 +83,12 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
         test=HeldOut(frame, target, expit(log_odds), folds),
         champion_prob_default=None,
         reference=frame[::2],
+        n_train=2_000,
     )
+
+
+def tried(number, inverse_penalty) -> Result:
+    return Result("logistic_regression", number, {"inverse_penalty": inverse_penalty}, 0.1, 0.5)
 
 
 @pytest.fixture(scope="module")
@@ -90,26 +101,31 @@ def by_folds(corner_scorer):
     return make_training(corner_scorer, dated=False)
 
 
-FACTS = {
-    "source": "loans.csv",
-    "sha256": "ab" * 32,
-    "n_read": 3_010,
-    "n_accepted": 3_000,
-    "n_bad": 600,
-    "seed": 7,
-    "written_at": "2026-01-02T03:04+00:00",
-    "rejected": {"Age: not a number": 3, "Income <missing>": 7},
-}
+FACTS = DataFacts(
+    source="loans.csv",
+    sha256="ab" * 32,
+    n_read=3_010,
+    n_accepted=3_000,
+    n_bad=600,
+    seed=7,
+    written_at="2026-01-02T03:04+00:00",
+    rejected={"Age: not a number": 3, "Income <missing>": 7},
+)
+
+
+def written(training, data=None, **given):
+    """The pack as it is read again from its JSON."""
+    return json.loads(pack_json(validate(training, data=data or DataFacts(), **given)))
 
 
 @pytest.fixture(scope="module")
 def pack(by_time):
-    return validate(by_time, data=FACTS)
+    return written(by_time, FACTS)
 
 
 def test_the_pack_is_strict_json_and_the_same_each_time(by_time, pack):
     assert json.loads(json.dumps(pack, allow_nan=False)) == pack
-    assert validate(by_time, data=FACTS) == pack
+    assert written(by_time, FACTS) == pack
 
 
 def test_a_truthful_model_passes_every_check_of_its_figures(pack):
@@ -118,7 +134,7 @@ def test_a_truthful_model_passes_every_check_of_its_figures(pack):
 
 
 def test_pds_twice_too_high_call_for_a_look(corner_scorer):
-    found = validate(make_training(corner_scorer, dated=True, truthful=False), data={})
+    found = written(make_training(corner_scorer, dated=True, truthful=False))
     ratio = found["calibration"]["observed_to_expected"]
     assert ratio["low"] < 0.5 < ratio["high"]
     assert "Calibration error within chance" in [
@@ -149,7 +165,7 @@ def test_what_was_set_aside_is_counted_by_reason(pack):
 
 
 def test_a_table_without_dates_says_what_it_cannot_tell(by_folds):
-    found = validate(by_folds, data={})
+    found = written(by_folds)
     assert found["performance"]["by_time"] == []
     assert found["stability"]["shifts"] == []
     assert found["stability"]["refits"]["n"] == 3
@@ -157,6 +173,115 @@ def test_a_table_without_dates_says_what_it_cannot_tell(by_folds):
     assert any("no dates" in limit for limit in found["limits"])
     status = {check["label"]: check["status"] for check in found["checks"]}
     assert status["Applicants are like those it learnt from"] == "unknown"
+
+
+def status_of(pack, code) -> str:
+    [status] = [check["status"] for check in pack["checks"] if check["code"] == code]
+    return status
+
+
+def test_every_check_has_a_code_of_its_own_and_says_how_it_was_established(by_time, by_folds):
+    for pack in (written(by_time), written(by_folds)):
+        codes = [check["code"] for check in pack["checks"]]
+        assert len(set(codes)) == len(codes)
+        assert all(re.fullmatch(r"[a-z_]+(-[a-z_]+)*", code) for code in codes)
+        assert all(check["how"].endswith(".") and check["section"] in SECTIONS for check in pack["checks"])
+
+
+def with_setting(training, inverse_penalty, n_tried=2) -> Training:
+    recipe = Recipe("logistic_regression", {"logistic_regression": {"inverse_penalty": inverse_penalty}})
+    return replace(training, recipe=recipe, results=[tried(number, 0.1) for number in range(n_tried)])
+
+
+@pytest.mark.parametrize(
+    ("inverse_penalty", "n_tried", "status"),
+    [
+        (0.1, 2, "holds"),  # in the middle of 0.005 to 2, on the logarithm
+        (2.0, 2, "look"),
+        (1.9, 2, "look"),  # log(2 / 1.9) is less than a hundredth of log(2 / 0.005)
+        (1.8, 2, "holds"),
+        (0.0051, 2, "look"),
+        (2.0, 1, "unknown"),  # nothing was searched
+        (2.0, 0, "unknown"),
+    ],
+)
+def test_a_setting_at_an_end_of_its_range_calls_for_a_look(by_time, inverse_penalty, n_tried, status):
+    found = written(with_setting(by_time, inverse_penalty, n_tried))
+    assert status_of(found, "settings-inside-ranges") == status
+
+
+def test_the_setting_at_an_end_is_named_with_its_range(by_time):
+    html = validation_page(validate(with_setting(by_time, 2.0)))
+    assert "logistic regression, inverse_penalty 2 at the upper end of 0.005 to 2" in html
+
+
+def test_the_ranges_are_those_the_family_draws_from():
+    small, large = search_ranges("lightgbm", 1_000), search_ranges("lightgbm", 50_000)
+    assert small["num_leaves"] == SearchRange(3, 10, is_log=False)
+    assert large["num_leaves"] == SearchRange(3, 31, is_log=False)
+    assert small["learning_rate"] == SearchRange(0.01, 0.06, is_log=True)
+    assert "width" not in search_ranges("dnn", 1_000)  # one of three, without an end
+    for name in FAMILIES:
+        if not is_blend(name):
+            assert set(search_ranges(name, 1_000)) <= set(family(name).defaults(1_000))
+
+
+def judged_by(training, prob_default) -> Training:
+    test = training.test
+    return replace(training, test=replace(test, prob_default=np.broadcast_to(prob_default, test.prob_default.shape)))
+
+
+def test_a_model_that_saves_log_loss_beyond_chance_is_better_than_a_constant(by_time, by_folds):
+    for training in (by_time, by_folds):
+        assert status_of(written(training), "better-than-constant") == "holds"
+
+
+def test_a_model_of_noise_is_not_better_than_a_constant(by_time, by_folds):
+    noise = np.random.default_rng(3).uniform(0.05, 0.6, N_ROWS)
+    for training in (by_time, by_folds):
+        assert status_of(written(judged_by(training, noise)), "better-than-constant") == "look"
+
+
+def test_a_handful_of_bads_cannot_tell_a_model_from_a_constant(by_time):
+    few = np.concatenate([np.flatnonzero(by_time.test.target == 0)[:300], np.flatnonzero(by_time.test.target)[:9]])
+    test = by_time.test
+    some = HeldOut(test.frame[few], test.target[few], test.prob_default[:, few], test.folds[:, few])
+    assert status_of(written(replace(by_time, test=some)), "better-than-constant") == "unknown"
+
+
+def test_what_is_saved_is_the_log_loss_of_the_bad_rate_known_before_less_that_of_the_pds(by_time, by_folds):
+    rule, test = by_time.scorer.rule, by_time.test
+    known = np.full(N_ROWS, rule.n_bad / (rule.n_bad + rule.n_good))
+    expected = log_loss(known, test.target) - log_loss(test.prob_default[0], test.target)
+    assert saved_log_loss(inputs_of(by_time)).value == pytest.approx(expected)
+    # By folds it is the rate of the other nine folds.
+    target, folds = by_folds.test.target, by_folds.test.folds[0]
+    others = np.array([target[folds != fold].mean() for fold in folds])
+    expected = log_loss(others, target) - np.mean([log_loss(own, target) for own in by_folds.test.prob_default])
+    assert saved_log_loss(inputs_of(by_folds)).value == pytest.approx(expected)
+
+
+def test_the_pack_and_the_drift_report_say_the_same_of_the_same_rows(by_time):
+    test, scorer = by_time.test, by_time.scorer
+    older = test.frame.with_columns(pl.col("age_years") + 12)
+    pack = written(replace(by_time, test=replace(test, frame=older)))
+    window = older.with_columns(prob_default=pl.Series(test.prob_default[0]), model_version=pl.lit("1"))
+    drift = drift_of(scorer.profile, scorer.schema, window, model_version="1")
+    reported = {field.label: (field.psi, field.psi_bound, field.status) for field in (*drift.fields, drift.score)}
+    shifts = {item["label"]: (item["psi"], item["bound"], item["status"]) for item in pack["stability"]["shifts"]}
+    assert shifts == reported
+    assert {status for *_, status in shifts.values()} >= {"stable", "act"}
+
+
+def test_the_table_of_checks_in_the_docs_is_the_one_that_is_asked(by_time):
+    docs = (ROOT / "docs" / "validation-pack.md").read_text(encoding="utf-8")
+    stated = re.findall(r"^\| `([a-z-]+(?:<field>)?)` \| (\w+) \| (.+?) \| (.+?) \|$", docs, re.MULTILINE)
+    schema = replace(by_time.scorer.schema, fields=(*by_time.scorer.schema.features, REGION))
+    asked = [
+        (check.code.replace("region", "<field>"), check.section, check.label.replace("Region", "*field*"), check.how)
+        for check in checks_for(schema)
+    ]
+    assert stated == asked
 
 
 def test_the_headline_counts_every_check_that_is_shown(by_folds):
@@ -169,7 +294,7 @@ def test_the_headline_counts_every_check_that_is_shown(by_folds):
         == "11 of 13 checks hold; 1 calls for a look; 1 cannot be told"
     )
     assert headline_of([check("holds")] * 10 + [check("look")] * 2) == "10 of 12 checks hold; 2 call for a look"
-    found = validate(by_folds, data={})
+    found = written(by_folds)
     assert f"of {len(found['checks'])} checks hold" in found["headline"]
     html = validation_page(found)
     assert html.count("<b>Cannot be told:</b>") == sum(check["status"] == "unknown" for check in found["checks"]) > 0
@@ -179,7 +304,7 @@ def test_a_shift_of_the_applicants_is_named(by_time):
     judged = by_time.test
     older = judged.frame.with_columns(pl.col("age_years") + 30)
     moved = replace(by_time, test=replace(judged, frame=older))
-    found = validate(moved, data={})["stability"]["shifts"]
+    found = written(moved)["stability"]["shifts"]
     assert [shift["label"] for shift in found if shift["status"] == "act"] == ["Age"]
 
 
@@ -213,9 +338,9 @@ def test_a_step_of_a_tenth_is_tried_up_and_down(by_time, pack):
 
 
 def test_reasons_of_a_smooth_model_stay_when_numbers_move_by_a_hair(pack):
-    steadiness = pack["reasons"]["steadiness"]
-    assert 0.9 < steadiness["reasons_kept"] <= 1.0
-    assert 0.9 < steadiness["same_verdict"] < 1.0  # of 250, some stand that close to a cut-off
+    stability = pack["reasons"]["reason_stability"]
+    assert 0.9 < stability["reasons_kept"] <= 1.0
+    assert 0.9 < stability["same_verdict"] < 1.0  # of 250, some stand that close to a cut-off
 
 
 def test_values_that_the_schema_does_not_expect_are_counted(by_time, pack):
@@ -226,7 +351,7 @@ def test_values_that_the_schema_does_not_expect_are_counted(by_time, pack):
         pl.when(number <= 300).then(500).otherwise("age_years").alias("age_years"),
         pl.when(number.is_between(201, 600)).then(pl.lit("boat")).otherwise("housing").alias("housing"),
     )
-    found = validate(replace(by_time, test=replace(judged, frame=odd)), data={})
+    found = written(replace(by_time, test=replace(judged, frame=odd)))
     assert found["data"]["odd_share"] == 600 / N_ROWS  # the first 300 by age, up to the 600th by housing
     assert any("(20.0 % of those judged)" in limit for limit in found["limits"])
 
@@ -241,7 +366,7 @@ def test_what_nothing_was_learnt_from_is_named_with_the_reason(by_time):
     schema = replace(scorer.schema, fields=scorer.schema.fields + left_out)
     columns = ["Age years", "AMOUNT-EUR", "default", "recoveries", "shoe size", "letter"]
     told = replace(by_time, scorer=replace(scorer, schema=schema))
-    found = validate(told, data={"columns": columns})["data"]
+    found = written(told, DataFacts(columns=tuple(columns)))["data"]
     assert {field["label"]: field["why_excluded"] for field in found["fields"] if field["role"] == "excluded"} == {
         "Decided on": "When the file was closed",
         "Letter": "free text",
@@ -256,7 +381,7 @@ def test_a_bar_holds_only_for_a_figure_within_it_and_is_broken_only_beyond_chanc
         judged = by_time.test
         log_odds = np.log(judged.prob_default / (1 - judged.prob_default))[:, :n_rows] * stretch
         some = HeldOut(judged.frame[:n_rows], judged.target[:n_rows], expit(log_odds), judged.folds[:, :n_rows])
-        found = validate(replace(by_time, test=some), data={})
+        found = written(replace(by_time, test=some))
         status = next(check["status"] for check in found["checks"] if check["label"].startswith("Neither over- nor"))
         slope = found["calibration"]["slope"]
         is_within, may_be_within = 0.8 <= slope["value"] <= 1.25, slope["high"] >= 0.8 and slope["low"] <= 1.25
@@ -293,7 +418,7 @@ def test_the_scale_of_the_pds_is_among_the_limits(by_time, pack):
     )
     assert any(said in limit for limit in pack["limits"])
     moved = replace(by_time, scorer=replace(scorer, schema=replace(scorer.schema, portfolio_bad_rate=0.05)))
-    limits = validate(moved, data={})["limits"]
+    limits = written(moved)["limits"]
     assert any("bad rate of 5.0 %" in limit for limit in limits)
     assert not any("they were calibrated on" in limit for limit in limits)
 
@@ -338,7 +463,7 @@ def test_a_group_of_less_than_two_in_a_hundred_is_no_basis_for_the_others():
 def test_applicants_without_a_value_are_a_segment_of_their_own(by_time):
     judged = by_time.test
     gaps = judged.frame.with_columns(pl.when(pl.col("row_number") % 2 == 0).then("amount_eur").alias("amount_eur"))
-    found = validate(replace(by_time, test=replace(judged, frame=gaps)), data={})["performance"]["by_segment"][0]
+    found = written(replace(by_time, test=replace(judged, frame=gaps)))["performance"]["by_segment"][0]
     assert found["groups"][-1]["label"] == "not given"
     assert found["groups"][-1]["n_rows"] == N_ROWS // 2
 
@@ -371,7 +496,7 @@ def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
 
 def test_the_top_of_the_page_says_which_training_is_signed_for(pack):
     top = validation_page(pack).partition('<div class="checks')[0]
-    for fact in ("2026-01-02T03:04+00:00", "logistic regression", "<dd>7</dd>", FACTS["sha256"]):
+    for fact in ("2026-01-02T03:04+00:00", "logistic regression", "<dd>7</dd>", FACTS.sha256):
         assert fact in top
     assert "3,000 <small>used,</small> 600 <small>bad, 20.0 %" in top
     assert "given when it is registered" in top
@@ -382,15 +507,13 @@ def test_who_and_what_a_table_leaves_out_is_counted(by_time):
     few = judged.frame.with_columns(
         pl.when(pl.col("row_number") <= 12).then(pl.lit("boat")).otherwise("housing").alias("housing")
     )
-    found = validate(replace(by_time, test=replace(judged, frame=few)), data={})
+    found = written(replace(by_time, test=replace(judged, frame=few)))
     segments = {segment["label"]: segment for segment in found["performance"]["by_segment"]}
     assert segments["Housing"]["n_left_out"] == 12
     assert sum(group["n_rows"] for group in segments["Housing"]["groups"]) == N_ROWS - 12
     html = validation_page(found)
     assert "12 applicants are left out, in groups of fewer than 30." in html
-    assert "left out, in groups" not in validation_page(
-        found | {"performance": validate(by_time, data={})["performance"]}
-    )
+    assert "left out, in groups" not in validation_page(found | {"performance": written(by_time)["performance"]})
 
 
 def test_no_two_columns_of_a_table_have_the_same_heading(pack):
@@ -416,7 +539,7 @@ def test_the_page_is_well_formed(pack):
 
 def test_empty_lines_wait_for_signatures_and_given_ones_stand(by_time):
     signed = {"role": "Model owner", "name": "A. Example", "decision": "approved", "date": "2026-01-02"}
-    lines = validate(by_time, data={}, approvals=[signed])["approvals"]
+    lines = written(by_time, approvals=[signed])["approvals"]
     assert lines[0] == signed
     assert [line["role"] for line in lines[1:]] == ["Independent validator", "Business owner", "Risk committee"]
     assert {line["name"] for line in lines[1:]} == {""}
@@ -426,7 +549,7 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
     judged, costs = by_time.test, by_time.scorer.schema.costs
     worse = np.clip(judged.prob_default * 0.5 + 0.1, 0.01, 0.99)
     found = compare(worse, judged.prob_default, judged.target, judged.folds, costs, seed=1)
-    pack = validate(by_time, data={}, comparison=found)
+    pack = written(by_time, comparison=found)
     assert pack["comparison"]["verdict"] == found.verdict
     assert pack["comparison"]["figures"][0] == asdict(found.figures[0])
     html = validation_page(pack)
@@ -437,7 +560,7 @@ def test_the_comparison_with_the_champion_is_in_the_pack(by_time):
 def test_the_verdict_is_said_once_and_a_zero_has_no_sign(by_time):
     judged, costs = by_time.test, by_time.scorer.schema.costs
     same = compare(judged.prob_default, judged.prob_default, judged.target, judged.folds, costs, seed=1)
-    html = validation_page(validate(by_time, data={}, comparison=same))
+    html = validation_page(validate(by_time, comparison=same))
     assert "<b>Keep</b>: both give every client the same PD." in html
     assert not re.search(r"[-+]0\.0+\b", html)
 
@@ -453,7 +576,7 @@ def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repaym
         by_folds.scorer.schema.target, bad_happened="were refused a loan", good_happened="were granted one"
     )
     schema = replace(by_folds.scorer.schema, target=target, horizon_months=0, amount_field="")
-    found = validate(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), data=FACTS)
+    found = written(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), FACTS)
     text = validation_page(found)
     assert "how many of similar applicants were refused a loan (outcome: Default)" in text
     assert "nothing here says who repays" in text

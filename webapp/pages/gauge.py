@@ -7,19 +7,27 @@ mode by itself. The words beside a picture say the same and are in layout.py.
 from __future__ import annotations
 
 import math
+from typing import Literal
 from urllib.parse import quote
 
+from creditrisk.pages.palette import DARK, LIGHT, VERDICT_LOOKS
 from webapp.pages.wording import VERDICTS, risk_words
 
 _WIDTH, _HEIGHT, _RADIUS, _THICKNESS = 340, 196, 122, 26
 _CENTRE_X, _CENTRE_Y = _WIDTH / 2, 158
 _GAP_DEGREES = 1.6
 
-_STYLE = """
-text{font:600 13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;fill:#5b6472}
-.green{stroke:#1b7e4a}.amber{stroke:#d99a1c}.red{stroke:#b42318}.zone{fill:none}.needle{fill:#1d2530}
-@media (prefers-color-scheme:dark){text{fill:#a4adbb}.green{stroke:#4cc38a}.amber{stroke:#e9b44c}.red{stroke:#f1776c}
-.needle{fill:#e8ecf2}}
+
+def _rules(mode: Literal["light", "dark"]) -> str:
+    tones = LIGHT if mode == "light" else DARK
+    zones = "".join(f".{look.band}{{stroke:{getattr(look, mode).shape}}}" for look in VERDICT_LOOKS.values())
+    return f"text{{fill:{tones['muted']}}}{zones}.needle{{fill:{tones['ink']}}}"
+
+
+_STYLE = f"""
+text{{font:600 13px system-ui,-apple-system,"Segoe UI",Roboto,sans-serif}}.zone{{fill:none}}
+{_rules("light")}
+@media (prefers-color-scheme:dark){{{_rules("dark")}}}
 """
 
 
