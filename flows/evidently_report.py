@@ -16,7 +16,7 @@ from prefect.logging import get_run_logger
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
-from creditrisk.locks import one_at_a_time
+from creditrisk.home import one_at_a_time
 from creditrisk.metrics import check_profile
 from creditrisk.registry import Registry, Version, serving_name
 from creditrisk.schema import Schema

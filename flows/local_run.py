@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, make_home
+from creditrisk.home import make_home
+from creditrisk.settings import Settings
 from flows.engine import Told, flow_of, heard_signals, leave, run
 from flows.password import VARIABLE, new_password
 from flows.prefect_server import PASSWORD_VARIABLE

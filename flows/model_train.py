@@ -24,8 +24,8 @@ from creditrisk import datasets
 from creditrisk.comparison import Comparison, compare, comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
+from creditrisk.home import one_at_a_time
 from creditrisk.learners import dnn
-from creditrisk.locks import one_at_a_time
 from creditrisk.quality import Checked, DataReport, check, data_page, examine
 from creditrisk.registry import (
     DETAILS,

@@ -20,7 +20,8 @@ from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExe
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from creditrisk.settings import make_home, read_settings
+from creditrisk.home import make_home
+from creditrisk.settings import read_settings
 from flows.engine import ForeignRunError, flow_of
 from flows.password import VARIABLE, password
 from flows.queue import OF_A_RUN, WORK_POOL, asking

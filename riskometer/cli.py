@@ -12,7 +12,8 @@ from typing import Any
 import click
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, close_home, make_home, read_settings
+from creditrisk.home import close_home, make_home
+from creditrisk.settings import Settings, read_settings
 
 # Set before any library is imported.
 ENVIRONMENT = {

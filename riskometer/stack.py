@@ -29,8 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.home import make_home
 from creditrisk.hosts import is_loopback
-from creditrisk.settings import Settings, make_home, refuse_open_address
+from creditrisk.settings import Settings, refuse_open_address
 from creditrisk.text import counted
 from flows.deploy import PROJECT
 from flows.password import VARIABLE, make_password

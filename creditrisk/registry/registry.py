@@ -34,7 +34,7 @@ from polars import selectors
 import creditrisk
 from creditrisk.decision_log import GENESIS, DecisionLog, Head
 from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
-from creditrisk.locks import one_at_a_time
+from creditrisk.home import make_home, one_at_a_time
 from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
 from creditrisk.registry.versions import (
     CHAMPION_NOTE,
@@ -50,7 +50,7 @@ from creditrisk.registry.versions import (
 )
 from creditrisk.schema import Schema
 from creditrisk.scoring import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, proving
-from creditrisk.settings import Settings, make_home
+from creditrisk.settings import Settings
 
 if TYPE_CHECKING:
     from creditrisk.training import Result
