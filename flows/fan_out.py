@@ -1,6 +1,6 @@
 """Where the fits of a training are done: threads of this process, or the workers of a Dask cluster.
 
-One Prefect task a job, so that each is seen in the Prefect UI with its name and its log. Used by model_train.py.
+One Prefect task a job, so that each is seen in the Prefect UI with its name and its log.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Trained(TypedDict):
 
 
 @dataclass(frozen=True)
-class Judged:
+class ComparisonRecord:
     """What was found of a new scorer beside the champion, and the pages about it that are kept with its run."""
 
     comparison: Comparison | None
@@ -133,22 +133,22 @@ def train_scorer(
 @task(persist_result=False, cache_policy=NO_CACHE)
 def compare_with_champion(
     training: Training, champion: Champion | None, data_sha256: str, registry: Registry, settings: Settings
-) -> Judged:
+) -> ComparisonRecord:
     """Set the new scorer beside the champion on the same rows; say what the floors of this lender make of it."""
     # A setting of 0 asks for nothing.
     floors = Floors(settings.floor_auc or None, settings.floor_f1 or None, settings.ceiling_cost or None)
     asked = floors.guardrails(asdict(training.performance))
     if champion is None or training.champion_prob_default is None:
-        return Judged(None, evidence_from(None, None, asked), {})
-    judged, schema = training.test, training.scorer.schema
+        return ComparisonRecord(None, evidence_from(None, None, asked), {})
+    test, schema = training.test, training.scorer.schema
     comparison = compare(
         training.champion_prob_default,
-        judged.prob_default,
-        judged.target,
-        judged.folds,
+        test.prob_default,
+        test.target,
+        test.folds,
         schema.costs,
         seed=SEED,
-        frame=judged.frame,
+        frame=test.frame,
         champion=champion.scorer,
         challenger=training.scorer,
         floors=asked,
@@ -165,7 +165,7 @@ def compare_with_champion(
         ),
         DETAILS: comparison.to_json(),
     }
-    return Judged(comparison, evidence_from(comparison, champion.version, asked), pages)
+    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked), pages)
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -240,13 +240,13 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, settings)
-        judged = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = document(training, facts | {"written_at": _now()}, judged.comparison) | {
+        compared = compare_with_champion(training, champion, data_sha256, registry, settings)
+        pages = document(training, facts | {"written_at": _now()}, compared.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(training, judged.evidence, trained_from, pages | judged.pages, registry)
+        version = register(training, compared.evidence, trained_from, pages | compared.pages, registry)
         is_champion, why = decide_champion(version, registry, settings)
     record = TrainingRecord(
         version,

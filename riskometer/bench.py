@@ -1,7 +1,7 @@
 """How long one application takes over the API, beside the same server's bare round trip.
 
-Called by `riskometer bench`. It starts a web process of its own on a free port, with the champion of this home and a
-decision log of its own, so nothing of the real one is touched. Times of a busy machine drift; the ratio drifts less.
+It starts a web process of its own on a free port, with the champion of this home and a decision log of its own, so
+nothing of the real one is touched. Times of a busy machine drift; the ratio drifts less.
 """
 
 from __future__ import annotations
