@@ -5,12 +5,9 @@ Every variable starts with `CREDITRISK_`; the defaults suit a laptop and the ful
 
 from __future__ import annotations
 
+import logging
 import os
-import shutil
-import stat
-from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Literal
 
 from pydantic import Field, ValidationError, field_validator
@@ -18,16 +15,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from creditrisk import hosts
 from creditrisk.errors import SettingsError
+from creditrisk.home import Stores
 
 PREFIX = "CREDITRISK_"
 # Read by the tests only: where the public credit data for tests lies, and a MongoDB server to test against.
 OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
-# A version with its pages takes a few megabytes, the databases of Prefect and MLflow some more.
-LEAST_FREE_BYTES = 50_000_000
-# Written and removed again to see whether a folder takes anything.
-PROBE_BYTES = 65_536
-# What no folder has but a home of ours.
-MARKS_OF_A_HOME = frozenset({"decisions.db", "mlflow", "prefect", "serving"})
 
 
 class Settings(BaseSettings):
@@ -124,6 +116,11 @@ class Settings(BaseSettings):
         return self.decision_log_url or f"sqlite:///{self.home / 'decisions.db'}"
 
     @property
+    def stores(self) -> Stores:
+        """Where model versions and decisions are kept: what the registry is opened with."""
+        return Stores(self.home, self.mlflow_tracking_uri, self.decision_log)
+
+    @property
     def archive_uris(self) -> tuple[str, ...]:
         """Every archive a report is written to."""
         given = tuple(uri.strip() for uri in self.archives.split(",") if uri.strip())
@@ -170,44 +167,14 @@ def refuse_open_address(settings: Settings) -> None:
         )
 
 
-def close_home(home: Path) -> None:
-    """Take a home away from other users of the machine, if it is one of ours that is still open to them.
+def configure_mlflow(settings: Settings) -> None:
+    """Set what MLflow reads from nowhere but its process: how long it waits, and what it writes by itself.
 
-    A folder that holds nothing of ours is left as it is: it may be the user's own, or everybody's.
+    Called once by whatever starts a process that asks the registry: the command line, and a run of a flow.
     """
-    with suppress(OSError):  # not there yet, somebody else's, or on a disk that is only read
-        names = {entry.name for entry in home.iterdir()}
-        mode = home.stat().st_mode
-        if mode & 0o077 and not mode & stat.S_ISVTX and (not names or names & MARKS_OF_A_HOME):
-            home.chmod(0o700)
-
-
-def make_home(home: Path) -> None:
-    """Make the folder of all state, if it is not there, and see that something can be written into it.
-
-    Raises
-    ------
-    SettingsError
-        If it cannot be written to, or its disk is full.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        close_home(home)
-        problem = room_problem(home)
-    except OSError as exc:
-        problem = f"nothing can be written to {home}: {exc.strerror}"
-    if problem:
-        raise SettingsError(f"{problem}. Make room or give it to your user, or set CREDITRISK_HOME to another folder.")
-
-
-def room_problem(folder: Path) -> str:
-    """Why nothing more should be written into a folder, in a few words; empty if all is well."""
-    try:
-        with TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(PROBE_BYTES))
-        left = shutil.disk_usage(folder).free
-    except OSError as exc:
-        return f"nothing can be written to {folder}: {exc.strerror}"
-    if left < LEAST_FREE_BYTES:
-        return f"the disk of {folder} has {left / 1e6:.0f} MB left, too few to go on"
-    return ""
+    # Read at each request; its own defaults would hold a caller for minutes when the server is away.
+    os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] = str(max(1, round(settings.registry_timeout_seconds)))
+    os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] = "1"
+    os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
+    # It would write the whole of an error, and the address with it, before the sentence we make of it.
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.settings import configure_mlflow, read_settings
+from flows.logs import log_sentences_only
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -138,6 +140,8 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """Do the run that the worker names in the environment; its entry point is the only argument."""
     os.umask(0o077)
+    log_sentences_only()
+    configure_mlflow(read_settings())
     from prefect import get_client
     from prefect.engine import handle_engine_signals
 

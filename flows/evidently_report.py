@@ -7,51 +7,27 @@ Only tasks that do I/O are retried.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError, ReportError
-from creditrisk.locks import one_at_a_time
-from creditrisk.metrics import Profile, check_profile
-from creditrisk.registry import Registry, Version, serving_name
-from creditrisk.schema import Schema
+from creditrisk.home import one_at_a_time
+from creditrisk.registry import Champion, Registry, find_champion
 from creditrisk.settings import Settings, read_settings
-from creditrisk.strict import read_json
 from monitoring import archive, drift, report, windows
 from monitoring.archive import Stored
 from monitoring.results import Result
 from monitoring.windows import Window
 
 
-@dataclass(frozen=True)
-class Champion:
-    """What a report needs of the model that serves."""
-
-    version: Version
-    schema: Schema
-    profile: Profile
-
-
-@task(retries=2, retry_delay_seconds=5, persist_result=False)
-def find_champion(dataset: str | None, settings: Settings) -> Champion | None:
-    """Fetch schema and reference profile of the serving version, if there is one."""
-    registry = Registry(settings)
-    model = dataset or serving_name(settings, registry)
-    version = registry.champion(model) if model else None
-    if version is None:
-        return None
-    folder = registry.fetch(version)
-    schema = Schema.from_file(folder / "schema.toml")
-    return Champion(
-        version=version,
-        schema=schema,
-        profile=check_profile(read_json((folder / "profile.json").read_text(encoding="utf-8"), "profile.json"), schema),
-    )
+@task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
+def champion_to_report_on(dataset: str | None, registry: Registry, settings: Settings) -> Champion | None:
+    """Fetch and load the version that serves, if there is one, with its schema and its reference profile."""
+    return find_champion(registry, dataset or settings.dataset)
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
@@ -62,11 +38,11 @@ def read_window(model: str, settings: Settings) -> tuple[Window, list[str]]:
     return windows.since_last_report(DecisionLog(settings.decision_log), model, kept.results), kept.problems
 
 
-@task(persist_result=False)
+@task(persist_result=False, cache_policy=NO_CACHE)
 def draw(champion: Champion, window: Window, created_at: datetime, remarks: list[str]) -> tuple[bytes, Result]:
     """Compute drift and draw the page."""
-    version = champion.version
-    found = drift.compare(champion.profile, champion.schema, window.frame, model_version=version.version)
+    version, scorer = champion.version, champion.scorer
+    found = drift.compare(scorer.profile, scorer.schema, window.frame, model_version=version.version)
     result = report.make_result(
         found,
         window,
@@ -75,7 +51,7 @@ def draw(champion: Champion, window: Window, created_at: datetime, remarks: list
         created_at=created_at,
         remarks=remarks,
     )
-    return report.render(result, found, window, champion.schema), result
+    return report.render(result, found, window, scorer.schema), result
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
@@ -90,7 +66,7 @@ def keep(html: bytes, result: Result, settings: Settings) -> Stored:
 
 
 @flow(name="evidently-report", log_prints=True)
-def evidently_report(dataset: str | None = None) -> dict[str, Any]:
+def evidently_report(dataset: str | None = None) -> Result:
     """Report on the applications scored since the last report.
 
     Args:
@@ -102,7 +78,7 @@ def evidently_report(dataset: str | None = None) -> dict[str, Any]:
         f"another report is being made in {settings.home}. Wait for its end; the next one goes on where it ended."
     )
     with one_at_a_time(settings.home / "report.lock", otherwise=busy):
-        champion = find_champion(dataset, settings)
+        champion = champion_to_report_on(dataset, Registry(settings.stores), settings)
         if champion is None:
             raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
         window, problems = read_window(champion.version.model, settings)

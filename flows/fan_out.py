@@ -1,6 +1,6 @@
 """Where the fits of a training are done: threads of this process, or the workers of a Dask cluster.
 
-One Prefect task a job, so that each is seen in the Prefect UI with its name and its log. Used by model_train.py.
+One Prefect task a job, so that each is seen in the Prefect UI with its name and its log.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
 from creditrisk.errors import TrainingError
 from creditrisk.training import Job, JobResult, OnFitDone, Runner, run_job
+from flows.logs import log_sentences_only
 
 
 # Inputs are whole tables: they are neither hashed for a cache nor kept.
 @task(name="fit", task_run_name="fit {name}", cache_policy=NO_CACHE, persist_result=False)
 def fit(name: str, job: Job, told: OnFitDone | None) -> JobResult:
     """Do one job of a training."""
+    log_sentences_only()  # on a Dask cluster the process is another one
     return run_job(job, told)
 
 

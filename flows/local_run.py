@@ -18,13 +18,15 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, make_home
+from creditrisk.home import make_home
+from creditrisk.settings import Settings
 from flows.engine import Told, flow_of, heard_signals, leave, run
+from flows.logs import log_sentences_only
 from flows.password import VARIABLE, new_password
 from flows.prefect_server import PASSWORD_VARIABLE
+from flows.queue import FlowArguments
 
 # The first start makes a database, which a slow disk can hold up.
 START_SECONDS = 120
@@ -35,12 +37,13 @@ class LocalRunError(CreditRiskError):
     """The temporary server of a run did not start."""
 
 
-def run_here(settings: Settings, entrypoint: str, parameters: dict[str, Any]) -> None:
+def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> None:
     """Run a flow in this process; what it raises is raised here.
 
     A signal ends this process within seconds: the run is marked, and nothing is left running.
     """
     make_home(settings.home)
+    log_sentences_only()
     try:
         with heard_signals(), asking(server := start_server()):
             from prefect import get_client
@@ -48,7 +51,7 @@ def run_here(settings: Settings, entrypoint: str, parameters: dict[str, Any]) ->
             flow = flow_of(entrypoint)  # imported while the server starts
             wait_until_it_answers(server, settings)
             with get_client(sync_client=True) as client:
-                flow_run = client.create_flow_run(flow, parameters=parameters)
+                flow_run = client.create_flow_run(flow, parameters=arguments)
             run(entrypoint, flow_run, "result")
     except Told as told:
         print(f"\nEnded by {told.signal.name} before it was done.", file=sys.stderr)

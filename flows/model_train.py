@@ -6,12 +6,11 @@ Thin tasks around creditrisk; every figure is computed there. Started by `make m
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import polars as pl
 from prefect import flow, task
@@ -20,69 +19,56 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from creditrisk import datasets
-from creditrisk.comparison import Comparison, compare, comparison_page
+from creditrisk.comparison import Comparison, Floors, compare, comparison_page
 from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
-from creditrisk.learners import dnn
-from creditrisk.locks import one_at_a_time
+from creditrisk.home import one_at_a_time
 from creditrisk.quality import Checked, DataReport, check, data_page, examine
 from creditrisk.registry import (
     DETAILS,
     PACK,
     PAGE,
-    TRIAL_FIGURES,
+    Champion,
+    Evidence,
+    PromotionResult,
     Registry,
+    TrainedFrom,
     Version,
-    evidence_tags,
-    floors,
+    evidence_from,
+    find_champion,
     not_served_notice,
+    origin_of,
     promote_if_better,
     serving_name,
 )
 from creditrisk.schema import Schema
-from creditrisk.scoring import Scorer, ScoreScale
+from creditrisk.scoring import ScoreScale
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
-from creditrisk.text import counted
 from creditrisk.training import Budget, Training, train
 from creditrisk.validation import DataFacts, pack_json, validate, validation_page, winner_plots
 from flows.fan_out import spread
 from flows.progress import report_progress
+from flows.training_records import TrainingRecord, digest, reference_sample, run_metrics, run_params, summary
 
 SEED = 7
-REFERENCE_ROWS = 5_000
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What a run of the flow did, for the one who started it."""
+class Trained(TypedDict):
+    """What the flow returns."""
 
-    version: Version
-    training: Training
+    model: str
+    version: str
     is_champion: bool
     why: str
-    best_auc: float | None
-    n_rejected: int
-    had_champion: bool
-    pack_address: str
-    # That the page serves another model, and how to change that; empty if it serves this one.
-    not_served_notice: str
 
 
 @dataclass(frozen=True)
-class Champion:
-    """The version that serves, and its scorer."""
-
-    version: Version
-    scorer: Scorer
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What speaks for and against a new scorer: the comparison, tags of its version, and pages kept with its run."""
+class ComparisonRecord:
+    """What was found of a new scorer beside the champion, and the pages about it that are kept with its run."""
 
     comparison: Comparison | None
-    tags: dict[str, str]
+    evidence: Evidence
     pages: dict[str, str]
 
 
@@ -145,26 +131,27 @@ def train_scorer(
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def compare_with_champion(
-    training: Training, champion: Champion | None, data_sha256: str, settings: Settings
-) -> Evidence:
+    training: Training, champion: Champion | None, data_sha256: str, registry: Registry, settings: Settings
+) -> ComparisonRecord:
     """Set the new scorer beside the champion on the same rows; say what the floors of this lender make of it."""
-    asked = floors(settings).guardrails(asdict(training.performance))
-    version = champion.version if champion is not None else None
+    # A setting of 0 asks for nothing.
+    floors = Floors(settings.floor_auc or None, settings.floor_f1 or None, settings.ceiling_cost or None)
+    asked = floors.guardrails(asdict(training.performance))
     if champion is None or training.champion_prob_default is None:
-        return Evidence(None, evidence_tags(None, version, asked), {})
-    judged, schema = training.test, training.scorer.schema
+        return ComparisonRecord(None, evidence_from(None, None, asked), {})
+    test, schema = training.test, training.scorer.schema
     comparison = compare(
         training.champion_prob_default,
-        judged.prob_default,
-        judged.target,
-        judged.folds,
+        test.prob_default,
+        test.target,
+        test.folds,
         schema.costs,
         seed=SEED,
-        frame=judged.frame,
+        frame=test.frame,
         champion=champion.scorer,
         challenger=training.scorer,
         floors=asked,
-        n_looks=Registry(settings).n_trained_on(schema.name, data_sha256) + 1,
+        n_looks=registry.n_trained_on(schema.name, data_sha256) + 1,
     )
     pages = {
         PAGE: comparison_page(
@@ -177,7 +164,7 @@ def compare_with_champion(
         ),
         DETAILS: comparison.to_json(),
     }
-    return Evidence(comparison, evidence_tags(comparison, version, asked), pages)
+    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked), pages)
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -195,33 +182,30 @@ def document(training: Training, facts: DataFacts, comparison: Comparison | None
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
-def register(training: Training, tags: dict[str, str], pages: dict[str, str], settings: Settings) -> Version:
+def register(
+    training: Training, evidence: Evidence, trained_from: TrainedFrom, pages: dict[str, str], registry: Registry
+) -> Version:
     """Store run and version in MLflow, with all that was tried and every page, and point `challenger` at it."""
-    scorer, performance = training.scorer, training.performance
-    figures = {name: getattr(performance, name) for name in (*TRIAL_FIGURES, "calibration_slope")}
-    for candidate in training.candidates:
-        figures |= {
-            f"{candidate.family}.{name}": getattr(candidate.test, name) for name in ("auc", "brier", "log_loss", "cost")
-        }
-    sample = training.reference.sample(min(training.reference.height, REFERENCE_ROWS), seed=SEED)
-    names = [field.name for field in scorer.schema.features]
-    reference = sample.select(names).with_columns(prob_default=scorer.prob_default(sample))
-    params = {"family": scorer.model.family, "seed": SEED, "protocol": training.protocol, "device": dnn.device()}
-    for member, taken in training.recipe.parameters.items():
-        params |= {f"{member}.{name}": value for name, value in taken.items()}
-    return Registry(settings).register(
-        scorer, reference, params=params, metrics=figures, tags=tags, trials=training.results, pages=pages
+    return registry.register(
+        training.scorer,
+        reference_sample(training, SEED),
+        params=run_params(training, SEED),
+        metrics=run_metrics(training),
+        evidence=evidence,
+        trained_from=trained_from,
+        trials=training.results,
+        pages=pages,
     )
 
 
-@task(retries=2, retry_delay_seconds=5, persist_result=False)
-def decide_champion(version: Version, settings: Settings) -> tuple[bool, str]:
+@task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
+def decide_champion(version: Version, registry: Registry, settings: Settings) -> PromotionResult:
     """Make the version champion if its evidence, and this lender's way of promoting, allow it."""
-    return promote_if_better(Registry(settings), version, settings)
+    return promote_if_better(registry, version, settings.promotion)
 
 
 @flow(name="model-train", log_prints=True)
-def model_train(dataset: str | None = None, source: str | None = None, test_from: date | None = None) -> dict[str, Any]:
+def model_train(dataset: str | None = None, source: str | None = None, test_from: date | None = None) -> Trained:
     """Train challengers on a dataset and promote one if it is better with evidence.
 
     Args:
@@ -231,7 +215,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     """
     # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings = read_settings()
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
     busy = TrainingError(
         f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
@@ -240,40 +224,51 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
     with one_at_a_time(settings.home / "training.lock", otherwise=busy):
         if left := registry.clean_up():
             get_run_logger().warning("cleaned up after an interrupted training: %s runs", left)
-        serving = None if dataset else serving_name(settings, registry)
-        if serving is not None:
-            version = registry.champion(serving)
-            noted = version.tags if version is not None else {}
-            dataset, source = noted.get("dataset_given", serving), source or settings.source or noted.get("source")
-        dataset, source = dataset or "simulated", source or None
+        dataset, source = what_to_train(dataset, source, registry, settings)
         schema = datasets.load_schema(dataset)
         raw = read_table(dataset, source)
-        data_sha256 = _data_sha256(raw.frame)
-        champion = champion_of(schema.name, registry)
+        data_sha256 = digest(raw.frame)
+        champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
         facts = replace(facts_of(checked, report), source=source or "", sha256=data_sha256, seed=SEED)
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, settings)
-        evidence = compare_with_champion(training, champion, data_sha256, settings)
-        given = {"dataset_given": dataset, "source": source or "", "data_sha256": data_sha256}
-        pages = document(training, replace(facts, written_at=_now()), evidence.comparison) | {
+        compared = compare_with_champion(training, champion, data_sha256, registry, settings)
+        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
-        version = register(training, given | evidence.tags, pages | evidence.pages, settings)
-        is_champion, why = decide_champion(version, settings)
-        other = not_served_notice(version.model, settings, registry)
-    # The simulator knows every true PD of its own table, and of no other.
-    best_auc = simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None
-    n_rejected = (facts.n_read or 0) - (facts.n_accepted or 0)
-    pack_address = registry.page_address(version, PACK, settings.mlflow_port)
-    outcome = Outcome(
-        version, training, is_champion, why, best_auc, n_rejected, champion is not None, pack_address, other
+        trained_from = TrainedFrom(dataset, source or "", data_sha256)
+        version = register(training, compared.evidence, trained_from, pages | compared.pages, registry)
+        is_champion, why = decide_champion(version, registry, settings)
+    record = TrainingRecord(
+        version,
+        training,
+        is_champion,
+        why,
+        # The simulator knows every true PD of its own table, and of no other.
+        best_auc=simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None,
+        n_rejected=(facts.n_read or 0) - (facts.n_accepted or 0),
+        had_champion=champion is not None,
+        pack_address=registry.page_address(version, PACK, settings.mlflow_port),
+        not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
-    print(summary(outcome, settings))
+    print(summary(record, settings.web_port))
     return {"model": version.model, "version": version.version, "is_champion": is_champion, "why": why}
+
+
+def what_to_train(
+    dataset: str | None, source: str | None, registry: Registry, settings: Settings
+) -> tuple[str, str | None]:
+    """Dataset and source of a training: as given, else those of what serves now, else the simulated lender's own."""
+    serving = None if dataset else serving_name(registry, settings.dataset)
+    if serving is not None:
+        version = registry.champion(serving)
+        before = origin_of(version) if version is not None else TrainedFrom()
+        dataset, source = before.dataset or serving, source or settings.source or before.source
+    return dataset or "simulated", source or None
 
 
 def facts_of(checked: Checked, report: DataReport) -> DataFacts:
@@ -287,56 +282,5 @@ def facts_of(checked: Checked, report: DataReport) -> DataFacts:
     )
 
 
-def champion_of(model: str, registry: Registry) -> Champion | None:
-    """The champion to compare with; None if there is none."""
-    version = registry.champion(model)
-    return Champion(version, registry.load(version)) if version is not None else None
-
-
-def summary(outcome: Outcome, settings: Settings) -> str:
-    """What was done and what to type next, for a terminal or a log."""
-    training, version = outcome.training, outcome.version
-    chosen = training.scorer.model.family
-    lines = [
-        f"{training.scorer.schema.title}: candidates on rows they were not fitted on",
-        *(
-            f"  {'→' if item.family == chosen else ' '} {item.family:<20} AUC {item.test.auc:.4f}  "
-            f"Brier {item.test.brier:.4f}  log loss {item.test.log_loss:.4f}  cost {item.test.cost:.4f}  "
-            f"{item.seconds:6.1f} s"
-            for item in sorted(training.candidates, key=lambda item: item.test.log_loss)
-        ),
-        *(f"    {name:<20} failed: {why}" for name, why in training.failures.items()),
-        *(["    no CUDA device here: the network was trained on the CPU"] if dnn.device() == "cpu" else []),
-        "What to expect of it on applicants it has not seen:",
-        f"    {training.performance}",
-        f"    judged by: {training.protocol}",
-    ]
-    if training.auc_sd is not None:
-        lines.append(f"    AUC varies by {training.auc_sd:.3f} (standard deviation) from fold to fold")
-    if outcome.best_auc is not None:
-        lines.append(f"    best reachable AUC on these rows {outcome.best_auc:.3f}: the simulator knows every true PD")
-    if outcome.n_rejected:
-        lines.append(f"    {counted(outcome.n_rejected, 'row')} set aside; the log names the first of them")
-    stays = "; the champion stays" if outcome.had_champion else ""
-    place = "champion" if outcome.is_champion else f"challenger{stays}"
-    lines += [
-        f"Registered as {version.model} version {version.version}: {place} ({outcome.why}).",
-        *([outcome.not_served_notice] if outcome.not_served_notice else []),
-        "",
-        "Next:  make up       starts everything, if it does not run yet",
-        f"       the page      http://127.0.0.1:{settings.web_port}: drop a CSV of clients there",
-        f"       for the file  {outcome.pack_address}",
-    ]
-    return "\n".join(lines)
-
-
 def _now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _data_sha256(frame: pl.DataFrame) -> str:
-    digest = hashlib.sha256()
-    for column in frame.columns:
-        digest.update(f"{column}\n".encode())
-        digest.update(frame[column].fill_null("\0").str.join("\n").item().encode())
-    return digest.hexdigest()

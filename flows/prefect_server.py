@@ -20,7 +20,8 @@ from starlette.datastructures import Headers
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from creditrisk.settings import make_home, read_settings
+from creditrisk.home import make_home
+from creditrisk.settings import read_settings
 from flows.front import behind_front
 from flows.password import make_password
 

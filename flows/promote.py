@@ -1,42 +1,55 @@
 """The deployment a person runs to make a challenger champion: filling in its form is the approval.
 
-A thin task around creditrisk/promotion.py. Started from the Prefect UI as `promote/on-demand`; on the command line the
+Thin tasks around creditrisk/registry. Started from the Prefect UI as `promote/on-demand`; on the command line the
 same is `make promote`. What the comparison found is shown as an artifact of the run, whatever comes of it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
 
 from creditrisk.errors import RegistryError
-from creditrisk.registry import PACK, PAGE, Registry, Version, approve, not_served_notice, objections
-from creditrisk.settings import Settings, read_settings
+from creditrisk.registry import (
+    PACK,
+    PAGE,
+    Registry,
+    Version,
+    approve,
+    evidence_of,
+    find_challenger,
+    not_served_notice,
+    objections,
+)
+from creditrisk.settings import read_settings
 
 
-@task(persist_result=False)
-def show_evidence(model: str, version: str, settings: Settings) -> Version:
-    """Find the version and show what speaks for and against it, with a link to the whole comparison."""
-    registry = Registry(settings)
-    found = registry.version(model, version) if version else registry.at(model, "challenger")
-    if found is None:
-        raise RegistryError(f"{model} has no challenger. Train one with `make model-train-flow`.")
-    champion = registry.champion(model)
-    page, pack = (registry.page_address(found, name, settings.mlflow_port) for name in (PAGE, PACK))
-    create_markdown_artifact(evidence(found, champion, page, pack), key="promotion", description="What was decided on")
-    return found
+class Promoted(TypedDict):
+    """What the flow returns."""
+
+    model: str
+    version: str
 
 
-@task(persist_result=False)
-def move_champion(version: Version, approved_by: str, why: str, settings: Settings) -> str:
+@task(persist_result=False, cache_policy=NO_CACHE)
+def show_evidence(found: Version, registry: Registry, mlflow_port: int) -> None:
+    """Show what speaks for and against a version, with a link to the whole comparison."""
+    champion = registry.champion(found.model)
+    page, pack = (registry.page_address(found, name, mlflow_port) for name in (PAGE, PACK))
+    create_markdown_artifact(described(found, champion, page, pack), key="promotion", description="What was decided on")
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def move_champion(version: Version, approved_by: str, why: str, registry: Registry) -> str:
     """Promote; not retried, as a person is there to see why it failed."""
-    return approve(Registry(settings), version.model, version.version, by=approved_by, why=why)
+    return approve(registry, version, by=approved_by, why=why)
 
 
 @flow(name="promote", log_prints=True)
-def promote(approved_by: str, why: str, model: str | None = None, version: str | None = None) -> dict[str, Any]:
+def promote(approved_by: str, why: str, model: str | None = None, version: str | None = None) -> Promoted:
     """Make a version champion. Running this is the approval.
 
     Args:
@@ -49,25 +62,22 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     if not approved_by.strip() or not why.strip():
         raise RegistryError("a promotion is kept with who approved it and why. Fill in both fields.")
     settings = read_settings()
-    registry = Registry(settings)
-    model = model or settings.dataset or registry.trained_last("challenger")
-    if not model:
-        raise RegistryError("no model has a challenger. Train one with `make model-train-flow`.")
-    found = show_evidence(model, version or "", settings)
-    done = move_champion(found, approved_by.strip(), why, settings)
-    print(done)
-    if other := not_served_notice(model, settings, registry):
+    registry = Registry(settings.stores)
+    found = find_challenger(registry, model or settings.dataset, version or "")
+    show_evidence(found, registry, settings.mlflow_port)
+    print(move_champion(found, approved_by.strip(), why, registry))
+    if other := not_served_notice(registry, found.model, settings.dataset):
         print(other)
-    return {"model": model, "version": found.version}
+    return {"model": found.model, "version": found.version}
 
 
-def evidence(version: Version, champion: Version | None, page: str, pack: str) -> str:
+def described(version: Version, champion: Version | None, page: str, pack: str) -> str:
     """What is known of a version, as Markdown, with the addresses of its comparison and of its validation pack."""
-    tags = version.tags
+    evidence = evidence_of(version)
     if champion is None:
         found = "There is no champion yet to compare with."
-    elif "verdict" in tags:
-        found = f"**{tags['verdict_why']}**\n\n[The whole comparison]({page})"
+    elif evidence.is_compared:
+        found = f"**{evidence.sentence}**\n\n[The whole comparison]({page})"
     else:
         found = "It was not compared with the champion."
     against = objections(version, champion)

@@ -14,7 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from creditrisk.settings import Settings
 from flows.password import password
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from prefect.client.orchestration import PrefectClient
+
+# What a flow is called with, by name, each as the text that Prefect's own form would take.
+FlowArguments: TypeAlias = dict[str, str]
 
 # Where runs wait for the worker.
 WORK_POOL = "riskometer"
@@ -85,7 +88,7 @@ def asking(settings: Settings) -> Iterator[None]:
 
 
 def run_deployment_and_follow(
-    settings: Settings, deployment: str, parameters: dict[str, Any], environment: dict[str, str]
+    settings: Settings, deployment: str, arguments: FlowArguments, environment: dict[str, str]
 ) -> int | None:
     """Queue a run of a deployment, print its log as it comes, and wait for its end.
 
@@ -93,8 +96,8 @@ def run_deployment_and_follow(
     ----------
     deployment
         Flow and deployment name, such as 'model-train/sunday'.
-    parameters
-        The flow's arguments.
+    arguments
+        The flow's, by their names.
     environment
         Variables for the process of the run, beside those its worker was started with.
 
@@ -107,7 +110,7 @@ def run_deployment_and_follow(
 
     with asking(settings):
         try:
-            return asyncio.run(_queue_and_follow(deployment, parameters, environment))
+            return asyncio.run(_queue_and_follow(deployment, arguments, environment))
         except httpx.TransportError:
             print(f"The Prefect server at {settings.prefect_url} no longer answers; what became of the run is unknown.")
             return 1
@@ -141,7 +144,7 @@ def mark_interrupted_runs(settings: Settings, work_pool: str) -> int:
     return len(runs)
 
 
-async def _queue_and_follow(deployment: str, parameters: dict[str, Any], environment: dict[str, str]) -> int | None:
+async def _queue_and_follow(deployment: str, arguments: FlowArguments, environment: dict[str, str]) -> int | None:
     from prefect import get_client
     from prefect.exceptions import ObjectNotFound
 
@@ -152,7 +155,7 @@ async def _queue_and_follow(deployment: str, parameters: dict[str, Any], environ
             print(f"The Prefect server has no deployment '{deployment}'; running the flow here instead.")
             return None
         run = await client.create_flow_run_from_deployment(
-            found.id, parameters=parameters, job_variables={"env": environment} if environment else None
+            found.id, parameters=arguments, job_variables={"env": environment} if environment else None
         )
         address = str(client.api_url).rstrip("/").removesuffix("/api") + f"/runs/flow-run/{run.id}"
         print(f"Queued '{run.name}' on the Prefect server; see it at {address}")

@@ -20,8 +20,10 @@ from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExe
 from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
-from creditrisk.settings import make_home, read_settings
+from creditrisk.home import make_home
+from creditrisk.settings import read_settings
 from flows.engine import ForeignRunError, flow_of
+from flows.logs import log_sentences_only
 from flows.password import VARIABLE, password
 from flows.queue import OF_A_RUN, WORK_POOL, asking
 
@@ -156,6 +158,7 @@ class Worker(BaseWorker[RunSettings, BaseVariables, BaseWorkerResult]):
 def main() -> None:
     """Work until told to stop."""
     os.umask(0o077)
+    log_sentences_only()
     settings = read_settings()
     make_home(settings.home)
     # For the processes of the runs.

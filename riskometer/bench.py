@@ -1,7 +1,7 @@
 """How long one application takes over the API, beside the same server's bare round trip.
 
-Called by `riskometer bench`. It starts a web process of its own on a free port, with the champion of this home and a
-decision log of its own, so nothing of the real one is touched. Times of a busy machine drift; the ratio drifts less.
+It starts a web process of its own on a free port, with the champion of this home and a decision log of its own, so
+nothing of the real one is touched. Times of a busy machine drift; the ratio drifts less.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Callable
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
-from creditrisk.registry import SCORER_NOTE, Registry, serving_name
+from creditrisk.registry import SCORER_NOTE, Registry, find_champion
 from creditrisk.settings import Settings
 
 REQUESTS = 300
@@ -31,12 +31,10 @@ def bench(settings: Settings) -> str:
     """Measure and describe: median and 95th percentile, in milliseconds, of one application and of an empty answer."""
     from creditrisk.scoring import sample_record
 
-    registry = Registry(settings)
-    name = serving_name(settings, registry)
-    version = registry.champion(name) if name else None
-    if version is None:
+    champion = find_champion(Registry(settings.stores), settings.dataset)
+    if champion is None:
         raise CreditRiskError("there is no champion to measure. Train one with `make model-train-flow`.")
-    scorer = registry.load(version)
+    version, scorer = champion.version, champion.scorer
     body = json.dumps({"applications": [sample_record(scorer.schema)]})
     with tempfile.TemporaryDirectory(dir=settings.home) as scratch, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

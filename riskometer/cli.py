@@ -5,14 +5,21 @@ from __future__ import annotations
 import functools
 import os
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import Settings, close_home, make_home, read_settings
+from creditrisk.home import close_home, make_home
+from creditrisk.settings import configure_mlflow, read_settings
+
+if TYPE_CHECKING:
+    from flows.queue import FlowArguments
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Set before any library is imported.
 ENVIRONMENT = {
@@ -43,9 +50,10 @@ def main() -> None:
     # Whatever is written can hold applicants' data: for the owner only.
     os.umask(0o077)
     os.environ.update(ENVIRONMENT)
-    home = read_settings().home
-    close_home(home)
-    os.environ.setdefault("PREFECT_HOME", str(home / "prefect"))
+    settings = read_settings()
+    configure_mlflow(settings)
+    close_home(settings.home)
+    os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
 
 
 def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
@@ -55,15 +63,20 @@ def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) 
     return path
 
 
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, writable=True, path_type=Path),
-    callback=_in_a_folder,
-    required=True,
-    help="CSV to write.",
-)
+def _output_option(what: str) -> Callable[[F], F]:
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False, writable=True, path_type=Path),
+        callback=_in_a_folder,
+        required=True,
+        help=what,
+    )
+
+
+csv_option = _output_option("CSV to write.")
 dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one that serves.")
+by_option = click.option("--by", default="", help="Who decides; empty: the user of this machine.")
 
 
 @main.command()
@@ -101,17 +114,22 @@ def report(dataset: str) -> None:
 
 @main.command()
 @click.argument("clients", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@output_option
+@csv_option
 @dataset_option
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
     from creditrisk import datasets
     from creditrisk.decision_log import DecisionLog, decisions_from
+    from creditrisk.registry import Registry, find_champion, no_champion
     from creditrisk.scoring import csv_text, result_table
     from creditrisk.sources import parse_upload, read_bytes
 
     settings = read_settings()
-    scorer = _champion(settings, dataset)
+    registry, chosen = Registry(settings.stores), dataset or settings.dataset
+    champion = find_champion(registry, chosen, is_to_decide=True)
+    if champion is None:
+        raise click.ClickException(no_champion(registry, chosen))
+    scorer = champion.scorer
     raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
     checked = datasets.check(raw, scorer.schema)
     scored = scorer.score(checked.accepted)
@@ -125,48 +143,48 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     )
 
 
-@main.command()
-def serve() -> None:
+@main.command("serve")
+def serve_web() -> None:
     """Run the Risk-O-Meter: the page and the API."""
-    from webapp.serve import serve as serve_web
+    from webapp.serve import serve
 
-    serve_web(read_settings())
+    serve(read_settings())
 
 
 @main.command("export-metrics")
 def export_metrics() -> None:
     """Run the exporter: drift and data quality for Prometheus."""
-    from monitoring.exporter import serve as serve_metrics
+    from monitoring.exporter import serve
 
-    serve_metrics(read_settings())
+    serve(read_settings())
 
 
-@main.command()
-def up() -> None:
+@main.command("up")
+def start_everything() -> None:
     """Start everything on this machine in the background and print the addresses."""
     from rich.console import Console
 
-    from riskometer.stack import up as start
+    from riskometer.stack import up
 
-    start(read_settings(), Console())
+    up(read_settings(), Console())
 
 
-@main.command()
-def down() -> None:
+@main.command("down")
+def stop_everything() -> None:
     """Stop all that `up` started."""
     from rich.console import Console
 
-    from riskometer.stack import down as stop
+    from riskometer.stack import down
 
-    stop(read_settings(), Console())
+    down(read_settings(), Console())
 
 
-@main.command()
-def bench() -> None:
+@main.command("bench")
+def measure() -> None:
     """Measure how long one application takes over the API."""
-    from riskometer.bench import bench as measure
+    from riskometer.bench import bench
 
-    click.echo(measure(read_settings()))
+    click.echo(bench(read_settings()))
 
 
 @main.group(cls=SentenceGroup)
@@ -180,10 +198,7 @@ def schema() -> None:
 @click.option("--bad", multiple=True, required=True, help="Its value for bad; give it again for another one.")
 @click.option("--good", multiple=True, help="Its value for good; without it, all that is not bad.")
 @click.option("--name", default="", help="What the model is called; empty: the name of the file written.")
-@click.option(
-    "-o", "--output", type=click.Path(dir_okay=False, writable=True, path_type=Path), callback=_in_a_folder,
-    required=True, help="Schema file to write, ending in .toml.",
-)  # fmt: skip
+@_output_option("Schema file to write, ending in .toml.")
 def schema_infer(
     source: str, target: str, bad: tuple[str, ...], good: tuple[str, ...], name: str, output: Path
 ) -> None:
@@ -203,9 +218,6 @@ def schema_infer(
     print_inferred(found, output, source, Console())
 
 
-by_option = click.option("--by", default="", help="Who decides; empty: the user of this machine.")
-
-
 @main.command()
 @click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
 @click.option("--version", default="", help="The version to promote; empty: the challenger.")
@@ -215,15 +227,13 @@ by_option = click.option("--by", default="", help="Who decides; empty: the user 
 )
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.registry import Registry, approve, not_served_notice, who
+    from creditrisk.registry import Registry, approve, find_challenger, not_served_notice, who
 
     settings = read_settings()
-    registry = Registry(settings)
-    model = dataset or settings.dataset or registry.trained_last("challenger")
-    if not model:
-        raise click.ClickException("No model has a challenger. Train one with `make model-train-flow`.")
-    click.echo(approve(registry, model, version, by=by or who(), why=why))
-    if other := not_served_notice(model, settings, registry):
+    registry = Registry(settings.stores)
+    found = find_challenger(registry, dataset or settings.dataset, version)
+    click.echo(approve(registry, found, by=by or who(), why=why))
+    if other := not_served_notice(registry, found.model, settings.dataset):
         click.echo(other)
 
 
@@ -236,8 +246,8 @@ def rollback(dataset: str, by: str, why: str) -> None:
     from creditrisk.registry import Registry, roll_back, serving_name, who
 
     settings = read_settings()
-    registry = Registry(settings)
-    model = dataset or serving_name(settings, registry)
+    registry = Registry(settings.stores)
+    model = serving_name(registry, dataset or settings.dataset)
     if not model:
         raise click.ClickException("No model serves yet, so there is nothing to go back to.")
     click.echo(roll_back(registry, model, by=by or who(), why=why))
@@ -249,28 +259,34 @@ def rollback(dataset: str, by: str, why: str) -> None:
 @click.option("--why", default="", help="The reason, kept in the decision log.")
 def switch(model: str, by: str, why: str) -> None:
     """Serve the champion of MODEL, and watch and retrain it; nothing else changes which model is served."""
-    from creditrisk.registry import Registry, who
-    from creditrisk.registry import switch_model as serve_another
+    from creditrisk.registry import Registry, switch_model, who
 
     settings = read_settings()
-    click.echo(serve_another(Registry(settings), settings, model, by=by or who(), why=why))
+    done = switch_model(
+        Registry(settings.stores),
+        model,
+        chosen=settings.dataset,
+        poll_seconds=settings.champion_poll_seconds,
+        by=by or who(),
+        why=why,
+    )
+    click.echo(done)
 
 
-@main.command()
+@main.command("replay")
 @click.argument("first", type=int)
 @click.argument("last", type=int, required=False)
-def replay(first: int, last: int | None) -> None:
+def replay_decisions(first: int, last: int | None) -> None:
     """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
-    from creditrisk.decision_log import DecisionLog
-    from creditrisk.decision_log import replay as replay_decisions
+    from creditrisk.decision_log import DecisionLog, replay
     from creditrisk.registry import load_version
 
     settings = read_settings()
     if last is not None and last < first:
         raise click.ClickException(f"There is nothing between {first} and {last}. Give the smaller number first.")
     seqs = range(first, (last or first) + 1)
-    load = functools.partial(load_version, settings)
-    differences = replay_decisions(DecisionLog(settings.decision_log), seqs, load)
+    load = functools.partial(load_version, settings.stores)
+    differences = replay(DecisionLog(settings.decision_log), seqs, load)
     for difference in differences:
         click.echo(f"decision {difference.seq}: {difference.field} was {difference.logged}, is {difference.replayed}")
     if differences:
@@ -293,7 +309,7 @@ def verify_log() -> None:
     settings = read_settings()
     noted, problems = noted_heads(open_archives(settings.archive_uris), pending_folder(settings.home))
     try:
-        noted += Registry(settings).noted_heads()
+        noted += Registry(settings.stores).noted_heads()
     except CreditRiskError as exc:
         problems.append(f"the record of promotions, as {exc}")
     for problem in problems:
@@ -329,7 +345,7 @@ def _within_ten(_context: click.Context, _option: click.Parameter, value: float)
     return value
 
 
-@main.command()
+@main.command("simulate")
 @click.option("--rows", default=200, show_default=True, help="Applicants to make.")
 @click.option("--seed", default=1, show_default=True, help="The same seed gives the same applicants.")
 @click.option("--from", "start", default="2025-01-01", show_default=True, type=click.DateTime(["%Y-%m-%d"]))
@@ -338,21 +354,21 @@ def _within_ten(_context: click.Context, _option: click.Parameter, value: float)
     "--stress", default=0.0, show_default=True, callback=_within_ten, help="Worse economy, in standard deviations."
 )
 @click.option("--with-outcome", is_flag=True, help="Add what became of them.")
-@output_option
-def simulate(
+@csv_option
+def simulate_applicants(
     rows: int, seed: int, start: datetime, end: datetime, stress: float, with_outcome: bool, output: Path
 ) -> None:
     """Write a CSV of applicants of the simulated lender."""
     from creditrisk.scoring import csv_text
-    from creditrisk.simulator import simulate as simulate_applicants
+    from creditrisk.simulator import simulate
 
-    frame = simulate_applicants(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
+    frame = simulate(rows, seed=seed, start=start.date(), end=end.date(), stress=stress)
     hidden = ["true_prob_default"] if with_outcome else ["true_prob_default", "default", "outcome_date"]
     _write(output, csv_text(frame.drop(hidden)))
     click.echo(f"{rows:,} applicants written to {output}")
 
 
-def _run_flow(entrypoint: str, deployment: str, given: dict[str, str]) -> None:
+def _run_flow(entrypoint: str, deployment: str, given: FlowArguments) -> None:
     """Queue a run on the Prefect server and follow it, so that it is seen there; without a server, run it here."""
     from flows.queue import OF_A_RUN, prefect_server_answers, run_deployment_and_follow
 
@@ -367,22 +383,6 @@ def _run_flow(entrypoint: str, deployment: str, given: dict[str, str]) -> None:
     from flows.local_run import run_here
 
     run_here(settings, entrypoint, parameters)
-
-
-def _champion(settings: Settings, dataset: str) -> Any:
-    from creditrisk.registry import Registry, serving_name
-
-    registry = Registry(settings)
-    name = dataset or serving_name(settings, registry)
-    version = registry.champion(name) if name else None
-    if name is None:
-        raise click.ClickException(
-            "No model serves yet. Train one with `make model-train-flow`, or choose one with `riskometer switch MODEL`."
-        )
-    if version is None:
-        raise click.ClickException(f"{name} has no champion yet. Train one with `make model-train-flow`.")
-    registry.check_made_champion(version)
-    return registry.load(version)
 
 
 def _write(output: Path, text: str) -> None:

@@ -29,8 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.home import make_home
 from creditrisk.hosts import is_loopback
-from creditrisk.settings import Settings, make_home, refuse_open_address
+from creditrisk.settings import Settings, refuse_open_address
 from creditrisk.text import counted
 from flows.deploy import PROJECT
 from flows.password import VARIABLE, make_password
@@ -428,7 +429,9 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
     from creditrisk.registry import serving_line
 
     console.print(
-        serving_line(settings) or "There is no model yet; `make model-train-flow` trains one.", soft_wrap=True
+        serving_line(settings.dataset, settings.decision_log)
+        or "There is no model yet; `make model-train-flow` trains one.",
+        soft_wrap=True,
     )
     console.print(f"Open {parts[0].url} and drop a CSV of clients there.", soft_wrap=True)
     if not is_loopback(settings.host):

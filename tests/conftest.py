@@ -26,11 +26,10 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import logistic_regression
 from creditrisk.metrics import build_profile
-from creditrisk.registry import SCORER_NOTE, Version
-from creditrisk.registry.versions import CHAMPION_NOTE, SERVING_NOTE
+from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scoring import Scorer, ScoreScale, fingerprint, fit_platt, fit_rule, proving, typical_rows
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, configure_mlflow
 from webapp import create_app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -68,6 +67,12 @@ def umask() -> Iterator[None]:
     os.umask(before)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def configured_mlflow() -> None:
+    """What an entry point of ours sets in its process: a registry that is away is given up soon."""
+    configure_mlflow(Settings())
 
 
 @pytest.fixture(scope="session")

@@ -127,7 +127,7 @@ class Champion:
         try:
             saved = read_json(note.read_text(encoding="utf-8"), "the note of the saved model")
             name, version, sha256 = saved["model"], saved["version"], saved["sha256"]
-            dataset = decided(self._settings)
+            dataset = decided(self._settings.dataset, self._settings.decision_log)
             if dataset not in (None, name):
                 return
             folder = serving_folder(home, name, version)
@@ -144,7 +144,7 @@ class Champion:
         """Ask the registry once for the champion, and take it if it is another one."""
         try:
             # Made here, not at the start: opening the registry may take seconds, and it may be away.
-            self._registry = self._registry or Registry(self._settings)
+            self._registry = self._registry or Registry(self._settings.stores)
             name = self._decided(self._registry)
             if not name:
                 self._registry.check_reachable()
@@ -180,7 +180,7 @@ class Champion:
         """The model to serve; where nobody decided, the one in hand is kept up to date."""
         before = self.standing.dataset or None
         try:
-            return serving_name(self._settings, registry) or before
+            return serving_name(registry, self._settings.dataset) or before
         except DecisionLogError:  # it is away, as /ready says; what was decided when last asked holds
             return before
 

@@ -66,7 +66,7 @@ from creditrisk.decision_log.tables import (
     noted_value,
 )
 from creditrisk.errors import DecisionLogError
-from creditrisk.settings import room_problem
+from creditrisk.home import room_problem
 
 if TYPE_CHECKING:
     pass

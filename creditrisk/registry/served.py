@@ -1,34 +1,105 @@
-"""Which model serves: what the settings say, else what somebody decided and the decision log holds."""
+"""Which model serves, and which waits to: the one way to the champion and to the challenger.
+
+`chosen` is everywhere the model that a person or a setting named; empty where the decision log decides.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 
-from creditrisk.decision_log import DecisionLog
-from creditrisk.errors import DecisionLogError
+from creditrisk.errors import DecisionLogError, RegistryError
+from creditrisk.registry.notes import Notes
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import SERVING_NOTE
-from creditrisk.settings import Settings
+from creditrisk.registry.versions import Version
+from creditrisk.scoring import Scorer
 
 
-def serving_name(settings: Settings, registry: Registry) -> str | None:
-    """The model to serve and watch: the one in the settings, else the one decided on; None if nothing is."""
-    return settings.dataset or registry.served()
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """A champion, and its scorer, loaded."""
+
+    version: Version
+    scorer: Scorer
 
 
-def serving_line(settings: Settings) -> str:
+def serving_name(registry: Registry, chosen: str) -> str | None:
+    """The model to serve and watch: the one that was chosen, else the one decided on; None if nothing is."""
+    return chosen or registry.served()
+
+
+def find_champion(registry: Registry, chosen: str, *, is_to_decide: bool = False) -> Champion | None:
+    """The champion of the model that was chosen, else of the one that serves; None if there is none.
+
+    Parameters
+    ----------
+    is_to_decide
+        Whether decisions are to be made with it: then it must have been made champion here, by somebody who said why.
+
+    Raises
+    ------
+    RegistryError, ScorerError
+        If the registry is away, or the champion cannot be proved.
+    """
+    name = serving_name(registry, chosen)
+    version = registry.champion(name) if name else None
+    if version is None:
+        return None
+    if is_to_decide:
+        registry.check_made_champion(version)
+    return Champion(version, registry.load(version))
+
+
+def no_champion(registry: Registry, chosen: str) -> str:
+    """Why there is no champion to score with, and what to do about it, in a sentence."""
+    name = serving_name(registry, chosen)
+    if name is None:
+        return (
+            "No model serves yet. Train one with `make model-train-flow`, or choose one with `riskometer switch MODEL`."
+        )
+    return f"{name} has no champion yet. Train one with `make model-train-flow`."
+
+
+def find_challenger(registry: Registry, chosen: str, version: str = "") -> Version:
+    """The challenger of the model that was chosen, else of the one trained last.
+
+    Parameters
+    ----------
+    version
+        The number of another version to look at instead; empty: the challenger.
+
+    Raises
+    ------
+    RegistryError
+        If there is none.
+    """
+    model = chosen or registry.trained_last("challenger")
+    if not model:
+        raise RegistryError("no model has a challenger. Train one with `make model-train-flow`.")
+    found = registry.version(model, version) if version else registry.challenger(model)
+    if found is None:
+        raise RegistryError(f"{model} has no challenger. Train one with `make model-train-flow`.")
+    return found
+
+
+def serving_line(chosen: str, decision_log: str) -> str:
     """Which model the page serves and what decided so, in a sentence; empty while nothing is decided."""
-    if settings.dataset:
-        return f"The page serves {settings.dataset}, as CREDITRISK_DATASET says."
-    served = decided(settings)
+    if chosen:
+        return f"The page serves {chosen}, as CREDITRISK_DATASET says."
+    served = decided(chosen, decision_log)
     return f"The page serves {served}; `riskometer switch MODEL` changes that." if served else ""
 
 
-def decided(settings: Settings) -> str | None:
-    """The model that was decided to serve, told without MLflow; None if nobody decided, or the decision log is away."""
-    if settings.dataset:
-        return settings.dataset
+def decided(chosen: str, decision_log: str) -> str | None:
+    """The model to serve, told without MLflow; None if nobody decided, or the decision log is away.
+
+    Parameters
+    ----------
+    decision_log
+        The URL of its database.
+    """
+    if chosen:
+        return chosen
     with suppress(DecisionLogError):
-        log = DecisionLog(settings.decision_log)
-        return log.noted(SERVING_NOTE) if log.is_begun() else None
+        return Notes(decision_log).served()
     return None

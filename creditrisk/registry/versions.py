@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from creditrisk import strict
 from creditrisk.decision_log import GENESIS
 from creditrisk.errors import RegistryError, ScorerError
+from creditrisk.registry.tags import from_tag
 
-# Kinds of notes in the decision log.
-SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
+FINGERPRINT_TAG = "scorer_sha256"
+# Each promotion is a tag of the model under its time: aliases have no history of their own.
+EVENT_TAG = "promotion."
 
 
 def serving_folder(home: Path, model: str, version: str) -> Path:
     """Where the copy of a version's scorer is kept."""
     return home / "serving" / model / version
-
-
-FINGERPRINT_TAG = "scorer_sha256"
-# Each promotion is a tag of the model under its time: aliases have no history of their own.
-EVENT_TAG = "promotion."
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +64,7 @@ class Event:
 def event_from(model: str, key: str, noted: str) -> Event:
     """An event as a tag of its model holds it; RegistryError if it was changed by hand."""
     try:
-        item = strict.fields(strict.read_json(noted, "the tag"), "the tag", (field.name for field in fields(Event)))
-        strict.whole(item["log_seq"], "log_seq")
-        for name in set(item) - {"log_seq"}:
-            strict.text(item[name], name)
-        return Event(**item)
+        return from_tag(Event, noted)
     except ScorerError:
         raise RegistryError(
             f"the history of model '{model}' was changed by hand: its tag '{key}' cannot be read. Nothing is promoted "

@@ -41,7 +41,7 @@ def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathF
     """The web app with the champion of the training."""
     home = tmp_path_factory.mktemp("web")
     settings = Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri)
-    adopt(settings, Registry(settings).champion("german_credit"))
+    adopt(settings, Registry(settings.stores).champion("german_credit"))
     return serve_web(settings)
 
 

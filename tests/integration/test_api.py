@@ -20,7 +20,7 @@ def settings(german_champion, tmp_path_factory) -> Settings:
     """A home of the web app's own, with the registry of the training."""
     uri = german_champion.settings.mlflow_tracking_uri
     settings = Settings(home=tmp_path_factory.mktemp("web"), mlflow_uri=uri)
-    adopt(settings, Registry(settings).champion("german_credit"))
+    adopt(settings, Registry(settings.stores).champion("german_credit"))
     return settings
 
 
@@ -113,7 +113,7 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     assert "files were changed" in ready.json["model_problem"]
     # With the registry back, the copy is fetched anew.
     own = settings.model_copy(update={"home": tmp_path})
-    adopt(own, Registry(own).champion("german_credit"))
+    adopt(own, Registry(own.stores).champion("german_credit"))
     back = create_app(own)
     champion_of(back).load_saved()
     champion_of(back).look()
@@ -123,11 +123,11 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
 def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, german_clients, tmp_path):
     scorer = champion_of(app).standing.scorer
     own = Settings(home=tmp_path)
-    registry = Registry(own)
-    trained = Registry(settings)
+    registry = Registry(own.stores)
+    trained = Registry(settings.stores)
     reference = trained.reference_sample(trained.champion("german_credit"))
     # The same scorer twice: what is tested is the change of version.
-    first, second = (registry.register(scorer, reference, params={}, metrics={}, tags={}) for _ in range(2))
+    first, second = (registry.register(scorer, reference, params={}, metrics={}) for _ in range(2))
     registry.promote(first, by="a test", why="the first", evidence="none")
 
     swapping = create_app(own)

@@ -20,7 +20,7 @@ def run(german_champion, tmp_path, monkeypatch):
     url = f"sqlite:///{tmp_path}/decisions.db"
     monkeypatch.setenv("CREDITRISK_DECISION_LOG_URL", url)
     settings = german_champion.settings.model_copy(update={"decision_log_url": url})
-    adopt(settings, Registry(settings).champion("german_credit"))
+    adopt(settings, Registry(settings.stores).champion("german_credit"))
     return lambda *words: CliRunner().invoke(main, [str(word) for word in words])
 
 

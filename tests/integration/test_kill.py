@@ -16,7 +16,7 @@ def test_every_decision_answered_before_a_kill_9_is_in_the_log(
     german_champion, german_clients: str, serve_web: Callable, tmp_path
 ):
     settings = Settings(home=tmp_path, mlflow_uri=german_champion.settings.mlflow_tracking_uri)
-    adopt(settings, Registry(settings).champion("german_credit"))
+    adopt(settings, Registry(settings.stores).champion("german_credit"))
     web = serve_web(settings)
     client = next(csv.DictReader(io.StringIO(german_clients)))
     answered: list[int] = []

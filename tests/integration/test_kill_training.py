@@ -42,7 +42,7 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
     home, source, log = tmp_path / "home", tmp_path / "loans.csv", tmp_path / "said.txt"
     simulate(600, seed=5).write_csv(source)
     assert _start(home, source, log).wait() == 0, log.read_text()[-3000:]
-    registry = Registry(Settings(home=home))
+    registry = Registry(Settings(home=home).stores)
     champion = registry.champion("simulated")
     scorer = registry.load(champion)
 
@@ -72,7 +72,7 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
     assert _rows(home, "SELECT run_uuid FROM runs WHERE status = 'RUNNING'") == []
     unfinished = [
         version.version
-        for version in registry._client.search_model_versions("name = 'simulated'")
+        for version in registry.client.search_model_versions("name = 'simulated'")
         if FINGERPRINT_TAG not in version.tags
     ]
     assert unfinished == []

@@ -18,7 +18,16 @@ from scipy.special import expit
 
 from creditrisk.comparison import Floors, compare
 from creditrisk.errors import RegistryError
-from creditrisk.registry import Registry, Version, approve, evidence_tags, promote_if_better, roll_back
+from creditrisk.registry import (
+    Evidence,
+    Registry,
+    Version,
+    approve,
+    evidence_from,
+    find_challenger,
+    promote_if_better,
+    roll_back,
+)
 from creditrisk.schema import Costs
 from creditrisk.settings import Settings
 from riskometer.cli import main
@@ -34,15 +43,15 @@ def settings(tmp_path: Path, prove_corner) -> Settings:
 
 @pytest.fixture
 def registry(settings: Settings) -> Registry:
-    return Registry(settings)
+    return Registry(settings.stores)
 
 
 @pytest.fixture
 def make(registry: Registry, corner_scorer, corner_reference):
-    """Register one more version, with the tags a training would give it."""
+    """Register one more version, with the evidence a training would give it."""
 
-    def register(**tags: str) -> Version:
-        return registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags=tags)
+    def register(evidence: Evidence = Evidence()) -> Version:  # noqa: B008  # it never changes
+        return registry.register(corner_scorer, corner_reference, params={}, metrics={}, evidence=evidence)
 
     return register
 
@@ -67,10 +76,10 @@ def verdict_of(noise_before: float, noise_after: float):
 # By verdict
 
 
-def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(settings, registry, make):
-    assert promote_if_better(registry, make(), settings) == (True, "there was no champion yet")
-    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    is_champion, why = promote_if_better(registry, better, settings)
+def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(registry, make):
+    assert promote_if_better(registry, make()) == (True, "there was no champion yet")
+    better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    is_champion, why = promote_if_better(registry, better)
     assert is_champion
     assert why.startswith("promote: better beyond chance")
     assert standing(registry) == ("2", "1")
@@ -79,65 +88,65 @@ def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its
     assert tags["promoted_evidence"] == f"run {better.run_id}, comparison.html"
 
 
-def test_an_equal_one_stays_challenger_and_says_why(settings, registry, make):
-    promote_if_better(registry, make(), settings)
-    same = make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
-    is_champion, why = promote_if_better(registry, same, settings)
+def test_an_equal_one_stays_challenger_and_says_why(registry, make):
+    promote_if_better(registry, make())
+    same = make(evidence_from(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+    is_champion, why = promote_if_better(registry, same)
     assert not is_champion
     assert why.startswith("keep: worse beyond chance")
     assert standing(registry) == ("1", "")
 
 
-def test_one_that_could_not_be_compared_stays_challenger(settings, registry, make):
-    promote_if_better(registry, make(), settings)
-    assert promote_if_better(registry, make(), settings) == (False, "it could not be compared with the champion")
+def test_one_that_could_not_be_compared_stays_challenger(registry, make):
+    promote_if_better(registry, make())
+    assert promote_if_better(registry, make()) == (False, "it could not be compared with the champion")
 
 
-def test_where_a_person_has_to_approve_a_better_one_waits_and_so_does_the_first(settings, registry, make):
-    careful = settings.model_copy(update={"promotion": "approval"})
+def test_where_a_person_has_to_approve_a_better_one_waits_and_so_does_the_first(registry, make):
     first = make()
-    is_champion, why = promote_if_better(registry, first, careful)
+    is_champion, why = promote_if_better(registry, first, "approval")
     assert not is_champion
     assert "waits for a person" in why
-    approve(registry, MODEL, "", by="Ada", why="first model")
-    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    assert not promote_if_better(registry, better, careful)[0]
+    approve(registry, find_challenger(registry, MODEL), by="Ada", why="first model")
+    better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    assert not promote_if_better(registry, better, "approval")[0]
     assert standing(registry) == ("1", "")
-    assert approve(registry, MODEL, "", by="Ada", why="").startswith("corner_lender version 2 is champion now")
+    done = approve(registry, find_challenger(registry, MODEL), by="Ada", why="")
+    assert done.startswith("corner_lender version 2 is champion now")
     tags = registry.champion(MODEL).tags
     assert tags["promoted_by"] == "Ada"
     assert tags["promoted_why"].startswith("promote: better beyond chance")
 
 
-def test_a_version_below_a_floor_does_not_even_become_the_first_champion(settings, registry, make):
+def test_a_version_below_a_floor_does_not_even_become_the_first_champion(registry, make):
     asked = Floors(auc=0.75).guardrails({"auc": 0.71, "f1": 0.4, "cost": 0.5})
-    low = make(**evidence_tags(None, None, asked))
-    is_champion, why = promote_if_better(registry, low, settings)
+    low = make(evidence_from(None, None, asked))
+    is_champion, why = promote_if_better(registry, low)
     assert not is_champion
     assert "AUC floor: 0.7100, at least 0.75 is asked" in why
     assert standing(registry) == ("", "")
 
 
-def test_a_verdict_about_another_champion_moves_nothing(settings, registry, make):
+def test_a_verdict_about_another_champion_moves_nothing(registry, make):
     first, second = make(), make()
     by_hand(registry, first)
-    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
     by_hand(registry, second)
     with pytest.raises(RegistryError, match="to replace version 1, which is no longer champion"):
-        promote_if_better(registry, better, settings)
+        promote_if_better(registry, better)
     assert standing(registry) == ("2", "1")
 
 
 # By a person
 
 
-def test_against_the_verdict_a_person_needs_a_reason_and_it_is_kept(settings, registry, make):
-    promote_if_better(registry, make(), settings)
-    make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+def test_against_the_verdict_a_person_needs_a_reason_and_it_is_kept(registry, make):
+    promote_if_better(registry, make())
+    make(evidence_from(verdict_of(0.3, 1.0), registry.champion(MODEL)))
     with pytest.raises(RegistryError, match="not promoted without a reason: the comparison says keep: worse"):
-        approve(registry, MODEL, "2", by="Ada", why="  ")
+        approve(registry, find_challenger(registry, MODEL, "2"), by="Ada", why="  ")
     assert standing(registry) == ("1", "")
-    approve(registry, MODEL, "2", by="Ada", why="the old one uses a field we lose")
+    approve(registry, find_challenger(registry, MODEL, "2"), by="Ada", why="the old one uses a field we lose")
     why = registry.champion(MODEL).tags["promoted_why"]
     assert why.startswith("the old one uses a field we lose (against the evidence: the comparison says keep")
 
@@ -145,23 +154,23 @@ def test_against_the_verdict_a_person_needs_a_reason_and_it_is_kept(settings, re
 def test_the_champion_cannot_be_promoted_again_nor_a_version_that_does_not_exist(registry, make):
     by_hand(registry, make())
     with pytest.raises(RegistryError, match="version 1 is champion already"):
-        approve(registry, MODEL, "1", by="Ada", why="again")
+        approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="again")
     for typed in ("9", "abc", "-1", "1; drop table"):
         with pytest.raises(RegistryError, match=f"no version '{typed}' of model 'corner_lender': it has versions 1"):
-            approve(registry, MODEL, typed, by="Ada", why="a typing error")
+            approve(registry, find_challenger(registry, MODEL, typed), by="Ada", why="a typing error")
     with pytest.raises(RegistryError, match="nobody has no previous champion to go back to, nor a champion"):
         roll_back(registry, "nobody", by="Ada", why="")
     with pytest.raises(RegistryError, match="nobody has no challenger"):
-        approve(registry, "nobody", "", by="Ada", why="")
+        approve(registry, find_challenger(registry, "nobody"), by="Ada", why="")
 
 
 def test_a_version_that_does_not_score_as_it_did_is_not_promoted(registry, make, corner_scorer, corner_reference):
     by_hand(registry, make())
     other = corner_reference.with_columns(prob_default=pl.col("prob_default") + 1e-6)
-    changed = registry.register(corner_scorer, other, params={}, metrics={}, tags={})
+    changed = registry.register(corner_scorer, other, params={}, metrics={})
     with pytest.raises(RegistryError, match="does not give its 50 reference rows the PDs"):
         by_hand(registry, changed)
-    without_a_field = registry.register(corner_scorer, corner_reference.drop("housing"), params={}, metrics={}, tags={})
+    without_a_field = registry.register(corner_scorer, corner_reference.drop("housing"), params={}, metrics={})
     with pytest.raises(RegistryError, match="does not give"):
         by_hand(registry, without_a_field)
     assert standing(registry) == ("1", "")
@@ -206,7 +215,7 @@ from pathlib import Path
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 
-registry = Registry(Settings(home=Path(sys.argv[1])))
+registry = Registry(Settings(home=Path(sys.argv[1])).stores)
 writes = 0
 
 def deadly(method):
@@ -219,7 +228,7 @@ def deadly(method):
     return call
 
 for name in ("set_registered_model_tag", "set_model_version_tag", "set_registered_model_alias"):
-    setattr(registry._client, name, deadly(getattr(registry._client, name)))
+    setattr(registry.client, name, deadly(getattr(registry.client, name)))
 registry.promote(registry.version("corner_lender", "3"), by="cut off", why="to see", evidence="none")
 """
 
@@ -234,13 +243,13 @@ def test_a_version_whose_registration_broke_off_is_deleted_by_the_next_training(
             raise ConnectionError("the server went away")
         kept(*given)
 
-    kept = registry._client.set_model_version_tag
+    kept = registry.client.set_model_version_tag
     with monkeypatch.context() as patched:
-        patched.setattr(registry._client, "set_model_version_tag", breaking)
+        patched.setattr(registry.client, "set_model_version_tag", breaking)
         with pytest.raises(RegistryError, match="went away"):
-            make(a="1", b="2")
+            make()
     registry.clean_up()
-    assert [int(item.version) for item in registry._client.search_model_versions(f"name = '{MODEL}'")] == [1]
+    assert [int(item.version) for item in registry.client.search_model_versions(f"name = '{MODEL}'")] == [1]
     assert standing(registry) == ("1", "")
     assert make().version > "1"
 
@@ -259,8 +268,8 @@ def test_what_a_killed_process_left_of_applicants_is_removed_after_a_while(regis
 
 def test_a_history_that_was_changed_by_hand_is_named_and_nothing_moves(registry, make):
     by_hand(registry, make())
-    key = next(key for key in registry._client.get_registered_model(MODEL).tags if key.startswith("promotion."))
-    registry._client.set_registered_model_tag(MODEL, key, "tidied up")
+    key = next(key for key in registry.client.get_registered_model(MODEL).tags if key.startswith("promotion."))
+    registry.client.set_registered_model_tag(MODEL, key, "tidied up")
     with pytest.raises(RegistryError, match=f"its tag '{re.escape(key)}' cannot be read"):
         by_hand(registry, make())
     assert standing(registry) == ("1", "")
@@ -290,7 +299,7 @@ def test_two_promotions_at_once_follow_each_other(settings, registry, make):
     versions = [make(), make(), make(), make()]
     by_hand(registry, versions[0])
     with ThreadPoolExecutor(3) as people:
-        list(people.map(lambda version: by_hand(Registry(settings), version), versions[1:]))
+        list(people.map(lambda version: by_hand(Registry(settings.stores), version), versions[1:]))
     events = registry.history(MODEL)
     assert sorted(event.version for event in events) == ["1", "2", "3", "4"]
     assert [event.instead_of for event in events] == ["", *(event.version for event in events[:-1])]
@@ -309,7 +318,7 @@ def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, reg
     assert "No model has a challenger" in run("promote").output
     make()
     assert run("promote").output == "corner_lender version 1 is champion now.\n"
-    make(**evidence_tags(verdict_of(0.3, 1.0), registry.champion(MODEL)))
+    make(evidence_from(verdict_of(0.3, 1.0), registry.champion(MODEL)))
     refused = run("promote")
     assert refused.exit_code == 1
     assert "without a reason" in refused.output
@@ -330,7 +339,7 @@ def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registr
 
     monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
     by_hand(registry, make())
-    better = make(**evidence_tags(verdict_of(1.0, 0.3), registry.champion(MODEL)))
+    better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
     with prefect_test_harness(server_startup_timeout=120):
         with pytest.raises(RegistryError, match="who approved it and why"):
             promote(approved_by=" ", why="")
@@ -348,5 +357,5 @@ def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registr
 def test_a_reason_longer_than_anybody_reads_is_refused(registry, make):
     by_hand(registry, make())
     with pytest.raises(RegistryError, match="the reason has 5,000 characters; up to 1,000 are kept"):
-        approve(registry, MODEL, make().version, by="Ada", why="a" * 5_000)
+        approve(registry, make(), by="Ada", why="a" * 5_000)
     assert standing(registry) == ("1", "")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry import Registry, load_version, serving_folder, serving_name
+from creditrisk.registry import Registry, TrainedFrom, load_version, serving_folder, serving_name
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 
@@ -18,80 +20,94 @@ def settings(tmp_path_factory) -> Settings:
 
 @pytest.fixture(scope="module")
 def versions(settings, corner_scorer: Scorer, corner_reference):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     return [
-        registry.register(corner_scorer, corner_reference, params={}, metrics={"auc": 0.7}, tags={"source": "here"})
+        registry.register(
+            corner_scorer, corner_reference, params={}, metrics={"auc": 0.7}, trained_from=TrainedFrom(source="here")
+        )
         for _ in "12"
     ]
 
 
 def test_the_newest_version_is_challenger_and_nothing_serves_before_a_promotion(settings, versions):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     assert registry.at("corner_lender", "challenger").version == "2"
     assert registry.champion("corner_lender") is None
     assert registry.champion("nobody") is None
-    assert serving_name(settings, registry) is None
+    assert serving_name(registry, settings.dataset) is None
 
 
 def test_what_was_registered_comes_back_to_the_last_bit_and_needs_the_registry_only_once(
     settings, versions, corner_scorer, corner_reference
 ):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     scorer = registry.load(versions[0])
     assert (scorer.name, scorer.version, scorer.sha256) == ("corner_lender", "1", versions[0].sha256)
     assert scorer.calibration == corner_scorer.calibration
     assert registry.reference_sample(versions[0]).equals(corner_reference)
     away = settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:1"})
-    assert load_version(away, "corner_lender", "1").sha256 == versions[0].sha256
+    assert load_version(away.stores, "corner_lender", "1").sha256 == versions[0].sha256
 
 
 def test_a_copy_that_was_changed_is_fetched_again(settings, versions):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     folder = registry.fetch(versions[0])
     (folder / "card.md").write_text("changed")
     assert "changed" not in (registry.fetch(versions[0]) / "card.md").read_text()
 
 
 def test_promotion_keeps_the_one_before_and_says_who_and_why(settings, versions):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     for version in versions:
         registry.promote(version, by="a tester", why="to see", evidence="none")
     assert registry.champion("corner_lender").version == "2"
     assert registry.champion("corner_lender").tags["promoted_by"] == "a tester"
-    assert serving_name(settings, registry) == "corner_lender"
+    assert serving_name(registry, settings.dataset) == "corner_lender"
     assert registry.at("corner_lender", "previous").version == "1"
 
 
 def test_a_registry_that_is_away_gives_one_sentence_without_the_password_and_soon(settings):
-    away = settings.model_copy(update={"mlflow_uri": "http://user:secret@127.0.0.1:1", "registry_timeout_seconds": 1.0})
+    away = settings.model_copy(update={"mlflow_uri": "http://user:secret@127.0.0.1:1"})
     with pytest.raises(RegistryError, match="does not answer") as caught:
-        Registry(away).champion("corner_lender")
+        Registry(away.stores).champion("corner_lender")
     assert "secret" not in str(caught.value)
 
 
 def test_it_counts_how_often_a_table_has_judged(settings, corner_scorer, corner_reference):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     assert registry.n_trained_on("corner_lender", "abc") == 0
-    registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={"data_sha256": "abc"})
+    registry.register(
+        corner_scorer, corner_reference, params={}, metrics={}, trained_from=TrainedFrom(data_sha256="abc")
+    )
     assert registry.n_trained_on("corner_lender", "abc") == 1
+    assert registry.n_trained_on("corner_lender", "other") == 0
+    registry.client.set_model_version_tag("corner_lender", "1", "trained_from", "changed by hand")
+    assert registry.n_trained_on("corner_lender", "other") == 1
+    registry.client.delete_model_version_tag("corner_lender", "1", "trained_from")
     assert registry.n_trained_on("corner_lender", "other") == 0
 
 
+def test_opening_it_changes_nothing_of_the_process(settings, versions):
+    before = dict(os.environ)
+    Registry(settings.stores)
+    assert dict(os.environ) == before
+
+
 def test_copies_lie_where_the_start_without_a_registry_looks(settings, versions):
-    Registry(settings).fetch(versions[1])
+    Registry(settings.stores).fetch(versions[1])
     assert (serving_folder(settings.home, "corner_lender", "2") / "schema.toml").is_file()
 
 
 def test_a_number_that_the_decision_log_knows_from_an_older_registry_is_not_given_again(
     settings, versions, corner_scorer, corner_reference
 ):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     last = int(registry.at("corner_lender", "challenger").version)
     log = DecisionLog(settings.decision_log)
     for number in (last + 1, last + 2):
         log.note("scorer", f"corner_lender/{number}", "of a registry that is gone")
-    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={})
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={})
     assert version.version == str(last + 3)
-    there = {int(item.version) for item in registry._client.search_model_versions("name = 'corner_lender'")}
+    there = {int(item.version) for item in registry.client.search_model_versions("name = 'corner_lender'")}
     assert not {last + 1, last + 2} & there
     assert registry.load(registry.at("corner_lender", "challenger")).sha256 == version.sha256

@@ -79,14 +79,14 @@ def settings(
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     here = read_settings()
-    registry = Registry(here)
-    version = registry.register(*fitted, params={}, metrics={}, tags={})
+    registry = Registry(here.stores)
+    version = registry.register(*fitted, params={}, metrics={})
     registry.promote(version, by="test", why="there was no champion yet", evidence="none")
     return here
 
 
 def score_and_log(settings: Settings, *, seed: int, stress: float) -> None:
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     champion = registry.champion("simulated")
     assert champion is not None
     scorer = registry.load(champion)

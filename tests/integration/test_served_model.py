@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry import Registry, promote_if_better, serving_line, serving_name, switch_model
+from creditrisk.registry import Evidence, Registry, promote_if_better, serving_line, serving_name, switch_model
 from creditrisk.settings import Settings
 from riskometer.cli import main
 from webapp import create_app
@@ -22,10 +22,10 @@ def settings(corner_scorer, corner_reference, prove_corner, tmp_path_factory) ->
     """A home where one model serves, and another was trained and promoted after it."""
     settings = Settings(home=tmp_path_factory.mktemp("served"))
     prove_corner(settings.home)
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     for scorer in (corner_scorer, _named(corner_scorer, OTHER)):
-        version = registry.register(scorer, corner_reference, params={}, metrics={}, tags={})
-        promote_if_better(registry, version, settings)
+        version = registry.register(scorer, corner_reference, params={}, metrics={})
+        promote_if_better(registry, version)
     return settings
 
 
@@ -40,20 +40,23 @@ def run(settings: Settings, monkeypatch):
 
 
 def test_the_first_champion_serves_and_a_later_one_of_another_model_does_not(settings):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     assert registry.champion(OTHER) is not None
-    assert serving_name(settings, registry) == MODEL
+    assert serving_name(registry, settings.dataset) == MODEL
     app = create_app(settings)
     app.extensions["creditrisk"].champion.look()
     client = app.test_client()
     ready = client.get("/ready").json
     assert (ready["model"], ready["dataset"]) == (MODEL, MODEL)
-    assert serving_line(settings) == f"The page serves {MODEL}; `riskometer switch MODEL` changes that."
+    assert (
+        serving_line(settings.dataset, settings.decision_log)
+        == f"The page serves {MODEL}; `riskometer switch MODEL` changes that."
+    )
 
 
 def test_promoting_another_model_says_how_to_switch(settings, run, corner_reference, corner_scorer):
-    registry = Registry(settings)
-    registry.register(_named(corner_scorer, OTHER), corner_reference, params={}, metrics={}, tags={})
+    registry = Registry(settings.stores)
+    registry.register(_named(corner_scorer, OTHER), corner_reference, params={}, metrics={})
     said = run("promote", "--why", "to see").output
     assert f"{OTHER} version 2 is champion now" in said
     assert f"The page goes on serving {MODEL}; `riskometer switch {OTHER}` changes that." in said
@@ -78,10 +81,10 @@ def test_only_the_command_switches_and_the_page_follows(settings, run):
 
 
 def test_a_model_without_a_champion_cannot_be_switched_to(settings, run):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     before = registry.served()
     with pytest.raises(RegistryError, match="nobody has no champion to serve"):
-        switch_model(registry, settings, "nobody", by="Ada", why="")
+        switch_model(registry, "nobody", chosen="", poll_seconds=60, by="Ada", why="")
     refused = run("switch", "nobody")
     assert refused.exit_code == 1
     assert "Nobody has no champion to serve" in refused.output
@@ -90,22 +93,22 @@ def test_a_model_without_a_champion_cannot_be_switched_to(settings, run):
 
 def test_the_setting_goes_before_what_was_decided_and_the_command_says_so(settings):
     fixed = settings.model_copy(update={"dataset": MODEL})
-    registry = Registry(fixed)
-    assert "as CREDITRISK_DATASET says" in serving_line(fixed)
-    said = switch_model(registry, fixed, OTHER, by="Ada", why="")
+    registry = Registry(fixed.stores)
+    assert "as CREDITRISK_DATASET says" in serving_line(fixed.dataset, fixed.decision_log)
+    said = switch_model(registry, OTHER, chosen=fixed.dataset, poll_seconds=60, by="Ada", why="")
     assert said.startswith(f"Noted, but the page goes on serving {MODEL}: CREDITRISK_DATASET={MODEL} goes before")
-    assert serving_name(fixed, registry) == MODEL
+    assert serving_name(registry, fixed.dataset) == MODEL
     assert DecisionLog(settings.decision_log).noted("serving") == OTHER
 
 
 def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, corner_reference):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     log = DecisionLog(settings.decision_log)
     app = create_app(settings.model_copy(update={"dataset": MODEL}))
     app.extensions["creditrisk"].champion.look()
     application = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
     assert app.test_client().post("/api/v1/score", json=application).status_code == 200
-    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={})
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={})
     registry.promote(version, by="Ada", why="it is time", evidence="none")
     [(what, head)] = registry.noted_heads()
     assert head == log.head()
@@ -114,12 +117,14 @@ def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, 
 
 
 def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, corner_scorer, corner_reference):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     champion = create_app(settings.model_copy(update={"dataset": MODEL})).extensions["creditrisk"].champion
     champion.look()
     before = champion.standing.scorer.version
-    refused = registry.register(corner_scorer, corner_reference, params={}, metrics={}, tags={"verdict": "keep"})
-    registry._client.set_registered_model_alias(MODEL, "champion", refused.version)
+    refused = registry.register(
+        corner_scorer, corner_reference, params={}, metrics={}, evidence=Evidence("keep", "keep: worse", before)
+    )
+    registry.client.set_registered_model_alias(MODEL, "champion", refused.version)
     champion.look()
     assert champion.standing.scorer.version == before
     assert "was not made so here last: somebody moved the alias" in champion.standing.model_problem
@@ -133,18 +138,18 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
     champion.look()
     assert (champion.standing.scorer.version, champion.standing.model_problem) == (refused.version, "")
     # Nor is a way back to one that was champion before, made in MLflow alone.
-    registry._client.set_registered_model_alias(MODEL, "champion", before)
+    registry.client.set_registered_model_alias(MODEL, "champion", before)
     champion.look()
     assert champion.standing.scorer.version == refused.version
     assert "somebody moved the alias" in champion.standing.model_problem
 
 
 def test_a_hundred_other_models_hide_no_promotion_and_no_digits_break_a_sentence(settings):
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     before = registry.noted_heads()
     assert before
     for number in range(101):
-        registry._client.create_registered_model(f"a_model_of_nobody_{number}")
+        registry.client.create_registered_model(f"a_model_of_nobody_{number}")
     assert registry.noted_heads() == before
     with pytest.raises(RegistryError, match="there is no version '99999"):
         registry.version(MODEL, "9" * 5_000)

@@ -10,16 +10,16 @@ import sys
 import polars as pl
 import pytest
 
-from creditrisk.registry import Registry, serving_folder
+from creditrisk.registry import Registry, origin_of, serving_folder
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate
 
 
 def test_german_credit_ends_with_a_champion_and_says_what_to_type_next(german_champion):
-    version = Registry(german_champion.settings).champion("german_credit")
+    version = Registry(german_champion.settings.stores).champion("german_credit")
     assert version.version == "1"
     assert version.tags["promoted_why"] == "there was no champion yet"
-    assert version.tags["source"].endswith("german.data")
+    assert origin_of(version).source.endswith("german.data")
     assert "make up" in german_champion.output
     assert "Registered as german_credit version 1: champion" in german_champion.output
 
@@ -27,7 +27,9 @@ def test_german_credit_ends_with_a_champion_and_says_what_to_type_next(german_ch
 def test_the_whole_path_on_german_credit_reaches_the_bars_and_stays_below_what_would_be_suspicious(german_champion):
     # 3 x 10-fold cross-validation, choosing and calibrating inside the folds. Trustworthy published AUCs lie between
     # 0.78 and 0.82; the cost bar is what linear discriminants reached under the same 5:1 costs, with some room.
-    scorer = Registry(german_champion.settings).load(Registry(german_champion.settings).champion("german_credit"))
+    scorer = Registry(german_champion.settings.stores).load(
+        Registry(german_champion.settings.stores).champion("german_credit")
+    )
     figures = scorer.metrics["performance"]
     assert "3 x 10-fold" in scorer.metrics["protocol"]
     assert 0.795 <= figures["auc"] < 0.83
@@ -42,7 +44,7 @@ def test_the_whole_path_on_german_credit_reaches_the_bars_and_stays_below_what_w
 
 
 def test_the_registered_model_uses_no_protected_field(german_champion):
-    registry = Registry(german_champion.settings)
+    registry = Registry(german_champion.settings.stores)
     scorer = registry.load(registry.champion("german_credit"))
     protected = {field.name for field in scorer.schema.protected}
     assert protected == {"age_years", "personal_status_sex", "foreign_worker"}
@@ -72,7 +74,7 @@ def test_mlflow_loads_the_registered_version_by_itself_without_any_pickle(german
     predicted = pl.read_json(answer)
     assert predicted["row_number"].to_list() == list(range(1, 21))
     assert predicted["prob_default"].is_between(0, 1).all()
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     registry.fetch(registry.champion("german_credit"))
     files = list(serving_folder(settings.home, "german_credit", "1").iterdir())
     assert files
@@ -81,7 +83,7 @@ def test_mlflow_loads_the_registered_version_by_itself_without_any_pickle(german
 
 def test_scoring_the_champion_needs_neither_torch_nor_evidently(german_champion, tmp_path):
     settings = german_champion.settings
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     folder = registry.fetch(registry.champion("german_credit"))
     code = (
         "import sys; from pathlib import Path; import polars as pl;"
@@ -127,4 +129,4 @@ def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(tmp_path):
     assert "This table is not trained on" in page.read_text()
     report = json.loads(page.with_suffix(".json").read_text())
     assert (report["n_rows"], report["n_accepted"], sum(report["set_aside"].values())) == (400, 150, 250)
-    assert Registry(Settings(home=tmp_path / "home")).champion("simulated") is None
+    assert Registry(Settings(home=tmp_path / "home").stores).champion("simulated") is None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk.settings import make_home
+from creditrisk.home import make_home
 
 
 def mode(path: Path) -> int:

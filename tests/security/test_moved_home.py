@@ -19,7 +19,7 @@ import pytest
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
-from creditrisk.settings import Settings
+from creditrisk.settings import Settings, configure_mlflow
 from riskometer.stack import services
 from webapp import create_app
 
@@ -33,10 +33,8 @@ def moved(corner_scorer, corner_reference, prove_corner, tmp_path_factory) -> Pa
     place = tmp_path_factory.mktemp("moving")
     first = place / "the first home"
     prove_corner(first)
-    registry = Registry(Settings(home=first))
-    version = registry.register(
-        corner_scorer, corner_reference, params={}, metrics={}, tags={}, pages={"p.html": "<p>"}
-    )
+    registry = Registry(Settings(home=first).stores)
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, pages={"p.html": "<p>"})
     registry.promote(version, by="a tester", why="to serve", evidence="none")
     second = place / "second"
     shutil.copytree(first, second)
@@ -47,11 +45,11 @@ def moved(corner_scorer, corner_reference, prove_corner, tmp_path_factory) -> Pa
 
 def train_promote_and_score(settings: Settings, scorer, reference) -> str:
     """Do all of it; return the version that answers then."""
-    registry = Registry(settings)
+    registry = Registry(settings.stores)
     before = registry.champion(MODEL)
     assert registry.reference_sample(before).equals(reference)
     registry.fetch(before)
-    version = registry.register(scorer, reference, params={}, metrics={}, tags={})
+    version = registry.register(scorer, reference, params={}, metrics={})
     registry.promote(version, by="a tester", why="it is newer", evidence="none")
     assert registry.at(MODEL, "previous").version == before.version
     app = create_app(settings)
@@ -77,7 +75,7 @@ def test_a_copied_home_trains_scores_and_promotes_without_the_original(moved, co
 
 
 @pytest.fixture
-def served(moved: Path, tmp_path: Path) -> Iterator[Settings]:
+def served(moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
     """The home moved once more, with MLflow's server on it as `make up` starts it."""
     third = tmp_path / "third"
     moved.rename(third)
@@ -85,6 +83,8 @@ def served(moved: Path, tmp_path: Path) -> Iterator[Settings]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = Settings(home=third, mlflow_uri=f"http://127.0.0.1:{port}", registry_timeout_seconds=20.0)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "")  # put back after the test
+    configure_mlflow(settings)
     [part] = [part for part in services(settings) if part.name == "mlflow"]
     part.prepare()
     command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
@@ -111,7 +111,7 @@ def test_a_moved_home_does_so_through_the_mlflow_server_too(served, corner_score
     assert train_promote_and_score(served, corner_scorer, corner_reference) == "3"
     assert_nothing_points_elsewhere(served.home, served.home.parents[1] / "second")
     # MLflow's page shows the files of the very first run.
-    run_id = Registry(served).version(MODEL, "1").run_id
+    run_id = Registry(served.stores).version(MODEL, "1").run_id
     asked = urllib.parse.urlencode({"path": "p.html", "run_uuid": run_id})
     with urllib.request.urlopen(f"{served.mlflow_uri}/get-artifact?{asked}", timeout=20) as answer:
         assert answer.read() == b"<p>"

@@ -26,7 +26,7 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
 from creditrisk.learners._structure import read_trees
-from creditrisk.registry import SCORER_NOTE, Registry, approve, serving_folder
+from creditrisk.registry import SCORER_NOTE, Registry, approve, find_challenger, serving_folder
 from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.scoring import Scorer, fingerprint, golden, load, proving
 from creditrisk.scoring.folder import FILES
@@ -360,7 +360,7 @@ class Attacked:
         shutil.copytree(self.sound, self.files)
         change(self.files)
         # A change that the app sees, so that it looks at the files again.
-        self.registry._client.set_model_version_tag(MODEL, "2", "touched", str(os.urandom(4)))
+        self.registry.client.set_model_version_tag(MODEL, "2", "touched", str(os.urandom(4)))
         self.champion.look()
         return self.champion.standing.model_problem
 
@@ -372,7 +372,7 @@ class Attacked:
     def forge(self) -> None:
         """Write the fingerprint of the files as they are into MLflow and, past its triggers, into the decision log."""
         sha256 = fingerprint(self.files)
-        self.registry._client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, sha256)
+        self.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, sha256)
         with sqlite3.connect(self.settings.home / "decisions.db") as connection:
             connection.execute("DROP TRIGGER IF EXISTS notes_no_update")
             connection.execute("UPDATE notes SET value = ? WHERE key = ?", (sha256, f"{MODEL}/2"))
@@ -381,22 +381,22 @@ class Attacked:
 @pytest.fixture(scope="module")
 def attacked(blended, corner_reference, tmp_path_factory) -> Attacked:
     home = tmp_path_factory.mktemp("attacked")
-    settings, registry = Settings(home=home), Registry(Settings(home=home))
+    settings, registry = Settings(home=home), Registry(Settings(home=home).stores)
     reference = corner_reference.drop("prob_default")
     reference = reference.with_columns(prob_default=blended.prob_default(reference))
     for _ in "12":
-        registry.register(blended, reference, params={}, metrics={}, tags={})
+        registry.register(blended, reference, params={}, metrics={})
     registry.promote(registry.version(MODEL, "1"), by="a tester", why="to serve", evidence="none")
     app = create_app(settings)
     champion = app.extensions["creditrisk"].champion
     champion.look()
     assert champion.standing.scorer.version == "1"
-    uri = registry._client.get_model_version_download_uri(MODEL, "2")
+    uri = registry.client.get_model_version_download_uri(MODEL, "2")
     files = Path(unquote(urlsplit(uri).path)) / "artifacts" / "scorer"
     shutil.copytree(files, home / "sound")
     # Whoever can write to MLflow can move the alias to any version that was champion once, as version 2 was.
     adopt(settings, registry.version(MODEL, "2"))
-    registry._client.set_registered_model_alias(MODEL, "champion", "2")
+    registry.client.set_registered_model_alias(MODEL, "champion", "2")
     return Attacked(settings, registry, champion, app.test_client(), files, home / "sound")
 
 
@@ -428,21 +428,21 @@ def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, nam
 
 def test_a_fingerprint_changed_in_mlflow_alone_is_noticed_by_the_note(attacked):
     attacked.look_at(value("decision.json", ("n_good",), 1))
-    attacked.registry._client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, fingerprint(attacked.files))
+    attacked.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, fingerprint(attacked.files))
     attacked.champion.look()
     assert "another fingerprint in the registry than the decision log noted" in attacked.champion.standing.model_problem
     attacked.assert_goes_on()
 
 
 def test_what_did_not_fit_is_not_fetched_again_until_something_changes(attacked):
-    attacked.registry._client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, _noted(attacked))
+    attacked.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, _noted(attacked))
     said = attacked.look_at(cut("schema.toml", 0.5))
     # Were it fetched once more, it would be found to be gone.
     shutil.rmtree(attacked.files)
     for _ in range(3):
         attacked.champion.look()
         assert attacked.champion.standing.model_problem == said
-    attacked.registry._client.set_model_version_tag(MODEL, "2", "touched", "once more")
+    attacked.registry.client.set_model_version_tag(MODEL, "2", "touched", "once more")
     attacked.champion.look()
     assert attacked.champion.standing.model_problem not in ("", said)
 
@@ -453,17 +453,18 @@ def _noted(attacked: Attacked) -> str:
 
 def test_a_version_that_was_never_noted_is_served_once_it_is_promoted_again(attacked, tmp_path):
     # Another home asks the same registry, and has a decision log of its own.
-    attacked.registry._client.set_registered_model_alias(MODEL, "champion", "1")
+    attacked.registry.client.set_registered_model_alias(MODEL, "champion", "1")
     own = Settings(home=tmp_path, mlflow_uri=attacked.settings.mlflow_tracking_uri, dataset=MODEL)
     champion = create_app(own).extensions["creditrisk"].champion
     champion.look()
     assert "Promote it again, which proves and notes it" in champion.standing.model_problem
-    said = approve(Registry(own), MODEL, "1", by="Ada", why="seen")
+    registry = Registry(own.stores)
+    said = approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="seen")
     assert said.startswith("corner_lender version 1 was proved and its fingerprint noted")
     champion.look()
     assert (champion.standing.scorer.version, champion.standing.model_problem) == ("1", "")
     with pytest.raises(RegistryError, match="champion already"):
-        approve(Registry(own), MODEL, "1", by="Ada", why="again")
+        approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="again")
 
 
 def test_a_saved_copy_that_ends_its_process_does_not_keep_the_app_from_starting(tampered, tmp_path):

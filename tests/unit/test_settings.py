@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from creditrisk.errors import SettingsError
-from creditrisk.settings import Settings, make_home, read_settings
+from creditrisk.home import make_home
+from creditrisk.settings import Settings, read_settings
 from tests.conftest import ROOT
 
 
@@ -54,6 +55,6 @@ def test_a_home_that_cannot_be_written_to_is_refused_with_a_sentence(tmp_path):
 
 
 def test_a_disk_without_room_is_refused_with_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr("creditrisk.settings.LEAST_FREE_BYTES", float("inf"))
+    monkeypatch.setattr("creditrisk.home.LEAST_FREE_BYTES", float("inf"))
     with pytest.raises(SettingsError, match="too few to go on"):
         make_home(tmp_path)

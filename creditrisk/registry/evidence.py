@@ -1,0 +1,117 @@
+"""What a version is registered with: what speaks for and against promoting it, and what it was trained from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from creditrisk.comparison import Comparison, Guardrail
+from creditrisk.errors import RegistryError, ScorerError
+from creditrisk.registry.tags import from_tag, to_tag
+from creditrisk.registry.versions import Version
+
+EVIDENCE_TAG, TRAINED_FROM_TAG = "evidence", "trained_from"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What speaks for and against a version, so that whoever promotes it later finds it.
+
+    `verdict`, `sentence` and `compared_with`, the version that was champion then, come from the comparison; they are
+    empty where it was not compared. `floors_missed` are sentences, one a floor.
+    """
+
+    verdict: str = ""
+    sentence: str = ""
+    compared_with: str = ""
+    floors_missed: tuple[str, ...] = ()
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether there was a champion that scored the same rows."""
+        return self.verdict != ""
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the comparison says that it should replace the champion."""
+        return self.verdict == "promote"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedFrom:
+    """Which table a version was trained on, and so tested on.
+
+    `dataset` is the known name or schema file, `source` the file or URI as they were given, empty where they were not;
+    `data_sha256` is the digest of the table.
+    """
+
+    dataset: str = ""
+    source: str = ""
+    data_sha256: str = ""
+
+
+NOT_COMPARED, UNKNOWN_TABLE = Evidence(), TrainedFrom()
+
+
+def evidence_from(comparison: Comparison | None, champion: Version | None, asked: Sequence[Guardrail] = ()) -> Evidence:
+    """The evidence of a new version.
+
+    Parameters
+    ----------
+    comparison
+        With the champion; None where there is none, or it could not score the same rows.
+    champion
+        The version it was compared with.
+    asked
+        The absolute floors, as `Floors.guardrails` gives them.
+    """
+    missed = tuple(
+        f"{floor.label}: {floor.finding}, {floor.bar} is asked" for floor in asked if floor.is_passed is False
+    )
+    if comparison is None or champion is None:
+        return Evidence(floors_missed=missed)
+    return Evidence(comparison.verdict, comparison.sentence, champion.version, missed)
+
+
+def tags_of(evidence: Evidence, trained_from: TrainedFrom) -> dict[str, str]:
+    """Both as tags of a version, and the verdict in words for people who look in MLflow; those are never read back."""
+    shown = {"verdict": evidence.verdict, "verdict_why": evidence.sentence} if evidence.is_compared else {}
+    return {EVIDENCE_TAG: to_tag(evidence), TRAINED_FROM_TAG: to_tag(trained_from), **shown}
+
+
+def evidence_of(version: Version) -> Evidence:
+    """What a version was registered with; that it was not compared, where nothing is kept.
+
+    Raises
+    ------
+    RegistryError
+        If it was changed by hand.
+    """
+    noted = version.tags.get(EVIDENCE_TAG)
+    try:
+        return from_tag(Evidence, noted) if noted else NOT_COMPARED
+    except ScorerError:
+        raise _changed("evidence", EVIDENCE_TAG, version) from None
+
+
+def origin_of(version: Version) -> TrainedFrom:
+    """What a version was trained from; empty where nothing is kept.
+
+    Raises
+    ------
+    RegistryError
+        If it was changed by hand.
+    """
+    noted = version.tags.get(TRAINED_FROM_TAG)
+    try:
+        return from_tag(TrainedFrom, noted) if noted else UNKNOWN_TABLE
+    except ScorerError:
+        raise _changed("origin", TRAINED_FROM_TAG, version) from None
+
+
+def _changed(what: str, tag: str, version: Version) -> RegistryError:
+    return RegistryError(
+        f"the {what} of {version.model} version {version.version} was changed by hand: its tag '{tag}' cannot be read. "
+        "Nothing is decided on it until it holds again what it held, or is deleted in MLflow by someone who answers "
+        "for that."
+    )
