@@ -108,9 +108,8 @@ def check(value: object) -> Result:
         result = _RESULT.validate_python(value)
     except ValidationError as exc:
         location = exc.errors(include_input=False, include_url=False, include_context=False)[0]["loc"]
-        raise UnreadableResultError(
-            f"'{location[0]}' is not as it should be" if location else "it is no result"
-        ) from None
+        what = f"'{location[0]}' is not as it should be" if location else "it is no result"
+        raise UnreadableResultError(what) from None
     except RecursionError:
         raise UnreadableResultError("it is nested too deeply") from None
     if result["last_seq"] > result["log_head"]["seq"]:
