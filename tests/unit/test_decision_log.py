@@ -192,7 +192,7 @@ def test_an_unusable_url_is_refused_without_its_password(url, sentence):
     assert "SECRET" not in str(caught.value)
 
 
-def test_the_place_of_the_log_is_shown_without_user_and_password():
+def test_the_address_of_the_log_is_shown_without_user_and_password():
     log = DecisionLog("postgresql://user:SECRET@db.example:5433/risk?password=SECRET")
     assert log.address == "postgresql://db.example:5433/risk"
 
