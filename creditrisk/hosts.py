@@ -2,8 +2,7 @@
 
 A browser sends along, and no page can forge, the name it called a server by (Host) and the site of the page that asks
 (Origin, Sec-Fetch-Site). A page from elsewhere reaches a server on this machine either under its own Origin, or through
-a domain name of its own that resolves to this machine and then stands in Host: both are refused here. Used by every
-server that is ours, and by what stands before those that are not.
+a domain name of its own that resolves to this machine and then stands in Host: both are refused here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Reading JSON that may have been changed by somebody else: what stands there is what was meant, or it is refused.
 
-Python's own reader takes NaN, Infinity, numbers too large to hold and the same key twice. Used for every JSON file of a
-scorer folder and for what is kept in MLflow.
+Python's own reader takes NaN, Infinity, numbers too large to hold and the same key twice.
 """
 
 from __future__ import annotations
@@ -117,10 +116,10 @@ def _shown(value: Any) -> str:
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    parsed = dict(pairs)
+    if len(parsed) < len(pairs):
         raise ValueError("a key is given twice")
-    return found
+    return parsed
 
 
 def _not_a_number(constant: str) -> NoReturn:

@@ -1,8 +1,6 @@
 """Drift between the champion's reference profile and a window of scored applications.
 
-Called by flows/evidently_report.py; the outcome is drawn by report.py and read by exporter.py from the archived result.
-Pure functions: counts and frames in, figures and sentences out. Cutting the window is in windows.py, freezing the bins
-in creditrisk/metrics/profile.py.
+Pure functions: counts and frames in, figures and sentences out.
 
 An alarm takes two keys. A shift must be *significant*, larger than chance makes it in samples of this size, and
 *material*, large enough to matter. Either key alone cries wolf: the usual 0.10 line on small windows, a significance
@@ -119,28 +117,28 @@ def findings(drift: Drift) -> list[str]:
     """What a person should know, in sentences, the most pressing first; never empty."""
     if drift.n_rows == 0:
         return ["No application was scored in this window, so there is nothing to compare."]
-    said = []
+    sentences = []
     if drift.n_rows < MIN_ROWS:
-        said.append(
+        sentences.append(
             f"Only {drift.n_rows} applications were scored. From {MIN_ROWS} on, drift can be told from chance; "
             "the figures below are for information."
         )
     everything = sorted([drift.score, *drift.fields], key=lambda field: -field.level)
-    said += [sentence for field in everything for sentence in _sentences(field)]
-    if not said:
-        said.append("Nothing has drifted: every field and the predicted risk look as they did in the reference.")
-    return said
+    sentences += [sentence for field in everything for sentence in _sentences(field)]
+    if not sentences:
+        sentences.append("Nothing has drifted: every field and the predicted risk look as they did in the reference.")
+    return sentences
 
 
 def _sentences(field: FieldDrift) -> list[str]:
-    said = []
+    sentences = []
     if field.status == "all missing":
-        said.append(
+        sentences.append(
             f"{field.label} is missing in every row (reference: {field.missing_share_reference:.0%}). "
             "Check the source that delivers it."
         )
     elif field.status == "constant":
-        said.append(
+        sentences.append(
             f"{field.label} holds one single value in all rows that have one. Check the source that delivers it."
         )
     elif field.level >= LEVELS["watch"] and field.largest_change is not None:
@@ -148,14 +146,14 @@ def _sentences(field: FieldDrift) -> list[str]:
         now = change.current_share or 0.0
         direction = "more" if now > change.reference_share else "fewer"
         strength = "has shifted strongly" if field.status == "act" else "has shifted"
-        said.append(
+        sentences.append(
             f"{field.label} {strength} (PSI {field.psi:.2f}; chance alone stays below {field.psi_bound:.2f}): mostly "
             f"{direction} applications with {change.words} ({change.reference_share:.0%} before, {now:.0%} now)."
         )
     if field.n_unseen:
         rows = "row holds" if field.n_unseen == 1 else "rows hold"
-        said.append(f"{field.label}: {field.n_unseen} {rows} a value that the model has never seen.")
-    return said
+        sentences.append(f"{field.label}: {field.n_unseen} {rows} a value that the model has never seen.")
+    return sentences
 
 
 def _field_drift(entry: Entry, field: Field, column: pl.Series) -> FieldDrift:

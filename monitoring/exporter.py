@@ -1,9 +1,8 @@
 """The exporter: what Prometheus reads about drift and data quality, on port 9697.
 
-Run by `riskometer export-metrics`. It keeps no state: at each scrape it reads the latest archived result and counts the
-decision log, so a restart loses nothing. A figure that does not exist (no report yet, no rows) is absent rather than
-NaN, on which no alert would ever fire; `creditrisk_drift_status` says why. The web app counts its own requests at its
-own /metrics. Nothing here imports Evidently.
+It keeps no state: at each scrape it reads the latest archived result and counts the decision log, so a restart loses
+nothing. A figure that does not exist (no report yet, no rows) is absent rather than NaN, on which no alert would ever
+fire; `creditrisk_drift_status` says why. The web app counts its own requests at its own /metrics.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ log = logging.getLogger(__name__)
 REQUEST_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 MOST_CONNECTIONS = 100
-# A connection that is closed gives its place back well within so many seconds.
-_PLACE_SECONDS = 1.0
+# A connection that is closed makes room for another well within so many seconds.
+_ROOM_SECONDS = 1.0
 MODEL_LABELS = ["model", "model_version"]
 
 
@@ -86,7 +85,7 @@ class DriftCollector(Collector):
         self._archives = archive.open_archives(settings.archive_uris)
         self._pending = archive.pending_folder(settings.home)
         self._log = DecisionLog(settings.decision_log)
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def describe(self) -> Iterable[Metric]:
         """Nothing is said beforehand, so that making the collector does not read anything yet."""
@@ -116,7 +115,7 @@ class DriftCollector(Collector):
         )
         for name, sentences in kept.unreadable.items():
             unreadable.add_metric([name], len(sentences))
-        self._say_once(kept.problems)
+        self._log_once(kept.problems)
         result = self._last(kept.results)
         return [waiting, unreadable, *(metrics_of_result(result) if result else [])]
 
@@ -128,11 +127,11 @@ class DriftCollector(Collector):
             borne_out = []  # the log is away, and says so for itself
         return max(borne_out or results, key=by_log_head, default=None)
 
-    def _say_once(self, problems: list[str]) -> None:
+    def _log_once(self, problems: list[str]) -> None:
         for problem in problems:
-            if problem not in self._said:
+            if problem not in self._logged:
                 log.warning("%s", problem)
-        self._said = set(problems)
+        self._logged = set(problems)
 
     def _of_log(self) -> list[Metric]:
         logged = GaugeMetricFamily("creditrisk_decisions_logged", "Decisions in the log.", labels=["verdict"])
@@ -193,25 +192,25 @@ class _Server(ThreadingMixIn, WSGIServer):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._places = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._free = threading.BoundedSemaphore(MOST_CONNECTIONS)
         # Connections whose request is not whole, the longest open one first; each call on it is atomic.
         self.waiting: OrderedDict[socket.socket, None] = OrderedDict()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Let a connection in; of too many, the one that has kept its request back longest makes room."""
-        if not self._places.acquire(blocking=False) and not self._place_of_the_longest_waiting():
+        if not self._free.acquire(blocking=False) and not self._drop_the_longest_waiting():
             self.shutdown_request(request)
             return
         self.waiting[request] = None
         super().process_request(request, client_address)
 
-    def _place_of_the_longest_waiting(self) -> bool:
+    def _drop_the_longest_waiting(self) -> bool:
         try:
             oldest, _ = self.waiting.popitem(last=False)
         except KeyError:
             return False  # all are being answered
         _cut(oldest)
-        return self._places.acquire(timeout=_PLACE_SECONDS)
+        return self._free.acquire(timeout=_ROOM_SECONDS)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own."""
@@ -219,7 +218,7 @@ class _Server(ThreadingMixIn, WSGIServer):
             super().process_request_thread(request, client_address)
         finally:
             self.waiting.pop(request, None)
-            self._places.release()
+            self._free.release()
 
 
 class _Handler(WSGIRequestHandler):

@@ -1,7 +1,7 @@
 """The heads of the decision log that reports have noted, for whoever proves the log.
 
 The chain of a log shows neither that its end was cut off nor that all of it was written anew; what every report noted
-of it elsewhere does. The log's own side is in creditrisk/decision_log.py (`verify`, `hashes`).
+of it elsewhere does.
 """
 
 from __future__ import annotations

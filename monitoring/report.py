@@ -3,10 +3,9 @@
 The page has our findings in plain words on top and Evidently's charts below; the result is the small JSON beside it
 that exporter, web app and the next window read.
 
-Called by flows/evidently_report.py. The figures come from drift.py; the page goes to archive.py. The page loads nothing
-from anywhere: its policy forbids it. Only the worker draws reports: Evidently is imported here, inside a function, and
-nowhere else. Nothing in a page comes from one applicant: everything, Evidently's charts too, is drawn from the counts
-in the frozen bins.
+The page loads nothing from anywhere: its policy forbids it. Evidently is imported here, inside a function, and nowhere
+else. Nothing in a page comes from one applicant: everything, Evidently's charts too, is drawn from the counts in the
+frozen bins.
 """
 
 from __future__ import annotations

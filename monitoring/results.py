@@ -1,7 +1,7 @@
-"""What the result of a report looks like, in one place: what archives keep, and windows, exporter and pages rely on.
+"""The result of a report: what archives keep, and windows, exporter and pages rely on.
 
 Results come back from folders and services that others can write to, so each is checked before anything is read from
-it. Where results are kept is in archive.py, how one is made in report.py.
+it.
 """
 
 from __future__ import annotations
@@ -107,8 +107,9 @@ def check(value: object) -> Result:
     try:
         result = _RESULT.validate_python(value)
     except ValidationError as exc:
-        place = exc.errors(include_input=False, include_url=False, include_context=False)[0]["loc"]
-        raise UnreadableResultError(f"'{place[0]}' is not as it should be" if place else "it is no result") from None
+        location = exc.errors(include_input=False, include_url=False, include_context=False)[0]["loc"]
+        what = f"'{location[0]}' is not as it should be" if location else "it is no result"
+        raise UnreadableResultError(what) from None
     except RecursionError:
         raise UnreadableResultError("it is nested too deeply") from None
     if result["last_seq"] > result["log_head"]["seq"]:

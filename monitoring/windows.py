@@ -1,8 +1,7 @@
 """The window of decisions that a report looks at: everything since the last archived report.
 
-Called by flows/evidently_report.py. Where the last report ended is read from its archived result, so there is no state
-of our own that could be lost or fall out of step. Windows follow the numbers of the decisions, never a clock. What is
-computed on the window is in drift.py.
+Where the last report ended is read from its archived result, so there is no state of our own that could be lost or fall
+out of step. Windows follow the numbers of the decisions, never a clock.
 """
 
 from __future__ import annotations

@@ -318,9 +318,9 @@ def verify_log() -> None:
     if not log.is_begun():
         what, (seq, _) = max(noted, key=lambda note: note[1], default=("", (0, "")))
         raise click.ClickException(
-            f"There is no decision log at {log.place}: it is gone, and {what} noted decision {seq:,} of it."
+            f"There is no decision log at {log.address}: it is gone, and {what} noted decision {seq:,} of it."
             if seq
-            else f"There is no decision log at {log.place}: nothing has been scored yet, or CREDITRISK_HOME or "
+            else f"There is no decision log at {log.address}: nothing has been scored yet, or CREDITRISK_HOME or "
             "CREDITRISK_DECISION_LOG_URL names another place."
         )
     found = log.verify(noted)

@@ -1,4 +1,4 @@
-"""What `riskometer schema infer` says on the terminal: how the outcome was read, and what a person should decide."""
+"""What `riskometer schema infer` prints: how the outcome was read, and what a person should decide."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from creditrisk.schema_inference import SETTLED, Inference
 SHOWN_OF_A_KIND = 8
 
 
-def print_inferred(found: Inference, output: Path, source: str, console: Console) -> None:
+def print_inferred(inference: Inference, output: Path, source: str, console: Console) -> None:
     """A table of the fields to decide about, and what to type next."""
-    for sentence in found.outcome:
+    for sentence in inference.outcome:
         console.print(escape(sentence))
     alike: dict[tuple[str, str, str], list[str]] = {}
-    for column in found.to_decide:
+    for column in inference.to_decide:
         alike.setdefault((column.flag, column.field.role, column.decide), []).append(column.header)
     table = Table("Columns", "Look like", "Role", "Why", header_style="bold")
     for (flag, role, why), headers in alike.items():
@@ -29,11 +29,13 @@ def print_inferred(found: Inference, output: Path, source: str, console: Console
         table.add_row(*map(escape, (names, flag, role, why)))
     if table.row_count:
         console.print(table)
-    settled = Counter(column.flag for column in found.columns if column.flag in SETTLED)
+    settled = Counter(column.flag for column in inference.columns if column.flag in SETTLED)
     if settled:
         console.print("Left out: " + ", ".join(f"{n:,} {flag}" for flag, n in settled.items()) + ".")
-    roles = Counter(column.field.role for column in found.columns)
-    console.print(f"{len(found.columns):,} columns: " + ", ".join(f"{n:,} {role}" for role, n in roles.items()) + ".")
+    roles = Counter(column.field.role for column in inference.columns)
+    console.print(
+        f"{len(inference.columns):,} columns: " + ", ".join(f"{n:,} {role}" for role, n in roles.items()) + "."
+    )
     console.print(
         f"Written to {escape(str(output))}: read it through, change what you know better, then", soft_wrap=True
     )

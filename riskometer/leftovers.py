@@ -1,4 +1,4 @@
-"""Services whose supervisor was killed: they go on, and nobody looks after them. Used by stack.py."""
+"""Services whose supervisor was killed: they go on, and nobody looks after them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def end_leftovers(home: Path) -> int:
 
     They are asked first, and killed if they do not end in half a minute.
     """
-    found = leftovers(home)
+    running = leftovers(home)
     deadline = time.monotonic() + PATIENCE_SECONDS
     asked: set[psutil.Process] = set()
-    left = found
+    left = running
     while left and time.monotonic() < deadline:
         # Those without a parent among them first: a parent ends its own, and would start again what ended before it.
         pids = {process.pid for process in left}
@@ -37,7 +37,7 @@ def end_leftovers(home: Path) -> int:
         with suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(left, timeout=PATIENCE_SECONDS)
-    return len(found)
+    return len(running)
 
 
 def leftovers(home: Path) -> set[psutil.Process]:

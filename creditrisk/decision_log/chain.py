@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-# A place in the chain: the number of a decision and its hash.
+# Where in the chain: the number of a decision and its hash.
 Head = tuple[int, str]
 # A head that was written down elsewhere, after words for what wrote it down, such as "report simulated/2024…".
 Noted = tuple[str, Head]
+# A row of the table of decisions, by column; one that is read back may hold anything: others can write there.
+Row = dict[str, Any]
 # What the first decision has in place of the hash of the one before.
 GENESIS = "0" * 64
 # JSON with one spelling: keys sorted, no spaces, ASCII, floats to the last bit; ValueError for NaN and infinity.
@@ -27,18 +29,18 @@ class Verification:
     broken: str | None
 
 
-def hash_of(row: dict[str, Any]) -> str:
+def hash_of(row: Row) -> str:
     """The hash of a row: SHA-256, as hex, over the canonical JSON of all its other columns."""
     return sha256(canonical({name: value for name, value in row.items() if name != "hash"}).encode()).hexdigest()
 
 
-def broken_link(row: Mapping[Any, Any], previous: int, link: str) -> str | None:
+def broken_link(row: Row, previous: int, link: str) -> str | None:
     """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
     seq = row["seq"]
     if seq != previous + 1:
         return f"decision {previous + 1} is gone: the next one in the log is decision {seq}."
     try:
-        is_unchanged = hash_of(dict(row)) == row["hash"]
+        is_unchanged = hash_of(row) == row["hash"]
     except (TypeError, ValueError):
         # A value of a kind that was never written, such as bytes or NaN.
         is_unchanged = False

@@ -9,9 +9,8 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import polars as pl
-from sqlalchemy import RowMapping
 
-from creditrisk.decision_log.chain import canonical
+from creditrisk.decision_log.chain import Row, canonical
 from creditrisk.errors import DecisionLogError
 from creditrisk.scoring import Scorer
 
@@ -98,14 +97,14 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
             confidence=row["confidence"],
             reasons=row["reasons"],
             problems=row["problems"],
-            inputs=given,
+            inputs=row_inputs,
         )
-        for row, given in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
+        for row, row_inputs in zip(scored.iter_rows(named=True), inputs.iter_rows(named=True), strict=True)
     ]
 
 
-def columns_of(decision: Decision, position: int) -> dict[str, Any]:
-    """All columns that are known before the decision has its place in the chain."""
+def columns_of(decision: Decision, position: int) -> Row:
+    """All columns that are known before the decision stands in the chain."""
     try:
         return {name: _stored(name, getattr(decision, name)) for name in _FIELDS}
     except (TypeError, ValueError):
@@ -129,7 +128,7 @@ def _stored(name: str, value: Any) -> str | float:
     return str(value)
 
 
-def logged_from(row: RowMapping) -> Logged:
+def logged_from(row: Row) -> Logged:
     """A row of the log as the decision it holds; DecisionLogError if it was changed into something else."""
     try:
         decision = Decision(**{name: json.loads(row[name]) if name in AS_JSON else row[name] for name in _FIELDS})

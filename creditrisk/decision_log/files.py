@@ -8,12 +8,11 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import select
 
-from creditrisk.decision_log.chain import GENESIS, broken_link
+from creditrisk.decision_log.chain import GENESIS, Row, broken_link
 from creditrisk.decision_log.tables import DECISIONS
 
 # How long a process that is going to write takes at most to see whether a SQLite log is whole: for each of two looks.
@@ -33,17 +32,17 @@ class LogFiles:
 
 def files_at(path: Path) -> tuple[LogFiles, int]:
     """The files of a SQLite log as they are now, and the size of its database in bytes."""
-    found: list[Identity] = []
+    identities: list[Identity] = []
     size = 0
     for suffix in ("", "-wal", "-shm"):
         try:
             status = os.stat(f"{path}{suffix}")
         except (FileNotFoundError, NotADirectoryError):
-            found.append(None)
+            identities.append(None)
             continue
-        found.append((status.st_dev, status.st_ino))
+        identities.append((status.st_dev, status.st_ino))
         size = size if suffix else status.st_size
-    return LogFiles(*found), size
+    return LogFiles(*identities), size
 
 
 def problem_of_pages(raw: sqlite3.Connection) -> str:
@@ -51,7 +50,7 @@ def problem_of_pages(raw: sqlite3.Connection) -> str:
     deadline = time.monotonic() + WHOLE_SECONDS
     raw.set_progress_handler(lambda: time.monotonic() > deadline, 10_000)
     try:
-        found = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
+        message = str(raw.execute("PRAGMA integrity_check(1)").fetchone()[0])
     except sqlite3.OperationalError as exc:
         if "interrupted" not in str(exc):
             raise
@@ -59,7 +58,7 @@ def problem_of_pages(raw: sqlite3.Connection) -> str:
     finally:
         raw.set_progress_handler(None, 0)
     # The first line only says where the database is called main.
-    return "" if found == "ok" else found.splitlines()[-1]
+    return "" if message == "ok" else message.splitlines()[-1]
 
 
 def problem_of_end(raw: sqlite3.Connection) -> str:
@@ -67,7 +66,7 @@ def problem_of_end(raw: sqlite3.Connection) -> str:
     deadline = time.monotonic() + WHOLE_SECONDS
     with closing(raw.execute(str(select(DECISIONS).order_by(DECISIONS.c.seq.desc())))) as rows:
         names = [column[0] for column in rows.description]
-        after: dict[str, Any] | None = None
+        after: Row | None = None
         for values in rows:
             row = dict(zip(names, values, strict=True))
             if after is not None:

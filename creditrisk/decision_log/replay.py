@@ -1,7 +1,6 @@
 """Score logged decisions again, with the model version that made them, and compare to the last bit.
 
-Used by `riskometer replay` and by the tests. The log itself is in decision_log.py; where scorers of old versions are
-found is the caller's business.
+Where scorers of old versions come from is the caller's business.
 """
 
 from __future__ import annotations
@@ -53,10 +52,10 @@ def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str]
     here and perhaps were scored singly before, so a scorer must give a row the same bits in any company.
     """
     load = cache(load_scorer)
-    found = log.read(range(seqs, seqs + 1) if isinstance(seqs, int) else seqs)
+    decisions = log.read(range(seqs, seqs + 1) if isinstance(seqs, int) else seqs)
     differences: list[Difference] = []
     for (model, version), group in groupby(
-        found, key=lambda logged: (logged.decision.model, logged.decision.model_version)
+        decisions, key=lambda logged: (logged.decision.model, logged.decision.model_version)
     ):
         while chunk := list(islice(group, CHUNK_ROWS)):
             differences += _differences(chunk, load(model, version))

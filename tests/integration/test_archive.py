@@ -25,7 +25,11 @@ import pytest
 from creditrisk.errors import ArchiveError
 from creditrisk.settings import Settings
 from monitoring import archive as archives
-from monitoring.archive import Archive, CloudStorageArchive, LocalArchive, MongoArchive, open_archives
+from monitoring.archive import Archive, open_archives
+from monitoring.archive.delivery import waiting_room
+from monitoring.archive.gcs import CloudStorageArchive
+from monitoring.archive.local import LocalArchive
+from monitoring.archive.mongo import MongoArchive
 from monitoring.exporter import DriftCollector
 from monitoring.results import Result
 from tests.integration.mongodb_stand_in import MongoStandIn
@@ -239,7 +243,7 @@ def test_a_result_of_100_mb_is_passed_over_without_being_read(local_archive, tmp
 
 def test_what_cannot_be_read_in_the_waiting_room_holds_up_no_delivery(local_archive, tmp_path):
     pending = tmp_path / "pending"
-    waiting = archives._waiting(pending, local_archive)
+    waiting = waiting_room(pending, local_archive)
     planted(waiting)
     damaged, good = waiting.put(b"one", result(6)), waiting.put(b"two", result(7))
     (waiting.folder / f"{damaged}.html").write_bytes(b"other")
@@ -279,7 +283,7 @@ def test_the_last_result_is_the_one_that_ended_last_whatever_clocks_said(archive
 def test_files_of_reports_that_were_killed_are_removed_with_the_next(local_archive, tmp_path):
     folder = tmp_path / "reports" / "german_credit"
     pending = tmp_path / "pending"
-    waiting = archives._waiting(pending, local_archive).folder / "german_credit"
+    waiting = waiting_room(pending, local_archive).folder / "german_credit"
     half = []
     for place in (folder, waiting):
         place.mkdir(parents=True)
@@ -304,9 +308,9 @@ def test_files_of_reports_that_were_killed_are_removed_with_the_next(local_archi
 KILLED_WHILE_IT_WRITES = """
 import os, signal, sys
 from pathlib import Path
-from monitoring import archive
+from monitoring.archive import local
 os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)
-archive._write_whole(Path(sys.argv[1]), b"half")
+local._write_whole(Path(sys.argv[1]), b"half")
 """
 
 
@@ -348,7 +352,8 @@ def away() -> Archive:
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archives, "TIMEOUT_SECONDS", 0.1)
+    for kind in ("gcs", "mongo"):
+        monkeypatch.setattr(f"monitoring.archive.{kind}.TIMEOUT_SECONDS", 0.1)
 
 
 @pytest.mark.usefixtures("hurried")
@@ -410,3 +415,21 @@ def test_cloud_storage_that_is_away_is_a_sentence(monkeypatch):
 def test_an_address_that_is_no_archive_names_the_three_that_are():
     with pytest.raises(ArchiveError, match=r"file://FOLDER, mongodb://HOST/DATABASE or gs://BUCKET"):
         open_archives(["ftp://reports"])
+
+
+def test_a_kind_of_archive_is_found_by_the_scheme_of_its_module(tmp_path, monkeypatch):
+    """A module that lies in the package is all it takes; the sentence names it too."""
+    (tmp_path / "drawer.py").write_text(
+        "from monitoring.archive.local import LocalArchive\n"
+        "from pathlib import Path\n"
+        'SCHEMES, ADDRESS, COMPLEXITY = ("drawer",), "drawer://FOLDER", 9\n'
+        "def open_archive(uri): return LocalArchive(Path(uri.removeprefix('drawer://')))\n"
+    )
+    monkeypatch.setattr(archives, "__path__", [*archives.__path__, str(tmp_path)])
+    try:
+        [drawer] = open_archives([f"drawer://{tmp_path}"])
+        assert drawer.html(drawer.put(PAGE, result(9))) == PAGE
+        with pytest.raises(ArchiveError, match=r"gs://BUCKET or drawer://FOLDER"):
+            open_archives(["ftp://reports"])
+    finally:
+        sys.modules.pop("monitoring.archive.drawer", None)

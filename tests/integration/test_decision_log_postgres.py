@@ -21,7 +21,7 @@ from random import Random
 import psycopg
 import pytest
 
-from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome
+from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome, store
 from creditrisk.decision_log.log import CHUNK_ROWS
 from creditrisk.errors import DecisionLogError
 
@@ -330,10 +330,10 @@ def test_decisions_of_other_processes_do_not_make_a_log_look_like_another_one(lo
 
 
 def test_a_log_that_others_hold_is_waited_for_side_by_side_and_not_for_long(postgres_url, monkeypatch):
-    monkeypatch.setattr("creditrisk.decision_log.log.WRITE_SECONDS", 1.5)
+    monkeypatch.setattr("creditrisk.decision_log.store.WRITE_SECONDS", 1.5)
     with closing(DecisionLog(postgres_url)) as log, psycopg.connect(postgres_url) as other:
         log.append([EXAMPLE])
-        other.execute(log._LOCK["postgresql"].format(wait=1_000))
+        other.execute(store._LOCK["postgresql"].format(wait=1_000))
 
         def wait(_number: int) -> float:
             before = time.monotonic()

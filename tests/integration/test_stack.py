@@ -219,9 +219,9 @@ def test_a_service_that_dies_is_started_again(stack: Stack) -> None:
 
 def test_the_app_starts_and_scores_while_mlflow_is_away(stack: Stack, applicant: dict[str, str]) -> None:
     from creditrisk.settings import Settings
-    from riskometer.stack import _supervisor
+    from riskometer.supervisor import running_supervisor
 
-    supervisor = _supervisor(Settings(home=stack.home))
+    supervisor = running_supervisor(Settings(home=stack.home))
     supervisor.stopProcess("mlflow")
     try:
         supervisor.stopProcess("web")

@@ -40,7 +40,7 @@ def held(log: DecisionLog, tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.mark.usefixtures("held")
 def test_many_that_wait_for_a_held_log_wait_side_by_side(log, monkeypatch):
-    monkeypatch.setattr("creditrisk.decision_log.log.WRITE_SECONDS", 2.0)
+    monkeypatch.setattr("creditrisk.decision_log.store.WRITE_SECONDS", 2.0)
 
     def wait(_number: int) -> float:
         before = time.monotonic()

@@ -20,7 +20,7 @@ import pytest
 from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings, configure_mlflow
-from riskometer.stack import services
+from riskometer.services import services
 from webapp import create_app
 
 MODEL = "corner_lender"

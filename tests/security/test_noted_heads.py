@@ -129,7 +129,7 @@ def test_a_report_about_a_log_that_is_gone_says_so_and_makes_none(home):
 
 
 def test_an_archive_that_is_away_is_said_and_the_others_are_asked(home, verify, monkeypatch):
-    monkeypatch.setattr(archive, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("monitoring.archive.mongo.TIMEOUT_SECONDS", 0.1)
     both = f"{AWAY},{home.archive.name}"
     done = verify(both)
     assert done.exit_code == 2
@@ -146,7 +146,7 @@ def test_an_archive_that_is_away_is_said_and_the_others_are_asked(home, verify, 
 
 
 def test_heads_noted_by_reports_that_wait_are_asked_too(home, monkeypatch):
-    monkeypatch.setattr(archive, "TIMEOUT_SECONDS", 0.1)
+    monkeypatch.setattr("monitoring.archive.mongo.TIMEOUT_SECONDS", 0.1)
     away = archive.open_archives([AWAY])
     archive.store(away, PAGE, result(15, log_head={"seq": 1_700, "hash": "5c" * 32}), pending=home.pending)
     noted, problems = noted_heads(away, home.pending)

@@ -179,15 +179,15 @@ def test_a_deleted_write_ahead_log_loses_no_answered_decision(asked, suffixes):
 
 
 def test_a_log_that_vanishes_while_a_decision_is_written_is_not_answered(asked, corner_app, monkeypatch):
-    log = corner_app.extensions["creditrisk"].log
-    look = log._checked_head
+    store = corner_app.extensions["creditrisk"].log._store
+    look = store._checked_head
 
     def look_and_lose(connection):
         head = look(connection)
         asked.path.unlink()
         return head
 
-    monkeypatch.setattr(log, "_checked_head", look_and_lose)
+    monkeypatch.setattr(store, "_checked_head", look_and_lose)
     assert asked.ask() == {503}
 
 
@@ -247,7 +247,7 @@ def of_two_days(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("is_large", [False, True])
 def test_an_older_copy_under_a_newer_write_ahead_log_takes_no_decision(of_two_days, is_large, monkeypatch):
     if is_large:  # too large to be looked at in full: the end of the chain is
-        monkeypatch.setattr("creditrisk.decision_log.log.problem_of_pages", lambda _: "")
+        monkeypatch.setattr("creditrisk.decision_log.store.problem_of_pages", lambda _: "")
     before = of_two_days.read_bytes()
     with closing(DecisionLog(f"sqlite:///{of_two_days}")) as log:
         for act in (log.check_writable, lambda: log.append([DECISION])):

@@ -192,9 +192,9 @@ def test_an_unusable_url_is_refused_without_its_password(url, sentence):
     assert "SECRET" not in str(caught.value)
 
 
-def test_the_place_of_the_log_is_shown_without_user_and_password():
+def test_the_address_of_the_log_is_shown_without_user_and_password():
     log = DecisionLog("postgresql://user:SECRET@db.example:5433/risk?password=SECRET")
-    assert log.place == "postgresql://db.example:5433/risk"
+    assert log.address == "postgresql://db.example:5433/risk"
 
 
 def test_a_log_that_cannot_be_opened_says_where_it_should_be(tmp_path):
@@ -212,7 +212,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
 
 def test_a_tampered_decision_that_cannot_be_read_points_to_verify_log(log):
     log.append(decisions())
-    with closing(sqlite3.connect(log.place.removeprefix("sqlite:///"), isolation_level=None)) as connection:
+    with closing(sqlite3.connect(log.address.removeprefix("sqlite:///"), isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER decisions_no_update")
         connection.execute("UPDATE decisions SET inputs = '{' WHERE seq = 2")
     with pytest.raises(DecisionLogError, match=r"decision 2 cannot be read.*verify-log"):

@@ -1,0 +1,62 @@
+"""Where reports are kept: one module per kind of archive behind one small protocol.
+
+A module of a kind has what `protocol.Kind` lists. Adding a kind is adding a module: whatever has `SCHEMES` in this
+package is one, and is found by the scheme of a URI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import cast
+
+from creditrisk.errors import ArchiveError
+from monitoring.archive.delivery import Stored, n_waiting, pending_folder, store
+from monitoring.archive.protocol import EVERY, Archive, Kind
+from monitoring.archive.reading import Kept, last_result, read_all, read_recent
+from monitoring.archive.sealing import without_credentials
+
+__all__ = [
+    "EVERY",
+    "Archive",
+    "Kept",
+    "Stored",
+    "last_result",
+    "n_waiting",
+    "open_archives",
+    "pending_folder",
+    "read_all",
+    "read_recent",
+    "store",
+]
+
+
+def open_archives(uris: Sequence[str]) -> list[Archive]:
+    """One archive per URI, such as `file://FOLDER`, `mongodb://HOST/DATABASE` or `gs://BUCKET[/PREFIX]`.
+
+    Raises
+    ------
+    ArchiveError
+        If a URI is of no kind that is there. Nothing is contacted yet: an archive may be away.
+    """
+    kinds = _kinds()
+    by_scheme = {scheme: kind for kind in kinds for scheme in kind.SCHEMES}
+    archives: list[Archive] = []
+    for uri in uris:
+        kind = by_scheme.get(uri.split("://", 1)[0])
+        if kind is None:
+            *others, last = (kind.ADDRESS for kind in kinds)
+            raise ArchiveError(
+                f"'{without_credentials(uri)}' is not a report archive. Expected {', '.join(others)} or {last}; see "
+                "the setting CREDITRISK_ARCHIVES."
+            )
+        archives.append(kind.open_archive(uri))
+    return archives
+
+
+def _kinds() -> list[Kind]:
+    """The modules of this package that are a kind of archive, from the simplest on."""
+    modules = [import_module(f"{__name__}.{module.name}") for module in iter_modules(__path__)]
+    kinds = [cast(Kind, module) for module in modules if hasattr(module, "SCHEMES")]
+    return sorted(kinds, key=lambda kind: kind.COMPLEXITY)

@@ -1,0 +1,138 @@
+"""Reports in Google Cloud Storage."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from creditrisk.errors import ArchiveError
+from monitoring.archive.protocol import RECENT, TIMEOUT_SECONDS, Archive, Reading
+from monitoring.archive.sealing import (
+    check_id,
+    intact,
+    model_folder,
+    no_report,
+    read_until,
+    seal,
+    to_json,
+    unreadable_as_error,
+    unzipped,
+    without_credentials,
+)
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept, from_json
+
+SCHEMES = ("gs",)
+ADDRESS = "gs://BUCKET"
+COMPLEXITY = 2
+
+
+class CloudStorageArchive(Archive):
+    """Two objects a report: `<id>.html` (gzipped on the wire, opens in a browser) and `<id>.json`, written last."""
+
+    def __init__(self, uri: str) -> None:
+        self.name = without_credentials(uri)
+        parts = urlsplit(uri)
+        self._bucket_name = parts.netloc
+        self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self._connected: Any = None
+        # What was downloaded, by name and generation: an object never changes without a new one.
+        self._downloaded: dict[tuple[str, int], bytes] = {}
+
+    def put(self, html: bytes, result: Result) -> str:
+        """Keep a report; an object that exists already is left as it is."""
+        sealed = seal(html, result)
+        report_id = str(sealed["id"])
+        with self._answering():
+            self._upload(f"{report_id}.html", gzip.compress(html, mtime=0), "text/html; charset=utf-8", is_gzip=True)
+            self._upload(f"{report_id}.json", to_json(sealed), "application/json", is_gzip=False)
+        return report_id
+
+    def read(self, model: str | None, limit: int) -> Reading:
+        """The newest results, newest first."""
+        prefix = self._prefix + (f"{model_folder(model)}/" if model else "")
+        with self._answering():
+            blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_SECONDS, retry=_retry())
+            sealed = [blob for blob in blobs if blob.name.endswith(".json")]
+            newest = sorted(sealed, key=lambda blob: str(blob.name).rsplit("/", 1)[-1], reverse=True)
+            kept = (
+                (str(blob.name).removeprefix(self._prefix).removesuffix(".json"), functools.partial(self._json, blob))
+                for blob in newest
+            )
+            return read_until(kept, self.name, model, limit)
+
+    def html(self, report_id: str) -> bytes:
+        """The page of one report."""
+        from google.api_core.exceptions import NotFound
+
+        check_id(report_id)
+        with self._answering():
+            try:
+                content = self._download(self._bucket.blob(f"{self._prefix}{report_id}.json"))
+                page = self._download(self._bucket.blob(f"{self._prefix}{report_id}.html"))
+            except NotFound as exc:
+                raise no_report(report_id, self.name) from exc
+        with unreadable_as_error(report_id, self.name):
+            return intact(unzipped(page), check_kept(from_json(content), report_id), self.name)
+
+    def _json(self, blob: Any) -> object:
+        if blob.size is None or blob.size > MAX_RESULT_BYTES:
+            raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
+        key = (str(blob.name), int(blob.generation or 0))
+        if key not in self._downloaded:
+            self._downloaded[key] = self._download(blob)
+        while len(self._downloaded) > 2 * RECENT:
+            del self._downloaded[next(iter(self._downloaded))]
+        return from_json(self._downloaded[key])
+
+    @property
+    def _bucket(self) -> Any:
+        """The bucket, without asking whether it exists; the client is made at first use, after any fork."""
+        from google.cloud import storage
+
+        if self._connected is None:
+            self._connected = storage.Client().bucket(self._bucket_name)
+        return self._connected
+
+    def _upload(self, name: str, content: bytes, content_type: str, *, is_gzip: bool) -> None:
+        from google.api_core.exceptions import PreconditionFailed
+
+        blob = self._bucket.blob(self._prefix + name)
+        if is_gzip:
+            blob.content_encoding = "gzip"
+        try:
+            # Generation 0: only if there is no such object yet, which makes repeating safe.
+            blob.upload_from_string(
+                content, content_type=content_type, if_generation_match=0, timeout=TIMEOUT_SECONDS * 10, retry=_retry()
+            )
+        except PreconditionFailed:
+            return
+
+    def _download(self, blob: Any) -> bytes:
+        content = blob.download_as_bytes(raw_download=True, timeout=TIMEOUT_SECONDS * 10, retry=_retry())
+        return bytes(content)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except (GoogleAPIError, GoogleAuthError, RequestException) as exc:
+            raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+
+
+def open_archive(uri: str) -> CloudStorageArchive:
+    """The archive in the bucket of a `gs://` URI, under its path if it has one."""
+    return CloudStorageArchive(uri)
+
+
+def _retry() -> Any:
+    from google.cloud.storage.retry import DEFAULT_RETRY
+
+    return DEFAULT_RETRY.with_timeout(TIMEOUT_SECONDS)

@@ -1,0 +1,128 @@
+"""Reports in a local folder."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from creditrisk.errors import ArchiveError
+from monitoring.archive.protocol import Archive, Reading
+from monitoring.archive.sealing import (
+    check_id,
+    intact,
+    model_folder,
+    no_report,
+    read_until,
+    seal,
+    to_json,
+    unreadable_as_error,
+)
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept, from_json
+
+SCHEMES = ("file",)
+ADDRESS = "file://FOLDER"
+COMPLEXITY = 0
+
+# A file half written is finished within seconds, or its writer is dead.
+HALF_WRITTEN_SECONDS = 3_600
+_HALF_WRITTEN = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f]{8}\.(html|json)\.(?P<pid>[1-9]\d{0,8})")
+
+
+class LocalArchive(Archive):
+    """`FOLDER/<model>/<time>-<checksum>.html` beside `.json`; the JSON is written last and completes the report."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.name = f"file://{folder}"
+
+    def put(self, html: bytes, result: Result) -> str:
+        """Keep a report; each file appears whole or not at all."""
+        sealed = seal(html, result)
+        self.clear_half_written()
+        try:
+            _write_whole(self._path(sealed["id"], ".html"), html)
+            _write_whole(self._path(sealed["id"], ".json"), to_json(sealed))
+        except OSError as exc:
+            raise ArchiveError(f"cannot write a report to {self.folder}: {exc.strerror}.") from exc
+        return str(sealed["id"])
+
+    def read(self, model: str | None, limit: int) -> Reading:
+        """The newest results, newest first."""
+        try:
+            # An empty answer would be taken for an archive without reports.
+            os.scandir(self.folder).close()
+        except FileNotFoundError:
+            return Reading([], ())
+        except OSError as exc:
+            raise ArchiveError(f"the report archive {self.name} cannot be read: {exc.strerror}.") from exc
+        results = self.folder.glob(f"{model_folder(model) if model else '*'}/*.json")
+        paths = sorted(results, key=lambda path: path.name, reverse=True)
+        kept = ((f"{path.parent.name}/{path.stem}", functools.partial(_file_json, path)) for path in paths)
+        return read_until(kept, self.name, model, limit)
+
+    def html(self, report_id: str) -> bytes:
+        """The page of one report."""
+        check_id(report_id)
+        try:
+            with unreadable_as_error(report_id, self.name):
+                sealed = check_kept(_file_json(self._path(report_id, ".json")), report_id)
+                return intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
+        except FileNotFoundError as exc:
+            raise no_report(report_id, self.name) from exc
+
+    def clear_half_written(self) -> None:
+        """Remove what reports that were killed while they wrote have left."""
+        for path in self.folder.glob("*/.*"):
+            half = _HALF_WRITTEN.fullmatch(path.name)
+            with suppress(OSError):
+                if half and (
+                    not _is_running(int(half["pid"])) or path.stat().st_mtime < time.time() - HALF_WRITTEN_SECONDS
+                ):
+                    path.unlink()
+
+    def remove(self, report_id: str) -> None:
+        """Forget a report; used for those that waited and were delivered."""
+        self._path(report_id, ".json").unlink(missing_ok=True)
+        self._path(report_id, ".html").unlink(missing_ok=True)
+
+    def _path(self, report_id: str, suffix: str) -> Path:
+        return self.folder / f"{report_id}{suffix}"
+
+
+def open_archive(uri: str) -> LocalArchive:
+    """The archive in the folder of a `file://` URI."""
+    return LocalArchive(Path(uri.removeprefix("file://")).expanduser().absolute())
+
+
+def _file_json(path: Path) -> object:
+    if not path.is_file():
+        if not path.exists():
+            raise FileNotFoundError(path)
+        raise UnreadableResultError("it is no file")
+    with path.open("rb") as file:
+        return from_json(file.read(MAX_RESULT_BYTES + 1))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Write to a neighbour, then rename: a reader never sees half a file, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    with half.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    half.replace(path)

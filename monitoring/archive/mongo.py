@@ -1,0 +1,135 @@
+"""Reports in MongoDB."""
+
+from __future__ import annotations
+
+import functools
+import gzip
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from creditrisk.errors import ArchiveError
+from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, Reading
+from monitoring.archive.sealing import (
+    check_id,
+    intact,
+    no_report,
+    read_until,
+    seal,
+    unreadable_as_error,
+    unzipped,
+    without_credentials,
+)
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept
+
+SCHEMES = ("mongodb", "mongodb+srv")
+ADDRESS = "mongodb://HOST/DATABASE"
+COMPLEXITY = 1
+
+
+class MongoArchive(Archive):
+    """Results in the collection `reports`, pages gzipped in GridFS under the same id."""
+
+    def __init__(self, uri: str) -> None:
+        from pymongo import MongoClient
+        from pymongo.errors import PyMongoError
+
+        self.name = without_credentials(uri)
+        milliseconds = int(TIMEOUT_SECONDS * 1_000)
+        try:
+            self._client: Any = MongoClient(
+                uri, serverSelectionTimeoutMS=milliseconds, connectTimeoutMS=milliseconds, appname="risk-o-meter"
+            )
+        except (PyMongoError, ValueError) as exc:
+            # Not chained: what pymongo says of a URI it cannot read may quote the password.
+            raise ArchiveError(f"{self.name} is not a usable MongoDB address ({type(exc).__name__}).") from None
+        weakref.finalize(self, self._client.close)
+        self._database = self._client.get_default_database("creditrisk")
+
+    def put(self, html: bytes, result: Result) -> str:
+        """Keep a report; the result is written last and makes it complete."""
+        from gridfs import GridFSBucket, NoFile
+
+        sealed = seal(html, result)
+        report_id = str(sealed["id"])
+        with self._answering():
+            if self._database.reports.find_one({"_id": report_id}, {"_id": 1}):
+                return report_id
+            bucket = GridFSBucket(self._database)
+            with suppress(NoFile):
+                bucket.delete(report_id)  # what a run that was cut off may have left
+            content = gzip.compress(html, mtime=0)
+            bucket.upload_from_stream_with_id(
+                report_id,
+                f"{report_id}.html.gz",
+                content,
+                metadata={"sha256": sealed["html_sha256"], "size": len(html)},
+            )
+            self._database.reports.create_index([("model", 1), ("created_at", -1)])
+            self._database.reports.replace_one({"_id": report_id}, {"_id": report_id, **sealed}, upsert=True)
+        return report_id
+
+    def read(self, model: str | None, limit: int) -> Reading:
+        """The newest results, newest first."""
+        from bson.codec_options import CodecOptions
+        from bson.raw_bson import RawBSONDocument
+
+        with self._answering():
+            asked = {"model": model} if model else {}
+            # Raw: one document that cannot be decoded must not hide the others.
+            raw = self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+            newest = raw.find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
+            kept = ((_id_of(document), functools.partial(_result_of, document)) for document in newest)
+            return read_until(kept, self.name, model, limit)
+
+    def html(self, report_id: str) -> bytes:
+        """The page of one report."""
+        from gridfs import GridFSBucket, NoFile
+
+        check_id(report_id)
+        with self._answering():
+            sealed = self._database.reports.find_one({"_id": report_id})
+            try:
+                content = GridFSBucket(self._database).open_download_stream(report_id).read()
+            except NoFile as exc:
+                raise no_report(report_id, self.name) from exc
+        if sealed is None:
+            raise no_report(report_id, self.name)
+        with unreadable_as_error(report_id, self.name):
+            return intact(unzipped(content), check_kept(sealed, report_id), self.name)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        from pymongo.errors import PyMongoError
+
+        try:
+            yield
+        except PyMongoError as exc:
+            raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+
+
+def open_archive(uri: str) -> MongoArchive:
+    """The archive in the database of a MongoDB URI."""
+    return MongoArchive(uri)
+
+
+def _id_of(document: Any) -> str:
+    from bson.errors import BSONError
+
+    try:
+        return str(document["_id"])
+    except (BSONError, KeyError):
+        return ""
+
+
+def _result_of(document: Any) -> object:
+    import bson
+    from bson.errors import BSONError
+
+    if len(document.raw) > MAX_RESULT_BYTES:
+        raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
+    try:
+        return bson.decode(document.raw)
+    except (BSONError, ValueError, RecursionError):
+        raise UnreadableResultError("it cannot be decoded") from None
