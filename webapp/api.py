@@ -19,46 +19,46 @@ from creditrisk import datasets
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table
 from webapp import bodies
+from webapp.context import AppContext
 from webapp.errors import BadRequestError
 from webapp.openapi import describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import Chunk, score_in_chunks
-from webapp.serving import Desk
 
 
-def make_blueprint(desk: Desk) -> Blueprint:
+def make_blueprint(context: AppContext) -> Blueprint:
     """The routes of the API."""
     blueprint = Blueprint("api", __name__)
-    watch = LogWatch(desk.log.check_writable)
+    watch = LogWatch(context.log.check_writable)
 
     @blueprint.post("/api/v1/score")
     def score() -> Response:
-        scorer = desk.scorer()
+        scorer = context.scorer()
         checked = datasets.check(bodies.applications(bodies.json_body()), scorer.schema)
         return jsonify(
             {
                 "model": scorer.name,
                 "model_version": scorer.version,
-                "results": _results(desk, scorer, checked),
+                "results": _results(context, scorer, checked),
                 "rejected": [_rejected(rejection) for rejection in checked.rejected],
             }
         )
 
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
-        scorer = desk.scorer()
-        checked = datasets.check(bodies.csv_body(desk), scorer.schema)
-        chunks = score_in_chunks(desk, scorer, checked, channel="api")
+        scorer = context.scorer()
+        checked = datasets.check(bodies.csv_body(context), scorer.schema)
+        chunks = score_in_chunks(context, scorer, checked, channel="api")
         # The first chunk is made before the answer begins, so that a log that is away still gives a proper error.
         lines = _csv_lines(checked, chain([next(chunks)], chunks))
         return Response(lines, mimetype="text/csv")
 
     @blueprint.post("/invocations")
     def invocations() -> Response:
-        scorer = desk.scorer()
-        checked = datasets.check(bodies.mlflow_body(desk), scorer.schema)
-        by_row = {result["row"]: result for result in _results(desk, scorer, checked)}
+        scorer = context.scorer()
+        checked = datasets.check(bodies.mlflow_body(context), scorer.schema)
+        by_row = {result["row"]: result for result in _results(context, scorer, checked)}
         for rejection in checked.rejected:
             by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})
             by_row[rejection.row]["error"] = f"{by_row[rejection.row]['error']} {rejection.sentence}".strip()
@@ -71,12 +71,12 @@ def make_blueprint(desk: Desk) -> Blueprint:
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         bodies.limit_rows(len(items))
-        return jsonify({"recorded": record_outcomes(desk.log, items, today=datetime.now(UTC).date())})
+        return jsonify({"recorded": record_outcomes(context.log, items, today=datetime.now(UTC).date())})
 
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
-        standing = desk.champion.standing
-        return jsonify(describe(standing.scorer.schema if standing.scorer else None))
+        state = context.champion.state
+        return jsonify(describe(state.scorer.schema if state.scorer else None))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -85,19 +85,19 @@ def make_blueprint(desk: Desk) -> Blueprint:
     @blueprint.get("/ready")
     def ready() -> tuple[Response, int]:
         asked_at = request.environ.get("riskometer.received_at", time.monotonic())
-        answer = readiness(desk, watch.problem(asked_at))
+        answer = readiness(context, watch.problem(asked_at))
         return jsonify(answer), 200 if answer["ready"] else 503
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(desk.metrics.text(), content_type=CONTENT_TYPE_LATEST)
+        return Response(context.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
     return blueprint
 
 
-def _results(desk: Desk, scorer: Scorer, checked: Checked) -> list[dict[str, Any]]:
+def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[dict[str, Any]]:
     results: list[dict[str, Any]] = []
-    for chunk in score_in_chunks(desk, scorer, checked, channel="api"):
+    for chunk in score_in_chunks(context, scorer, checked, channel="api"):
         results += [_result(row) for row in chunk.scored.iter_rows(named=True)]
     return results
 

@@ -15,9 +15,9 @@ from flask import abort, request
 
 from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_upload
 from creditrisk.text import shorten
+from webapp.context import AppContext
 from webapp.errors import BadRequestError, TooLargeError
 from webapp.security import JSON_MAX_BYTES, body_limit
-from webapp.serving import Desk
 
 JSON_MAX_ROWS = 10_000
 # Each costs far more memory than its few bytes of text. Counted with those inside texts, so there is some room.
@@ -84,19 +84,19 @@ def limit_rows(n_rows: int) -> None:
         )
 
 
-def csv_body(desk: Desk) -> RawTable:
+def csv_body(context: AppContext) -> RawTable:
     """The body as a CSV file."""
-    request.max_content_length = body_limit(desk.settings, "/api/v1/score.csv")
+    request.max_content_length = body_limit(context.settings, "/api/v1/score.csv")
     if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
         abort(415)
     content = request.get_data(cache=False)
-    return parse_upload(content, filename="request.csv", max_rows=desk.settings.upload_max_rows)
+    return parse_upload(content, filename="request.csv", max_rows=context.settings.upload_max_rows)
 
 
-def mlflow_body(desk: Desk) -> RawTable:
+def mlflow_body(context: AppContext) -> RawTable:
     """The formats of MLflow's own scoring server: dataframe_split, dataframe_records, or CSV."""
     if not request.is_json:
-        return csv_body(desk)
+        return csv_body(context)
     given = json_body()
     if isinstance(given, dict) and isinstance(given.get("dataframe_records"), list):
         return applications(given["dataframe_records"])

@@ -265,7 +265,7 @@ def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
 
 
 def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
-    corner_app.extensions["creditrisk"].champion.look()
+    corner_app.extensions["creditrisk"].champion.poll()
     client = corner_app.test_client()
     assert client.post("/api/v1/score", json=GOOD).status_code == 200
     ready = client.get("/ready")
@@ -284,7 +284,7 @@ def test_a_damaged_note_of_what_was_saved_is_said_and_does_not_keep_the_app_from
     kept.write_text(note)
     app = create_app(corner_settings)
     app.extensions["creditrisk"].champion.load_saved()
-    assert app.extensions["creditrisk"].champion.standing.scorer is None
+    assert app.extensions["creditrisk"].champion.state.scorer is None
     assert app.test_client().get("/ready").status_code == 503
 
 
@@ -376,7 +376,7 @@ import webapp.serve
 app = create_app(Settings(home=Path({str(corner_settings.home)!r}), mlflow_uri="http://127.0.0.1:9"))
 champion = app.extensions["creditrisk"].champion
 champion.load_saved()
-champion.look()
+champion.poll()
 answer = app.test_client().post("/api/v1/score", json={GOOD!r})
 assert answer.status_code == 200, answer.text
 assert "mlflow" in sys.modules
