@@ -1,7 +1,7 @@
 """The JSON and CSV interface: score applications, report outcomes, and what operators ask (health, ready, metrics).
 
 Every decision is in the decision log before it is answered. What a request holds is read in bodies.py; the routes are
-described in openapi.py; what guards them is in guard.py; the page has its own routes in uploads.py.
+described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -21,7 +20,7 @@ from creditrisk.scoring import Scorer, csv_text, result_table
 from webapp import bodies
 from webapp.context import AppContext
 from webapp.errors import BadRequestError
-from webapp.openapi import describe
+from webapp.openapi import JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import Chunk, score_in_chunks
@@ -30,8 +29,13 @@ from webapp.scoring import Chunk, score_in_chunks
 def make_blueprint(context: AppContext) -> Blueprint:
     """The routes of the API."""
     blueprint = Blueprint("api", __name__)
-    watch = LogWatch(context.log.check_writable)
+    _add_scoring(blueprint, context)
+    _add_outcomes(blueprint, context)
+    _add_operations(blueprint, context)
+    return blueprint
 
+
+def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/score")
     def score() -> Response:
         scorer = context.scorer()
@@ -64,19 +68,25 @@ def make_blueprint(context: AppContext) -> Blueprint:
             by_row[rejection.row]["error"] = f"{by_row[rejection.row]['error']} {rejection.sentence}".strip()
         return jsonify({"predictions": [by_row[row] for row in sorted(by_row)]})
 
+
+def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/outcomes")
     def outcomes() -> Response:
-        given = bodies.json_body()
-        items = given.get("outcomes") if isinstance(given, dict) else given
+        body = bodies.json_body()
+        items = body.get("outcomes") if isinstance(body, dict) else body
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         bodies.limit_rows(len(items))
         return jsonify({"recorded": record_outcomes(context.log, items, today=datetime.now(UTC).date())})
 
+
+def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
+    watch = LogWatch(context.log.check_writable)
+
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
-        state = context.champion.state
-        return jsonify(describe(state.scorer.schema if state.scorer else None))
+        scorer = context.champion.state.scorer
+        return jsonify(describe(scorer.schema if scorer else None))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -92,21 +102,19 @@ def make_blueprint(context: AppContext) -> Blueprint:
     def metrics() -> Response:
         return Response(context.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
-    return blueprint
 
-
-def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[dict[str, Any]]:
-    results: list[dict[str, Any]] = []
+def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
+    results: list[JsonObject] = []
     for chunk in score_in_chunks(context, scorer, checked, channel="api"):
         results += [_result(row) for row in chunk.scored.iter_rows(named=True)]
     return results
 
 
-def _result(row: dict[str, Any]) -> dict[str, Any]:
+def _result(row: JsonObject) -> JsonObject:
     return {"row": row.pop("row_number"), **row}
 
 
-def _rejected(rejection: Rejection) -> dict[str, Any]:
+def _rejected(rejection: Rejection) -> JsonObject:
     return {
         "row": rejection.row,
         "line": rejection.line,

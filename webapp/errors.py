@@ -140,16 +140,16 @@ def answer_unknown(exc: Exception) -> tuple[Response, int]:
 
 
 def where(exc: BaseException) -> str:
-    """The kind and the place of an error, without its message: a message could hold an applicant's data.
+    """The kind and the lines of an error, without its message: a message could hold an applicant's data.
 
     Examples
     --------
     >>> where(ValueError("Anna Schmidt"))
     'ValueError'
     """
-    places = []
+    lines = []
     trace = exc.__traceback__
     while trace is not None:
-        places.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        lines.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return " ".join([type(exc).__name__, *places[-6:]])
+    return " ".join([type(exc).__name__, *lines[-6:]])

@@ -14,8 +14,9 @@ from types import FrameType
 
 from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings, refuse_open_address
-from webapp.connections import Server, access_log, quiet_logs
+from webapp.connections import Server, quiet_logs
 from webapp.context import AppContext
+from webapp.http_requests import access_log
 from webapp.security import body_limit
 
 # What is begun when the process is told to end has this long for the block of rows in hand.
