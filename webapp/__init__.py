@@ -1,20 +1,23 @@
-"""The Risk-O-Meter: a page for clerks and an interface for programs, on one Flask app.
+"""The Risk-O-Meter: pages for clerks and an interface for programs, on one Flask app.
 
 `create_app` puts the rooms together: serving.py (which model answers), scoring.py (table to logged decisions), api.py,
-uploads.py and the Dash pages (pages/), behind security.py. `serve.py` runs it.
+upload_routes.py and the pages (pages/), behind security.py. `serve.py` runs it.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from dash import Dash
 from flask import Flask
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
-from webapp import api, security, uploads
+from webapp import api, security, upload_routes
+from webapp.context import AppContext
 from webapp.metrics import make_metrics
-from webapp.pages import callbacks, shell
-from webapp.serving import Champion, Desk
+from webapp.pages import Page, find_pages, shell
+from webapp.serving import Champion
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -42,39 +45,40 @@ def create_app(settings: Settings) -> Flask:
     Returns
     -------
     Flask
-        With the desk in `extensions["creditrisk"]`. A server calls its `champion.start()`: that loads the saved model
-        and begins the search for new champions.
+        With its `AppContext` in `extensions["creditrisk"]`. A server calls its `champion.start()`: that loads the saved
+        model and begins the search for new champions.
     """
     app = Flask(__name__, static_folder=None)
     metrics = make_metrics()
-    desk = Desk(settings, Champion(settings, metrics), DecisionLog(settings.decision_log), metrics)
-    app.extensions["creditrisk"] = desk
+    context = AppContext(settings, Champion(settings, metrics), DecisionLog(settings.decision_log), metrics)
+    app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
-    kept = uploads.Uploads()
-    app.register_blueprint(api.make_blueprint(desk))
-    app.register_blueprint(uploads.make_blueprint(desk, kept))
-    dash = _make_page(app, desk, kept)
-    app.add_url_rule("/", "page", dash.index)
-    security.protect(app, settings, inline_scripts=list(dash.csp_hashes()))
+    app.register_blueprint(api.make_blueprint(context))
+    app.register_blueprint(upload_routes.make_blueprint(context))
+    pages = find_pages()
+    dashes = [_serve_page(app, page, pages, context) for page in pages]
+    security.protect(app, settings, inline_scripts=sorted({script for dash in dashes for script in dash.csp_hashes()}))
     return app
 
 
-def _make_page(app: Flask, desk: Desk, kept: uploads.Uploads) -> Dash:
+def _serve_page(app: Flask, page: Page, pages: Sequence[Page], context: AppContext) -> Dash:
+    """Put a page at its address, as a Dash app of its own: pages share neither callbacks nor the ids of their parts."""
     # Dash takes every address below its own, so it gets /ui/ and the rest of the app keeps proper 404s.
     dash = Dash(
         __name__,
         server=app,  # type: ignore[arg-type]  # Dash's own annotation leaves Flask out
-        url_base_pathname="/ui/",
-        title=shell.TITLE,
+        url_base_pathname="/ui/" if page.PATH == "/" else f"/ui{page.PATH}/",
+        title=shell.APP_NAME,
         update_title="",
         index_string=_INDEX,
         serve_locally=True,
         suppress_callback_exceptions=True,
         enable_mcp=False,
         add_log_handler=False,
-        on_error=callbacks.tell,
+        on_error=shell.report_failure,
     )
-    limits = {"max_rows": desk.settings.upload_max_rows, "max_mb": desk.settings.upload_max_mb}
-    dash.layout = lambda: shell.page(desk.champion.standing, **limits)
-    callbacks.register(dash, desk, kept)
+    dash.layout = lambda: shell.shell(page, pages, context)
+    shell.register(dash, context)
+    page.register(dash, context)
+    app.add_url_rule(page.PATH, f"page {page.PATH}", dash.index)
     return dash

@@ -1,7 +1,7 @@
 """The JSON and CSV interface: score applications, report outcomes, and what operators ask (health, ready, metrics).
 
 Every decision is in the decision log before it is answered. What a request holds is read in bodies.py; the routes are
-described in openapi.py; what guards them is in guard.py; the page has its own routes in uploads.py.
+described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
-from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -19,64 +18,75 @@ from creditrisk import datasets
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table
 from webapp import bodies
+from webapp.context import AppContext
 from webapp.errors import BadRequestError
-from webapp.openapi import describe
+from webapp.openapi import JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import Chunk, score_in_chunks
-from webapp.serving import Desk
 
 
-def make_blueprint(desk: Desk) -> Blueprint:
+def make_blueprint(context: AppContext) -> Blueprint:
     """The routes of the API."""
     blueprint = Blueprint("api", __name__)
-    watch = LogWatch(desk.log.check_writable)
+    _add_scoring(blueprint, context)
+    _add_outcomes(blueprint, context)
+    _add_operations(blueprint, context)
+    return blueprint
 
+
+def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/score")
     def score() -> Response:
-        scorer = desk.scorer()
+        scorer = context.scorer()
         checked = datasets.check(bodies.applications(bodies.json_body()), scorer.schema)
         return jsonify(
             {
                 "model": scorer.name,
                 "model_version": scorer.version,
-                "results": _results(desk, scorer, checked),
+                "results": _results(context, scorer, checked),
                 "rejected": [_rejected(rejection) for rejection in checked.rejected],
             }
         )
 
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
-        scorer = desk.scorer()
-        checked = datasets.check(bodies.csv_body(desk), scorer.schema)
-        chunks = score_in_chunks(desk, scorer, checked, channel="api")
+        scorer = context.scorer()
+        checked = datasets.check(bodies.csv_body(context), scorer.schema)
+        chunks = score_in_chunks(context, scorer, checked, channel="api")
         # The first chunk is made before the answer begins, so that a log that is away still gives a proper error.
         lines = _csv_lines(checked, chain([next(chunks)], chunks))
         return Response(lines, mimetype="text/csv")
 
     @blueprint.post("/invocations")
     def invocations() -> Response:
-        scorer = desk.scorer()
-        checked = datasets.check(bodies.mlflow_body(desk), scorer.schema)
-        by_row = {result["row"]: result for result in _results(desk, scorer, checked)}
+        scorer = context.scorer()
+        checked = datasets.check(bodies.mlflow_body(context), scorer.schema)
+        by_row = {result["row"]: result for result in _results(context, scorer, checked)}
         for rejection in checked.rejected:
             by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})
             by_row[rejection.row]["error"] = f"{by_row[rejection.row]['error']} {rejection.sentence}".strip()
         return jsonify({"predictions": [by_row[row] for row in sorted(by_row)]})
 
+
+def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/outcomes")
     def outcomes() -> Response:
-        given = bodies.json_body()
-        items = given.get("outcomes") if isinstance(given, dict) else given
+        body = bodies.json_body()
+        items = body.get("outcomes") if isinstance(body, dict) else body
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         bodies.limit_rows(len(items))
-        return jsonify({"recorded": record_outcomes(desk.log, items, today=datetime.now(UTC).date())})
+        return jsonify({"recorded": record_outcomes(context.log, items, today=datetime.now(UTC).date())})
+
+
+def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
+    watch = LogWatch(context.log.check_writable)
 
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
-        standing = desk.champion.standing
-        return jsonify(describe(standing.scorer.schema if standing.scorer else None))
+        scorer = context.champion.state.scorer
+        return jsonify(describe(scorer.schema if scorer else None))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -85,28 +95,26 @@ def make_blueprint(desk: Desk) -> Blueprint:
     @blueprint.get("/ready")
     def ready() -> tuple[Response, int]:
         asked_at = request.environ.get("riskometer.received_at", time.monotonic())
-        answer = readiness(desk, watch.problem(asked_at))
+        answer = readiness(context, watch.problem(asked_at))
         return jsonify(answer), 200 if answer["ready"] else 503
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(desk.metrics.text(), content_type=CONTENT_TYPE_LATEST)
-
-    return blueprint
+        return Response(context.metrics.text(), content_type=CONTENT_TYPE_LATEST)
 
 
-def _results(desk: Desk, scorer: Scorer, checked: Checked) -> list[dict[str, Any]]:
-    results: list[dict[str, Any]] = []
-    for chunk in score_in_chunks(desk, scorer, checked, channel="api"):
+def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
+    results: list[JsonObject] = []
+    for chunk in score_in_chunks(context, scorer, checked, channel="api"):
         results += [_result(row) for row in chunk.scored.iter_rows(named=True)]
     return results
 
 
-def _result(row: dict[str, Any]) -> dict[str, Any]:
+def _result(row: JsonObject) -> JsonObject:
     return {"row": row.pop("row_number"), **row}
 
 
-def _rejected(rejection: Rejection) -> dict[str, Any]:
+def _rejected(rejection: Rejection) -> JsonObject:
     return {
         "row": rejection.row,
         "line": rejection.line,

@@ -15,9 +15,9 @@ from flask import abort, request
 
 from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_upload
 from creditrisk.text import shorten
+from webapp.context import AppContext
 from webapp.errors import BadRequestError, TooLargeError
 from webapp.security import JSON_MAX_BYTES, body_limit
-from webapp.serving import Desk
 
 JSON_MAX_ROWS = 10_000
 # Each costs far more memory than its few bytes of text. Counted with those inside texts, so there is some room.
@@ -52,23 +52,23 @@ def json_body() -> Any:
         )
     try:
         text = body.decode("utf-8-sig")
-        given = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        parsed = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except UnicodeDecodeError as exc:
         raise BadRequestError(f"The body is not UTF-8 text: byte {exc.start + 1:,} cannot be read.") from exc
     except json.JSONDecodeError as exc:
-        raise BadRequestError(f"The body is not valid JSON: {exc.msg} at {_place(exc.lineno, exc.colno)}.") from exc
+        raise BadRequestError(f"The body is not valid JSON: {exc.msg} at {_position(exc.lineno, exc.colno)}.") from exc
     except ValueError as exc:
         raise BadRequestError(f"The body holds a number of more than 4,300 digits{_of_long_number(text)}.") from exc
     except RecursionError:
         raise BadRequestError("The body is nested too deeply. Expected a list of applications, each flat.") from None
-    if _ODD_ESCAPE.search(text) and any(map(_ODD_CHARACTER.search, _texts(given))):
+    if _ODD_ESCAPE.search(text) and any(map(_ODD_CHARACTER.search, _texts(parsed))):
         raise BadRequestError("A text in the body holds the character NUL or half a character. Expected whole text.")
-    return given
+    return parsed
 
 
-def applications(given: Any) -> RawTable:
+def applications(body: Any) -> RawTable:
     """The applications of a scoring request, however they are wrapped."""
-    items = given.get("applications", [given]) if isinstance(given, dict) else given
+    items = body.get("applications", [body]) if isinstance(body, dict) else body
     if not isinstance(items, list):
         raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
     limit_rows(len(items))
@@ -84,23 +84,23 @@ def limit_rows(n_rows: int) -> None:
         )
 
 
-def csv_body(desk: Desk) -> RawTable:
+def csv_body(context: AppContext) -> RawTable:
     """The body as a CSV file."""
-    request.max_content_length = body_limit(desk.settings, "/api/v1/score.csv")
+    request.max_content_length = body_limit(context.settings, "/api/v1/score.csv")
     if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
         abort(415)
     content = request.get_data(cache=False)
-    return parse_upload(content, filename="request.csv", max_rows=desk.settings.upload_max_rows)
+    return parse_upload(content, filename="request.csv", max_rows=context.settings.upload_max_rows)
 
 
-def mlflow_body(desk: Desk) -> RawTable:
+def mlflow_body(context: AppContext) -> RawTable:
     """The formats of MLflow's own scoring server: dataframe_split, dataframe_records, or CSV."""
     if not request.is_json:
-        return csv_body(desk)
-    given = json_body()
-    if isinstance(given, dict) and isinstance(given.get("dataframe_records"), list):
-        return applications(given["dataframe_records"])
-    split = given.get("dataframe_split") if isinstance(given, dict) else None
+        return csv_body(context)
+    body = json_body()
+    if isinstance(body, dict) and isinstance(body.get("dataframe_records"), list):
+        return applications(body["dataframe_records"])
+    split = body.get("dataframe_split") if isinstance(body, dict) else None
     if isinstance(split, dict) and isinstance(split.get("columns"), list) and isinstance(split.get("data"), list):
         limit_rows(len(split["data"]))
         return from_rows([str(name) for name in split["columns"]], split["data"])
@@ -118,31 +118,31 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """
     if len(pairs) > MAX_COLUMNS:
         raise TooLargeError(f"An object in the body has more than {MAX_COLUMNS:,} keys, the most that can be read.")
-    found: dict[str, Any] = {}
+    built: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in built:
             raise BadRequestError(
                 f"An object in the body has the key '{shorten(key)}' more than once. Expected it once."
             )
-        found[key] = value
-    return found
+        built[key] = value
+    return built
 
 
 def _of_long_number(text: str) -> str:
-    found = _LONG_NUMBER.search(text)
-    if found is None:
+    match = _LONG_NUMBER.search(text)
+    if match is None:
         return ""
-    line_start = text.rfind("\n", 0, found.start()) + 1
-    return " at " + _place(text.count("\n", 0, found.start()) + 1, found.start() - line_start + 1)
+    line_start = text.rfind("\n", 0, match.start()) + 1
+    return " at " + _position(text.count("\n", 0, match.start()) + 1, match.start() - line_start + 1)
 
 
-def _place(line: int, column: int) -> str:
+def _position(line: int, column: int) -> str:
     return f"line {line:,}, column {column:,}"
 
 
-def _texts(given: Any) -> Iterator[str]:
+def _texts(parsed: Any) -> Iterator[str]:
     """All keys and texts."""
-    waiting = [given]
+    waiting = [parsed]
     while waiting:
         item = waiting.pop()
         if isinstance(item, str):

@@ -2,12 +2,11 @@
 
 waitress reads a request whole before one of its threads sees it, and writes answers out of buffers. What it leaves
 open is added here: how long a client may take, how much all of them may hold together, whose connection is closed where
-there are too many, errors in our own shape, and an access log that holds nothing a client sent. Started by serve.py.
+there are too many. How one request is read, refused and answered is in http_requests.py.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import resource
 import socket
@@ -15,18 +14,17 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from http import HTTPStatus
 from threading import Event
 from typing import Any, Literal
+from wsgiref.types import WSGIApplication
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
-from waitress.task import Task, ThreadedTaskDispatcher, WSGITask
-from waitress.utilities import Error as HttpError
+from waitress.task import ThreadedTaskDispatcher
 
-from webapp.errors import RETRY_SECONDS, SENTENCES, shape, where
+from webapp.errors import where
+from webapp.http_requests import MEMORY_BYTES, AppTask, ErrorTask, Parser
 
 # From the opening of a connection, or the last answer on it, until the next request's head is whole.
 HEAD_SECONDS = 10.0
@@ -41,12 +39,8 @@ MAX_CONNECTIONS = 500
 # New ones between two looks at those that are there.
 MAX_ACCEPTED = 32
 MAX_HEAD_BYTES = 32_000
-# Larger bodies and answers lie in temporary files.
-MEMORY_BYTES = 64_000
 # Bodies and answers of all connections together, as a multiple of the largest body.
 MAX_HELD_BODIES = 6
-MAX_CHUNK_LINE_BYTES = 1_000
-MAX_TRAILER_BYTES = 8_000
 # Requests that wait for one pool's threads.
 MAX_WAITING = 50
 
@@ -62,145 +56,21 @@ _POOLS = {
     "/health": "operators",
     "/metrics": "operators",
 }
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 Phase = Literal["head", "body", "work", "answer", "linger"]
 # Whose connection is closed first where there are too many; never one whose answer has not begun.
 _EVICTED: tuple[Phase, ...] = ("linger", "head", "body", "answer")
 
 log = logging.getLogger("webapp.connections")
-access_log = logging.getLogger("webapp.access")
-
-
-class _RefusalError(HttpError):  # type: ignore[misc]  # waitress has no types
-    """A request that is answered without the app, with the sentence that goes with its status."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__("")
-        self.code = code
-
-
-class _Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """One request as it arrives; stricter than waitress where a request could be read in two ways."""
-
-    command = ""
-    path = "/"
-    error: HttpError | None
-    completed: bool
-    received_at = 0.0
-
-    def __init__(self, adj: Adjustments, *, body_limit: Callable[[str], int]) -> None:
-        super().__init__(adj)
-        self._body_limit = body_limit
-
-    @property
-    def n_held(self) -> int:
-        """Bytes of the body that are kept."""
-        return len(self.body_rcv) if self.body_rcv is not None else 0
-
-    def received(self, data: bytes) -> int:
-        """Take in what arrived; returns how much of it belonged to this request."""
-        n_taken: int = super().received(data)
-        if self.headers_finished and self.body_rcv is not None and self.error is None:
-            self._check_body()
-        if self.completed:
-            # The whole request is here, or refused: nothing is waited for.
-            self.expect_continue = False
-            self.received_at = time.monotonic()
-        return n_taken
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the head of the request."""
-        try:
-            super().parse_header(header_plus)
-        except ValueError as exc:  # such as a length of 5,000 digits, or an unclosed bracket in the address
-            raise ParsingError("unreadable") from exc
-        self.path = "/" + self.path.lstrip("/")
-        is_ambiguous = "TRANSFER_ENCODING" in self.headers or (self.chunked and "CONTENT_LENGTH" in self.headers)
-        is_nameless = self.version == "1.1" and "HOST" not in self.headers
-        if self.version not in ("1.0", "1.1") or is_ambiguous or is_nameless:
-            raise ParsingError("unreadable")
-
-    def _check_body(self) -> None:
-        limit, n_framing = self._body_limit(self.path), self.body_bytes_received - self.n_held
-        if max(self.content_length, self.n_held) > limit:
-            self.refuse(413)
-        elif self.chunked and not self.completed:
-            body = self.body_rcv
-            is_overlong = len(body.control_line) > MAX_CHUNK_LINE_BYTES or len(body.trailer) > MAX_TRAILER_BYTES
-            # Each chunk costs far more time than its bytes: crumbs could keep everybody waiting.
-            if is_overlong or n_framing > MEMORY_BYTES + self.n_held:
-                self.refuse(400)
-
-    def refuse(self, code: int) -> None:
-        """Give the request up; it will be answered with this status."""
-        self.error = _RefusalError(code)
-        self.completed = True
-
-
-class _AccessLogged(Task):  # type: ignore[misc]  # waitress has no types
-    """Notes method, route, status, size and microseconds of an answer: nothing that a client sent."""
-
-    n_written = 0
-
-    def service(self) -> None:
-        """Answer, and note it."""
-        before = time.perf_counter()
-        try:
-            super().service()
-        finally:
-            if self.wrote_header:
-                method = self.request.command if self.request.command in _METHODS else "(other)"
-                route = (getattr(self, "environ", None) or {}).get("route", "(no route)")
-                microseconds = round((time.perf_counter() - before) * 1e6)
-                access_log.info("%s %s %.3s %d %d", method, route, self.status, self.n_written, microseconds)
-
-    def write(self, data: bytes) -> None:
-        """Write a part of the answer."""
-        super().write(data)
-        self.n_written += len(data)
-
-
-class _Task(_AccessLogged, WSGITask):  # type: ignore[misc]  # waitress has no types
-    """A request that the app answers."""
-
-    def get_environment(self) -> dict[str, Any]:
-        """What the app is told about the request."""
-        environ: dict[str, Any] = super().get_environment()
-        environ["riskometer.received_at"] = self.request.received_at
-        return environ
-
-
-class _ErrorTask(_AccessLogged):
-    """A request that is refused before the app sees it: one sentence, then the connection is closed."""
-
-    complete = True
-
-    def execute(self) -> None:
-        """Write the refusal."""
-        status = self.request.error.code
-        code, sentence = SENTENCES.get(status, SENTENCES[400])
-        body = json.dumps(shape(code, sentence)).encode()
-        self.status = f"{status} {HTTPStatus(status).phrase}"
-        self.response_headers += [
-            ("Content-Type", "application/json"),
-            ("Cache-Control", "no-store"),
-            ("X-Content-Type-Options", "nosniff"),
-        ]
-        if code in RETRY_SECONDS:
-            self.response_headers.append(("Retry-After", str(RETRY_SECONDS[code])))
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(b"" if self.request.command == "HEAD" else body)
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """One connection, with the time it has been in its present phase."""
 
-    task_class = _Task
-    error_task_class = _ErrorTask
-    request: _Parser | None
-    requests: list[_Parser]
+    task_class = AppTask
+    error_task_class = ErrorTask
+    request: Parser | None
+    requests: list[Parser]
     close_when_flushed: bool
 
     def __init__(self, server: Server, sock: socket.socket, addr: Any, adj: Adjustments, map: Any = None) -> None:
@@ -363,13 +233,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
     def __init__(
         self,
-        application: Any,
+        application: WSGIApplication,
         listener: socket.socket,
         *,
         body_limit: Callable[[str], int],
         max_body: int,
     ) -> None:
-        self.parser_class = partial(_Parser, body_limit=body_limit)
+        self.parser_class = partial(Parser, body_limit=body_limit)
         self._max_connections = min(MAX_CONNECTIONS, max(10, (_open_files() - 200) // 3))
         self._max_held = MAX_HELD_BODIES * max_body
         self._max_body = max_body

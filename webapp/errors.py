@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
@@ -10,47 +11,66 @@ from werkzeug.exceptions import HTTPException
 from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError
 
 
-class NoModelError(CreditRiskError):
+class HttpError(CreditRiskError):
+    """An error of the web app itself, with the HTTP status and the code that it is answered with."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal"
+
+
+class NoModelError(HttpError):
     """There is no model to score with yet."""
+
+    status = 503
+    code = "no_model"
 
     def __init__(self) -> None:
         super().__init__("There is no model yet. Run `make model-train-flow`; the app finds the model by itself.")
 
 
-class BusyError(CreditRiskError):
+class BusyError(HttpError):
     """More files are waiting than the app takes at once."""
 
+    status = 503
+    code = "busy"
 
-class StoppingError(CreditRiskError):
+
+class StoppingError(HttpError):
     """The process was told to end; what was scored so far is logged, the rest is not scored."""
+
+    status = 503
+    code = "stopping"
 
     def __init__(self) -> None:
         super().__init__("The Risk-O-Meter is being stopped. Nothing more is scored until it runs again.")
 
 
-class BadRequestError(CreditRiskError):
+class BadRequestError(HttpError):
     """The request is not one that this route understands."""
 
+    status = 400
+    code = "bad_request"
 
-class TooLargeError(CreditRiskError):
+
+class TooLargeError(HttpError):
     """The request holds more rows than this route takes."""
 
+    status = 413
+    code = "too_large"
 
-class ForbiddenError(CreditRiskError):
+
+class ForbiddenError(HttpError):
     """The request comes from another site, or calls this one by a name it does not have."""
 
+    status = 403
+    code = "forbidden"
 
-# The first class that fits decides.
-_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
-    (NoModelError, 503, "no_model"),
-    (BusyError, 503, "busy"),
-    (StoppingError, 503, "stopping"),
+
+# The domain's errors know no HTTP. The first class that fits decides.
+_DOMAIN_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (DecisionLogError, 503, "decision_log_away"),
     (RegistryError, 503, "registry_away"),
     (ScorerError, 503, "model_unusable"),
-    (ForbiddenError, 403, "forbidden"),
-    (TooLargeError, 413, "too_large"),
-    (BadRequestError, 400, "bad_request"),
     (SourceError, 400, "unreadable_table"),
     (SchemaError, 422, "wrong_columns"),
 )
@@ -85,7 +105,10 @@ def shape(code: str, message: str) -> dict[str, dict[str, str]]:
 
 def status_of(exc: CreditRiskError) -> tuple[int, str]:
     """The HTTP status and the code that go with one of our errors."""
-    return next(((status, code) for kind, status, code in _STATUS if isinstance(exc, kind)), (500, "internal"))
+    if isinstance(exc, HttpError):
+        return exc.status, exc.code
+    fitting = ((status, code) for kind, status, code in _DOMAIN_STATUS if isinstance(exc, kind))
+    return next(fitting, (HttpError.status, HttpError.code))
 
 
 def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
@@ -108,25 +131,25 @@ def answer_unknown(exc: Exception) -> tuple[Response, int]:
     """Answer what should not have happened, without saying more than that."""
     rule = request.url_rule.rule if request.url_rule else ""
     # Dash raises many things at a request that its own page would not send; its callbacks' failures do not get here.
-    if rule.startswith("/ui/_dash-component-suites/"):
+    if rule.startswith("/ui/") and "/_dash-component-suites/" in rule:
         return error(404, *SENTENCES[404])
     current_app.logger.error("%s", where(exc))
-    if rule == "/ui/_dash-update-component":
+    if rule.startswith("/ui/") and rule.endswith("/_dash-update-component"):
         return error(400, *SENTENCES[400])
     return error(500, "internal", "Something went wrong in the app. It was written to the app's own log.")
 
 
 def where(exc: BaseException) -> str:
-    """The kind and the place of an error, without its message: a message could hold an applicant's data.
+    """The kind and the lines of an error, without its message: a message could hold an applicant's data.
 
     Examples
     --------
     >>> where(ValueError("Anna Schmidt"))
     'ValueError'
     """
-    places = []
+    lines = []
     trace = exc.__traceback__
     while trace is not None:
-        places.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
+        lines.append(f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}")
         trace = trace.tb_next
-    return " ".join([type(exc).__name__, *places[-6:]])
+    return " ".join([type(exc).__name__, *lines[-6:]])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from webapp.pages.wording import VERDICTS
+from creditrisk.scoring import VERDICTS
 
 
 @dataclass(frozen=True)

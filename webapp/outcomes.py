@@ -1,26 +1,38 @@
 """Outcomes as programs report them: read, checked against the decision log, and recorded all or none.
 
-The route is in api.py. No sentence names an application: its id is an applicant's data, so positions are told.
+No sentence names an application: its id is an applicant's data, so positions are told.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
+from pydantic import ValidationError
+
 from creditrisk.decision_log import DecisionLog, Outcome
+from webapp.api_models import EARLIEST, OutcomeReport
 from webapp.errors import BadRequestError
 
-# Nobody has watched a loan for longer; an earlier day is a typing error.
-EARLIEST = date(1970, 1, 1)
-# Only this spelling: Python would read weeks, and days without dashes, as well.
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+# The first of these that cannot be read is the one that is told.
+_EXPECTED = {
+    "default": "true or false",
+    "application_id": "the id it was scored with, a text",
+    "model": "the name of a model, or none",
+    "observed_on": "a date such as 2026-03-31, from {earliest} to today ({today}, UTC)",
+}
 
 
 def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> int:
     """Record what became of applications; returns how many outcomes there were.
+
+    Parameters
+    ----------
+    items
+        What should be outcomes, as `OutcomeReport` describes them, in JSON's own types.
+    today
+        The last day on which an outcome can have been observed.
 
     Raises
     ------
@@ -40,33 +52,16 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> i
 
 
 def _read(item: Any, number: int, today: date) -> Outcome:
-    if not isinstance(item, dict):
-        raise _unreadable(number, "is not an object", "application_id, default and observed_on")
-    default, identifier, model = item.get("default"), item.get("application_id"), item.get("model", "")
-    # 1.0 and "1" mean something else somewhere; and in Python True is an int.
-    if type(default) not in (bool, int) or default not in (0, 1):
-        raise _unreadable(number, "has no default that can be read", "true or false")
-    if type(identifier) not in (str, int) or not _is_text(str(identifier)):
-        raise _unreadable(number, "has no application_id that can be read", "the id it was scored with, a text")
-    if not isinstance(model, str) or (model and not _is_text(model)):
-        raise _unreadable(number, "has no model that can be read", "the name of a model, or none")
-    observed_on = _day(item.get("observed_on"))
-    if observed_on is None or not EARLIEST <= observed_on <= today:
-        expected = f"a date such as 2026-03-31, from {EARLIEST} to today ({today}, UTC)"
-        raise _unreadable(number, "has no observed_on that can be read", expected)
-    return Outcome(str(identifier).strip(), bool(default), observed_on, model)
-
-
-def _day(given: Any) -> date | None:
     try:
-        return date.fromisoformat(given) if _DAY.fullmatch(given) else None
-    except (TypeError, ValueError):
-        return None
-
-
-def _is_text(text: str) -> bool:
-    """Whether it says anything, and holds nothing that no database can store: NUL, half a character."""
-    return bool(text.strip()) and "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+        report = OutcomeReport.model_validate(item, context={"today": today})
+    except ValidationError as exc:
+        faulty = {error["loc"][0] for error in exc.errors(include_url=False) if error["loc"]}
+        name = next((name for name in _EXPECTED if name in faulty), None)
+        if name is None:
+            raise _unreadable(number, "is not an object", "application_id, default and observed_on") from None
+        expected = _EXPECTED[name].format(earliest=EARLIEST, today=today)
+        raise _unreadable(number, f"has no {name} that can be read", expected) from None
+    return Outcome(str(report.application_id).strip(), bool(report.default), report.observed_on, report.model)
 
 
 def _unreadable(number: int, fault: str, expected: str) -> BadRequestError:

@@ -6,15 +6,36 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypedDict
 
 from creditrisk.errors import CreditRiskError
-from webapp.serving import Desk
+from webapp.context import AppContext
 
 PATIENCE_SECONDS = 1.2
 
 
-def readiness(desk: Desk, log_problem: str) -> dict[str, Any]:
+class ServiceState(TypedDict):
+    """Whether the registry, or the decision log, answers; if not, what is wrong and what follows from that."""
+
+    reachable: bool
+    problem: str | None
+    consequence: str | None
+
+
+class Readiness(TypedDict):
+    """Whether the app can score, with which model, and what is away."""
+
+    ready: bool
+    model: str | None
+    model_version: str | None
+    dataset: str | None
+    since: str | None
+    model_problem: str | None
+    registry: ServiceState
+    decision_log: ServiceState
+
+
+def readiness(context: AppContext, log_problem: str) -> Readiness:
     """Whether the app can score, with which model, and what is away with what consequence.
 
     Parameters
@@ -22,19 +43,19 @@ def readiness(desk: Desk, log_problem: str) -> dict[str, Any]:
     log_problem
         What is wrong with the decision log; empty if it takes decisions.
     """
-    standing = desk.champion.standing
-    scorer = standing.scorer
+    state = context.champion.state
+    scorer = state.scorer
     return {
-        "ready": scorer is not None and not log_problem and not desk.stopping.is_set(),
+        "ready": scorer is not None and not log_problem and not context.stopping.is_set(),
         "model": scorer.name if scorer else None,
         "model_version": scorer.version if scorer else None,
-        "dataset": standing.dataset or None,
-        "since": standing.since.isoformat() if standing.since else None,
-        "model_problem": standing.model_problem or None,
+        "dataset": state.dataset or None,
+        "since": state.since.isoformat() if state.since else None,
+        "model_problem": state.model_problem or None,
         "registry": {
-            "reachable": standing.is_registry_up,
-            "problem": standing.registry_problem or None,
-            "consequence": None if standing.is_registry_up else standing.consequence,
+            "reachable": state.is_registry_up,
+            "problem": state.registry_problem or None,
+            "consequence": None if state.is_registry_up else state.consequence,
         },
         "decision_log": {
             "reachable": not log_problem,

@@ -1,7 +1,7 @@
 """From a table to logged decisions, for the page and the API alike.
 
 A table is checked once, then scored a few hundred rows at a time; a chunk is in the decision log before anybody sees
-it. Which scorer answers is in serving.py; how answers are written is in api.py, tables.py and clients.py.
+it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypedDict, cast
 
 import numpy as np
 import polars as pl
@@ -17,8 +18,8 @@ import polars as pl
 from creditrisk.decision_log import Channel, decisions_from
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
+from webapp.context import AppContext
 from webapp.errors import StoppingError
-from webapp.serving import Desk
 
 # So few that a block takes less than two seconds with the slowest models: what is told to stop ends after it.
 CHUNK_ROWS = 400
@@ -33,8 +34,36 @@ class Chunk:
     scored: pl.DataFrame
 
 
+class ReasonRow(TypedDict):
+    """What pushed the risk up, as a code and in words."""
+
+    code: str
+    text: str
+
+
+class ScoredRow(TypedDict):
+    """One row of `Chunk.scored`."""
+
+    row_number: int
+    application_id: str
+    prob_default: float
+    score_points: float
+    verdict: str
+    band: str
+    confidence: float
+    reasons: list[ReasonRow]
+    model: str
+    model_version: str
+    problems: list[str]
+
+
+def scored_rows(scored: pl.DataFrame) -> Iterator[ScoredRow]:
+    """The results, row by row."""
+    return cast(Iterator[ScoredRow], scored.iter_rows(named=True))
+
+
 def score_in_chunks(
-    desk: Desk, scorer: Scorer, checked: Checked, *, channel: Channel, chunk_rows: int = CHUNK_ROWS
+    context: AppContext, scorer: Scorer, checked: Checked, *, channel: Channel, chunk_rows: int = CHUNK_ROWS
 ) -> Iterator[Chunk]:
     """Score a checked table, chunk by chunk; each chunk is in the decision log before it is yielded.
 
@@ -53,7 +82,7 @@ def score_in_chunks(
     accepted, start = checked.accepted, 0
     row_numbers = accepted["row_number"].to_numpy()
     for first_row in range(1, checked.raw.height + 1, chunk_rows):
-        if desk.stopping.is_set():
+        if context.stopping.is_set():
             raise StoppingError
         last_row = min(first_row + chunk_rows - 1, checked.raw.height)
         stop = int(np.searchsorted(row_numbers, last_row, side="right"))
@@ -62,9 +91,9 @@ def score_in_chunks(
         before = time.perf_counter()
         scored = scorer.score(part)
         if scored.height:
-            desk.log.append(decisions_from(scored, part, scorer, channel))
-        desk.metrics.scoring_seconds.observe(time.perf_counter() - before)
+            context.log.append(decisions_from(scored, part, scorer, channel))
+        context.metrics.scoring_seconds.observe(time.perf_counter() - before)
         for verdict, n in Counter(scored["verdict"].to_list()).items():
-            desk.metrics.decisions.labels(verdict).inc(n)
+            context.metrics.decisions.labels(verdict).inc(n)
         yield Chunk(first_row, last_row, scored)
-    desk.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+    context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))

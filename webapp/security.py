@@ -5,13 +5,13 @@ Registered by `create_app`. The errors themselves are raised where they happen (
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
 
 from creditrisk import hosts
-from creditrisk.errors import (
-    CreditRiskError,
-)
+from creditrisk.errors import CreditRiskError
 from creditrisk.settings import Settings
 from webapp.errors import ForbiddenError, answer_http, answer_known, answer_unknown
 
@@ -19,6 +19,9 @@ MEGABYTE = 1_000_000
 JSON_MAX_BYTES = 16 * MEGABYTE
 # Everything that does not say otherwise: callbacks of the page, wrong addresses.
 SMALL_BODY_BYTES = 1 * MEGABYTE
+
+# The scripts and styles of the pages, which hold nothing of anybody.
+_STATIC = re.compile(r"/ui/(?:[^/]+/)?(?:assets|_dash-component-suites)/")
 
 
 def body_limit(settings: Settings, path: str) -> int:
@@ -76,7 +79,7 @@ def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> Non
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        if not request.path.startswith(("/ui/assets/", "/ui/_dash-component-suites/")):
+        if not _STATIC.match(request.path):
             response.headers["Cache-Control"] = "no-store"
         return response
 

@@ -14,9 +14,10 @@ from types import FrameType
 
 from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings, refuse_open_address
-from webapp.connections import Server, access_log, quiet_logs
+from webapp.connections import Server, quiet_logs
+from webapp.context import AppContext
+from webapp.http_requests import access_log
 from webapp.security import body_limit
-from webapp.serving import Desk
 
 # What is begun when the process is told to end has this long for the block of rows in hand.
 STOP_SECONDS = 8.0
@@ -38,12 +39,12 @@ def serve(settings: Settings) -> None:
         from webapp import create_app
 
         app = create_app(settings)
-        desk: Desk = app.extensions["creditrisk"]
+        context: AppContext = app.extensions["creditrisk"]
         limit = partial(body_limit, settings)
         server = Server(app, listener, body_limit=limit, max_body=limit("/invocations"))
-        _stop_on_signals(desk, server)
-        desk.champion.start()
-        server.run(desk.stopping)
+        _stop_on_signals(context, server)
+        context.champion.start()
+        server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)
         server.drain()
     # Before this, Python waits for the threads of uploads: they end after the block in hand and note how far they came.
@@ -67,11 +68,11 @@ def _listener(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _stop_on_signals(desk: Desk, server: Server) -> None:
+def _stop_on_signals(context: AppContext, server: Server) -> None:
     def stop(number: int, _frame: FrameType | None) -> None:
         # The next one ends the process at once.
         signal.signal(number, signal.SIG_DFL)
-        desk.stopping.set()
+        context.stopping.set()
         server.pull_trigger()
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -13,12 +13,10 @@ import json
 import logging
 import threading
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from threading import Event
 
-from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.quality import check
 from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
@@ -26,36 +24,7 @@ from creditrisk.scoring import Scorer, check_intact, load, proving, sample_recor
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
 from creditrisk.strict import read_json
-from webapp.errors import NoModelError
 from webapp.metrics import Metrics
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What a request needs in order to be answered: the champion, the decision log, the metrics, the settings.
-
-    `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
-    """
-
-    settings: Settings
-    champion: Champion
-    log: DecisionLog
-    metrics: Metrics
-    stopping: Event = field(default_factory=Event)
-
-    def scorer(self) -> Scorer:
-        """The scorer that answers now.
-
-        Raises
-        ------
-        NoModelError
-            If no model was trained yet.
-        """
-        scorer = self.champion.standing.scorer
-        if scorer is None:
-            raise NoModelError
-        return scorer
-
 
 log = logging.getLogger("webapp.serving")
 
@@ -74,7 +43,7 @@ class _Refused:
 
 
 @dataclass(frozen=True)
-class Standing:
+class ServingState:
     """Which model answers now, since when, and what is away; replaced as a whole, never changed."""
 
     scorer: Scorer | None = None
@@ -100,14 +69,14 @@ class Standing:
 
 
 class Champion:
-    """Keeps the standing up to date.
+    """Keeps the state up to date.
 
-    `standing` may be read from any thread at any time. `start` begins the polling thread; tests call `load_saved` and
-    `look` instead.
+    `state` may be read from any thread at any time. `start` begins the polling thread; tests call `load_saved` and
+    `poll` instead.
     """
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
-        self.standing = Standing()
+        self.state = ServingState()
         self._settings = settings
         self._metrics = metrics
         self._registry: Registry | None = None
@@ -116,7 +85,7 @@ class Champion:
     def start(self) -> None:
         """Load the saved model, then look for a champion now and every `champion_poll_seconds`."""
         self.load_saved()
-        threading.Thread(target=self._poll, name="champion", daemon=True).start()
+        threading.Thread(target=self._keep_polling, name="champion", daemon=True).start()
 
     def load_saved(self) -> None:
         """Take the copy on disk, if there is one and it belongs to what this app serves."""
@@ -135,12 +104,12 @@ class Champion:
             # Not once more if these libraries did: it would take three seconds at each start.
             proving.prove_once(home, folder, sha256)
             scorer = load(folder, name=name, version=version, sha256=sha256)
-            self._set(replace(self.standing, dataset=name))
+            self._set(replace(self.state, dataset=name))
             self._take(scorer, datetime.fromisoformat(saved["since"]))
         except (CreditRiskError, OSError, ValueError, KeyError, TypeError) as exc:
             self._report_model_problem("the saved model", exc)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Ask the registry once for the champion, and take it if it is another one."""
         try:
             # Made here, not at the start: opening the registry may take seconds, and it may be away.
@@ -150,15 +119,15 @@ class Champion:
                 self._registry.check_reachable()
             version = self._registry.champion(name) if name else None
         except CreditRiskError as exc:
-            self._set(replace(self.standing, registry_problem=str(exc)))
+            self._set(replace(self.state, registry_problem=str(exc)))
             return
-        self._set(replace(self.standing, registry_problem="", dataset=name or ""))
+        self._set(replace(self.state, registry_problem="", dataset=name or ""))
         if version is None:
             return
-        serving = self.standing.scorer
+        serving = self.state.scorer
         if serving is not None and _is_version(serving, version):
             self._refused = None
-            self._set(replace(self.standing, since=version.promoted_at, model_problem=""))
+            self._set(replace(self.state, since=version.promoted_at, model_problem=""))
             return
         which = f"version {version.version} of {version.model}"
         try:
@@ -178,7 +147,7 @@ class Champion:
 
     def _decided(self, registry: Registry) -> str | None:
         """The model to serve; where nobody decided, the one in hand is kept up to date."""
-        before = self.standing.dataset or None
+        before = self.state.dataset or None
         try:
             return serving_name(registry, self._settings.dataset) or before
         except DecisionLogError:  # it is away, as /ready says; what was decided when last asked holds
@@ -198,35 +167,35 @@ class Champion:
             pause = min(2 * before.pause, LONGEST_PAUSE_SECONDS)
         self._refused = _Refused(version, pause, time.monotonic() + pause)
 
-    def _poll(self) -> None:
+    def _keep_polling(self) -> None:
         pause = threading.Event()
         while True:
             try:
-                self.look()
+                self.poll()
             except Exception as exc:  # the thread must outlive whatever a registry can throw
                 log.error("looking for a champion failed: %s", type(exc).__name__)
-                self._set(replace(self.standing, registry_problem=f"asking it failed ({type(exc).__name__})"))
+                self._set(replace(self.state, registry_problem=f"asking it failed ({type(exc).__name__})"))
             pause.wait(self._settings.champion_poll_seconds)
 
     def _take(self, scorer: Scorer, since: datetime | None) -> None:
         warm_up(scorer)
-        self._set(replace(self.standing, scorer=scorer, since=since, model_problem=""))
+        self._set(replace(self.state, scorer=scorer, since=since, model_problem=""))
         log.info("serving %s version %s", scorer.name, scorer.version)
 
     def _report_model_problem(self, which: str, exc: Exception) -> None:
         reason = str(exc) if isinstance(exc, CreditRiskError) else type(exc).__name__
-        kept = "The model before it goes on scoring." if self.standing.scorer else "Nothing can be scored."
+        kept = "The model before it goes on scoring." if self.state.scorer else "Nothing can be scored."
         problem = f"{which[0].upper()}{which[1:]} cannot be used: {reason} {kept}"
-        if problem != self.standing.model_problem:  # said once, not at each look
+        if problem != self.state.model_problem:  # said once, not at each look
             log.error("%s cannot be used: %s", which, reason)
-        self._set(replace(self.standing, model_problem=problem))
+        self._set(replace(self.state, model_problem=problem))
 
-    def _set(self, standing: Standing) -> None:
-        self.standing = standing
-        self._metrics.registry_up.set(standing.is_registry_up)
+    def _set(self, state: ServingState) -> None:
+        self.state = state
+        self._metrics.registry_up.set(state.is_registry_up)
         self._metrics.model.clear()
-        if standing.scorer is not None:
-            self._metrics.model.labels(standing.scorer.name, standing.scorer.version).set(1)
+        if state.scorer is not None:
+            self._metrics.model.labels(state.scorer.name, state.scorer.version).set(1)
 
 
 def _note(home: Path) -> Path:

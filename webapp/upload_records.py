@@ -71,8 +71,8 @@ def forget_old(home: Path) -> None:
     with suppress(OSError):
         dated = sorted((path.stat().st_mtime, path) for path in _folder(home).iterdir())
         oldest = time.time() - LIFETIME_SECONDS
-        for place, (noted_at, path) in enumerate(reversed(dated)):
-            if place >= MOST_RECORDS or noted_at < oldest:
+        for index, (noted_at, path) in enumerate(reversed(dated)):
+            if index >= MOST_RECORDS or noted_at < oldest:
                 path.unlink(missing_ok=True)
 
 

@@ -95,7 +95,7 @@ def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, co
     page.goto(web.url)
     page.wait_for_selector(".welcome")
     page.evaluate(DROP, ["clients.csv", FEW])
-    page.wait_for_selector(".clients .lamp", timeout=30_000)
+    page.wait_for_selector(".clients .verdict", timeout=30_000)
     page.click(".tile >> nth=0")
     expect(page.locator(".tile >> nth=0")).to_have_attribute("aria-pressed", "true")
     page.evaluate("document.querySelector('.clients').dataset.mark = 'the same table'")

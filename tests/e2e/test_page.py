@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
-from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words
+from webapp.pages.wording import VERDICT_WORDS, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
 # What the grid shows now: for each row its number and the text of each cell, pinned columns and others alike.
@@ -97,9 +97,9 @@ def every_row(page: Page, n_rows: int) -> dict[str, dict[str, str]]:
     return seen
 
 
-def test_two_hundred_clients_dropped_into_the_page_get_lamp_risk_confidence_and_reasons(page, web, german_clients):
+def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_and_reasons(page, web, german_clients):
     drop(page, german_clients)
-    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
     screenshot(page, "result")
 
     answer = requests.post(
@@ -111,13 +111,13 @@ def test_two_hundred_clients_dropped_into_the_page_get_lamp_risk_confidence_and_
     for number, row in enumerate(expected, start=1):
         cells, confidence = shown[str(number)], float(row["confidence"])
         assert cells["client"] == row["application_id"]
-        assert cells["verdict"] == VERDICTS[row["verdict"]].text
+        assert cells["verdict"] == VERDICT_WORDS[row["verdict"]].text
         assert cells["risk"] == risk_words(float(row["prob_default"]))
         assert cells["sure"] == f"{confidence_words(row['verdict'], confidence)} · {percent(confidence)}"
         assert cells["reasons"] == row["reasons"].replace("; ", " · ")
-    for verdict, look in VERDICTS.items():
+    for verdict, words in VERDICT_WORDS.items():
         n_clients = sum(row["verdict"] == verdict for row in expected)
-        assert page.inner_text(f".tile.{look.band} .count") == str(n_clients)
+        assert page.inner_text(f".tile.{words.band} .count") == str(n_clients)
 
 
 def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, german_clients):
@@ -139,10 +139,10 @@ def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, germa
 
 def test_a_tile_shows_only_the_clients_with_its_verdict(page, german_clients):
     drop(page, german_clients)
-    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
     page.click(".tile.red")
     n_declined = int(page.inner_text(".tile.red .count"))
-    page.wait_for_selector(".clients .lamp.green", state="detached")
+    page.wait_for_selector(".clients .verdict.green", state="detached")
     shown = every_row(page, n_declined)
     assert len(shown) == n_declined
     assert {cells["verdict"] for cells in shown.values()} == {"✕ Decline"}
@@ -166,7 +166,7 @@ def test_a_file_of_another_kind_gets_a_sentence_and_the_page_stays_usable(page, 
     page.wait_for_selector(".notice.failed", timeout=60_000)
     assert "PDF" in page.inner_text(".notice.failed")
     drop(page, german_clients)
-    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
 
 
 def test_the_page_never_scrolls_sideways(page, german_clients):
@@ -179,7 +179,7 @@ def test_the_page_never_scrolls_sideways(page, german_clients):
         page.set_viewport_size({**SIZE, "width": width})
         assert is_upright(), width
     drop(page, german_clients)
-    page.wait_for_selector(".clients [row-id='1'] .lamp", timeout=60_000)
+    page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
     # The narrow table keeps three columns, and all of them are in sight.
     assert page.locator(".clients [row-id='1'] [col-id]").count() == 3
     assert is_upright()

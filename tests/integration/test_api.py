@@ -28,7 +28,7 @@ def settings(german_champion, tmp_path_factory) -> Settings:
 def app(settings: Settings) -> Flask:
     """The app after it has found the champion in the registry."""
     app = create_app(settings)
-    champion_of(app).look()
+    champion_of(app).poll()
     return app
 
 
@@ -71,7 +71,7 @@ def test_two_hundred_clients_get_the_same_results_through_every_door(app, german
 
 
 def test_the_protected_fields_of_german_credit_are_never_a_reason(app, german_clients):
-    schema = champion_of(app).standing.scorer.schema
+    schema = champion_of(app).state.scorer.schema
     protected = {field.name for field in schema.protected}
     assert protected
     records = list(csv.DictReader(io.StringIO(german_clients)))
@@ -85,7 +85,7 @@ def test_a_start_while_the_registry_is_away_scores_with_the_copy_on_disk(app, se
     before = app.test_client().post("/api/v1/score.csv", data=german_clients, content_type="text/csv").text
     alone = create_app(settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}))
     champion_of(alone).load_saved()
-    champion_of(alone).look()
+    champion_of(alone).poll()
     client = alone.test_client()
     assert client.post("/api/v1/score.csv", data=german_clients, content_type="text/csv").text == before
     ready = client.get("/ready").json
@@ -94,9 +94,9 @@ def test_a_start_while_the_registry_is_away_scores_with_the_copy_on_disk(app, se
 
 
 def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
-    standing = champion_of(app).standing
-    folder = settings.home / "serving" / standing.scorer.name / standing.scorer.version
-    changed = tmp_path / "serving" / standing.scorer.name / standing.scorer.version
+    state = champion_of(app).state
+    folder = settings.home / "serving" / state.scorer.name / state.scorer.version
+    changed = tmp_path / "serving" / state.scorer.name / state.scorer.version
     changed.mkdir(parents=True)
     for file in folder.iterdir():
         (changed / file.name).write_bytes(file.read_bytes())
@@ -116,12 +116,12 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     adopt(own, Registry(own.stores).champion("german_credit"))
     back = create_app(own)
     champion_of(back).load_saved()
-    champion_of(back).look()
+    champion_of(back).poll()
     assert back.test_client().get("/ready").json["ready"]
 
 
 def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, german_clients, tmp_path):
-    scorer = champion_of(app).standing.scorer
+    scorer = champion_of(app).state.scorer
     own = Settings(home=tmp_path)
     registry = Registry(own.stores)
     trained = Registry(settings.stores)
@@ -131,7 +131,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, ger
     registry.promote(first, by="a test", why="the first", evidence="none")
 
     swapping = create_app(own)
-    champion_of(swapping).look()
+    champion_of(swapping).poll()
     client = swapping.test_client()
     record = next(csv.DictReader(io.StringIO(german_clients)))
     versions: list[str] = []
@@ -151,7 +151,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, ger
     try:
         wait_until(lambda: "1" in versions)
         registry.promote(second, by="a test", why="the second", evidence="none")
-        champion_of(swapping).look()
+        champion_of(swapping).poll()
         wait_until(lambda: "2" in versions)
     finally:
         stop.set()

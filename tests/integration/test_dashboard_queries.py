@@ -20,7 +20,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT, Trained
-from webapp.pages.wording import VERDICTS
+from webapp.pages.wording import VERDICT_WORDS
 
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
@@ -183,10 +183,10 @@ def test_verdicts_have_the_words_of_the_page() -> None:
         for panel in panels()
         for override in panel.get("fieldConfig", {}).get("overrides", [])
         for prop in override["properties"]
-        if prop["id"] == "displayName" and override["matcher"]["options"] in VERDICTS
+        if prop["id"] == "displayName" and override["matcher"]["options"] in VERDICT_WORDS
     }
 
-    assert shown == {verdict: words.text for verdict, words in VERDICTS.items()}
+    assert shown == {verdict: words.text for verdict, words in VERDICT_WORDS.items()}
 
 
 def test_prometheus_accepts_its_configuration() -> None:

@@ -42,7 +42,7 @@ def test_a_file_nobody_described_is_trained_on_and_its_clients_are_scored(credit
     assert float(whole_path[1]) > BUILT_IN_AUC - 0.005 - 0.005  # half a point for another machine's arithmetic
 
     app = create_app(Settings(home=tmp_path))
-    app.extensions["creditrisk"].champion.look()
+    app.extensions["creditrisk"].champion.poll()
     client = app.test_client()
     [header] = csv.reader([client.get("/template.csv").text.removeprefix("\ufeff")])
     assert len(header) == 17

@@ -43,12 +43,12 @@ def web(home: Path, serve_web: Callable) -> Iterator[Web]:
 @pytest.fixture
 def connect(web: Web) -> Iterator[Callable[[bytes], socket.socket]]:
     """Open a connection to the app, send something, and keep it open until the end of the test."""
-    with connections(web.url) as connect:
+    with open_connections(web.url) as connect:
         yield connect
 
 
 @contextmanager
-def connections(url: str) -> Iterator[Callable[[bytes], socket.socket]]:
+def open_connections(url: str) -> Iterator[Callable[[bytes], socket.socket]]:
     """What opens connections to `url`, and closes them at the end."""
     with ExitStack() as opened:
 

@@ -53,7 +53,7 @@ def train_promote_and_score(settings: Settings, scorer, reference) -> str:
     registry.promote(version, by="a tester", why="it is newer", evidence="none")
     assert registry.at(MODEL, "previous").version == before.version
     app = create_app(settings)
-    app.extensions["creditrisk"].champion.look()
+    app.extensions["creditrisk"].champion.poll()
     answer = app.test_client().post("/api/v1/score", json=GOOD)
     assert answer.status_code == 200, answer.text
     return answer.json["model_version"]

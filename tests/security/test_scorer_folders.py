@@ -361,8 +361,8 @@ class Attacked:
         change(self.files)
         # A change that the app sees, so that it looks at the files again.
         self.registry.client.set_model_version_tag(MODEL, "2", "touched", str(os.urandom(4)))
-        self.champion.look()
-        return self.champion.standing.model_problem
+        self.champion.poll()
+        return self.champion.state.model_problem
 
     def assert_goes_on(self) -> None:
         answer = self.client.post("/api/v1/score", json=GOOD)
@@ -389,8 +389,8 @@ def attacked(blended, corner_reference, tmp_path_factory) -> Attacked:
     registry.promote(registry.version(MODEL, "1"), by="a tester", why="to serve", evidence="none")
     app = create_app(settings)
     champion = app.extensions["creditrisk"].champion
-    champion.look()
-    assert champion.standing.scorer.version == "1"
+    champion.poll()
+    assert champion.state.scorer.version == "1"
     uri = registry.client.get_model_version_download_uri(MODEL, "2")
     files = Path(unquote(urlsplit(uri).path)) / "artifacts" / "scorer"
     shutil.copytree(files, home / "sound")
@@ -405,7 +405,7 @@ def test_with_the_note_intact_the_fingerprint_stops_every_one_of_them(attacked):
         said = attacked.look_at(attack.change)
         assert said.startswith("Version 2 of corner_lender cannot be used: "), attack.name
         assert said.endswith("The model before it goes on scoring."), attack.name
-        assert attacked.champion.standing.scorer.version == "1", attack.name
+        assert attacked.champion.state.scorer.version == "1", attack.name
     attacked.assert_goes_on()
     ready = attacked.client.get("/ready")
     assert ready.status_code == 200
@@ -417,9 +417,9 @@ def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, nam
     [attack] = [attack for attack in ATTACKS if attack.name == name]
     attacked.look_at(attack.change)
     attacked.forge()
-    attacked.champion.look()
-    assert attack.said in attacked.champion.standing.model_problem
-    assert "fingerprint" not in attacked.champion.standing.model_problem
+    attacked.champion.poll()
+    assert attack.said in attacked.champion.state.model_problem
+    assert "fingerprint" not in attacked.champion.state.model_problem
     attacked.assert_goes_on()
     saved = json.loads((attacked.settings.home / "serving" / "current.json").read_text())
     assert saved["version"] == "1"
@@ -429,8 +429,8 @@ def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, nam
 def test_a_fingerprint_changed_in_mlflow_alone_is_noticed_by_the_note(attacked):
     attacked.look_at(value("decision.json", ("n_good",), 1))
     attacked.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, fingerprint(attacked.files))
-    attacked.champion.look()
-    assert "another fingerprint in the registry than the decision log noted" in attacked.champion.standing.model_problem
+    attacked.champion.poll()
+    assert "another fingerprint in the registry than the decision log noted" in attacked.champion.state.model_problem
     attacked.assert_goes_on()
 
 
@@ -440,11 +440,11 @@ def test_what_did_not_fit_is_not_fetched_again_until_something_changes(attacked)
     # Were it fetched once more, it would be found to be gone.
     shutil.rmtree(attacked.files)
     for _ in range(3):
-        attacked.champion.look()
-        assert attacked.champion.standing.model_problem == said
+        attacked.champion.poll()
+        assert attacked.champion.state.model_problem == said
     attacked.registry.client.set_model_version_tag(MODEL, "2", "touched", "once more")
-    attacked.champion.look()
-    assert attacked.champion.standing.model_problem not in ("", said)
+    attacked.champion.poll()
+    assert attacked.champion.state.model_problem not in ("", said)
 
 
 def _noted(attacked: Attacked) -> str:
@@ -456,13 +456,13 @@ def test_a_version_that_was_never_noted_is_served_once_it_is_promoted_again(atta
     attacked.registry.client.set_registered_model_alias(MODEL, "champion", "1")
     own = Settings(home=tmp_path, mlflow_uri=attacked.settings.mlflow_tracking_uri, dataset=MODEL)
     champion = create_app(own).extensions["creditrisk"].champion
-    champion.look()
-    assert "Promote it again, which proves and notes it" in champion.standing.model_problem
+    champion.poll()
+    assert "Promote it again, which proves and notes it" in champion.state.model_problem
     registry = Registry(own.stores)
     said = approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="seen")
     assert said.startswith("corner_lender version 1 was proved and its fingerprint noted")
-    champion.look()
-    assert (champion.standing.scorer.version, champion.standing.model_problem) == ("1", "")
+    champion.poll()
+    assert (champion.state.scorer.version, champion.state.model_problem) == ("1", "")
     with pytest.raises(RegistryError, match="champion already"):
         approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="again")
 

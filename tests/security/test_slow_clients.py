@@ -11,9 +11,8 @@ from contextlib import closing
 import pytest
 import requests
 
-from tests.security.conftest import GOOD, answer_on, connections
-from webapp import connections as served
-from webapp import create_app
+from tests.security.conftest import GOOD, answer_on, open_connections
+from webapp import connections, create_app
 from webapp.connections import Server
 from webapp.errors import BusyError
 from webapp.security import body_limit
@@ -42,7 +41,7 @@ def test_idle_and_stalled_sockets_keep_nobody_waiting(web, connect):
 
 
 def test_more_sockets_than_the_server_keeps_shut_nobody_out(web, connect):
-    for _ in range(served.MAX_CONNECTIONS + 100):
+    for _ in range(connections.MAX_CONNECTIONS + 100):
         connect(b"")
     assert seconds_for(lambda: requests.get(f"{web.url}/health", timeout=5)) < 1
 
@@ -96,8 +95,8 @@ def test_ready_answers_in_two_seconds_while_the_database_says_nothing(corner_set
 def quick_url(corner_app, corner_settings, monkeypatch):
     """The app in this process, with a server that loses its patience within a second."""
     for name in ("HEAD_SECONDS", "GRACE_SECONDS", "LINGER_SECONDS"):
-        monkeypatch.setattr(served, name, 0.6)
-    monkeypatch.setattr(served, "MAX_HELD_BODIES", 1)
+        monkeypatch.setattr(connections, name, 0.6)
+    monkeypatch.setattr(connections, "MAX_HELD_BODIES", 1)
     stopping = threading.Event()
     with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
         port = listener.getsockname()[1]
@@ -126,13 +125,13 @@ def drip(sock, data, seconds):
 
 
 def test_a_connection_that_says_nothing_is_closed(quick_url):
-    with connections(quick_url) as connect:
+    with open_connections(quick_url) as connect:
         assert answer_on(connect()) == b""
 
 
 @pytest.mark.parametrize("begun", [b"", STALLED], ids=["head", "body"])
 def test_a_request_that_comes_a_byte_at_a_time_is_told_that_it_is_too_slow(quick_url, begun):
-    with connections(quick_url) as connect:
+    with open_connections(quick_url) as connect:
         sock = connect(begun)
         sender = threading.Thread(target=drip, args=(sock, HEAD * 10, 0.2), daemon=True)
         sender.start()
@@ -143,9 +142,9 @@ def test_a_request_that_comes_a_byte_at_a_time_is_told_that_it_is_too_slow(quick
 
 
 def test_a_body_at_the_pace_of_a_slow_line_is_waited_for(quick_url, monkeypatch):
-    monkeypatch.setattr(served, "SLOW_BYTES_PER_SECOND", 100)
+    monkeypatch.setattr(connections, "SLOW_BYTES_PER_SECOND", 100)
     body = json.dumps(GOOD).encode()
-    with connections(quick_url) as connect:
+    with open_connections(quick_url) as connect:
         sock = connect(HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % len(body))
         for start in range(0, len(body), 50):
             sock.sendall(body[start : start + 50])
@@ -155,7 +154,7 @@ def test_a_body_at_the_pace_of_a_slow_line_is_waited_for(quick_url, monkeypatch)
 
 def test_an_answer_that_nobody_takes_is_given_up(quick_url):
     request = b"GET /ui/_dash-component-suites/dash/dcc/dash_core_components.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    with connections(quick_url) as connect:
+    with open_connections(quick_url) as connect:
         sock = connect(request * 40)  # more than the buffers of two sockets hold
         time.sleep(1.8)
         try:
@@ -168,7 +167,7 @@ def test_an_answer_that_nobody_takes_is_given_up(quick_url):
 def test_of_too_many_half_bodies_the_oldest_gives_way(quick_url):
     head = b"POST /uploads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
     half = head + b"Content-Length: 1900000\r\n\r\n" + b"x" * 1_800_000
-    with connections(quick_url) as connect:
+    with open_connections(quick_url) as connect:
         first = connect(half)
         time.sleep(0.3)
         second = connect(half)
@@ -178,7 +177,7 @@ def test_of_too_many_half_bodies_the_oldest_gives_way(quick_url):
 
 
 def test_more_scorings_than_may_wait_are_told_when_to_come_back(quick_url, monkeypatch):
-    monkeypatch.setattr(served, "MAX_WAITING", 0)
+    monkeypatch.setattr(connections, "MAX_WAITING", 0)
     answer = requests.post(f"{quick_url}/api/v1/score", json=GOOD, timeout=5)
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "busy")
     assert int(answer.headers["Retry-After"]) > 0

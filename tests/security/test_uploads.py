@@ -4,11 +4,12 @@ import json
 import os
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
 from creditrisk.errors import CreditRiskError
-from webapp import create_app, upload_records, uploads
+from webapp import create_app, upload_records, upload_scoring, uploads
 from webapp.errors import BusyError
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
@@ -21,12 +22,17 @@ KIND = "application/octet-stream"
 
 
 @pytest.fixture
-def desk(corner_app):
+def context(corner_app):
     return corner_app.extensions["creditrisk"]
 
 
-def scored_upload(kept, desk, content=HEADER + b"\n" + ROW, filename="c.csv"):
-    name, work = kept.begin(desk, content, filename)
+def begin(kept, context, content, filename):
+    """Start on a file that is kept apart from those of the app."""
+    return upload_scoring.begin(replace(context, uploads=kept), content, filename)
+
+
+def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv"):
+    name, work = begin(kept, context, content, filename)
     work.result(timeout=30)
     return name
 
@@ -59,31 +65,31 @@ def wide(n_columns: int) -> bytes:
     return b"\n".join([header, *[ROW + b",1" * n_columns] * 200])
 
 
-def test_kept_results_are_counted_with_every_cell_they_hold(desk):
+def test_kept_results_are_counted_with_every_cell_they_hold(context):
     kept = Uploads()
-    upload = kept.get(scored_upload(kept, desk, wide(300)))
+    upload = kept.get(scored_upload(kept, context, wide(300)))
     # A cell of one character takes 16 bytes and its own; measured on 8,000 rows of 1,000 such columns.
     assert upload.n_bytes > 200 * 300 * 17
     assert upload.content == b""
 
 
-def test_the_oldest_results_make_room_in_bytes_and_the_last_stays(desk, monkeypatch):
+def test_the_oldest_results_make_room_in_bytes_and_the_last_stays(context, monkeypatch):
     kept = Uploads()
-    size = kept.get(scored_upload(kept, desk, wide(300))).n_bytes
+    size = kept.get(scored_upload(kept, context, wide(300))).n_bytes
     monkeypatch.setattr(uploads, "MOST_BYTES_KEPT", 2 * size)
-    names = [scored_upload(kept, desk, wide(300)) for _ in range(5)]
+    names = [scored_upload(kept, context, wide(300)) for _ in range(5)]
     assert [kept.get(name) is not None for name in names] == [False, False, True, True, True]
     monkeypatch.setattr(uploads, "MOST_BYTES_KEPT", 0)
     assert [kept.get(name) is not None for name in names] == [False, False, False, False, True]
 
 
-def test_waiting_files_are_bounded_in_bytes_and_a_single_one_always_goes(desk, monkeypatch):
+def test_waiting_files_are_bounded_in_bytes_and_a_single_one_always_goes(context, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_BYTES_WAITING", 10)
     gate = threading.Event()
-    monkeypatch.setattr(uploads, "_work", lambda *_: gate.wait(30))
+    monkeypatch.setattr(upload_scoring, "_score_file", lambda *_: gate.wait(30))
     kept = Uploads()
-    kept.begin(desk, b"x" * 100, "large.csv")
-    for refused in (lambda: kept.begin(desk, b"x", "small.csv"), lambda: kept.check_room(1)):
+    begin(kept, context, b"x" * 100, "large.csv")
+    for refused in (lambda: begin(kept, context, b"x", "small.csv"), lambda: kept.check_room(1)):
         with pytest.raises(BusyError, match="try again in a minute"):
             refused()
     gate.set()
@@ -115,60 +121,60 @@ class EndingError(CreditRiskError):
     """Whatever the scoring itself may raise when the app ends."""
 
 
-def test_an_upload_ends_after_the_block_in_hand_and_says_how_far_it_came(corner_app, desk, monkeypatch):
-    real = uploads.score_in_chunks
+def test_an_upload_ends_after_the_block_in_hand_and_says_how_far_it_came(corner_app, context, monkeypatch):
+    real = upload_scoring.score_in_chunks
 
     def score(*args, **kwargs):
         for number, chunk in enumerate(real(*args, **kwargs), start=1):
             if number == 2:
-                desk.stopping.set()
+                context.stopping.set()
             yield chunk
 
-    monkeypatch.setattr(uploads, "score_in_chunks", score)
+    monkeypatch.setattr(upload_scoring, "score_in_chunks", score)
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     wait_until_over(corner_app.test_client(), name)
     shown = stage(corner_app, name)
     assert f"The app was told to end. Scoring came as far as client {2 * CHUNK_ROWS:,} of 5,000" in shown
     assert "Drop the file again when the app is back." in shown
-    assert desk.log.head()[0] == 2 * CHUNK_ROWS
-    later = stage(create_app(desk.settings), name)
+    assert context.log.head()[0] == 2 * CHUNK_ROWS
+    later = stage(create_app(context.settings), name)
     assert "The app was told to end before this file was finished" in later
     assert f"{2 * CHUNK_ROWS:,} of 5,000 clients had been scored and are in the decision log" in later
 
 
-def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(desk, monkeypatch):
-    real = uploads.score_in_chunks
+def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(context, monkeypatch):
+    real = upload_scoring.score_in_chunks
 
     def score(*args, **kwargs):
         yield next(real(*args, **kwargs))
-        desk.stopping.set()
+        context.stopping.set()
         raise EndingError
 
-    monkeypatch.setattr(uploads, "score_in_chunks", score)
+    monkeypatch.setattr(upload_scoring, "score_in_chunks", score)
     kept = Uploads()
-    upload = kept.get(scored_upload(kept, desk, FIVE_THOUSAND))
+    upload = kept.get(scored_upload(kept, context, FIVE_THOUSAND))
     assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
     assert upload.is_app_ending
 
 
-def test_a_file_whose_turn_had_not_come_is_not_scored_when_the_app_ends(corner_app, desk):
-    desk.stopping.set()
+def test_a_file_whose_turn_had_not_come_is_not_scored_when_the_app_ends(corner_app, context):
+    context.stopping.set()
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     wait_until_over(corner_app.test_client(), name)
     assert "The app was told to end." in stage(corner_app, name)
     assert "Nothing was scored. Drop the file again when the app is back." in stage(corner_app, name)
-    assert desk.log.head()[0] == 0
-    assert "Nothing was scored." in stage(create_app(desk.settings), name)
+    assert context.log.head()[0] == 0
+    assert "Nothing was scored." in stage(create_app(context.settings), name)
 
 
-def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corner_app, desk, monkeypatch):
-    real = uploads.score_in_chunks
+def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corner_app, context, monkeypatch):
+    real = upload_scoring.score_in_chunks
 
     def score(*args, **kwargs):
         yield next(real(*args, **kwargs))
         raise CreditRiskError("the decision log is away.")
 
-    monkeypatch.setattr(uploads, "score_in_chunks", score)
+    monkeypatch.setattr(upload_scoring, "score_in_chunks", score)
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     wait_until_over(corner_app.test_client(), name)
     shown = stage(corner_app, name)
@@ -179,13 +185,13 @@ def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corn
 # Truly told of
 
 
-def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, desk):
+def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, context):
     client = corner_app.test_client()
     half = FIVE_THOUSAND[: len(FIVE_THOUSAND) // 2]
     promised = {"CONTENT_LENGTH": str(len(FIVE_THOUSAND))}
     answer = client.post("/uploads", data=half, content_type=KIND, environ_overrides=promised)
     assert answer.status_code == 400
-    assert desk.log.head()[0] == 0
+    assert context.log.head()[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -221,19 +227,19 @@ def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, 
         (None, "This result is no longer kept", "Results stay here for an hour, less if many files come"),
     ],
 )
-def test_after_a_restart_the_page_says_what_became_of_a_file(corner_app, desk, record, headline, text):
+def test_after_a_restart_the_page_says_what_became_of_a_file(corner_app, context, record, headline, text):
     if record is not None:
-        upload_records.note(desk.settings.home, "its-name", record)
+        upload_records.note(context.settings.home, "its-name", record)
     shown = stage(corner_app, "its-name")
     assert headline in shown
     assert text in shown
     assert "Drop the file again" in shown
 
 
-def test_the_note_of_an_upload_names_neither_file_nor_client_and_belongs_to_the_user_alone(desk):
+def test_the_note_of_an_upload_names_neither_file_nor_client_and_belongs_to_the_user_alone(context):
     kept = Uploads()
-    name = scored_upload(kept, desk, filename="Anna Schmidt.csv")
-    folder = desk.settings.home / "uploads"
+    name = scored_upload(kept, context, filename="Anna Schmidt.csv")
+    folder = context.settings.home / "uploads"
     [path] = folder.iterdir()
     assert name not in path.name
     text = path.read_text()
@@ -241,9 +247,9 @@ def test_the_note_of_an_upload_names_neither_file_nor_client_and_belongs_to_the_
     assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
 
 
-def test_notes_are_few_and_none_is_old(desk, monkeypatch):
+def test_notes_are_few_and_none_is_old(context, monkeypatch):
     monkeypatch.setattr(upload_records, "MOST_RECORDS", 3)
-    home = desk.settings.home
+    home = context.settings.home
     for number in range(5):
         upload_records.note(home, f"upload {number}", Record("done"))
         path = upload_records._path(home, f"upload {number}")
@@ -254,14 +260,14 @@ def test_notes_are_few_and_none_is_old(desk, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "lost"}', '{"state": "done", "n_rows": "many"}', "null"])
-def test_a_damaged_note_says_nothing(corner_app, desk, text):
-    upload_records.note(desk.settings.home, "its-name", Record("done"))
-    upload_records._path(desk.settings.home, "its-name").write_text(text)
+def test_a_damaged_note_says_nothing(corner_app, context, text):
+    upload_records.note(context.settings.home, "its-name", Record("done"))
+    upload_records._path(context.settings.home, "its-name").write_text(text)
     assert "This result is no longer kept" in stage(corner_app, "its-name")
 
 
-def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(desk, monkeypatch, caplog):
-    home = desk.settings.home
+def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(context, monkeypatch, caplog):
+    home = context.settings.home
     upload_records.note(home, "its-name", Record("reading"))
     upload_records._path(home, "its-name").with_suffix(".new").mkdir()
     upload_records.note(home, "its-name", Record("scoring", 10, 5, 5))
@@ -272,7 +278,7 @@ def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(desk, monkeypatch, 
 def test_a_result_that_is_gone_is_not_found_and_one_that_is_not_there_yet_is_not_ready(corner_app, monkeypatch):
     client = corner_app.test_client()
     gate = threading.Event()
-    monkeypatch.setattr(uploads, "_work", lambda *_: gate.wait(30))
+    monkeypatch.setattr(upload_scoring, "_score_file", lambda *_: gate.wait(30))
     waiting = client.post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
     answers = [client.get(f"/uploads/{name}/result.csv") for name in ("never-was", "%00", waiting)]
     gate.set()

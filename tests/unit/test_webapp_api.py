@@ -1,15 +1,19 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from datetime import date
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from creditrisk.errors import DecisionLogError
+from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
 from creditrisk.settings import Settings
 from webapp import create_app
+from webapp.api_models import OutcomeReport
+from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
 from webapp.openapi import describe
 
 HEADER = "client,age_years,amount_eur,income_eur,housing"
@@ -52,7 +56,7 @@ def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, c
     answer = client.post("/api/v1/score", json={"applications": [GOOD, WRONG, ODD]}).json
     assert (answer["model"], answer["model_version"]) == ("corner_lender", "3")
     assert [result["row"] for result in answer["results"]] == [1, 3]
-    fields = set(describe(None)["components"]["schemas"]["Scored"]["properties"]["results"]["items"]["properties"])
+    fields = set(describe(None)["components"]["schemas"]["ScoredApplication"]["properties"])
     assert set(answer["results"][0]) == fields
     assert answer["results"][1]["verdict"] == "refer"
     assert answer["results"][1]["problems"] == ["Age: 130 is outside 18 to 100 years"]
@@ -265,7 +269,7 @@ def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
 
 
 def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
-    corner_app.extensions["creditrisk"].champion.look()
+    corner_app.extensions["creditrisk"].champion.poll()
     client = corner_app.test_client()
     assert client.post("/api/v1/score", json=GOOD).status_code == 200
     ready = client.get("/ready")
@@ -284,7 +288,7 @@ def test_a_damaged_note_of_what_was_saved_is_said_and_does_not_keep_the_app_from
     kept.write_text(note)
     app = create_app(corner_settings)
     app.extensions["creditrisk"].champion.load_saved()
-    assert app.extensions["creditrisk"].champion.standing.scorer is None
+    assert app.extensions["creditrisk"].champion.state.scorer is None
     assert app.test_client().get("/ready").status_code == 503
 
 
@@ -356,6 +360,76 @@ def test_the_description_names_every_route_of_the_api(client, corner_app):
     assert application["required"] == ["age_years", "amount_eur", "housing"]
 
 
+def schema_of(answer, path):
+    """The JSON schema of a good answer, with what it refers to."""
+    document = describe(None)
+    schema = document["paths"][path]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    [reference] = schema.values()
+    component = document["components"]["schemas"][reference.rpartition("/")[2]]
+    assert set(answer) == set(component["properties"])
+    return {**component, "components": document["components"]}
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/score", {"applications": [GOOD, WRONG, ODD]}),
+        ("/invocations", {"dataframe_records": [GOOD, WRONG, ODD]}),
+        ("/api/v1/outcomes", {"outcomes": [{"application_id": "A7", "default": 1, "observed_on": "2026-03-31"}]}),
+    ],
+)
+def test_answers_are_as_they_are_described(client, path, body):
+    client.post("/api/v1/score", json=GOOD)
+    answer = client.post(path, json=body).json
+    Draft202012Validator(schema_of(answer, path)).validate(answer)
+
+
+def test_errors_are_as_they_are_described(client):
+    Draft202012Validator({"$ref": "#/components/schemas/Error", **describe(None)}).validate(client.get("/nothing").json)
+
+
+def test_the_description_is_one_that_programs_can_read(corner_scorer):
+    document = describe(corner_scorer.schema)
+    assert document["openapi"] == "3.1.0"
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+    assert named == set(document["components"]["schemas"])
+
+
+def test_outcomes_are_described_by_what_reads_them():
+    described = describe(None)["components"]["schemas"]["OutcomeReport"]
+    assert set(described["properties"]) == {"application_id", "default", "observed_on", "model"}
+    assert described["required"] == ["application_id", "default", "observed_on"]
+    OutcomeReport.model_validate({"application_id": "A7", "default": True, "observed_on": "2026-03-31"})
+
+
+@pytest.mark.parametrize("kind", [NoModelError, BusyError, StoppingError, ForbiddenError, TooLargeError])
+def test_an_error_of_the_app_is_answered_with_its_own_status_and_code(corner_app, kind):
+    exc = kind() if kind in (NoModelError, StoppingError) else kind("No.")
+
+    def fail():
+        raise exc
+
+    corner_app.add_url_rule("/fail", view_func=fail)
+    assert assert_error(corner_app.test_client().get("/fail"), kind.status, kind.code) == str(exc)
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        (DecisionLogError, 503, "decision_log_away"),
+        (RegistryError, 503, "registry_away"),
+        (ScorerError, 503, "model_unusable"),
+        (SourceError, 400, "unreadable_table"),
+        (SchemaError, 422, "wrong_columns"),
+        (TrainingError, 500, "internal"),
+    ],
+)
+def test_errors_of_the_domain_have_a_status_here(kind, status, code):
+    assert status_of(kind("No.")) == (status, code)
+
+
 def test_decisions_are_counted_by_verdict_and_carry_nothing_of_the_applicant(client):
     verdicts = [result["verdict"] for result in client.post("/api/v1/score", json=[GOOD, ODD]).json["results"]]
     metrics = client.get("/metrics").text
@@ -372,11 +446,13 @@ import sys
 from pathlib import Path
 from creditrisk.settings import Settings
 from webapp import create_app
+from webapp.api_models import OutcomeReport
+from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
 import webapp.serve
 app = create_app(Settings(home=Path({str(corner_settings.home)!r}), mlflow_uri="http://127.0.0.1:9"))
 champion = app.extensions["creditrisk"].champion
 champion.load_saved()
-champion.look()
+champion.poll()
 answer = app.test_client().post("/api/v1/score", json={GOOD!r})
 assert answer.status_code == 200, answer.text
 assert "mlflow" in sys.modules

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 import webapp
+from webapp.pages.wording import VERDICT_WORDS
 
 ASSETS = Path(webapp.__file__).parent / "assets"
 CSS = (ASSETS / "style.css").read_text(encoding="utf-8")
@@ -47,5 +48,5 @@ def test_no_asset_asks_for_anything_from_elsewhere():
 
 def test_the_grid_uses_the_same_words_as_the_rest_of_the_page():
     script = (ASSETS / "dashAgGridComponentFunctions.js").read_text(encoding="utf-8")
-    lamps = re.findall(r'(\w+): \["(\w+)", "([^"]+)"\]', script)
-    assert lamps == [(verdict, look.band, look.text) for verdict, look in webapp.layout.VERDICTS.items()]
+    verdicts = re.findall(r'(\w+): \["(\w+)", "([^"]+)"\]', script)
+    assert verdicts == [(verdict, words.band, words.text) for verdict, words in VERDICT_WORDS.items()]

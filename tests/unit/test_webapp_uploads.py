@@ -1,13 +1,14 @@
 import threading
+from dataclasses import replace
 
 import polars as pl
 import pytest
 
 from creditrisk.quality import check
 from creditrisk.sources import parse_upload
-from webapp import uploads
+from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
-from webapp.pages import score_clients
+from webapp.pages import client_drawer, scored_file
 from webapp.scoring import CHUNK_ROWS
 from webapp.uploads import Uploads
 
@@ -15,13 +16,18 @@ CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8
 
 
 @pytest.fixture
-def desk(corner_app):
+def context(corner_app):
     return corner_app.extensions["creditrisk"]
 
 
-def test_a_result_is_found_under_its_name_and_no_other(desk):
+def begin(kept, context, content, filename):
+    """Start on a file that is kept apart from those of the app."""
+    return upload_scoring.begin(replace(context, uploads=kept), content, filename)
+
+
+def test_a_result_is_found_under_its_name_and_no_other(context):
     kept = Uploads()
-    name, work = kept.begin(desk, CSV, "clients.csv")
+    name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
     upload = kept.get(name)
     assert upload.state == "done"
@@ -30,43 +36,43 @@ def test_a_result_is_found_under_its_name_and_no_other(desk):
     assert kept.get(None) is None
 
 
-def test_a_result_is_forgotten_when_its_time_is_over(desk):
+def test_a_result_is_forgotten_when_its_time_is_over(context):
     kept = Uploads(lifetime_seconds=0)
-    name, work = kept.begin(desk, CSV, "clients.csv")
+    name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
     assert kept.get(name) is None
 
 
-def test_the_oldest_results_make_room_for_new_ones(desk, monkeypatch):
+def test_the_oldest_results_make_room_for_new_ones(context, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_KEPT", 2)
     kept = Uploads()
     names = []
     for _ in range(4):
-        name, work = kept.begin(desk, CSV, "clients.csv")
+        name, work = begin(kept, context, CSV, "clients.csv")
         work.result(timeout=30)
         names.append(name)
     assert [kept.get(name) is not None for name in names] == [False, False, True, True]
 
 
-def test_when_too_many_files_wait_the_next_is_refused(desk, monkeypatch):
+def test_when_too_many_files_wait_the_next_is_refused(context, monkeypatch):
     gate = threading.Event()
 
     def wait_then_parse(*args, **kwargs):
         gate.wait(30)
         return parse_upload(*args, **kwargs)
 
-    monkeypatch.setattr(uploads, "parse_upload", wait_then_parse)
+    monkeypatch.setattr(upload_scoring, "parse_upload", wait_then_parse)
     kept = Uploads()
-    works = [kept.begin(desk, CSV, "clients.csv")[1] for _ in range(uploads.MOST_WAITING)]
+    works = [begin(kept, context, CSV, "clients.csv")[1] for _ in range(uploads.MOST_WAITING)]
     with pytest.raises(BusyError, match="try again in a minute"):
-        kept.begin(desk, CSV, "clients.csv")
+        begin(kept, context, CSV, "clients.csv")
     gate.set()
     for work in works:
         work.result(timeout=30)
-    kept.begin(desk, CSV, "clients.csv")[1].result(timeout=30)
+    begin(kept, context, CSV, "clients.csv")[1].result(timeout=30)
 
 
-def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(desk, monkeypatch):
+def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(context, monkeypatch):
     lines = [b"client,age_years,amount_eur,income_eur,housing", *[b"A,61,2000,52000,own"] * 5000]
     begun, stopped = threading.Event(), threading.Event()
 
@@ -76,26 +82,26 @@ def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(desk, monk
             stopped.wait(30)
             yield chunk
 
-    uploads_score = uploads.score_in_chunks
-    monkeypatch.setattr(uploads, "score_in_chunks", score_and_wait)
+    uploads_score = upload_scoring.score_in_chunks
+    monkeypatch.setattr(upload_scoring, "score_in_chunks", score_and_wait)
     kept = Uploads()
-    name, work = kept.begin(desk, b"\n".join(lines), "clients.csv")
+    name, work = begin(kept, context, b"\n".join(lines), "clients.csv")
     assert begun.wait(30)
     kept.get(name).stop.set()
     stopped.set()
     work.result(timeout=30)
     upload = kept.get(name)
     assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
-    assert desk.log.head()[0] == CHUNK_ROWS
+    assert context.log.head()[0] == CHUNK_ROWS
 
 
-def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing_personal(desk, monkeypatch, caplog):
+def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing_personal(context, monkeypatch, caplog):
     def fail(*_args, **_kwargs):
         raise ValueError("Anna Schmidt, born 1969")
 
-    monkeypatch.setattr(uploads.datasets, "check", fail)
+    monkeypatch.setattr(upload_scoring.datasets, "check", fail)
     kept = Uploads()
-    name, work = kept.begin(desk, CSV, "clients.csv")
+    name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
     assert kept.get(name).state == "failed"
     assert "try again" in kept.get(name).message
@@ -119,7 +125,7 @@ def shown(scorer, content: bytes) -> str:
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
     scored = scorer.score(checked.accepted)
     n_rows = checked.raw.height
-    return words_of(score_clients.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
+    return words_of(scored_file.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
 
 
 def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_others_were_scored(corner_scorer):
@@ -145,7 +151,7 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
     scored = corner_scorer.score(checked.accepted)
     pushes = corner_scorer.explain(checked.accepted)
-    parts = score_clients.drawer(
+    parts = client_drawer.drawer(
         scored.row(0, named=True),
         pushes,
         approve_below=0.14,
@@ -166,5 +172,5 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):
     text = shown(corner_scorer, CSV)
-    for look in ("✓ Offer", "? Ask a colleague", "✕ Decline"):
-        assert look in text
+    for words in ("✓ Offer", "? Ask a colleague", "✕ Decline"):
+        assert words in text

@@ -1,12 +1,12 @@
 // Notices within five seconds that the app is away, says so over the page, and takes it back when the app answers again.
-// What is said is in layout.py; here the page only gets or loses the class `cut-off`, and asks anew for what it shows.
+// What is said is in pages/shell.py; here the page only gets or loses the class `cut-off`, and asks anew for what it shows.
 (function () {
   "use strict";
 
   // Together well below five seconds, the longest that anybody should believe what is no longer so.
   const EVERY_MS = 1500;
   const PATIENCE_MS = 2000;
-  const UPDATES = "/ui/_dash-update-component";
+  const UPDATES = "/_dash-update-component";
   const HEALTH = "/health";
   // What a server says in place of an app that is not there, or has no room.
   const AWAY = [502, 503, 504];
@@ -21,8 +21,8 @@
     const root = document.documentElement;
     if (isCutOff === root.classList.contains("cut-off")) return;
     if (isCutOff) {
-      const place = document.getElementById("last-answer");
-      if (place) place.textContent = lastAnswer.toLocaleTimeString();
+      const time = document.getElementById("last-answer");
+      if (time) time.textContent = lastAnswer.toLocaleTimeString();
     } else {
       askAnew();
     }
@@ -34,7 +34,11 @@
     if (!window.dash_clientside || !window.dash_clientside.set_props) return;
     nTriesAgain += 1;
     window.dash_clientside.set_props("heartbeat", { n_intervals: -nTriesAgain });
-    window.dash_clientside.set_props("tick", { disabled: false });
+    try {
+      window.dash_clientside.set_props("tick", { disabled: false });
+    } catch (error) {
+      // Only a page that takes files has it.
+    }
   }
 
   async function look() {

@@ -1,15 +1,15 @@
-// How the grid draws a verdict (symbol, word and colour, the same as in words.py) and the reasons (up to three lines).
+// How the grid draws a verdict (symbol, word and colour, the same as in pages/wording.py) and the reasons (up to three lines).
 var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
 
-const LAMPS = {
+const VERDICTS = {
   approve: ["green", "✓ Offer"],
   refer: ["amber", "? Ask a colleague"],
   decline: ["red", "✕ Decline"],
 };
 
-dagcomponentfuncs.VerdictLamp = function (props) {
-  const lamp = LAMPS[props.value];
-  return lamp ? React.createElement("span", { className: "lamp " + lamp[0] }, lamp[1]) : "";
+dagcomponentfuncs.Verdict = function (props) {
+  const verdict = VERDICTS[props.value];
+  return verdict ? React.createElement("span", { className: "verdict " + verdict[0] }, verdict[1]) : "";
 };
 
 dagcomponentfuncs.Reasons = function (props) {

@@ -8,6 +8,11 @@ from dash import html
 from dash.development.base_component import Component
 
 
+def message_line() -> Component:
+    """Where a page says what has just gone on or gone wrong; every page has one."""
+    return html.Div(id="sending", className="sending", role="status")
+
+
 def closer() -> Component:
     """The button that closes the drawer."""
     return html.Button(
@@ -20,6 +25,10 @@ def sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def attributes(prefix: str, **values: object) -> dict[str, Any]:
+# Keyword arguments of a Dash component; each has a type of its own.
+Attributes = dict[str, Any]
+
+
+def attributes(prefix: str, **values: object) -> Attributes:
     """Attributes whose names Python cannot write: `aria-label`, `data-max-mb`."""
     return {prefix + name.replace("_", "-"): str(value) for name, value in values.items()}

@@ -1,7 +1,7 @@
-"""Pictures drawn by hand as SVG: the gauge of the drawer.
+"""The gauge of the drawer, drawn by hand as SVG.
 
 A picture here is a text, so it can be read in a test, needs no script in the browser, and follows the reader's dark
-mode by itself. The words beside a picture say the same and are in layout.py.
+mode by itself. The words beside it say the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from typing import Literal
 from urllib.parse import quote
 
 from creditrisk.pages.palette import DARK, LIGHT, VERDICT_LOOKS
-from webapp.pages.wording import VERDICTS, risk_words
+from creditrisk.scoring import BANDS
+from webapp.pages.wording import risk_words
 
 _WIDTH, _HEIGHT, _RADIUS, _THICKNESS = 340, 196, 122, 26
 _CENTRE_X, _CENTRE_Y = _WIDTH / 2, 158
@@ -42,8 +43,7 @@ def zones(approve_below: float, decline_from: float) -> list[tuple[str, float, f
     [('green', 0.0, 0.2), ('red', 0.2, 1.0)]
     """
     edges = [0.0, approve_below, decline_from, 1.0]
-    bands = [words.band for words in VERDICTS.values()]
-    return [(band, low, high) for band, low, high in zip(bands, edges, edges[1:], strict=False) if high > low]
+    return [(band, low, high) for band, low, high in zip(BANDS.values(), edges, edges[1:], strict=False) if high > low]
 
 
 def needle_degrees(prob_default: float, approve_below: float, decline_from: float) -> float:

@@ -1,24 +1,51 @@
 """The table of scored clients, a block of rows at a time, in the words of the schema.
 
-Called by callbacks.py for the grid and by layout.py for the figures above it; changes nothing. The grid asks for
-blocks, so half a million clients cost the browser no more than a hundred.
+The grid asks for blocks, so half a million clients cost the browser no more than a hundred.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 import polars as pl
 
 from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
-from webapp.pages.wording import VERDICTS, confidence_words, percent, risk_words, value_words
+from creditrisk.scoring import VERDICTS
+from webapp.pages.wording import confidence_words, percent, risk_words, value_words
+from webapp.scoring import ScoredRow, scored_rows
 
-_VERDICT_ORDER = {"approve": 0, "refer": 1, "decline": 2}
+_VERDICT_ORDER = {verdict: index for index, verdict in enumerate(VERDICTS)}
 # Columns of the grid that sort by a column of the results.
 _SORT_BY = {"risk": "prob_default", "sure": "confidence"}
+
+# One client as the grid shows it: the text of each column, and under `row` the row's number.
+GridRow = dict[str, str]
+
+
+class GridColumn(TypedDict):
+    """A column as AG Grid takes it."""
+
+    field: str
+    headerName: str
+    width: int
+    pinned: NotRequired[str]
+    tooltipField: NotRequired[str]
+    cellClass: NotRequired[str]
+    headerClass: NotRequired[str]
+    cellRenderer: NotRequired[str]
+    filter: NotRequired[str]
+    suppressHeaderFilterButton: NotRequired[bool]
+    sortable: NotRequired[bool]
+
+
+class SortRule(TypedDict):
+    """By which column the grid is sorted, and whether `asc` or `desc`, as AG Grid writes it."""
+
+    colId: str
+    sort: str
 
 
 def shown_fields(checked: Checked, schema: Schema) -> list[Field]:
@@ -39,16 +66,16 @@ def other_headers(checked: Checked, schema: Schema) -> list[str]:
     return [header for header in checked.raw.columns if key(header) not in known]
 
 
-def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
+def grid_columns(checked: Checked, schema: Schema) -> list[GridColumn]:
     """The column definitions of the grid: the answer first, then the client's own columns."""
-    columns: list[dict[str, Any]] = [
+    columns: list[GridColumn] = [
         {"field": "client", "headerName": "Client", "width": 124, "pinned": "left", "tooltipField": "client"},
         {
             "field": "verdict",
             "headerName": "Verdict",
             "width": 186,
             "pinned": "left",
-            "cellRenderer": "VerdictLamp",
+            "cellRenderer": "Verdict",
             "filter": "agTextColumnFilter",
             "suppressHeaderFilterButton": True,
         },
@@ -64,7 +91,12 @@ def grid_columns(checked: Checked, schema: Schema) -> list[dict[str, Any]]:
         },
     ]
     for index, field in enumerate(shown_fields(checked, schema)):
-        column = {"field": f"f{index}", "headerName": _with_unit(field), "width": 160, "tooltipField": f"f{index}"}
+        column: GridColumn = {
+            "field": f"f{index}",
+            "headerName": _with_unit(field),
+            "width": 160,
+            "tooltipField": f"f{index}",
+        }
         if field.is_numeric:
             column |= {"cellClass": "figure", "headerClass": "figure", "width": 140}
         columns.append(column)
@@ -82,15 +114,15 @@ def grid_rows(
     *,
     start: int,
     stop: int,
-    sort: Sequence[Mapping[str, str]] = (),
+    sort: Sequence[SortRule] = (),
     verdict: str | None = None,
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[GridRow], int]:
     """Rows `start` to `stop` (exclusive) of the grid, as texts.
 
     Parameters
     ----------
     sort
-        What the grid asks for: column and direction, `{"colId": "risk", "sort": "desc"}`; none means the file's order.
+        What to sort by, the most important first; nothing means the file's order.
     verdict
         Only clients with this verdict.
 
@@ -101,28 +133,26 @@ def grid_rows(
     """
     fields, others = shown_fields(checked, schema), other_headers(checked, schema)
     chosen = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
-    keys = [(key, item["sort"] == "desc") for item in sort for key in _sort_keys(item["colId"], fields)]
+    keys = [(key, rule["sort"] == "desc") for rule in sort for key in _sort_keys(rule["colId"], fields)]
     if keys:
-        values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (given)")
+        values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (input)")
         order = values.select(
             pl.arg_sort_by([key for key, _ in keys], descending=[down for _, down in keys], nulls_last=True)
         ).to_series()
         chosen = chosen[order]
     block = chosen.slice(start, stop - start)
-    given = block.select("row_number").join(checked.accepted, on="row_number", how="left", maintain_order="left")
+    applications = block.select("row_number").join(checked.accepted, on="row_number", how="left", maintain_order="left")
     own = checked.raw[(block["row_number"] - 1).to_list()].select(others)
     rows = [
         _row(result, inputs, extras, fields)
         for result, inputs, extras in zip(
-            block.iter_rows(named=True), given.iter_rows(named=True), own.rows() or [()] * block.height, strict=True
+            scored_rows(block), applications.iter_rows(named=True), own.rows() or [()] * block.height, strict=True
         )
     ]
     return rows, chosen.height
 
 
-def _row(
-    result: dict[str, Any], inputs: dict[str, Any], extras: tuple[str, ...], fields: list[Field]
-) -> dict[str, Any]:
+def _row(result: ScoredRow, inputs: dict[str, object], extras: tuple[str, ...], fields: list[Field]) -> GridRow:
     confidence = result["confidence"]
     return {
         "row": str(result["row_number"]),

@@ -1,21 +1,29 @@
-"""What stands around every page: title, header, navigation."""
+"""What stands around every page: header, navigation, and what is said while the app does not answer."""
 
 from __future__ import annotations
 
-from dash import dcc, html
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from webapp.pages import wording
-from webapp.pages.components import attributes, closer
-from webapp.pages.score_clients import connection, intro
-from webapp.serving import Standing
+from webapp.context import AppContext
+from webapp.errors import where
+from webapp.pages import Page, wording
+from webapp.pages.components import attributes
+from webapp.serving import ServingState
 
-TITLE = "Risk-O-Meter"
+APP_NAME = "Risk-O-Meter"
 HEADER_SECONDS = 15
 
+log = logging.getLogger("webapp.page")
 
-def page(standing: Standing, *, max_rows: int, max_mb: int) -> Component:
-    """The whole page as it is first seen."""
+
+def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
+    """The whole of `page` as it is first seen, one of `pages`."""
+    state = context.champion.state
     return html.Div(
         className="shell",
         children=[
@@ -23,47 +31,84 @@ def page(standing: Standing, *, max_rows: int, max_mb: int) -> Component:
                 className="top",
                 children=[
                     html.Img(src="/ui/assets/mark.svg", alt="", className="mark"),
-                    html.Span(TITLE, className="name"),
-                    html.Div(status(standing), id="status", role="status"),
+                    html.Span(APP_NAME, className="name"),
+                    html.Div(status(state), id="status", role="status"),
                 ],
             ),
-            connection(),
-            html.Nav(html.A("Score clients", href="/", **attributes("aria-", current="page")), className="side"),
-            html.Main(
-                [
-                    html.H1("Score clients"),
-                    html.Div(intro(standing, max_rows=max_rows, max_mb=max_mb), id="intro"),
-                    html.Div(id="sending", className="sending", role="status"),
-                    html.Div(id="stage"),
-                ]
-            ),
-            html.Aside(id="drawer", className="drawer", **attributes("aria-", label="One client"), children=[closer()]),
-            dcc.Store(id="model", data=identity(standing)),
-            dcc.Store(id="job", storage_type="session"),
-            dcc.Store(id="shown"),
+            _connection(),
+            _navigation(page, pages),
+            *page.layout(context),
+            dcc.Store(id="model", data=_identity(state)),
             dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
-            dcc.Interval(id="tick", interval=500, disabled=True),
         ],
     )
 
 
-def identity(standing: Standing) -> str:
+def register(app: Dash, context: AppContext) -> None:
+    """Keep the header true. A page that shows the model listens to the data of the store `model`."""
+
+    @app.callback(
+        Output("status", "children"),
+        Output("model", "data"),
+        Input("heartbeat", "n_intervals"),
+        State("model", "data"),
+    )
+    def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Any]:
+        state = context.champion.state
+        identity = _identity(state)
+        return status(state), no_update if identity == shown else identity
+
+
+def report_failure(exc: Exception) -> None:
+    """Say on the page that a callback failed, and write down where; never what the data was."""
+    set_props("sending", {"children": "Something went wrong in the app. Reload the page and try again."})
+    log.error("a callback failed: %s", where(exc))
+
+
+def _connection() -> Component:
+    """What is said while the app does not answer; assets/connection.js shows it, and takes it back."""
+    return html.Div(
+        id="connection",
+        role="alert",
+        className="only-cut-off",
+        children=[
+            html.I("▲", className="sign", **attributes("aria-", hidden="true")),
+            html.Div(
+                [
+                    html.Strong("The connection to the app is lost. "),
+                    html.Span("Trying again every few seconds. "),
+                    html.Span(["What you see is how it stood at ", html.Span(id="last-answer"), "."]),
+                ]
+            ),
+        ],
+    )
+
+
+def _navigation(page: Page, pages: Sequence[Page]) -> Component:
+    links = [
+        html.A(other.TITLE, href=other.PATH, **(attributes("aria-", current="page") if other is page else {}))
+        for other in pages
+    ]
+    return html.Nav(links, className="side")
+
+
+def _identity(state: ServingState) -> str:
     """Which model answers, as one text; empty if none does."""
-    return f"{standing.scorer.name} v{standing.scorer.version}" if standing.scorer else ""
+    return f"{state.scorer.name} v{state.scorer.version}" if state.scorer else ""
 
 
-def status(standing: Standing) -> list[Component]:
+def status(state: ServingState) -> list[Component]:
     """The right of the header: which model answers, since when, and what is away."""
     parts: list[Component] = []
-    if standing.scorer is not None:
-        parts.append(html.Span(["model ", html.B(standing.scorer.name), f" v{standing.scorer.version}"]))
-        if standing.since is not None:
-            parts.append(html.Span(f"since {wording.day(standing.since)}"))
-        if standing.dataset not in ("", standing.scorer.name):
-            parts.append(html.Span(f"in place of {standing.dataset}, which is to serve"))
-    if standing.consequence:
-        parts.append(html.Span([html.I("▲ ", className="sign"), standing.consequence], className="state away"))
-    elif standing.scorer is None:
+    if state.scorer is not None:
+        parts.append(html.Span(["model ", html.B(state.scorer.name), f" v{state.scorer.version}"]))
+        if state.since is not None:
+            parts.append(html.Span(f"since {wording.day(state.since)}"))
+        if state.dataset not in ("", state.scorer.name):
+            parts.append(html.Span(f"in place of {state.dataset}, which is to serve"))
+    if state.consequence:
+        parts.append(html.Span([html.I("▲ ", className="sign"), state.consequence], className="state away"))
+    elif state.scorer is None:
         parts.append(html.Span([html.I("○ ", className="sign"), "no model yet"], className="state away"))
     else:
         parts.append(html.Span([html.I("● ", className="sign"), "healthy"], className="state"))

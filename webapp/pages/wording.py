@@ -1,7 +1,6 @@
 """The words and numbers a clerk reads: verdicts, risk, confidence, amounts, dates, values in the schema's terms.
 
-Used by the page (layout.py, callbacks.py, clients.py, figures.py); pure functions. The JSON and CSV answers keep the
-stored values and are in api.py and tables.py.
+Pure functions. The JSON and CSV answers keep the stored values.
 """
 
 from __future__ import annotations
@@ -11,13 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Field
+from creditrisk.text import counted
 from webapp.upload_records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class VerdictWords:
-    """How one verdict is shown: a symbol and a word, so that it is never colour alone, and its band."""
+    """How one verdict is shown: a symbol and a word, so that it is never colour alone, and its band: the colour."""
 
     symbol: str
     word: str
@@ -29,11 +30,7 @@ class VerdictWords:
         return f"{self.symbol} {self.word}"
 
 
-VERDICTS = {
-    "approve": VerdictWords("✓", "Offer", "green"),
-    "refer": VerdictWords("?", "Ask a colleague", "amber"),
-    "decline": VerdictWords("✕", "Decline", "red"),
-}
+VERDICT_WORDS = {verdict: VerdictWords(*look.words.split(" ", 1), look.band) for verdict, look in VERDICT_LOOKS.items()}
 
 
 def risk_words(prob_default: float) -> str:
@@ -143,17 +140,6 @@ def value_words(field: Field, value: Any) -> str:
     return field.category_label(str(value))
 
 
-def count(n: int, singular: str, plural: str | None = None) -> str:
-    """A count and its noun.
-
-    Examples
-    --------
-    >>> count(1, "client"), count(1200, "client")
-    ('1 client', '1,200 clients')
-    """
-    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
-
-
 def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
     """Why the result of a file is only a part of it, and how large a part; empty if it was a clerk's own wish.
 
@@ -197,15 +183,15 @@ def fate(record: Record | None) -> tuple[str, str]:
     headline = _FATES.get(record.state, "This result is no longer kept")
     if record.is_app_ending:
         headline = "The app was told to end before this file was finished"
-    of_clients = f"of {count(record.n_rows, 'client')}"
+    of_clients = f"of {counted(record.n_rows, 'client')}"
     if record.n_scored:
         # What was logged after the last note of a file that was cut short is not in it.
         how_many = f"{'At least ' if record.state == 'scoring' else ''}{record.n_scored:,} {of_clients}"
         is_whole = record.state in ("done", "stopped") and not record.is_app_ending
         kept = NOT_KEPT if is_whole else "The results themselves are not kept."
-        said = f"{how_many} had been scored and are in the decision log. {kept}"
+        logged = f"{how_many} had been scored and are in the decision log. {kept}"
     elif record.state == "scoring":
-        said = f"None {of_clients} is known to have been scored; any that was is in the decision log."
+        logged = f"None {of_clients} is known to have been scored; any that was is in the decision log."
     else:
-        said = "Nothing was scored."
-    return headline, f"{said} {AGAIN}"
+        logged = "Nothing was scored."
+    return headline, f"{logged} {AGAIN}"

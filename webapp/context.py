@@ -1,0 +1,42 @@
+"""What every request and every page of one app is answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from threading import Event
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.scoring import Scorer
+from creditrisk.settings import Settings
+from webapp.errors import NoModelError
+from webapp.metrics import Metrics
+from webapp.serving import Champion
+from webapp.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class AppContext:
+    """The settings of one app, its champion, decision log, metrics and kept uploads.
+
+    `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
+    """
+
+    settings: Settings
+    champion: Champion
+    log: DecisionLog
+    metrics: Metrics
+    uploads: Uploads = field(default_factory=Uploads)
+    stopping: Event = field(default_factory=Event)
+
+    def scorer(self) -> Scorer:
+        """The scorer that answers now.
+
+        Raises
+        ------
+        NoModelError
+            If no model was trained yet.
+        """
+        scorer = self.champion.state.scorer
+        if scorer is None:
+            raise NoModelError
+        return scorer

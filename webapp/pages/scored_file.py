@@ -1,0 +1,243 @@
+"""What is shown of one dropped file: how far it is, why it failed, what came out. From values to Dash components.
+
+How it looks is in assets/style.css, the words for verdicts, risks and amounts in wording.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+from dash import html
+from dash.development.base_component import Component
+from dash_ag_grid import AgGrid
+
+from creditrisk.quality import Checked, Rejection
+from creditrisk.schema import Schema
+from creditrisk.text import counted
+from webapp.pages import wording
+from webapp.pages.components import attributes, sentence
+from webapp.pages.grid import expected_loss, grid_columns, summary
+from webapp.pages.wording import VERDICT_WORDS
+from webapp.upload_records import Record
+
+BLOCK_ROWS = 100
+# A longer list is in the downloaded result.
+MOST_LISTED = 50
+
+# The grid takes its colours from style.css, so that it follows the reader's dark mode.
+_THEME = (
+    "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 14, backgroundColor: 'var(--surface)', "
+    "foregroundColor: 'var(--ink)', headerBackgroundColor: 'var(--sunken)', headerTextColor: 'var(--muted)', "
+    "borderColor: 'var(--line)', rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--chosen)', "
+    "accentColor: 'var(--accent)', oddRowBackgroundColor: 'var(--surface)', wrapperBorderRadius: 10, rowHeight: 60, "
+    "headerHeight: 40, browserColorScheme: 'inherit'})"
+)
+
+
+def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Component:
+    """A file on its way: how far, how long still, and a way out."""
+    if n_done == 0:
+        progress = "Reading the file and checking every row."
+    else:
+        left = seconds / n_done * (n_rows - n_done)
+        progress = f"{n_done:,} of {counted(n_rows, 'client')} scored. {_time_left(left)}"
+    return html.Section(
+        className="notice working",
+        role="status",
+        children=[
+            html.H2(filename),
+            html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
+            html.P(progress, className="not-cut-off"),
+            html.P("How far it has come will be known when the app answers again.", className="only-cut-off"),
+            html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
+        ],
+    )
+
+
+def failed(filename: str, message: str, advice: str) -> Component:
+    """A file of which nothing was scored, why, and what to do about it."""
+    return html.Section(
+        className="notice failed",
+        role="alert",
+        children=[
+            html.H2(f"{filename} could not be scored"),
+            html.P(sentence(message)),
+            html.P(f"Nothing was scored. {advice}", className="quiet"),
+        ],
+    )
+
+
+def fate(record: Record | None) -> Component:
+    """A file whose result is not kept, or never was: what became of it."""
+    headline, text = wording.fate(record)
+    return html.Section(className="notice", role="status", children=[html.H2(headline), html.P(text)])
+
+
+def result(
+    checked: Checked, scored: pl.DataFrame, schema: Schema, *, name: str, filename: str, n_done: int, stopped: str = ""
+) -> Component:
+    """A scored file: what came out, what needs a look, and every client.
+
+    Parameters
+    ----------
+    checked, scored, schema
+        The file, the results of its first `n_done` rows, and the schema they were made with.
+    name
+        Under which the result is kept, for its download.
+    stopped
+        Why it goes no further than `n_done`; empty if it was a clerk's own wish.
+    """
+    n_rows = checked.raw.height
+    rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
+    n_odd = int(scored["problems"].list.len().gt(0).sum()) if scored.height else 0
+    n_attention = len(rejected) + n_odd
+    headline = [html.B(filename, className="filename"), html.Span(counted(n_rows, "client"))]
+    if n_done < n_rows:
+        headline.append(html.Span(f"stopped after {n_done:,}"))
+    if scored.is_empty():
+        headline.append(html.Span("none of them could be scored"))
+    parts: list[Component] = [
+        html.Div(
+            className="headline",
+            children=[
+                *headline,
+                html.A(
+                    "Download result (CSV)", href=f"/uploads/{name}/result.csv", className="button primary", download=""
+                ),
+            ],
+        )
+    ]
+    if stopped:
+        parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
+    if n_attention:
+        parts.append(attention(rejected, scored, is_open=scored.is_empty()))
+    if scored.height:
+        parts += [tiles(checked, scored, schema), grid(checked, schema)]
+    return html.Section(parts, className="result")
+
+
+def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: bool) -> Component:
+    """Rows that could not be scored, and rows that were but hold something odd; sentences."""
+    odd = scored.filter(pl.col("problems").list.len() > 0) if scored.height else scored
+    n_rows = len(rejected) + odd.height
+    parts: list[Component] = []
+    if rejected:
+        verb = "was" if scored.height == 1 else "were"
+        others = f" The other {counted(scored.height, 'client')} {verb} scored." if scored.height else ""
+        parts += [
+            html.P(html.B(f"{counted(len(rejected), 'row')} could not be scored.{others}")),
+            html.Table(
+                [
+                    html.Thead(
+                        html.Tr([html.Th(name) for name in ("Row", "Line", "Column", "What stands there", "Expected")])
+                    ),
+                    html.Tbody([_rejected_row(rejection) for rejection in rejected[:MOST_LISTED]]),
+                ],
+                className="rejected",
+            ),
+            *_more(len(rejected)),
+        ]
+    if odd.height:
+        parts += [
+            html.P(html.B(f"{counted(odd.height, 'client')} with an unusual value: ask a colleague, or correct it.")),
+            html.Ul(
+                [
+                    html.Li(f"Client {row['application_id']}: {'; '.join(row['problems'])}")
+                    for row in odd.head(MOST_LISTED).iter_rows(named=True)
+                ]
+            ),
+            *_more(odd.height),
+        ]
+    verb = "needs" if n_rows == 1 else "need"
+    summary_line = html.Summary([html.Span("!", className="flag"), f"{counted(n_rows, 'row')} {verb} your attention"])
+    return html.Details([summary_line, html.Div(parts, className="list")], className="attention", open=is_open)
+
+
+def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
+    """How many clients got each verdict; a click shows only those. And what the offers are expected to cost."""
+    counts = summary(scored)
+    cells: list[Component] = [
+        html.Button(
+            id={"tile": verdict},
+            className=f"tile {words.band}",
+            n_clicks=0,
+            title=f"Show only: {words.word}",
+            **attributes("aria-", pressed="false"),
+            children=[
+                html.Span(words.symbol, className="symbol", **attributes("aria-", hidden="true")),
+                html.Span(words.word, className="word"),
+                html.Span(f"{counts[verdict]:,}", className="count"),
+            ],
+        )
+        for verdict, words in VERDICT_WORDS.items()
+    ]
+    loss = expected_loss(checked, scored, schema)
+    if loss is not None:
+        expected, lent = loss
+        cells.append(
+            html.Div(
+                className="loss",
+                title="Amount times risk, added up over all offers; nothing is recovered of what goes bad.",
+                children=[
+                    html.Small("Expected loss on the offers"),
+                    html.Span([html.B(wording.amount(expected, "")), f" of {wording.amount(lent, schema.currency)}"]),
+                ],
+            )
+        )
+    return html.Div(cells, className="tiles", role="group", **attributes("aria-", label="Verdicts"))
+
+
+def grid(checked: Checked, schema: Schema) -> Component:
+    """The table of clients; its rows are asked for in blocks."""
+    table: Component = AgGrid(
+        id="clients",
+        className="clients",
+        columnDefs=grid_columns(checked, schema),
+        defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "filter": False},
+        rowModelType="infinite",
+        getRowId="params.data.row",
+        eventListeners={event: ["fitToScreen(params.api)"] for event in ("firstDataRendered", "gridSizeChanged")},
+        dashGridOptions={
+            "theme": {"function": _THEME},
+            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+            "cacheBlockSize": BLOCK_ROWS,
+            "maxBlocksInCache": 20,
+            "infiniteInitialRowCount": 1,
+            "tooltipShowDelay": 400,
+            "suppressCellFocus": False,
+            "ensureDomOrder": True,
+            "enableCellTextSelection": False,
+        },
+        style={"height": None},
+    )
+    return table
+
+
+def _rejected_row(rejection: Rejection) -> Component:
+    expected: list[str | Component] = [rejection.expected]
+    if rejection.more:
+        expected += [html.Br(), " ".join(rejection.more)]
+    return html.Tr(
+        [
+            html.Td(f"{rejection.row:,}", className="figure"),
+            html.Td(f"{rejection.line:,}", className="figure"),
+            html.Td(rejection.column or "whole row"),
+            html.Td(rejection.fault),
+            html.Td(expected),
+        ]
+    )
+
+
+def _more(n: int) -> list[Component]:
+    if n <= MOST_LISTED:
+        return []
+    return [html.P(f"And {n - MOST_LISTED:,} more: all of them are in the downloaded result.", className="quiet")]
+
+
+def _time_left(seconds: float) -> str:
+    if seconds < 5:
+        return "Nearly done."
+    if seconds < 90:
+        return f"About {5 * max(1, round(seconds / 5))} seconds left."
+    return f"About {round(seconds / 60)} minutes left."
