@@ -20,35 +20,44 @@ class Tones:
 
 @dataclass(frozen=True, slots=True)
 class VerdictLook:
-    """How a verdict looks: its words with their sign, its band, and its tones on a light and on a dark page.
+    """How a verdict looks: its sign and its word, its band, and its tones on a light and on a dark page.
 
     `on_either` is for shapes and large figures whose ground may be light or dark, as on a dashboard.
     """
 
-    words: str
+    symbol: str
+    word: str
     band: str
     light: Tones
     dark: Tones
     on_either: str
 
+    @property
+    def words(self) -> str:
+        """Sign and word, as in `✓ Offer`, so that a verdict is never colour alone."""
+        return f"{self.symbol} {self.word}"
+
 
 VERDICT_LOOKS = {
     "approve": VerdictLook(
-        "✓ Offer",
+        "✓",
+        "Offer",
         "green",
         Tones("#1b7e4a", "#e7f5ec", "#1b7e4a"),
         Tones("#6fdba6", "#12372a", "#4cc38a"),
         "#1b7e4a",
     ),
     "refer": VerdictLook(
-        "? Ask a colleague",
+        "?",
+        "Ask a colleague",
         "amber",
         Tones("#8a5a00", "#fff4db", "#b87400"),
         Tones("#f2c66d", "#3d2f10", "#e9b44c"),
         "#a36a00",
     ),
     "decline": VerdictLook(
-        "✕ Decline",
+        "✕",
+        "Decline",
         "red",
         Tones("#b42318", "#fdecea", "#b42318"),
         Tones("#ff9d93", "#46201d", "#f1776c"),

@@ -13,10 +13,11 @@ import pytest
 import requests
 from playwright.sync_api import Page, sync_playwright
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
-from webapp.pages.wording import VERDICT_WORDS, confidence_words, percent, risk_words
+from webapp.pages.wording import confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
 # What the grid shows now: for each row its number and the text of each cell, pinned columns and others alike.
@@ -111,13 +112,13 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
     for number, row in enumerate(expected, start=1):
         cells, confidence = shown[str(number)], float(row["confidence"])
         assert cells["client"] == row["application_id"]
-        assert cells["verdict"] == VERDICT_WORDS[row["verdict"]].text
+        assert cells["verdict"] == VERDICT_LOOKS[row["verdict"]].words
         assert cells["risk"] == risk_words(float(row["prob_default"]))
         assert cells["sure"] == f"{confidence_words(row['verdict'], confidence)} · {percent(confidence)}"
         assert cells["reasons"] == row["reasons"].replace("; ", " · ")
-    for verdict, words in VERDICT_WORDS.items():
+    for verdict, look in VERDICT_LOOKS.items():
         n_clients = sum(row["verdict"] == verdict for row in expected)
-        assert page.inner_text(f".tile.{words.band} .count") == str(n_clients)
+        assert page.inner_text(f".tile.{look.band} .count") == str(n_clients)
 
 
 def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, german_clients):

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from tests.conftest import ROOT, Trained
-from webapp.pages.wording import VERDICT_WORDS
 
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
@@ -183,10 +183,10 @@ def test_verdicts_have_the_words_of_the_page() -> None:
         for panel in panels()
         for override in panel.get("fieldConfig", {}).get("overrides", [])
         for prop in override["properties"]
-        if prop["id"] == "displayName" and override["matcher"]["options"] in VERDICT_WORDS
+        if prop["id"] == "displayName" and override["matcher"]["options"] in VERDICT_LOOKS
     }
 
-    assert shown == {verdict: words.text for verdict, words in VERDICT_WORDS.items()}
+    assert shown == {verdict: look.words for verdict, look in VERDICT_LOOKS.items()}
 
 
 def test_prometheus_accepts_its_configuration() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import webapp
-from webapp.pages.wording import VERDICT_WORDS
+from creditrisk.pages.palette import VERDICT_LOOKS
 
 ASSETS = Path(webapp.__file__).parent / "assets"
 CSS = (ASSETS / "style.css").read_text(encoding="utf-8")
@@ -49,4 +49,4 @@ def test_no_asset_asks_for_anything_from_elsewhere():
 def test_the_grid_uses_the_same_words_as_the_rest_of_the_page():
     script = (ASSETS / "dashAgGridComponentFunctions.js").read_text(encoding="utf-8")
     verdicts = re.findall(r'(\w+): \["(\w+)", "([^"]+)"\]', script)
-    assert verdicts == [(verdict, words.band, words.text) for verdict, words in VERDICT_WORDS.items()]
+    assert verdicts == [(verdict, look.band, look.words) for verdict, look in VERDICT_LOOKS.items()]

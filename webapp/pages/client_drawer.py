@@ -6,10 +6,10 @@ import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
-from webapp.pages.wording import VERDICT_WORDS
 from webapp.scoring import ScoredRow
 
 # In each direction.
@@ -40,7 +40,7 @@ def drawer(
     model
         Name and version of the model that answered.
     """
-    words, prob_default, confidence = VERDICT_WORDS[row["verdict"]], row["prob_default"], row["confidence"]
+    look, prob_default, confidence = VERDICT_LOOKS[row["verdict"]], row["prob_default"], row["confidence"]
     svg = gauge.gauge(prob_default, approve_below, decline_from)
     raised = pushes.filter(pl.col("contribution") > 0).sort("contribution", descending=True).head(MOST_BARS)
     lowered = pushes.filter(pl.col("contribution") < 0).sort("contribution").head(MOST_BARS)
@@ -48,7 +48,7 @@ def drawer(
     return [
         closer(),
         html.H2(f"Client {row['application_id']}"),
-        html.Span(words.text, className=f"verdict {words.band}"),
+        html.Span(look.words, className=f"verdict {look.band}"),
         html.Img(src=gauge.as_address(svg), alt=f"Gauge: risk {wording.risk_words(prob_default)}", className="gauge"),
         html.P(
             [html.B(sentence(_about(prob_default))), f" similar applicants {target.bad_happened}."], className="natural"

@@ -14,13 +14,13 @@ import polars as pl
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_records
 from webapp.context import AppContext
 from webapp.pages import client_drawer, scored_file, wording
 from webapp.pages.components import attributes, closer, message_line
 from webapp.pages.grid import GridRow, SortRule, grid_rows
-from webapp.pages.wording import VERDICT_WORDS
 from webapp.scoring import scored_rows
 from webapp.serving import ServingState
 from webapp.uploads import Upload
@@ -151,7 +151,7 @@ def _register_grid(app: Dash, context: AppContext) -> None:
         rule = (shown or {}).get("verdict")
         is_shown = rule is not None and rule.get("filter") == clicked
         only = {} if is_shown else {"verdict": FilterRule(filterType="text", type="equals", filter=clicked)}
-        return only, ["true" if only and name == clicked else "false" for name in VERDICT_WORDS]
+        return only, ["true" if only and name == clicked else "false" for name in VERDICT_LOOKS]
 
 
 def _register_drawer(app: Dash, context: AppContext) -> None:
@@ -273,10 +273,8 @@ def _welcome(state: ServingState) -> Component | None:
         "decline": f"At least {high} of 100 similar applicants {happened}.",
     }
     cards = [
-        html.Div(
-            [html.Span(words.text, className=f"verdict {words.band}"), html.P(meanings[verdict])], className="card"
-        )
-        for verdict, words in VERDICT_WORDS.items()
+        html.Div([html.Span(look.words, className=f"verdict {look.band}"), html.P(meanings[verdict])], className="card")
+        for verdict, look in VERDICT_LOOKS.items()
     ]
     steps = "Every client in the file gets one of three verdicts. Click a client to see why."
     return html.Section([html.P(steps), html.Div(cards, className="cards")], className="welcome")

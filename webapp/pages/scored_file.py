@@ -12,13 +12,13 @@ from dash import html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
 from creditrisk.text import counted
 from webapp.pages import wording
 from webapp.pages.components import attributes, sentence
 from webapp.pages.grid import expected_loss, grid_columns, summary
-from webapp.pages.wording import VERDICT_WORDS
 from webapp.upload_records import Record
 
 BLOCK_ROWS = 100
@@ -160,17 +160,17 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
     cells: list[Component] = [
         html.Button(
             id={"tile": verdict},
-            className=f"tile {words.band}",
+            className=f"tile {look.band}",
             n_clicks=0,
-            title=f"Show only: {words.word}",
+            title=f"Show only: {look.word}",
             **attributes("aria-", pressed="false"),
             children=[
-                html.Span(words.symbol, className="symbol", **attributes("aria-", hidden="true")),
-                html.Span(words.word, className="word"),
+                html.Span(look.symbol, className="symbol", **attributes("aria-", hidden="true")),
+                html.Span(look.word, className="word"),
                 html.Span(f"{counts[verdict]:,}", className="count"),
             ],
         )
-        for verdict, words in VERDICT_WORDS.items()
+        for verdict, look in VERDICT_LOOKS.items()
     ]
     loss = expected_loss(checked, scored, schema)
     if loss is not None:

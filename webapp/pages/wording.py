@@ -6,31 +6,12 @@ Pure functions. The JSON and CSV answers keep the stored values.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Field
 from creditrisk.text import counted
 from webapp.upload_records import Record
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictWords:
-    """How one verdict is shown: a symbol and a word, so that it is never colour alone, and its band: the colour."""
-
-    symbol: str
-    word: str
-    band: str
-
-    @property
-    def text(self) -> str:
-        """Symbol and word, as in `✓ Offer`."""
-        return f"{self.symbol} {self.word}"
-
-
-VERDICT_WORDS = {verdict: VerdictWords(*look.words.split(" ", 1), look.band) for verdict, look in VERDICT_LOOKS.items()}
 
 
 def risk_words(prob_default: float) -> str:
