@@ -1,9 +1,9 @@
 """The known datasets, found by being there: a schema file each, and a reader beside it where its tables need one.
 
-`NAME.toml` is the schema. `NAME.py`, if there is one, may have `read(source)`, for tables that are fetched or made, or
-mean something only as a whole; `prepare(raw)`, where tables come in several spellings or leave something to be worked
-out row by row; and `NOT_FETCHED`, what to say where no source is named. Any other table is described by a schema file
-somewhere else, and goes the same way.
+`<name>.toml` is the schema. `<name>.py`, if there is one, may have `read(source)`, for tables that are fetched or made,
+or mean something only as a whole; `prepare(raw)`, where tables come in several spellings or leave something to be
+worked out row by row; and `NOT_FETCHED`, what to say where no source is named. Any other table is described by a schema
+file somewhere else, and goes the same way.
 """
 
 from __future__ import annotations

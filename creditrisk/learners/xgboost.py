@@ -96,7 +96,8 @@ def load(folder: Path, encoder: Encoder) -> XGBoostModel:
     """Read `model.xgboost.ubj`.
 
     The file is XGBoost's own binary form, so it is the library that reads it, and what came of it is checked: a folder
-    that others could write to is to be proved in a process of its own (proving.py) before it is loaded in this one.
+    that others could write to is to be proved in a process of its own (creditrisk/scoring/proving.py) before it is
+    loaded in this one.
     """
     import xgboost
 

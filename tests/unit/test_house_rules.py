@@ -20,7 +20,11 @@ MAX_NAMES_ON_TOP = 26
 # Where JSON comes in or goes out, a dictionary is what it is: these hand on what a file, a body or a library holds.
 JSON_AT_THE_EDGE = frozenset(
     {
+        "creditrisk/schema.py",
+        "creditrisk/scoring/calibration.py",
         "creditrisk/strict.py",
+        "creditrisk/training/results.py",
+        "flows/worker.py",
     }
 )
 
@@ -48,6 +52,18 @@ def is_public(node: Function) -> bool:
 def annotations(node: Function) -> list[str]:
     arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
     return [ast.unparse(item) for item in (*(item.annotation for item in arguments), node.returns) if item is not None]
+
+
+def handed_on(face: ast.Module) -> set[str]:
+    """What a room names in `__all__`."""
+    return {
+        str(ast.literal_eval(name))
+        for node in face.body
+        if isinstance(node, ast.Assign)
+        and ast.unparse(node.targets[0]) == "__all__"
+        and isinstance(node.value, ast.List)
+        for name in node.value.elts
+    }
 
 
 def test_no_module_is_longer_than_a_reader_likes() -> None:
@@ -108,13 +124,7 @@ def test_what_may_hand_on_json_exists(name: str) -> None:
 @pytest.mark.parametrize("room", sorted(path.parent.name for path in (ROOT / "creditrisk").glob("*/__init__.py")))
 def test_a_room_hands_its_face_on(room: str) -> None:
     """Other rooms import from the face; what stands behind it may move without anybody noticing."""
-    face = sources()[f"creditrisk/{room}/__init__.py"]
-    names = {
-        alias.asname or alias.name
-        for node in ast.walk(face)
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-    }
+    names = handed_on(sources()[f"creditrisk/{room}/__init__.py"])
     past_it = {
         f"{name} imports {alias.name} from {node.module}"
         for name, tree in sources().items()

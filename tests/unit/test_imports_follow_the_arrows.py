@@ -23,7 +23,7 @@ MAY_IMPORT = {
 }
 # The rooms of the domain from the ground floor to the roof: each stands on those before it, and knows none after it.
 FLOORS = (
-    "errors", "arrays", "text", "columns", "strict", "hosts", "locks", "settings", "schema", "splits", "pages",
+    "errors", "arrays", "text", "columns", "strict", "hosts", "home", "settings", "schema", "splits", "pages",
     "sources", "metrics", "encoding", "quality", "simulator", "learners", "datasets", "schema_inference", "scoring",
     "decision_log", "training", "comparison", "validation", "registry",
 )  # fmt: skip

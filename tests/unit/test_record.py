@@ -25,7 +25,7 @@ from creditrisk.scoring import Scorer, ScoreScale, load
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
 from creditrisk.training import Budget, Training, train
-from creditrisk.validation import validate
+from creditrisk.validation import DataFacts, pack_json, validate
 from monitoring import drift
 
 FOLDER = Path(__file__).resolve().parent / "record"
@@ -58,15 +58,16 @@ def record(folder: Path) -> dict[str, Any]:
     training.scorer.save(folder / "scorer")
     scorer = load(folder / "scorer", name="simulated", version="2")
     comparison = _compared(training, champion.scorer)
-    scored = scorer.score(checked.accepted[:40], checked.problems[:40])
+    scored = scorer.score(checked.accepted[:40])
     window = checked.accepted[:400].with_columns(
         prob_default=scorer.prob_default(checked.accepted[:400]), model_version=pl.lit("2")
     )
     moved = drift.compare(scorer.profile, schema, window.sort("prob_default").tail(320), model_version="2")
-    facts = {"n_read": N_ROWS, "n_accepted": checked.accepted.height, "columns": checked.raw.columns, "seed": 7}
+    columns = tuple(checked.raw.columns)
+    facts = DataFacts(n_read=N_ROWS, n_accepted=checked.accepted.height, columns=columns, seed=7)
     return {
         **{path.name: json.loads(path.read_text()) for path in sorted((folder / "scorer").glob("*.json"))},
-        "pack.json": validate(training, data=facts, comparison=comparison),
+        "pack.json": json.loads(pack_json(validate(training, data=facts, comparison=comparison))),
         "comparison.json": json.loads(comparison.to_json()),
         "decisions.json": [asdict(item) for item in decisions_from(scored, checked.accepted[:40], scorer, "batch")],
         "drift.json": {**asdict(moved), "findings": drift.findings(moved)},
