@@ -148,24 +148,24 @@ def _check_lightgbm_tree(tree: Mapping[str, str], n_fields: int, what: str) -> N
     if not 1 <= n_leaves <= MAX_LEAVES:
         raise ScorerError(f"{what} has {n_leaves:,} leaves; expected 1 to {MAX_LEAVES:,}")
     n_nodes = n_leaves - 1
-    found: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any]] = {}
     for name in (*_OF_NODES, *_OF_LEAVES):
         n = n_nodes if name in _OF_NODES else n_leaves
         if name == "leaf_weight" and n_nodes == 0:
             n = len(tree[name].split())  # LightGBM leaves it empty there
         read = _integers if name in _WHOLE else _thresholds if name == "threshold" else _numbers
-        found[name] = read(tree[name], f"{what}, {name},", n=n)
+        arrays[name] = read(tree[name], f"{what}, {name},", n=n)
     _numbers(tree["shrinkage"], f"{what}, shrinkage,", n=1)
-    _within(found["split_feature"], 0, n_fields - 1, f"{what}, split_feature,")
+    _within(arrays["split_feature"], 0, n_fields - 1, f"{what}, split_feature,")
     # Bit 0 would split on a set of categories; bits 2 and 3 say what is missing, three of their four values are used.
-    _within(found["decision_type"], 0, 11, f"{what}, decision_type,")
-    if (found["decision_type"] & 1).any():
+    _within(arrays["decision_type"], 0, 11, f"{what}, decision_type,")
+    if (arrays["decision_type"] & 1).any():
         raise ScorerError(f"{what} has splits on sets of categories, which no fit of ours makes")
     for name in ("leaf_value", "internal_value"):
-        _within(found[name], -MAX_LEAF, MAX_LEAF, f"{what}, {name},")
+        _within(arrays[name], -MAX_LEAF, MAX_LEAF, f"{what}, {name},")
     for name in ("leaf_count", "internal_count"):
-        _within(found[name], 1, 10**15, f"{what}, {name},")
-    children = np.concatenate([found["left_child"], found["right_child"]])
+        _within(arrays[name], 1, 10**15, f"{what}, {name},")
+    children = np.concatenate([arrays["left_child"], arrays["right_child"]])
     _within(children, -n_leaves, n_nodes - 1, f"{what}, its children")
     # LightGBM counts leaves apart, as -1 - number; here they come after the inner nodes.
     places = np.where(children < 0, n_nodes - 1 - children, children)
@@ -208,14 +208,14 @@ def check_xgboost(exported: bytes, encoder: Encoder, what: str) -> None:
     objective = {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}}
     if learner["objective"] != objective:
         raise ScorerError(f"{what} has another objective than binary:logistic")
-    given = strict.fields(
+    parameters = strict.fields(
         learner["learner_model_param"],
         what,
         ("base_score", "boost_from_average", "num_class", "num_feature", "num_target"),
     )
-    if (given["num_feature"], given["num_class"], given["num_target"]) != (str(n_fields), "0", "1"):
+    if (parameters["num_feature"], parameters["num_class"], parameters["num_target"]) != (str(n_fields), "0", "1"):
         raise ScorerError(f"{what} was fitted on other fields than the encoder's {n_fields}, or gives several scores")
-    base = str(given["base_score"]).removeprefix("[").removesuffix("]")
+    base = str(parameters["base_score"]).removeprefix("[").removesuffix("]")
     _within(_numbers(base, f"{what}, base_score,", n=1), 0, 1, f"{what}, base_score,")
     booster = strict.fields(learner["gradient_booster"], what, ("model", "name"))
     model = strict.fields(

@@ -383,8 +383,8 @@ def load(folder: Path, encoder: Encoder) -> DNNModel:
     for name, shape in shapes.items():
         low, high = limits.get(name, (-MAX_WEIGHT, MAX_WEIGHT))
         strict.array(tensors[name], f"{name} in {FILE}", shape, low=low, high=high)
-    given: dict[str, Any] = tensors
-    return DNNModel(encoder, **given)
+    arrays: dict[str, Any] = tensors
+    return DNNModel(encoder, **arrays)
 
 
 def split_inputs(encoder: Encoder, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

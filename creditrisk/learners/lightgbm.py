@@ -91,7 +91,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
         valid_names=["fitted rows"],
         callbacks=[lightgbm.record_evaluation(history)],
     )
-    return LightGBMModel(booster, history={rows: found["binary_logloss"] for rows, found in history.items()})
+    return LightGBMModel(booster, history={rows: losses["binary_logloss"] for rows, losses in history.items()})
 
 
 def load(folder: Path, encoder: Encoder) -> LightGBMModel:

@@ -12,7 +12,7 @@ from creditrisk.training.tuning import Budget, Job, JobResult, OnFitDone
 DEFAULT_BUDGET = Budget()
 # What has been done, how many steps there are in all, what is being worked on, and about how many seconds are left.
 Progress = Callable[[int, int, str, float], None]
-# Does jobs, in any order and anywhere, and gives each one's place in the list with what became of it.
+# Does jobs, in any order and anywhere, and gives each one's index in the list with what became of it.
 Runner = Callable[[list[Job], OnFitDone], Iterable[tuple[int, JobResult]]]
 
 
