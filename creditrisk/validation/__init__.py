@@ -1,12 +1,11 @@
 """The validation pack: what a person who signs for a model has to know, every figure of it computed."""
 
 from creditrisk.validation.charts import winner_plots
-from creditrisk.validation.contents import DataFacts, Pack
+from creditrisk.validation.contents import DataFacts
 from creditrisk.validation.pack import pack_json, validate, validation_page
 
 __all__ = [
     "DataFacts",
-    "Pack",
     "pack_json",
     "validate",
     "validation_page",

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from creditrisk.comparison import COVERAGE_RULES, PROTECTED_RULE, SLOPE_RULE, Answer, Check, status_of, within
-from creditrisk.metrics import MIN_OF_EACH, Estimate, Treatment, log_losses, mean_estimate, with_interval
+from creditrisk.metrics import MIN_OF_EACH, WATCH_PSI, Estimate, Treatment, log_losses, mean_estimate, with_interval
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, per_cent, plain_number
 from creditrisk.validation.case import PackInputs
@@ -75,6 +75,7 @@ def _line(check: Check[Evidence], answer: Answer) -> CheckLine:
         "how": check.how,
         "status": answer.status,
         "finding": answer.finding,
+        "limits": answer.limits,
     }
 
 
@@ -210,7 +211,7 @@ CALIBRATION: tuple[Check[Evidence], ...] = (
 
 
 def _has_not_moved(evidence: Evidence) -> Answer:
-    limits = "no shift beyond chance and above 0.10"
+    limits = f"no shift beyond chance and above {WATCH_PSI:g}"
     shifts = evidence.figures["stability"]["shifts"]
     if not shifts:
         return Answer("unknown", "no dates to tell by", limits)

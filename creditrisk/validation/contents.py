@@ -294,7 +294,7 @@ class MonitoringLine(TypedDict):
 
 
 class CheckLine(TypedDict):
-    """A check and what it found."""
+    """A check, what it found, and the limits it was held to."""
 
     code: str
     section: str
@@ -302,6 +302,7 @@ class CheckLine(TypedDict):
     how: str
     status: Status
     finding: str
+    limits: str
 
 
 class Bars(TypedDict):

@@ -20,7 +20,7 @@ import numpy as np
 
 from creditrisk import datasets
 from creditrisk.arrays import IntArray
-from creditrisk.comparison import COVERAGES, held_out_coverage
+from creditrisk.comparison import COVERAGE_RULES, held_out_coverage
 from creditrisk.comparison.coverage import COVERAGE_ALPHA
 from creditrisk.datasets import simulated
 from creditrisk.quality import check
@@ -70,7 +70,10 @@ def main(data: Path, names: list[str]) -> None:
         )
         if performance.auc > suspicious:
             raise SystemExit(f"{name}: an AUC of {performance.auc:.3f} is above {suspicious}: something leaks.")
-        if not COVERAGES[0] <= min(bads, goods) <= max(bads, goods) <= COVERAGES[1]:
+        if not all(
+            COVERAGE_RULES[outcome].low <= share <= COVERAGE_RULES[outcome].high
+            for outcome, share in (("bads", bads), ("goods", goods))
+        ):
             raise SystemExit(f"{name}: confidences of 90 % hold for {bads:.1%} of bads and {goods:.1%} of goods.")
 
 

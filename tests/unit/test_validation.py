@@ -27,7 +27,7 @@ from creditrisk.validation.case import inputs_of
 from creditrisk.validation.checks import checks_for, headline_of, saved_log_loss
 from creditrisk.validation.pack import SECTIONS, THEMES
 from creditrisk.validation.search_ranges import SearchRange, search_ranges
-from monitoring.drift import compare as drift_of
+from monitoring import drift
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 3_000
@@ -185,7 +185,9 @@ def test_every_check_has_a_code_of_its_own_and_says_how_it_was_established(by_ti
         codes = [check["code"] for check in pack["checks"]]
         assert len(set(codes)) == len(codes)
         assert all(re.fullmatch(r"[a-z_]+(-[a-z_]+)*", code) for code in codes)
-        assert all(check["how"].endswith(".") and check["section"] in SECTIONS for check in pack["checks"])
+        assert all(
+            check["how"].endswith(".") and check["limits"] and check["section"] in SECTIONS for check in pack["checks"]
+        )
 
 
 def with_setting(training, inverse_penalty, n_tried=2) -> Training:
@@ -266,8 +268,8 @@ def test_the_pack_and_the_drift_report_say_the_same_of_the_same_rows(by_time):
     older = test.frame.with_columns(pl.col("age_years") + 12)
     pack = written(replace(by_time, test=replace(test, frame=older)))
     window = older.with_columns(prob_default=pl.Series(test.prob_default[0]), model_version=pl.lit("1"))
-    drift = drift_of(scorer.profile, scorer.schema, window, model_version="1")
-    reported = {field.label: (field.psi, field.psi_bound, field.status) for field in (*drift.fields, drift.score)}
+    report = drift.compare(scorer.profile, scorer.schema, window, model_version="1")
+    reported = {field.label: (field.psi, field.psi_bound, field.status) for field in (*report.fields, report.score)}
     shifts = {item["label"]: (item["psi"], item["bound"], item["status"]) for item in pack["stability"]["shifts"]}
     assert shifts == reported
     assert {status for *_, status in shifts.values()} >= {"stable", "act"}
