@@ -19,7 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, SettingsError
 from creditrisk.settings import configure_mlflow, read_settings
 from flows.logs import log_sentences_only
 
@@ -141,7 +141,8 @@ def main() -> None:
     """Do the run that the worker names in the environment; its entry point is the only argument."""
     os.umask(0o077)
     log_sentences_only()
-    configure_mlflow(read_settings())
+    with suppress(SettingsError):  # said by the flow itself, so that the run's page shows it
+        configure_mlflow(read_settings())
     from prefect import get_client
     from prefect.engine import handle_engine_signals
 

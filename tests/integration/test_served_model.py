@@ -153,3 +153,16 @@ def test_a_hundred_other_models_hide_no_promotion_and_no_digits_break_a_sentence
     assert registry.noted_heads() == before
     with pytest.raises(RegistryError, match="there is no version '99999"):
         registry.version(MODEL, "9" * 5_000)
+
+
+def test_scoring_without_a_champion_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+    result = str(tmp_path / "out.csv")
+    refused = CliRunner().invoke(main, ["score", __file__, "-o", result])
+    assert refused.output == (
+        "Error: No model serves yet. Train one with `make model-train-flow`, or choose one with "
+        "`riskometer switch MODEL`.\n"
+    )
+    refused = CliRunner().invoke(main, ["score", __file__, "-o", result, "--dataset", "nobody"])
+    assert refused.output == "Error: nobody has no champion yet. Train one with `make model-train-flow`.\n"
+    assert refused.exit_code == 1

@@ -541,6 +541,6 @@ def test_a_file_that_a_server_says_is_too_large_is_not_even_sent_for(attacked, t
         def download_artifacts(self, path, folder):
             raise AssertionError("it was sent for")
 
-    monkeypatch.setattr(attacked.registry, "_files", lambda _uri: Far())
+    monkeypatch.setattr(attacked.registry, "files", lambda _uri: Far())
     with pytest.raises(ScorerError, match="100,000,000,000 bytes; up to 20,000,000 are read"):
         attacked.registry._download(attacked.registry.version(MODEL, "2"), tmp_path / "2")
