@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from creditrisk.datasets import simulated
+from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.metrics import evaluate
@@ -24,6 +24,7 @@ from creditrisk.training.tuning import Trial
 
 HALVES = np.arange(0, 50), np.arange(50, 100)
 SETTINGS = ({"step": 1}, {"step": 2})
+SCHEMA = load_schema("simulated")
 
 
 class FakeRunner:
@@ -56,9 +57,9 @@ def runner():
 def scores(runner):
     """Two repeats of two folds over a hundred rows."""
     frame = simulate(100, seed=1)
-    encoder = fit_encoder(frame, simulated.SCHEMA)
+    encoder = fit_encoder(frame, SCHEMA)
     splits = [Split(repeat, fold, HALVES[1 - fold], HALVES[fold], encoder) for repeat in range(2) for fold in range(2)]
-    plan = Plan(simulated.SCHEMA, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
+    plan = Plan(SCHEMA, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
     return OutOfSampleScores(frame, splits, plan)
 
 
