@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from creditrisk.datasets import simulated
+from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.metrics import evaluate
@@ -55,10 +55,10 @@ def runner():
 @pytest.fixture
 def scores(runner):
     """Two repeats of two folds over a hundred rows."""
-    frame = simulate(100, seed=1)
-    encoder = fit_encoder(frame, simulated.SCHEMA)
+    frame, schema = simulate(100, seed=1), load_schema("simulated")
+    encoder = fit_encoder(frame, schema)
     splits = [Split(repeat, fold, HALVES[1 - fold], HALVES[fold], encoder) for repeat in range(2) for fold in range(2)]
-    plan = Plan(simulated.SCHEMA, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
+    plan = Plan(schema, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
     return OutOfSampleScores(frame, splits, plan)
 
 
