@@ -177,7 +177,7 @@ def metrics_of_result(result: Result) -> list[Metric]:
     for name, help_text, key in per_field:
         metric = GaugeMetricFamily(name, help_text, labels=[*MODEL_LABELS, "field"])
         for field, figures in result["fields"].items():
-            value = cast(dict[str, Any], figures)[key]
+            value = cast(dict[str, Any], figures).get(key)
             if value is not None:
                 metric.add_metric([*model, field], value)
         metrics.append(metric)
