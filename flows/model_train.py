@@ -10,6 +10,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, TypedDict
 
 import polars as pl
@@ -78,9 +79,9 @@ def _may_pass(_task: Any, _run: Any, state: State[Any]) -> bool:
 
 
 @task(retries=2, retry_delay_seconds=5, retry_condition_fn=_may_pass, persist_result=False)
-def read_table(dataset: str, source: str | None) -> RawTable:
+def read_table(dataset: str, source: str | None, cache: Path) -> RawTable:
     """Fetch the table; the only task that waits for somebody else's disk or network before training."""
-    return datasets.read(dataset, source)
+    return datasets.read(dataset, source, cache=cache)
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -226,7 +227,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
             get_run_logger().warning("cleaned up after an interrupted training: %s runs", left)
         dataset, source = what_to_train(dataset, source, registry, settings)
         schema = datasets.load_schema(dataset)
-        raw = read_table(dataset, source)
+        raw = read_table(dataset, source, settings.home / "cache")
         data_sha256 = digest(raw.frame)
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)

@@ -1,9 +1,9 @@
 """The known datasets, found by being there: a schema file each, and a reader beside it where its tables need one.
 
-`<name>.toml` is the schema. `<name>.py`, if there is one, may have `read(source)`, for tables that are fetched or made,
-or mean something only as a whole; `prepare(raw)`, where tables come in several spellings or leave something to be
-worked out row by row; and `NOT_FETCHED`, what to say where no source is named. Any other table is described by a schema
-file somewhere else, and goes the same way.
+`<name>.toml` is the schema. `<name>.py`, if there is one, may have `fetch(cache)`, for a table that can be had without
+a source; `read(source)`, for tables that mean something only as a whole; `prepare(raw)`, where tables come in several
+spellings or leave something to be worked out row by row; and `NOT_FETCHED`, what to say where no source is named. Any
+other table is described by a schema file somewhere else, and goes the same way.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ KNOWN = names_in(FOLDER)
 class Reader:
     """What a dataset's tables need: None, or an empty text, for what they do not."""
 
-    read: Callable[[str | None], RawTable] | None
+    fetch: Callable[[Path | None], RawTable] | None
+    read: Callable[[str], RawTable] | None
     prepare: Callable[[RawTable], RawTable] | None
     not_fetched: str
 
@@ -63,7 +64,7 @@ def load_schema(dataset: str) -> Schema:
     return _known_schema(dataset) if dataset in KNOWN else Schema.from_file(_own_file(dataset))
 
 
-def read(dataset: str, source: str | None) -> RawTable:
+def read(dataset: str, source: str | None, *, cache: Path | None = None) -> RawTable:
     """The table of a dataset, unchecked: every cell as text, in a spelling that the checks read.
 
     Parameters
@@ -72,6 +73,8 @@ def read(dataset: str, source: str | None) -> RawTable:
         As for `load_schema`.
     source
         File or URI; None for where a known dataset usually comes from.
+    cache
+        Folder in which what was fetched from elsewhere is kept for the next time; None keeps nothing.
 
     Raises
     ------
@@ -81,16 +84,17 @@ def read(dataset: str, source: str | None) -> RawTable:
         If the table cannot be read, or none is named where none can be fetched.
     """
     reader = _reader_for(load_schema(dataset))
-    if not source and dataset in KNOWN and reader.not_fetched:
-        raise SourceError(reader.not_fetched)
-    if not source and (dataset not in KNOWN or reader.read is None):
+    if not source:
+        if dataset in KNOWN and reader.fetch is not None:
+            return reader.fetch(cache)
         raise SourceError(
-            f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source "
-            "(SOURCE=): a file or a URI."
+            (dataset in KNOWN and reader.not_fetched)
+            or f"schema file '{dataset}' says what the columns are, not where the table lies. Pass a source (SOURCE=): "
+            "a file or a URI."
         )
     if reader.read is not None:
         return reader.read(source)
-    raw = read_table(source or "")
+    raw = read_table(source)
     return raw if reader.prepare is None else reader.prepare(raw)
 
 
@@ -114,7 +118,8 @@ def _known_schema(name: str) -> Schema:
 @lru_cache
 def _known_reader(name: str) -> Reader:
     module = import_module(f"{PACKAGE}.{name}") if find_spec(f"{PACKAGE}.{name}") else None
-    return Reader(getattr(module, "read", None), getattr(module, "prepare", None), getattr(module, "NOT_FETCHED", ""))
+    fetch, read_source, prepare = (getattr(module, name, None) for name in ("fetch", "read", "prepare"))
+    return Reader(fetch, read_source, prepare, not_fetched=getattr(module, "NOT_FETCHED", ""))
 
 
 def _own_file(dataset: str) -> Path:
@@ -138,4 +143,4 @@ def _reader_for(schema: Schema) -> Reader:
         known = load_schema(schema.name)
         if [field.name for field in schema.fields] == [field.name for field in known.fields]:
             return _known_reader(schema.name)
-    return Reader(read=None, prepare=None, not_fetched="")
+    return Reader(None, None, None, not_fetched="")

@@ -26,7 +26,6 @@ import polars as pl
 from creditrisk.columns import key
 from creditrisk.datasets.catalogue import load_schema
 from creditrisk.errors import SourceError
-from creditrisk.settings import read_settings
 from creditrisk.sources import RawTable, from_records, parse_table, read_bytes
 
 SCHEMA = load_schema("german_credit")
@@ -55,16 +54,14 @@ SOUTH_GERMAN_TURNED = {
 }
 
 
-def read(source: str | None) -> RawTable:
-    """The table at `source`, in whichever of its three spellings; without a source, OpenML's copy.
+def read(source: str) -> RawTable:
+    """The table at `source`, in whichever of its three spellings.
 
     Raises
     ------
     SourceError
-        If the table cannot be read, or not be fetched.
+        If the table cannot be read.
     """
-    if not source:
-        return _read_openml(read_settings().home / "cache")
     content = read_bytes(source)
     first_line = content.lstrip().split(b"\n", 1)[0].split()
     has_names = not first_line or first_line[0] not in {known.value.encode() for known in SCHEMA.fields[0].categories}
@@ -106,8 +103,14 @@ def _south_german_names(headers: Sequence[str]) -> dict[str, str]:
     return {}
 
 
-def _read_openml(cache: Path) -> RawTable:
-    """OpenML's `credit-g`, fetched once and kept under `cache`."""
+def fetch(cache: Path | None) -> RawTable:
+    """OpenML's `credit-g`, fetched once and kept under `cache`.
+
+    Raises
+    ------
+    SourceError
+        If it cannot be fetched.
+    """
     from sklearn.datasets import fetch_openml
 
     timeout = socket.getdefaulttimeout()
@@ -115,7 +118,8 @@ def _read_openml(cache: Path) -> RawTable:
     try:
         with warnings.catch_warnings(action="ignore"):
             # The slower of the two parsers, and the one made for ARFF's quoting.
-            frame = fetch_openml(data_id=OPENML_ID, data_home=cache, as_frame=True, parser="liac-arff").frame
+            kept = {"data_home": cache, "cache": cache is not None}
+            frame = fetch_openml(data_id=OPENML_ID, as_frame=True, parser="liac-arff", **kept).frame
     except (OSError, ValueError) as exc:
         raise SourceError(
             "German credit could not be fetched from openml.org. Check the network, or pass a file that you have: "

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets.german_credit import NAMES, SOUTH_GERMAN, prepare, read
+from creditrisk.datasets.german_credit import NAMES, SOUTH_GERMAN, fetch, prepare, read
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import Checked, check
 from creditrisk.schema import Schema
@@ -28,8 +28,8 @@ FILES = (
 )
 
 
-def checked(source: Path | str | None) -> Checked:
-    return check(read(None if source is None else str(source)), SCHEMA, with_target=True)
+def checked(source: Path | str) -> Checked:
+    return check(read(str(source)), SCHEMA, with_target=True)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -215,9 +215,8 @@ def test_the_schema_survives_its_own_toml():
     assert Schema.from_toml(SCHEMA.to_toml()) == SCHEMA
 
 
-def test_without_a_source_the_copy_kept_from_openml_is_read(credit_data: Path, tmp_path: Path, monkeypatch):
+def test_without_a_source_the_copy_kept_from_openml_is_read(credit_data: Path, tmp_path: Path):
     """scikit-learn's reader, for real, on a cache filled the way it fills it."""
-    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     lines = (credit_data / "credit_g" / "credit-g.csv").read_text().replace('"', "").splitlines()
     names, rows = lines[0].split(","), [line.split(",") for line in lines[1:]]
     arff = ["@RELATION german_credit"]
@@ -263,17 +262,18 @@ def test_without_a_source_the_copy_kept_from_openml_is_read(credit_data: Path, t
         file = cache / f"{path}.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(gzip.compress(content.encode()))
-    assert checked(None).accepted.equals(checked(credit_data / FILES[0]).accepted)
+    assert check(fetch(tmp_path / "cache"), SCHEMA, with_target=True).accepted.equals(
+        checked(credit_data / FILES[0]).accepted
+    )
 
 
 def test_without_source_and_network_one_sentence_says_what_to_pass(tmp_path: Path, monkeypatch):
     def no_network(*_: object, **__: object) -> None:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     monkeypatch.setattr(socket, "getaddrinfo", no_network)
     with pytest.raises(SourceError) as caught:
-        read(None)
+        fetch(tmp_path)
     assert str(caught.value) == (
         "German credit could not be fetched from openml.org. Check the network, or pass a file that you have: "
         "SOURCE=path/to/german.data (or credit-g.csv)."
