@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk import settings
+from creditrisk import home
 from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import DecisionLogError
 
@@ -81,7 +81,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of its own with little more room than the least that is asked for."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    size = settings.LEAST_FREE_BYTES + 10_000_000
+    size = home.LEAST_FREE_BYTES + 10_000_000
     command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

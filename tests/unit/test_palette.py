@@ -13,7 +13,6 @@ from creditrisk.pages.palette import DARK, LIGHT, VERDICT_LOOKS
 from creditrisk.scoring import BANDS
 from creditrisk.validation import charts
 from webapp.pages.gauge import gauge
-from webapp.pages.wording import VERDICTS
 
 ROOT = Path(__file__).resolve().parents[2]
 CSS = (ROOT / "webapp" / "assets" / "style.css").read_text(encoding="utf-8")
@@ -64,11 +63,8 @@ def test_the_text_of_a_page_stands_out(tones, surface):
     assert contrast(tones["accent"], tones["soft"]) >= 4.5
 
 
-def test_bands_and_words_are_those_of_scoring_and_of_the_web_page():
+def test_bands_are_those_of_scoring():
     assert {verdict: look.band for verdict, look in VERDICT_LOOKS.items()} == BANDS
-    assert {verdict: (look.band, look.words) for verdict, look in VERDICT_LOOKS.items()} == {
-        verdict: (wording.band, wording.text) for verdict, wording in VERDICTS.items()
-    }
 
 
 @pytest.mark.parametrize(("found", "page", "mode"), [(CSS_LIGHT, LIGHT, "light"), (CSS_DARK, DARK, "dark")])

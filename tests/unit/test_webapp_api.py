@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from datetime import date
 
 import pytest
@@ -249,7 +250,11 @@ def test_a_file_with_a_quirk_is_scored_through_both_doors_with_the_same_result(c
 
 def test_text_in_a_number_rejects_the_row_and_scores_the_others(client):
     name = post_csv(client, "/uploads", CSV.encode()).json["upload"]
-    rows = list(csv.DictReader(io.StringIO(client.get(f"/uploads/{name}/result.csv").text.lstrip("\ufeff"))))
+    deadline = time.monotonic() + 10
+    while (result := client.get(f"/uploads/{name}/result.csv")).status_code != 200:
+        assert time.monotonic() < deadline, result.text
+        time.sleep(0.02)
+    rows = list(csv.DictReader(io.StringIO(result.text.lstrip("\ufeff"))))
     assert [bool(row["error"]) for row in rows] == [False, True, False]
 
 
