@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -9,8 +11,6 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import optuna
 
 # Settings of a fit, as they can stand in a JSON file.
@@ -36,6 +36,13 @@ class Model(Protocol):
 
     def save(self, folder: Path) -> None:
         """Write the model as plain files, named `model.<family>.*`, without pickle."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What every model keeps of its fit: `Model.history`. It is not in the files, and two models may differ in it."""
+
+    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False, kw_only=True)
 
 
 class Family(Protocol):

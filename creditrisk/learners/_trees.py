@@ -1,14 +1,15 @@
-"""Trees fitted by scikit-learn, kept in LightGBM's text format: scored and explained by LightGBM's own C++.
+"""Trees, whoever fitted them, kept in LightGBM's text format: scored and explained by LightGBM's own C++.
 
 Plain text in place of a pickle, exact TreeSHAP without a line of ours, and no scikit-learn in the process that scores.
-What is written down is the model: scikit-learn compares single-precision copies of the values with its thresholds,
-LightGBM the values themselves, so a value within a rounding error of a threshold may go the other way.
+What is written down is the model: scikit-learn, which fits some of them, compares single-precision copies of the values
+with its thresholds, LightGBM the values themselves, so a value within a rounding error of a threshold may go the other
+way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from scipy.special import logit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
+from creditrisk.learners._protocol import Fitted
 from creditrisk.learners._structure import END, feature_names
 
 # Missing values are told by NaN, and a node says on which side they go: bits of LightGBM's `decision_type`.
@@ -110,12 +112,11 @@ def _block(tree: Tree, number: int) -> str:
 
 
 @dataclass(frozen=True)
-class SumOfTrees:
+class SumOfTrees(Fitted):
     """Trees whose leaves add up to log-odds."""
 
     family: str
     text: str
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def booster(self) -> Any:

@@ -7,8 +7,8 @@ under-confident, which the calibration behind it mends.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from creditrisk import learners
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners._protocol import Model
+from creditrisk.learners._protocol import Fitted, Model
 
 COMPLEXITY = 8
 # From here on a second boosting adds more than a forest does.
@@ -24,12 +24,11 @@ LARGE_TABLE_ROWS = 5_000
 
 
 @dataclass(frozen=True)
-class BlendModel:
+class BlendModel(Fitted):
     """Fitted models of several families."""
 
     members: tuple[Model, ...]
     family: str = "blend"
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""

@@ -14,8 +14,7 @@ Gorishniy, Y., Rubachev, I., Babenko, A. (2022). On Embeddings for Numerical Fea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError
-from creditrisk.learners._protocol import Parameters
+from creditrisk.learners._protocol import Fitted, Parameters
 from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ TINIEST_BIN = 1e-300
 
 
 @dataclass(frozen=True)
-class DNNModel:
+class DNNModel(Fitted):
     """The weights of all networks.
 
     Bins and embeddings of the n_numbers numeric fields: `bin_low`, `bin_width` (n_numbers, n_bins), `embedding`
@@ -83,7 +82,6 @@ class DNNModel:
     output_bias: FloatArray
     reference: FloatArray
     family: str = "dnn"
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`: the log-odds of the networks' mean probability."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ import numpy as np
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners._protocol import Parameters
+from creditrisk.learners._protocol import Fitted, Parameters
 from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
@@ -22,14 +21,13 @@ COMPLEXITY = 1
 
 
 @dataclass(frozen=True)
-class LogisticRegressionModel:
+class LogisticRegressionModel(Fitted):
     """Weights on the design's columns, kept in the units of the encoder."""
 
     encoder: Encoder
     weights: FloatArray
     intercept: float
     family: str = "logistic_regression"
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""

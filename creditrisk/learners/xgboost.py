@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +10,8 @@ import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
-from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, suggest_shrinkage
-from creditrisk.learners._protocol import Parameters
+from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, pace, suggest_pace, suggest_shrinkage
+from creditrisk.learners._protocol import Fitted, Parameters
 from creditrisk.learners._structure import check_xgboost
 
 if TYPE_CHECKING:
@@ -23,12 +22,11 @@ FIXED: dict[str, Any] = {"objective": "binary:logistic", "tree_method": "hist", 
 
 
 @dataclass(frozen=True)
-class XGBoostModel:
+class XGBoostModel(Fitted):
     """A booster."""
 
     booster: Any
     family: str = "xgboost"
-    history: Mapping[str, Sequence[float]] = field(default_factory=dict, compare=False)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
@@ -53,8 +51,7 @@ def defaults(n_rows: int) -> Parameters:
     """A slow rate, shallow trees, few fields a tree."""
     is_large = n_rows >= LARGE_TABLE_ROWS
     return {
-        "num_boost_round": 400,
-        "eta": 0.03,
+        **pace("num_boost_round", "eta"),
         "max_depth": 4 if is_large else 3,
         "min_child_weight": 5.0,
         **SHRINKAGE,
@@ -65,8 +62,7 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     """Around the defaults."""
     is_large = n_rows >= LARGE_TABLE_ROWS
     return {
-        "num_boost_round": trial.suggest_int("num_boost_round", 200, 800, step=100),
-        "eta": trial.suggest_float("eta", 0.01, 0.06, log=True),
+        **suggest_pace(trial, "num_boost_round", "eta"),
         "max_depth": trial.suggest_int("max_depth", 2, 6 if is_large else 4),
         "min_child_weight": trial.suggest_float("min_child_weight", 1.0, 30.0, log=True),
         **suggest_shrinkage(trial),
