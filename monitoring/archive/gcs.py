@@ -11,19 +11,8 @@ from urllib.parse import urlsplit
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import RECENT, TIMEOUT_SECONDS, Archive, Reading
-from monitoring.archive.sealing import (
-    check_id,
-    intact,
-    model_folder,
-    no_report,
-    read_until,
-    seal,
-    to_json,
-    unreadable_as_error,
-    unzipped,
-    without_credentials,
-)
-from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept, from_json
+from monitoring.archive.sealing import model_folder, page_of, read_until, seal, to_json, unzipped, without_credentials
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, from_json
 
 SCHEMES = ("gs",)
 ADDRESS = "gs://BUCKET"
@@ -66,17 +55,22 @@ class CloudStorageArchive(Archive):
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
+        return page_of(
+            report_id,
+            self.name,
+            lambda: from_json(self._content(f"{report_id}.json")),
+            lambda: unzipped(self._content(f"{report_id}.html")),
+        )
+
+    def _content(self, name: str) -> bytes:
+        """What an object holds; FileNotFoundError if there is none of that name."""
         from google.api_core.exceptions import NotFound
 
-        check_id(report_id)
         with self._answering():
             try:
-                content = self._download(self._bucket.blob(f"{self._prefix}{report_id}.json"))
-                page = self._download(self._bucket.blob(f"{self._prefix}{report_id}.html"))
+                return self._download(self._bucket.blob(self._prefix + name))
             except NotFound as exc:
-                raise no_report(report_id, self.name) from exc
-        with unreadable_as_error(report_id, self.name):
-            return intact(unzipped(page), check_kept(from_json(content), report_id), self.name)
+                raise FileNotFoundError(name) from exc
 
     def _json(self, blob: Any) -> object:
         if blob.size is None or blob.size > MAX_RESULT_BYTES:

@@ -11,17 +11,8 @@ from pathlib import Path
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import Archive, Reading
-from monitoring.archive.sealing import (
-    check_id,
-    intact,
-    model_folder,
-    no_report,
-    read_until,
-    seal,
-    to_json,
-    unreadable_as_error,
-)
-from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept, from_json
+from monitoring.archive.sealing import model_folder, page_of, read_until, seal, to_json
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, from_json
 
 SCHEMES = ("file",)
 ADDRESS = "file://FOLDER"
@@ -66,13 +57,12 @@ class LocalArchive(Archive):
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
-        check_id(report_id)
-        try:
-            with unreadable_as_error(report_id, self.name):
-                sealed = check_kept(_file_json(self._path(report_id, ".json")), report_id)
-                return intact(self._path(report_id, ".html").read_bytes(), sealed, self.name)
-        except FileNotFoundError as exc:
-            raise no_report(report_id, self.name) from exc
+        return page_of(
+            report_id,
+            self.name,
+            lambda: _file_json(self._path(report_id, ".json")),
+            lambda: self._path(report_id, ".html").read_bytes(),
+        )
 
     def clear_half_written(self) -> None:
         """Remove what reports that were killed while they wrote have left."""

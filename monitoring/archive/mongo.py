@@ -11,17 +11,8 @@ from typing import Any
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, Reading
-from monitoring.archive.sealing import (
-    check_id,
-    intact,
-    no_report,
-    read_until,
-    seal,
-    unreadable_as_error,
-    unzipped,
-    without_credentials,
-)
-from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, check_kept
+from monitoring.archive.sealing import page_of, read_until, seal, unzipped, without_credentials
+from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError
 
 SCHEMES = ("mongodb", "mongodb+srv")
 ADDRESS = "mongodb://HOST/DATABASE"
@@ -85,19 +76,27 @@ class MongoArchive(Archive):
 
     def html(self, report_id: str) -> bytes:
         """The page of one report."""
+        return page_of(
+            report_id, self.name, lambda: self._document(report_id), lambda: unzipped(self._content(report_id))
+        )
+
+    def _document(self, report_id: str) -> object:
+        """A result as it is kept; FileNotFoundError if there is none."""
+        with self._answering():
+            document = self._database.reports.find_one({"_id": report_id})
+        if document is None:
+            raise FileNotFoundError(report_id)
+        return document
+
+    def _content(self, report_id: str) -> bytes:
+        """A page as it is kept; FileNotFoundError if there is none."""
         from gridfs import GridFSBucket, NoFile
 
-        check_id(report_id)
         with self._answering():
-            sealed = self._database.reports.find_one({"_id": report_id})
             try:
-                content = GridFSBucket(self._database).open_download_stream(report_id).read()
+                return bytes(GridFSBucket(self._database).open_download_stream(report_id).read())
             except NoFile as exc:
-                raise no_report(report_id, self.name) from exc
-        if sealed is None:
-            raise no_report(report_id, self.name)
-        with unreadable_as_error(report_id, self.name):
-            return intact(unzipped(content), check_kept(sealed, report_id), self.name)
+                raise FileNotFoundError(report_id) from exc
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

@@ -90,8 +90,34 @@ def read_until(kept: Iterable[tuple[str, Callable[[], object]]], name: str, mode
     return Reading(results, tuple(unreadable))
 
 
+def page_of(report_id: str, name: str, fetch_result: Callable[[], object], fetch_page: Callable[[], bytes]) -> bytes:
+    """The page of one report, taken back without trust, whatever the archive.
+
+    Parameters
+    ----------
+    report_id
+        Perhaps from a URL: nothing is fetched unless it has the form of an id.
+    name
+        The archive's, for the sentences.
+    fetch_result, fetch_page
+        Give what the archive keeps, unchecked; FileNotFoundError if it keeps none.
+
+    Raises
+    ------
+    ArchiveError
+        If there is no such report, or it was changed after it was written.
+    """
+    check_id(report_id)
+    try:
+        with _unreadable_as_error(report_id, name):
+            sealed = check_kept(fetch_result(), report_id)
+            return _intact(fetch_page(), sealed, name)
+    except FileNotFoundError as exc:
+        raise ArchiveError(f"there is no report {report_id} in {name}.") from exc
+
+
 @contextmanager
-def unreadable_as_error(report_id: str, name: str) -> Iterator[None]:
+def _unreadable_as_error(report_id: str, name: str) -> Iterator[None]:
     """Turn whatever reading one changed report raises into ArchiveError; FileNotFoundError is left as it is."""
     try:
         yield
@@ -105,7 +131,7 @@ def unreadable_as_error(report_id: str, name: str) -> Iterator[None]:
         ) from exc
 
 
-def intact(html: bytes, sealed: Result, name: str) -> bytes:
+def _intact(html: bytes, sealed: Result, name: str) -> bytes:
     """The page, if its checksum is the one that its result has; ArchiveError otherwise."""
     if hashlib.sha256(html).hexdigest() != sealed["html_sha256"]:
         raise ArchiveError(f"report {sealed['id']} in {name} was changed after it was written: its checksum differs.")
@@ -120,8 +146,3 @@ def unzipped(content: bytes) -> bytes:
 def to_json(result: Result) -> bytes:
     """A result as strict JSON, for archives that keep it as a file."""
     return json.dumps(result, ensure_ascii=False, indent=1, allow_nan=False).encode()
-
-
-def no_report(report_id: str, name: str) -> ArchiveError:
-    """What is raised for an id that an archive does not have."""
-    return ArchiveError(f"there is no report {report_id} in {name}.")
