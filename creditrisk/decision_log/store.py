@@ -69,14 +69,7 @@ class Store:
         return self._known is not None or self.path is None or self.path.exists()
 
     def check_writable(self) -> None:
-        """See whether a decision could be written now, in about a second, and write none.
-
-        Raises
-        ------
-        DecisionLogError
-            If the log is away, is not the one it was, is held by another program, may only be read, or has no room
-            left. How full the disk of a PostgreSQL server is cannot be asked; an append on a full one says so.
-        """
+        """See `DecisionLog.check_writable`."""
         with self.transaction(is_write=True, patience=PROBE_SECONDS) as connection:
             if self.path is None:
                 may_write = "SELECT current_setting('transaction_read_only') = 'off'"

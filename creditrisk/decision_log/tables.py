@@ -22,33 +22,31 @@ from creditrisk.decision_log.chain import GENESIS, Head
 
 _BIG = BigInteger().with_variant(Integer, "sqlite")
 METADATA = MetaData()
+
+
+def _texts(*names: str) -> tuple[Column[str], ...]:
+    return tuple(Column(name, Text, nullable=False) for name in names)
+
+
 DECISIONS = Table(
     "decisions",
     METADATA,
     Column("seq", _BIG, primary_key=True, autoincrement=False),
-    Column("decided_at", Text, nullable=False),
-    Column("channel", Text, nullable=False),
+    *_texts("decided_at", "channel"),
     Column("application_id", Text, nullable=False, index=True),
-    Column("model", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("scorer_sha256", Text, nullable=False),
+    *_texts("model", "model_version", "scorer_sha256"),
     Column("prob_default", Double, nullable=False),
     Column("score_points", Double, nullable=False),
     Column("verdict", Text, nullable=False, index=True),
-    Column("band", Text, nullable=False),
+    *_texts("band"),
     Column("confidence", Double, nullable=False),
-    Column("reasons", Text, nullable=False),
-    Column("problems", Text, nullable=False),
-    Column("inputs", Text, nullable=False),
-    Column("prev_hash", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    *_texts("reasons", "problems", "inputs", "prev_hash", "hash"),
 )
 OUTCOMES = Table(
     "outcomes",
     METADATA,
     Column("seq", _BIG, primary_key=True),
-    Column("application_id", Text, nullable=False),
-    Column("model", Text, nullable=False),
+    *_texts("application_id", "model"),
     Column("is_default", Boolean, nullable=False),
     Column("observed_on", Date, nullable=False),
 )
@@ -57,12 +55,7 @@ NOTES = Table(
     "notes",
     METADATA,
     Column("seq", _BIG, primary_key=True),
-    Column("at", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("value", Text, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("why", Text, nullable=False),
+    *_texts("at", "kind", "key", "value", "by", "why"),
 )
 # Of these kinds the first note of a key counts, and another value is refused.
 NOTED_ONCE = frozenset({"scorer"})

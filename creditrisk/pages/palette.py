@@ -38,31 +38,26 @@ class VerdictLook:
         return f"{self.symbol} {self.word}"
 
 
+_ON_LIGHT_PAGES = {
+    "green": Tones("#1b7e4a", "#e7f5ec", "#1b7e4a"),
+    "amber": Tones("#8a5a00", "#fff4db", "#b87400"),
+    "red": Tones("#b42318", "#fdecea", "#b42318"),
+}
+_ON_DARK_PAGES = {
+    "green": Tones("#6fdba6", "#12372a", "#4cc38a"),
+    "amber": Tones("#f2c66d", "#3d2f10", "#e9b44c"),
+    "red": Tones("#ff9d93", "#46201d", "#f1776c"),
+}
+
+
+def _look(symbol: str, word: str, band: str, on_either: str) -> VerdictLook:
+    return VerdictLook(symbol, word, band, _ON_LIGHT_PAGES[band], _ON_DARK_PAGES[band], on_either)
+
+
 VERDICT_LOOKS = {
-    "approve": VerdictLook(
-        "✓",
-        "Offer",
-        "green",
-        Tones("#1b7e4a", "#e7f5ec", "#1b7e4a"),
-        Tones("#6fdba6", "#12372a", "#4cc38a"),
-        "#1b7e4a",
-    ),
-    "refer": VerdictLook(
-        "?",
-        "Ask a colleague",
-        "amber",
-        Tones("#8a5a00", "#fff4db", "#b87400"),
-        Tones("#f2c66d", "#3d2f10", "#e9b44c"),
-        "#a36a00",
-    ),
-    "decline": VerdictLook(
-        "✕",
-        "Decline",
-        "red",
-        Tones("#b42318", "#fdecea", "#b42318"),
-        Tones("#ff9d93", "#46201d", "#f1776c"),
-        "#d92d20",
-    ),
+    "approve": _look("✓", "Offer", "green", "#1b7e4a"),
+    "refer": _look("?", "Ask a colleague", "amber", "#a36a00"),
+    "decline": _look("✕", "Decline", "red", "#d92d20"),
 }
 
 # Text, quieter text, lines and grounds; the accent in four strengths, `deep` to `soft`; `grey` for what is compared.

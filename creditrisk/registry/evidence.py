@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from creditrisk.comparison import Comparison, Guardrail
 from creditrisk.errors import RegistryError, ScorerError
@@ -51,6 +52,7 @@ class TrainedFrom:
 
 
 NOT_COMPARED, UNKNOWN_TABLE = Evidence(), TrainedFrom()
+Kept = TypeVar("Kept", Evidence, TrainedFrom)
 
 
 def evidence_from(comparison: Comparison | None, champion: Version | None, asked: Sequence[Guardrail] = ()) -> Evidence:
@@ -87,31 +89,24 @@ def evidence_of(version: Version) -> Evidence:
     RegistryError
         If it was changed by hand.
     """
-    noted = version.tags.get(EVIDENCE_TAG)
-    try:
-        return from_tag(Evidence, noted) if noted else NOT_COMPARED
-    except ScorerError:
-        raise _changed("evidence", EVIDENCE_TAG, version) from None
+    return _kept(Evidence, version, EVIDENCE_TAG, "evidence") or NOT_COMPARED
 
 
 def origin_of(version: Version) -> TrainedFrom:
-    """What a version was trained from; empty where nothing is kept.
+    """What a version was trained from; empty where nothing is kept. Raises RegistryError if it was changed by hand."""
+    return _kept(TrainedFrom, version, TRAINED_FROM_TAG, "origin") or UNKNOWN_TABLE
 
-    Raises
-    ------
-    RegistryError
-        If it was changed by hand.
-    """
-    noted = version.tags.get(TRAINED_FROM_TAG)
+
+def _kept(kind: type[Kept], version: Version, tag: str, what: str) -> Kept | None:
+    """What a tag of a version holds; None if it has no such tag. `what` names it in the error."""
+    noted = version.tags.get(tag)
+    if not noted:
+        return None
     try:
-        return from_tag(TrainedFrom, noted) if noted else UNKNOWN_TABLE
+        return from_tag(kind, noted)
     except ScorerError:
-        raise _changed("origin", TRAINED_FROM_TAG, version) from None
-
-
-def _changed(what: str, tag: str, version: Version) -> RegistryError:
-    return RegistryError(
-        f"the {what} of {version.model} version {version.version} was changed by hand: its tag '{tag}' cannot be read. "
-        "Nothing is decided on it until it holds again what it held, or is deleted in MLflow by someone who answers "
-        "for that."
-    )
+        raise RegistryError(
+            f"the {what} of {version.model} version {version.version} was changed by hand: its tag '{tag}' cannot be "
+            "read. Nothing is decided on it until it holds again what it held, or is deleted in MLflow by someone who "
+            "answers for that."
+        ) from None
