@@ -42,46 +42,29 @@ def services(settings: Settings) -> tuple[Service, ...]:
     """The services of one machine, in the order in which they are shown."""
     riskometer = str(Path(sysconfig.get_path("scripts")) / "riskometer")
     host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
-    web, exporter = (f"http://{host}:{port}" for port in (settings.web_port, settings.exporter_port))
-    prefect, mlflow = (f"http://127.0.0.1:{port}" for port in (settings.prefect_port, settings.mlflow_port))
     return (
-        Service(
-            name="web",
-            title="Risk-O-Meter",
-            command=(riskometer, "serve"),
-            is_healthy=partial(_answers, f"{web}/health"),
-            url=web,
-            port=settings.web_port,
-            setting="CREDITRISK_WEB_PORT",
-            needs=("mlflow",),
+        _server("web", "Risk-O-Meter", (riskometer, "serve"), settings.web_port, host=host, needs=("mlflow",)),
+        _server(
+            "prefect",
+            "Prefect",
+            (sys.executable, "-m", "flows.prefect_server", "--port", str(settings.prefect_port)),
+            settings.prefect_port,
+            health="/api/health",
         ),
-        Service(
-            name="prefect",
-            title="Prefect",
-            command=(sys.executable, "-m", "flows.prefect_server", "--port", str(settings.prefect_port)),
-            is_healthy=partial(_answers, f"{prefect}/api/health"),
-            url=prefect,
-            port=settings.prefect_port,
-            setting="CREDITRISK_PREFECT_PORT",
-        ),
-        Service(
-            name="mlflow",
-            title="MLflow",
-            command=_mlflow_command(settings),
-            is_healthy=partial(_answers, f"{mlflow}/health"),
-            url=mlflow,
-            port=settings.mlflow_port,
-            setting="CREDITRISK_MLFLOW_PORT",
+        _server(
+            "mlflow",
+            "MLflow",
+            _mlflow_command(settings),
+            settings.mlflow_port,
             prepare=partial(_settle_in, settings),
         ),
-        Service(
-            name="exporter",
-            title="Metrics of the reports",
-            command=(riskometer, "export-metrics"),
-            is_healthy=partial(_answers, f"{exporter}/health"),
-            url=f"{exporter}/metrics",
-            port=settings.exporter_port,
-            setting="CREDITRISK_EXPORTER_PORT",
+        _server(
+            "exporter",
+            "Metrics of the reports",
+            (riskometer, "export-metrics"),
+            settings.exporter_port,
+            host=host,
+            page="/metrics",
             needs=("mlflow",),
         ),
         Service(
@@ -92,6 +75,33 @@ def services(settings: Settings) -> tuple[Service, ...]:
             needs=("prefect",),
             prepare=partial(mark_interrupted_runs, settings, WORK_POOL),
         ),
+    )
+
+
+def _server(
+    name: str,
+    title: str,
+    command: tuple[str, ...],
+    port: int,
+    *,
+    host: str = "127.0.0.1",
+    health: str = "/health",
+    page: str = "",
+    needs: tuple[str, ...] = (),
+    prepare: Callable[[], object] = lambda: None,
+) -> Service:
+    """A service that answers over HTTP: healthy once the path `health` answers, shown to people at the path `page`."""
+    address = f"http://{host}:{port}"
+    return Service(
+        name=name,
+        title=title,
+        command=command,
+        is_healthy=partial(_answers, f"{address}{health}"),
+        url=f"{address}{page}",
+        port=port,
+        setting=f"CREDITRISK_{name.upper()}_PORT",
+        needs=needs,
+        prepare=prepare,
     )
 
 
