@@ -1,4 +1,4 @@
-"""What the families of boosted trees share: when a table is large, how fast they learn, and what keeps a tree simple."""
+"""What the families of boosted trees share: when a table is large, how fast they learn, and what shrinks them."""
 
 from __future__ import annotations
 
