@@ -27,14 +27,26 @@ class PackInputs:
     """
 
     training: Training
-    scorer: Scorer
-    schema: Schema
-    test: HeldOut
     prob_default: FloatArray
     shown: FloatArray
     verdicts: NDArray[np.str_]
     sample: pl.DataFrame
     contributions: FloatArray
+
+    @property
+    def scorer(self) -> Scorer:
+        """What the pack is about."""
+        return self.training.scorer
+
+    @property
+    def schema(self) -> Schema:
+        """The scorer's."""
+        return self.training.scorer.schema
+
+    @property
+    def test(self) -> HeldOut:
+        """The judged rows."""
+        return self.training.test
 
     @property
     def target(self) -> IntArray:
@@ -61,9 +73,6 @@ def inputs_of(training: Training) -> PackInputs:
     sample = test.frame.sample(min(SAMPLE_ROWS, test.frame.height), seed=SEED)
     return PackInputs(
         training=training,
-        scorer=scorer,
-        schema=scorer.schema,
-        test=test,
         prob_default=prob_default,
         shown=shown,
         verdicts=verdicts_of(scorer.rule, shown),
