@@ -268,6 +268,11 @@ def what_to_train(
     if serving is not None:
         version = registry.champion(serving)
         before = origin_of(version) if version is not None else TrainedFrom()
+        if before is None:
+            raise TrainingError(
+                f"nothing is kept of the table that the champion of {serving} was trained on. Name it this once: "
+                "make model-train-flow DATASET=... SOURCE=..."
+            )
         dataset, source = before.dataset or serving, source or settings.source or before.source
     return dataset or "simulated", source or None
 

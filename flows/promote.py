@@ -76,6 +76,8 @@ def described(version: Version, champion: Version | None, page: str, pack: str) 
     evidence = evidence_of(version)
     if champion is None:
         found = "There is no champion yet to compare with."
+    elif evidence is None:
+        found = "Nothing is kept of how it was judged."
     elif evidence.is_compared:
         found = f"**{evidence.sentence}**\n\n[The whole comparison]({page})"
     else:

@@ -12,7 +12,7 @@ from creditrisk.comparison.checks import (
     status_of,
     within,
 )
-from creditrisk.comparison.compare import Comparison, compare, comparison_page
+from creditrisk.comparison.compare import Comparison, Verdict, compare, comparison_page
 from creditrisk.comparison.coverage import Coverage, held_out_coverage
 from creditrisk.comparison.figures import Figure
 from creditrisk.comparison.guardrails import Floors, Guardrail
@@ -29,6 +29,7 @@ __all__ = [
     "Floors",
     "Guardrail",
     "Status",
+    "Verdict",
     "compare",
     "comparison_page",
     "held_out_coverage",

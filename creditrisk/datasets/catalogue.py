@@ -27,7 +27,7 @@ PACKAGE = "creditrisk.datasets"
 
 def names_in(folder: Path) -> tuple[str, ...]:
     """The datasets whose schema files lie in a folder, by name."""
-    return tuple(sorted(path.stem for path in folder.glob("*.toml")))
+    return tuple(sorted(path.stem for path in folder.glob("*.toml") if path.is_file()))
 
 
 KNOWN = names_in(FOLDER)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, get_args
 
-from creditrisk.comparison import Comparison, Guardrail
+from creditrisk.comparison import Comparison, Guardrail, Verdict
 from creditrisk.errors import RegistryError, ScorerError
 from creditrisk.registry.tags import from_tag, to_tag
 from creditrisk.registry.versions import Version
@@ -52,6 +52,8 @@ class TrainedFrom:
 
 
 NOT_COMPARED, UNKNOWN_TABLE = Evidence(), TrainedFrom()
+# What a comparison may say; nothing where there was none.
+SAID = frozenset({"", *get_args(Verdict)})
 Kept = TypeVar("Kept", Evidence, TrainedFrom)
 
 
@@ -81,20 +83,23 @@ def tags_of(evidence: Evidence, trained_from: TrainedFrom) -> dict[str, str]:
     return {EVIDENCE_TAG: to_tag(evidence), TRAINED_FROM_TAG: to_tag(trained_from), **shown}
 
 
-def evidence_of(version: Version) -> Evidence:
-    """What a version was registered with; that it was not compared, where nothing is kept.
+def evidence_of(version: Version) -> Evidence | None:
+    """What a version was registered with; None where nothing is kept of it, so that nobody takes it for unopposed.
 
     Raises
     ------
     RegistryError
         If it was changed by hand.
     """
-    return _kept(Evidence, version, EVIDENCE_TAG, "evidence") or NOT_COMPARED
+    evidence = _kept(Evidence, version, EVIDENCE_TAG, "evidence")
+    if evidence is not None and (evidence.verdict not in SAID or evidence.is_compared != (evidence.sentence != "")):
+        raise _changed(version, EVIDENCE_TAG, "evidence")
+    return evidence
 
 
-def origin_of(version: Version) -> TrainedFrom:
-    """What a version was trained from; empty where nothing is kept. Raises RegistryError if it was changed by hand."""
-    return _kept(TrainedFrom, version, TRAINED_FROM_TAG, "origin") or UNKNOWN_TABLE
+def origin_of(version: Version) -> TrainedFrom | None:
+    """What a version was trained from; None where nothing is kept. Raises RegistryError if it was changed by hand."""
+    return _kept(TrainedFrom, version, TRAINED_FROM_TAG, "origin")
 
 
 def _kept(kind: type[Kept], version: Version, tag: str, what: str) -> Kept | None:
@@ -105,8 +110,12 @@ def _kept(kind: type[Kept], version: Version, tag: str, what: str) -> Kept | Non
     try:
         return from_tag(kind, noted)
     except ScorerError:
-        raise RegistryError(
-            f"the {what} of {version.model} version {version.version} was changed by hand: its tag '{tag}' cannot be "
-            "read. Nothing is decided on it until it holds again what it held, or is deleted in MLflow by someone who "
-            "answers for that."
-        ) from None
+        raise _changed(version, tag, what) from None
+
+
+def _changed(version: Version, tag: str, what: str) -> RegistryError:
+    return RegistryError(
+        f"the {what} of {version.model} version {version.version} was changed by hand: its tag '{tag}' cannot be "
+        "read. Nothing is decided on it until it holds again what it held, or is deleted in MLflow by someone who "
+        "answers for that."
+    )

@@ -20,6 +20,8 @@ PACK = "validation.html"
 PAGE = "comparison.html"
 DETAILS = "comparison.json"
 MAX_REASON = 1_000
+# Said of a version whose evidence is missing: that must not pass for nothing against it.
+NOTHING_KEPT = "nothing is kept of how it was judged, so nobody knows what speaks against it"
 # Who makes a better version champion: the training itself, or a person.
 Mode: TypeAlias = Literal["automatic", "approval"]
 
@@ -42,6 +44,8 @@ def promote_if_better(registry: Registry, version: Version, mode: Mode = "automa
         `approval`: a person has to say so, however good the evidence is.
     """
     champion, evidence = registry.champion(version.model), evidence_of(version)
+    if evidence is None:
+        return PromotionResult(False, NOTHING_KEPT)
     if evidence.floors_missed:
         missed = "; ".join(evidence.floors_missed)
         return PromotionResult(False, f"it stays below what this lender asks of any model ({missed})")
@@ -66,6 +70,8 @@ def promote_if_better(registry: Registry, version: Version, mode: Mode = "automa
 def objections(version: Version, champion: Version | None) -> str:
     """What speaks against promoting a version, in a sentence; empty if nothing does."""
     evidence = evidence_of(version)
+    if evidence is None:
+        return NOTHING_KEPT
     found = []
     if evidence.floors_missed:
         found.append(f"it stays below what this lender asks of any model: {'; '.join(evidence.floors_missed)}")
@@ -109,12 +115,13 @@ def approve(registry: Registry, version: Version, *, by: str, why: str) -> str:
             f"{model} version {version.version} is not promoted without a reason: {against}. "
             "Give yours with --why 'the reason', or make promote WHY='the reason'."
         )
-    why = why or evidence_of(version).sentence or "decided by hand"
+    evidence = evidence_of(version)
+    why = why or (evidence.sentence if evidence is not None else "") or "decided by hand"
     registry.promote(
         version,
         by=by,
         why=f"{why} (against the evidence: {against})" if against else why,
-        evidence=_where_it_is(version, evidence_of(version)),
+        evidence=_where_it_is(version, evidence),
         instead_of=champion.version if champion is not None else None,
     )
     before = ""
@@ -195,5 +202,5 @@ def who() -> str:
         return "command line"
 
 
-def _where_it_is(version: Version, evidence: Evidence) -> str:
-    return f"run {version.run_id}" + (f", {PAGE}" if evidence.is_compared else "")
+def _where_it_is(version: Version, evidence: Evidence | None) -> str:
+    return f"run {version.run_id}" + (f", {PAGE}" if evidence is not None and evidence.is_compared else "")

@@ -106,7 +106,8 @@ class Store:
     def n_trained_on(self, model: str, data_sha256: str) -> int:
         """How many versions of a model were trained, and so judged, on the very same table.
 
-        One whose tags were changed by hand counts: more looks only ask for surer evidence.
+        One of which that is not known, or whose tags were changed by hand, counts: more looks only ask for surer
+        evidence.
         """
         with self.away():
             versions = self.client.search_model_versions(f"name = '{model}'")
@@ -172,6 +173,7 @@ class Store:
 
 def _may_be_trained_on(version: Version, data_sha256: str) -> bool:
     try:
-        return origin_of(version).data_sha256 == data_sha256
+        origin = origin_of(version)
     except RegistryError:
         return True
+    return origin is None or origin.data_sha256 == data_sha256

@@ -55,7 +55,10 @@ def test_a_recipe_works_as_it_stands(recipe: Recipe, tmp_path: Path) -> None:
     for change in recipe.changes:
         apply = ["git", "apply", "--recount", "--unidiff-zero", "-"]
         done = subprocess.run(apply, cwd=tmp_path, input=change, text=True, capture_output=True, check=False)
-        assert done.returncode == 0, f"{done.stderr}\n{change}"
+        assert done.returncode == 0, (
+            f"{done.stderr}\n{change}\nThe recipe '{recipe.title}' in docs/contributing.md shows lines that have "
+            "changed: bring its diff up to date."
+        )
 
     assert recipe.commands, "a recipe ends with a command that shows it works"
     done = subprocess.run(

@@ -30,13 +30,17 @@ def test_what_is_written_is_read_back():
 def test_the_words_for_people_are_never_read_back():
     tags = tags_of(KEPT, TABLE) | {"verdict": "promote", "verdict_why": "somebody says so"}
     assert evidence_of(version(**tags)) == KEPT
-    assert not evidence_of(version(verdict="promote", verdict_why="an older version")).is_compared
+    assert evidence_of(version(verdict="promote", verdict_why="an older version")) is None
 
 
-def test_a_version_without_evidence_was_not_compared_and_nothing_speaks_against_it():
-    assert evidence_of(version()) == Evidence()
-    assert origin_of(version()) == TrainedFrom()
-    assert objections(version(), version("4")) == ""
+def test_a_version_that_was_not_compared_has_nothing_against_it():
+    assert objections(version(**tags_of(Evidence(), TABLE)), version("4")) == ""
+
+
+def test_missing_evidence_does_not_pass_for_nothing_against_it():
+    assert evidence_of(version()) is None
+    assert origin_of(version()) is None
+    assert objections(version(), version("4")).startswith("nothing is kept of how it was judged")
 
 
 def test_all_that_speaks_against_a_version_is_said():
@@ -60,6 +64,8 @@ def test_only_floors_that_were_missed_are_evidence():
         json.dumps({"verdict": "promote"}),
         json.dumps({"verdict": "promote", "sentence": 1, "compared_with": "4", "floors_missed": []}),
         json.dumps({"verdict": "promote", "sentence": "", "compared_with": "4", "floors_missed": "none"}),
+        json.dumps({"verdict": "promote", "sentence": "", "compared_with": "4", "floors_missed": []}),
+        json.dumps({"verdict": "maybe", "sentence": "maybe", "compared_with": "4", "floors_missed": []}),
         json.dumps({"verdict": "promote", "sentence": "", "compared_with": "4", "floors_missed": [], "more": ""}),
         json.dumps(
             {"verdict": "promote", "sentence": "a" * MAX_TAG_CHARACTERS, "compared_with": "4", "floors_missed": []}

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import polars as pl
+from datetime import UTC, datetime
 
+import polars as pl
+import pytest
+
+from creditrisk.errors import TrainingError
 from creditrisk.quality import check, examine
+from creditrisk.registry import TrainedFrom, Version
+from creditrisk.registry.evidence import NOT_COMPARED, tags_of
 from creditrisk.schema import Field, Schema, Target
+from creditrisk.settings import Settings
 from creditrisk.sources import RawTable
 from creditrisk.validation.sections import not_in_schema
-from flows.model_train import facts_of
+from flows.model_train import facts_of, what_to_train
 
 SCHEMA = Schema(
     name="loans",
@@ -27,3 +34,30 @@ def test_a_second_line_of_names_is_no_row_and_the_names_above_it_are_no_columns(
 
     assert (facts.n_read, facts.n_accepted, facts.n_bad) == (40, 40, 20)
     assert not_in_schema(facts.columns, SCHEMA) == {"known_later": [], "others": ["note"]}
+
+
+class Champions:
+    """A registry in which one version is champion, and serves."""
+
+    def __init__(self, **tags: str) -> None:
+        self._version = Version("loans", "3", "run", "", datetime(2026, 1, 1, tzinfo=UTC), tags)
+
+    def served(self) -> str:
+        return self._version.model
+
+    def champion(self, _model: str) -> Version:
+        return self._version
+
+
+def test_what_serves_is_trained_again_on_the_table_it_came_from(tmp_path):
+    kept = tags_of(NOT_COMPARED, TrainedFrom("loans.toml", "gs://bucket/loans.csv", "5c" * 32))
+
+    assert what_to_train(None, None, Champions(**kept), Settings(home=tmp_path)) == (
+        "loans.toml",
+        "gs://bucket/loans.csv",
+    )
+
+
+def test_a_champion_of_an_unknown_table_is_not_trained_again_on_another(tmp_path):
+    with pytest.raises(TrainingError, match="nothing is kept of the table that the champion of loans was trained on"):
+        what_to_train(None, None, Champions(), Settings(home=tmp_path))
