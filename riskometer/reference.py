@@ -21,7 +21,9 @@ test holds it to the commands. Everything can also be set once and for all: see 
 
 def reference() -> str:
     """The whole page as Markdown."""
-    context = click.Context(main, info_name="riskometer", terminal_width=WIDTH, max_content_width=WIDTH)
+    context = click.Context(
+        main, info_name="riskometer", terminal_width=WIDTH, max_content_width=WIDTH, **main.context_settings
+    )
     return "\n\n".join([HEAD, *_sections(main, context)]) + "\n"
 
 
