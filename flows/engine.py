@@ -33,7 +33,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARK_SECONDS = 3.0
 
 
-class Told(BaseException):
+class EndedBySignal(BaseException):
     """The process was told to end; `signal` says how."""
 
     def __init__(self, number: int) -> None:
@@ -70,7 +70,7 @@ def run(entrypoint: str, flow_run: FlowRun, return_type: Literal["state", "resul
 
     Raises
     ------
-    Told
+    EndedBySignal
         At a signal, within `heard_signals`: the run is marked as ended then, and its thread still at work.
     """
     from prefect.flow_engine import run_flow
@@ -88,9 +88,9 @@ def run(entrypoint: str, flow_run: FlowRun, return_type: Literal["state", "resul
     threading.Thread(target=copy_context().run, args=(do,), daemon=True).start()
     try:
         done.result()
-    except Told as told:
+    except EndedBySignal as ended:
         # A server that is itself going away is not waited for.
-        marking = threading.Thread(target=copy_context().run, args=(mark_ended, flow_run.id, told.signal), daemon=True)
+        marking = threading.Thread(target=copy_context().run, args=(mark_ended, flow_run.id, ended.signal), daemon=True)
         marking.start()
         marking.join(MARK_SECONDS)
         raise
@@ -98,13 +98,16 @@ def run(entrypoint: str, flow_run: FlowRun, return_type: Literal["state", "resul
 
 @contextmanager
 def heard_signals() -> Iterator[None]:
-    """Within, the first signal that ends a process raises `Told` in the main thread; one ignored before stays so."""
+    """Within, the first signal that ends a process raises `EndedBySignal` in the main thread.
+
+    One that was ignored before stays so.
+    """
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def tell(number: int, _frame: object) -> NoReturn:
         for known in SIGNALS:
             signal.signal(known, signal.SIG_IGN)
-        raise Told(number)
+        raise EndedBySignal(number)
 
     for number in SIGNALS:
         if before[number] != signal.SIG_IGN:
@@ -152,7 +155,7 @@ def main() -> None:
             with get_client(sync_client=True) as client:
                 flow_run = client.read_flow_run(flow_run_id)
             run(sys.argv[1], flow_run, "state")
-        except Told:
+        except EndedBySignal:
             leave(0)  # the run is marked, so the worker has nothing left to tell the server
 
 

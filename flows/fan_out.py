@@ -22,32 +22,32 @@ from flows.logs import log_sentences_only
 
 # Inputs are whole tables: they are neither hashed for a cache nor kept.
 @task(name="fit", task_run_name="fit {name}", cache_policy=NO_CACHE, persist_result=False)
-def fit(name: str, job: Job, told: OnFitDone | None) -> JobResult:
+def fit(name: str, job: Job, on_fit_done: OnFitDone | None) -> JobResult:
     """Do one job of a training."""
     log_sentences_only()  # on a Dask cluster the process is another one
-    return run_job(job, told)
+    return run_job(job, on_fit_done)
 
 
 def spread(dask_address: str) -> Runner:
     """A runner over the cluster at `dask_address`, such as tcp://scheduler:8786; over threads if it is empty."""
 
-    def run(jobs: list[Job], told: OnFitDone) -> Iterable[tuple[int, JobResult]]:
+    def run(jobs: list[Job], on_fit_done: OnFitDone) -> Iterable[tuple[int, JobResult]]:
         log = logging.getLogger("prefect.task_runs")
         log.addFilter(_is_news)
         try:
             with _task_runner(dask_address) as runner:
-                # What is told as it happens cannot cross to another machine; there it is told job by job.
-                tell = None if dask_address else told
+                # A call cannot come back from another machine; what was fitted there is told job by job.
+                during = None if dask_address else on_fit_done
                 futures = {
-                    runner.submit(fit, {"name": job.family, "job": job, "told": tell}): place
-                    for place, job in enumerate(jobs)
+                    runner.submit(fit, {"name": job.family, "job": job, "on_fit_done": during}): index
+                    for index, job in enumerate(jobs)
                 }
                 for future in as_completed(list(futures)):
-                    tried = future.result()
+                    result = future.result()
                     if dask_address:
-                        for trial in tried.trials:
-                            told(trial.family, trial.seconds)
-                    yield futures[future], tried
+                        for trial in result.trials:
+                            on_fit_done(trial.family, trial.seconds)
+                    yield futures[future], result
         except OSError as exc:
             if not dask_address:
                 raise

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import make_home
 from creditrisk.settings import Settings
-from flows.engine import Told, flow_of, heard_signals, leave, run
+from flows.engine import EndedBySignal, flow_of, heard_signals, leave, run
 from flows.logs import log_sentences_only
 from flows.password import VARIABLE, new_password
 from flows.prefect_server import PASSWORD_VARIABLE
@@ -53,9 +53,9 @@ def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> N
             with get_client(sync_client=True) as client:
                 flow_run = client.create_flow_run(flow, parameters=arguments)
             run(entrypoint, flow_run, "result")
-    except Told as told:
-        print(f"\nEnded by {told.signal.name} before it was done.", file=sys.stderr)
-        leave(128 + told.signal)  # which closes the pipe that the server lives by
+    except EndedBySignal as ended:
+        print(f"\nEnded by {ended.signal.name} before it was done.", file=sys.stderr)
+        leave(128 + ended.signal)  # which closes the pipe that the server lives by
 
 
 @dataclass(frozen=True)

@@ -143,13 +143,13 @@ def fit_calibration(scores: FloatArray, target: IntArray) -> Calibration:
 def _is_bent(scores: FloatArray, target: IntArray) -> bool:
     """Whether a free curve, fitted on every other row by score, is clearly better on the rows between than beta is."""
     order = np.argsort(scores, kind="stable")
-    teach, judge = order[::2], order[1::2]
+    train, test = order[::2], order[1::2]
 
     def losses(calibration: Calibration) -> FloatArray:
-        log_odds = calibration.log_odds(scores[judge])
-        return np.asarray(np.logaddexp(0.0, log_odds) - target[judge] * log_odds, dtype=np.float64)
+        log_odds = calibration.log_odds(scores[test])
+        return np.asarray(np.logaddexp(0.0, log_odds) - target[test] * log_odds, dtype=np.float64)
 
-    saved = losses(fit_beta(scores[teach], target[teach])) - losses(fit_isotonic(scores[teach], target[teach]))
+    saved = losses(fit_beta(scores[train], target[train])) - losses(fit_isotonic(scores[train], target[train]))
     return bool(saved.mean() > CLEARLY * saved.std() / np.sqrt(len(saved)))
 
 
