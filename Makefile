@@ -52,7 +52,7 @@ down: .venv/.installed ## Stop all that `make up` started
 	@$(RISKOMETER) down
 
 test: .venv/.installed-dev ## Run all tests
-	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile
+	@.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev ## Check style, types and formatting
 	@.venv/bin/ruff check --quiet .
