@@ -149,11 +149,12 @@ def child_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def _answers(url: str, expected: str = "") -> bool:
-    """Whether `url` answers with status 200 and `expected` in its body; never through a proxy."""
+def _answers(url: str) -> bool:
+    """Whether `url` answers with status 200; never through a proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=2) as response:
-            return expected in response.read().decode("utf-8", "replace")
+            response.read()
+            return True
     except (OSError, http.client.HTTPException):
         return False

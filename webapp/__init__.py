@@ -17,7 +17,7 @@ from webapp import api, security, upload_routes
 from webapp.context import AppContext
 from webapp.metrics import make_metrics
 from webapp.pages import Page, find_pages, shell
-from webapp.serving import Champion
+from webapp.serving import ServedModel
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     metrics = make_metrics()
-    context = AppContext(settings, Champion(settings, metrics), DecisionLog(settings.decision_log), metrics)
+    context = AppContext(settings, ServedModel(settings, metrics), DecisionLog(settings.decision_log), metrics)
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))

@@ -10,7 +10,7 @@ from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from webapp.errors import NoModelError
 from webapp.metrics import Metrics
-from webapp.serving import Champion
+from webapp.serving import ServedModel
 from webapp.uploads import Uploads
 
 
@@ -22,7 +22,7 @@ class AppContext:
     """
 
     settings: Settings
-    champion: Champion
+    champion: ServedModel
     log: DecisionLog
     metrics: Metrics
     uploads: Uploads = field(default_factory=Uploads)

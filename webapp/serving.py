@@ -68,8 +68,8 @@ class ServingState:
         return "Registry away: scoring goes on with the saved model; a new champion is not noticed."
 
 
-class Champion:
-    """Keeps the state up to date.
+class ServedModel:
+    """Keeps the state of what is served up to date.
 
     `state` may be read from any thread at any time. `start` begins the polling thread; tests call `load_saved` and
     `poll` instead.

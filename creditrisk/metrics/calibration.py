@@ -77,6 +77,7 @@ def recalibrate(prob_default: FloatArray, target: IntArray) -> Recalibration:
     -0.5
     """
     clipped = np.clip(prob_default, 1e-12, 1 - 1e-12)
+    # Not `log_odds_of`: its last bits differ, and the slope stands in every scorer folder.
     return fit_line(np.log(clipped / (1 - clipped)), target)
 
 

@@ -18,7 +18,7 @@ from creditrisk.errors import RegistryError, ScorerError
 from creditrisk.home import Stores
 from creditrisk.registry.mlflow_files import take_file
 from creditrisk.registry.notes import Notes
-from creditrisk.registry.store import Store
+from creditrisk.registry.store import MLflowStore
 from creditrisk.registry.versions import Version, serving_folder
 from creditrisk.schema import Schema
 from creditrisk.scoring import MAX_MODEL_BYTES, Scorer, check_files, check_names, fingerprint, load, proving
@@ -37,7 +37,7 @@ REFERENCE = "reference.parquet"
 SCORER_PATH = "artifacts/scorer"
 
 
-class Scorers(Store):
+class Scorers(MLflowStore):
     """MLflow's versions beside what the decision log notes of them.
 
     Parameters

@@ -30,7 +30,7 @@ _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")
 SCRATCH_SECONDS = 3600
 
 
-class Store:
+class MLflowStore:
     """A connection to MLflow, and what is asked of it.
 
     Parameters

@@ -30,19 +30,19 @@ LOWER_WITHOUT = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class PackFacts:
     """What the checks are asked of: the training with what was worked out of it, and the figures of the sections."""
 
     inputs: PackInputs
     figures: Figures
 
 
-def checks_of(evidence: Evidence) -> list[CheckLine]:
+def checks_of(facts: PackFacts) -> list[CheckLine]:
     """What a reader in a hurry looks for: every check, asked."""
-    return [_line(check, check.ask(evidence)) for check in checks_for(evidence.inputs.schema)]
+    return [_line(check, check.ask(facts)) for check in checks_for(facts.inputs.schema)]
 
 
-def checks_for(schema: Schema) -> list[Check[Evidence]]:
+def checks_for(schema: Schema) -> list[Check[PackFacts]]:
     """The checks of a model with such a schema, in the order of the page: one of them for each protected field."""
     fair = [fairness_check(index, field) for index, field in enumerate(schema.protected)]
     return [*PERFORMANCE, *CALIBRATION, STABILITY, PROTECTED, *fair, *REASONS]
@@ -67,7 +67,7 @@ def compared(field: FairnessLine) -> list[tuple[Treatment, Estimate]]:
     ]
 
 
-def _line(check: Check[Evidence], answer: Answer) -> CheckLine:
+def _line(check: Check[PackFacts], answer: Answer) -> CheckLine:
     return {
         "code": check.code,
         "section": check.section,
@@ -82,17 +82,17 @@ def _line(check: Check[Evidence], answer: Answer) -> CheckLine:
 # Performance
 
 
-def _ranks(evidence: Evidence) -> Answer:
-    area = evidence.figures["performance"]["auc"]
+def _ranks(facts: PackFacts) -> Answer:
+    area = facts.figures["performance"]["auc"]
     return Answer(status_of(area.low > 0.5), f"AUC {with_interval(area)}", "interval above 0.5")
 
 
-def _beats_constant(evidence: Evidence) -> Answer:
+def _beats_constant(facts: PackFacts) -> Answer:
     limits = "saving beyond chance"
-    n_bad = int(evidence.inputs.target.sum())
-    if min(n_bad, len(evidence.inputs.target) - n_bad) < MIN_OF_EACH:
+    n_bad = int(facts.inputs.target.sum())
+    if min(n_bad, len(facts.inputs.target) - n_bad) < MIN_OF_EACH:
         return Answer("unknown", f"fewer than {MIN_OF_EACH} judged bads or goods", limits)
-    saved = saved_log_loss(evidence.inputs)
+    saved = saved_log_loss(facts.inputs)
     return Answer(status_of(saved.low > 0), f"log loss lower by {with_interval(saved)}", limits)
 
 
@@ -113,8 +113,8 @@ def saved_log_loss(inputs: PackInputs) -> Estimate:
     return mean_estimate(np.mean(saved, axis=0))
 
 
-def _is_cheaper(evidence: Evidence) -> Answer:
-    performance = evidence.figures["performance"]
+def _is_cheaper(facts: PackFacts) -> Answer:
+    performance = facts.figures["performance"]
     cost, without = performance["cost"], performance["cost_without_model"]
     return Answer(
         status_of(cost.high < without),
@@ -123,8 +123,8 @@ def _is_cheaper(evidence: Evidence) -> Answer:
     )
 
 
-def _inside_ranges(evidence: Evidence) -> Answer:
-    training = evidence.inputs.training
+def _inside_ranges(facts: PackFacts) -> Answer:
+    training = facts.inputs.training
     limits = f"more than {per_cent(HAIR)} of its range away from either end"
     if not searched_families(training):
         return Answer("unknown", "one setting of each family was tried: nothing was searched", limits)
@@ -136,7 +136,7 @@ def _inside_ranges(evidence: Evidence) -> Answer:
     return Answer(status_of(not at_edge), "; ".join(at_edge) or "none at an end of its range", limits)
 
 
-PERFORMANCE: tuple[Check[Evidence], ...] = (
+PERFORMANCE: tuple[Check[PackFacts], ...] = (
     Check("ranking", "performance", "Ranks better than guessing", "DeLong's interval of the AUC.", _ranks),
     Check(
         "better-than-constant",
@@ -167,13 +167,13 @@ PERFORMANCE: tuple[Check[Evidence], ...] = (
 # Calibration
 
 
-def _slope(evidence: Evidence) -> Answer:
-    slope = evidence.figures["calibration"]["slope"]
+def _slope(facts: PackFacts) -> Answer:
+    slope = facts.figures["calibration"]["slope"]
     return Answer(SLOPE_RULE.judge(slope), f"slope {with_interval(slope, 2)}", f"{SLOPE_RULE.low} to {SLOPE_RULE.high}")
 
 
-def _error(evidence: Evidence) -> Answer:
-    error, bound = (evidence.figures["calibration"][name] for name in ("error", "error_bound"))
+def _error(facts: PackFacts) -> Answer:
+    error, bound = (facts.figures["calibration"][name] for name in ("error", "error_bound"))
     return Answer(
         status_of(error <= bound),
         f"calibration error {error:.3f}; true PDs stay below {bound:.3f} 95 times in 100",
@@ -181,8 +181,8 @@ def _error(evidence: Evidence) -> Answer:
     )
 
 
-def _coverage(evidence: Evidence, *, outcome: str) -> Answer:
-    kept, rule = evidence.figures["calibration"]["coverage"][0], COVERAGE_RULES[outcome]
+def _coverage(facts: PackFacts, *, outcome: str) -> Answer:
+    kept, rule = facts.figures["calibration"]["coverage"][0], COVERAGE_RULES[outcome]
     share = kept.bads if outcome == "bads" else kept.goods
     return Answer(
         rule.judge(share),
@@ -191,7 +191,7 @@ def _coverage(evidence: Evidence, *, outcome: str) -> Answer:
     )
 
 
-CALIBRATION: tuple[Check[Evidence], ...] = (
+CALIBRATION: tuple[Check[PackFacts], ...] = (
     SLOPE_RULE.check(f"Neither over- nor under-confident: slope {SLOPE_RULE.low} to {SLOPE_RULE.high}", _slope),
     Check(
         "calibration-error",
@@ -210,9 +210,9 @@ CALIBRATION: tuple[Check[Evidence], ...] = (
 # Stability
 
 
-def _has_not_moved(evidence: Evidence) -> Answer:
+def _has_not_moved(facts: PackFacts) -> Answer:
     limits = f"no shift beyond chance and above {WATCH_PSI:g}"
-    shifts = evidence.figures["stability"]["shifts"]
+    shifts = facts.figures["stability"]["shifts"]
     if not shifts:
         return Answer("unknown", "no dates to tell by", limits)
     if all(shift["status"] == "too few rows" for shift in shifts):
@@ -222,7 +222,7 @@ def _has_not_moved(evidence: Evidence) -> Answer:
     return Answer(status_of(not moved), finding, limits)
 
 
-STABILITY: Check[Evidence] = Check(
+STABILITY: Check[PackFacts] = Check(
     "population-shift",
     "stability",
     "Applicants are like those it learnt from",
@@ -235,15 +235,15 @@ STABILITY: Check[Evidence] = Check(
 # Fairness
 
 
-def _uses_no_protected(evidence: Evidence) -> Answer:
-    used = evidence.figures["reasons"]["protected_used"]
+def _uses_no_protected(facts: PackFacts) -> Answer:
+    used = facts.figures["reasons"]["protected_used"]
     return Answer(status_of(not used), f"uses {', '.join(used) or 'none'}", "none")
 
 
-PROTECTED: Check[Evidence] = PROTECTED_RULE.check("Uses no protected field", _uses_no_protected)
+PROTECTED: Check[PackFacts] = PROTECTED_RULE.check("Uses no protected field", _uses_no_protected)
 
 
-def fairness_check(index: int, field: Field) -> Check[Evidence]:
+def fairness_check(index: int, field: Field) -> Check[PackFacts]:
     """The four-fifths rule of a protected field, the `index`-th of its schema."""
     return Check(
         f"four-fifths-{field.name}",
@@ -255,10 +255,10 @@ def fairness_check(index: int, field: Field) -> Check[Evidence]:
     )
 
 
-def _four_fifths(evidence: Evidence, *, index: int) -> Answer:
+def _four_fifths(facts: PackFacts, *, index: int) -> Answer:
     """Whether no group is offered less than four fifths as often; a gap that chance explains cannot be told."""
     limits = f"at least {FOUR_FIFTHS:g}"
-    field = evidence.figures["fairness"][index]
+    field = facts.figures["fairness"][index]
     groups = compared(field)
     if not groups:
         return Answer("unknown", "groups too small" if field["groups"] else "not held in the table", limits)
@@ -274,8 +274,8 @@ def _four_fifths(evidence: Evidence, *, index: int) -> Answer:
 NOBODY = "nobody was referred or declined"
 
 
-def _are_faithful(evidence: Evidence) -> Answer:
-    reasons = evidence.figures["reasons"]
+def _are_faithful(facts: PackFacts) -> Answer:
+    reasons = facts.figures["reasons"]
     deletion, limits = reasons["deletion"], f"lower in {per_cent(LOWER_WITHOUT)} or more"
     if not deletion["n"]:
         return Answer("unknown", NOBODY, limits)
@@ -284,8 +284,8 @@ def _are_faithful(evidence: Evidence) -> Answer:
     return Answer(status, f"lower in {100 * fell.value:.0f} % of {deletion['n']:,} cases", limits)
 
 
-def _are_stable(evidence: Evidence) -> Answer:
-    found, limits = evidence.figures["reasons"]["reason_stability"], f"{per_cent(SAME_REASONS)} or more stay"
+def _are_stable(facts: PackFacts) -> Answer:
+    found, limits = facts.figures["reasons"]["reason_stability"], f"{per_cent(SAME_REASONS)} or more stay"
     kept = found["reasons_kept"]
     if kept is None:
         return Answer("unknown", NOBODY, limits)
@@ -293,7 +293,7 @@ def _are_stable(evidence: Evidence) -> Answer:
     return Answer(status_of(kept >= SAME_REASONS), finding, limits)
 
 
-REASONS: tuple[Check[Evidence], ...] = (
+REASONS: tuple[Check[PackFacts], ...] = (
     Check(
         "reasons-faithful",
         "reasons",

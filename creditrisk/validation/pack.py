@@ -18,7 +18,7 @@ from creditrisk.comparison import Comparison
 from creditrisk.metrics import ACT_PSI, MIN_GROUP_ROWS, WATCH_PSI
 from creditrisk.training import Training
 from creditrisk.validation.case import inputs_of
-from creditrisk.validation.checks import FOUR_FIFTHS, Evidence, checks_of, headline_of
+from creditrisk.validation.checks import FOUR_FIFTHS, PackFacts, checks_of, headline_of
 from creditrisk.validation.contents import Approval, Bars, DataFacts, Figures, Pack
 from creditrisk.validation.limits import WATCHED_ROWS, limits_of, monitoring_plan
 from creditrisk.validation.reason_tests import JITTER, reasons_section
@@ -122,7 +122,7 @@ def validate(
         "comparison": comparison_section(comparison),
         "approvals": approvals_section(approvals),
     }
-    checks = checks_of(Evidence(inputs, figures))
+    checks = checks_of(PackFacts(inputs, figures))
     return {
         "title": inputs.schema.title,
         "model": inputs.schema.name,

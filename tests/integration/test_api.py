@@ -12,7 +12,7 @@ from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp import create_app
-from webapp.serving import Champion
+from webapp.serving import ServedModel
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def app(settings: Settings) -> Flask:
     return app
 
 
-def champion_of(app: Flask) -> Champion:
+def champion_of(app: Flask) -> ServedModel:
     return app.extensions["creditrisk"].champion
 
 

@@ -316,7 +316,8 @@ def test_prefects_page_signs_in_and_asks_no_other_host(stack: Stack, browser: Br
     page.goto(address)
     page.wait_for_url("**/dashboard**")
     page.goto(f"{stack.url('PREFECT')}/v2/deployments")
-    page.get_by_text("every-3-hours").click()
+    # Prefect's page asks its server every half a minute; one answer may be lost while the machine is busy.
+    page.get_by_text("every-3-hours").click(timeout=100_000)
     page.wait_for_url("**/deployments/deployment/**")
     page.goto(f"{page.url.partition('?')[0]}/run")
     page.get_by_text("Enforce Parameter Schema").wait_for()
