@@ -1,0 +1,131 @@
+"""One application over the API, reasons and decision log included, beside the same server's empty answer and MLflow.
+
+MLflow serves a plain scikit-learn + LightGBM pipeline on the same columns, which gives neither reasons nor a log. The
+client runs on the same machine and takes its share of it, the same for both.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread
+
+from creditrisk.scoring import sample_record
+from creditrisk.settings import read_settings
+from creditrisk.simulator import simulate
+from riskometer.bench import (
+    JSON_HEADERS,
+    ask,
+    champion_to_measure,
+    free_port,
+    one_application,
+    running_app,
+    times_of,
+    wait_until_answered,
+)
+from tests.bench.figure import Figure
+
+CONNECTIONS = 4
+SECONDS = 10.0
+
+
+def figures(rows: int) -> list[Figure]:
+    """At one connection against the empty answer, at four against MLflow; `rows` does not matter here."""
+    settings = read_settings()
+    champion = champion_to_measure(settings)
+    with running_app(settings, champion) as port:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        body = one_application(champion)
+        empty = times_of(lambda: ask(connection, "GET", "/health"))
+        alone = times_of(lambda: ask(connection, "POST", "/api/v1/score", body, JSON_HEADERS))
+        ours = side_by_side(port, "/api/v1/score", body)
+    with mlflow_serving() as port:
+        record = sample_record(champion.scorer.schema)
+        theirs = side_by_side(port, "/invocations", json.dumps({"dataframe_records": [record]}))
+    ours_a_second, theirs_a_second = (len(times) / SECONDS for times in (ours, theirs))
+    p99 = statistics.quantiles(ours, n=100)[-1]
+    print(f"{ours_a_second:,.0f} requests a second (99 % under {p99:.1f} ms), MLflow {theirs_a_second:,.0f}")
+    return [
+        Figure("one application, one connection", statistics.median(alone), statistics.median(empty), "ms",
+               "the same server's /health"),
+        Figure("one application, four connections", 1e3 / ours_a_second, 1e3 / theirs_a_second, "ms",
+               "mlflow models serve, no reasons, no log", at_most=0.2),
+        Figure("the slowest of a hundred at four connections", p99, statistics.median(empty), "ms",
+               "the same server's /health"),
+    ]  # fmt: skip
+
+
+def side_by_side(port: int, path: str, body: str) -> list[float]:
+    """Milliseconds of all requests that several connections got answered in `SECONDS`, each sending one at a time."""
+    times: list[list[float]] = [[] for _ in range(CONNECTIONS)]
+
+    def send(mine: list[float]) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        for _ in range(10):
+            ask(connection, "POST", path, body, JSON_HEADERS)
+        end = time.perf_counter() + SECONDS
+        while (started := time.perf_counter()) < end:
+            ask(connection, "POST", path, body, JSON_HEADERS)
+            mine.append(1e3 * (time.perf_counter() - started))
+
+    threads = [Thread(target=send, args=(mine,)) for mine in times]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return [one for mine in times for one in mine]
+
+
+@contextmanager
+def mlflow_serving() -> Iterator[int]:
+    """The port of `mlflow models serve` with a plain pipeline, with its own defaults."""
+    with tempfile.TemporaryDirectory() as folder:
+        _write_pipeline(f"{folder}/model")
+        port = free_port()
+        command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"{folder}/model", "-p", str(port),
+                   "--env-manager", "local"]  # fmt: skip
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(
+            command, env=dict(os.environ), stdout=quiet, stderr=quiet, start_new_session=True
+        ) as server:
+            try:
+                wait_until_answered(port, "/ping")
+                yield port
+            finally:
+                os.killpg(server.pid, 15)
+
+
+def _write_pipeline(path: str) -> None:
+    """A pipeline as a textbook has it: imputed and scaled numbers, one-hot categories, LightGBM with its defaults."""
+    import lightgbm
+    import mlflow.sklearn
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    table = simulate(20_000, seed=1).to_pandas()
+    target = table.pop("default")
+    table = table.drop(columns=["true_prob_default", "outcome_date"])
+    numbers = list(table.select_dtypes("number").columns)
+    table = table.astype(dict.fromkeys(numbers, "float64"))
+    categories = [name for name in table.columns if table[name].dtype == object and table[name].nunique() < 50]
+    columns = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), numbers),
+            ("categories", OneHotEncoder(handle_unknown="ignore"), categories),
+        ]
+    )
+    pipeline = make_pipeline(columns, lightgbm.LGBMClassifier(verbose=-1)).fit(table[numbers + categories], target)
+    mlflow.sklearn.save_model(
+        pipeline, path, serialization_format="cloudpickle", pyfunc_predict_fn="predict_proba", pip_requirements=[]
+    )
