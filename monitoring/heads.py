@@ -40,7 +40,7 @@ def compare(log: DecisionLog, earlier: Sequence[Result]) -> str:
         return ""
     last = max(astray, key=lambda result: result["log_head"]["seq"])
     more = f" and {len(astray) - 1:,} more" if len(astray) > 1 else ""
-    missing = f"decision {last['log_head']['seq']}, as report {last['id']}{more} noted it"
+    missing = f"entry {last['log_head']['seq']}, as report {last['id']}{more} noted it"
     n_held = sum(1 for result in earlier if result["log_head"]["seq"] and _holds(hashes, result))
     if n_held == 0:
         return (

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import polars as pl
 
-from creditrisk.decision_log import GENESIS, DecisionLog
+from creditrisk.decision_log import GENESIS, DecisionLog, LogWindow
 from monitoring import heads
 from monitoring.results import Result
 
@@ -22,7 +22,8 @@ class Window:
     """Decisions of one model after `after_seq`, and the head of the log when they were read.
 
     `log_finding` says what is wrong if the log does not hold what earlier reports noted of it, `remarks` what else was
-    odd about those reports.
+    odd about those reports; `n_erased` decisions of the window
+    are not in the frame, as their contents were erased.
     """
 
     frame: pl.DataFrame
@@ -31,6 +32,7 @@ class Window:
     head_hash: str
     log_finding: str = ""
     remarks: tuple[str, ...] = ()
+    n_erased: int = 0
 
     @property
     def first_seq(self) -> int | None:
@@ -62,17 +64,23 @@ def since_last_report(log: DecisionLog, model: str, earlier: Sequence[Result]) -
     head_seq, head_hash = log.head() if is_begun else (0, GENESIS)
     borne_out = heads.held(log, earlier)
     after_seq = max((result["last_seq"] for result in borne_out), default=0)
-    frame = pl.DataFrame()
-    if is_begun:
-        frame = log.window(after_seq, model).filter(pl.col("seq") <= head_seq).sort("seq")
+    found = log.window(after_seq, model, head_seq) if is_begun else LogWindow(pl.DataFrame(), 0)
     return Window(
-        frame=frame,
+        frame=found.frame,
         after_seq=after_seq,
         head_seq=head_seq,
         head_hash=head_hash,
         log_finding=heads.compare(log, earlier),
-        remarks=_left_aside([result for result in earlier if result not in borne_out]),
+        remarks=_left_aside([result for result in earlier if result not in borne_out]) + _erased(found.n_erased),
+        n_erased=found.n_erased,
     )
+
+
+def _erased(n_erased: int) -> tuple[str, ...]:
+    if not n_erased:
+        return ()
+    are = "decision is" if n_erased == 1 else "decisions are"
+    return (f"{n_erased:,} {are} left out, as what was known of the applications was erased.",)
 
 
 def _left_aside(others: Sequence[Result]) -> tuple[str, ...]:
@@ -80,6 +88,6 @@ def _left_aside(others: Sequence[Result]) -> tuple[str, ...]:
         return ()
     more = f" and {len(others) - 1:,} more" if len(others) > 1 else ""
     return (
-        f"Report {others[0]['id']}{more} says that it ended at decision {others[0]['last_seq']}, which the decision "
+        f"Report {others[0]['id']}{more} says that it ended at entry {others[0]['last_seq']}, which the decision "
         "log does not bear out. This window starts where the newest report that it bears out ended.",
     )

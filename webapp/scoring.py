@@ -15,7 +15,7 @@ from typing import TypedDict, cast
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Channel, decisions_from
+from creditrisk.decision_log import Channel
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from webapp.context import AppContext
@@ -91,7 +91,7 @@ def score_in_chunks(
         before = time.perf_counter()
         scored = scorer.score(part)
         if scored.height:
-            context.log.append(decisions_from(scored, part, scorer, channel))
+            context.log.append_scored(scored, part, scorer, channel)
         context.metrics.scoring_seconds.observe(time.perf_counter() - before)
         for verdict, n in Counter(scored["verdict"].to_list()).items():
             context.metrics.decisions.labels(verdict).inc(n)

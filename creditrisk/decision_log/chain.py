@@ -1,74 +1,136 @@
-"""The chain of hashes that shows a changed, removed or inserted decision."""
+"""The chain of hashes that shows a changed, removed or inserted entry.
+
+An entry is hashed without its contents: over its own columns, the commitment to its contents, and the hash before it.
+The contents may be erased, and the chain still holds.
+"""
 
 from __future__ import annotations
 
 import json
+import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
-# Where in the chain: the number of a decision and its hash.
+# Where in the chain: the number of an entry and its hash, as hex.
 Head = tuple[int, str]
 # A head that was written down elsewhere, after words for what wrote it down, such as "report simulated/2024…".
 Noted = tuple[str, Head]
-# A row of the table of decisions, by column; one that is read back may hold anything: others can write there.
-Row = dict[str, Any]
-# What the first decision has in place of the hash of the one before.
+# Everything about an entry that few values take, so that its digest is made once for many entries: kind, actor, role,
+# is_automatic, number of the model version, policy_version, verdict.
+Labels = tuple[str, str, str, bool, int | None, str, str | None]
+# What the first entry has in place of the hash of the one before.
 GENESIS = "0" * 64
-# JSON with one spelling: keys sorted, no spaces, ASCII, floats to the last bit; ValueError for NaN and infinity.
-canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
+SALT_BYTES = 16
+# Labels whose digest is kept; a log that others wrote into could hold any number.
+_MOST_LABELS = 10_000
+# JSON with one spelling: keys sorted, no spaces, floats to the last bit; ValueError for NaN and infinity.
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False).encode
+# seq, at, refers_to (0 for none), whether there is a PD, the PD, digest of the labels, commitment, prev_hash.
+_PACKED = struct.Struct(">qqq?d32s32s32s").pack
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What `verify` found: how many links hold, the last good hash, and the first broken link in words, if any."""
+    """What `verify` found.
+
+    How many entries hold and how many of these are decisions, how many contents were erased, the last good hash, and
+    the first broken link in words, if any.
+    """
 
     n_checked: int
     head_hash: str
     broken: str | None
+    n_decisions: int = 0
+    n_erased: int = 0
 
 
-def hash_of(row: Row) -> str:
-    """The hash of a row: SHA-256, as hex, over the canonical JSON of all its other columns."""
-    return sha256(canonical({name: value for name, value in row.items() if name != "hash"}).encode()).hexdigest()
+class LabelDigests:
+    """SHA-256 over the canonical JSON of labels, with the digest of the model version in place of its number."""
+
+    def __init__(self, versions: Mapping[int, bytes]) -> None:
+        self._versions = versions
+        self._known: dict[Labels, bytes] = {}
+
+    def __call__(self, labels: Labels) -> bytes:
+        """The digest; KeyError for a version that is not known."""
+        digest = self._known.get(labels)
+        if digest is None:
+            kind, actor, role, is_automatic, version, policy_version, verdict = labels
+            of_version = None if version is None else self._versions[version].hex()
+            said = [kind, actor, role, bool(is_automatic), of_version, policy_version, verdict]
+            digest = sha256(canonical(said).encode()).digest()
+            if len(self._known) >= _MOST_LABELS:
+                self._known.clear()
+            self._known[labels] = digest
+        return digest
 
 
-def broken_link(row: Row, previous: int, link: str) -> str | None:
-    """What is wrong between decision `previous`, whose hash is `link`, and the row that comes next, if anything."""
-    seq = row["seq"]
-    if seq != previous + 1:
-        return f"decision {previous + 1} is gone: the next one in the log is decision {seq}."
-    try:
-        is_unchanged = hash_of(row) == row["hash"]
-    except (TypeError, ValueError):
-        # A value of a kind that was never written, such as bytes or NaN.
-        is_unchanged = False
-    if not is_unchanged:
-        return f"decision {seq} was changed after it was written: its hash does not fit its contents."
-    if row["prev_hash"] != link:
-        return f"decision {seq} does not follow from decision {previous}: one of the two was written anew."
-    return None
+def commitment_to(salt: bytes, application_id: str | None, payload: bytes) -> bytes:
+    """SHA-256 over salt and contents; no application's id and no payload holds the NUL byte that parts the two."""
+    if application_id is None:
+        return sha256(salt + payload).digest()
+    return sha256(b"%b%b\0%b" % (salt, application_id.encode(), payload)).digest()
+
+
+def event_hash(
+    when: tuple[int, int],
+    labels: bytes,
+    commitment: bytes,
+    prev_hash: bytes,
+    *,
+    refers_to: int | None = None,
+    prob_default: float | None = None,
+) -> bytes:
+    """SHA-256 over the columns of an event, big-endian at fixed places.
+
+    Parameters
+    ----------
+    when
+        The number of the event, and its time in microseconds since 1970, UTC.
+    labels
+        See `LabelDigests`.
+    """
+    has_risk = prob_default is not None
+    risk = math.nan if prob_default is None else prob_default
+    seq, at = when
+    return sha256(_PACKED(seq, at, refers_to or 0, has_risk, risk, labels, commitment, prev_hash)).digest()
+
+
+def gone(previous: int, seq: int) -> str:
+    """What is wrong if `seq` comes next after `previous`, and is not the next number."""
+    return f"entry {previous + 1} is gone: the next one in the log is entry {seq}."
+
+
+def changed(seq: int) -> str:
+    """What is wrong if an entry does not have the hash, or its contents not the commitment, of the start."""
+    return f"entry {seq} was changed after it was written: its hash does not fit its contents."
+
+
+def not_linked(previous: int, seq: int) -> str:
+    """What is wrong if an entry names another hash than the one before it has."""
+    return f"entry {seq} does not follow from entry {previous}: one of the two was written anew."
 
 
 def other_than_noted(seq: int, digest: str, noted: Mapping[int, Sequence[Noted]]) -> str | None:
-    """What is wrong if a decision does not have the hash that somebody noted for it."""
+    """What is wrong if an entry does not have the hash that somebody noted for it."""
     others = [what for what, (_, link) in noted.get(seq, ()) if link != digest]
     if not others:
         return None
     return (
-        f"decision {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew, or "
+        f"entry {seq} does not have the hash that {_and_more(others)} noted for it: the log was written anew, or "
         "the note changed."
     )
 
 
 def gone_after(last: int, noted: Mapping[int, Sequence[Noted]]) -> str | None:
-    """What is wrong if decisions that were noted come after the last one there is."""
+    """What is wrong if entries that were noted come after the last one there is."""
     beyond = sorted(seq for seq in noted if seq > last)
     if not beyond:
         return None
     notes = [what for seq in beyond for what, _ in noted[seq]]
-    return f"decision {beyond[0]}, noted by {_and_more(notes)}, is gone: the log ends at decision {last}."
+    return f"entry {beyond[0]}, noted by {_and_more(notes)}, is gone: the log ends at entry {last}."
 
 
 def _and_more(notes: Sequence[str]) -> str:

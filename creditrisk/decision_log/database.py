@@ -20,7 +20,8 @@ PROBE_SECONDS = 1.0
 
 _ON_CONNECT = {
     # FULL: the write-ahead log is on the disk, not only in the system's cache, when a commit returns.
-    "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"),
+    # What is deleted is overwritten: erased contents are not to be found in the file.
+    "sqlite": ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA secure_delete = ON"),
     "postgresql": ("SET synchronous_commit = on",),
 }
 _CONNECT_ARGS: dict[str, dict[str, Any]] = {

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from sqlalchemy import select
+from sqlalchemy import Connection
 
-from creditrisk.decision_log.chain import GENESIS, Row, broken_link
-from creditrisk.decision_log.tables import DECISIONS
+from creditrisk.decision_log.chain import LabelDigests
+from creditrisk.decision_log.reading import ENTRIES, HASH, Chain, Row, blocks
+from creditrisk.decision_log.tables import EVENTS
+from creditrisk.decision_log.versions import digests
 
 # How long a process that is going to write takes at most to see whether a SQLite log is whole: for each of two looks.
 WHOLE_SECONDS = 0.3
@@ -61,20 +63,19 @@ def problem_of_pages(raw: sqlite3.Connection) -> str:
     return "" if message == "ok" else message.splitlines()[-1]
 
 
-def problem_of_end(raw: sqlite3.Connection) -> str:
-    """What is wrong with the last decisions, read backwards as many as can be in time."""
+def problem_of_end(connection: Connection) -> str:
+    """What is wrong with the last entries, read backwards as many as can be in time."""
     deadline = time.monotonic() + WHOLE_SECONDS
-    with closing(raw.execute(str(select(DECISIONS).order_by(DECISIONS.c.seq.desc())))) as rows:
-        names = [column[0] for column in rows.description]
-        after: Row | None = None
-        for values in rows:
-            row = dict(zip(names, values, strict=True))
+    digest = LabelDigests(digests(connection))
+    after: Row | None = None
+    for rows in blocks(connection, ENTRIES.order_by(EVENTS.c.seq.desc())):
+        for row in rows:
             if after is not None:
-                broken = broken_link(after, row["seq"], row["hash"])
+                broken = Chain(digest, row[0], row[HASH]).broken_by(after)
                 if broken or time.monotonic() > deadline:
                     return broken or ""
             after = row
-    return (broken_link(after, 0, GENESIS) or "") if after is not None else ""
+    return (Chain(digest).broken_by(after) or "") if after is not None else ""
 
 
 def sqlite_uri(path: Path, mode: str) -> str:
@@ -83,10 +84,10 @@ def sqlite_uri(path: Path, mode: str) -> str:
 
 
 def hash_in_file(path: Path, seq: int) -> str | None:
-    """The hash of a decision in a SQLite database as its file has it, without the write-ahead log beside it."""
+    """The hash of an entry in a SQLite database as its file has it, without the write-ahead log beside it."""
     try:
         with closing(sqlite3.connect(f"{sqlite_uri(path, 'ro')}&immutable=1", uri=True)) as connection:
-            row = connection.execute("SELECT hash FROM decisions WHERE seq = ?", (seq,)).fetchone()
+            row = connection.execute("SELECT hash FROM events WHERE seq = ?", (seq,)).fetchone()
     except sqlite3.Error:
         return None
-    return None if row is None else str(row[0])
+    return None if row is None else bytes(row[0]).hex()

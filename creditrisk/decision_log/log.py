@@ -1,37 +1,34 @@
-"""The decision log: what was decided, on which inputs, by which model version, and why; append-only and hash-chained.
+"""The decision log: what was decided, on which inputs, by which model version, and why; chained, and still erasable.
 
-Each row carries the SHA-256 over the canonical JSON of all its other columns, and one of those columns is the hash of
-the row before: changing, removing or inserting a row breaks a link. Rows cut off at the end leave a chain that is
-whole, so `verify` also takes the heads that were noted elsewhere.
+Entries of every kind stand in one chain. Each carries the SHA-256 over its own columns, the salted commitment to its
+contents and the hash of the entry before: changing, removing or inserting one breaks a link. The contents stand beside
+the chain and may be erased. Entries cut off at the end leave a chain that is whole, so `verify` also takes the heads
+that were noted elsewhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from contextlib import closing
+from threading import Lock
 
 import polars as pl
-from sqlalchemy import Select, func, insert, select
+from sqlalchemy import func, select
 
-from creditrisk.decision_log.chain import (
-    GENESIS,
-    Head,
-    Noted,
-    Row,
-    Verification,
-    broken_link,
-    gone_after,
-    hash_of,
-    other_than_noted,
-)
-from creditrisk.decision_log.decisions import Decision, Logged, Outcome, columns_of, logged_from
-from creditrisk.decision_log.store import Store, locked_head
-from creditrisk.decision_log.tables import DECISIONS, NOTED_ONCE, NOTES, OUTCOMES, head_of, noted_value
+from creditrisk.decision_log import facts, outcomes
+from creditrisk.decision_log.chain import GENESIS, Head, Noted, Verification
+from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome
+from creditrisk.decision_log.entries import Actor, in_parts, this_process
+from creditrisk.decision_log.grouping import CHUNK_ROWS, GroupedWriter
+from creditrisk.decision_log.payloads import ReasonLists, aligned, bare_version, entries_of, entries_of_table, time_of
+from creditrisk.decision_log.proof import verify
+from creditrisk.decision_log.reading import IN_ORDER, entries
+from creditrisk.decision_log.store import ChangeRefusedError, Store
+from creditrisk.decision_log.tables import EVENTS, hash_at, head_of
+from creditrisk.decision_log.versions import all_versions, reasons_known
+from creditrisk.decision_log.windows import LogWindow, logged_from, window_of
 from creditrisk.errors import DecisionLogError
-
-# Rows written under one lock: a large upload lets single applications in between its chunks.
-CHUNK_ROWS = 2_000
+from creditrisk.scoring import Scorer
 
 
 class DecisionLog:
@@ -40,7 +37,7 @@ class DecisionLog:
     Nothing is opened until the log is first used, so a process may fork in between. Threads may share one log, and
     several processes may append to one database; the logs of one process in one SQLite file share their connections.
     The first use makes a log where there is none; later uses never do, so a log that vanished is missed until it is
-    back.
+    back. `store` is for the modules of this room.
 
     Raises
     ------
@@ -50,22 +47,32 @@ class DecisionLog:
     """
 
     def __init__(self, url: str) -> None:
-        self._store = Store(url)
+        self.store = Store(url)
+        self._writer = GroupedWriter(self.store)
+        self._reasons = ReasonLists()
+        # What was counted up to which head.
+        self._counted: tuple[Head, dict[str, int]] = ((0, GENESIS), {})
+        self._counting = Lock()
 
     @property
     def address(self) -> str:
         """Where the log is, without user and password."""
-        return self._store.address
+        return self.store.address
 
     def is_begun(self) -> bool:
         """Whether there is a log, as far as can be told without making one; a server is not asked."""
-        return self._store.is_begun()
+        return self.store.is_begun()
 
-    def append(self, decisions: Sequence[Decision]) -> list[Logged]:
+    def append(self, decisions: Sequence[Decision], by: Actor | None = None) -> list[Logged]:
         """Write decisions at the end of the log; when this returns they survive a crash.
 
         A long list is written in chunks. If a later chunk fails, the earlier ones stay: a decision that was logged and
         never answered does no harm.
+
+        Parameters
+        ----------
+        by
+            Who decided; this process, if not given.
 
         Raises
         ------
@@ -75,43 +82,75 @@ class DecisionLog:
         logged: list[Logged] = []
         for start in range(0, len(decisions), CHUNK_ROWS):
             chunk = decisions[start : start + CHUNK_ROWS]
-            rows = [columns_of(decision, position) for position, decision in enumerate(chunk, start + 1)]
-            with self._store.transaction(is_write=True) as connection:
-                decided_at = datetime.now(UTC)
-                head_seq, link = locked_head(connection)
-                for seq, row in enumerate(rows, head_seq + 1):
-                    row |= {"seq": seq, "decided_at": decided_at.isoformat(timespec="microseconds"), "prev_hash": link}
-                    link = row["hash"] = hash_of(row)
-                connection.execute(insert(DECISIONS), rows)
-            self._store.remember((rows[-1]["seq"], link))
-            logged += [
-                Logged(row["seq"], decided_at, decision, row["prev_hash"], row["hash"])
-                for row, decision in zip(rows, chunk, strict=True)
-            ]
+            self._learn_reasons(chunk)
+            many = list(entries_of(chunk, start + 1, by or this_process(), self._reasons))
+            rest = iter(chunk)
+            for written in self._writer.append(many):
+                links = [digest.hex() for digest in written.hashes]
+                for index, seq in enumerate(written.seqs):
+                    logged.append(Logged(seq, time_of(written.at), next(rest), links[index], links[index + 1]))
         return logged
+
+    def append_scored(
+        self, scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer, channel: Channel, by: Actor | None = None
+    ) -> Head:
+        """Write what a scorer returned, together with what it was given, as `append` does, column by column.
+
+        Parameters
+        ----------
+        scored
+            The scorer's answer, shape (n_rows, ...); the decisions come in its order.
+        accepted
+            The rows it was given, matched by `row_number`.
+        by
+            Who decided; this process, if not given.
+
+        Returns
+        -------
+        Head
+            Number and hash of the last decision written; `(0, GENESIS)` if there was none.
+        """
+        head: Head = (0, GENESIS)
+        if scored.height:
+            inputs = aligned(scored, accepted)
+            entry = entries_of_table(scored, inputs, scorer, channel, by=by or this_process(), reasons=self._reasons)
+            for part in in_parts(entry, CHUNK_ROWS):
+                head = self._writer.append([part])[-1].head
+        return head
 
     def get(self, seq: int) -> Logged:
-        """The decision with one number; DecisionLogError if there is none."""
-        [logged] = self.read(range(seq, seq + 1))
-        return logged
+        """The decision with one number; DecisionLogError if there is none, or if it was erased."""
+        for logged in self.read(range(seq, seq + 1)):
+            return logged
+        raise DecisionLogError(f"entry {seq} of the decision log is not a decision, or its contents were erased.")
 
     def read(self, seqs: range) -> Iterator[Logged]:
-        """Stream the decisions with these numbers; DecisionLogError at the end if some are not in the log."""
-        wanted = select(DECISIONS).where(DECISIONS.c.seq.between(seqs.start, seqs.stop - 1)).order_by(DECISIONS.c.seq)
+        """Stream the decisions with these numbers, but for those that were erased.
+
+        Raises
+        ------
+        DecisionLogError
+            At the end if some of the numbers are not in the log.
+        """
         n_found = 0
-        for row in self._stream(wanted):
-            if row["seq"] in seqs:
-                n_found += 1
-                yield logged_from(row)
+        with self.store.transaction() as connection:
+            versions = all_versions(connection)
+            wanted = IN_ORDER.where(EVENTS.c.seq.between(seqs.start, seqs.stop - 1))
+            with closing(entries(connection, wanted)) as found:
+                for entry in found:
+                    if entry.seq in seqs:
+                        n_found += 1
+                        if entry.kind == "decision" and entry.payload is not None:
+                            yield logged_from(entry, versions)
         if n_found < len(seqs):
             raise DecisionLogError(
-                f"{len(seqs) - n_found} of the decisions {seqs[0]} to {seqs[-1]} asked for are not in the decision "
-                f"log; it holds 1 to {self.head()[0]}."
+                f"{len(seqs) - n_found} of the entries {seqs[0]} to {seqs[-1]} asked for are not in the decision log; "
+                f"it holds 1 to {self.head()[0]}."
             )
 
     def head(self) -> Head:
-        """Number and hash of the last decision; `(0, GENESIS)` of an empty log."""
-        with self._store.transaction() as connection:
+        """Number and hash of the last entry; `(0, GENESIS)` of an empty log."""
+        with self.store.transaction() as connection:
             return head_of(connection)
 
     def check_writable(self) -> None:
@@ -123,150 +162,110 @@ class DecisionLog:
             If the log is away, is not the one it was, is held by another program, may only be read, or has no room
             left. How full the disk of a PostgreSQL server is cannot be asked; an append on a full one says so.
         """
-        self._store.check_writable()
+        self.store.check_writable()
 
-    def window(self, after_seq: int, model: str) -> pl.DataFrame:
-        """The decisions of one model after a number, with what monitoring needs of them.
-
-        Returns
-        -------
-        DataFrame
-            `seq`, `decided_at` (UTC), `model_version`, `prob_default`, `verdict`, then a column for every input field:
-            numbers and text as they were, dates as ISO text, a field that was always missing of type Null. No input
-            columns if there is no decision.
-        """
-        columns = ("seq", "decided_at", "model_version", "prob_default", "verdict", "inputs")
-        wanted = (
-            select(*(DECISIONS.c[name] for name in columns))
-            .where(DECISIONS.c.seq > after_seq, DECISIONS.c.model == model)
-            .order_by(DECISIONS.c.seq)
-        )
-        types = dict.fromkeys(columns, pl.String) | {"seq": pl.Int64, "prob_default": pl.Float64}
-        with self._store.transaction() as connection:
-            rows = [tuple(row) for row in connection.execute(wanted)]
-        frame = pl.DataFrame(rows, schema=types, orient="row").with_columns(
-            pl.col("decided_at").str.to_datetime(time_unit="us", time_zone="UTC")
-        )
-        if frame.is_empty():
-            return frame.drop("inputs")
-        inputs = pl.read_ndjson("\n".join(frame["inputs"]).encode(), infer_schema_length=None)
-        return frame.drop("inputs").hstack(inputs)
+    def window(self, after_seq: int, model: str, until_seq: int | None = None) -> LogWindow:
+        """The decisions of one model after a number, up to another if given, with what monitoring needs of them."""
+        with self.store.transaction() as connection:
+            return window_of(connection, after_seq, model, until_seq)
 
     def counts_by_verdict(self) -> dict[str, int]:
-        """How many decisions of each verdict the log holds."""
-        with self._store.transaction() as connection:
-            rows = connection.execute(select(DECISIONS.c.verdict, func.count()).group_by(DECISIONS.c.verdict))
-            return {row[0]: row[1] for row in rows}
+        """How many decisions of each verdict the log holds, erased ones included."""
+        with self._counting, self.store.transaction() as connection:
+            head = head_of(connection)
+            counted, counts = self._counted
+            if counted[0] and hash_at(connection, counted[0]) != counted[1]:
+                counted, counts = (0, GENESIS), {}
+            new = select(EVENTS.c.verdict, func.count()).where(
+                EVENTS.c.kind == "decision", EVENTS.c.seq > counted[0], EVENTS.c.seq <= head[0]
+            )
+            counts = dict(counts)
+            for verdict, n_more in connection.execute(new.group_by(EVENTS.c.verdict)):
+                counts[verdict] = counts.get(verdict, 0) + n_more
+            self._counted = (head, counts)
+            return dict(counts)
 
     def hashes(self, seqs: Sequence[int]) -> dict[int, str]:
-        """The hashes of the decisions with these numbers; one that is not in the log is not in the answer."""
+        """The hashes of the entries with these numbers; one that is not in the log is not in the answer."""
         wanted = [seq for seq in seqs if 0 < seq < 2**63]
-        with self._store.transaction() as connection:
-            rows = connection.execute(select(DECISIONS.c.seq, DECISIONS.c.hash).where(DECISIONS.c.seq.in_(wanted)))
-            return {row.seq: row.hash for row in rows}
+        with self.store.transaction() as connection:
+            rows = connection.execute(select(EVENTS.c.seq, EVENTS.c.hash).where(EVENTS.c.seq.in_(wanted)))
+            return {row.seq: row.hash.hex() for row in rows}
 
     def verify(self, noted: Sequence[Noted] = (), *, on_progress: Callable[[int], None] | None = None) -> Verification:
-        """Follow the chain from the first decision to the last, once and in constant memory.
+        """Follow the chain from the first entry to the last, once and in constant memory.
 
         Parameters
         ----------
         noted
-            Heads noted earlier and kept elsewhere. The chain alone cannot show that its last rows were cut off, nor
+            Heads noted earlier and kept elsewhere. The chain alone cannot show that its last entries were cut off, nor
             that somebody wrote the whole of it anew; a head from outside can.
         on_progress
-            Called now and then with the number of decisions checked so far.
+            Called now and then with the number of entries checked so far.
         """
-        by_seq: dict[int, list[Noted]] = {}
-        for note in noted:
-            by_seq.setdefault(note[1][0], []).append(note)
-        by_seq.pop(0, None)  # the head of a log that was empty
-        n_checked, link = 0, GENESIS
-        for row in self._stream(select(DECISIONS).order_by(DECISIONS.c.seq)):
-            broken = broken_link(row, n_checked, link) or other_than_noted(row["seq"], row["hash"], by_seq)
-            if broken is not None:
-                return Verification(n_checked, link, broken)
-            n_checked, link = row["seq"], row["hash"]
-            if on_progress is not None and n_checked % CHUNK_ROWS == 0:
-                on_progress(n_checked)
-        return Verification(n_checked, link, gone_after(n_checked, by_seq))
+        with self.store.transaction() as connection:
+            return verify(connection, noted, on_progress)
 
-    def record_outcomes(self, outcomes: Sequence[Outcome]) -> None:
+    def record_outcomes(self, reported: Sequence[Outcome], by: Actor | None = None) -> None:
         """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
-        rows = [
-            {
-                "application_id": outcome.application_id,
-                "model": outcome.model,
-                "is_default": outcome.is_default,
-                "observed_on": outcome.observed_on,
-            }
-            for outcome in outcomes
-        ]
-        if rows:
-            with self._store.transaction(is_write=True) as connection:
-                connection.execute(insert(OUTCOMES), rows)
+        if reported:
+            with self.store.transaction(is_write=True) as connection:
+                head = outcomes.record(connection, reported, by or this_process())
+            self.store.remember(head)
 
-    def never_scored(self, outcomes: Sequence[Outcome]) -> list[int]:
+    def never_scored(self, reported: Sequence[Outcome]) -> list[int]:
         """Which of the outcomes, counted from 1, are of applications that the log holds no decision about.
 
         An outcome that names a model needs a decision of that model.
         """
-        scored: set[tuple[str, str]] = set()
-        about, model = DECISIONS.c.application_id, DECISIONS.c.model
-        with self._store.transaction() as connection:
-            for start in range(0, len(outcomes), CHUNK_ROWS):
-                asked = {outcome.application_id for outcome in outcomes[start : start + CHUNK_ROWS]}
-                for row in connection.execute(select(about, model).where(about.in_(asked)).distinct()):
-                    scored |= {(row.application_id, row.model), (row.application_id, "")}
-        return [
-            position
-            for position, outcome in enumerate(outcomes, start=1)
-            if (outcome.application_id, outcome.model) not in scored
-        ]
+        with self.store.transaction() as connection:
+            return outcomes.never_scored(connection, reported)
 
     def outcomes(self) -> pl.DataFrame:
         """Every outcome in the order of recording: `application_id`, `model`, `is_default`, `observed_on`."""
-        columns = OUTCOMES.c.application_id, OUTCOMES.c.model, OUTCOMES.c.is_default, OUTCOMES.c.observed_on
-        types = {"application_id": pl.String, "model": pl.String, "is_default": pl.Boolean, "observed_on": pl.Date}
-        with self._store.transaction() as connection:
-            rows = [tuple(row) for row in connection.execute(select(*columns).order_by(OUTCOMES.c.seq))]
-        return pl.DataFrame(rows, schema=types, orient="row")
+        with self.store.transaction() as connection:
+            return outcomes.all_outcomes(connection)
 
     def note(self, kind: str, key: str, value: str, *, by: str = "", why: str = "") -> None:
-        """Write down a fact beside the decisions, for ever; a value that stands there already is not written again.
+        """Write down a fact for ever; a value that stands there already is not written again.
 
         Parameters
         ----------
         kind, key
             `scorer` and model/version for a fingerprint, `champion` and a model for its version, `serving` and an empty
             key for the model that serves.
+        by, why
+            Who says so, this process if empty, and the reason. They cannot be erased: no applicant belongs in there.
 
         Raises
         ------
         DecisionLogError
-            If another value was noted for a scorer before.
+            If another value was noted for a scorer before; that it was tried is written down.
         """
-        with self._store.transaction(is_write=True) as connection:
-            before = noted_value(connection, kind, key)
-            if before is not None and before != value and kind in NOTED_ONCE:
-                raise DecisionLogError(
-                    f"another value than the one to be noted now stands in the decision log for the {kind} {key}, and "
-                    "what was noted once is never changed."
-                )
-            if before != value:
-                row = {"at": datetime.now(UTC).isoformat(timespec="microseconds"), "kind": kind, "key": key}
-                connection.execute(insert(NOTES), row | {"value": value, "by": by, "why": why})
+        actor = Actor(by, is_automatic=False) if by else this_process()
+        try:
+            with self.store.transaction(is_write=True) as connection:
+                head = facts.note(connection, facts.Fact(kind, key, value, why), actor)
+        except ChangeRefusedError:
+            with self.store.transaction(is_write=True) as connection:
+                head = facts.note(connection, facts.Fact(facts.REFUSED, f"{kind} {key}".strip(), value, why), actor)
+            self.store.remember(head)
+            raise
+        self.store.remember(head)
 
     def noted(self, kind: str, key: str = "") -> str | None:
         """The value that counts for a key: the first for a scorer, else the last; None if there is none."""
-        with self._store.transaction() as connection:
-            return noted_value(connection, kind, key)
+        with self.store.transaction() as connection:
+            return facts.noted(connection, kind, key)
 
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""
-        self._store.close()
+        self.store.close()
 
-    def _stream(self, wanted: Select[Any]) -> Iterator[Row]:
-        wanted = wanted.execution_options(yield_per=CHUNK_ROWS)
-        with self._store.transaction() as connection, connection.execute(wanted) as result:
-            for row in result:
-                yield row._asdict()
+    def _learn_reasons(self, decisions: Sequence[Decision]) -> None:
+        """Ask the database once for the reasons of each version, so that a new process writes no new list of them."""
+        new = [bare for bare in dict.fromkeys(map(bare_version, decisions)) if self._reasons.is_new(bare)]
+        if new:
+            with self.store.transaction() as connection:
+                for bare in new:
+                    self._reasons.learn(bare, reasons_known(connection, bare))

@@ -12,7 +12,8 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from creditrisk.decision_log.decisions import Logged
-from creditrisk.decision_log.log import CHUNK_ROWS, DecisionLog
+from creditrisk.decision_log.grouping import CHUNK_ROWS
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality import frame_from_inputs, with_problems
 
 if TYPE_CHECKING:

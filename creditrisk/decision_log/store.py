@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import cast
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, inspect, select
+from sqlalchemy import URL, Connection, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from creditrisk.decision_log.chain import GENESIS, Head
 from creditrisk.decision_log.database import PROBE_SECONDS, database_at, usable_url
 from creditrisk.decision_log.files import Identity, files_at, hash_in_file, problem_of_end, problem_of_pages, sqlite_uri
-from creditrisk.decision_log.tables import DECISIONS, METADATA, head_of
+from creditrisk.decision_log.tables import EVENTS, FIRST_FORM, METADATA, REFUSAL, hash_at, head_of
 from creditrisk.errors import DecisionLogError
 from creditrisk.home import room_problem
 
@@ -43,6 +43,10 @@ _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
 _DAMAGED = ("malformed", "not a database")
 
 
+class ChangeRefusedError(DecisionLogError):
+    """A trigger of the log refused to change or remove a row."""
+
+
 class Store:
     """The tables of one log, for the threads of one process; nothing is opened until the first transaction.
 
@@ -57,6 +61,9 @@ class Store:
         self.path = Path(str(usable.database)).absolute() if self._dialect == "sqlite" else None
         self.address = str(URL.create(self._dialect, host=usable.host, port=usable.port, database=usable.database))
         self._database = database_at(usable, self.path)
+        # Rows go to the driver directly, and its errors come back as they are.
+        driver: Any = self._database.engine.dialect.dbapi
+        self._errors = (SQLAlchemyError, OSError, sqlite3.Error, driver.Error)
         # The newest head this process has seen or written; None before the log is first used.
         self._known: Head | None = None
         # The database file that was seen last and the most bytes it had: SQLite never makes it shorter by itself.
@@ -73,7 +80,7 @@ class Store:
         with self.transaction(is_write=True, patience=PROBE_SECONDS) as connection:
             if self.path is None:
                 may_write = "SELECT current_setting('transaction_read_only') = 'off'"
-                is_granted = f"has_table_privilege('{DECISIONS.name}', 'INSERT')"
+                is_granted = f"has_table_privilege('{EVENTS.name}', 'INSERT')"
                 if not connection.exec_driver_sql(f"{may_write} AND {is_granted}").scalar_one():
                     raise DecisionLogError(
                         f"the decision log at {self.address} may only be read: the server is a standby, or the user "
@@ -88,15 +95,18 @@ class Store:
         self._database.whole = None
 
     @contextmanager
-    def transaction(self, *, is_write: bool = False, patience: float | None = None) -> Iterator[Connection]:
+    def transaction(
+        self, *, is_write: bool = False, patience: float | None = None, deadline: float | None = None
+    ) -> Iterator[Connection]:
         """A transaction in the log that is there; what it wrote is on the disk, and in that log, when it ends.
 
-        One that writes waits for its turn, but no longer than `patience` seconds, WRITE_SECONDS if not given.
+        One that writes waits for its turn, but no longer than `patience` seconds, WRITE_SECONDS if not given;
+        `deadline` is when they are over, if some have passed already.
         """
         patience = WRITE_SECONDS if patience is None else patience
-        deadline = time.monotonic() + patience
-        if is_write and not self._writing.acquire(timeout=patience):
-            raise self._waited_in_vain(patience)
+        deadline = time.monotonic() + patience if deadline is None else deadline
+        if is_write and not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            raise self.waited_in_vain(patience)
         try:
             self._open(deadline)
             with self._connection() as connection:
@@ -112,11 +122,13 @@ class Store:
                         f"the decision log at {self.address} was moved, replaced or deleted while something was "
                         "written into it. What was written then is not answered."
                     )
-        except (SQLAlchemyError, sqlite3.Error, OSError) as exc:
+        except self._errors as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
             reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
             if any(words in reason for words in _WAITED_IN_VAIN):
-                raise self._waited_in_vain(patience) from None
+                raise self.waited_in_vain(patience) from None
+            if REFUSAL in reason:
+                raise ChangeRefusedError(f"the decision log at {self.address} refused a change: {reason}.") from None
             if self.path is not None and any(words in reason for words in _DAMAGED):
                 raise self._damaged(reason) from None
             remedy = "Check that the database is up and that CREDITRISK_DECISION_LOG_URL is right."
@@ -137,7 +149,8 @@ class Store:
             connection.info["wait"] = wait
         connection.exec_driver_sql(_LOCK[self._dialect].format(wait=wait))
 
-    def _waited_in_vain(self, patience: float) -> DecisionLogError:
+    def waited_in_vain(self, patience: float) -> DecisionLogError:
+        """What is said after `patience` seconds in which nothing could be written."""
         return DecisionLogError(
             f"the decision log at {self.address} is held by somebody else: for {patience:g} s nothing could be "
             "written. Try again, and see which other program has it open."
@@ -153,6 +166,11 @@ class Store:
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with self._connection() as connection, connection.begin():
             there = set(inspect(connection).get_table_names())
+        if EVENTS.name not in there and FIRST_FORM in there:
+            raise DecisionLogError(
+                f"the decision log at {self.address} is of the first form, which cannot be erased from and is not read "
+                "any more. Move it away and keep it; a new one is begun in its place."
+            )
         if not there.issuperset(METADATA.tables):
             with self._connection() as connection, connection.begin():
                 self._lock(connection, deadline)
@@ -172,14 +190,13 @@ class Store:
         if known[0] == 0 or head == known:
             return head
         seq, link = known
-        digest = connection.execute(select(DECISIONS.c.hash).where(DECISIONS.c.seq == seq)).scalar_one_or_none()
-        if digest != link:
+        if hash_at(connection, seq) != link:
             raise self._another_log(seq)
         return head
 
     def _another_log(self, seq: int) -> DecisionLogError:
         return DecisionLogError(
-            f"the decision log at {self.address} does not hold decision {seq}, which was there before: it was cut, "
+            f"the decision log at {self.address} does not hold entry {seq}, which was there before: it was cut, "
             "emptied, replaced, or put back from an older copy. Put the whole log back and it goes on by itself; to go "
             f"on with what is there now, stop the program, {self._of_one_day()}, and start it anew."
         )
@@ -245,14 +262,17 @@ class Store:
         """See, before a process first writes to a SQLite log, that its database and write-ahead log belong together.
 
         SQLite reads the newer log of another day into an older database without a word. What was written before that
-        log was begun is then in neither, so the last decisions are read back past its beginning; a small database is
+        log was begun is then in neither, so the last entries are read back past its beginning; a small database is
         looked at in full.
         """
         identity = self._extent[0]
         if self.path is None or self._database.whole == identity:
             return
         raw = cast(sqlite3.Connection, connection.connection.driver_connection)
-        problem = problem_of_pages(raw) or problem_of_end(raw)
+        problem = problem_of_pages(raw)
+        if not problem:
+            with connection.begin():
+                problem = problem_of_end(connection)
         if problem:
             raise self._damaged(problem)
         self._database.whole = identity
@@ -303,6 +323,11 @@ class Store:
                         "Stop the others; then it goes on by itself."
                     ) from None
             self._database.without_index = None
+
+
+def most_seconds() -> float:
+    """How long a write waits in all."""
+    return WRITE_SECONDS
 
 
 def locked_head(connection: Connection) -> Head:

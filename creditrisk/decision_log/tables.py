@@ -8,14 +8,16 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
-    Date,
     Double,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
     event,
     select,
+    text,
 )
 
 from creditrisk.decision_log.chain import GENESIS, Head
@@ -23,77 +25,98 @@ from creditrisk.decision_log.chain import GENESIS, Head
 _BIG = BigInteger().with_variant(Integer, "sqlite")
 METADATA = MetaData()
 
-
-def _texts(*names: str) -> tuple[Column[str], ...]:
-    return tuple(Column(name, Text, nullable=False) for name in names)
-
-
-DECISIONS = Table(
-    "decisions",
+# What a payload of a version's decisions means: its fields in order, and the reasons that numbers stand for.
+VERSIONS = Table(
+    "versions",
     METADATA,
     Column("seq", _BIG, primary_key=True, autoincrement=False),
-    *_texts("decided_at", "channel"),
-    Column("application_id", Text, nullable=False, index=True),
-    *_texts("model", "model_version", "scorer_sha256"),
-    Column("prob_default", Double, nullable=False),
-    Column("score_points", Double, nullable=False),
-    Column("verdict", Text, nullable=False, index=True),
-    *_texts("band"),
-    Column("confidence", Double, nullable=False),
-    *_texts("reasons", "problems", "inputs", "prev_hash", "hash"),
+    *(Column(name, Text, nullable=False) for name in ("model", "model_version", "scorer_sha256", "fields", "reasons")),
 )
-OUTCOMES = Table(
-    "outcomes",
+EVENTS = Table(
+    "events",
     METADATA,
-    Column("seq", _BIG, primary_key=True),
-    *_texts("application_id", "model"),
-    Column("is_default", Boolean, nullable=False),
-    Column("observed_on", Date, nullable=False),
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    # Microseconds since 1970, UTC.
+    Column("at", _BIG, nullable=False),
+    *(Column(name, Text, nullable=False) for name in ("kind", "actor", "role")),
+    Column("is_automatic", Boolean, nullable=False),
+    Column("version", _BIG),
+    Column("policy_version", Text, nullable=False),
+    Column("prob_default", Double),
+    Column("verdict", Text),
+    Column("refers_to", _BIG),
+    *(Column(name, LargeBinary, nullable=False) for name in ("commitment", "prev_hash", "hash")),
 )
-# What must not stand in the registry alone, as others can write to it: fingerprints of scorers, and which model serves.
-NOTES = Table(
-    "notes",
+CONTENTS = Table(
+    "contents",
     METADATA,
-    Column("seq", _BIG, primary_key=True),
-    *_texts("at", "kind", "key", "value", "by", "why"),
+    Column("seq", _BIG, primary_key=True, autoincrement=False),
+    # NULL where nobody's application is concerned; such contents are never erased.
+    Column("application_id", Text, index=True),
+    Column("salt", LargeBinary, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
 )
-# Of these kinds the first note of a key counts, and another value is refused.
-NOTED_ONCE = frozenset({"scorer"})
+# True of the few entries that are no decisions: beside a question in these very words, it lets their index be used.
+IS_OTHER = text("events.kind <> 'decision'")
+_OTHERS = text("kind <> 'decision'")
+Index("events_others", EVENTS.c.kind, sqlite_where=_OTHERS, postgresql_where=_OTHERS)
+# A table of the first form of the log, which is not read any more.
+FIRST_FORM = "decisions"
+REFUSAL = "rows are never changed or removed here"
+_RAISE = f"BEGIN SELECT RAISE(ABORT, '{REFUSAL}'); END"
+# INSERT OR REPLACE removes the old row without asking the DELETE trigger.
+_IS_THERE = "EXISTS (SELECT 1 FROM %(table)s WHERE seq = NEW.seq)"
+_NO_REPLACE = f"CREATE TRIGGER %(table)s_no_replace BEFORE INSERT ON %(table)s WHEN {_IS_THERE} {_RAISE}"
+_NO_UPDATE = f"CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s {_RAISE}"
+_FUNCTION = (
+    "CREATE OR REPLACE FUNCTION creditrisk_append_only() RETURNS trigger LANGUAGE plpgsql AS "
+    f"$$ BEGIN RAISE EXCEPTION '{REFUSAL}'; END $$"
+)
 APPEND_ONLY = {
     "sqlite": (
-        "CREATE TRIGGER %(table)s_no_update BEFORE UPDATE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
-        "CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
-        # INSERT OR REPLACE removes the old row without asking the DELETE trigger.
-        "CREATE TRIGGER %(table)s_no_replace BEFORE INSERT ON %(table)s "
-        "WHEN EXISTS (SELECT 1 FROM %(table)s WHERE seq = NEW.seq) BEGIN SELECT RAISE(ABORT, '%(refusal)s'); END",
+        _NO_UPDATE,
+        f"CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s {_RAISE}",
+        _NO_REPLACE,
     ),
     "postgresql": (
-        "CREATE OR REPLACE FUNCTION creditrisk_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION '%(refusal)s'; END $$",
+        _FUNCTION,
         "CREATE TRIGGER %(table)s_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %(table)s "
         "FOR EACH STATEMENT EXECUTE FUNCTION creditrisk_append_only()",
     ),
 }
+# Contents about an application may be erased, and nothing else may become of them.
+ERASABLE_ONLY = {
+    "sqlite": (
+        _NO_UPDATE,
+        f"CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s WHEN OLD.application_id IS NULL {_RAISE}",
+        _NO_REPLACE,
+    ),
+    "postgresql": (
+        _FUNCTION,
+        "CREATE TRIGGER %(table)s_append_only BEFORE UPDATE OR TRUNCATE ON %(table)s "
+        "FOR EACH STATEMENT EXECUTE FUNCTION creditrisk_append_only()",
+        "CREATE TRIGGER %(table)s_no_delete BEFORE DELETE ON %(table)s FOR EACH ROW "
+        "WHEN (OLD.application_id IS NULL) EXECUTE FUNCTION creditrisk_append_only()",
+    ),
+}
 
 
-for _table in (DECISIONS, OUTCOMES, NOTES):
-    for _dialect, _statements in APPEND_ONLY.items():
+for _table, _triggers in ((VERSIONS, APPEND_ONLY), (EVENTS, APPEND_ONLY), (CONTENTS, ERASABLE_ONLY)):
+    for _dialect, _statements in _triggers.items():
         for _statement in _statements:
             # DDL has no types of its own.
-            _trigger = DDL(_statement, context={"refusal": "rows are never changed or removed here"})  # type: ignore[no-untyped-call]
+            _trigger = DDL(_statement)  # type: ignore[no-untyped-call]
             event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
 
 
 def head_of(connection: Connection) -> Head:
-    """Number and hash of the last decision; `(0, GENESIS)` if there is none."""
-    last = select(DECISIONS.c.seq, DECISIONS.c.hash).order_by(DECISIONS.c.seq.desc()).limit(1)
+    """Number and hash of the last entry; `(0, GENESIS)` if there is none."""
+    last = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
     row = connection.execute(last).one_or_none()
-    return (0, GENESIS) if row is None else (row.seq, row.hash)
+    return (0, GENESIS) if row is None else (row.seq, row.hash.hex())
 
 
-def noted_value(connection: Connection, kind: str, key: str) -> str | None:
-    """The note that counts for a key: the first of those that are noted once, else the last."""
-    order = NOTES.c.seq if kind in NOTED_ONCE else NOTES.c.seq.desc()
-    wanted = select(NOTES.c.value).where(NOTES.c.kind == kind, NOTES.c.key == key).order_by(order).limit(1)
-    value: str | None = connection.execute(wanted).scalar_one_or_none()
-    return value
+def hash_at(connection: Connection, seq: int) -> str | None:
+    """The hash of the entry with a number; None if there is none."""
+    digest = connection.execute(select(EVENTS.c.hash).where(EVENTS.c.seq == seq)).scalar_one_or_none()
+    return None if digest is None else digest.hex()

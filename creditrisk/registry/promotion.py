@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Literal, NamedTuple, TypeAlias
 
+from creditrisk.decision_log import this_user
 from creditrisk.errors import RegistryError
 from creditrisk.registry.evidence import Evidence, evidence_of
 from creditrisk.registry.registry import Registry
@@ -196,10 +196,7 @@ def roll_back(registry: Registry, model: str, *, by: str, why: str) -> str:
 
 def who() -> str:
     """The person at this keyboard, as the operating system knows them."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user need not have a name
-        return "command line"
+    return this_user()
 
 
 def _where_it_is(version: Version, evidence: Evidence | None) -> str:

@@ -1,9 +1,10 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
-from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, Verdict, fit_rule, typical_rows
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
+from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 
@@ -17,10 +18,12 @@ __all__ = [
     "DecisionRule",
     "ScoreScale",
     "Scorer",
+    "Verdict",
     "check_files",
     "check_intact",
     "check_names",
     "csv_text",
+    "every_reason",
     "fingerprint",
     "fit_calibration",
     "fit_platt",

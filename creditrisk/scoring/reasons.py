@@ -71,3 +71,17 @@ def _phrases(column: pl.Series, field: Field, lowest: float, highest: float) -> 
 def reason(field: Field, code: str, words: str) -> Reason:
     """One reason: a stable code for machines, a text for people."""
     return {"code": f"{field.name}:{code}", "text": f"{field.label}: {words}"}
+
+
+def every_reason(fields: Sequence[Field]) -> list[Reason]:
+    """Every reason that `reasons_of` can give about these fields, each once."""
+    found: dict[str, Reason] = {}
+    for item in fields:
+        if item.type == "category":
+            values = [*(category.value for category in item.categories), None]
+            given = _phrases(pl.Series(item.name, values, dtype=pl.String), item, 0.0, 0.0)
+        else:
+            # Missing, high, low and usual, where only zero is usual.
+            given = _phrases(pl.Series(item.name, [None, 1.0, -1.0, 0.0], dtype=pl.Float64), item, 0.0, 0.0)
+        found |= {phrase["code"]: phrase for phrase in given}
+    return list(found.values())

@@ -98,21 +98,36 @@ def test_every_hash_is_the_sha256_of_the_row_and_the_hash_before(log, url):
     assert second.hash == documented_hash(url, 2)
 
 
+EVENT_COLUMNS = ["seq", "at", "kind", "actor", "role", "is_automatic", "version", "policy_version", "prob_default",
+                 "verdict", "refers_to", "commitment", "prev_hash", "hash"]  # fmt: skip
+
+
+def compact(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+
+
 def documented_hash(url: str, seq: int) -> str:
-    """SHA-256 over the canonical JSON (sorted keys, no spaces, ASCII) of all other columns as they are stored."""
-    names = ["seq", "decided_at", "channel", "application_id", "model", "model_version", "scorer_sha256",
-             "prob_default", "score_points", "verdict", "band", "confidence", "reasons", "problems", "inputs",
-             "prev_hash"]  # fmt: skip
-    [row] = as_administrator(url, f"SELECT {', '.join(names)} FROM decisions WHERE seq = {seq}")
-    text = json.dumps(dict(zip(names, row, strict=True)), sort_keys=True, separators=(",", ":"))
-    return sha256(text.encode("ascii")).hexdigest()
+    """What the page on the decision log says: digests of version and labels, the commitment, then one fixed record."""
+    [row] = as_administrator(url, f"SELECT {', '.join(EVENT_COLUMNS)} FROM events WHERE seq = {seq}")
+    row = dict(zip(EVENT_COLUMNS, row, strict=True))
+    columns = "model, model_version, scorer_sha256, fields, reasons"
+    [version] = as_administrator(url, f"SELECT {columns} FROM versions WHERE seq = {row['version']}")
+    of_version = sha256(compact([*version[:3], *map(json.loads, version[3:])])).hexdigest()
+    kind, actor, role, is_automatic, policy, verdict = (
+        row[name] for name in ("kind", "actor", "role", "is_automatic", "policy_version", "verdict")
+    )
+    labels = sha256(compact([kind, actor, role, bool(is_automatic), of_version, policy, verdict])).digest()
+    [contents] = as_administrator(url, f"SELECT salt, application_id, payload FROM contents WHERE seq = {seq}")
+    assert row["commitment"] == sha256(contents[0] + contents[1].encode() + b"\0" + contents[2]).digest()
+    fixed = struct.pack(">qqq?d", row["seq"], row["at"], row["refers_to"] or 0, True, row["prob_default"])
+    return sha256(fixed + labels + row["commitment"] + row["prev_hash"]).hexdigest()
 
 
-@pytest.mark.parametrize("table", ["decisions", "outcomes"])
+@pytest.mark.parametrize("table", ["events", "contents", "versions"])
 def test_the_database_refuses_to_change_or_remove_a_row(log, url, table):
     log.append([EXAMPLE])
-    log.record_outcomes([Outcome("A-1", is_default=False, observed_on=date(2025, 1, 31))])
-    statements = [f"UPDATE {table} SET model = 'other'", f"DELETE FROM {table}"]
+    log.note("serving", "", "simulated")
+    statements = [f"UPDATE {table} SET seq = 7", f"DELETE FROM {table}"]
     if url.startswith("sqlite"):
         statements.append(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
         connection, refusal = sqlite3.connect(url.removeprefix("sqlite:///")), sqlite3.IntegrityError
@@ -126,51 +141,71 @@ def test_the_database_refuses_to_change_or_remove_a_row(log, url, table):
             connection.rollback()
 
 
+def other_values(url: str) -> dict[tuple[str, str], str]:
+    """Another value for every column of the log but the numbers, by table and column."""
+    blob = "'\\x6f74686572'" if url.startswith("postgresql") else "x'6f74686572'"
+    hashed = "'\\x" + "5c" * 32 + "'" if url.startswith("postgresql") else "x'" + "5c" * 32 + "'"
+    events = dict.fromkeys(["kind", "actor", "role", "policy_version", "verdict"], "'other'") | {
+        "at": "1", "is_automatic": "false", "version": "2", "prob_default": "0.30000000000000010", "refers_to": "1",
+        "commitment": hashed, "prev_hash": hashed, "hash": hashed,
+    }  # fmt: skip
+    contents = {"application_id": "'other'", "salt": blob, "payload": blob}
+    versions = dict.fromkeys(["model", "model_version", "scorer_sha256", "fields", "reasons"], "'[]'")
+    tables = {"events": events, "contents": contents, "versions": versions}
+    return {(table, name): other for table, columns in tables.items() for name, other in columns.items()}
+
+
+def as_literal(url: str, value: object) -> str:
+    if isinstance(value, bytes):
+        return f"'\\x{value.hex()}'" if url.startswith("postgresql") else f"x'{value.hex()}'"
+    if value is None:
+        return "NULL"
+    return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else repr(value)
+
+
 def test_a_changed_value_in_any_column_is_found(log, url):
-    log.append([replace(EXAMPLE, application_id=f"A-{number}") for number in (1, 2, 3)])
-    others = {
-        "decided_at": "'2020-01-01T00:00:00.000000+00:00'",
-        **dict.fromkeys(["channel", "application_id", "model", "model_version", "scorer_sha256", "verdict"], "'other'"),
-        **dict.fromkeys(["prob_default", "score_points", "confidence"], "0.30000000000000010"),
-        **dict.fromkeys(["band", "reasons", "problems", "inputs", "prev_hash", "hash"], "'other'"),
-    }
-    for column, other in others.items():
-        [(before,)] = as_administrator(url, f"SELECT {column} FROM decisions WHERE seq = 2")
-        as_administrator(url, f"UPDATE decisions SET {column} = {other} WHERE seq = 2")
+    log.append([replace(EXAMPLE, application_id="A-1", model_version="2")])
+    log.append([replace(EXAMPLE, application_id=f"A-{number}") for number in (2, 3)])
+    others = other_values(url)
+    for (table, column), other in others.items():
+        [(before,)] = as_administrator(url, f"SELECT {column} FROM {table} WHERE seq = 2")
+        as_administrator(url, f"UPDATE {table} SET {column} = {other} WHERE seq = 2")
+        if column == "version":
+            as_administrator(url, "UPDATE events SET version = 1 WHERE seq = 2")
         found = log.verify()
         assert found.n_checked == 1, column
-        assert found.broken == "decision 2 was changed after it was written: its hash does not fit its contents.", (
-            column
-        )
-        before = str(before).replace("'", "''") if isinstance(before, str) else repr(before)
-        as_administrator(url, f"UPDATE decisions SET {column} = '{before}' WHERE seq = 2")
+        assert found.broken == "entry 2 was changed after it was written: its hash does not fit its contents.", column
+        as_administrator(url, f"UPDATE {table} SET {column} = {as_literal(url, before)} WHERE seq = 2")
         assert log.verify().broken is None, column
-    [(n_columns,)] = as_administrator(
-        url, "SELECT count(*) FROM " + ("pragma_table_info('decisions')" if url.startswith("sqlite") else
-        "information_schema.columns WHERE table_name = 'decisions'"))  # fmt: skip
-    assert n_columns == len(others) + 1  # all but the number itself, which is next
+    for table in ("events", "contents", "versions"):
+        [(n_columns,)] = as_administrator(
+            url, "SELECT count(*) FROM " + (f"pragma_table_info('{table}')" if url.startswith("sqlite") else
+            f"information_schema.columns WHERE table_name = '{table}'"))  # fmt: skip
+        # All but the number itself, which is next.
+        assert n_columns == sum(name == table for name, _ in others) + 1
 
 
 def test_a_removed_or_renumbered_decision_is_found(log, url):
     log.append([EXAMPLE] * 4)
-    as_administrator(url, "DELETE FROM decisions WHERE seq = 3")
-    assert log.verify().broken == "decision 3 is gone: the next one in the log is decision 4."
-    as_administrator(url, "UPDATE decisions SET seq = 3 WHERE seq = 4")
-    assert log.verify().broken == "decision 3 was changed after it was written: its hash does not fit its contents."
+    as_administrator(url, "DELETE FROM events WHERE seq = 3")
+    assert log.verify().broken == "entry 3 is gone: the next one in the log is entry 4."
+    as_administrator(url, "UPDATE events SET seq = 3 WHERE seq = 4")
+    assert log.verify().broken == "entry 3 was changed after it was written: its hash does not fit its contents."
 
 
 def test_a_decision_written_anew_with_a_fitting_hash_breaks_the_next_link(log, url):
     log.append([EXAMPLE] * 3)
-    as_administrator(url, "UPDATE decisions SET verdict = 'decline' WHERE seq = 2")
-    as_administrator(url, f"UPDATE decisions SET hash = '{documented_hash(url, 2)}' WHERE seq = 2")
+    as_administrator(url, "UPDATE events SET verdict = 'decline' WHERE seq = 2")
+    forged = as_literal(url, bytes.fromhex(documented_hash(url, 2)))
+    as_administrator(url, f"UPDATE events SET hash = {forged} WHERE seq = 2")
     found = log.verify()
     assert found.n_checked == 2
-    assert found.broken == "decision 3 does not follow from decision 2: one of the two was written anew."
+    assert found.broken == "entry 3 does not follow from entry 2: one of the two was written anew."
 
 
 def test_negative_zero_is_logged_as_zero(log):
     # SQLite would drop the sign after it was hashed.
-    log.append([replace(EXAMPLE, score_points=-0.0)])
+    log.append([replace(EXAMPLE, prob_default=-0.0)])
     assert log.verify().broken is None
 
 
@@ -178,17 +213,17 @@ def test_only_a_head_noted_elsewhere_shows_a_cut_off_tail(log, url):
     first_two = log.append([EXAMPLE] * 2)
     log.append([EXAMPLE])
     noted = log.head()
-    as_administrator(url, "DELETE FROM decisions WHERE seq = 3")
+    as_administrator(url, "DELETE FROM events WHERE seq = 3")
+    assert log.verify().broken == "there are contents of entry 3, and no such entry."
+    as_administrator(url, "DELETE FROM contents WHERE seq = 3")
     assert log.verify().broken is None
     notes = [("report A", noted), ("report B", (2, first_two[1].hash)), ("report C", (7, "5c" * 32))]
-    assert log.verify(notes).broken == (
-        "decision 3, noted by report A and 1 more, is gone: the log ends at decision 2."
-    )
+    assert log.verify(notes).broken == ("entry 3, noted by report A and 1 more, is gone: the log ends at entry 2.")
     # This process knows better than to go on; another one does not.
     with closing(DecisionLog(url)) as other:
         other.append([EXAMPLE])
     assert log.verify(notes).broken == (
-        "decision 3 does not have the hash that report A noted for it: the log was written anew, or the note changed."
+        "entry 3 does not have the hash that report A noted for it: the log was written anew, or the note changed."
     )
 
 
@@ -208,21 +243,18 @@ def test_a_list_of_several_chunks_is_one_gapless_chain(log):
     assert [row.seq for row in logged] == list(range(1, n_rows + 1))
     seen: list[int] = []
     assert log.verify(on_progress=seen.append).n_checked == n_rows
-    assert seen == [CHUNK_ROWS, 2 * CHUNK_ROWS]
+    assert seen == [CHUNK_ROWS, 2 * CHUNK_ROWS, n_rows]
 
 
 def test_a_window_holds_one_model_after_a_number_with_a_column_for_every_input(log):
     log.append([EXAMPLE, replace(EXAMPLE, model="other"), replace(EXAMPLE, inputs={"amount_eur": 5.0}), EXAMPLE])
-    window = log.window(1, "simulated")
-    assert window.columns == [
-        "seq", "decided_at", "model_version", "prob_default", "verdict",
-        "age_years", "amount_eur", "job", "opened_on", "purpose",
-    ]  # fmt: skip
+    window = log.window(1, "simulated").frame
+    assert window.columns == ["seq", "decided_at", "model_version", "prob_default", "verdict", *EXAMPLE.inputs]
     assert window["seq"].to_list() == [3, 4]
     assert window["amount_eur"].to_list() == [5.0, 1e4 / 3]
     assert window["age_years"].to_list() == [None, 130]
     assert window["decided_at"].to_list() == [log.get(3).decided_at, log.get(4).decided_at]
-    assert log.window(4, "simulated").is_empty()
+    assert log.window(4, "simulated").frame.is_empty()
 
 
 def test_verdicts_are_counted(log):
@@ -298,14 +330,14 @@ def test_every_answered_decision_survives_kill_9_and_the_log_goes_on(log, url, n
     assert log.verify([("a report", log.head())]).n_checked == after.seq
 
 
-@pytest.mark.parametrize("loss", ["DELETE FROM decisions", "DELETE FROM decisions WHERE seq = 3"])
+@pytest.mark.parametrize("loss", ["DELETE FROM events", "DELETE FROM events WHERE seq = 3"])
 def test_a_log_whose_last_rows_are_gone_takes_no_decision_until_they_are_back(log, url, loss):
     log.append([EXAMPLE] * 3)
-    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM decisions", loss)
+    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM events", loss)
     for write in (lambda: log.append([EXAMPLE]), log.check_writable):
-        with pytest.raises(DecisionLogError, match="does not hold decision 3, which was there before"):
+        with pytest.raises(DecisionLogError, match="does not hold entry 3, which was there before"):
             write()
-    as_administrator(url, "DELETE FROM decisions", "INSERT INTO decisions SELECT * FROM copy")
+    as_administrator(url, "DELETE FROM events", "INSERT INTO events SELECT * FROM copy")
     log.check_writable()
     assert log.append([EXAMPLE])[0].seq == 4
     assert log.verify().broken is None
@@ -313,12 +345,13 @@ def test_a_log_whose_last_rows_are_gone_takes_no_decision_until_they_are_back(lo
 
 def test_a_log_put_back_from_an_older_copy_takes_no_decision(log, url):
     log.append([EXAMPLE] * 2)
-    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM decisions")
+    as_administrator(url, "CREATE TABLE copy AS SELECT * FROM events")
     log.append([EXAMPLE])
-    as_administrator(url, "DELETE FROM decisions", "INSERT INTO decisions SELECT * FROM copy")
+    as_administrator(url, "DELETE FROM events", "INSERT INTO events SELECT * FROM copy")
+    as_administrator(url, "DELETE FROM contents WHERE seq = 3")
     with closing(DecisionLog(url)) as other:
         other.append([EXAMPLE] * 2)  # decision 3 is there again, and is another one
-    with pytest.raises(DecisionLogError, match="does not hold decision 3"):
+    with pytest.raises(DecisionLogError, match="does not hold entry 3"):
         log.append([EXAMPLE])
 
 

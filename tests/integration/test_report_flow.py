@@ -165,14 +165,14 @@ def test_reports_follow_the_log_and_not_the_clock_and_say_when_it_was_cut(settin
     assert [value for _, value in scrape(settings)[intact]] == [1]
 
     with closing(sqlite3.connect(settings.home / "decisions.db", isolation_level=None)) as connection:
-        connection.execute("DROP TRIGGER decisions_no_delete")
-        connection.execute("DELETE FROM decisions WHERE seq > 900")
+        connection.execute("DROP TRIGGER events_no_delete")
+        connection.execute("DELETE FROM events WHERE seq > 900")
     [kept] = archive.open_archives(settings.archive_uris)
     (settings.home / "reports" / "simulated" / "20990101T000000Z-00000000.json").write_bytes(b"rubbish")
     fourth = flow.evidently_report()
     assert (fourth["first_seq"], fourth["last_seq"]) == (N_APPLICANTS + 1, 900)
     assert fourth["findings"][0] == fourth["log"]["finding"]
-    assert "decision 1200, as report" in fourth["log"]["finding"]
+    assert "entry 1200, as report" in fourth["log"]["finding"]
     assert any("20990101T000000Z-00000000" in finding for finding in fourth["findings"])
     page = kept.html(fourth["id"]).decode()
     assert "<h1>The decision log is not what it was</h1>" in page

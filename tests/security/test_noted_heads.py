@@ -91,8 +91,8 @@ def write_anew(home: Home) -> None:
 
 
 LOSSES = {
-    "cut": (lambda home: home.as_administrator("DELETE FROM decisions WHERE seq > 4"), 2, "ends at decision 4"),
-    "emptied": (lambda home: home.as_administrator("DELETE FROM decisions"), 0, "ends at decision 0"),
+    "cut": (lambda home: home.as_administrator("DELETE FROM events WHERE seq > 4"), 2, "ends at entry 4"),
+    "emptied": (lambda home: home.as_administrator("DELETE FROM events"), 0, "ends at entry 0"),
     "written anew": (write_anew, 0, "was written anew"),
     "deleted": (lambda home: home.path.unlink(), 2, "is gone, and report"),
 }
@@ -111,9 +111,9 @@ def test_a_log_cut_or_written_anew_is_called_so_by_the_report_that_knows(home, v
 
 
 def test_the_next_report_says_that_the_log_lost_what_was_noted(home):
-    home.as_administrator("DELETE FROM decisions WHERE seq > 3")
+    home.as_administrator("DELETE FROM events WHERE seq > 3")
     window = home.window()
-    assert f"decision 4, as report {home.reports[1]} noted it" in window.log_finding
+    assert f"entry 4, as report {home.reports[1]} noted it" in window.log_finding
     # It goes on from the newest report that can be right, and says which it left aside.
     assert window.after_seq == 2
     assert home.reports[1] in window.remarks[0]
@@ -138,7 +138,7 @@ def test_an_archive_that_is_away_is_said_and_the_others_are_asked(home, verify, 
     assert "Not asked: the report archive mongodb://127.0.0.1" in done.output
     assert "s3cret" not in done.output
     assert "as 3 notes" in done.output
-    home.as_administrator("DELETE FROM decisions WHERE seq > 5")
+    home.as_administrator("DELETE FROM events WHERE seq > 5")
     done = verify(both)
     assert done.exit_code == 1
     assert "Not asked" in done.output
@@ -163,7 +163,7 @@ def test_a_result_that_ends_beyond_the_log_does_not_blind_the_monitoring(home, l
     window = home.window()
     assert window.after_seq == 4
     assert window.frame["seq"].to_list() == [7, 8]
-    assert f"Report {home.reports[-1]} says that it ended at decision {last_seq + 2}" in window.remarks[0]
+    assert f"Report {home.reports[-1]} says that it ended at entry {last_seq + 2}" in window.remarks[0]
     assert home.reports[-1] in window.log_finding
     # The metrics go on with the last report that can be right.
     found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
@@ -177,7 +177,7 @@ def test_a_forged_result_makes_no_report_skip_applications(home, verify):
     assert window.after_seq == 4
     assert window.frame["seq"].to_list() == [7, 8]
     assert home.reports[-1] in window.remarks[0]
-    assert "holds a result whose noted head the decision log does not have: decision 8" in window.log_finding
+    assert "holds a result whose noted head the decision log does not have: entry 8" in window.log_finding
     assert "or that result was changed" in window.log_finding
     assert "or the note changed" in verify().output
     found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}

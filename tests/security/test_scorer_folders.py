@@ -374,8 +374,10 @@ class Attacked:
         sha256 = fingerprint(self.files)
         self.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, sha256)
         with sqlite3.connect(self.settings.home / "decisions.db") as connection:
-            connection.execute("DROP TRIGGER IF EXISTS notes_no_update")
-            connection.execute("UPDATE notes SET value = ? WHERE key = ?", (sha256, f"{MODEL}/2"))
+            connection.execute("DROP TRIGGER IF EXISTS contents_no_update")
+            note = json.dumps(["scorer", f"{MODEL}/2", sha256, ""], separators=(",", ":")).encode()
+            about = f'["scorer","{MODEL}/2",%'
+            connection.execute("UPDATE contents SET payload = ? WHERE CAST(payload AS TEXT) LIKE ?", (note, about))
 
 
 @pytest.fixture(scope="module")
@@ -491,7 +493,7 @@ def test_the_first_note_of_a_scorer_counts_and_another_is_refused(tmp_path):
         log.note("serving", "", model)
     assert log.noted("serving") == "b"
     with sqlite3.connect(tmp_path / "decisions.db") as connection, pytest.raises(sqlite3.IntegrityError, match="never"):
-        connection.execute("DELETE FROM notes")
+        connection.execute("DELETE FROM contents")
 
 
 def test_a_scorer_that_never_ends_is_ended_by_the_limits_of_its_process():

@@ -56,7 +56,7 @@ class Counter:
 
 def missing_on_disk(path: Path, answered: list[str]) -> set[str]:
     """As another process sees it: this one's connections may read files that have no name any more."""
-    read = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT application_id FROM decisions'))"
+    read = "import sqlite3, sys; print(*sqlite3.connect(sys.argv[1]).execute('SELECT application_id FROM contents'))"
     command = [sys.executable, "-S", "-c", read, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return {identifier for identifier in answered if f"('{identifier}',)" not in done.stdout}
@@ -137,7 +137,7 @@ def test_an_older_copy_beside_the_write_ahead_log_of_the_new_one_is_left_alone(a
     move(asked.path, away, ("",))
     move(older, asked.path, ("",))
     assert asked.ask(5) == {503}
-    assert "does not hold decision 50" in asked.problem()
+    assert "does not hold entry 50" in asked.problem()
     assert asked.path.read_bytes() == before
     # The write-ahead log was not touched either, and is still that of the database that comes back.
     move(away, asked.path, ("",))
@@ -179,7 +179,7 @@ def test_a_deleted_write_ahead_log_loses_no_answered_decision(asked, suffixes):
 
 
 def test_a_log_that_vanishes_while_a_decision_is_written_is_not_answered(asked, corner_app, monkeypatch):
-    store = corner_app.extensions["creditrisk"].log._store
+    store = corner_app.extensions["creditrisk"].log.store
     look = store._checked_head
 
     def look_and_lose(connection):
@@ -277,10 +277,10 @@ def test_a_decision_changed_at_the_end_of_the_log_is_not_written_after(tmp_path)
     with closing(DecisionLog(f"sqlite:///{path}")) as log:
         append(log, 0, 100)
     with closing(sqlite3.connect(path)) as other:
-        other.execute("DROP TRIGGER decisions_no_update")
-        other.execute("UPDATE decisions SET verdict = 'decline' WHERE seq = 90")
+        other.execute("DROP TRIGGER events_no_update")
+        other.execute("UPDATE events SET verdict = 'decline' WHERE seq = 90")
         other.commit()
     with closing(DecisionLog(f"sqlite:///{path}")) as log:
-        with pytest.raises(DecisionLogError, match="decision 90 was changed"):
+        with pytest.raises(DecisionLogError, match="entry 90 was changed"):
             log.append([DECISION])
-        assert "decision 90 was changed" in str(log.verify().broken)
+        assert "entry 90 was changed" in str(log.verify().broken)

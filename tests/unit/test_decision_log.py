@@ -151,7 +151,7 @@ def test_replay_names_every_field_that_came_out_otherwise(log):
 
 def test_replay_of_a_decision_that_is_not_there_says_what_is(log):
     log.append(decisions())
-    with pytest.raises(DecisionLogError, match=r"2 of the decisions 3 to 5 asked for are not .* holds 1 to 3"):
+    with pytest.raises(DecisionLogError, match=r"2 of the entries 3 to 5 asked for are not .* holds 1 to 3"):
         replay(log, range(3, 6), lambda model, version: FakeScorer())
 
 
@@ -213,8 +213,8 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
 def test_a_tampered_decision_that_cannot_be_read_points_to_verify_log(log):
     log.append(decisions())
     with closing(sqlite3.connect(log.address.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-        connection.execute("DROP TRIGGER decisions_no_update")
-        connection.execute("UPDATE decisions SET inputs = '{' WHERE seq = 2")
+        connection.execute("DROP TRIGGER contents_no_update")
+        connection.execute("UPDATE contents SET payload = CAST('{' AS BLOB) WHERE seq = 2")
     with pytest.raises(DecisionLogError, match=r"decision 2 cannot be read.*verify-log"):
         log.get(2)
     assert log.verify().n_checked == 1

@@ -314,8 +314,8 @@ def test_a_csv_answer_whose_log_fails_midway_breaks_off(client, corner_app):
     pieces = response.iter_encoded()
     next(pieces)
     log = corner_app.extensions["creditrisk"].log
-    with log._store._database.engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE decisions RENAME TO elsewhere")
+    with log.store._database.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO elsewhere")
     with pytest.raises(DecisionLogError):
         list(pieces)
 

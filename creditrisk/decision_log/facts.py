@@ -1,0 +1,89 @@
+"""Facts that must not stand in the registry alone, as others can write to it, and settings: entries about nobody.
+
+Fingerprints of scorers and champions are promotions, what serves and what is held are settings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from creditrisk.decision_log.chain import Head, canonical
+from creditrisk.decision_log.entries import Actor, Entries
+from creditrisk.decision_log.reading import IN_ORDER, entries
+from creditrisk.decision_log.store import ChangeRefusedError, locked_head
+from creditrisk.decision_log.tables import EVENTS, IS_OTHER
+from creditrisk.decision_log.writing import write
+
+# Of these the first value of a key counts, and another one is refused.
+NOTED_ONCE = frozenset({"scorer"})
+# A change that was refused: its key is what was to be changed.
+REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A value for a key of a kind (see `DecisionLog.note`), and why."""
+
+    kind: str
+    key: str
+    value: str
+    why: str = ""
+
+
+def kind_of_entry(kind: str) -> Literal["promotion", "setting"]:
+    """The kind of entry that a fact of this kind is."""
+    return "promotion" if kind in ("scorer", "champion") else "setting"
+
+
+def facts(connection: Connection, kind: str) -> Iterator[Fact]:
+    """The facts of a kind in the order of writing; those that others made unreadable are left to `verify`."""
+    wanted = IN_ORDER.where(IS_OTHER, EVENTS.c.kind == kind_of_entry(kind))
+    for entry in entries(connection, wanted):
+        try:
+            fact = Fact(*json.loads(entry.payload or b""))
+        except (TypeError, ValueError):
+            continue
+        if fact.kind == kind:
+            yield fact
+
+
+def noted(connection: Connection, kind: str, key: str) -> str | None:
+    """The value that counts for a key: the first of those that are noted once, else the last."""
+    value = None
+    for fact in facts(connection, kind):
+        if fact.key == key:
+            value = fact.value
+            if kind in NOTED_ONCE:
+                break
+    return value
+
+
+def note(connection: Connection, fact: Fact, by: Actor) -> Head:
+    """Write a fact down, unless it stands there already; the head of the log after it.
+
+    Raises
+    ------
+    ChangeRefusedError
+        If another value stands there, of a kind that is noted once.
+    """
+    before = None if fact.kind == REFUSED else noted(connection, fact.kind, fact.key)
+    if before is not None and before != fact.value and fact.kind in NOTED_ONCE:
+        raise ChangeRefusedError(
+            f"another value than the one to be noted now stands in the decision log for the {fact.kind} {fact.key}, "
+            "and what was noted once is never changed."
+        )
+    head = locked_head(connection)
+    return head if before == fact.value else write_fact(connection, head, fact, by)
+
+
+def write_fact(connection: Connection, head: Head, fact: Fact, by: Actor, application_id: str | None = None) -> Head:
+    """Write a fact after a head; one about an application can be erased with it."""
+    payload = canonical([fact.kind, fact.key, fact.value, fact.why]).encode()
+    ids = () if application_id is None else (application_id,)
+    [written] = write(connection, head, [Entries(kind_of_entry(fact.kind), by, [payload], ids)])
+    return written.head
