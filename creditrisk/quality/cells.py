@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -212,28 +213,16 @@ def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
-    """Plain numbers all at once, and each different text that is no plain number by itself."""
-    values = _plain_numbers(cells)
-    left = np.flatnonzero(np.isnan(values))
-    bare = _bare_texts(cells.gather(left), spec) if len(left) else {}
-    notation = notation_after(notation, _marked(cells, values, bare.values(), notation))
-    if notation.decimal_comma or (notation.has_unclear_points and _has_points(cells)):
-        # What is a plain number elsewhere may mean another one here.
-        left = np.arange(len(cells))
-        bare = {text: text for text in set(cells) - {None}} | bare
-    faults = _read_left(cells, left, bare, values, notation) if bare else {}
-
-    def shown(row: int) -> str:
-        return f"'{shorten(bare.get(cells[row], cells[row]))}'"
-
+    read = _read_few_numbers if len(cells) <= FEW else _read_many_numbers
+    values, shown, faults, notation = read(cells, spec, notation)
     if spec.type == "number":
         for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
-            faults[row] = f"{shown(row)} is too large for a number"
+            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is too large for a number"
             values[row] = np.nan
     else:
         is_whole = (values == np.rint(values)) & (np.abs(values) <= LARGEST_INTEGER)
         for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
-            faults[row] = f"{shown(row)} is not a whole number"
+            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is not a whole number"
             values[row] = np.nan
 
     low = -math.inf if spec.minimum is None else spec.minimum
@@ -244,41 +233,73 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     return ReadColumn(series, faults, odd, notation)
 
 
-def _plain_numbers(cells: pl.Series) -> FloatArray:
-    """The cells that are numbers as `numbers.plain` reads them, NaN for all others."""
-    if len(cells) <= FEW:
-        numbers = [plain(text) for text in cells.to_list()]
-        return np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
+class _Numbers(NamedTuple):
+    """Numbers as they stand in a column, NaN for none, with each text as its sentences show it, and its faults."""
+
+    values: FloatArray
+    shown: dict[str, str]
+    faults: dict[int, str]
+    notation: Notation
+
+
+def _read_few_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
+    """Cell by cell."""
+    texts = cells.to_list()
+    plains = [plain(text) for text in texts]
+    left = {text for text, number in zip(texts, plains, strict=True) if number is None and text is not None}
+    bare = _without_units(pl.Series(list(left), dtype=pl.String), spec) if left else {}
+    marked = {text for text in {bare.get(text, text) for text in texts} if text and ("," in text or "." in text)}
+    notation = notation_after(notation, marked) if marked else notation
+    faults: dict[int, str] = {}
+    for row, text in enumerate(texts):
+        # A plain number may mean another one where commas divide decimals, or points may stand between thousands.
+        if text is not None and (plains[row] is None or notation.decimal_comma or notation.has_unclear_points):
+            try:
+                plains[row] = to_number(bare.get(text, text), notation)
+            except UnreadableError as exc:
+                plains[row] = None
+                faults[row] = f"'{shorten(bare.get(text, text))}' {exc}"
+    values = np.array([np.nan if number is None else number for number in plains], dtype=np.float64)
+    return _Numbers(values, bare, faults, notation)
+
+
+def _read_many_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
+    """Plain numbers all at once, and each different text that is no plain number by itself."""
     values = cells.cast(pl.Float64, strict=False).to_numpy().copy()
     values[np.isinf(values)] = np.nan
-    return values
+    left = np.flatnonzero(np.isnan(values))
+    bare = _without_units(cells.gather(left).drop_nulls().unique(), spec) if len(left) else {}
+    marked = [text for text in bare.values() if "," in text or "." in text]
+    if notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point):
+        marked += _plain_and_pointed(cells, values)
+    notation = notation_after(notation, marked)
+    if notation.decimal_comma or (notation.has_unclear_points and cells.str.contains(".", literal=True).any()):
+        # What is a plain number elsewhere may mean another one here.
+        left = np.arange(len(cells))
+        bare = {text: text for text in cells.drop_nulls().unique()} | bare
+    faults = _read_left(cells, left, bare, values, notation) if bare else {}
+    return _Numbers(values, bare, faults, notation)
 
 
-def _bare_texts(cells: pl.Series, spec: Field) -> dict[str, str]:
-    """Each different text, and what is left of it without its unit."""
-    texts = cells.drop_nulls().unique()
-    if all(text.casefold() in NO_NUMBER for text in texts.head(FEW)) and len(texts) <= FEW:
+def _without_units(texts: pl.Series, spec: Field) -> dict[str, str]:
+    """Each of some different texts, with what is left of it without its unit."""
+    if len(texts) <= FEW and all(text.casefold() in NO_NUMBER for text in texts):
         return {text: text for text in texts}
     return dict(zip(texts, without_unit(texts, spec), strict=True))
 
 
-def _has_points(cells: pl.Series) -> bool:
-    return bool(cells.str.contains(".", literal=True).any())
-
-
-def _marked(cells: pl.Series, values: FloatArray, bare: Collection[str], notation: Notation) -> list[str]:
-    """Texts with a comma or a point, as many as say how the column is written."""
-    marked = [text for text in bare if "," in text or "." in text]
-    if notation.decimal_comma is not None and (notation.has_decimal_point or not notation.semicolons):
-        return marked
-    # Of plain numbers one is enough whose point divides decimals: most often the first with any.
+def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
+    """Plain numbers with a point, as few as say what it means: one is enough that cannot stand between thousands."""
     with_decimals = np.flatnonzero((values != np.rint(values)) & ~np.isnan(values))[:FEW]
-    texts = [text for text in cells.gather(with_decimals).to_list() if text and "." in text]
-    if all(map(GROUPED_BY_POINT.fullmatch, texts)):
-        pointed = cells.filter(cells.str.contains(".", literal=True) & pl.Series(~np.isnan(values)))
-        other = pointed.filter(~pointed.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$"))
-        texts = [*pointed.head(1), *other.head(1)]
-    return marked + [text for text in texts if text not in bare]
+    first = [*range(min(FEW, len(cells))), *with_decimals.tolist()]
+    for row, text in zip(first, cells.gather(first), strict=True):
+        if text and "." in text and not np.isnan(values[row]) and not GROUPED_BY_POINT.fullmatch(text):
+            return [text]
+    pointed = cells.filter(cells.str.contains(".", literal=True) & pl.Series(~np.isnan(values)))
+    if not len(pointed):
+        return []
+    other = pointed.filter(~pointed.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$"))
+    return [*pointed.head(1), *other.head(1)]
 
 
 def _read_left(
@@ -297,8 +318,8 @@ def _read_left(
             except UnreadableError as exc:
                 unreadable[text] = f"'{shorten(bare[text])}' {exc}"
     rows = cells.gather(left)
-    found = dict(zip(texts, numbers, strict=True))
-    values[left] = rows.replace_strict(found, default=None, return_dtype=pl.Float64).to_numpy()
+    old, new = pl.Series(texts, dtype=pl.String), pl.Series(numbers, dtype=pl.Float64)
+    values[left] = rows.replace_strict(old, new, default=None, return_dtype=pl.Float64).to_numpy()
     if not unreadable:
         return {}
     return {int(left[row]): unreadable[rows[row]] for row in _rows_with(rows, unreadable.keys())}
