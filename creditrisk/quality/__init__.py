@@ -1,13 +1,14 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
 from creditrisk.quality.cells import LARGEST_INTEGER, read_cells
+from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.rows import (
     Checked,
     Rejection,
-    below_second_header,
     check,
+    check_blocks,
     frame_from_inputs,
     with_problems,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "Rejection",
     "below_second_header",
     "check",
+    "check_blocks",
     "data_page",
     "date_format_of",
     "examine",

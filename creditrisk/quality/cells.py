@@ -1,46 +1,55 @@
 """A column read as its field asks: texts to numbers, dates or the schema's categories, or faults for clerks to read.
 
-Whole columns are read at once, as one cell alone may not say how it is written: 1,234 or 10,65.
+Whole columns are read at once: what reads as one goes by in bulk, and of the rest each different text is looked at
+once. A column of a few cells, such as those of one application, is read cell by cell, by the same rules for one text.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
+from functools import lru_cache, partial
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality.notation import (
-    CURRENCY_SIGNS,
     DATE_FORMATS,
     MISSING,
-    MONTHS,
     NO_NUMBER,
+    UnreadableError,
     by_number,
-    months_in,
+    is_missing,
     read_day,
     without_idle_zeros,
     without_time,
+)
+from creditrisk.quality.numbers import (
+    GROUPED_BY_POINT,
+    Notation,
+    notation_after,
+    plain,
+    to_number,
+    to_numbers,
+    without_unit,
 )
 from creditrisk.schema import Field
 from creditrisk.text import plain_number, shorten
 
 # No amount in any currency is larger; sums and squares of what is smaller stay finite.
 LARGEST_NUMBER = 1e15
-# One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
-MIN_TELLING = 3
 # Beyond it not every whole number has a float of its own.
 LARGEST_INTEGER = 2.0**53
-_GROUPED_BY_COMMA = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
-_GROUPED_BY_POINT = re.compile(r"[+-]?[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
-_GROUPED_OTHERWISE = re.compile(r"[+-]?[1-9]\d{0,2}([ \u00a0\u202f'’]\d{3})+([.,]\d+)?", re.ASCII)
-_GROUP_MARK = re.compile(r"[ \u00a0\u202f'’]")
-_DECIMAL_COMMA = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(\.\d{3})+)(,\d+)?", re.ASCII)
+# Up to so many rows Python is faster than polars, which takes some microseconds for every step of a column.
+FEW = 64
+# From so many different texts on, they are first tried all at once.
+_MANY = 500
+# What Python takes for blank and polars does not.
+_MORE_BLANKS = "\x1c\x1d\x1e\x1f"
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
     "integer": pl.Int64,
@@ -52,15 +61,15 @@ DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """One column read: its values, and by row index what keeps the row out or makes it odd."""
+    """One column read: its values, and by row index what keeps the row out or makes it odd.
+
+    `notation` is how its numbers are written, as far as it and the blocks above it have said.
+    """
 
     values: pl.Series
     faults: dict[int, str] = field(default_factory=dict)
     odd: dict[int, str] = field(default_factory=dict)
-
-
-class UnreadableError(ValueError):
-    """A cell does not hold what its field asks for; the message ends the sentence "'abc' ..."."""
+    notation: Notation = field(default_factory=Notation)
 
 
 def read_cells(cells: pl.Series, spec: Field, delimiter: str = ",") -> tuple[pl.Series, list[int]]:
@@ -73,43 +82,91 @@ def read_cells(cells: pl.Series, spec: Field, delimiter: str = ",") -> tuple[pl.
     >>> values.to_list(), unreadable
     ([10.65, None, None], [2])
     """
-    column = read_column(cells, spec, delimiter)
+    column = read_column(cells, spec, Notation(delimiter == ";"))
     return column.values, sorted(column.faults)
 
 
-def read_column(cells: pl.Series, spec: Field, delimiter: str) -> ReadColumn:
-    """Read a column as its field asks; what a cell is missing or odd about stands beside the values."""
+def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
+    """Read a column as its field asks; what a cell is missing or odd about stands beside the values.
+
+    `notation` is what the blocks of the table above this one said about it.
+    """
     if spec.is_numeric:
-        column = _read_numbers(cells, spec, decimal_comma=delimiter == ";")
+        column = _read_numbers(cells, spec, notation)
     elif spec.type == "category":
         column = _read_categories(cells, spec)
     elif spec.type == "date":
-        column = read_each(cells, partial(_to_date, date_format=spec.date_format), pl.Date)
+        column = _read_dates(cells, spec)
     else:
-        column = read_each(cells, _to_text, pl.String)
+        column = _read_texts(cells)
     if spec.is_needed and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
             column.faults.setdefault(row, "nothing is filled in")
     return column
 
 
-def read_each(cells: pl.Series, parse: Callable[[str], object], dtype: pl.DataType | type[pl.DataType]) -> ReadColumn:
-    """Parse every different text once."""
-    texts = cells.to_list()
+def read_each(
+    cells: pl.Series,
+    parse: Callable[[str], object],
+    dtype: pl.DataType | type[pl.DataType],
+    *,
+    keys: pl.Series | None = None,
+) -> ReadColumn:
+    """Parse every different text once; `keys` are what to parse in place of the cells, which the sentences quote."""
+    keys = cells if keys is None else keys
+    is_few = len(cells) <= FEW
+    texts = set(keys.to_list()) - {None} if is_few else keys.drop_nulls().unique().to_list()
     values: dict[str | None, object] = {None: None}
     unreadable: dict[str | None, str] = {}
-    for text in set(texts) - {None}:
+    for text in texts:
         try:
             values[text] = parse(text.strip())
         except UnreadableError as exc:
             values[text] = None
-            unreadable[text] = f"'{shorten(text)}' {exc}"
-    faults = {row: unreadable[text] for row, text in enumerate(texts) if text in unreadable} if unreadable else {}
-    return ReadColumn(pl.Series(cells.name, [values[text] for text in texts], dtype=dtype), faults)
+            unreadable[text] = str(exc)
+    if is_few:
+        read = pl.Series(cells.name, [values[text] for text in keys], dtype=dtype)
+    else:
+        # A null is never looked up, so it takes none of the texts' places.
+        old, new = pl.Series(texts, dtype=pl.String), pl.Series([values[text] for text in texts], dtype=dtype)
+        read = keys.replace_strict(old, new, default=None, return_dtype=dtype).rename(cells.name)
+    if not unreadable:
+        return ReadColumn(read)
+    faults = {
+        row: f"'{shorten(cells[row])}' {unreadable[keys[row]]}" for row in _rows_with(keys, unreadable.keys() - {None})
+    }
+    return ReadColumn(read, faults)
+
+
+def _rows_with(cells: pl.Series, texts: Collection[str | None]) -> list[int]:
+    return cells.is_in(list(texts)).fill_null(False).arg_true().to_list()
+
+
+# Texts, days, categories
+
+
+def _read_texts(cells: pl.Series) -> ReadColumn:
+    if len(cells) <= FEW:
+        return read_each(cells, _to_text, pl.String)
+    texts = cells.str.strip_chars()
+    if texts.str.contains(f"[{_MORE_BLANKS}]").any():
+        return read_each(cells, _to_text, pl.String)
+    is_short = texts.str.len_bytes() <= max(map(len, MISSING))
+    if is_short.any():
+        texts = pl.select(pl.when(~(is_short & is_missing(texts))).then(texts)).to_series()
+    return ReadColumn(texts.rename(cells.name))
 
 
 def _to_text(text: str) -> str | None:
     return None if text.casefold() in MISSING else text
+
+
+def _read_dates(cells: pl.Series, spec: Field) -> ReadColumn:
+    keys = None
+    if len(cells) > FEW and ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
+        # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
+        keys = cells.str.replace(r"(?s)^(.*?\d)[ T]\d\d?:.*$", "${1}")
+    return read_each(cells, partial(_to_date, date_format=spec.date_format), pl.Date, keys=keys)
 
 
 def _to_date(text: str, date_format: str = "") -> date | None:
@@ -123,9 +180,8 @@ def _to_date(text: str, date_format: str = "") -> date | None:
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
-    known = _spellings(spec)
-    same_numbers = by_number(known)
-    unknown: set[str] = set()
+    known, same_numbers = _spellings(spec)
+    unknown: set[str | None] = set()
 
     # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
     def parse(text: str) -> str | None:
@@ -136,51 +192,37 @@ def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
 
     column = read_each(cells, parse, pl.String)
     if unknown:
-        for row, value in enumerate(column.values):
-            if value in unknown:
-                column.odd[row] = f"'{shorten(value)}' is not a known value"
+        for row in _rows_with(column.values, unknown):
+            column.odd[row] = f"'{shorten(column.values[row])}' is not a known value"
     return column
 
 
-def _spellings(spec: Field) -> dict[str, str]:
-    """Every spelling of the field's categories to the stored value; values win over labels, labels over aliases."""
+@lru_cache(maxsize=1_000)
+def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
+    """Every spelling of the field's categories to the stored value, and those that are numbers however spelt.
+
+    Values win over labels, labels over aliases.
+    """
     aliases = {alias.casefold(): known.value for known in spec.categories for alias in known.aliases}
     labels = {known.label.casefold(): known.value for known in spec.categories}
-    return aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
+    known = aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
+    return known, by_number(known)
 
 
-def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> ReadColumn:
-    """Plain numbers all at once, and whatever does not read as one cell by cell."""
-    cells = _in_months(cells) if spec.unit == MONTHS else cells
-    cells = _without_unit(cells, spec.unit)
-    has_decimal_comma = any("," in text for text in cells if text) if decimal_comma else _commas_are_decimal(cells)
-    if has_decimal_comma:
-        values = np.full(len(cells), np.nan)
-    else:
-        values = cells.cast(pl.Float64, strict=False).to_numpy().copy()
-    unclear = _points_are_unclear(cells, has_decimal_comma=has_decimal_comma) if decimal_comma else frozenset()
-    left = np.flatnonzero(~np.isfinite(values))
-    if unclear:
-        left = np.union1d(left, [row for row, text in enumerate(cells) if text in unclear])
+# Numbers
 
-    faults: dict[int, str] = {}
-    if len(left):
 
-        def parse(text: str) -> float | None:
-            return _to_number(text, decimal_comma=has_decimal_comma, is_unclear=text in unclear)
-
-        odd_cells = read_each(cells.gather(left), parse, pl.Float64)
-        values[left] = odd_cells.values.to_numpy()
-        rows = left.tolist()
-        faults = {rows[index]: fault for index, fault in odd_cells.faults.items()}
+def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
+    read = _read_few_numbers if len(cells) <= FEW else _read_many_numbers
+    values, shown, faults, notation = read(cells, spec, notation)
     if spec.type == "number":
         for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
-            faults[row] = f"'{shorten(cells[row])}' is too large for a number"
+            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is too large for a number"
             values[row] = np.nan
     else:
         is_whole = (values == np.rint(values)) & (np.abs(values) <= LARGEST_INTEGER)
         for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
-            faults[row] = f"'{shorten(cells[row])}' is not a whole number"
+            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is not a whole number"
             values[row] = np.nan
 
     low = -math.inf if spec.minimum is None else spec.minimum
@@ -188,62 +230,99 @@ def _read_numbers(cells: pl.Series, spec: Field, *, decimal_comma: bool) -> Read
     beyond = np.flatnonzero((values < low) | (values > high)).tolist()
     odd = {row: f"{plain_number(values[row])} is {_beyond(spec)}" for row in beyond}
     series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
-    return ReadColumn(series, faults, odd)
+    return ReadColumn(series, faults, odd, notation)
 
 
-def _without_unit(cells: pl.Series, unit: str) -> pl.Series:
-    """The cells without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200"."""
-    if not unit or not cells.str.contains(r"[^\d.]").any():
-        return cells
-    spellings = {unit, unit.removesuffix("s"), *CURRENCY_SIGNS.get(unit, ())}
-    words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
-    return cells.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
-        rf"(?i)^([+-]?)\s*(?:{words})\s*([+-]?[\d.,].*)$", "${1}${2}"
-    )
+class _Numbers(NamedTuple):
+    """Numbers as they stand in a column, NaN for none, with each text as its sentences show it, and its faults."""
+
+    values: FloatArray
+    shown: dict[str, str]
+    faults: dict[int, str]
+    notation: Notation
 
 
-def _in_months(cells: pl.Series) -> pl.Series:
-    """The cells with times in years and months written as a number of months."""
-    times = cells.filter(cells.str.contains(r"(?i)\d\s*y")).unique()
-    in_months = {text: str(months) for text in times if (months := months_in(text)) is not None}
-    return cells.replace(in_months) if in_months else cells
+def _read_few_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
+    """Cell by cell."""
+    texts = cells.to_list()
+    plains = [plain(text) for text in texts]
+    left = {text for text, number in zip(texts, plains, strict=True) if number is None and text is not None}
+    bare = _without_units(pl.Series(list(left), dtype=pl.String), spec) if left else {}
+    marked = {text for text in {bare.get(text, text) for text in texts} if text and ("," in text or "." in text)}
+    notation = notation_after(notation, marked) if marked else notation
+    faults: dict[int, str] = {}
+    for row, text in enumerate(texts):
+        # A plain number may mean another one where commas divide decimals, or points may stand between thousands.
+        if text is not None and (plains[row] is None or notation.decimal_comma or notation.has_unclear_points):
+            try:
+                plains[row] = to_number(bare.get(text, text), notation)
+            except UnreadableError as exc:
+                plains[row] = None
+                faults[row] = f"'{shorten(bare.get(text, text))}' {exc}"
+    values = np.array([np.nan if number is None else number for number in plains], dtype=np.float64)
+    return _Numbers(values, bare, faults, notation)
 
 
-def _commas_are_decimal(cells: pl.Series) -> bool:
-    """Whether a column says by itself that its commas divide decimals: as 10,65 does, and no cell contradicts."""
-    if not cells.str.contains(",", literal=True).any():
-        return False
-    marked = {
-        text for text in cells.unique() if text and ("," in text or "." in text) and text.casefold() not in MISSING
-    }
-    readable = all(_DECIMAL_COMMA.fullmatch(text) for text in marked)
-    telling = [text for text in marked if "," in text and not _GROUPED_BY_COMMA.fullmatch(text)]
-    return readable and len(telling) >= MIN_TELLING
+def _read_many_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
+    """Plain numbers all at once, and each different text that is no plain number by itself."""
+    values = cells.cast(pl.Float64, strict=False).to_numpy().copy()
+    values[np.isinf(values)] = np.nan
+    left = np.flatnonzero(np.isnan(values))
+    bare = _without_units(cells.gather(left).drop_nulls().unique(), spec) if len(left) else {}
+    marked = [text for text in bare.values() if "," in text or "." in text]
+    if notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point):
+        marked += _plain_and_pointed(cells, values)
+    notation = notation_after(notation, marked)
+    if notation.decimal_comma or (notation.has_unclear_points and cells.str.contains(".", literal=True).any()):
+        # What is a plain number elsewhere may mean another one here.
+        left = np.arange(len(cells))
+        bare = {text: text for text in cells.drop_nulls().unique()} | bare
+    faults = _read_left(cells, left, bare, values, notation) if bare else {}
+    return _Numbers(values, bare, faults, notation)
 
 
-def _points_are_unclear(cells: pl.Series, *, has_decimal_comma: bool) -> frozenset[str]:
-    """Texts such as 1.234 in a semicolon file, where no other cell of the column says what the point means.
-
-    Or where one says this and another that: 500,5 and 12345.125.
-    """
-    pointed = {text.strip() for text in cells if text and "." in text and "," not in text}
-    unclear = frozenset(text for text in pointed if _GROUPED_BY_POINT.fullmatch(text))
-    says_decimal_point = unclear != pointed
-    return unclear if says_decimal_point == has_decimal_comma else frozenset()
+def _without_units(texts: pl.Series, spec: Field) -> dict[str, str]:
+    """Each of some different texts, with what is left of it without its unit."""
+    if len(texts) <= FEW and all(text.casefold() in NO_NUMBER for text in texts):
+        return {text: text for text in texts}
+    return dict(zip(texts, without_unit(texts, spec), strict=True))
 
 
-def _to_number(text: str, *, decimal_comma: bool, is_unclear: bool) -> float | None:
-    if text.casefold() in NO_NUMBER:
-        return None
-    if is_unclear:
-        raise UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")
-    if _GROUPED_OTHERWISE.fullmatch(text):
-        return float(_GROUP_MARK.sub("", text).replace(",", "."))
-    if decimal_comma and _DECIMAL_COMMA.fullmatch(text):
-        return float(text.replace(".", "").replace(",", "."))
-    if not decimal_comma and _GROUPED_BY_COMMA.fullmatch(text):
-        return float(text.replace(",", ""))
-    raise UnreadableError("is not a number")
+def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
+    """Plain numbers with a point, as few as say what it means: one is enough that cannot stand between thousands."""
+    with_decimals = np.flatnonzero((values != np.rint(values)) & ~np.isnan(values))[:FEW]
+    first = [*range(min(FEW, len(cells))), *with_decimals.tolist()]
+    for row, text in zip(first, cells.gather(first), strict=True):
+        if text and "." in text and not np.isnan(values[row]) and not GROUPED_BY_POINT.fullmatch(text):
+            return [text]
+    pointed = cells.filter(cells.str.contains(".", literal=True) & pl.Series(~np.isnan(values)))
+    if not len(pointed):
+        return []
+    other = pointed.filter(~pointed.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$"))
+    return [*pointed.head(1), *other.head(1)]
+
+
+def _read_left(
+    cells: pl.Series, left: IntArray, bare: dict[str, str], values: FloatArray, notation: Notation
+) -> dict[int, str]:
+    """Fill in the numbers of the rows that are left, and say what is wrong with those that hold none."""
+    texts = list(bare)
+    numbers: list[float | None] = [None] * len(texts)
+    if len(texts) >= _MANY:
+        numbers = to_numbers(pl.Series(bare.values(), dtype=pl.String), notation).to_list()
+    unreadable: dict[str | None, str] = {}
+    for index, text in enumerate(texts):
+        if numbers[index] is None:
+            try:
+                numbers[index] = to_number(bare[text], notation)
+            except UnreadableError as exc:
+                unreadable[text] = f"'{shorten(bare[text])}' {exc}"
+    rows = cells.gather(left)
+    old, new = pl.Series(texts, dtype=pl.String), pl.Series(numbers, dtype=pl.Float64)
+    values[left] = rows.replace_strict(old, new, default=None, return_dtype=pl.Float64).to_numpy()
+    if not unreadable:
+        return {}
+    return {int(left[row]): unreadable[rows[row]] for row in _rows_with(rows, unreadable.keys())}
 
 
 def _beyond(spec: Field) -> str:

@@ -73,6 +73,10 @@ _WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 _Stored = TypeVar("_Stored", str, int)
 
 
+class UnreadableError(ValueError):
+    """A cell does not hold what its field asks for; the message ends the sentence "'abc' ..."."""
+
+
 # Nothing
 
 

@@ -8,23 +8,26 @@ in exactly one of the two heaps. The sentences are shown to clerks as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality.cells import DTYPES, ReadColumn, UnreadableError, read_column, read_each
-from creditrisk.quality.notation import MISSING, by_number, without_idle_zeros
-from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, Record, nameless
+from creditrisk.quality.cells import DTYPES, ReadColumn, read_column, read_each
+from creditrisk.quality.headers import find_columns, read_fields
+from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
+from creditrisk.quality.numbers import Notation
+from creditrisk.schema import Schema, Target
+from creditrisk.sources import RawTable, Record, join_blocks
 from creditrisk.text import shorten
 
 BAD_RATE_TOLERANCE = 0.05
+# How many rows of a table in blocks are enough to tell where its columns stand and how they are written.
+HEAD_ROWS = 10_000
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
 
 
@@ -94,14 +97,54 @@ def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checke
         If the file as a whole cannot be used: other columns than the schema's, required columns missing (all are
         named), or an outcome whose share of bads says that its coding is turned round.
     """
-    raw, headers = _find_columns(raw, schema, with_target=with_target)
-    columns = _read_columns(raw, schema, headers)
+    located, headers = find_columns(raw, schema, with_target=with_target)
+    return _check(located, schema, headers, {}, with_target=with_target)[0]
+
+
+def check_blocks(blocks: Iterable[RawTable], schema: Schema) -> Iterator[Checked]:
+    """Check a table that comes in blocks, such as `sources.read_blocks` gives; rows and sentences as of the whole.
+
+    Where the columns stand is told from the first block, together with those that follow if it has less than
+    `HEAD_ROWS` rows. How a column writes its numbers is told from the first rows that say so: a later cell that
+    contradicts them is refused with a sentence, and never read otherwise.
+
+    Raises
+    ------
+    SchemaError
+        As `check`, with the first block.
+    """
+    blocks = iter(blocks)
+    heads: list[RawTable] = []
+    while sum(block.frame.height for block in heads) < HEAD_ROWS and (block := next(blocks, None)) is not None:
+        heads.append(block)
+    if not heads:
+        return
+    head = join_blocks(heads)
+    located, headers = find_columns(head, schema, with_target=False)
+    names = located.frame.columns
+    n_names_below = head.frame.height - located.frame.height
+    notations: dict[str, Notation] = {}
+    checked, notations = _check(located, schema, headers, notations, with_target=False)
+    yield checked
+    for block in blocks:
+        frame = block.frame.rename(dict(zip(block.frame.columns, names, strict=True)))
+        table = replace(block, frame=frame, first_row=block.first_row - n_names_below)
+        checked, notations = _check(table, schema, headers, notations, with_target=False)
+        yield checked
+
+
+def _check(
+    raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation], *, with_target: bool
+) -> tuple[Checked, dict[str, Notation]]:
+    """The rows of a table whose columns were found, and how its numbers are written after it."""
+    columns = _read_columns(raw, schema, headers, notations)
+    after = {name: column.notation for name, column in columns.items()}
     if with_target:
         columns["default"] = _read_target(raw.frame[headers[schema.target.name]], schema.target)
     faults = _faults(raw, schema, headers, columns)
-    accepted = _without_rows(_canonical(raw.frame.height, schema, columns), faults)
-    rejected = [_rejection(row, raw.lines[row], faults[row]) for row in sorted(faults)]
-    return Checked(accepted, rejected, raw.frame)
+    accepted = _without_rows(_canonical(raw, schema, columns), faults)
+    rejected = [_rejection(raw.first_row + row, raw.lines[row], faults[row]) for row in sorted(faults)]
+    return Checked(accepted, rejected, raw.frame), after
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -112,7 +155,16 @@ def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.
     >>> with_problems(pl.DataFrame({"row_number": [1, 2]}), [[], ["Age: 130 is above 100"]])["problems"].to_list()
     [[], ['Age: 130 is above 100']]
     """
-    return frame.with_columns(pl.Series("problems", problems, dtype=pl.List(pl.String)))
+    return frame.with_columns(_problems(frame.height, {row: item for row, item in enumerate(problems) if item}))
+
+
+def _problems(n_rows: int, by_row: Mapping[int, Sequence[str]]) -> pl.Series:
+    """The column `problems`, from the sentences of the rows that have any."""
+    # One list for each of these, and an empty one for all others.
+    lists = pl.Series("problems", [*by_row.values(), []], dtype=pl.List(pl.String))
+    position = np.full(n_rows, len(by_row), dtype=np.uint32)
+    position[list(by_row)] = np.arange(len(by_row))
+    return lists.gather(position)
 
 
 def frame_from_inputs(inputs: Sequence[Record], schema: Schema) -> pl.DataFrame:
@@ -136,15 +188,19 @@ def frame_from_inputs(inputs: Sequence[Record], schema: Schema) -> pl.DataFrame:
 # Cells
 
 
-def _read_columns(raw: RawTable, schema: Schema, headers: Mapping[str, str]) -> dict[str, ReadColumn]:
+def _read_columns(
+    raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation]
+) -> dict[str, ReadColumn]:
     """Each field's cells as values; all null for a field that the file does not have."""
+    n = raw.frame.height
     columns: dict[str, ReadColumn] = {}
-    for spec in _read_fields(schema):
+    for spec in read_fields(schema):
         header = headers.get(spec.name)
         if header is None:
-            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None] * raw.frame.height, dtype=DTYPES[spec.type]))
+            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None], dtype=DTYPES[spec.type]).new_from_index(0, n))
         else:
-            columns[spec.name] = read_column(raw.frame[header], spec, raw.delimiter)
+            notation = notations.get(spec.name, Notation(raw.delimiter == ";"))
+            columns[spec.name] = read_column(raw.frame[header], spec, notation)
     return columns
 
 
@@ -153,7 +209,7 @@ def _faults(
 ) -> dict[int, list[_Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
     faults: dict[int, list[_Fault]] = {}
-    for spec in _read_fields(schema):
+    for spec in read_fields(schema):
         for row, fault in columns[spec.name].faults.items():
             text = raw.frame[headers[spec.name]][row] or ""
             faults.setdefault(row, []).append(_Fault(spec.label, text, fault, spec.expected))
@@ -171,18 +227,16 @@ def _faults(
     return faults
 
 
-def _canonical(n_rows: int, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
+def _canonical(raw: RawTable, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
     """All rows with their numbers, values and problems."""
-    frame = pl.DataFrame(
-        [pl.Series("row_number", range(1, n_rows + 1), dtype=pl.Int64)]
-        + [column.values.alias(name) for name, column in columns.items()]
-    )
-    problems: list[list[str]] = [[] for _ in range(n_rows)]
+    numbers = pl.int_range(raw.first_row, raw.first_row + raw.frame.height, dtype=pl.Int64, eager=True)
+    problems: dict[int, list[str]] = {}
     # A problem sends the row to a person, so only what the model reads may raise one: never a protected field.
     for spec in schema.features:
         for row, oddity in columns[spec.name].odd.items():
-            problems[row].append(f"{spec.label}: {oddity}")
-    return with_problems(frame, problems)
+            problems.setdefault(row, []).append(f"{spec.label}: {oddity}")
+    values = [column.values.alias(name) for name, column in columns.items()]
+    return pl.DataFrame([numbers.alias("row_number"), *values, _problems(raw.frame.height, problems)])
 
 
 def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
@@ -193,112 +247,10 @@ def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
     return frame.filter(pl.Series(keep))
 
 
-def _rejection(row: int, line: int, faults: Sequence[_Fault]) -> Rejection:
+def _rejection(number: int, line: int, faults: Sequence[_Fault]) -> Rejection:
     first, *others = faults
     more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
-    return Rejection(row + 1, line, first.label, shorten(first.text), first.fault, first.expected, more)
-
-
-# Columns
-
-
-def _read_fields(schema: Schema) -> list[Field]:
-    """The fields that are read: what is excluded keeps no row out and is kept nowhere."""
-    return [spec for spec in schema.fields if spec.role != "excluded"]
-
-
-def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
-    """Field (or target) name to the header in the file: by name first, then by label, then by alias.
-
-    A header spelt exactly so goes before one that is merely alike: `PAY-1` and `pay_1` may stand in one file. No column
-    is read for two fields: a feature cannot borrow the column of a protected field or of the outcome.
-    """
-    by_key: dict[str, str] = {header: header for header in headers}
-    for header in headers:
-        by_key.setdefault(key(header), header)
-    specs: tuple[Field | Target, ...] = (*_read_fields(schema), schema.target)
-    header_of = {spec.name: spec.name for spec in specs if spec.name in headers}
-    for spec in specs:
-        spellings = (spec.name, spec.label, *spec.aliases)
-        matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
-        free = [header for header in matches if header not in header_of.values()]
-        if spec.name not in header_of and free:
-            header_of[spec.name] = free[0]
-    return header_of
-
-
-def _find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:
-    """Where each field stands; the table begins one line later if the names stand on the second line."""
-    if not raw.has_names:
-        _check_width(raw.frame.width, schema)
-    headers = _match(raw.frame.columns, schema)
-    required = [spec for spec in _read_fields(schema) if spec.is_needed]
-    # Half of what is needed must be there; where nothing is needed, anything a model reads.
-    telling = required or list(schema.features)
-    enough = len(required) / 2 or 1
-    if sum(spec.name in headers for spec in telling) < enough:
-        lower = below_second_header(raw)
-        headers_there = _match(lower.frame.columns, schema)
-        if sum(spec.name in headers_there for spec in telling) < enough:
-            raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
-        raw, headers = lower, headers_there
-    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in headers]
-    if missing:
-        raise SchemaError(
-            f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
-            f"{'file' if raw.has_lines else 'applications'}: "
-            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
-        )
-    if with_target and schema.target.name not in headers:
-        raise SchemaError(
-            f"the outcome is missing from the file: {schema.target.label} ({schema.target.name}). "
-            "Training needs it; scoring does not."
-        )
-    return raw, headers
-
-
-def _check_width(width: int, schema: Schema) -> None:
-    """Columns without names are known by their numbers, so all must be there; only an outcome at the end may be not."""
-    numbers = {key(name): number for number, name in enumerate(nameless(MAX_COLUMNS), start=1)}
-    last = max((numbers.get(key(spec.name), 0) for spec in schema.fields), default=0)
-    needed = max(last, numbers.get(key(schema.target.name), 0))
-    if width < needed and width != last:
-        raise SchemaError(
-            f"the file has {width:,} columns without names where {schema.title} has {needed:,}, so which is which "
-            f"cannot be told. Put the names on its first line: {_first_few([spec.name for spec in schema.fields])}."
-        )
-
-
-def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
-    headers = raw.frame.columns
-    are_values = not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers)
-    if not raw.has_lines:
-        seen = "have numbers for names" if are_values else f"have {_first_few([shorten(header) for header in headers])}"
-        return (
-            f"these are not the fields of {title}: the applications {seen}. Expected {_first_few(required)}. "
-            "Correct the names and try again."
-        )
-    if are_values:
-        # Not repeated here: these are a client's data.
-        seen = "the first line of the file holds numbers, so it seems to be a client already"
-    else:
-        seen = f"the first line of the file has {_first_few([shorten(header) for header in headers])}"
-    return (
-        f"these are not the columns of {title}: {seen}. Expected {_first_few(required)}. "
-        "Choose another file, or put these names on its first line."
-    )
-
-
-def below_second_header(raw: RawTable) -> RawTable:
-    """The table as it is if its second line holds the column names; unchanged if that line cannot hold names."""
-    if raw.frame.height < 2 or not raw.has_lines:
-        return raw
-    names = [name or f"column {number}" for number, name in enumerate(raw.frame.row(0), start=1)]
-    if len(set(names)) < len(names):
-        return raw
-    frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))
-    ragged = {number - 1: n_cells for number, n_cells in raw.ragged.items() if number > 1}
-    return RawTable(frame, raw.lines[1:], ragged, raw.delimiter)
+    return Rejection(number, line, first.label, shorten(first.text), first.fault, first.expected, more)
 
 
 # Outcome
@@ -341,10 +293,6 @@ def _check_bad_rate(n_bad: int, n_good: int, n_neither: int, target: Target, exp
 
 
 # Words
-
-
-def _first_few(names: Sequence[str]) -> str:
-    return ", ".join(names[:6]) + (", …" if len(names) > 6 else "")
 
 
 def _listed(values: Sequence[str]) -> str:

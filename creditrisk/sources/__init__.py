@@ -5,7 +5,16 @@ which of them cannot be used, is decided in creditrisk.quality. See docs/sources
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
-from creditrisk.sources.table import MAX_COLUMNS, PLAIN_NUMBER, RawTable, Record, from_records, from_rows, nameless
+from creditrisk.sources.table import (
+    MAX_COLUMNS,
+    PLAIN_NUMBER,
+    RawTable,
+    Record,
+    from_records,
+    from_rows,
+    join_blocks,
+    nameless,
+)
 from creditrisk.sources.text import parse_table, parse_upload
 
 __all__ = [
@@ -17,6 +26,7 @@ __all__ = [
     "from_records",
     "from_rows",
     "is_there",
+    "join_blocks",
     "nameless",
     "parse_table",
     "parse_upload",

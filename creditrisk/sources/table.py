@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import polars as pl
@@ -31,9 +31,10 @@ class RawTable:
     """A table of texts, stripped of blanks around them, before it is checked.
 
     `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
-    a row, counted from 1, to the number of cells it had where that differs from the number of columns; such a row is
-    cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written. `has_lines`
-    is false for the records of a JSON call: sentences about them speak of no file.
+    a row of `frame`, counted from 1, to the number of cells it had where that differs from the number of columns; such
+    a row is cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written.
+    `has_lines` is false for the records of a JSON call: sentences about them speak of no file. A block of a longer
+    table begins with that table's row `first_row`.
     """
 
     frame: pl.DataFrame
@@ -41,11 +42,25 @@ class RawTable:
     ragged: dict[int, int] = field(default_factory=dict)
     delimiter: str = ","
     has_lines: bool = True
+    first_row: int = 1
 
     @property
     def has_names(self) -> bool:
         """Whether the file says what its columns are called."""
         return not self.has_lines or self.frame.columns != nameless(self.frame.width)
+
+
+def join_blocks(blocks: Sequence[RawTable]) -> RawTable:
+    """Blocks of one table that follow one another, as one."""
+    if len(blocks) == 1:
+        return blocks[0]
+    lines: list[int] = []
+    ragged: dict[int, int] = {}
+    for block in blocks:
+        ragged |= {len(lines) + number: n_cells for number, n_cells in block.ragged.items()}
+        lines += block.lines
+    frame = pl.concat([block.frame for block in blocks])
+    return replace(blocks[0], frame=frame, lines=lines, ragged=ragged)
 
 
 def from_records(records: Sequence[Record]) -> RawTable:

@@ -1,0 +1,164 @@
+"""What texts say as numbers: plain, with thousands apart, with a decimal comma, with a unit or currency beside them.
+
+One cell alone may not say how it is written (1,234 or 10,65), so a column's notation is told from all of its cells, and
+here every rule about one text stands once; quality.cells applies them to whole columns and to a few cells alike.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import polars as pl
+
+from creditrisk.quality.notation import CURRENCY_SIGNS, MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
+from creditrisk.schema import Field
+
+# One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
+MIN_TELLING = 3
+# What polars casts to a number as well.
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+GROUPED_BY_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
+
+
+class Spelling(NamedTuple):
+    """A way to write a number: its pattern, for Python and polars alike, and what may stand between thousands.
+
+    A comma that is no such mark divides the decimals.
+    """
+
+    pattern: re.Pattern[str]
+    marks: str
+
+    def read(self, text: str) -> float | None:
+        """The number that a text spells so; None if it does not."""
+        if not self.pattern.fullmatch(text):
+            return None
+        return float("".join(sign for sign in text if sign not in self.marks).replace(",", "."))
+
+    def read_all(self, texts: pl.Series) -> pl.Series:
+        """The same for many texts at once."""
+        fits = texts.str.contains(f"^(?:{self.pattern.pattern})$")
+        plain_texts = texts.str.replace_all(f"[{self.marks}]", "").str.replace(",", ".", literal=True)
+        return pl.select(pl.when(fits).then(plain_texts).cast(pl.Float64)).to_series()
+
+
+_GROUPED_BY_COMMA = Spelling(re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?"), ",")
+_DECIMAL_COMMA = Spelling(re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?"), ".")
+_GROUPED_OTHERWISE = Spelling(
+    re.compile("[+-]?[1-9][0-9]{0,2}([ \u00a0\u202f'’][0-9]{3})+([.,][0-9]+)?"), " \u00a0\u202f'’"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How a column of numbers is written, as far as its cells have said.
+
+    `decimal_comma` is None until a cell with a comma or a point says so, and then stays: of a table that is read in
+    blocks, a later cell that contradicts it is refused. `has_decimal_point` is whether a cell has a point that cannot
+    stand between thousands; it is asked only where semicolons divide the cells (`semicolons`).
+    """
+
+    semicolons: bool = False
+    decimal_comma: bool | None = None
+    has_decimal_point: bool = False
+
+    @property
+    def has_unclear_points(self) -> bool:
+        """Whether 1.234 can be read in two ways: nothing says what its point means, or one says this and another that.
+
+        The latter as 500,5 and 12345.125 do.
+        """
+        return self.semicolons and self.has_decimal_point == bool(self.decimal_comma)
+
+    @property
+    def spellings(self) -> tuple[Spelling, ...]:
+        """How numbers may be written that are not plain ones."""
+        return _GROUPED_OTHERWISE, _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA
+
+
+def notation_after(before: Notation, marked: Collection[str]) -> Notation:
+    """What is known of a column's notation once these texts, all with a comma or a point, were seen.
+
+    Examples
+    --------
+    >>> notation_after(Notation(), ["10,65", "7,5", "1.234,50"]).decimal_comma
+    True
+    >>> notation_after(Notation(), ["10,65", "7.5", "1.234,50"]).decimal_comma
+    False
+    """
+    with_comma = any("," in text for text in marked)
+    if before.semicolons:
+        pointed = [text for text in marked if "." in text and "," not in text]
+        has_point = before.has_decimal_point or not all(map(GROUPED_BY_POINT.fullmatch, pointed))
+        known = before.decimal_comma
+        return Notation(True, (with_comma or (False if has_point else None)) if known is None else known, has_point)
+    marked = [text for text in marked if text.casefold() not in MISSING]
+    if before.decimal_comma is not None or not marked:
+        return before
+    readable = with_comma and all(_DECIMAL_COMMA.read(text) is not None for text in marked)
+    telling = {text for text in marked if "," in text and _GROUPED_BY_COMMA.read(text) is None}
+    return Notation(False, readable and len(telling) >= MIN_TELLING)
+
+
+def plain(text: str | None) -> float | None:
+    """A number written with digits, a point and an exponent at most; None if the text is none or beyond all floats."""
+    if text is None or not _PLAIN.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def to_number(text: str, notation: Notation) -> float | None:
+    """The number in a text without its unit, None for a word for nothing; UnreadableError for anything else."""
+    number = None if notation.decimal_comma else plain(text)
+    text = text.strip()
+    if notation.has_unclear_points and GROUPED_BY_POINT.fullmatch(text):
+        raise UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")
+    if notation.semicolons and notation.decimal_comma is False and "," in text:
+        raise UnreadableError("has a comma where the rows above it write decimals with a point")
+    if number is not None or text.casefold() in NO_NUMBER:
+        return number
+    for spelling in notation.spellings:
+        if (number := spelling.read(text)) is not None:
+            return number
+    raise UnreadableError("is not a number")
+
+
+def to_numbers(texts: pl.Series, notation: Notation) -> pl.Series:
+    """The same for many texts at once; null for those that `to_number` has to look at."""
+    ways = [spelling.read_all(texts) for spelling in notation.spellings]
+    if not notation.decimal_comma:
+        ways.append(texts.cast(pl.Float64, strict=False))
+    unsure = pl.Series([False]).new_from_index(0, len(texts))
+    if notation.has_unclear_points:
+        unsure |= texts.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$")
+    if notation.semicolons and notation.decimal_comma is False:
+        unsure |= texts.str.contains(",", literal=True)
+    numbers = pl.select(pl.when(~unsure).then(pl.coalesce(ways))).to_series()
+    return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
+
+
+def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
+    """Texts without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200".
+
+    Times in years and months become months, where the field counts those.
+    """
+    if not spec.unit:
+        return texts
+    if spec.unit == MONTHS:
+        texts = _in_months(texts)
+    spellings = {spec.unit, spec.unit.removesuffix("s"), *CURRENCY_SIGNS.get(spec.unit, ())}
+    words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+    return texts.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
+        rf"(?i)^([+-]?)\s*(?:{words})\s*([+-]?[\d.,].*)$", "${1}${2}"
+    )
+
+
+def _in_months(texts: pl.Series) -> pl.Series:
+    times = texts.filter(texts.str.contains(r"(?i)\d\s*y"))
+    in_months = {text: str(months) for text in times if (months := months_in(text)) is not None}
+    return texts.replace(in_months) if in_months else texts
