@@ -1,0 +1,83 @@
+"""A table of any length to logged decisions: block after block is read and checked, scored on all cores, then logged.
+
+Memory holds a few blocks, whatever the number of rows. Blocks are logged, and handed on, in the order of the table.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import polars as pl
+
+from creditrisk.decision_log import Channel, DecisionLog
+from creditrisk.quality import Checked, Rejection
+from creditrisk.scoring import Scorer
+
+# Rows that are scored at once: so few that one who says stop waits less than a second, and so many that what a block
+# costs besides its rows is nothing.
+BLOCK_ROWS = 4_000
+
+
+@dataclass(frozen=True)
+class ScoredBlock:
+    """Some rows of a table after scoring: as they came, the results of those that passed, and why others did not.
+
+    `raw` begins with the table's data row `first_row`, counted from 1; rows in `scored` and `rejected` are counted so.
+    """
+
+    first_row: int
+    raw: pl.DataFrame
+    scored: pl.DataFrame
+    rejected: Sequence[Rejection]
+
+    @property
+    def last_row(self) -> int:
+        """The table's data row that `raw` ends with."""
+        return self.first_row + self.raw.height - 1
+
+
+def score_blocks(
+    checked: Iterable[Checked], scorer: Scorer, log: DecisionLog, channel: Channel, *, n_threads: int | None = None
+) -> Iterator[ScoredBlock]:
+    """Score a table, block by block; each block is in the decision log before it is yielded.
+
+    Parameters
+    ----------
+    checked
+        The blocks of a table in its order, as `datasets.check_blocks` yields them; no more are taken than the threads
+        can work on.
+    n_threads
+        Blocks that are scored side by side; as many as there are cores, if not given.
+
+    Raises
+    ------
+    DecisionLogError
+        If the log does not take the decisions; then the block is not yielded.
+    """
+    n_threads = n_threads or os.cpu_count() or 1
+    waiting: deque[tuple[Checked, Future[pl.DataFrame]]] = deque()
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="scoring")
+    next_row = 1
+
+    def logged() -> ScoredBlock:
+        block, scoring = waiting.popleft()
+        scored = scoring.result()
+        log.append_scored(scored, block.accepted, scorer, channel)
+        return ScoredBlock(next_row, block.raw, scored, block.rejected)
+
+    try:
+        for block in checked:
+            waiting.append((block, pool.submit(scorer.score, block.accepted)))
+            if len(waiting) > n_threads:
+                yield (done := logged())
+                next_row = done.last_row + 1
+        while waiting:
+            yield (done := logged())
+            next_row = done.last_row + 1
+    finally:
+        # What nobody waits for any more was not logged, so it was never decided.
+        pool.shutdown(cancel_futures=True)
