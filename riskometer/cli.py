@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from collections.abc import Callable
@@ -15,6 +14,7 @@ import click
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import close_home, make_home
 from creditrisk.settings import configure_mlflow, read_settings
+from riskometer.log_commands import by_option, erase_application, log_group, replay_decisions, verify_log
 
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
@@ -76,7 +76,6 @@ def _output_option(what: str) -> Callable[[F], F]:
 
 csv_option = _output_option("CSV to write.")
 dataset_option = click.option("--dataset", default="", help="Registered model; empty: the one that serves.")
-by_option = click.option("--by", default="", help="Who decides; empty: the user of this machine.")
 
 
 @main.command()
@@ -119,7 +118,7 @@ def report(dataset: str) -> None:
 def score(clients: Path, output: Path, dataset: str) -> None:
     """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
     from creditrisk import datasets
-    from creditrisk.decision_log import DecisionLog, decisions_from
+    from creditrisk.decision_log import DecisionLog
     from creditrisk.registry import Registry, find_champion, no_champion
     from creditrisk.scoring import csv_text, result_table
     from creditrisk.sources import parse_upload, read_bytes
@@ -133,7 +132,7 @@ def score(clients: Path, output: Path, dataset: str) -> None:
     raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
     checked = datasets.check(raw, scorer.schema)
     scored = scorer.score(checked.accepted)
-    DecisionLog(settings.decision_log).append(decisions_from(scored, checked.accepted, scorer, "batch"))
+    DecisionLog(settings.decision_log).append_scored(scored, checked.accepted, scorer, "batch")
     _write(output, csv_text(result_table(checked.raw, scored, checked.rejected)))
     counts = dict(scored.group_by("verdict").len().iter_rows())
     click.echo(
@@ -273,70 +272,8 @@ def switch(model: str, by: str, why: str) -> None:
     click.echo(done)
 
 
-@main.command("replay")
-@click.argument("first", type=int)
-@click.argument("last", type=int, required=False)
-def replay_decisions(first: int, last: int | None) -> None:
-    """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
-    from creditrisk.decision_log import DecisionLog, replay
-    from creditrisk.registry import load_version
-
-    settings = read_settings()
-    if last is not None and last < first:
-        raise click.ClickException(f"There is nothing between {first} and {last}. Give the smaller number first.")
-    seqs = range(first, (last or first) + 1)
-    load = functools.partial(load_version, settings.stores)
-    differences = replay(DecisionLog(settings.decision_log), seqs, load)
-    for difference in differences:
-        click.echo(f"decision {difference.seq}: {difference.field} was {difference.logged}, is {difference.replayed}")
-    if differences:
-        raise click.ClickException(f"{len(differences):,} figures came out otherwise; the lines above name them.")
-    click.echo(f"{len(seqs):,} decisions scored again: the same to the last bit.")
-
-
-@main.command("verify-log")
-def verify_log() -> None:
-    """Prove that the decision log is unbroken and holds what was noted of it, or name what is broken first.
-
-    Ends with 1 if it is broken, with 2 if some place that notes its head could not be asked.
-    """
-    from creditrisk.decision_log import DecisionLog
-    from creditrisk.registry import Registry
-    from creditrisk.text import counted
-    from monitoring.archive import open_archives, pending_folder
-    from monitoring.heads import noted_heads
-
-    settings = read_settings()
-    noted, problems = noted_heads(open_archives(settings.archive_uris), pending_folder(settings.home))
-    try:
-        noted += Registry(settings.stores).noted_heads()
-    except CreditRiskError as exc:
-        problems.append(f"the record of promotions, as {exc}")
-    for problem in problems:
-        click.echo(f"Not asked: {problem}", err=True)
-    log = DecisionLog(settings.decision_log)
-    if not log.is_begun():
-        what, (seq, _) = max(noted, key=lambda note: note[1], default=("", (0, "")))
-        raise click.ClickException(
-            f"There is no decision log at {log.address}: it is gone, and {what} noted decision {seq:,} of it."
-            if seq
-            else f"There is no decision log at {log.address}: nothing has been scored yet, or CREDITRISK_HOME or "
-            "CREDITRISK_DECISION_LOG_URL names another place."
-        )
-    found = log.verify(noted)
-    if found.broken:
-        raise click.ClickException(found.broken)
-    click.echo(
-        f"{found.n_checked:,} decisions, unbroken, and as {counted(len(noted), 'note')} elsewhere have them. "
-        f"Head: {found.head_hash}"
-    )
-    if problems:
-        click.echo(
-            f"The chain itself is unbroken, but {counted(len(problems), 'place')} with notes of it could not be read: "
-            "an end cut off, or a log written anew, may have been missed.",
-            err=True,
-        )
-        sys.exit(2)
+for command in (replay_decisions, verify_log, erase_application, log_group):
+    main.add_command(command)
 
 
 def _within_ten(_context: click.Context, _option: click.Parameter, value: float) -> float:

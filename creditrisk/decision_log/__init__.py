@@ -3,6 +3,7 @@
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from
 from creditrisk.decision_log.entries import Actor, this_user
+from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.windows import LogWindow
@@ -13,12 +14,16 @@ __all__ = [
     "Channel",
     "Decision",
     "DecisionLog",
+    "Erasure",
     "Head",
     "LogWindow",
     "Logged",
     "Noted",
     "Outcome",
     "decisions_from",
+    "erase",
+    "hold",
+    "prune",
     "replay",
     "this_user",
 ]

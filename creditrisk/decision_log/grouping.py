@@ -9,7 +9,7 @@ from threading import Condition
 
 from creditrisk.decision_log.entries import Entries
 from creditrisk.decision_log.store import Store, locked_head, most_seconds
-from creditrisk.decision_log.writing import Written, write
+from creditrisk.decision_log.writing import KnownVersions, Written, write
 from creditrisk.errors import DecisionLogError
 
 # Entries in one transaction: those that a large upload appends let others in between.
@@ -38,6 +38,8 @@ class GroupedWriter:
         self._changed = Condition()
         self._waiting: list[_Append] = []
         self._is_busy = False
+        # Of the transactions that were committed.
+        self._versions: KnownVersions = {}
 
     def append(self, entries: Sequence[Entries]) -> Sequence[Written]:
         """Write entries at the end of the log; when this returns they survive a crash.
@@ -83,7 +85,10 @@ class GroupedWriter:
         error: DecisionLogError | None = DecisionLogError("the decision log was interrupted. Nothing is answered.")
         try:
             with self._store.transaction(is_write=True, patience=most, deadline=deadline) as connection:
-                written = write(connection, locked_head(connection), [item for each in group for item in each.entries])
+                known = dict(self._versions)
+                many = [item for each in group for item in each.entries]
+                written = write(connection, locked_head(connection), many, known)
+            self._versions = known
             self._store.remember(written[-1].head)
             rest = iter(written)
             for each in group:

@@ -124,18 +124,12 @@ def entries_of_table(
     bare = Version(scorer.name, scorer.version, scorer.sha256, tuple(names), ())
     if reasons.is_new(bare):
         reasons.learn(bare, [(item["code"], item["text"]) for item in every_reason(scorer.schema.features)])
-    texts = scored.select(
-        pl.col("reasons").list.eval(
-            pl.concat_str(pl.element().struct.field("code"), pl.lit("\0"), pl.element().struct.field("text"))
-        )
-    ).to_series()
-    pairs = [tuple(text.split("\0", 1)) for text in texts.explode().drop_nulls().unique(maintain_order=True).to_list()]
-    places = reasons.learn(bare, [(code, text) for code, text in pairs])
+    places, numbers = _numbered(scored["reasons"], bare, reasons)
     table = pl.DataFrame(
         [
             scored["score_points"],
             scored["confidence"],
-            _numbered(texts, places),
+            numbers,
             scored["problems"],
             *(inputs[name].dt.to_string("iso") if inputs[name].dtype == pl.Date else inputs[name] for name in names),
         ]
@@ -160,12 +154,18 @@ def aligned(scored: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
     return scored.select("row_number").join(accepted, on="row_number", how="left", maintain_order="left")
 
 
-def _numbered(texts: pl.Series, places: dict[tuple[str, str], int]) -> pl.Series:
-    if not places:
-        return pl.Series("reasons", [[]] * texts.len(), dtype=pl.List(pl.Int64))
-    number_by_text = {f"{code}\0{text}": place for (code, text), place in places.items()}
-    replaced = pl.element().replace_strict(number_by_text, return_dtype=pl.Int64)
-    return texts.to_frame("reasons").select(pl.col("reasons").list.eval(replaced)).to_series()
+def _numbered(given: pl.Series, bare: Version, reasons: ReasonLists) -> tuple[dict[tuple[str, str], int], pl.Series]:
+    """The version's reasons by place, and every row's as places: by their codes, from which the texts follow."""
+    codes = given.list.eval(pl.element().struct.field("code"))
+    places = reasons.learn(bare, ())
+    known = {code for code, _ in places}
+    if not set(codes.explode().drop_nulls().unique().to_list()) <= known:
+        new = given.explode().drop_nulls().unique(maintain_order=True).to_list()
+        places = reasons.learn(bare, [(item["code"], item["text"]) for item in new])
+    place_by_code = {code: place for (code, _), place in places.items()}
+    if not place_by_code:
+        return places, pl.Series("reasons", [[]] * given.len(), dtype=pl.List(pl.Int64))
+    return places, codes.list.eval(pl.element().replace_strict(place_by_code, return_dtype=pl.Int16))
 
 
 def _check_table(prob_defaults: pl.Series, application_ids: pl.Series, table: pl.DataFrame) -> None:

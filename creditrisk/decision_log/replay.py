@@ -12,8 +12,10 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from creditrisk.decision_log.decisions import Logged
+from creditrisk.decision_log.erasure import Erased, erased_in
 from creditrisk.decision_log.grouping import CHUNK_ROWS
 from creditrisk.decision_log.log import DecisionLog
+from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs, with_problems
 
 if TYPE_CHECKING:
@@ -32,20 +34,37 @@ class Difference:
     replayed: Any
 
 
-def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str], Scorer]) -> list[Difference]:
-    """Score logged decisions again and list what differs; an empty list means the same numbers to the last bit.
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How many decisions were scored again, what came out otherwise, and which were erased and cannot be."""
+
+    n_scored: int
+    differences: list[Difference]
+    erased: list[Erased]
+
+
+def replay(
+    log: DecisionLog,
+    seqs: int | range,
+    load_scorer: Callable[[str, str], Scorer],
+    *,
+    on_progress: Callable[[int], None] | None = None,
+) -> Replay:
+    """Score logged decisions again and list what differs; no difference means the same numbers to the last bit.
 
     Parameters
     ----------
     seqs
-        The number of one decision, or a range of them.
+        The number of one entry of the log, or a range of them; entries that are no decisions are passed over.
     load_scorer
         Gives the scorer of a model and version; asked once for each.
+    on_progress
+        Called now and then with the number of the entry that was scored last.
 
     Raises
     ------
     DecisionLogError
-        If a decision is not in the log.
+        If an entry is not in the log, or the only one asked for is no decision.
 
     Notes
     -----
@@ -53,14 +72,21 @@ def replay(log: DecisionLog, seqs: int | range, load_scorer: Callable[[str, str]
     here and perhaps were scored singly before, so a scorer must give a row the same bits in any company.
     """
     load = cache(load_scorer)
-    decisions = log.read(range(seqs, seqs + 1) if isinstance(seqs, int) else seqs)
+    wanted = range(seqs, seqs + 1) if isinstance(seqs, int) else seqs
     differences: list[Difference] = []
+    n_scored = 0
     for (model, version), group in groupby(
-        decisions, key=lambda logged: (logged.decision.model, logged.decision.model_version)
+        log.read(wanted), key=lambda logged: (logged.decision.model, logged.decision.model_version)
     ):
         while chunk := list(islice(group, CHUNK_ROWS)):
             differences += _differences(chunk, load(model, version))
-    return differences
+            n_scored += len(chunk)
+            if on_progress is not None:
+                on_progress(chunk[-1].seq)
+    erased = erased_in(log, wanted)
+    if isinstance(seqs, int) and not n_scored and not erased:
+        raise DecisionLogError(f"entry {seqs} of the decision log is not a decision.")
+    return Replay(n_scored, differences, erased)
 
 
 def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:

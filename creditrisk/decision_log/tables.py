@@ -109,10 +109,13 @@ for _table, _triggers in ((VERSIONS, APPEND_ONLY), (EVENTS, APPEND_ONLY), (CONTE
             event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
 
 
+# Made once: every append asks it.
+_LAST = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
+
+
 def head_of(connection: Connection) -> Head:
     """Number and hash of the last entry; `(0, GENESIS)` if there is none."""
-    last = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
-    row = connection.execute(last).one_or_none()
+    row = connection.execute(_LAST).one_or_none()
     return (0, GENESIS) if row is None else (row.seq, row.hash.hex())
 
 

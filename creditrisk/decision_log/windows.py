@@ -84,7 +84,7 @@ def window_of(connection: Connection, after_seq: int, model: str, until_seq: int
 
 
 def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:
-    told = {
+    told: dict[str, list[Any]] = {
         "seq": [entry.seq for entry in entries],
         "decided_at": [entry.at for entry in entries],
         "model_version": [version.model_version] * len(entries),

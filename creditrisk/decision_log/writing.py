@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import repeat
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from creditrisk.decision_log.chain import SALT_BYTES, Head, LabelDigests, commitment_to, event_hash
-from creditrisk.decision_log.entries import NO_POLICY, Entries
+from creditrisk.decision_log.entries import NO_POLICY, Entries, Version
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import number_of
 
@@ -44,22 +44,35 @@ class Written:
         return self.seqs.stop - 1, self.hashes[-1].hex()
 
 
-def write(connection: Connection, head: Head, many: Sequence[Entries]) -> list[Written]:
-    """Write entries after a head, all at the same time."""
+# The number in the database, and the digest, of each version as far as somebody knows them.
+KnownVersions = dict[Version, tuple[int, bytes]]
+
+
+def write(
+    connection: Connection, head: Head, many: Sequence[Entries], known: KnownVersions | None = None
+) -> list[Written]:
+    """Write entries after a head, all at the same time.
+
+    Parameters
+    ----------
+    known
+        Versions that need not be looked for; those that were are added, and are there only if the transaction is
+        committed.
+    """
+    known = {} if known is None else known
     seq, link = head[0], bytes.fromhex(head[1])
     at = int(datetime.now(UTC).timestamp() * 1_000_000)
     events: list[Row] = []
     contents: list[Row] = []
     written = []
     for entries in many:
-        number = None if entries.version is None else number_of(connection, entries.version)
-        digest = LabelDigests({} if number is None else {number: _digest(entries)})
+        version = entries.version
+        if version is not None and version not in known:
+            known[version] = number_of(connection, version), version.digest()
+        number, digest = (None, b"") if version is None else known[version]
         hashes = [link]
-        for event, content in _rows(entries, (seq, at), link, number, digest):
-            events.append(event)
-            contents.append(content)
-            link = event[-1]
-            hashes.append(link)
+        _add(entries, (seq, at), (number, digest), (events, contents, hashes))
+        link = hashes[-1]
         written.append(Written(range(seq + 1, seq + len(hashes)), at, tuple(hashes)))
         seq += len(hashes) - 1
     _insert(connection, EVENTS.name, _EVENT_NAMES, events)
@@ -67,31 +80,37 @@ def write(connection: Connection, head: Head, many: Sequence[Entries]) -> list[W
     return written
 
 
-def _digest(entries: Entries) -> bytes:
-    return b"" if entries.version is None else entries.version.digest()
-
-
-def _rows(
-    entries: Entries, when: tuple[int, int], link: bytes, version: int | None, digest: LabelDigests
-) -> Iterator[tuple[Row, Row]]:
-    """The rows of the two tables for each entry; the last column of an event is its hash."""
-    seq, at = when
+def _add(
+    entries: Entries,
+    when: tuple[int, int],
+    version: tuple[int | None, bytes],
+    to: tuple[list[Row], list[Row], list[bytes]],
+) -> None:
+    """Make the rows of the two tables for each entry, and the hashes, of which the one before the first is there."""
+    (seq, at), (number, of_version), (events, contents, hashes) = when, version, to
     kind, actor, role, is_automatic = entries.kind, entries.by.name, entries.by.role, entries.by.is_automatic
-    salts = os.urandom(SALT_BYTES * len(entries.payloads))
+    digest = LabelDigests({} if number is None else {number: of_version})
+    by_verdict: dict[str | None, bytes] = {}
+    link = hashes[-1]
+    random = os.urandom(SALT_BYTES * len(entries.payloads))
+    salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
     columns = (entries.application_ids, entries.prob_defaults, entries.verdicts, entries.refers_to)
-    rows = zip(entries.payloads, *(column or repeat(None) for column in columns), strict=False)
-    for index, (payload, application_id, prob_default, verdict, refers_to) in enumerate(rows):
+    for payload, salt, application_id, prob_default, verdict, refers_to in zip(
+        entries.payloads, salts, *(column or repeat(None) for column in columns), strict=False
+    ):
         seq += 1
-        salt = salts[index * SALT_BYTES : (index + 1) * SALT_BYTES]
+        labels = by_verdict.get(verdict)
+        if labels is None:
+            labels = by_verdict[verdict] = digest((kind, actor, role, is_automatic, number, NO_POLICY, verdict))
         commitment = commitment_to(salt, application_id, payload)
-        labels = digest((kind, actor, role, is_automatic, version, NO_POLICY, verdict))
         previous = link
         link = event_hash((seq, at), labels, commitment, link, refers_to=refers_to, prob_default=prob_default)
-        yield (
-            (seq, at, kind, actor, role, is_automatic, version, NO_POLICY, prob_default, verdict, refers_to,
-             commitment, previous, link),
-            (seq, application_id, salt, payload),
+        events.append(
+            (seq, at, kind, actor, role, is_automatic, number, NO_POLICY, prob_default, verdict, refers_to,
+             commitment, previous, link)
         )  # fmt: skip
+        contents.append((seq, application_id, salt, payload))
+        hashes.append(link)
 
 
 def _insert(connection: Connection, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:

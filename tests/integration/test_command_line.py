@@ -38,8 +38,9 @@ def test_a_file_is_scored_logged_replayed_to_the_last_bit_and_the_log_verified(r
     result = pl.read_csv(tmp_path / "result.csv")
     assert result.height == 200
     assert result["reasons"].null_count() == 0
-    assert "200 decisions scored again: the same to the last bit" in run("replay", 1, 200).output
-    assert run("verify-log").output.startswith("200 decisions, unbroken")
+    # The first three entries say which version serves.
+    assert "200 decisions scored again: the same to the last bit" in run("replay", 4, 203).output
+    assert run("verify-log").output.startswith("200 decisions and 3 other entries, unbroken")
 
 
 def test_a_decision_changed_behind_the_log_s_back_is_named(run, clients, tmp_path):
@@ -47,7 +48,7 @@ def test_a_decision_changed_behind_the_log_s_back_is_named(run, clients, tmp_pat
     with sqlite3.connect(tmp_path / "decisions.db") as database:
         for (name,) in database.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             database.execute(f"drop trigger {name}")
-        database.execute("update decisions set prob_default = 0.01 where seq = 17")
+        database.execute("update events set prob_default = 0.01 where seq = 17")
     verified = run("verify-log")
     assert verified.exit_code == 1
     assert "17" in verified.output

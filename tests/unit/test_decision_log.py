@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from creditrisk.decision_log import Decision, DecisionLog, decisions_from, replay
-from creditrisk.decision_log.replay import Difference
+from creditrisk.decision_log.replay import Difference, Replay
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
 from creditrisk.schema import Category, Field, Schema, Target
@@ -136,14 +136,14 @@ def test_replay_finds_the_same_bits_with_the_version_that_decided(log):
         asked.append((model, version))
         return versions[version]
 
-    assert replay(log, range(1, 10), load) == []
+    assert replay(log, range(1, 10), load) == Replay(9, [], [])
     assert asked == [("tiny", "1"), ("tiny", "2")]
 
 
 def test_replay_names_every_field_that_came_out_otherwise(log):
     log.append(decisions())
     nudged = FakeScorer(slope=1.000000000000001e-5, sha256="ff" * 32)  # some bits in the 16th digit
-    assert replay(log, 1, lambda model, version: nudged) == [
+    assert replay(log, 1, lambda model, version: nudged).differences == [
         Difference(1, "scorer_sha256", "5c" * 32, "ff" * 32),
         Difference(1, "prob_default", 1e4 / 3 * 1e-5 + 40 / 1e4, 1e4 / 3 * nudged.slope + 40 / 1e4),
     ]
