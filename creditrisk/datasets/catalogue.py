@@ -8,12 +8,15 @@ other table is described by a schema file somewhere else, and goes the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+
+import polars as pl
 
 from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
@@ -108,6 +111,29 @@ def check(raw: RawTable, schema: Schema) -> quality.Checked:
         return quality.check(raw, schema)
     checked = quality.check(prepare(raw), schema)
     return replace(checked, raw=raw.frame.tail(checked.raw.height))
+
+
+def check_blocks(blocks: Iterable[RawTable], schema: Schema) -> Iterator[quality.Checked]:
+    """`quality.check_blocks` for applications to be scored, in any spelling that the schema's dataset circulates in.
+
+    `raw` of the results is the table as it came.
+    """
+    prepare = _reader_for(schema).prepare
+    if prepare is None:
+        yield from quality.check_blocks(blocks, schema)
+        return
+    # As many blocks are asked for ahead as `quality.check_blocks` wants to see before it gives the first.
+    waiting: deque[pl.DataFrame] = deque()
+
+    def prepared() -> Iterator[RawTable]:
+        for raw in blocks:
+            waiting.append(raw.frame)
+            yield prepare(raw)
+
+    for checked in quality.check_blocks(prepared(), schema):
+        came = pl.concat(waiting)
+        waiting.clear()
+        yield replace(checked, raw=came.tail(checked.raw.height))
 
 
 @lru_cache

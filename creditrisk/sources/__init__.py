@@ -4,7 +4,7 @@ Everything is read as text, with the line each row starts on, so that nothing is
 which of them cannot be used, is decided in creditrisk.quality. See docs/sources.md.
 """
 
-from creditrisk.sources.files import check_uri, is_there, read_bytes, read_table
+from creditrisk.sources.files import check_uri, is_there, read_blocks, read_bytes, read_table
 from creditrisk.sources.table import (
     MAX_COLUMNS,
     PLAIN_NUMBER,
@@ -15,7 +15,7 @@ from creditrisk.sources.table import (
     join_blocks,
     nameless,
 )
-from creditrisk.sources.text import parse_table, parse_upload
+from creditrisk.sources.text import parse_blocks, parse_table, parse_upload
 
 __all__ = [
     "MAX_COLUMNS",
@@ -28,8 +28,10 @@ __all__ = [
     "is_there",
     "join_blocks",
     "nameless",
+    "parse_blocks",
     "parse_table",
     "parse_upload",
+    "read_blocks",
     "read_bytes",
     "read_table",
 ]

@@ -6,17 +6,22 @@ credentials come from the environment alone. Every failure is one sentence that 
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from creditrisk.errors import SourceError
 from creditrisk.sources import arff, database, parquet
-from creditrisk.sources.table import RawTable
-from creditrisk.sources.text import parse_table, suffix_of
+from creditrisk.sources.table import RawTable, in_blocks
+from creditrisk.sources.text import parse_blocks, parse_table, suffix_of
 from creditrisk.text import shorten
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".dat", ".asc", ".parquet", ".arff")
@@ -58,17 +63,55 @@ def read_table(uri: str) -> RawTable:
     return parse_table(content, filename=name)
 
 
+def read_blocks(uri: str, block_rows: int) -> Iterator[RawTable]:
+    """What `read_table` reads, in blocks of `block_rows` rows, of which one is in memory at a time.
+
+    Text files, packed or not, and Parquet files are read as they are asked for. A table of a database and an ARFF file
+    are read as a whole, and come in blocks all the same.
+
+    Raises
+    ------
+    SourceError
+        As `read_table`, once the block with the fault is asked for.
+    """
+    check_uri(uri)
+    name = _name(uri)
+    is_packed, suffix = name.lower().endswith(".gz"), suffix_of(name)
+    if urlsplit(uri).scheme in ("postgresql", "postgres") or suffix == ".arff":
+        yield from in_blocks([read_table(uri)], block_rows)
+        return
+    _check_suffix(name)
+    with _opened(uri) as stream:
+        if suffix == ".parquet":
+            content = _unpacked(stream.read(), name) if is_packed else stream
+            yield from parquet.parse_blocks(content, filename=name, block_rows=block_rows)
+            return
+        try:
+            text = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if is_packed else stream
+            yield from parse_blocks(text, filename=name, block_rows=block_rows)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
+            raise _damaged(name) from exc
+
+
 def read_bytes(uri: str) -> bytes:
     """The unpacked content of the file that `read_table` would read; same errors."""
     check_uri(uri)
     name = _name(uri)
+    _check_suffix(name)
+    with _opened(uri) as stream:
+        if stream.seek(0, os.SEEK_END) > MAX_BYTES:
+            raise SourceError(_too_large(name))
+        stream.seek(0)
+        content = stream.read()
+    return _unpacked(content, name) if name.lower().endswith(".gz") else content
+
+
+def _check_suffix(name: str) -> None:
     if suffix_of(name) not in SUFFIXES:
         raise SourceError(
             f"'{name}' is not a kind of file that can be read. Pass one ending in {', '.join(SUFFIXES)}, with or "
             "without .gz."
         )
-    content = _from_bucket(uri) if urlsplit(uri).scheme == "gs" else _from_disk(_path(uri))
-    return _unpacked(content, name) if name.lower().endswith(".gz") else content
 
 
 def check_uri(uri: str) -> None:
@@ -129,18 +172,36 @@ def _path(uri: str) -> Path:
     return Path(url2pathname(parts.path)) if "://" in uri else Path(os.path.expanduser(uri))
 
 
-def _from_disk(path: Path) -> bytes:
+@contextmanager
+def _opened(uri: str) -> Iterator[BinaryIO]:
+    """The bytes of a file, as they are stored."""
+    if urlsplit(uri).scheme == "gs":
+        with TemporaryFile() as file:
+            _download(uri, file)
+            file.seek(0)
+            yield file
+        return
+    path = _path(uri)
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SourceError(_too_large(path.name))
-        return path.read_bytes()
+        file = path.open("rb")
     except FileNotFoundError as exc:
         raise SourceError(f"there is no file '{path}'. Check the path, or pass another one with SOURCE=.") from exc
     except OSError as exc:
-        raise SourceError(f"the file '{path}' cannot be read: {exc.strerror}. Check it, or pass another one.") from exc
+        raise _unreadable(path, exc) from exc
+    with file:
+        try:
+            yield file
+        except gzip.BadGzipFile:
+            raise
+        except OSError as exc:
+            raise _unreadable(path, exc) from exc
 
 
-def _from_bucket(uri: str) -> bytes:
+def _unreadable(path: Path, exc: OSError) -> SourceError:
+    return SourceError(f"the file '{path}' cannot be read: {exc.strerror}. Check it, or pass another one.")
+
+
+def _download(uri: str, file: BinaryIO) -> None:
     try:
         from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
         from google.auth.exceptions import GoogleAuthError
@@ -158,7 +219,7 @@ def _from_bucket(uri: str) -> bytes:
             raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.")
         if blob.size is not None and blob.size > MAX_BYTES:
             raise SourceError(_too_large(name))
-        content: bytes = blob.download_as_bytes(raw_download=True, **patience)
+        blob.download_to_file(file, raw_download=True, **patience)
     except NotFound as exc:
         raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.") from exc
     except (GoogleAuthError, Forbidden, Unauthorized) as exc:
@@ -168,7 +229,6 @@ def _from_bucket(uri: str) -> bytes:
         ) from exc
     except (GoogleAPIError, OSError) as exc:
         raise SourceError(f"bucket '{parts.netloc}' cannot be reached. Check the network and try again.") from exc
-    return content
 
 
 def _unpacked(content: bytes, name: str) -> bytes:
@@ -184,11 +244,15 @@ def _unpacked(content: bytes, name: str) -> bytes:
                 if len(out) > MAX_BYTES:
                     raise SourceError(_too_large(name))
             if not unpacker.eof:
-                raise SourceError(f"the file '{name}' cannot be read: it is damaged. Check it, or pass another one.")
+                raise _damaged(name)
             rest = unpacker.unused_data.lstrip(b"\0")
     except zlib.error as exc:
-        raise SourceError(f"the file '{name}' cannot be read: it is damaged. Check it, or pass another one.") from exc
+        raise _damaged(name) from exc
     return bytes(out)
+
+
+def _damaged(name: str) -> SourceError:
+    return SourceError(f"the file '{name}' cannot be read: it is damaged. Check it, or pass another one.")
 
 
 def _too_large(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -61,6 +61,25 @@ def join_blocks(blocks: Sequence[RawTable]) -> RawTable:
         lines += block.lines
     frame = pl.concat([block.frame for block in blocks])
     return replace(blocks[0], frame=frame, lines=lines, ragged=ragged)
+
+
+def in_blocks(tables: Iterable[RawTable], block_rows: int) -> Iterator[RawTable]:
+    """The rows of a table that comes in pieces of any length, in blocks of `block_rows` rows; the last has fewer."""
+    kept: list[RawTable] = []
+    for piece in tables:
+        table = join_blocks([*kept, piece])
+        n_rows = table.frame.height
+        n_whole = n_rows - n_rows % block_rows
+        for start in range(0, n_whole, block_rows):
+            yield _part(table, start, start + block_rows)
+        kept = [_part(table, n_whole, n_rows)] if n_whole < n_rows else []
+    yield from kept
+
+
+def _part(table: RawTable, start: int, stop: int) -> RawTable:
+    ragged = {number - start: n_cells for number, n_cells in table.ragged.items() if start < number <= stop}
+    frame, lines, first_row = table.frame[start:stop], table.lines[start:stop], table.first_row + start
+    return replace(table, frame=frame, lines=lines, ragged=ragged, first_row=first_row)
 
 
 def from_records(records: Sequence[Record]) -> RawTable:

@@ -1,28 +1,28 @@
 """Tables in text files: separated by commas, semicolons, tabs, bars or blanks, in whatever encoding people save them.
 
-Read with the standard library, which knows the line of every fault: polars' own reader was no faster on 42,535 rows of
-152 columns, and took three times the memory.
+Here is how such a file is written; its rows are read in creditrisk.sources.rows.
 """
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice, pairwise
+from collections.abc import Iterator, Sequence
+from itertools import islice, pairwise
 from pathlib import Path
-
-import polars as pl
+from typing import BinaryIO
 
 from creditrisk.errors import SourceError
+from creditrisk.sources.rows import Layout, Text, numbered, pieces
 from creditrisk.sources.table import (
     MAX_CELLS,
     MAX_CELLS_SENT,
-    MAX_ROW_CELLS,
     PLAIN_NUMBER,
     RawTable,
     check_size,
+    in_blocks,
+    join_blocks,
     nameless,
 )
 from creditrisk.text import shorten
@@ -32,7 +32,10 @@ BLANK_SEPARATED = (".txt", ".data", ".dat", ".asc")
 SAVE_AS_CSV = "Open it in your spreadsheet program, choose 'Save as' and then 'CSV UTF-8'."
 
 MAX_LINE_CHARS = 200_000
-_CHUNK_ROWS = 1_000
+_READ_BYTES = 2**20
+# Binary data show themselves in so much of a text, and a workbook in so much of an archive.
+_TOP_CHARS = 100_000
+_SEARCHED_BYTES = 2**26
 
 _FILE_KINDS = (
     (b"%PDF", "a PDF document", "Ask for the table behind it as a CSV file."),
@@ -75,11 +78,39 @@ def parse_table(
     >>> table.frame.rows(), table.lines
     ([('Ada', '36')], [3])
     """
+    blocks = _pieces(io.BytesIO(content), filename, max_rows=max_rows, names=names)
+    return join_blocks(list(blocks))
+
+
+def parse_blocks(
+    stream: BinaryIO, *, filename: str, block_rows: int, max_rows: int | None = None
+) -> Iterator[RawTable]:
+    """What `parse_table` reads, in blocks of `block_rows` rows, of which one is in memory at a time.
+
+    Parameters
+    ----------
+    stream
+        The file's bytes, which are gone through twice: it can be set back to where it stands.
+
+    Raises
+    ------
+    SourceError
+        As `parse_table`, once the block with the fault is asked for.
+    """
+    return in_blocks(_pieces(stream, filename, max_rows=max_rows), block_rows)
+
+
+def _pieces(
+    stream: BinaryIO, filename: str, *, max_rows: int | None, names: Sequence[str] | None = None
+) -> Iterator[RawTable]:
     shown = shorten(filename, 60)
-    encoding = _encoding(content, shown)
-    # Decoded line by line: the whole text at once would be the largest thing in memory.
-    lines = io.TextIOWrapper(io.BytesIO(content), encoding, newline="")
-    first = next((line for line in io.TextIOWrapper(io.BytesIO(content), encoding) if line.strip()), "")
+    start = stream.tell()
+    encoding = _encoding(stream, shown)
+    stream.seek(start)
+    text = Text(stream, encoding)
+    top = text.position
+    first = next((line for line in text.lines() if line.strip()), "").replace("\r\n", "\n")
+    text.position = top
     if len(first) > MAX_LINE_CHARS:
         raise SourceError(
             f"the first line of '{shown}' is {len(first):,} characters long. Expected the names of the columns; "
@@ -87,17 +118,35 @@ def parse_table(
         )
     named = _NAMED_DELIMITER.fullmatch(first.rstrip("\r\n"))
     delimiter = named[1] if named else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
-    rows = _numbered(lines, delimiter, shown)
+    rows = numbered(text, delimiter, shown)
     if named:
         next(rows)
-    if names is not None:
-        return _collect(list(names), rows, delimiter, shown, max_rows)
-    top = list(islice(rows, 2))
+    header = list(names) if names is not None else _names(text, rows, delimiter, shown)
+    check_size(f"the first line of '{shown}'", 0, len(header))
+    layout = Layout(header, delimiter, shown, MAX_CELLS if max_rows is None else MAX_CELLS_SENT, max_rows)
+    n_rows = 0
+    for piece in pieces(text, layout):
+        n_rows += piece.frame.height
+        yield piece
+    if not n_rows:
+        raise SourceError(
+            f"'{shown}' has a line with column names but no clients below it. Add one line for each client and try "
+            "again."
+        )
+
+
+def _names(text: Text, rows: Iterator[tuple[int, list[str]]], delimiter: str, shown: str) -> list[str]:
+    """The names of the columns; `text` goes on with the first row below them."""
+    start = text.position
+    top = list(islice(rows, 1))
+    below_names = text.position
+    top += islice(rows, 1)
     if _is_row([cells for _, cells in top]):
+        text.position = start
         # A last cell with nothing in it is one, but for blanks at the end of a line that divides by blanks.
-        cells = _without_end(top[0][1]) if delimiter == " " else top[0][1]
-        return _collect(nameless(len(cells)), chain(top, rows), delimiter, shown, max_rows)
-    return _collect(_header(top[0][1] if top else [], shown), chain(top[1:], rows), delimiter, shown, max_rows)
+        return nameless(len(_without_end(top[0][1]) if delimiter == " " else top[0][1]))
+    text.position = below_names
+    return _header(top[0][1] if top else [], shown)
 
 
 def suffix_of(filename: str) -> str:
@@ -111,31 +160,52 @@ def suffix_of(filename: str) -> str:
     return Path(filename.lower().removesuffix(".gz")).suffix.partition("-")[0]
 
 
-def _encoding(content: bytes, shown: str) -> str:
+def _encoding(stream: BinaryIO, shown: str) -> str:
     """How the text is encoded; an error in a clerk's words if it is no text."""
+    start = stream.tell()
+    top = stream.read(500)
     for magic, kind, advice in _FILE_KINDS:
-        if content.startswith(magic):
+        if top.startswith(magic):
             raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
-    if content.startswith(b"PK\x03\x04"):
-        kind = "an Excel workbook" if b"xl/" in content or b"[Content_Types].xml" in content[:200] else "a zip archive"
-        advice = SAVE_AS_CSV if kind == "an Excel workbook" else "Unpack it first, then upload the CSV file inside."
+    if top.startswith(b"PK\x03\x04"):
+        is_workbook = b"[Content_Types].xml" in top[:200] or b"xl/" in top + stream.read(_SEARCHED_BYTES)
+        kind = "an Excel workbook" if is_workbook else "a zip archive"
+        advice = SAVE_AS_CSV if is_workbook else "Unpack it first, then upload the CSV file inside."
         raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
-    if content[:500].lstrip().lower().startswith((b"<!doctype", b"<html")):
+    if top.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise SourceError(f"'{shown}' is a web page, not a CSV file. Download the table itself and try again.")
-    has_utf16_mark = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-    for encoding in ("utf-16",) if has_utf16_mark else ("utf-8-sig", "cp1252", "latin-1"):
+    for encoding in ("utf-16",) if top.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252", "latin-1"):
+        stream.seek(start)
         try:
-            text = content.decode(encoding)
+            is_text = _is_text(stream, encoding, shown)
         except UnicodeDecodeError:
             continue
-        if not text.strip():
-            raise SourceError(
-                f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client."
-            )
-        if "\x00" not in text and not _CONTROL.search(text, 0, 100_000):
+        if is_text:
             return encoding
         break
     raise SourceError(f"'{shown}' holds binary data, not text. Expected a CSV file. {SAVE_AS_CSV}")
+
+
+def _is_text(stream: BinaryIO, encoding: str, shown: str) -> bool:
+    """Whether a stream in some encoding holds no binary data; UnicodeDecodeError if it is in another encoding."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    is_blank, has_nul, top = True, False, ""
+    while True:
+        part = stream.read(_READ_BYTES)
+        # Most parts are plain ASCII and need no decoding, where a byte is a character.
+        is_whole = encoding != "utf-16" and decoder.getstate()[0] == b"" and len(top) >= _TOP_CHARS
+        if part and is_whole and not is_blank and part.isascii():
+            has_nul = has_nul or b"\0" in part
+            continue
+        text = decoder.decode(part, not part)
+        is_blank = is_blank and not text.strip()
+        has_nul = has_nul or "\0" in text
+        top += text if len(top) < _TOP_CHARS else ""
+        if not part:
+            break
+    if is_blank:
+        raise SourceError(f"'{shown}' is empty. Expected a line with the names of the columns, then one line a client.")
+    return not has_nul and not _CONTROL.search(top[:_TOP_CHARS])
 
 
 def _delimiter(line: str, *, blanks: bool) -> str:
@@ -145,37 +215,6 @@ def _delimiter(line: str, *, blanks: bool) -> str:
     if not bare.count(best) and blanks and " " in bare.strip():
         return " "
     return best
-
-
-def _numbered(lines: Iterable[str], delimiter: str, shown: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with any text in them, each with the line it starts on."""
-    line = 1
-    n_divided = 0
-
-    def counted() -> Iterator[str]:
-        nonlocal n_divided
-        for text in lines:
-            n_divided += text.count(delimiter)
-            if n_divided > MAX_ROW_CELLS:
-                raise SourceError(
-                    f"the row that starts on line {line:,} of '{shown}' has more than {MAX_ROW_CELLS:,} cells. Check "
-                    "that the file is a CSV file with one client on each line."
-                )
-            yield text
-
-    reader = csv.reader(counted(), delimiter=delimiter, skipinitialspace=delimiter == " ", strict=True)
-    try:
-        for cells in reader:
-            n_divided = 0
-            if any(map(str.strip, cells)):
-                yield line, cells
-            line = reader.line_num + 1
-    except csv.Error as exc:
-        raise SourceError(
-            f"the row that starts on line {line:,} of '{shown}' has a quotation mark that is never closed or stands in "
-            f"the middle of a value, or a value of more than {csv.field_size_limit():,} characters. Correct that line "
-            "and try again."
-        ) from exc
 
 
 def _is_row(top: Sequence[Sequence[str]]) -> bool:
@@ -220,49 +259,3 @@ def _header(cells: list[str], shown: str) -> list[str]:
             "Rename or delete the extra ones and try again."
         )
     return [name or f"column {number}" for number, name in enumerate(names, start=1)]
-
-
-def _collect(
-    header: list[str], rows: Iterable[tuple[int, list[str]]], delimiter: str, shown: str, max_rows: int | None
-) -> RawTable:
-    width = len(header)
-    check_size(f"the first line of '{shown}'", 0, width)
-    max_cells = MAX_CELLS if max_rows is None else MAX_CELLS_SENT
-    n_absent = 0
-    lines: list[int] = []
-    ragged: dict[int, int] = {}
-    chunks: list[pl.DataFrame] = []
-    chunk: list[list[str]] = []
-
-    def flush() -> None:
-        check_size(f"'{shown}'", len(lines), width, n_absent, max_cells=max_cells)
-        columns = zip(*chunk, strict=True)
-        frame = pl.DataFrame([pl.Series(n, c, dtype=pl.String) for n, c in zip(header, columns, strict=True)])
-        chunks.append(frame.select(pl.all().str.strip_chars()))
-        chunk.clear()
-
-    for line, cells in rows:
-        if max_rows is not None and len(lines) == max_rows:
-            raise SourceError(
-                f"'{shown}' has more than {max_rows:,} rows, the most that can be scored at once. "
-                "Split it into smaller files and upload them one after the other."
-            )
-        lines.append(line)
-        if len(cells) == width:
-            chunk.append(cells)
-        else:
-            chunk.append([*cells[:width], *[""] * (width - len(cells))])
-            n_absent += max(0, width - len(cells))
-            # Blank cells beyond the last column are what spreadsheets leave behind.
-            if len(cells) < width or any(map(str.strip, cells[width:])):
-                ragged[len(lines)] = len(cells)
-        if len(chunk) == _CHUNK_ROWS:
-            flush()
-    if chunk:
-        flush()
-    if not chunks:
-        raise SourceError(
-            f"'{shown}' has a line with column names but no clients below it. Add one line for each client and try "
-            "again."
-        )
-    return RawTable(pl.concat(chunks), lines, ragged, delimiter)
