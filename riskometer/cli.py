@@ -112,34 +112,23 @@ def report(dataset: str) -> None:
 
 
 @main.command()
-@click.argument("clients", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@csv_option
+@click.argument("clients")
+@_output_option("CSV or Parquet file to write, as its ending says.")
 @dataset_option
-def score(clients: Path, output: Path, dataset: str) -> None:
-    """Score a CSV of CLIENTS with the champion; every decision is logged before it is written."""
-    from creditrisk import datasets
+def score(clients: str, output: Path, dataset: str) -> None:
+    """Score the table at CLIENTS, a file or a URI, with the champion; every decision is logged before it is written."""
     from creditrisk.decision_log import DecisionLog
     from creditrisk.registry import Registry, find_champion, no_champion
-    from creditrisk.scoring import csv_text, result_table
-    from creditrisk.sources import parse_upload, read_bytes
+    from riskometer.score_file import SUFFIXES, score_file
 
+    if output.suffix not in SUFFIXES:
+        raise click.BadParameter(f"{output.name} must end in {' or '.join(SUFFIXES)}.")
     settings = read_settings()
     registry, chosen = Registry(settings.stores), dataset or settings.dataset
     champion = find_champion(registry, chosen, is_to_decide=True)
     if champion is None:
         raise click.ClickException(no_champion(registry, chosen))
-    scorer = champion.scorer
-    raw = parse_upload(read_bytes(str(clients)), filename=clients.name, max_rows=settings.upload_max_rows)
-    checked = datasets.check(raw, scorer.schema)
-    scored = scorer.score(checked.accepted)
-    DecisionLog(settings.decision_log).append_scored(scored, checked.accepted, scorer, "batch")
-    _write(output, csv_text(result_table(checked.raw, scored, checked.rejected)))
-    counts = dict(scored.group_by("verdict").len().iter_rows())
-    click.echo(
-        f"{scored.height:,} clients scored with {scorer.name} version {scorer.version}: "
-        + ", ".join(f"{verdict} {counts.get(verdict, 0):,}" for verdict in ("approve", "refer", "decline"))
-        + f". {checked.raw.height - scored.height:,} could not be scored. Result: {output}"
-    )
+    click.echo(score_file(champion.scorer, DecisionLog(settings.decision_log), clients, output))
 
 
 @main.command("serve")

@@ -1,8 +1,8 @@
-"""`riskometer score`: a file of clients to a file of results, block by block."""
+"""`riskometer score`: a table of clients to a file of results, block by block."""
 
 from __future__ import annotations
 
-import time
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,12 +13,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from creditrisk import datasets
-from creditrisk.batch_scoring import BLOCK_ROWS, score_blocks
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import BLOCK_ROWS, DecisionLog, score_blocks
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import VERDICTS, Scorer, csv_text, result_table
 from creditrisk.sources import read_blocks
-from creditrisk.text import counted
 
 SUFFIXES = (".csv", ".parquet")
 
@@ -27,31 +25,95 @@ Write = Callable[[pl.DataFrame], None]
 
 
 def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> str:
-    """Score the table at a path or URI and write every row of it with what became of it; returns what was done.
+    """Score a table and write each of its rows with what became of it; a terminal shows how far it is.
 
-    Whoever looks at the terminal sees how far it is. Told to stop (Ctrl-C), it ends after the block in hand; what was
-    decided until then is in the log and in the result.
+    Parameters
+    ----------
+    clients
+        The path or URI of the table.
+    output
+        The file to write, as its ending says: CSV or Parquet. Until all is done it is called so with `.part` behind; if
+        it cannot be finished, what was decided until then is in the log and in that part.
+
+    Returns
+    -------
+    str
+        What was done, in a sentence.
 
     Raises
     ------
     CreditRiskError
-        If the table cannot be read, the log takes no more, the result cannot be written, or it was told to stop.
+        If the table cannot be read, the log takes no more, the result cannot be written, or somebody said stop.
     """
+    part = output.with_name(f"{output.name}.part")
     verdicts: Counter[str] = Counter()
     n_rows = 0
-    table = read_blocks(clients, BLOCK_ROWS)
-    with result_file(output) as write, _bar(Console(stderr=True)) as show:
+    with _bar() as show:
+        blocks = datasets.check_blocks(read_blocks(clients, BLOCK_ROWS, show), scorer.schema)
         try:
-            for block in score_blocks(datasets.check_blocks(table, scorer.schema), scorer, log, "batch"):
-                write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
-                verdicts.update(dict(block.scored.group_by("verdict").len().iter_rows()))
-                n_rows = block.last_row
-                show(n_rows, table.share_read)
-        except KeyboardInterrupt:
-            raise CreditRiskError(...) from None
+            with _result_file(part, as_parquet=output.suffix == ".parquet") as write:
+                for block in score_blocks(blocks, scorer, log, "batch"):
+                    write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
+                    verdicts.update(block.scored["verdict"].to_list())
+                    n_rows = block.last_row
+            part.replace(output)
+        except (CreditRiskError, KeyboardInterrupt) as exc:
+            raise _cut_off(exc, part, n_rows) from None
+        except OSError as exc:
+            part.unlink(missing_ok=True)
+            raise CreditRiskError(
+                f"{output} could not be written: {exc.strerror}. Make room or name another file, and run it again; "
+                "what was scored stays in the decision log."
+            ) from exc
     n_scored = verdicts.total()
     return (
         f"{n_scored:,} clients scored with {scorer.name} version {scorer.version}: "
         + ", ".join(f"{verdict} {verdicts[verdict]:,}" for verdict in VERDICTS)
         + f". {n_rows - n_scored:,} could not be scored. Result: {output}"
     )
+
+
+def _cut_off(exc: BaseException, part: Path, n_rows: int) -> CreditRiskError:
+    """Why it did not come to the end, and what there is of it."""
+    why = "it was stopped." if isinstance(exc, KeyboardInterrupt) else str(exc)
+    if not n_rows:
+        part.unlink(missing_ok=True)
+        return CreditRiskError(f"{why} Nothing was scored." if isinstance(exc, KeyboardInterrupt) else why)
+    return CreditRiskError(f"{why} The first {n_rows:,} rows are done, and in the decision log; their results: {part}")
+
+
+@contextmanager
+def _result_file(path: Path, *, as_parquet: bool) -> Iterator[Write]:
+    """A function that adds rows to a new file."""
+    if not as_parquet:
+        with path.open("w", encoding="utf-8") as file:
+
+            def write_lines(rows: pl.DataFrame) -> None:
+                file.write(csv_text(rows, with_header=file.tell() == 0))
+
+            yield write_lines
+        return
+    import pyarrow.parquet
+
+    writer: pyarrow.parquet.ParquetWriter | None = None
+
+    def write(rows: pl.DataFrame) -> None:
+        nonlocal writer
+        table = rows.to_arrow()
+        writer = writer or pyarrow.parquet.ParquetWriter(path, table.schema, compression="zstd")
+        writer.write_table(table)
+
+    try:
+        yield write
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[float], None]]:
+    """A bar on the terminal, if somebody looks, and a function that moves it to a share from 0 to 1."""
+    columns = TextColumn("scoring"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn(compact=True)
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("", total=1.0)
+        yield lambda share: progress.update(task, completed=share)

@@ -6,9 +6,11 @@ from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.replay import replay
+from creditrisk.decision_log.score_blocks import BLOCK_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.windows import LogWindow
 
 __all__ = [
+    "BLOCK_ROWS",
     "GENESIS",
     "Actor",
     "Channel",
@@ -20,10 +22,12 @@ __all__ = [
     "Logged",
     "Noted",
     "Outcome",
+    "ScoredBlock",
     "decisions_from",
     "erase",
     "hold",
     "prune",
     "replay",
+    "score_blocks",
     "this_user",
 ]

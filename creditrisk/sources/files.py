@@ -10,7 +10,7 @@ import gzip
 import os
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -63,32 +63,44 @@ def read_table(uri: str) -> RawTable:
     return parse_table(content, filename=name)
 
 
-def read_blocks(uri: str, block_rows: int) -> Iterator[RawTable]:
+def read_blocks(uri: str, block_rows: int, on_read: Callable[[float], None] | None = None) -> Iterator[RawTable]:
     """What `read_table` reads, in blocks of `block_rows` rows, of which one is in memory at a time.
 
     Text files, packed or not, and Parquet files are read as they are asked for. A table of a database and an ARFF file
     are read as a whole, and come in blocks all the same.
+
+    Parameters
+    ----------
+    on_read
+        Called before each block with the share of the table that was read by then, 0 to 1.
 
     Raises
     ------
     SourceError
         As `read_table`, once the block with the fault is asked for.
     """
+    told = on_read or (lambda _share: None)
     check_uri(uri)
     name = _name(uri)
     is_packed, suffix = name.lower().endswith(".gz"), suffix_of(name)
     if urlsplit(uri).scheme in ("postgresql", "postgres") or suffix == ".arff":
-        yield from in_blocks([read_table(uri)], block_rows)
+        whole = read_table(uri)
+        told(1.0)
+        yield from in_blocks([whole], block_rows)
         return
     _check_suffix(name)
     with _opened(uri) as stream:
         if suffix == ".parquet":
             content = _unpacked(stream.read(), name) if is_packed else stream
-            yield from parquet.parse_blocks(content, filename=name, block_rows=block_rows)
+            yield from parquet.parse_blocks(content, filename=name, block_rows=block_rows, on_read=told)
             return
+        n_bytes = max(stream.seek(0, os.SEEK_END), 1)
+        stream.seek(0)
         try:
             text = cast(BinaryIO, gzip.GzipFile(fileobj=stream)) if is_packed else stream
-            yield from parse_blocks(text, filename=name, block_rows=block_rows)
+            for block in parse_blocks(text, filename=name, block_rows=block_rows):
+                told(stream.tell() / n_bytes)
+                yield block
         except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
             raise _damaged(name) from exc
 

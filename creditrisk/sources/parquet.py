@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,8 +25,16 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     return join_blocks(list(parse_blocks(content, filename=filename, block_rows=MAX_CELLS)))
 
 
-def parse_blocks(source: bytes | BinaryIO, *, filename: str, block_rows: int) -> Iterator[RawTable]:
-    """What `parse` reads, in blocks of `block_rows` rows; same errors."""
+def parse_blocks(
+    source: bytes | BinaryIO, *, filename: str, block_rows: int, on_read: Callable[[float], None] | None = None
+) -> Iterator[RawTable]:
+    """What `parse` reads, in blocks of `block_rows` rows; same errors.
+
+    Parameters
+    ----------
+    on_read
+        Called before each block with the share of the rows that was read by then.
+    """
     shown = shorten(filename, 60)
     path = Path(source.name) if not isinstance(source, bytes) and isinstance(source.name, str) else None
     content = source if isinstance(source, bytes) else b"" if path else source.read()
@@ -54,6 +62,8 @@ def parse_blocks(source: bytes | BinaryIO, *, filename: str, block_rows: int) ->
         for start in range(0, n_rows, block_rows):
             frame = scan().slice(start, block_rows).collect()
             lines = list(range(start + 1, start + frame.height + 1))
+            if on_read is not None:
+                on_read((start + frame.height) / n_rows)
             yield RawTable(_as_texts(frame, whole), lines, first_row=start + 1)
     except (pl.exceptions.PolarsError, OSError) as exc:
         raise SourceError(f"'{shown}' is damaged. Write it again, or pass it as CSV.") from exc

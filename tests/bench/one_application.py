@@ -93,10 +93,10 @@ def mlflow_serving() -> Iterator[int]:
         port = free_port()
         command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"{folder}/model", "-p", str(port),
                    "--env-manager", "local"]  # fmt: skip
+        # It starts uvicorn by its name.
+        environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         quiet = subprocess.DEVNULL
-        with subprocess.Popen(
-            command, env=dict(os.environ), stdout=quiet, stderr=quiet, start_new_session=True
-        ) as server:
+        with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True) as server:
             try:
                 wait_until_answered(port, "/ping")
                 yield port

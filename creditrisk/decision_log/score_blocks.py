@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from creditrisk.decision_log import Channel, DecisionLog
+from creditrisk.decision_log.decisions import Channel
+from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer
 

@@ -1,0 +1,133 @@
+"""A file is scored block by block: the same as in one piece, logged before it is written, and never lost half-way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.errors import CreditRiskError, DecisionLogError
+from creditrisk.quality import check
+from creditrisk.scoring import Scorer, csv_text, result_table
+from creditrisk.sources import read_table
+from riskometer import score_file as module
+from riskometer.score_file import score_file
+
+N_ROWS = 40
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> DecisionLog:
+    return DecisionLog(f"sqlite:///{tmp_path}/decisions.db")
+
+
+@pytest.fixture
+def clients(tmp_path: Path) -> Path:
+    """Forty clients, of whom the fifth and the thirtieth cannot be scored."""
+    rng = np.random.default_rng(7)
+    ages = [str(age) for age in rng.integers(18, 80, N_ROWS)]
+    ages[4] = ages[29] = "old"
+    path = tmp_path / "clients.csv"
+    pl.DataFrame(
+        {
+            "client": [f"C{number}" for number in range(N_ROWS)],
+            "age_years": ages,
+            "amount_eur": rng.integers(1, 20, N_ROWS) * 1000,
+            "income_eur": rng.integers(10, 60, N_ROWS) * 1000,
+            "housing": rng.choice(["own", "rent"], N_ROWS),
+        }
+    ).write_csv(path)
+    return path
+
+
+@pytest.mark.parametrize("block_rows", [1, 7, 4_000])
+def test_a_file_scored_in_blocks_is_the_file_scored_in_one_piece(
+    block_rows: int,
+    corner_scorer: Scorer,
+    log: DecisionLog,
+    clients: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    in_blocks_of(block_rows, monkeypatch)
+    output = tmp_path / "scored.csv"
+
+    said = score_file(corner_scorer, log, str(clients), output)
+
+    checked = check(read_table(str(clients)), corner_scorer.schema)
+    whole = result_table(checked.raw, corner_scorer.score(checked.accepted), checked.rejected)
+    assert output.read_text(encoding="utf-8") == csv_text(whole)
+    assert said.startswith(f"{N_ROWS - 2} clients scored")
+    assert ". 2 could not be scored." in said
+    logged = [item.decision.application_id for item in log.read(range(1, N_ROWS - 1))]
+    assert logged == [f"C{number}" for number in range(N_ROWS) if number not in (4, 29)]
+    assert not list(tmp_path.glob("*.part"))
+
+
+def test_a_result_can_be_a_parquet_file_with_the_same_rows(
+    corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_blocks_of(7, monkeypatch)
+
+    score_file(corner_scorer, log, str(clients), tmp_path / "scored.parquet")
+
+    checked = check(read_table(str(clients)), corner_scorer.schema)
+    whole = result_table(checked.raw, corner_scorer.score(checked.accepted), checked.rejected)
+    assert pl.read_parquet(tmp_path / "scored.parquet").equals(whole)
+
+
+def test_told_to_stop_it_says_how_far_it_came_and_keeps_what_was_decided(
+    corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after(3, monkeypatch, KeyboardInterrupt())
+
+    with pytest.raises(CreditRiskError, match=r"it was stopped\. The first 15 rows are done"):
+        score_file(corner_scorer, log, str(clients), tmp_path / "scored.csv")
+
+    assert not (tmp_path / "scored.csv").exists()
+    kept = pl.read_csv(tmp_path / "scored.csv.part")
+    assert kept["application_id"].drop_nulls().to_list() == [f"C{number}" for number in range(15) if number != 4]
+    assert log.head()[0] == 14
+
+
+def test_a_log_that_takes_no_more_ends_it_with_its_sentence_and_what_was_done(
+    corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop_after(2, monkeypatch, DecisionLogError("the decision log is away."))
+
+    with pytest.raises(CreditRiskError, match=r"the decision log is away\. The first 10 rows are done"):
+        score_file(corner_scorer, log, str(clients), tmp_path / "scored.csv")
+
+
+def test_what_cannot_be_read_leaves_nothing_behind(corner_scorer: Scorer, log: DecisionLog, tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    other.write_text("a,b\n1,2\n")
+
+    with pytest.raises(CreditRiskError, match="these are not the columns"):
+        score_file(corner_scorer, log, str(other), tmp_path / "scored.csv")
+
+    assert sorted(path.name for path in tmp_path.iterdir() if "scored" in path.name) == []
+    assert not log.is_begun() or log.head()[0] == 0
+
+
+def in_blocks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BLOCK_ROWS", rows)
+    monkeypatch.setattr("creditrisk.quality.rows.HEAD_ROWS", rows)
+
+
+def stop_after(n_blocks: int, monkeypatch: pytest.MonkeyPatch, exc: BaseException) -> None:
+    """Let the log fail, or somebody press Ctrl-C, when so many blocks of five rows are in the log."""
+    in_blocks_of(5, monkeypatch)
+    append, n = DecisionLog.append_scored, 0
+
+    def counting(self: DecisionLog, *args: object, **options: object) -> object:
+        nonlocal n
+        if n == n_blocks:
+            raise exc
+        n += 1
+        return append(self, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(DecisionLog, "append_scored", counting)
