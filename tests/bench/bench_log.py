@@ -2,7 +2,7 @@
 
     PYTHONPATH=$PWD .venv/bin/python tests/bench/bench_log.py [ROWS]
 
-Processor time, as a machine that does other things gives it; bytes with all indexes, once the write-ahead log is emptied.
+Processor time, as a machine that does other things gives it; bytes with all indexes, once the -wal is emptied.
 """
 
 from __future__ import annotations
@@ -127,9 +127,7 @@ def main(rows: int) -> None:
     print(f"  bare insert       {figures['bare_insert_us']:8.1f} us; ratio {figures['bulk_to_bare']:.2f}")
     print(f"  on disk           {figures['bytes']:8.0f} bytes a decision")
     print(f"  verify            {figures['verify_per_s']:8,.0f} entries a second")
-    print(
-        f"  one at a time     {figures['single_us']:8.0f} us of processor, {figures['single_wall_us']:.0f} us until synced"
-    )
+    print(f"  one at a time     {figures['single_us']:8.0f} us, {figures['single_wall_us']:.0f} us until synced")
     print(f"  erase             {figures['erase_ms']:8.1f} ms an application")
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 

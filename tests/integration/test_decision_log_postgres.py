@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import struct
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -21,7 +22,7 @@ from random import Random
 import psycopg
 import pytest
 
-from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome, store
+from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome, erase, prune, store
 from creditrisk.decision_log.log import CHUNK_ROWS
 from creditrisk.errors import DecisionLogError
 
@@ -294,6 +295,10 @@ for number in range(n_appends):
 """
 
 
+# The long run, by hand: CREDITRISK_APPENDS=2000.
+N_APPENDS = int(os.environ.get("CREDITRISK_APPENDS", "20"))
+
+
 def appender(url: str, n_appends: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", APPEND_AND_SAY_SO, url, str(n_appends)], stdout=subprocess.PIPE, text=True
@@ -301,15 +306,16 @@ def appender(url: str, n_appends: int) -> subprocess.Popen[str]:
 
 
 def test_processes_and_threads_append_to_one_chain_from_the_first_moment(log, url):
-    processes = [appender(url, 20) for _ in range(3)]  # each 10 x 30 + 10 x 1 = 310 decisions
+    processes = [appender(url, N_APPENDS) for _ in range(3)]
+    n_each = N_APPENDS // 2 * (30 + 1)
     with ThreadPoolExecutor(4) as threads:
         in_threads = [logged.seq for [logged] in threads.map(log.append, [[EXAMPLE]] * 100)]
     answers = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0, 0]
     in_processes = [int(line.split()[0]) for answer in answers for line in answer.splitlines()]
-    assert sorted(in_threads + in_processes) == list(range(1, 3 * 310 + 100 + 1))
+    assert sorted(in_threads + in_processes) == list(range(1, 3 * n_each + 100 + 1))
     found = log.verify()
-    assert (found.n_checked, found.broken) == (1030, None)
+    assert (found.n_checked, found.broken) == (3 * n_each + 100, None)
 
 
 @pytest.mark.parametrize("n_answers_before", [1, 45, 200])
@@ -328,6 +334,66 @@ def test_every_answered_decision_survives_kill_9_and_the_log_goes_on(log, url, n
     [after] = log.append([EXAMPLE])
     assert after.seq == len(logged) + 1
     assert log.verify([("a report", log.head())]).n_checked == after.seq
+
+
+IN_THREADS = """
+import sys
+from threading import Thread
+from creditrisk.decision_log import Decision, DecisionLog
+log = DecisionLog(sys.argv[1])
+decision = Decision("api", "A", "m", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
+def append():
+    while True:
+        [logged] = log.append([decision])
+        sys.stdout.write(f"{logged.seq} {logged.hash}\\n")
+        sys.stdout.flush()
+for _ in range(8):
+    Thread(target=append).start()
+"""
+# The long run, by hand: CREDITRISK_KILLS=100.
+N_KILLS = int(os.environ.get("CREDITRISK_KILLS", "3"))
+
+
+def test_every_decision_answered_out_of_a_group_survives_kill_9(log, url):
+    random, answered = Random(5), {}
+    for _ in range(N_KILLS):
+        process = subprocess.Popen([sys.executable, "-c", IN_THREADS, url], stdout=subprocess.PIPE, text=True)
+        lines = [process.stdout.readline() for _ in range(random.randint(1, 60))]
+        time.sleep(random.random() / 50)
+        process.kill()
+        lines += process.communicate()[0].splitlines(keepends=True)
+        answered |= {int(line.split()[0]): line.split()[1] for line in lines if line.endswith("\n")}
+    assert log.verify().broken is None
+    logged = {row.seq: row.hash for row in log.read(range(1, log.head()[0] + 1))}
+    assert all(logged[seq] == digest for seq, digest in answered.items())
+
+
+def test_appends_that_wait_for_one_sync_are_written_with_the_next(log, monkeypatch):
+    log.append([EXAMPLE])
+    groups, transaction = [], log.store.transaction
+
+    @contextmanager
+    def slow(**how):
+        with transaction(**how) as connection:
+            time.sleep(0.2)
+            yield connection
+        groups.append(how)
+
+    monkeypatch.setattr(log.store, "transaction", slow)
+    with ThreadPoolExecutor(8) as threads:
+        seqs = [logged.seq for [logged] in threads.map(log.append, [[EXAMPLE]] * 8)]
+    assert sorted(seqs) == list(range(2, 10))
+    assert len(groups) <= 4  # the first alone, and those that waited meanwhile together
+    assert log.verify().broken is None
+
+
+def test_erasure_and_pruning_keep_the_chain(log, url):
+    log.append([replace(EXAMPLE, application_id=f"A-{n}") for n in range(1, 101)])
+    assert erase(log, "A-7", why="asked").n_erased == 1
+    assert prune(log, datetime.now(UTC), why="old").n_erased == 99
+    found = log.verify()
+    assert (found.broken, found.n_decisions, found.n_erased) == (None, 100, 100)
+    assert as_administrator(url, "SELECT count(*) FROM contents WHERE application_id IS NOT NULL") == [(0,)]
 
 
 @pytest.mark.parametrize("loss", ["DELETE FROM events", "DELETE FROM events WHERE seq = 3"])
