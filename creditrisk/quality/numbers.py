@@ -16,7 +16,12 @@ import polars as pl
 
 from creditrisk.quality.notation import CURRENCY_SIGNS, MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
 from creditrisk.schema import Field
+from creditrisk.text import plain_number
 
+# No amount in any currency is larger; sums and squares of what is smaller stay finite.
+LARGEST_NUMBER = 1e15
+# Beyond it not every whole number has a float of its own.
+LARGEST_INTEGER = 2.0**53
 # One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
 MIN_TELLING = 3
 # What polars casts to a number as well.
@@ -162,3 +167,23 @@ def _in_months(texts: pl.Series) -> pl.Series:
     times = texts.filter(texts.str.contains(r"(?i)\d\s*y"))
     in_months = {text: str(months) for text in times if (months := months_in(text)) is not None}
     return texts.replace(in_months) if in_months else texts
+
+
+def unusable(number: float, spec: Field) -> str:
+    """Why a number cannot be one of the field's, to go on with after the cell; empty if it can."""
+    if spec.type == "number":
+        return "is too large for a number" if abs(number) > LARGEST_NUMBER else ""
+    return "" if number.is_integer() and abs(number) <= LARGEST_INTEGER else "is not a whole number"
+
+
+def beyond(number: float, spec: Field) -> str:
+    """Which of the field's bounds a number is beyond, in a clause; empty if it is within them."""
+    low, high = spec.minimum, spec.maximum
+    if (low is None or number >= low) and (high is None or number <= high):
+        return ""
+    unit = f" {spec.unit}" if spec.unit else ""
+    if low is not None and high is not None:
+        where = f"outside {plain_number(low)} to {plain_number(high)}"
+    else:
+        where = f"below {plain_number(low)}" if low is not None else f"above {plain_number(high or 0.0)}"
+    return f"{plain_number(number)} is {where}{unit}"
