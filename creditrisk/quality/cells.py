@@ -174,7 +174,7 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     values = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False).cast(pl.Float64).to_numpy().copy()
     values[np.isinf(values)] = np.nan
     left = np.flatnonzero(np.isnan(values))
-    bare = without_units(set(cells.gather(left).drop_nulls().unique()), spec) if len(left) else {}
+    bare = without_units(cells.gather(left).drop_nulls().unique().to_list(), spec) if len(left) else {}
     marked = [text for text in bare.values() if "," in text or "." in text]
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)
@@ -182,7 +182,7 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     if notation.decimal_comma or (notation.has_unclear_points and cells.str.contains(".", literal=True).any()):
         # What is a plain number elsewhere may mean another one here.
         left = np.arange(len(cells))
-        bare = {text: text for text in cells.drop_nulls().unique()} | bare
+        bare = {text: text for text in cells.drop_nulls().unique().to_list()} | bare
     faults = _read_left(cells, left, bare, values, notation) if bare else {}
     largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
     is_unusable = np.abs(values) > largest

@@ -6,7 +6,7 @@ are in quality.numbers and quality.texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -89,7 +89,7 @@ def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> Fe
     return cells
 
 
-def without_units(texts: set[str], spec: Field) -> dict[str, str]:
+def without_units(texts: Collection[str], spec: Field) -> dict[str, str]:
     """Each of some different texts, with what is left of it without its unit."""
     if all(text.casefold() in NO_NUMBER for text in texts):
         return {text: text for text in texts}

@@ -82,7 +82,7 @@ class Notation:
     @property
     def spellings(self) -> tuple[Spelling, ...]:
         """How numbers may be written that are not plain ones."""
-        return _GROUPED_OTHERWISE, _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA
+        return _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA, _GROUPED_OTHERWISE
 
 
 def notation_after(before: Notation, marked: Collection[str]) -> Notation:
@@ -135,16 +135,18 @@ def to_number(text: str, notation: Notation) -> float | None:
 
 def to_numbers(texts: pl.Series, notation: Notation) -> pl.Series:
     """The same for many texts at once; null for those that `to_number` has to look at."""
-    ways = [spelling.read_all(texts) for spelling in notation.spellings]
+    numbers = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(texts))
     if not notation.decimal_comma:
-        ways.append(texts.cast(pl.Float64, strict=False))
+        numbers = texts.cast(pl.Float64, strict=False)
+    for spelling in notation.spellings:
+        if numbers.has_nulls():
+            numbers = numbers.fill_null(spelling.read_all(texts))
     unsure = pl.Series([False]).new_from_index(0, len(texts))
     if notation.has_unclear_points:
         unsure |= texts.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$")
     if notation.semicolons and notation.decimal_comma is False:
         unsure |= texts.str.contains(",", literal=True)
-    numbers = pl.select(pl.when(~unsure).then(pl.coalesce(ways))).to_series()
-    return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
+    return pl.select(pl.when(numbers.is_finite() & ~unsure).then(numbers)).to_series()
 
 
 def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
