@@ -1,9 +1,10 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
-from creditrisk.quality.cells import LARGEST_INTEGER, read_cells
+from creditrisk.quality.cells import read_cells
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
+from creditrisk.quality.numbers import LARGEST_INTEGER
 from creditrisk.quality.rows import (
     Checked,
     Rejection,

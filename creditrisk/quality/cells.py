@@ -9,43 +9,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from datetime import date
-from functools import lru_cache, partial
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.quality.notation import (
-    DATE_FORMATS,
-    MISSING,
-    NO_NUMBER,
-    UnreadableError,
-    by_number,
-    is_missing,
-    read_day,
-    without_idle_zeros,
-    without_time,
-)
+from creditrisk.quality.few import FEW, NOTHING, read_few, without_units
+from creditrisk.quality.notation import MISSING, UnreadableError, is_missing
 from creditrisk.quality.numbers import (
     GROUPED_BY_POINT,
+    LARGEST_INTEGER,
+    LARGEST_NUMBER,
     Notation,
+    beyond,
     notation_after,
-    plain,
     to_number,
     to_numbers,
-    without_unit,
+    unusable,
 )
+from creditrisk.quality.texts import is_known, to_category, to_date, to_text
 from creditrisk.schema import Field
-from creditrisk.text import plain_number, shorten
+from creditrisk.text import shorten
 
-# No amount in any currency is larger; sums and squares of what is smaller stay finite.
-LARGEST_NUMBER = 1e15
-# Beyond it not every whole number has a float of its own.
-LARGEST_INTEGER = 2.0**53
-# Up to so many rows Python is faster than polars, which takes some microseconds for every step of a column.
-FEW = 64
 # From so many different texts on, they are first tried all at once.
 _MANY = 500
 # What Python takes for blank and polars does not.
@@ -91,6 +77,9 @@ def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
 
     `notation` is what the blocks of the table above this one said about it.
     """
+    if len(cells) <= FEW:
+        few = read_few(cells.to_list(), spec, notation)
+        return ReadColumn(pl.Series(cells.name, few.values, dtype=DTYPES[spec.type]), few.faults, few.odd, few.notation)
     if spec.is_numeric:
         column = _read_numbers(cells, spec, notation)
     elif spec.type == "category":
@@ -98,10 +87,10 @@ def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
     elif spec.type == "date":
         column = _read_dates(cells, spec)
     else:
-        column = _read_texts(cells)
+        column = _read_texts(cells, spec)
     if spec.is_needed and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
-            column.faults.setdefault(row, "nothing is filled in")
+            column.faults.setdefault(row, NOTHING)
     return column
 
 
@@ -148,132 +137,44 @@ def _rows_with(cells: pl.Series, texts: Collection[str | None]) -> list[int]:
 # Texts, days, categories
 
 
-def _read_texts(cells: pl.Series) -> ReadColumn:
-    if len(cells) <= FEW:
-        return read_each(cells, _to_text, pl.String)
+def _read_texts(cells: pl.Series, spec: Field) -> ReadColumn:
     texts = cells.str.strip_chars()
     if texts.str.contains(f"[{_MORE_BLANKS}]").any():
-        return read_each(cells, _to_text, pl.String)
+        return read_each(cells, partial(to_text, spec=spec), pl.String)
     is_short = texts.str.len_bytes() <= max(map(len, MISSING))
     if is_short.any():
         texts = pl.select(pl.when(~(is_short & is_missing(texts))).then(texts)).to_series()
     return ReadColumn(texts.rename(cells.name))
 
 
-def _to_text(text: str) -> str | None:
-    return None if text.casefold() in MISSING else text
-
-
 def _read_dates(cells: pl.Series, spec: Field) -> ReadColumn:
     keys = None
-    if len(cells) > FEW and ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
+    if ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
         # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
         keys = cells.str.replace(r"(?s)^(.*?\d)[ T]\d\d?:.*$", "${1}")
-    return read_each(cells, partial(_to_date, date_format=spec.date_format), pl.Date, keys=keys)
-
-
-def _to_date(text: str, date_format: str = "") -> date | None:
-    if text.casefold() in MISSING:
-        return None
-    formats = (date_format,) if date_format else DATE_FORMATS
-    day = read_day(text, formats) or read_day(without_time(text), formats)
-    if day is None:
-        raise UnreadableError("is not a date")
-    return day
+    return read_each(cells, partial(to_date, spec=spec), pl.Date, keys=keys)
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
-    known, same_numbers = _spellings(spec)
-    unknown: set[str | None] = set()
-
-    # `none` may be a category of its own, so the schema is asked before the list of words for "missing".
-    def parse(text: str) -> str | None:
-        value = known.get(text.casefold(), same_numbers.get(without_idle_zeros(text)))
-        if value is None and (value := _to_text(text)) is not None:
-            unknown.add(value)
-        return value
-
-    column = read_each(cells, parse, pl.String)
+    column = read_each(cells, partial(to_category, spec=spec), pl.String)
+    unknown = [value for value in column.values.unique() if value is not None and not is_known(value, spec)]
     if unknown:
         for row in _rows_with(column.values, unknown):
             column.odd[row] = f"'{shorten(column.values[row])}' is not a known value"
     return column
 
 
-@lru_cache(maxsize=1_000)
-def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
-    """Every spelling of the field's categories to the stored value, and those that are numbers however spelt.
-
-    Values win over labels, labels over aliases.
-    """
-    aliases = {alias.casefold(): known.value for known in spec.categories for alias in known.aliases}
-    labels = {known.label.casefold(): known.value for known in spec.categories}
-    known = aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
-    return known, by_number(known)
-
-
 # Numbers
 
 
 def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
-    read = _read_few_numbers if len(cells) <= FEW else _read_many_numbers
-    values, shown, faults, notation = read(cells, spec, notation)
-    if spec.type == "number":
-        for row in np.flatnonzero(np.abs(values) > LARGEST_NUMBER).tolist():
-            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is too large for a number"
-            values[row] = np.nan
-    else:
-        is_whole = (values == np.rint(values)) & (np.abs(values) <= LARGEST_INTEGER)
-        for row in np.flatnonzero(~is_whole & ~np.isnan(values)).tolist():
-            faults[row] = f"'{shorten(shown.get(cells[row], cells[row]))}' is not a whole number"
-            values[row] = np.nan
-
-    low = -math.inf if spec.minimum is None else spec.minimum
-    high = math.inf if spec.maximum is None else spec.maximum
-    beyond = np.flatnonzero((values < low) | (values > high)).tolist()
-    odd = {row: f"{plain_number(values[row])} is {_beyond(spec)}" for row in beyond}
-    series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
-    return ReadColumn(series, faults, odd, notation)
-
-
-class _Numbers(NamedTuple):
-    """Numbers as they stand in a column, NaN for none, with each text as its sentences show it, and its faults."""
-
-    values: FloatArray
-    shown: dict[str, str]
-    faults: dict[int, str]
-    notation: Notation
-
-
-def _read_few_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
-    """Cell by cell."""
-    texts = cells.to_list()
-    plains = [plain(text) for text in texts]
-    left = {text for text, number in zip(texts, plains, strict=True) if number is None and text is not None}
-    bare = _without_units(pl.Series(list(left), dtype=pl.String), spec) if left else {}
-    marked = {text for text in {bare.get(text, text) for text in texts} if text and ("," in text or "." in text)}
-    notation = notation_after(notation, marked) if marked else notation
-    faults: dict[int, str] = {}
-    for row, text in enumerate(texts):
-        # A plain number may mean another one where commas divide decimals, or points may stand between thousands.
-        if text is not None and (plains[row] is None or notation.decimal_comma or notation.has_unclear_points):
-            try:
-                plains[row] = to_number(bare.get(text, text), notation)
-            except UnreadableError as exc:
-                plains[row] = None
-                faults[row] = f"'{shorten(bare.get(text, text))}' {exc}"
-    values = np.array([np.nan if number is None else number for number in plains], dtype=np.float64)
-    return _Numbers(values, bare, faults, notation)
-
-
-def _read_many_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Numbers:
     """Plain numbers all at once, and each different text that is no plain number by itself."""
     # Whole numbers without a point are read faster as such, and then no plain one has a point to look at.
     is_whole = spec.type == "integer"
     values = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False).cast(pl.Float64).to_numpy().copy()
     values[np.isinf(values)] = np.nan
     left = np.flatnonzero(np.isnan(values))
-    bare = _without_units(cells.gather(left).drop_nulls().unique(), spec) if len(left) else {}
+    bare = without_units(cells.gather(left).drop_nulls().unique().to_list(), spec) if len(left) else {}
     marked = [text for text in bare.values() if "," in text or "." in text]
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)
@@ -281,16 +182,21 @@ def _read_many_numbers(cells: pl.Series, spec: Field, notation: Notation) -> _Nu
     if notation.decimal_comma or (notation.has_unclear_points and cells.str.contains(".", literal=True).any()):
         # What is a plain number elsewhere may mean another one here.
         left = np.arange(len(cells))
-        bare = {text: text for text in cells.drop_nulls().unique()} | bare
+        bare = {text: text for text in cells.drop_nulls().unique().to_list()} | bare
     faults = _read_left(cells, left, bare, values, notation) if bare else {}
-    return _Numbers(values, bare, faults, notation)
-
-
-def _without_units(texts: pl.Series, spec: Field) -> dict[str, str]:
-    """Each of some different texts, with what is left of it without its unit."""
-    if len(texts) <= FEW and all(text.casefold() in NO_NUMBER for text in texts):
-        return {text: text for text in texts}
-    return dict(zip(texts, without_unit(texts, spec), strict=True))
+    largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
+    is_unusable = np.abs(values) > largest
+    if is_whole:
+        is_unusable |= (values != np.rint(values)) & ~np.isnan(values)
+    for row in np.flatnonzero(is_unusable).tolist():
+        faults[row] = f"'{shorten(bare.get(cells[row], cells[row]))}' {unusable(float(values[row]), spec)}"
+        values[row] = np.nan
+    low = -math.inf if spec.minimum is None else spec.minimum
+    high = math.inf if spec.maximum is None else spec.maximum
+    is_beyond = np.flatnonzero((values < low) | (values > high)).tolist()
+    odd = {row: beyond(float(values[row]), spec) for row in is_beyond}
+    series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
+    return ReadColumn(series, faults, odd, notation)
 
 
 def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
@@ -328,12 +234,3 @@ def _read_left(
     if not unreadable:
         return {}
     return {int(left[row]): unreadable[rows[row]] for row in _rows_with(rows, unreadable.keys())}
-
-
-def _beyond(spec: Field) -> str:
-    unit = f" {spec.unit}" if spec.unit else ""
-    if spec.minimum is not None and spec.maximum is not None:
-        return f"outside {plain_number(spec.minimum)} to {plain_number(spec.maximum)}{unit}"
-    if spec.minimum is not None:
-        return f"below {plain_number(spec.minimum)}{unit}"
-    return f"above {plain_number(spec.maximum or 0.0)}{unit}"

@@ -16,7 +16,12 @@ import polars as pl
 
 from creditrisk.quality.notation import CURRENCY_SIGNS, MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
 from creditrisk.schema import Field
+from creditrisk.text import plain_number
 
+# No amount in any currency is larger; sums and squares of what is smaller stay finite.
+LARGEST_NUMBER = 1e15
+# Beyond it not every whole number has a float of its own.
+LARGEST_INTEGER = 2.0**53
 # One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
 MIN_TELLING = 3
 # What polars casts to a number as well.
@@ -77,7 +82,7 @@ class Notation:
     @property
     def spellings(self) -> tuple[Spelling, ...]:
         """How numbers may be written that are not plain ones."""
-        return _GROUPED_OTHERWISE, _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA
+        return _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA, _GROUPED_OTHERWISE
 
 
 def notation_after(before: Notation, marked: Collection[str]) -> Notation:
@@ -130,16 +135,18 @@ def to_number(text: str, notation: Notation) -> float | None:
 
 def to_numbers(texts: pl.Series, notation: Notation) -> pl.Series:
     """The same for many texts at once; null for those that `to_number` has to look at."""
-    ways = [spelling.read_all(texts) for spelling in notation.spellings]
+    numbers = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(texts))
     if not notation.decimal_comma:
-        ways.append(texts.cast(pl.Float64, strict=False))
+        numbers = texts.cast(pl.Float64, strict=False)
+    for spelling in notation.spellings:
+        if numbers.has_nulls():
+            numbers = numbers.fill_null(spelling.read_all(texts))
     unsure = pl.Series([False]).new_from_index(0, len(texts))
     if notation.has_unclear_points:
         unsure |= texts.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$")
     if notation.semicolons and notation.decimal_comma is False:
         unsure |= texts.str.contains(",", literal=True)
-    numbers = pl.select(pl.when(~unsure).then(pl.coalesce(ways))).to_series()
-    return pl.select(pl.when(numbers.is_finite()).then(numbers)).to_series()
+    return pl.select(pl.when(numbers.is_finite() & ~unsure).then(numbers)).to_series()
 
 
 def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
@@ -162,3 +169,23 @@ def _in_months(texts: pl.Series) -> pl.Series:
     times = texts.filter(texts.str.contains(r"(?i)\d\s*y"))
     in_months = {text: str(months) for text in times if (months := months_in(text)) is not None}
     return texts.replace(in_months) if in_months else texts
+
+
+def unusable(number: float, spec: Field) -> str:
+    """Why a number cannot be one of the field's, to go on with after the cell; empty if it can."""
+    if spec.type == "number":
+        return "is too large for a number" if abs(number) > LARGEST_NUMBER else ""
+    return "" if number.is_integer() and abs(number) <= LARGEST_INTEGER else "is not a whole number"
+
+
+def beyond(number: float, spec: Field) -> str:
+    """Which of the field's bounds a number is beyond, in a clause; empty if it is within them."""
+    low, high = spec.minimum, spec.maximum
+    if (low is None or number >= low) and (high is None or number <= high):
+        return ""
+    unit = f" {spec.unit}" if spec.unit else ""
+    if low is not None and high is not None:
+        where = f"outside {plain_number(low)} to {plain_number(high)}"
+    else:
+        where = f"below {plain_number(low)}" if low is not None else f"above {plain_number(high or 0.0)}"
+    return f"{plain_number(number)} is {where}{unit}"

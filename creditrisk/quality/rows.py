@@ -18,10 +18,11 @@ import polars as pl
 
 from creditrisk.errors import SchemaError
 from creditrisk.quality.cells import DTYPES, ReadColumn, read_column, read_each
+from creditrisk.quality.few import FEW, FewCells, read_few
 from creditrisk.quality.headers import find_columns, read_fields
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
-from creditrisk.schema import Schema, Target
+from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable, Record, join_blocks
 from creditrisk.text import shorten
 
@@ -137,14 +138,42 @@ def _check(
     raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation], *, with_target: bool
 ) -> tuple[Checked, dict[str, Notation]]:
     """The rows of a table whose columns were found, and how its numbers are written after it."""
+    if raw.frame.height <= FEW and not with_target:
+        return _check_few(raw, schema, headers, notations)
     columns = _read_columns(raw, schema, headers, notations)
     after = {name: column.notation for name, column in columns.items()}
     if with_target:
         columns["default"] = _read_target(raw.frame[headers[schema.target.name]], schema.target)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
-    rejected = [_rejection(raw.first_row + row, raw.lines[row], faults[row]) for row in sorted(faults)]
-    return Checked(accepted, rejected, raw.frame), after
+    return Checked(accepted, _rejections(raw, faults), raw.frame), after
+
+
+def _check_few(
+    raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation]
+) -> tuple[Checked, dict[str, Notation]]:
+    """The same for a few rows, whose values stay in Python until they are a table."""
+    texts = {name: raw.frame[header].to_list() for name, header in headers.items()}
+    nothing = [None] * raw.frame.height
+    columns = {
+        # A field that the file does not have is null, and no fault: needed ones are all there.
+        spec.name: read_few(texts[spec.name], spec, _notation(spec, raw, notations))
+        if spec.name in headers
+        else FewCells([*nothing])
+        for spec in read_fields(schema)
+    }
+    faults = _faults(raw, schema, headers, columns)
+    problems = _odd_rows(schema, columns)
+    rows = [
+        {"row_number": raw.first_row + row, "problems": problems.get(row, [])}
+        | {name: column.values[row] for name, column in columns.items()}
+        for row in range(raw.frame.height)
+        if row not in faults
+    ]
+    dtypes = {spec.name: DTYPES[spec.type] for spec in read_fields(schema)}
+    frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
+    after = {name: column.notation for name, column in columns.items()}
+    return Checked(frame, _rejections(raw, faults), raw.frame), after
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -199,13 +228,19 @@ def _read_columns(
         if header is None:
             columns[spec.name] = ReadColumn(pl.Series(spec.name, [None], dtype=DTYPES[spec.type]).new_from_index(0, n))
         else:
-            notation = notations.get(spec.name, Notation(raw.delimiter == ";"))
-            columns[spec.name] = read_column(raw.frame[header], spec, notation)
+            columns[spec.name] = read_column(raw.frame[header], spec, _notation(spec, raw, notations))
     return columns
 
 
+def _notation(spec: Field, raw: RawTable, notations: Mapping[str, Notation]) -> Notation:
+    return notations.get(spec.name, Notation(raw.delimiter == ";"))
+
+
 def _faults(
-    raw: RawTable, schema: Schema, headers: Mapping[str, str], columns: Mapping[str, ReadColumn]
+    raw: RawTable,
+    schema: Schema,
+    headers: Mapping[str, str],
+    columns: Mapping[str, ReadColumn] | Mapping[str, FewCells],
 ) -> dict[int, list[_Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
     faults: dict[int, list[_Fault]] = {}
@@ -230,13 +265,21 @@ def _faults(
 def _canonical(raw: RawTable, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
     """All rows with their numbers, values and problems."""
     numbers = pl.int_range(raw.first_row, raw.first_row + raw.frame.height, dtype=pl.Int64, eager=True)
+    problems = _odd_rows(schema, columns)
+    values = [column.values.alias(name) for name, column in columns.items()]
+    return pl.DataFrame([numbers.alias("row_number"), *values, _problems(raw.frame.height, problems)])
+
+
+def _odd_rows(schema: Schema, columns: Mapping[str, ReadColumn] | Mapping[str, FewCells]) -> dict[int, list[str]]:
+    """By row index what is odd about it, in sentences.
+
+    A problem sends the row to a person, so only what the model reads may raise one: never a protected field.
+    """
     problems: dict[int, list[str]] = {}
-    # A problem sends the row to a person, so only what the model reads may raise one: never a protected field.
     for spec in schema.features:
         for row, oddity in columns[spec.name].odd.items():
             problems.setdefault(row, []).append(f"{spec.label}: {oddity}")
-    values = [column.values.alias(name) for name, column in columns.items()]
-    return pl.DataFrame([numbers.alias("row_number"), *values, _problems(raw.frame.height, problems)])
+    return problems
 
 
 def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
@@ -247,10 +290,14 @@ def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
     return frame.filter(pl.Series(keep))
 
 
-def _rejection(number: int, line: int, faults: Sequence[_Fault]) -> Rejection:
-    first, *others = faults
-    more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
-    return Rejection(number, line, first.label, shorten(first.text), first.fault, first.expected, more)
+def _rejections(raw: RawTable, faults: Mapping[int, Sequence[_Fault]]) -> list[Rejection]:
+    rejections = []
+    for row in sorted(faults):
+        first, *others = faults[row]
+        more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
+        where = raw.first_row + row, raw.lines[row]
+        rejections.append(Rejection(*where, first.label, shorten(first.text), first.fault, first.expected, more))
+    return rejections
 
 
 # Outcome

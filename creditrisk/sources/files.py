@@ -188,10 +188,10 @@ def _path(uri: str) -> Path:
 def _opened(uri: str) -> Iterator[BinaryIO]:
     """The bytes of a file, as they are stored."""
     if urlsplit(uri).scheme == "gs":
-        with TemporaryFile() as file:
-            _download(uri, file)
-            file.seek(0)
-            yield file
+        with TemporaryFile() as copy:
+            _download(uri, copy)
+            copy.seek(0)
+            yield copy
         return
     path = _path(uri)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -69,7 +69,7 @@ def parse_blocks(
         raise SourceError(f"'{shown}' is damaged. Write it again, or pass it as CSV.") from exc
 
 
-def _whole_numbers(table: pl.LazyFrame, schema: pl.Schema) -> frozenset[str]:
+def _whole_numbers(table: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> frozenset[str]:
     """The columns of floats that hold whole numbers only: gaps make floats of those, and they are read as they were."""
     names = [name for name, kind in schema.items() if kind.is_float()]
     if not names:

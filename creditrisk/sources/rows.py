@@ -61,6 +61,10 @@ class Text:
     def position(self, position: tuple[int, int]) -> None:
         self.at, self.line = position
 
+    def ends_with(self, piece: bytes) -> bool:
+        """Whether nothing follows a piece that was just taken."""
+        return self._is_done and len(piece) == len(self._kept)
+
     def skip(self, n_bytes: int, n_lines: int) -> None:
         """Go on behind lines that were read."""
         self.at += n_bytes
@@ -236,7 +240,8 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
         # The last cell goes on in the next piece: its line is left for that one.
         end = piece.rfind(b"\n", 0, int(quotes[-1])) + 1
         piece, codes, quotes = piece[:end], codes[:end], quotes[quotes < end]
-    if not piece or layout.delimiter == " " or piece.startswith(_MARK):
+    is_cut = not piece.endswith(b"\n") and not text.ends_with(piece)
+    if not piece or is_cut or layout.delimiter == " " or piece.startswith(_MARK):
         return None
     ends = np.flatnonzero(codes == _NEWLINE)
     n_lines = len(ends) + (piece[-1] != _NEWLINE)
@@ -258,11 +263,17 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
 def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, layout: Layout) -> bool:
     """Whether the lines have as many cells as there are columns, taken together, and no sign has a second meaning."""
     is_divider = codes == ord(layout.delimiter)
+    n_dividers = np.count_nonzero(is_divider)
     if len(quotes):
-        is_inside = np.logical_xor.accumulate(codes == _QUOTE)
-        if len(quotes) % 2 or not _stand_around_cells(codes, quotes, layout.delimiter) or is_inside[ends].any():
+        if len(quotes) % 2 or not _stand_around_cells(codes, quotes, layout.delimiter):
             return False
-        is_divider &= ~is_inside
+        signs = codes[is_divider | (codes == _NEWLINE) | (codes == _QUOTE)]
+        is_quote = signs == _QUOTE
+        places = np.flatnonzero(is_quote)
+        n_inside = int((places[1::2] - places[::2] - 1).sum())
+        if n_inside and (np.logical_xor.accumulate(is_quote) & (signs == _NEWLINE)).any():
+            return False
+        n_dividers -= n_inside
     lengths = np.diff(ends, prepend=-1, append=len(codes))
     has_return = codes[ends - 1] == _RETURN if b"\r" in piece else np.zeros(len(ends), dtype=bool)
     n_blank = np.count_nonzero(lengths[:-1] == 1 + has_return)
@@ -270,7 +281,7 @@ def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, lay
     # Other signs below the blank may be blanks to one reader and ends of lines to another.
     n_controls = len(ends) + np.count_nonzero(has_return) + np.count_nonzero(codes == _TAB)
     return bool(
-        np.count_nonzero(is_divider) == (layout.width - 1) * (n_lines - n_blank)
+        n_dividers == (layout.width - 1) * (n_lines - n_blank)
         and np.count_nonzero(codes < _BLANK) == n_controls
         and lengths.max() <= MAX_CELL_CHARS
     )

@@ -190,12 +190,9 @@ def _table(names: Sequence[str], columns: Iterable[list[Any]], n_rows: int) -> R
     if len(set(headers)) < len(headers):
         doubled = next(header for header in headers if headers.count(header) > 1)
         raise SourceError(f"more than one field is called '{shorten(doubled)}'. Rename or leave out the extra ones.")
-    frame = pl.DataFrame(
-        {
-            header: pl.Series([_text(value) for value in values], dtype=pl.String)
-            for header, values in zip(headers, columns, strict=True)
-        }
-    )
+    rows = zip(*([_text(value) for value in values] for values in columns), strict=True)
+    schema = dict.fromkeys(headers, pl.String())
+    frame = pl.from_dicts([dict(zip(headers, row, strict=True)) for row in rows], schema=schema)
     return RawTable(frame, list(range(1, n_rows + 1)), has_lines=False)
 
 

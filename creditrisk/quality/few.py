@@ -1,0 +1,96 @@
+"""A few cells, such as those of one application, read one by one in Python.
+
+Polars takes some microseconds for every step of a column, however short. The rules are those of whole columns, which
+are in quality.numbers and quality.texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from creditrisk.quality.notation import NO_NUMBER, UnreadableError
+from creditrisk.quality.numbers import Notation, beyond, notation_after, plain, to_number, unusable, without_unit
+from creditrisk.quality.texts import is_known, to_category, to_date, to_text
+from creditrisk.schema import Field
+from creditrisk.text import shorten
+
+# Up to so many rows Python is faster than polars.
+FEW = 64
+NOTHING = "nothing is filled in"
+PARSERS: dict[str, Callable[[str, Field], object]] = {"category": to_category, "date": to_date, "text": to_text}
+
+
+@dataclass
+class FewCells:
+    """The values of a few cells, and by row index what keeps the row out or makes it odd."""
+
+    values: list[object]
+    faults: dict[int, str] = field(default_factory=dict)
+    odd: dict[int, str] = field(default_factory=dict)
+    notation: Notation = field(default_factory=Notation)
+
+
+def read_few(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
+    """The cells as values of the field's type; what `cells.read_column` does to whole columns."""
+    cells = _numbers(texts, spec, notation) if spec.is_numeric else _values(texts, spec)
+    if spec.is_needed:
+        for row, value in enumerate(cells.values):
+            if value is None:
+                cells.faults.setdefault(row, NOTHING)
+    return cells
+
+
+def _values(texts: Sequence[str | None], spec: Field) -> FewCells:
+    parse = PARSERS[spec.type]
+    cells = FewCells([None] * len(texts))
+    for row, text in enumerate(texts):
+        if text is None:
+            continue
+        try:
+            value = parse(text.strip(), spec)
+        except UnreadableError as exc:
+            cells.faults[row] = f"'{shorten(text)}' {exc}"
+            continue
+        cells.values[row] = value
+        if spec.type == "category" and value is not None and not is_known(value, spec):
+            cells.odd[row] = f"'{shorten(str(value))}' is not a known value"
+    return cells
+
+
+def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
+    numbers = [plain(text) for text in texts]
+    left = {text for text, number in zip(texts, numbers, strict=True) if number is None and text is not None}
+    bare = without_units(left, spec)
+    marked = {text for text in {bare.get(text or "", text) for text in texts} if text and ("," in text or "." in text)}
+    notation = notation_after(notation, marked) if marked else notation
+    cells = FewCells([None] * len(texts), notation=notation)
+    # A plain number may mean another one where commas divide decimals, or points may stand between thousands.
+    is_left = bool(notation.decimal_comma or notation.has_unclear_points)
+    for row, text in enumerate(texts):
+        if text is None:
+            continue
+        number, shown = numbers[row], bare.get(text, text)
+        try:
+            number = to_number(shown, notation) if is_left or number is None else number
+        except UnreadableError as exc:
+            cells.faults[row] = f"'{shorten(shown)}' {exc}"
+            continue
+        if number is None:
+            continue
+        if fault := unusable(number, spec):
+            cells.faults[row] = f"'{shorten(shown)}' {fault}"
+            continue
+        cells.values[row] = int(number) if spec.type == "integer" else number
+        if oddity := beyond(number, spec):
+            cells.odd[row] = oddity
+    return cells
+
+
+def without_units(texts: Collection[str], spec: Field) -> dict[str, str]:
+    """Each of some different texts, with what is left of it without its unit."""
+    if all(text.casefold() in NO_NUMBER for text in texts):
+        return {text: text for text in texts}
+    return dict(zip(texts, without_unit(pl.Series(list(texts), dtype=pl.String), spec), strict=True))

@@ -1,0 +1,65 @@
+"""What one text says as a date, as one of the schema's categories, or as itself; numbers are in quality.numbers."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+
+from creditrisk.quality.notation import (
+    DATE_FORMATS,
+    MISSING,
+    UnreadableError,
+    by_number,
+    read_day,
+    without_idle_zeros,
+    without_time,
+)
+from creditrisk.schema import Field
+
+
+def to_text(text: str, spec: Field) -> str | None:
+    """The text itself; None for a word for nothing."""
+    return None if text.casefold() in MISSING else text
+
+
+def to_date(text: str, spec: Field) -> date | None:
+    """The day that is written as the field says, or in one way only; None for a word for nothing."""
+    if text.casefold() in MISSING:
+        return None
+    formats = (spec.date_format,) if spec.date_format else DATE_FORMATS
+    day = read_day(text, formats) or read_day(without_time(text), formats)
+    if day is None:
+        raise UnreadableError("is not a date")
+    return day
+
+
+def to_category(text: str, spec: Field) -> str | None:
+    """The value that is stored for a spelling; an unknown one is itself, None stands for a word for nothing.
+
+    `none` may be a category of its own, so the schema is asked before the list of words for "missing".
+    """
+    spellings, same_numbers = _spellings(spec)
+    value = spellings.get(text.casefold(), same_numbers.get(without_idle_zeros(text)))
+    return to_text(text, spec) if value is None else value
+
+
+def is_known(value: object, spec: Field) -> bool:
+    """Whether a value of a category is one of the schema's."""
+    return value in _values(spec)
+
+
+@lru_cache(maxsize=1_000)
+def _values(spec: Field) -> frozenset[object]:
+    return frozenset(category.value for category in spec.categories)
+
+
+@lru_cache(maxsize=1_000)
+def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
+    """Every spelling of the field's categories to the stored value, and those that are numbers however spelt.
+
+    Values win over labels, labels over aliases.
+    """
+    aliases = {alias.casefold(): known.value for known in spec.categories for alias in known.aliases}
+    labels = {known.label.casefold(): known.value for known in spec.categories}
+    known = aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
+    return known, by_number(known)
