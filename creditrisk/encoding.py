@@ -105,14 +105,23 @@ class Encoder:
             column += field.width
         return out
 
-    def medians(self, matrix: FloatArray) -> FloatArray:
-        """The median of each number's values in these rows, shape (n_fields,); its fill where there are none."""
+    def typical(self, matrix: FloatArray) -> FloatArray:
+        """One applicant typical of these rows, shape (n_fields,): nobody's row, and encoded as the matrix is.
+
+        Of each number the median, of each category the most frequent, the first of two that are as frequent; NaN where
+        more than half of the rows have nothing.
+        """
         known = [values[~np.isnan(values)] for values in matrix.T]
         return np.array(
             [
-                field.fill if field.is_category or not len(values) else np.median(values)
+                np.nan
+                if 2 * len(values) < len(matrix) or not len(values)
+                else np.bincount(values.astype(np.int64)).argmax()
+                if field.is_category
+                else np.median(values)
                 for field, values in zip(self.fields, known, strict=True)
-            ]
+            ],
+            dtype=np.float64,
         )
 
     @cached_property

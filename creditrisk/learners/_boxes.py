@@ -71,7 +71,8 @@ def boxes_of(nodes: Nodes) -> Boxes:
 
     Examples
     --------
-    >>> stump = Nodes(*(np.array(x) for x in ([1, -1, -1], [2, -1, -1], [0, 0, 0], [5.0, 0, 0], [True] * 3, [0, 1.0, 2.0])))
+    >>> of_nodes = [1, -1, -1], [2, -1, -1], [0, 0, 0], [5.0, 0.0, 0.0], [True, False, False], [0.0, 1.0, 2.0]
+    >>> stump = Nodes(*(np.array(values) for values in of_nodes))
     >>> boxes = boxes_of(stump)
     >>> boxes.low.tolist(), boxes.high.tolist(), boxes.missing.tolist(), boxes.value.tolist()
     ([-inf, 5.0], [5.0, inf], [True, False], [1.0, 2.0])

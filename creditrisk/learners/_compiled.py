@@ -21,33 +21,36 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 def compiled(function: _Function) -> _Function:
     """The function as machine code; it lets other threads run meanwhile."""
-    kernel = numba.njit(nogil=True, error_model="numpy")(function)
-    # What `cache=True` sets; numba's own refuses to start where it finds no folder to write to.
-    kernel._cache = _Cache(function)
+    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    # What `cache=True` sets; numba's own cache refuses to start where it finds no folder to write to.
+    kernel._cache = _cache(function)
     return cast(_Function, kernel)
 
 
-class _BesideTheCode(InTreeCacheLocator):  # type: ignore[misc]  # numba has no types
+class _BesideTheCode(InTreeCacheLocator):
     """Numba's `__pycache__` beside the code, whether or not it can be written to."""
 
     def ensure_cache_path(self) -> None:
         with suppress(OSError):
-            Path(self.get_cache_path()).mkdir(exist_ok=True)
+            Path(self._cache_path).mkdir(exist_ok=True)
 
 
-class _Files(CompileResultCacheImpl):  # type: ignore[misc]
+class _Files(CompileResultCacheImpl):
     _locator_classes = [_BesideTheCode]  # noqa: RUF012  # numba's own attribute
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """Numba's cache; what cannot be read counts as not there, and what cannot be written is not."""
 
     _impl_class = _Files
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         with suppress(Exception):  # a damaged file raises whatever unpickling it raises
-            return super().load_overload(sig, target_context)
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with suppress(OSError):
-            super().save_overload(sig, data)
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
+_cache: Any = _Cache  # numba has no types

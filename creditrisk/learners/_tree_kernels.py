@@ -88,7 +88,9 @@ def _add_up(boxes: Boxes, shares: FloatArray, matrix: FloatArray, sums: FloatArr
 
 
 @compiled
-def _of_block(boxes: Boxes, shares: FloatArray, values: FloatArray, sums: FloatArray, of_fields: FloatArray) -> None:
+def _of_block(  # noqa: PLR0912  # loops over rows without calls
+    boxes: Boxes, shares: FloatArray, values: FloatArray, sums: FloatArray, of_fields: FloatArray
+) -> None:
     """Add up BLOCK_ROWS rows at once; the arrays of values and contributions are (n_fields, BLOCK_ROWS).
 
     Loops over rows are kept simple, without calls and short cuts, so that the compiler does several rows at once.

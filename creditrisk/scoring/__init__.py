@@ -1,7 +1,7 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
-from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, fit_rule, typical_rows
+from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, approved_rows, fit_rule
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
@@ -17,6 +17,7 @@ __all__ = [
     "DecisionRule",
     "ScoreScale",
     "Scorer",
+    "approved_rows",
     "check_files",
     "check_intact",
     "check_names",
@@ -32,5 +33,4 @@ __all__ = [
     "shifted",
     "size_of",
     "template_csv",
-    "typical_rows",
 ]
