@@ -45,11 +45,15 @@ class _Cache(FunctionCache):
     _impl_class = _Files
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        with suppress(Exception):  # a damaged file raises whatever unpickling it raises
+        try:
             return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # a damaged file raises whatever unpickling it raises; where it can be, it is begun anew
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        with suppress(OSError):
+        with suppress(Exception):
             super().save_overload(sig, data)  # type: ignore[no-untyped-call]
 
 

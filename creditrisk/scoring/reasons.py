@@ -22,6 +22,9 @@ MAX_REASONS = 4
 # Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
 SMALLEST_PUSH = 0.05
 
+# So few are sooner written down one by one than in columns.
+FEW_ROWS = 8
+
 Reason = dict[str, str]
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
@@ -33,7 +36,8 @@ class Phrases:
     Those of a field stand from `starts` on; a number is usual from `lowest` to `highest`. All arrays are (n_fields,).
     """
 
-    reasons: pl.Series
+    reasons: tuple[Reason, ...]
+    column: pl.Series
     starts: IntArray
     is_category: NDArray[np.bool_]
     lowest: FloatArray
@@ -49,10 +53,11 @@ def phrases_of(fields: Sequence[Field], usual: FloatArray) -> Phrases:
         For each field from where to where a number is neither high nor low, shape (2, n_fields).
     """
     of_fields = [_phrases(field) for field in fields]
-    sizes = [len(phrases) for phrases in of_fields]
+    reasons = tuple(phrase for phrases in of_fields for phrase in phrases)
     return Phrases(
-        reasons=pl.Series([phrase for phrases in of_fields for phrase in phrases], dtype=REASON),
-        starts=np.cumsum([0, *sizes])[:-1],
+        reasons=reasons,
+        column=pl.Series(reasons, dtype=REASON),
+        starts=np.cumsum([0, *(len(phrases) for phrases in of_fields)])[:-1],
         is_category=np.array([field.type == "category" for field in fields]),
         lowest=usual[0],
         highest=usual[1],
@@ -98,5 +103,8 @@ def reasons_of(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> pl.S
     of_category = 1 + np.where(known, values, 0.0).astype(np.int64)
     places = phrases.starts[strongest] + np.where(phrases.is_category[strongest], of_category, of_number) * known
     n_named = (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
-    rows = phrases.reasons.gather(places.ravel()).reshape(places.shape)
+    if len(matrix) < FEW_ROWS:
+        named = zip(places.tolist(), n_named.tolist(), strict=True)
+        return pl.Series([[phrases.reasons[place] for place in row[:n]] for row, n in named], dtype=pl.List(REASON))
+    rows = phrases.column.gather(places.ravel()).reshape(places.shape)
     return pl.select(pl.lit(rows).arr.to_list().list.head(pl.lit(pl.Series(n_named)))).to_series()

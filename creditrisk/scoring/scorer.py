@@ -23,7 +23,6 @@ from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics import Profile, check_profile
-from creditrisk.quality import with_problems
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
 from creditrisk.scoring.calibration import (
@@ -34,7 +33,7 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
-from creditrisk.scoring.decision import BANDS, DecisionRule
+from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict
 from creditrisk.scoring.folder import (
     CALIBRATION_FILE,
     CARD_FILE,
@@ -151,36 +150,45 @@ class Scorer:
         chunks = [
             self._score_chunk(accepted.slice(first, CHUNK_ROWS)) for first in range(0, accepted.height, CHUNK_ROWS)
         ]
-        return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
+        if not chunks:
+            return pl.DataFrame(schema=RESULT_SCHEMA)
+        return pl.concat(chunks) if len(chunks) > 1 else chunks[0]
 
     def _score_chunk(self, accepted: pl.DataFrame) -> pl.DataFrame:
-        accepted = accepted if "problems" in accepted.columns else with_problems(accepted, [[]] * accepted.height)
         matrix = self.encoder.matrix(accepted)
         log_odds, contributions = self._explained(matrix)
         on_sample = self.calibration.prob_default(log_odds)
         prob_default = shifted(on_sample, self.shift)
-        verdicts = self.rule.verdicts(prob_default, accepted["problems"].list.len().to_numpy() > 0)
-        id_field = self.schema.id_field
-        ids = accepted["row_number"].cast(pl.String)
-        if id_field is not None:
-            ids = accepted[id_field.name].fill_null(ids)
-        verdict = pl.Series(verdicts, dtype=pl.String)
-        return pl.DataFrame(
-            {
-                "row_number": accepted["row_number"],
-                "application_id": ids,
-                "prob_default": prob_default,
-                "score_points": self.rule.scale.points(prob_default),
-                "verdict": verdict,
-                "band": verdict.replace_strict(BANDS, return_dtype=pl.String),
-                "confidence": self.rule.confidence(on_sample, verdicts),
-                "reasons": reasons_of(self._phrases, matrix, contributions),
-                "model": self.name,
-                "model_version": self.version,
-                "problems": accepted["problems"],
-            },
-            schema=RESULT_SCHEMA,
-        )
+        if "problems" in accepted.columns:
+            problems = accepted["problems"]
+            needs_look = problems.list.len().to_numpy() > 0
+        else:
+            problems = pl.Series([[]] * accepted.height, dtype=pl.List(pl.String))
+            needs_look = np.zeros(accepted.height, dtype=bool)
+        verdicts = self.rule.verdicts(prob_default, needs_look)
+        names: list[Verdict] = verdicts.tolist()
+        columns: dict[str, Any] = {
+            "row_number": accepted["row_number"],
+            "application_id": self._ids(accepted),
+            "prob_default": prob_default,
+            "score_points": self.rule.scale.points(prob_default),
+            "verdict": names,
+            "band": [BANDS[name] for name in names],
+            "confidence": self.rule.confidence(on_sample, verdicts),
+            "reasons": reasons_of(self._phrases, matrix, contributions),
+            "model": [self.name] * accepted.height,
+            "model_version": [self.version] * accepted.height,
+            "problems": problems,
+        }
+        return pl.DataFrame([pl.Series(name, columns[name], dtype=kind) for name, kind in RESULT_SCHEMA.items()])
+
+    def _ids(self, accepted: pl.DataFrame) -> pl.Series:
+        """The client's own id of each row; the row's number where there is none."""
+        numbers = accepted["row_number"].cast(pl.String)
+        if self.schema.id_field is None:
+            return numbers
+        ids = accepted[self.schema.id_field.name]
+        return ids.fill_null(numbers) if ids.null_count() else ids
 
     def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Every field's push, in words: columns row_number, field, label, value and contribution (log-odds).
