@@ -85,6 +85,7 @@ constraints: .venv/.installed-dev ## Write down the versions installed now
 		{ rm -rf .venv; echo 'On Debian and Ubuntu the module venv is a package of its own: apt install python3-venv' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies, about 2 GB on disk: a few minutes, this once ...'
 	@$(INSTALL) --editable '.[web,worker]'
+	@.venv/bin/python -m creditrisk.learners
 	@touch $@
 
 .venv/.installed-dev: .venv/.installed

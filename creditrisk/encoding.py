@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -56,12 +56,6 @@ class EncodedField:
         return steps + self.has_missing
 
 
-@lru_cache(maxsize=10_000)
-def _places(vocabulary: tuple[str, ...]) -> pl.Enum:
-    """The type whose physical values are places in the vocabulary; made once, as it takes as long as a prediction."""
-    return pl.Enum(vocabulary)
-
-
 @dataclass(frozen=True)
 class Encoder:
     """The fitted encoding of every feature field of a schema, in the schema's order."""
@@ -73,16 +67,19 @@ class Encoder:
 
         Categories become their place in the vocabulary; a missing value or an unknown category is NaN.
         """
-        return frame.select(
+        return frame.select(self._columns).to_numpy(order="c")
+
+    @cached_property
+    def _columns(self) -> list[pl.Expr]:
+        """The columns of the matrix; made once, as that takes as long as a prediction."""
+        return [
             (
-                pl.col(field.name).cast(_places(field.vocabulary), strict=False).to_physical()
+                pl.col(field.name).cast(pl.Enum(field.vocabulary), strict=False).to_physical()
                 if field.is_category
                 else pl.col(field.name)
-            )
-            .cast(pl.Float64)
-            .fill_null(float("nan"))
+            ).cast(pl.Float64)
             for field in self.fields
-        ).to_numpy(order="c")
+        ]
 
     def design(self, matrix: FloatArray) -> FloatArray:
         """The matrix as standardised numbers, one-hot or stepwise categories and flags, shape (n_rows, n_design)."""
@@ -105,14 +102,23 @@ class Encoder:
             column += field.width
         return out
 
-    def medians(self, matrix: FloatArray) -> FloatArray:
-        """The median of each number's values in these rows, shape (n_fields,); its fill where there are none."""
+    def typical(self, matrix: FloatArray) -> FloatArray:
+        """One applicant typical of these rows, shape (n_fields,): nobody's row, and encoded as the matrix is.
+
+        Of each number the median, of each category the most frequent, the first of two that are as frequent; NaN where
+        more than half of the rows have nothing.
+        """
         known = [values[~np.isnan(values)] for values in matrix.T]
         return np.array(
             [
-                field.fill if field.is_category or not len(values) else np.median(values)
+                np.nan
+                if 2 * len(values) < len(matrix) or not len(values)
+                else np.bincount(values.astype(np.int64)).argmax()
+                if field.is_category
+                else np.median(values)
                 for field, values in zip(self.fields, known, strict=True)
-            ]
+            ],
+            dtype=np.float64,
         )
 
     @cached_property

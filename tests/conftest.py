@@ -28,7 +28,7 @@ from creditrisk.learners import logistic_regression
 from creditrisk.metrics import build_profile
 from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
 from creditrisk.schema import Category, Field, Schema, Target
-from creditrisk.scoring import Scorer, ScoreScale, fingerprint, fit_platt, fit_rule, proving, typical_rows
+from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fingerprint, fit_platt, fit_rule, proving
 from creditrisk.settings import Settings, configure_mlflow
 from webapp import create_app
 
@@ -197,10 +197,10 @@ def corner_scorer() -> Scorer:
     model = logistic_regression.fit(matrix, bad, encoder, {"inverse_penalty": 0.1}, seed=1)
     calibration = fit_platt(model.log_odds(matrix), bad)
     prob_default = calibration.prob_default(model.log_odds(matrix))
-    typical = model.contributions(matrix[typical_rows(prob_default, CORNER_SCHEMA.costs)])[:, :-1]
-    rule = fit_rule(prob_default, bad, typical, CORNER_SCHEMA.costs, ScoreScale())
-    reference = build_profile(frame, CORNER_SCHEMA, prob_default)
-    return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, reference, {}, "A corner lender.")
+    reference = encoder.typical(matrix[approved_rows(prob_default, CORNER_SCHEMA.costs)])
+    rule = fit_rule(prob_default, bad, reference, CORNER_SCHEMA.costs, ScoreScale())
+    profile = build_profile(frame, CORNER_SCHEMA, prob_default)
+    return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, profile, {}, "A corner lender.")
 
 
 def adopt(settings: Settings, version: Version) -> None:

@@ -221,7 +221,7 @@ def _verdicts(scorer: Scorer | None, costs: Costs, prob_default: FloatArray) -> 
     rule = (
         scorer.rule
         if scorer is not None
-        else DecisionRule(costs, ScoreScale(), (), (), n_good=0, n_bad=0, typical_contributions=())
+        else DecisionRule(costs, ScoreScale(), (), (), n_good=0, n_bad=0, reference=())
     )
     return rule.verdicts(prob_default, np.zeros(len(prob_default), dtype=bool))
 

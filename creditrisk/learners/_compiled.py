@@ -1,15 +1,60 @@
-"""How kernels are compiled: by numba, at first use, and kept on disk."""
+"""How kernels are compiled: by numba, at first use, and kept beside the code.
+
+Set-up and the images compile all kernels once (`python -m creditrisk.learners`), which takes seconds; afterwards they
+are read from `__pycache__`, as Python's own byte code is. Both are trusted as far as the code beside them: whoever can
+write there can change the code as well. Where nothing can be written, what is there is read; what is not there, or is
+damaged, or was made on another processor, is compiled again for this process: that costs time, never an answer.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar, cast
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, InTreeCacheLocator
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
 def compiled(function: _Function) -> _Function:
     """The function as machine code; it lets other threads run meanwhile."""
-    return cast(_Function, numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    # What `cache=True` sets; numba's own cache refuses to start where it finds no folder to write to.
+    kernel._cache = _cache(function)
+    return cast(_Function, kernel)
+
+
+class _BesideTheCode(InTreeCacheLocator):
+    """Numba's `__pycache__` beside the code, whether or not it can be written to."""
+
+    def ensure_cache_path(self) -> None:
+        with suppress(OSError):
+            Path(self._cache_path).mkdir(exist_ok=True)
+
+
+class _Files(CompileResultCacheImpl):
+    _locator_classes = [_BesideTheCode]  # noqa: RUF012  # numba's own attribute
+
+
+class _Cache(FunctionCache):
+    """Numba's cache; what cannot be read counts as not there, and what cannot be written is not."""
+
+    _impl_class = _Files
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+        except Exception:  # a damaged file raises whatever unpickling it raises; where it can be, it is begun anew
+            with suppress(OSError):
+                self.flush()  # type: ignore[no-untyped-call]
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(Exception):
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+
+
+_cache: Any = _Cache  # numba has no types

@@ -31,8 +31,20 @@ class Model(Protocol):
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """Uncalibrated log-odds of default, shape (n_rows,), from the encoder's matrix (n_rows, n_fields)."""
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """What each field adds to the log-odds, shape (n_rows, n_fields + 1); the last column is the base value."""
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same log-odds to the last bit, and what sets each row apart from one reference applicant.
+
+        Parameters
+        ----------
+        reference
+            An encoded applicant like the rows of the matrix, shape (n_fields,).
+
+        Returns
+        -------
+        tuple
+            Log-odds, shape (n_rows,), and contributions, (n_rows, n_fields), a row of which adds up to its log-odds
+            less those of the reference.
+        """
 
     def save(self, folder: Path) -> None:
         """Write the model as plain files, named `model.<family>.*`, without pickle."""

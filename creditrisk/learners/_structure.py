@@ -19,6 +19,7 @@ from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError
+from creditrisk.learners._boxes import Nodes, joined
 
 # Far more than any fit of ours makes; explaining a prediction costs trees x leaves x depth squared.
 MAX_TREES = 10_000
@@ -41,6 +42,8 @@ _OF_NODES = ("split_feature", "split_gain", "threshold", "decision_type", "left_
 _OF_LEAVES = ("leaf_value", "leaf_weight", "leaf_count")
 _WHOLE = {"split_feature", "decision_type", "left_child", "right_child", "leaf_count", "internal_count"}
 _TREE = {"num_leaves", "num_cat", "is_linear", "shrinkage", *_OF_NODES, *_OF_LEAVES}
+# The bit of LightGBM's `decision_type` that says on which side missing values go.
+MISSING_GOES_LEFT = 1 << 1
 END = "end of trees\n"
 
 
@@ -88,24 +91,27 @@ def check_tree(left: IntArray, right: IntArray, what: str) -> None:
         raise ScorerError(f"{what} is no tree: {len(left) - n_reached:,} of its nodes cannot be reached")
 
 
-def read_trees(path: Path, encoder: Encoder) -> str:
-    """A text of trees in LightGBM's format, checked to the last number.
+def read_text(path: Path) -> str:
+    """The text of a model file; ScorerError if it is none."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScorerError(f"{path.name} is not a text") from None
+
+
+def read_trees(text: str, encoder: Encoder, what: str) -> Nodes:
+    """The trees of a text in LightGBM's format, checked to the last number.
+
+    Parameters
+    ----------
+    what
+        Begins the sentence of the error.
 
     Raises
     ------
     ScorerError
         If it is not what LightGBM, or `_trees.to_text`, writes for one score over the encoder's fields.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ScorerError(f"{path.name} is not a text") from None
-    check_trees(text, encoder, path.name)
-    return text
-
-
-def check_trees(text: str, encoder: Encoder, what: str) -> None:
-    """See `read_trees`; `what` begins the sentence of the error."""
     n_fields = len(encoder.fields)
     head, _, rest = text.partition("\n\n")
     title, *lines = head.split("\n")
@@ -129,19 +135,20 @@ def check_trees(text: str, encoder: Encoder, what: str) -> None:
     sizes = _integers(header["tree_sizes"], f"{what}, tree_sizes")
     if not 1 <= len(sizes) <= MAX_TREES:
         raise ScorerError(f"{what} has {len(sizes):,} trees; expected 1 to {MAX_TREES:,}")
-    start = 0
+    start, trees = 0, []
     for number, size in enumerate(sizes.tolist()):
         block = rest[start : start + max(size, 0)]
         first, *of_tree = block.split("\n")
         if len(block) != size or first != f"Tree={number}" or not block.endswith("\n\n") or not block.isascii():
             raise ScorerError(f"{what} is cut: tree {number} is not where its sizes say")
-        _check_lightgbm_tree(_keys(filter(None, of_tree), what, _TREE), n_fields, f"tree {number} of {what}")
+        trees.append(_lightgbm_tree(_keys(filter(None, of_tree), what, _TREE), n_fields, f"tree {number} of {what}"))
         start += size
     if rest[start:] != END:
         raise ScorerError(f"{what} goes on after its last tree, or is cut before its end")
+    return joined(trees)
 
 
-def _check_lightgbm_tree(tree: Mapping[str, str], n_fields: int, what: str) -> None:
+def _lightgbm_tree(tree: Mapping[str, str], n_fields: int, what: str) -> Nodes:
     if (tree["num_cat"], tree["is_linear"]) != ("0", "0"):
         raise ScorerError(f"{what} has splits on sets of categories or linear leaves, which no fit of ours makes")
     [n_leaves] = _integers(tree["num_leaves"], what, n=1).tolist()
@@ -157,10 +164,10 @@ def _check_lightgbm_tree(tree: Mapping[str, str], n_fields: int, what: str) -> N
         arrays[name] = read(tree[name], f"{what}, {name},", n=n)
     _numbers(tree["shrinkage"], f"{what}, shrinkage,", n=1)
     _within(arrays["split_feature"], 0, n_fields - 1, f"{what}, split_feature,")
-    # Bit 0 would split on a set of categories; bits 2 and 3 say what is missing, three of their four values are used.
+    # Bit 0 would split on a set of categories; bits 2 and 3 say what is missing: nothing, zero or what is no number.
     _within(arrays["decision_type"], 0, 11, f"{what}, decision_type,")
-    if (arrays["decision_type"] & 1).any():
-        raise ScorerError(f"{what} has splits on sets of categories, which no fit of ours makes")
+    if (arrays["decision_type"] & 1).any() or (arrays["decision_type"] >> 2 == 1).any():
+        raise ScorerError(f"{what} has splits on sets of categories or on zeros, which no fit of ours makes")
     for name in ("leaf_value", "internal_value"):
         _within(arrays[name], -MAX_LEAF, MAX_LEAF, f"{what}, {name},")
     for name in ("leaf_count", "internal_count"):
@@ -170,7 +177,22 @@ def _check_lightgbm_tree(tree: Mapping[str, str], n_fields: int, what: str) -> N
     # LightGBM counts leaves apart, as -1 - number; here they come after the inner nodes.
     places = np.where(children < 0, n_nodes - 1 - children, children)
     leaves = np.full(n_leaves, -1, dtype=np.int64)
-    check_tree(np.concatenate([places[:n_nodes], leaves]), np.concatenate([places[n_nodes:], leaves]), what)
+    left, right = np.concatenate([places[:n_nodes], leaves]), np.concatenate([places[n_nodes:], leaves])
+    check_tree(left, right, what)
+    # Where training rows had no gaps, LightGBM takes a missing value for 0.
+    knows_missing, goes_left = arrays["decision_type"] >> 2 == 2, arrays["decision_type"] & MISSING_GOES_LEFT > 0
+    return Nodes(
+        left=left,
+        right=right,
+        field=_padded(arrays["split_feature"], n_leaves),
+        threshold=_padded(arrays["threshold"], n_leaves),
+        missing_left=_padded(np.where(knows_missing, goes_left, arrays["threshold"] >= 0), n_leaves),
+        value=np.concatenate([np.zeros(n_nodes), arrays["leaf_value"]]),
+    )
+
+
+def _padded(of_nodes: NDArray[Any], n_leaves: int) -> NDArray[Any]:
+    return np.concatenate([of_nodes, np.zeros(n_leaves, dtype=of_nodes.dtype)])
 
 
 _XGBOOST_TREE = {
@@ -181,8 +203,8 @@ _XGBOOST_TREE = {
 _ROOT = 2_147_483_647
 
 
-def check_xgboost(exported: bytes, encoder: Encoder, what: str) -> None:
-    """See that a model that XGBoost has read is one score over the encoder's fields, made of trees.
+def read_xgboost(exported: bytes, encoder: Encoder, what: str) -> tuple[Nodes, float]:
+    """The trees of a model that XGBoost has read, and the probability that they start from, checked.
 
     Parameters
     ----------
@@ -216,7 +238,8 @@ def check_xgboost(exported: bytes, encoder: Encoder, what: str) -> None:
     if (parameters["num_feature"], parameters["num_class"], parameters["num_target"]) != (str(n_fields), "0", "1"):
         raise ScorerError(f"{what} was fitted on other fields than the encoder's {n_fields}, or gives several scores")
     base = str(parameters["base_score"]).removeprefix("[").removesuffix("]")
-    _within(_numbers(base, f"{what}, base_score,", n=1), 0, 1, f"{what}, base_score,")
+    [start] = _numbers(base, f"{what}, base_score,", n=1).tolist()
+    strict.number(start, f"{what}, base_score,", 1e-6, 1 - 1e-6)
     booster = strict.fields(learner["gradient_booster"], what, ("model", "name"))
     model = strict.fields(
         booster["model"], what, ("cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees")
@@ -228,12 +251,15 @@ def check_xgboost(exported: bytes, encoder: Encoder, what: str) -> None:
     is_plain = model["iteration_indptr"] == list(range(len(trees) + 1)) and model["tree_info"] == [0] * len(trees)
     if model["gbtree_model_param"] != counts or not is_plain or any(model["cats"].values()):
         raise ScorerError(f"{what} has other trees than one a round")
-    for number, tree in enumerate(trees):
-        name = f"tree {number} of {what}"
-        _check_xgboost_tree(strict.fields(tree, name, _XGBOOST_TREE), n_fields, name)
+    names = [f"tree {number} of {what}" for number in range(len(trees))]
+    read = [
+        _xgboost_tree(strict.fields(tree, name, _XGBOOST_TREE), n_fields, name)
+        for tree, name in zip(trees, names, strict=True)
+    ]
+    return joined(read), start
 
 
-def _check_xgboost_tree(tree: Mapping[str, Any], n_fields: int, what: str) -> None:
+def _xgboost_tree(tree: Mapping[str, Any], n_fields: int, what: str) -> Nodes:
     left, right, parents, split = (
         _whole_numbers(tree[name], f"{what}, {name},")
         for name in ("left_children", "right_children", "parents", "split_indices")
@@ -262,7 +288,26 @@ def _check_xgboost_tree(tree: Mapping[str, Any], n_fields: int, what: str) -> No
     strict.numbers(tree["base_weights"], f"{what}, base_weights,", low=-MAX_LEAF, high=MAX_LEAF)
     strict.numbers(tree["loss_changes"], f"{what}, loss_changes,")
     strict.numbers(tree["sum_hessian"], f"{what}, sum_hessian,", low=1e-30)
-    _within(_whole_numbers(tree["default_left"], f"{what}, default_left,"), 0, 1, f"{what}, default_left,")
+    missing_left = _whole_numbers(tree["default_left"], f"{what}, default_left,")
+    _within(missing_left, 0, 1, f"{what}, default_left,")
+    return Nodes(left, right, split, _at_most(conditions), missing_left > 0, conditions)
+
+
+def _at_most(conditions: FloatArray) -> FloatArray:
+    """The largest double that XGBoost, which compares in single precision, takes to be below each condition.
+
+    Examples
+    --------
+    >>> [edge] = _at_most(np.array([0.1]))
+    >>> [bool(np.float32(value) < np.float32(0.1)) for value in (edge, np.nextafter(edge, 1.0))]
+    [True, False]
+    """
+    single = conditions.astype(np.float32)
+    below = np.nextafter(single, np.float32(-np.inf))
+    # Half way between two neighbours is rounded to the one whose last bit is 0.
+    half_way = (below.astype(np.float64) + single.astype(np.float64)) / 2
+    goes_below = below.view(np.int32) % 2 == 0
+    return np.where(goes_below, half_way, np.nextafter(half_way, -np.inf))
 
 
 def read_tensors(path: Path, names: Iterable[str]) -> dict[str, FloatArray]:

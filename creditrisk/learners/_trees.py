@@ -1,30 +1,30 @@
-"""Trees, whoever fitted them, kept in LightGBM's text format: scored and explained by LightGBM's own C++.
+"""Trees, whoever fitted them, kept in LightGBM's text format; scored and explained by a kernel of ours.
 
-Plain text in place of a pickle, exact TreeSHAP without a line of ours, and no scikit-learn in the process that scores.
-What is written down is the model: scikit-learn, which fits some of them, compares single-precision copies of the values
-with its thresholds, LightGBM the values themselves, so a value within a rounding error of a threshold may go the other
-way.
+Plain text in place of a pickle, and neither LightGBM nor scikit-learn in the process that scores. What is written down
+is the model: scikit-learn, which fits some of them, compares single-precision copies of the values with its thresholds,
+here the values themselves are compared, as LightGBM does it, so a value within a rounding error of a threshold may go
+the other way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import logit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
+from creditrisk.learners._boxes import Boxes, Nodes, boxes_of, ordered
 from creditrisk.learners._protocol import Fitted
-from creditrisk.learners._structure import END, feature_names
+from creditrisk.learners._structure import END, MISSING_GOES_LEFT, feature_names, read_text, read_trees
 
-# Missing values are told by NaN, and a node says on which side they go: bits of LightGBM's `decision_type`.
+# Missing values are told by NaN: two bits of LightGBM's `decision_type`.
 _MISSING_IS_NAN = 2 << 2
-_MISSING_GOES_LEFT = 1 << 1
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _block(tree: Tree, number: int) -> str:
             "split_feature": tree.field[inner],
             "split_gain": np.zeros(len(inner), dtype=np.int64),
             "threshold": tree.threshold[inner],
-            "decision_type": _MISSING_IS_NAN + _MISSING_GOES_LEFT * tree.missing_left[inner],
+            "decision_type": _MISSING_IS_NAN + MISSING_GOES_LEFT * tree.missing_left[inner],
             "left_child": position[tree.left[inner]],
             "right_child": position[tree.right[inner]],
         }
@@ -111,27 +111,64 @@ def _block(tree: Tree, number: int) -> str:
     return f"Tree={number}\n" + "\n".join(lines) + "\n\n\n"
 
 
+@dataclass(frozen=True, eq=False)
+class Ensemble:
+    """Trees ready to be added up and explained."""
+
+    nodes: Nodes
+
+    @cached_property
+    def boxes(self) -> Boxes:
+        """The leaves' boxes, for no reference."""
+        return boxes_of(self.nodes)
+
+    def sums(self, matrix: FloatArray) -> FloatArray:
+        """What the leaves add up to for each row, shape (n_rows,)."""
+        from creditrisk.learners._tree_kernels import add_up
+
+        sums, _ = add_up(self.boxes, matrix, n_explained=0)
+        return sums
+
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The same sums, and what each field adds beyond the reference, (n_rows, n_fields): exact Shapley values."""
+        from creditrisk.learners._tree_kernels import add_up
+
+        return add_up(_against(self, reference.tobytes()), matrix, n_explained=matrix.shape[1])
+
+
+@lru_cache(maxsize=16)
+def _against(ensemble: Ensemble, reference: bytes) -> Boxes:
+    # A scorer has one reference for all rows.
+    return ordered(ensemble.boxes, np.frombuffer(reference))
+
+
 @dataclass(frozen=True)
 class SumOfTrees(Fitted):
     """Trees whose leaves add up to log-odds."""
 
     family: str
     text: str
+    ensemble: Ensemble = field(compare=False)
 
-    @cached_property
-    def booster(self) -> Any:
-        """LightGBM's reading of the text."""
-        import lightgbm
+    @classmethod
+    def parsed(cls, family: str, text: str, encoder: Encoder, history: Mapping[str, Sequence[float]]) -> Self:
+        """Read the text of a fit."""
+        return cls(family, text, Ensemble(read_trees(text, encoder, family)), history=history)
 
-        return lightgbm.Booster(model_str=self.text)
+    @classmethod
+    def load(cls, family: str, folder: Path, encoder: Encoder) -> Self:
+        """Read `model.<family>.txt`; ScorerError if it is anything but trees over the encoder's fields."""
+        path = folder / f"model.{family}.txt"
+        text = read_text(path)
+        return cls(family, text, Ensemble(read_trees(text, encoder, path.name)))
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return leaf_sums(self.booster, matrix)
+        return self.ensemble.sums(matrix)
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: exact TreeSHAP, as LightGBM computes it."""
-        return shap_values(self.booster, matrix)
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: exact baseline Shapley values."""
+        return self.ensemble.explained(matrix, reference)
 
     def save(self, folder: Path) -> None:
         """Write the text as `model.<family>.txt`."""
@@ -148,31 +185,25 @@ class MeanOfTrees(SumOfTrees):
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        held: FloatArray = logit(np.clip(leaf_sums(self.booster, matrix), CERTAINTY, 1 - CERTAINTY))
-        return held
+        return _held_log_odds(self.ensemble.sums(matrix))
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: TreeSHAP of the probability, stretched row by row to add up in log-odds."""
-        parts = shap_values(self.booster, matrix)
-        base = float(np.clip(parts[0, -1], CERTAINTY, 1 - CERTAINTY)) if len(parts) else 0.5
-        way = parts[:, :-1].sum(axis=1)
-        rise = self.log_odds(matrix) - logit(base)
-        # Where the way is nearly nothing, the slope of the log-odds at the base takes the place of rise / way.
-        is_short = np.abs(way) < 1e-9
-        stretch = np.where(is_short, 1 / (base * (1 - base)), rise / np.where(is_short, 1.0, way))
-        return np.column_stack([parts[:, :-1] * stretch[:, np.newaxis], self.log_odds(matrix) - way * stretch])
-
-
-def leaf_sums(booster: Any, matrix: FloatArray) -> FloatArray:
-    """What the leaves of a LightGBM booster add up to for each row, shape (n_rows,)."""
-    return np.asarray(booster.predict(matrix, raw_score=True, **_threads(matrix)), dtype=np.float64)
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: Shapley values of the probability, stretched row by row to add up in log-odds."""
+        probabilities, parts = self.ensemble.explained(matrix, reference)
+        log_odds, [start] = _held_log_odds(probabilities), self.ensemble.sums(reference[np.newaxis])
+        [origin] = _held_log_odds(np.array([start]))
+        way = parts.sum(axis=1)
+        # Where the way is nearly nothing, the slope of the log-odds at its start takes the place of rise / way.
+        is_short = np.abs(way) < SHORT
+        slope = 1 / (start * (1 - start)) if CERTAINTY < start < 1 - CERTAINTY else 0.0
+        stretch = np.where(is_short, slope, (log_odds - origin) / np.where(is_short, 1.0, way))
+        return log_odds, parts * stretch[:, np.newaxis]
 
 
-def shap_values(booster: Any, matrix: FloatArray) -> FloatArray:
-    """Exact TreeSHAP of those sums, shape (n_rows, n_fields + 1); the last column is the base value."""
-    return np.asarray(booster.predict(matrix, pred_contrib=True, **_threads(matrix)), dtype=np.float64)
+# A way in probability over which the log-odds are as good as straight.
+SHORT = 1e-9
 
 
-def _threads(matrix: FloatArray) -> dict[str, int]:
-    # A single application is scored faster than threads are woken.
-    return {"num_threads": 1} if len(matrix) < 100 else {}
+def _held_log_odds(probabilities: FloatArray) -> FloatArray:
+    held: FloatArray = logit(np.clip(probabilities, CERTAINTY, 1 - CERTAINTY))
+    return held

@@ -35,10 +35,10 @@ class BlendModel(Fitted):
         mean: FloatArray = np.mean([member.log_odds(matrix) for member in self.members], axis=0)
         return mean
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: the mean of the members' contributions adds up to the mean of their log-odds."""
-        mean: FloatArray = np.mean([member.contributions(matrix) for member in self.members], axis=0)
-        return mean
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: the mean of the members' contributions adds up to the mean of their log-odds."""
+        log_odds, contributions = zip(*(member.explained(matrix, reference) for member in self.members), strict=True)
+        return np.mean(log_odds, axis=0), np.mean(contributions, axis=0)
 
     def save(self, folder: Path) -> None:
         """Write each member's own file."""

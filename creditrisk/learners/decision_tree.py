@@ -11,7 +11,6 @@ from scipy.special import logit
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._protocol import Parameters
-from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -42,9 +41,10 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     grown: Any = DecisionTreeClassifier(random_state=seed, **parameters).fit(matrix, target)
     n_rows, bad_rate = grown.tree_.n_node_samples, target.mean()
     drawn = (grown.tree_.value[:, 0, 1] * n_rows + bad_rate * PRIOR_ROWS) / (n_rows + PRIOR_ROWS)
-    return SumOfTrees("decision_tree", to_text([from_sklearn(grown.tree_, logit(drawn))], encoder))
+    text = to_text([from_sklearn(grown.tree_, logit(drawn))], encoder)
+    return SumOfTrees.parsed("decision_tree", text, encoder, {})
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
     """Read `model.decision_tree.txt`."""
-    return SumOfTrees("decision_tree", read_trees(folder / "model.decision_tree.txt", encoder))
+    return SumOfTrees.load("decision_tree", folder, encoder)

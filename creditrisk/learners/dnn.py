@@ -91,8 +91,8 @@ class DNNModel(Fitted):
         ]
         return np.concatenate([np.empty(0), *parts])
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: integrated gradients from the mean training row, summed per field.
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: integrated gradients from the reference, summed per field.
 
         The line is drawn between embedded rows. Along it the hidden layer's input changes evenly, so the large product
         is needed at its two ends only.
@@ -101,8 +101,9 @@ class DNNModel(Fitted):
         ----------
         Sundararajan, M., Taly, A., Yan, Q. (2017). Axiomatic Attribution for Deep Networks. ICML.
         """
-        base = float(self._finish(self._hidden(self.reference[np.newaxis]))[0][0])
-        start = self._hidden(self.reference[np.newaxis])
+        origin = self._embed(reference[np.newaxis])
+        start = self._hidden(origin)
+        base = float(self._finish(start)[0][0])
         fields = input_fields(self.encoder, self.embedding.shape[2])
         order = np.argsort(fields, kind="stable")
         starts = np.flatnonzero(np.diff(fields[order], prepend=-1))
@@ -114,13 +115,13 @@ class DNNModel(Fitted):
             for step in (np.arange(INTEGRATION_STEPS) + 0.5) / INTEGRATION_STEPS:
                 slope += self._slope(start + step * (end - start)) / INTEGRATION_STEPS
             gradient = (slope[:, :, np.newaxis] @ self._folded.transpose(0, 2, 1))[:, :, 0].sum(axis=1)
-            per_input = (embedded - self.reference) * gradient
+            per_input = (embedded - origin) * gradient
             per_field = np.add.reduceat(per_input[:, order], starts, axis=1)
             # The midpoint sum misses the exact difference by well under 1 %; spread that rest so that the parts add up.
             rest = self._finish(end)[0] - base - per_field.sum(axis=1)
             weight = np.abs(per_field) + 1e-12
             parts.append(per_field + rest[:, np.newaxis] * weight / weight.sum(axis=1, keepdims=True))
-        return np.column_stack([np.concatenate(parts), np.full(len(matrix), base)])
+        return self.log_odds(matrix), np.concatenate(parts)
 
     def save(self, folder: Path) -> None:
         """Write `model.dnn.safetensors`."""

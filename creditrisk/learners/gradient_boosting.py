@@ -12,7 +12,6 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._boosting import LARGE_TABLE_ROWS
 from creditrisk.learners._protocol import Parameters
-from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import SumOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -64,9 +63,9 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
         value = grown.tree_.value[:, 0, 0] * rate + (start if number == 0 else 0.0)
         trees.append(from_sklearn(grown.tree_, value, missing_left=np.ones(len(value), dtype=np.int64)))
     losses = boosted.train_score_.tolist()
-    return SumOfTrees("gradient_boosting", to_text(trees, encoder), history={"sampled rows": losses})
+    return SumOfTrees.parsed("gradient_boosting", to_text(trees, encoder), encoder, {"sampled rows": losses})
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
     """Read `model.gradient_boosting.txt`."""
-    return SumOfTrees("gradient_boosting", read_trees(folder / "model.gradient_boosting.txt", encoder))
+    return SumOfTrees.load("gradient_boosting", folder, encoder)

@@ -13,7 +13,7 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, pace, suggest_pace, suggest_shrinkage
 from creditrisk.learners._protocol import Parameters
-from creditrisk.learners._structure import END, read_trees
+from creditrisk.learners._structure import END
 from creditrisk.learners._trees import SumOfTrees
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     # What follows the last tree is for training on.
     trees, end, _ = booster.model_to_string().rpartition(END)
     losses = {rows: values["binary_logloss"] for rows, values in history.items()}
-    return SumOfTrees("lightgbm", trees + end, history=losses)
+    return SumOfTrees.parsed("lightgbm", trees + end, encoder, losses)
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:
     """Read `model.lightgbm.txt`."""
-    return SumOfTrees("lightgbm", read_trees(folder / "model.lightgbm.txt", encoder))
+    return SumOfTrees.load("lightgbm", folder, encoder)

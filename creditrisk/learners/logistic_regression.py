@@ -31,11 +31,16 @@ class LogisticRegressionModel(Fitted):
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        total: FloatArray = self.contributions(matrix).sum(axis=1)
+        total: FloatArray = self._terms(matrix).sum(axis=1)
         return total
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: the weighted design columns, summed per field."""
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: what a field's columns of the design add, less what they add for the reference."""
+        terms = self._terms(matrix)
+        return terms.sum(axis=1), (terms - self._terms(reference[np.newaxis]))[:, :-1]
+
+    def _terms(self, matrix: FloatArray) -> FloatArray:
+        """The weighted design columns, summed per field, and the intercept, (n_rows, n_fields + 1)."""
         weighted = self.encoder.design(matrix) * self.weights
         starts = np.flatnonzero(np.diff(self.encoder.design_fields, prepend=-1))
         return np.column_stack([np.add.reduceat(weighted, starts, axis=1), np.full(len(matrix), self.intercept)])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._protocol import Parameters
-from creditrisk.learners._structure import read_trees
 from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text
 
 if TYPE_CHECKING:
@@ -47,9 +46,9 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     forest = RandomForestClassifier(random_state=seed, **parameters).fit(matrix, target)
     grown = [member.tree_ for member in forest.estimators_]
     trees = [from_sklearn(tree, tree.value[:, 0, 1] / len(grown)) for tree in grown]
-    return MeanOfTrees("random_forest", to_text(trees, encoder))
+    return MeanOfTrees.parsed("random_forest", to_text(trees, encoder), encoder, {})
 
 
 def load(folder: Path, encoder: Encoder) -> MeanOfTrees:
     """Read `model.random_forest.txt`."""
-    return MeanOfTrees("random_forest", read_trees(folder / "model.random_forest.txt", encoder))
+    return MeanOfTrees.load("random_forest", folder, encoder)

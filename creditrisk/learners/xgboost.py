@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from scipy.special import logit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, pace, suggest_pace, suggest_shrinkage
 from creditrisk.learners._protocol import Fitted, Parameters
-from creditrisk.learners._structure import check_xgboost
+from creditrisk.learners._structure import read_xgboost
+from creditrisk.learners._trees import Ensemble
 
 if TYPE_CHECKING:
     import optuna
@@ -23,24 +25,27 @@ FIXED: dict[str, Any] = {"objective": "binary:logistic", "tree_method": "hist", 
 
 @dataclass(frozen=True)
 class XGBoostModel(Fitted):
-    """A booster."""
+    """A booster, and its trees as they are added up: in double precision, where XGBoost adds in single."""
 
     booster: Any
+    ensemble: Ensemble = field(compare=False)
+    start: float
     family: str = "xgboost"
+
+    @classmethod
+    def of(cls, booster: Any, encoder: Encoder, history: Mapping[str, Sequence[float]]) -> XGBoostModel:
+        """Read the trees of a booster; ScorerError if they are anything but one score over the encoder's fields."""
+        nodes, start = read_xgboost(bytes(booster.save_raw("json")), encoder, "model.xgboost.ubj")
+        return cls(booster, Ensemble(nodes), float(logit(start)), history=history)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
-        return np.asarray(self.booster.predict(_rows(matrix), output_margin=True), dtype=np.float64)
+        return self.start + self.ensemble.sums(matrix)
 
-    def contributions(self, matrix: FloatArray) -> FloatArray:
-        """See `Model.contributions`: exact TreeSHAP, as XGBoost computes it.
-
-        It does so in single precision; the last column takes up the rest, some 1e-6, so that the parts add up.
-        """
-        rows = _rows(matrix)
-        parts = np.asarray(self.booster.predict(rows, pred_contribs=True), dtype=np.float64)
-        parts[:, -1] = np.asarray(self.booster.predict(rows, output_margin=True)) - parts[:, :-1].sum(axis=1)
-        return parts
+    def explained(self, matrix: FloatArray, reference: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """See `Model.explained`: exact baseline Shapley values."""
+        sums, contributions = self.ensemble.explained(matrix, reference)
+        return self.start + sums, contributions
 
     def save(self, folder: Path) -> None:
         """Write `model.xgboost.ubj`, XGBoost's own binary JSON."""
@@ -85,7 +90,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
         evals_result=history,
         verbose_eval=False,
     )
-    return XGBoostModel(booster, history={"fitted rows": history["fitted"]["logloss"]})
+    return XGBoostModel.of(booster, encoder, {"fitted rows": history["fitted"]["logloss"]})
 
 
 def load(folder: Path, encoder: Encoder) -> XGBoostModel:
@@ -97,13 +102,4 @@ def load(folder: Path, encoder: Encoder) -> XGBoostModel:
     """
     import xgboost
 
-    booster = xgboost.Booster(model_file=folder / "model.xgboost.ubj")
-    check_xgboost(bytes(booster.save_raw("json")), encoder, "model.xgboost.ubj")
-    return XGBoostModel(booster)
-
-
-def _rows(matrix: FloatArray) -> Any:
-    import xgboost
-
-    # A single application is scored faster than threads are woken.
-    return xgboost.DMatrix(matrix, nthread=1 if len(matrix) < 100 else None)
+    return XGBoostModel.of(xgboost.Booster(model_file=folder / "model.xgboost.ubj"), encoder, {})

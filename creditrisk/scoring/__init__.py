@@ -1,7 +1,15 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
-from creditrisk.scoring.decision import BANDS, VERDICTS, DecisionRule, ScoreScale, Verdict, fit_rule, typical_rows
+from creditrisk.scoring.decision import (
+    BANDS,
+    VERDICTS,
+    DecisionRule,
+    ScoreScale,
+    Verdict,
+    approved_rows,
+    fit_rule,
+)
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
 from creditrisk.scoring.reasons import every_reason
@@ -19,6 +27,7 @@ __all__ = [
     "ScoreScale",
     "Scorer",
     "Verdict",
+    "approved_rows",
     "check_files",
     "check_intact",
     "check_names",
@@ -35,5 +44,4 @@ __all__ = [
     "shifted",
     "size_of",
     "template_csv",
-    "typical_rows",
 ]

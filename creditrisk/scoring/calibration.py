@@ -29,8 +29,9 @@ CLEARLY = 2.0
 ISOTONIC_BIN_ROWS = 50
 # Calibrated log-odds stay within: expit is still short of 0 and 1 there.
 FARTHEST = 30.0
-# A secant over a shorter stretch of log-odds than this is taken as the tangent.
-TANGENT = 1e-4
+# A secant over a shorter stretch of log-odds than this is taken as the tangent; short enough for a bend within it to be
+# no more than a rounding error.
+TANGENT = 1e-9
 # No slope, level or point of a curve that was fitted comes near.
 MAX_NUMBER = 1e6
 

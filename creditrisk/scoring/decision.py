@@ -8,9 +8,9 @@ Everything here is fixed when a scorer is made and travels with it as decision.j
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +26,10 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 
 # Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
 MAX_QUANTILES = 1_001
-# Their mean is then known to a twentieth of how much the applicants vary.
-MAX_TYPICAL = 500
 # In units of another cost: beyond it every application would be decided alike.
 MAX_COST = 1e9
+# No value of an applicant is farther from 0.
+MAX_VALUE = 1e300
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,8 @@ class DecisionRule:
     bad_quantiles: tuple[float, ...]
     n_good: int
     n_bad: int
-    # What each field adds to the log-odds of the average approved applicant: the zero line of reasons.
-    typical_contributions: tuple[float, ...]
-    # The median of each field among the same applicants; a number above it and above everybody's is called high.
-    typical_values: tuple[float, ...] = ()
+    # The typical approved applicant, encoded, None where nothing is given: what reasons are measured against.
+    reference: tuple[float | None, ...]
 
     @property
     def approve_below(self) -> float:
@@ -102,12 +100,21 @@ class DecisionRule:
         ----------
         Vovk, V., Gammerman, A., Shafer, G. (2005). Algorithmic Learning in a Random World. (Mondrian predictors)
         """
-        bad = _share_up_to(np.asarray(self.bad_quantiles), prob_default)
-        good = _share_up_to(-np.asarray(self.good_quantiles)[::-1], -prob_default)
+        bad = _share_up_to(self._bad_ascending, prob_default)
+        good = _share_up_to(self._good_descending, -prob_default)
         rules_out_bad = 1.0 - (bad * self.n_bad + 1.0) / (self.n_bad + 1.0)
         rules_out_good = 1.0 - (good * self.n_good + 1.0) / (self.n_good + 1.0)
         weaker = np.minimum(rules_out_bad, rules_out_good)
         return np.select([verdicts == "approve", verdicts == "decline"], [rules_out_bad, rules_out_good], weaker)
+
+    @cached_property
+    def _bad_ascending(self) -> FloatArray:
+        return np.asarray(self.bad_quantiles)
+
+    @cached_property
+    def _good_descending(self) -> FloatArray:
+        """Negative, so that it ascends."""
+        return -np.asarray(self.good_quantiles)[::-1]
 
     def to_json(self) -> str:
         """The rule as JSON; `from_json` gives it back unchanged."""
@@ -148,8 +155,7 @@ class DecisionRule:
             **quantiles,
             n_good=strict.whole(item["n_good"], "n_good", 1),
             n_bad=strict.whole(item["n_bad"], "n_bad", 1),
-            typical_contributions=tuple(strict.numbers(item["typical_contributions"], "typical_contributions")),
-            typical_values=tuple(strict.numbers(item["typical_values"], "typical_values")),
+            reference=_read_reference(item["reference"]),
         )
         # They are there for the reader of the file; what decides follows from the costs.
         zones = {"approve_below": rule.approve_below, "decline_from": rule.decline_from}
@@ -158,29 +164,26 @@ class DecisionRule:
         return rule
 
 
-def typical_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
-    """Positions of up to 500 approved applicants, spread over the table: the zero line of reasons is their mean.
+def approved_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
+    """Positions of the applicants who would be approved: reasons are measured against one who is typical of them.
 
-    Of any applicants where none would be approved, so that reasons stay defined.
+    Of all applicants where none would be approved, so that reasons stay defined.
 
     Examples
     --------
-    >>> typical_rows(np.array([0.05, 0.5, 0.1]), Costs(accept_bad=5, decline_good=1, review=0.7)).tolist()
+    >>> approved_rows(np.array([0.05, 0.5, 0.1]), Costs(accept_bad=5, decline_good=1, review=0.7)).tolist()
     [0, 2]
     """
     approved = np.flatnonzero(prob_default <= _approve_below(costs))
-    rows = approved if len(approved) else np.arange(len(prob_default))
-    return rows[:: -(-len(rows) // MAX_TYPICAL)].astype(np.int64)
+    return (approved if len(approved) else np.arange(len(prob_default))).astype(np.int64)
 
 
 def fit_rule(
     prob_default: FloatArray,
     target: IntArray,
-    typical: FloatArray,
+    reference: FloatArray,
     costs: Costs,
     scale: ScoreScale,
-    *,
-    typical_values: Sequence[float] = (),
 ) -> DecisionRule:
     """Make the rule from rows the model was not fitted on.
 
@@ -188,10 +191,8 @@ def fit_rule(
     ----------
     prob_default, target
         Calibrated PDs and outcomes (1 = default), shape (n_rows,).
-    typical
-        What each field adds to the log-odds of the `typical_rows`, shape (n_typical, n_fields).
-    typical_values
-        The median of each field among them, shape (n_fields,); empty: reasons know the training medians only.
+    reference
+        The encoded applicant that is typical of the `approved_rows`, shape (n_fields,).
 
     Raises
     ------
@@ -208,13 +209,19 @@ def fit_rule(
         _thin(bad),
         n_good=len(good),
         n_bad=len(bad),
-        typical_contributions=tuple(float(value) for value in typical.mean(axis=0)),
-        typical_values=tuple(float(value) for value in typical_values),
+        reference=tuple(None if np.isnan(value) else float(value) for value in reference),
     )
 
 
 def _approve_below(costs: Costs) -> float:
     return min(costs.cutoff_prob_default, costs.review / costs.accept_bad)
+
+
+def _read_reference(values: Any) -> tuple[float | None, ...]:
+    if not isinstance(values, list):
+        raise ScorerError("decision.json must have the values of a reference applicant, null where nothing is given")
+    what = "the reference applicant of decision.json"
+    return tuple(None if value is None else strict.number(value, what, -MAX_VALUE, MAX_VALUE) for value in values)
 
 
 def _thin(values: FloatArray) -> tuple[float, ...]:

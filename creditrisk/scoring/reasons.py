@@ -1,19 +1,20 @@
 """Why a risk is as high as it is: up to four fields, strongest first, in words a client can be told.
 
-A field's reason is what it adds to the log-odds beyond what it adds for the average approved applicant. Only fields
-that raise the risk are named, and models never see a protected field, so none can appear. A number is called high or
-low only where it is so among all applicants and among the approved ones that it is measured against.
+A field's reason is what sets the applicant apart from the typical approved one, in log-odds. Only fields that raise the
+risk are named, and models never see a protected field, so none can appear. A number is called high or low only where it
+is so among all applicants and beside the typical approved one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk.arrays import FloatArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.schema import Field
 
 # Regulation B's official commentary: more than four reasons are not likely to be helpful.
@@ -21,50 +22,57 @@ MAX_REASONS = 4
 # Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
 SMALLEST_PUSH = 0.05
 
+# So few are sooner written down one by one than in columns.
+FEW_ROWS = 8
+
 Reason = dict[str, str]
+REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
 
-def reasons_of(
-    frame: pl.DataFrame, pushes: FloatArray, fields: Sequence[Field], usual: FloatArray
-) -> list[list[Reason]]:
-    """Name the strongest upward pushes of each row.
+@dataclass(frozen=True)
+class Phrases:
+    """Every reason there can be: of a number that it is missing, low, usual or high, of a category which one it is.
+
+    Those of a field stand from `starts` on; a number is usual from `lowest` to `highest`. All arrays are (n_fields,).
+    """
+
+    reasons: tuple[Reason, ...]
+    column: pl.Series
+    starts: IntArray
+    is_category: NDArray[np.bool_]
+    lowest: FloatArray
+    highest: FloatArray
+
+
+def phrases_of(fields: Sequence[Field], usual: FloatArray) -> Phrases:
+    """The phrases of feature fields.
 
     Parameters
     ----------
-    frame
-        Canonical rows, shape (n_rows, ...).
-    pushes
-        Log-odds each field adds beyond the average approved applicant, shape (n_rows, n_fields).
-    fields
-        The feature fields, in the order of `pushes`.
     usual
         For each field from where to where a number is neither high nor low, shape (2, n_fields).
-
-    Returns
-    -------
-    list
-        For each row up to four `{"code", "text"}`, strongest first; empty if nothing raised the risk.
     """
-    strongest = np.argsort(-pushes, axis=1, kind="stable")[:, :MAX_REASONS]
-    counts = (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
-    phrases: NDArray[np.object_] = np.empty((len(fields), frame.height), dtype=object)
-    for index in np.unique(strongest):
-        phrases[index, :] = _phrases(frame[fields[index].name], fields[index], *usual[:, index])
-    rows = enumerate(zip(strongest.tolist(), counts.tolist(), strict=True))
-    return [[phrases[index, row] for index in top[:count]] for row, (top, count) in rows]
+    of_fields = [_phrases(field) for field in fields]
+    reasons = tuple(phrase for phrases in of_fields for phrase in phrases)
+    return Phrases(
+        reasons=reasons,
+        column=pl.Series(reasons, dtype=REASON),
+        starts=np.cumsum([0, *(len(phrases) for phrases in of_fields)])[:-1],
+        is_category=np.array([field.type == "category" for field in fields]),
+        lowest=usual[0],
+        highest=usual[1],
+    )
 
 
-def _phrases(column: pl.Series, field: Field, lowest: float, highest: float) -> list[Reason]:
+def _phrases(field: Field) -> list[Reason]:
     if field.type == "category":
-        known = {category.value: reason(field, category.value, category.label) for category in field.categories}
-        other = reason(field, "missing", "not given or not known")
-        return [known.get(value, other) for value in column.to_list()]
-    high = {"code": f"{field.name}:high", "text": field.reason_high or f"{field.label}: high"}
-    low = {"code": f"{field.name}:low", "text": field.reason_low or f"{field.label}: low"}
-    missing, usual = reason(field, "missing", "not given"), reason(field, "usual", "in the usual range")
+        missing = reason(field, "missing", "not given or not known")
+        return [missing, *(reason(field, category.value, category.label) for category in field.categories)]
     return [
-        missing if value is None else high if value > highest else low if value < lowest else usual
-        for value in column.to_list()
+        reason(field, "missing", "not given"),
+        {"code": f"{field.name}:low", "text": field.reason_low or f"{field.label}: low"},
+        reason(field, "usual", "in the usual range"),
+        {"code": f"{field.name}:high", "text": field.reason_high or f"{field.label}: high"},
     ]
 
 
@@ -74,14 +82,34 @@ def reason(field: Field, code: str, words: str) -> Reason:
 
 
 def every_reason(fields: Sequence[Field]) -> list[Reason]:
-    """Every reason that `reasons_of` can give about these fields, each once."""
-    found: dict[str, Reason] = {}
-    for item in fields:
-        if item.type == "category":
-            values = [*(category.value for category in item.categories), None]
-            given = _phrases(pl.Series(item.name, values, dtype=pl.String), item, 0.0, 0.0)
-        else:
-            # Missing, high, low and usual, where only zero is usual.
-            given = _phrases(pl.Series(item.name, [None, 1.0, -1.0, 0.0], dtype=pl.Float64), item, 0.0, 0.0)
-        found |= {phrase["code"]: phrase for phrase in given}
-    return list(found.values())
+    """Every reason that can be given about these fields, each once."""
+    return list({phrase["code"]: phrase for field in fields for phrase in _phrases(field)}.values())
+
+
+def reasons_of(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> pl.Series:
+    """Name the strongest upward pushes of each row.
+
+    Parameters
+    ----------
+    matrix
+        The encoded rows, shape (n_rows, n_fields).
+    pushes
+        Log-odds each field adds beyond the typical approved applicant, shape (n_rows, n_fields).
+
+    Returns
+    -------
+    Series
+        For each row a list of up to four `REASON`, strongest first; empty if nothing raised the risk.
+    """
+    strongest = np.argsort(-pushes, axis=1, kind="stable")[:, :MAX_REASONS]
+    values = np.take_along_axis(matrix, strongest, axis=1)
+    of_number = 2 + (values > phrases.highest[strongest]) - (values < phrases.lowest[strongest]).astype(np.int64)
+    known = ~np.isnan(values)
+    of_category = 1 + np.where(known, values, 0.0).astype(np.int64)
+    places = phrases.starts[strongest] + np.where(phrases.is_category[strongest], of_category, of_number) * known
+    n_named = (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
+    if len(matrix) < FEW_ROWS:
+        named = zip(places.tolist(), n_named.tolist(), strict=True)
+        return pl.Series([[phrases.reasons[place] for place in row[:n]] for row, n in named], dtype=pl.List(REASON))
+    rows = phrases.column.gather(places.ravel()).reshape(places.shape)
+    return pl.select(pl.lit(rows).arr.to_list().list.head(pl.lit(pl.Series(n_named)))).to_series()

@@ -6,8 +6,11 @@ Loading runs no code from the folder: it is text, JSON, TOML, UBJSON and safeten
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,6 @@ from creditrisk.encoding import Encoder
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics import Profile, check_profile
-from creditrisk.quality import with_problems
 from creditrisk.schema import Schema
 from creditrisk.scoring import golden
 from creditrisk.scoring.calibration import (
@@ -31,7 +33,7 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
-from creditrisk.scoring.decision import BANDS, DecisionRule
+from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict
 from creditrisk.scoring.folder import (
     CALIBRATION_FILE,
     CARD_FILE,
@@ -43,14 +45,15 @@ from creditrisk.scoring.folder import (
     check_files,
     fingerprint,
 )
-from creditrisk.scoring.reasons import reasons_of
+from creditrisk.scoring.reasons import REASON, Phrases, phrases_of, reasons_of
 
-# Rows scored at once: bounds the memory that contributions and reasons take.
-CHUNK_ROWS = 20_000
+# Rows scored at once: bounds the memory that contributions and reasons take. They are explained in blocks, several at
+# once.
+CHUNK_ROWS = 16_384
+BLOCK_ROWS = 2_048
 
 MAX_REASON = 400
 
-REASON = pl.Struct({"code": pl.String, "text": pl.String})
 RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row_number": pl.Int64,
     "application_id": pl.String,
@@ -101,27 +104,34 @@ class Scorer:
         return self._sample_prob_default(self.encoder.matrix(accepted))
 
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
-        """What each field adds to the calibrated log-odds beyond the average approved applicant, (n_rows, n_fields)."""
-        return self._contributions(self.encoder.matrix(accepted))
+        """What each field adds to the calibrated log-odds beyond the typical approved applicant, (n_rows, n_fields)."""
+        return self._explained(self.encoder.matrix(accepted))[1]
 
     def _sample_prob_default(self, matrix: FloatArray) -> FloatArray:
         return self.calibration.prob_default(self.model.log_odds(matrix))
 
-    def _contributions(self, matrix: FloatArray) -> FloatArray:
-        # In row order, so that a row alone is summed up as in company.
-        parts = np.ascontiguousarray(self.model.contributions(matrix))
-        beyond = parts[:, :-1] - np.asarray(self.rule.typical_contributions)
-        # The way from the typical applicant to this one, in calibrated log-odds, is shared out as the model's own is.
-        there = parts.sum(axis=1)
-        per_push = stretch(self.calibration, there, there - beyond.sum(axis=1))
-        carried: FloatArray = beyond * per_push[:, np.newaxis]
-        return carried
+    def _explained(self, matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The model's log-odds, and the contributions to the calibrated ones."""
+        log_odds, parts = in_blocks(lambda rows: self.model.explained(rows, self._reference), matrix)
+        # The way from the reference to this applicant, in calibrated log-odds, is shared out as the model's own is.
+        origin = np.full(len(matrix), self._reference_log_odds)
+        return log_odds, parts * stretch(self.calibration, log_odds, origin)[:, np.newaxis]
 
-    @property
-    def _usual_range(self) -> FloatArray:
-        """From where to where a number is neither high nor low: the medians of all and of the typical approved."""
+    @cached_property
+    def _reference(self) -> FloatArray:
+        """The reference applicant as a row of the matrix, shape (n_fields,)."""
+        return np.array(self.rule.reference, dtype=np.float64)
+
+    @cached_property
+    def _reference_log_odds(self) -> float:
+        return float(self.model.log_odds(self._reference[np.newaxis])[0])
+
+    @cached_property
+    def _phrases(self) -> Phrases:
+        """What reasons can say; a number is neither high nor low between the median of all and the reference."""
         of_all = np.array([item.fill for item in self.encoder.fields])
-        return np.sort([of_all, self.rule.typical_values or of_all], axis=0)
+        reference = np.where(np.isnan(self._reference), of_all, self._reference)
+        return phrases_of(self.schema.features, np.sort([of_all, reference], axis=0))
 
     def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Decide about each row.
@@ -140,39 +150,50 @@ class Scorer:
         chunks = [
             self._score_chunk(accepted.slice(first, CHUNK_ROWS)) for first in range(0, accepted.height, CHUNK_ROWS)
         ]
-        return pl.concat(chunks) if chunks else pl.DataFrame(schema=RESULT_SCHEMA)
+        if not chunks:
+            return pl.DataFrame(schema=RESULT_SCHEMA)
+        return pl.concat(chunks) if len(chunks) > 1 else chunks[0]
 
     def _score_chunk(self, accepted: pl.DataFrame) -> pl.DataFrame:
-        accepted = accepted if "problems" in accepted.columns else with_problems(accepted, [[]] * accepted.height)
         matrix = self.encoder.matrix(accepted)
-        on_sample = self._sample_prob_default(matrix)
+        log_odds, contributions = self._explained(matrix)
+        on_sample = self.calibration.prob_default(log_odds)
         prob_default = shifted(on_sample, self.shift)
-        verdicts = self.rule.verdicts(prob_default, accepted["problems"].list.len().to_numpy() > 0)
-        id_field = self.schema.id_field
-        ids = accepted["row_number"].cast(pl.String)
-        if id_field is not None:
-            ids = accepted[id_field.name].fill_null(ids)
-        return pl.DataFrame(
-            {
-                "row_number": accepted["row_number"],
-                "application_id": ids,
-                "prob_default": prob_default,
-                "score_points": self.rule.scale.points(prob_default),
-                "verdict": verdicts,
-                "band": [BANDS[verdict] for verdict in verdicts.tolist()],
-                "confidence": self.rule.confidence(on_sample, verdicts),
-                "reasons": reasons_of(accepted, self._contributions(matrix), self.schema.features, self._usual_range),
-                "model": [self.name] * accepted.height,
-                "model_version": [self.version] * accepted.height,
-                "problems": accepted["problems"],
-            },
-            schema=RESULT_SCHEMA,
-        )
+        if "problems" in accepted.columns:
+            problems = accepted["problems"]
+            needs_look = problems.list.len().to_numpy() > 0
+        else:
+            problems = pl.Series([[]] * accepted.height, dtype=pl.List(pl.String))
+            needs_look = np.zeros(accepted.height, dtype=bool)
+        verdicts = self.rule.verdicts(prob_default, needs_look)
+        names: list[Verdict] = verdicts.tolist()
+        columns: dict[str, Any] = {
+            "row_number": accepted["row_number"],
+            "application_id": self._ids(accepted),
+            "prob_default": prob_default,
+            "score_points": self.rule.scale.points(prob_default),
+            "verdict": names,
+            "band": [BANDS[name] for name in names],
+            "confidence": self.rule.confidence(on_sample, verdicts),
+            "reasons": reasons_of(self._phrases, matrix, contributions),
+            "model": [self.name] * accepted.height,
+            "model_version": [self.version] * accepted.height,
+            "problems": problems,
+        }
+        return pl.DataFrame([pl.Series(name, columns[name], dtype=kind) for name, kind in RESULT_SCHEMA.items()])
+
+    def _ids(self, accepted: pl.DataFrame) -> pl.Series:
+        """The client's own id of each row; the row's number where there is none."""
+        numbers = accepted["row_number"].cast(pl.String)
+        if self.schema.id_field is None:
+            return numbers
+        ids = accepted[self.schema.id_field.name]
+        return ids.fill_null(numbers) if ids.null_count() else ids
 
     def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Every field's push, in words: columns row_number, field, label, value and contribution (log-odds).
 
-        A positive contribution raises the risk beyond that of the average approved applicant.
+        A positive contribution raises the risk beyond that of the typical approved applicant.
         """
         contributions = self.contributions(accepted)
         parts = [
@@ -269,9 +290,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
     rule = DecisionRule.from_json((folder / DECISION_FILE).read_text(encoding="utf-8"))
     if rule.costs != schema.costs:
         raise ScorerError("decision.json and schema.toml do not name the same costs")
-    n_fields = len(encoder.fields)
-    if len(rule.typical_contributions) != n_fields or len(rule.typical_values) not in (0, n_fields):
-        raise ScorerError(f"decision.json does not have a typical applicant of {n_fields} fields")
+    _check_reference(rule.reference, encoder)
     return Scorer(
         schema=schema,
         encoder=encoder,
@@ -286,6 +305,29 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         version=version,
         sha256=sha256,
     )
+
+
+def in_blocks(
+    explained: Callable[[FloatArray], tuple[FloatArray, FloatArray]], matrix: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """What a model says of rows and of their fields, a block of rows on each core: each row is explained by itself."""
+    if len(matrix) <= BLOCK_ROWS:
+        return explained(matrix)
+    blocks = [matrix[first : first + BLOCK_ROWS] for first in range(0, len(matrix), BLOCK_ROWS)]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        log_odds, parts = zip(*threads.map(explained, blocks), strict=True)
+    return np.concatenate(log_odds), np.concatenate(parts)
+
+
+def _check_reference(reference: Sequence[float | None], encoder: Encoder) -> None:
+    if len(reference) != len(encoder.fields):
+        raise ScorerError(
+            f"decision.json has a reference applicant of {len(reference):,} fields; expected {len(encoder.fields):,}, "
+            "as in encoder.json"
+        )
+    for encoded, value in zip(encoder.fields, reference, strict=True):
+        if encoded.is_category and value is not None and value not in range(len(encoded.vocabulary)):
+            raise ScorerError(f"decision.json gives its reference applicant a category that '{encoded.name}' has not")
 
 
 def _object(path: Path) -> dict[str, Any]:

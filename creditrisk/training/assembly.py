@@ -17,7 +17,7 @@ from creditrisk.errors import TrainingError
 from creditrisk.learners import Model
 from creditrisk.metrics import Performance, auc, build_profile, evaluate
 from creditrisk.schema import Costs
-from creditrisk.scoring import Calibration, Scorer, fit_platt, fit_rule, prior_shift, shifted, typical_rows
+from creditrisk.scoring import Calibration, Scorer, approved_rows, fit_platt, fit_rule, prior_shift, shifted
 from creditrisk.training.card import write_card
 from creditrisk.training.choosing import Choice, candidate_recipes, choose
 from creditrisk.training.plan import Plan
@@ -162,14 +162,13 @@ def _scorer(model: Model, calibration: Calibration, log_odds: FloatArray, resamp
     target = target_of(validation)
     prob_default = calibration.prob_default(log_odds)
     shown = shifted(prob_default, prior_shift(float(target.mean()), schema.portfolio_bad_rate))
-    typical = resampling.encoder.matrix(validation[typical_rows(shown, schema.costs)])
-    contributions, medians = model.contributions(typical)[:, :-1], resampling.encoder.medians(typical)
+    approved = resampling.encoder.matrix(validation[approved_rows(shown, schema.costs)])
     return Scorer(
         schema=schema,
         encoder=resampling.encoder,
         model=model,
         calibration=calibration,
-        rule=fit_rule(prob_default, target, contributions, schema.costs, plan.scale, typical_values=medians.tolist()),
+        rule=fit_rule(prob_default, target, resampling.encoder.typical(approved), schema.costs, plan.scale),
         profile=build_profile(validation, schema, shown),
         metrics={},
         card="",

@@ -25,7 +25,7 @@ from creditrisk.learners import logistic_regression
 from creditrisk.metrics import profile
 from creditrisk.quality import check
 from creditrisk.registry import Registry
-from creditrisk.scoring import Scorer, ScoreScale, fit_platt, fit_rule, typical_rows
+from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fit_platt, fit_rule
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
@@ -53,10 +53,10 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     model = logistic_regression.fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1)
     calibration = fit_platt(model.log_odds(matrix), target)
     prob_default = calibration.prob_default(model.log_odds(matrix))
-    typical = model.contributions(matrix[typical_rows(prob_default, schema.costs)])[:, :-1]
-    rule = fit_rule(prob_default, target, typical, schema.costs, ScoreScale())
-    reference = profile.build_profile(rows, schema, prob_default)
-    scorer = Scorer(schema, encoder, model, calibration, rule, reference, {}, "A small model for one test.")
+    reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
+    rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
+    of_rows = profile.build_profile(rows, schema, prob_default)
+    scorer = Scorer(schema, encoder, model, calibration, rule, of_rows, {}, "A small model for one test.")
     names = [field.name for field in schema.features]
     return scorer, rows.select(names).with_columns(prob_default=prob_default)
 

@@ -25,7 +25,7 @@ from creditrisk import learners
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
 from creditrisk.learners import blend
-from creditrisk.learners._structure import read_trees
+from creditrisk.learners._structure import read_text, read_trees
 from creditrisk.registry import SCORER_NOTE, Registry, approve, find_challenger, serving_folder
 from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.scoring import Scorer, fingerprint, golden, load, proving
@@ -215,6 +215,7 @@ ATTACKS = [
     Attack("a leaf beyond all numbers", tree("leaf_value", "-1e999"), "leaf_value"),
     Attack(WITHIN_BOUNDS, tree("leaf_value", "-9"), GOLDEN),
     Attack("an empty node", tree("internal_count", "0"), "internal_count"),
+    Attack("a split on zeros", tree("decision_type", "4"), "zeros"),
     Attack("a split of an unknown type", tree("decision_type", "255"), "decision_type"),
     Attack("a billion leaves", line(r"num_leaves=\d+", "num_leaves=1000000000"), "leaves"),
     Attack("linear leaves", line("is_linear=0", "is_linear=1"), "linear"),
@@ -253,7 +254,12 @@ ATTACKS = [
     Attack("cut-offs that do not follow", value(DECISION, ("zones", "approve_below"), 0.99), "cut-offs"),
     Attack("quantiles out of order", value(DECISION, ("bad_quantiles", 0), 1.0), "rise"),
     Attack("a scale without points", value(DECISION, ("scale", "points_to_double"), 0), "points_to_double"),
-    Attack("a typical applicant of other fields", value(DECISION, ("typical_contributions",), [0.0]), "typical"),
+    Attack("a reference of other fields", value(DECISION, ("reference",), [0.0]), "reference applicant of 1 fields"),
+    Attack("a reference that is no list", value(DECISION, ("reference",), {}), "reference applicant"),
+    Attack("a reference of a category that is not there", value(DECISION, ("reference", 3), 7), "housing"),
+    Attack("a reference of half a category", value(DECISION, ("reference", 3), 0.5), "housing"),
+    Attack("a reference that is no number", value(DECISION, ("reference", 0), "old"), "reference applicant"),
+    Attack("a decision rule of the first form", value(DECISION, ("typical_contributions",), [0.0]), "exactly the keys"),
     Attack("a spread of nothing", value(ENCODER, (0, "sd"), 0.0), "spread"),
     Attack("other categories than the schema's", value(ENCODER, (3, "vocabulary"), ["rent", "own"]), "categories"),
     Attack("counts below nothing", value("profile.json", ("n_rows",), -5), "n_rows"),
@@ -331,12 +337,12 @@ def test_of_more_than_fifty_tampered_folders_none_is_proved_and_each_says_why(ta
 def test_a_text_of_trees_is_refused_before_the_library_reads_it(tampered, blended):
     of_trees = [attack for attack in ATTACKS if attack.said and (tampered[attack.name] / LIGHTGBM).is_file()]
     sound = (tampered[""] / LIGHTGBM).read_bytes()
-    read_trees(tampered[""] / LIGHTGBM, blended.encoder)
+    read_trees(sound.decode(), blended.encoder, LIGHTGBM)
     changed = [attack.name for attack in of_trees if (tampered[attack.name] / LIGHTGBM).read_bytes() != sound]
     assert len(changed) > 15
     for name in set(changed) - {WITHIN_BOUNDS}:
         with pytest.raises(ScorerError):
-            read_trees(tampered[name] / LIGHTGBM, blended.encoder)
+            read_trees(read_text(tampered[name] / LIGHTGBM), blended.encoder, LIGHTGBM)
 
 
 # Through the whole app
@@ -511,11 +517,11 @@ def test_a_scorer_that_takes_more_memory_than_a_sound_one_gets_none(tmp_path):
 def test_a_scorer_that_is_slow_on_a_single_application_is_refused(corner_scorer, tmp_path):
     @dataclass(frozen=True)
     class Slow(type(corner_scorer.model)):
-        def contributions(self, matrix):
+        def explained(self, matrix, reference):
             began = time.process_time()
             while time.process_time() - began < proving.ROW_SECONDS:
                 pass
-            return super().contributions(matrix)
+            return super().explained(matrix, reference)
 
     held = corner_scorer.model
     slow = replace(corner_scorer, model=Slow(held.encoder, held.weights, held.intercept))

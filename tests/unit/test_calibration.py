@@ -193,10 +193,8 @@ def test_a_scorer_shows_portfolio_pds_and_is_judged_by_sample_pds(corner_scorer,
 @pytest.mark.parametrize("calibration", [Beta(0.7, 1.2, 0.3), Isotonic((-2.0, 0.0), (-1.5, 0.2), 0.9)])
 def test_a_scorers_pushes_add_up_on_any_calibration(corner_scorer, corner_rows, calibration):
     scorer = replace(corner_scorer, calibration=calibration)
-    matrix = scorer.encoder.matrix(corner_rows)
-    parts = scorer.model.contributions(matrix)
-    typical = parts[0, -1] + sum(scorer.rule.typical_contributions)
-    way = logit(scorer.prob_default(corner_rows)) - calibration.log_odds(np.array([typical]))
+    reference = np.array([scorer.rule.reference], dtype=np.float64)
+    way = logit(scorer.prob_default(corner_rows)) - calibration.log_odds(scorer.model.log_odds(reference))
     np.testing.assert_allclose(scorer.contributions(corner_rows).sum(axis=1), way, atol=1e-9)
 
 

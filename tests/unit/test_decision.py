@@ -18,7 +18,7 @@ def _rule(costs: Costs = COSTS, n: int = 4_000, seed: int = 1) -> DecisionRule:
     rng = np.random.default_rng(seed)
     prob_default = rng.beta(1.2, 3.0, n)
     target = (rng.random(n) < prob_default).astype(np.int64)
-    return fit_rule(prob_default, target, np.zeros((n, 2)), costs, ScoreScale(), typical_values=[2.0, 0.1])
+    return fit_rule(prob_default, target, np.array([2.0, np.nan]), costs, ScoreScale())
 
 
 def test_the_verdict_is_the_cheapest_of_three_expected_costs():

@@ -41,19 +41,25 @@ def test_it_ranks_unseen_rows(model, table):
     assert auc(model.log_odds(matrix[1_000:]), target[1_000:]) > (0.6 if model.family == "decision_tree" else 0.65)
 
 
-def test_contributions_add_up_to_the_log_odds(model, table):
+def test_contributions_add_up_to_the_way_from_the_reference(model, table):
     _, matrix, _ = table
-    total = model.contributions(matrix[:100]).sum(axis=1)
-    np.testing.assert_allclose(total, model.log_odds(matrix[:100]), atol=1e-6)
+    for reference in (matrix[200], np.full(matrix.shape[1], np.nan)):
+        log_odds, parts = model.explained(matrix[:100], reference)
+        assert (log_odds == model.log_odds(matrix[:100])).all()
+        way = log_odds - model.log_odds(reference[np.newaxis])
+        np.testing.assert_allclose(parts.sum(axis=1), way, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(model.explained(matrix[:1], matrix[0])[1], 0.0, atol=1e-12)
 
 
 def test_a_row_gets_the_same_bits_alone_and_in_company(model, table):
     _, matrix, _ = table
     together = model.log_odds(matrix)
-    explained = model.contributions(matrix[:300])
+    reference = matrix[400]
+    parts = model.explained(matrix[:300], reference)[1]
     for row in range(0, 300, 7):
         assert model.log_odds(matrix[row : row + 1])[0] == together[row]
-        assert (model.contributions(matrix[row : row + 1])[0] == explained[row]).all()
+        for last in (row + 1, row + 9):
+            assert (model.explained(matrix[row:last], reference)[1][0] == parts[row]).all()
     backwards = model.log_odds(matrix[::-1].copy())[::-1]
     assert (backwards == together).all()
 
@@ -80,7 +86,8 @@ def test_gaps_and_unknown_categories_do_not_stop_it(model, table):
     encoder, matrix, _ = table
     empty = np.full((1, matrix.shape[1]), np.nan)
     assert np.isfinite(model.log_odds(empty)).all()
-    assert np.isfinite(model.contributions(empty)).all()
+    for reference in (matrix[0], empty[0]):
+        assert np.isfinite(model.explained(empty, reference)[1]).all()
     unknown = pl.DataFrame({field.name: ["?"] if field.is_category else [1.0] for field in encoder.fields})
     assert np.isfinite(model.log_odds(encoder.matrix(unknown))).all()
 

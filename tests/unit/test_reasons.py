@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import polars as pl
 
 from creditrisk.schema import Category, Field
-from creditrisk.scoring.reasons import MAX_REASONS, reasons_of
+from creditrisk.scoring.reasons import MAX_REASONS, phrases_of, reasons_of
 
 FIELDS = (
     Field("term_months", "integer", "Loan term", reason_high="Long loan term", reason_low="Short loan term"),
@@ -14,15 +13,16 @@ FIELDS = (
     Field("income_eur", "number", "Income"),
     *(Field(f"other_{number}", "number", f"Other {number}") for number in range(4)),
 )
-FRAME = pl.DataFrame(
-    {"term_months": [60, 6, None], "savings": ["low", None, "vault"], "income_eur": [900.0, 900.0, None]}
-    | {f"other_{number}": [1.0, 1.0, 1.0] for number in range(4)}
+# Encoded: the first category is 0, what is missing or unknown NaN.
+MATRIX = np.array(
+    [[60, 0, 900, 1, 1, 1, 1], [6, np.nan, 900, 1, 1, 1, 1], [np.nan, np.nan, np.nan, 1, 1, 1, 1]], dtype=np.float64
 )
 USUAL = np.array([[24.0, 0.0, 1_500.0, 0.0, 0.0, 0.0, 0.0], [24.0, 0.0, 2_000.0, 0.0, 0.0, 0.0, 0.0]])
 
 
 def _texts(pushes: list[list[float]]) -> list[list[str]]:
-    return [[reason["text"] for reason in row] for row in reasons_of(FRAME, np.array(pushes), FIELDS, USUAL)]
+    found = reasons_of(phrases_of(FIELDS, USUAL), MATRIX, np.array(pushes)).to_list()
+    return [[reason["text"] for reason in row] for row in found]
 
 
 def test_the_strongest_push_comes_first_and_downward_pushes_are_not_named():
@@ -42,14 +42,13 @@ def test_a_row_with_no_upward_push_has_none():
 
 
 def test_codes_are_stable_names_of_field_and_direction():
-    found = reasons_of(FRAME, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3), FIELDS, USUAL)
+    found = reasons_of(phrases_of(FIELDS, USUAL), MATRIX, np.array([[1.0, 0.5, 0.2, 0, 0, 0, 0]] * 3)).to_list()
     assert [reason["code"] for reason in found[0]] == ["term_months:high", "savings:low", "income_eur:low"]
 
 
 def test_a_number_between_the_medians_of_all_and_of_the_approved_is_called_neither_high_nor_low():
     incomes = [1_499.0, 1_500.0, 1_750.0, 2_000.0, 2_001.0]
-    frame = pl.DataFrame({"income_eur": incomes})
-    found = reasons_of(frame, np.ones((5, 1)), FIELDS[2:3], USUAL[:, 2:3])
+    found = reasons_of(phrases_of(FIELDS[2:3], USUAL[:, 2:3]), np.array([incomes]).T, np.ones((5, 1))).to_list()
     assert [reason["text"] for [reason] in found] == [
         "Income: low",
         *["Income: in the usual range"] * 3,

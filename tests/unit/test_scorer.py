@@ -117,7 +117,7 @@ def test_moving_the_top_reason_to_what_is_usual_lowers_the_risk(corner_scorer):
 
 def test_high_and_low_are_said_against_the_typical_approved_applicants_too(corner_scorer):
     frame = _applications(1).with_columns(income_eur=pl.lit(37_000.0))  # more than half of all earn
-    rule = replace(corner_scorer.rule, typical_contributions=(-9.0,) * 4, typical_values=(48.0, 9e3, 40e3, 0.0))
+    rule = replace(corner_scorer.rule, reference=(80.0, 1e3, 40e3, 0.0))
     [given] = replace(corner_scorer, rule=rule).score(frame)["reasons"].to_list()
     against_all = {item.name: item.fill for item in corner_scorer.encoder.fields}
     assert against_all["income_eur"] < 37_000.0 < 40_000.0

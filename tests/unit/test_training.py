@@ -189,7 +189,7 @@ def test_too_few_rows_or_bads_are_refused_with_the_numbers():
 
 def test_what_is_usual_among_the_approved_goes_with_the_scorer(by_time):
     scorer = by_time.scorer
-    usual = dict(zip((field.name for field in scorer.encoder.fields), scorer.rule.typical_values, strict=True))
+    usual = dict(zip((field.name for field in scorer.encoder.fields), scorer.rule.reference, strict=True))
     of_all = {field.name: field.fill for field in scorer.encoder.fields}
     assert usual["income_eur"] != of_all["income_eur"]
     assert usual["savings_eur"] > of_all["savings_eur"]

@@ -59,11 +59,11 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
     prob_default = scorer.prob_default(frame)
     target = (rng.random(N_ROWS) < prob_default * (1.0 if truthful else 0.5)).astype(np.int64)
     known = (rng.random(N_ROWS) < prob_default).astype(np.int64)  # of other applicants like these
-    typical = np.array([scorer.rule.typical_contributions])
+    reference = np.array(scorer.rule.reference, dtype=np.float64)
     scorer = replace(
         scorer,
         profile=profile.build_profile(frame[::2], scorer.schema, prob_default[::2]),
-        rule=fit_rule(prob_default, known, typical, scorer.rule.costs, scorer.rule.scale),
+        rule=fit_rule(prob_default, known, reference, scorer.rule.costs, scorer.rule.scale),
     )
     performance = evaluate(prob_default, target, scorer.schema.costs)
     recipe = Recipe("logistic_regression", {"logistic_regression": {"inverse_penalty": 0.1}})

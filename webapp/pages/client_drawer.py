@@ -65,6 +65,7 @@ def drawer(
         *_problems(row["problems"]),
         *bars("What raised the risk", raised, longest, "up"),
         *bars("What lowered the risk", lowered, longest, "down"),
+        html.P(wording.COMPARED_WITH, className="quiet"),
         html.P(f"Scored by {model}", className="quiet"),
     ]
 

@@ -134,6 +134,8 @@ def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
     return reason and f"{reason} {how_far} the decision log. {advice}".strip()
 
 
+# What the bars of a client are measured against: the scorer's reference applicant.
+COMPARED_WITH = "What raised and lowered the risk: compared with a typical approved client."
 AGAIN = "Drop the file again to score it anew."
 NOT_KEPT = "Results stay here for an hour, less if many files come, and not beyond a restart of the app."
 _FATES = {
