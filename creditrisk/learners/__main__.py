@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import numpy as np
 
+from creditrisk.encoding import EncodedField, Encoder
 from creditrisk.learners._boxes import Nodes
+from creditrisk.learners._network_fit import N_NETWORKS
 from creditrisk.learners._trees import Ensemble
+from creditrisk.learners.dnn import DNNModel
 
 
 def compile_kernels() -> None:
-    """Add up and explain a stump."""
+    """Score and explain two rows with a stump and with networks of one input."""
     of_nodes = [1, -1, -1], [2, -1, -1], [0, 0, 0], [5.0, 0.0, 0.0], [True, False, False], [0.0, 1.0, 2.0]
-    rows = np.zeros((2, 1))
     stump = Ensemble(Nodes(*(np.array(values) for values in of_nodes)))
+    rows = np.zeros((2, 1))
     stump.sums(rows)
     stump.explained(rows, rows[0])
+    _networks().explained(rows, rows[0])
+
+
+def _networks() -> DNNModel:
+    shapes = {
+        "bin_low": (1, 1),
+        "bin_width": (1, 1),
+        "embedding": (1, 1, 1),
+        "embedding_bias": (1, 1),
+        "weights": (1, 1),
+        "scale_in": (N_NETWORKS, 1),
+        "scale_out": (N_NETWORKS, 1),
+        "hidden_bias": (N_NETWORKS, 1),
+        "output": (N_NETWORKS, 1),
+        "output_bias": (N_NETWORKS,),
+    }
+    return DNNModel(Encoder((EncodedField("number"),)), **{name: np.ones(shape) for name, shape in shapes.items()})
 
 
 if __name__ == "__main__":

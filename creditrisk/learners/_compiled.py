@@ -21,7 +21,19 @@ _Function = TypeVar("_Function", bound=Callable[..., object])
 
 def compiled(function: _Function) -> _Function:
     """The function as machine code; it lets other threads run meanwhile."""
-    kernel: Any = numba.njit(nogil=True, error_model="numpy")(function)
+    return _kernel(function, fastmath=False)
+
+
+def compiled_for_sums(function: _Function) -> _Function:
+    """`compiled`, where sums may be added up in another order than written: in several lanes at once.
+
+    The order is fixed when the function is compiled, so the same numbers give the same bits each time.
+    """
+    return _kernel(function, fastmath={"reassoc", "contract", "nsz"})
+
+
+def _kernel(function: _Function, *, fastmath: bool | set[str]) -> _Function:
+    kernel: Any = numba.njit(nogil=True, error_model="numpy", fastmath=fastmath)(function)
     # What `cache=True` sets; numba's own cache refuses to start where it finds no folder to write to.
     kernel._cache = _cache(function)
     return cast(_Function, kernel)
