@@ -86,8 +86,8 @@ def cheapest_alike(losses: FloatArray, steps: Sequence[float], target: IntArray)
     more, error = excess(losses)
     bad_rate = float(target.mean())
     uninformed = -(bad_rate * log(bad_rate) + (1 - bad_rate) * log(1 - bad_rate))
-    alike = np.flatnonzero(more <= np.minimum(error, MATTERS_SHARE * uninformed))
-    return int(min(alike, key=lambda index: (steps[index], more[index])))
+    alike: list[int] = np.flatnonzero(more <= np.minimum(error, MATTERS_SHARE * uninformed)).tolist()
+    return min(alike, key=lambda index: (steps[index], more[index]))
 
 
 def steps_per_client(parameters: Parameters) -> float:
