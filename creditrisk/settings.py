@@ -57,7 +57,12 @@ class Settings(BaseSettings):
         "",
         description="report archives, by commas: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
-    search_trials: int = Field(5, ge=1, le=10_000, description="settings tried for each family of models in a training")
+    search_trials: int = Field(
+        3, ge=1, le=10_000, description="settings tried for each family of models in a training that a person starts"
+    )
+    deep_search_trials: int = Field(
+        10, ge=1, le=10_000, description="settings tried for each family in the training that Sunday's schedule starts"
+    )
     search_seconds: float = Field(
         0.0, ge=0, description="seconds after which a family gets no new setting; 0: no limit, and a repeatable result"
     )

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import polars as pl
 from prefect import flow, task
@@ -43,16 +43,27 @@ from creditrisk.registry import (
     serving_name,
 )
 from creditrisk.schema import Schema
-from creditrisk.scoring import ScoreScale
+from creditrisk.scoring import OTHER_FIELDS, Scorer, ScoreScale
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
+from creditrisk.text import counted
 from creditrisk.training import Budget, Training, train
 from creditrisk.validation import DataFacts, pack_json, validate, validation_page, winner_plots
 from flows.fan_out import spread
 from flows.progress import report_progress
-from flows.training_records import TrainingRecord, digest, reference_sample, run_metrics, run_params, summary
+from flows.training_records import (
+    TrainingRecord,
+    digest,
+    microseconds_per_client,
+    reference_sample,
+    run_metrics,
+    run_params,
+    summary,
+)
 
 SEED = 7
+# How deep a training looks: quickly if a person starts it, deeply on Sundays.
+Search = Literal["quick", "deep"]
 
 
 class Trained(TypedDict):
@@ -113,16 +124,31 @@ def check_table(
 
 
 def train_scorer(
-    accepted: pl.DataFrame, schema: Schema, champion: Champion | None, test_from: date | None, settings: Settings
+    accepted: pl.DataFrame,
+    schema: Schema,
+    champion: Champion | None,
+    test_from: date | None,
+    *,
+    search: Search,
+    settings: Settings,
 ) -> Training:
     """Try every family, choose, judge the whole path; the fits are tasks of their own."""
+    n_trials = settings.search_trials if search == "quick" else settings.deep_search_trials
+    get_run_logger().info(
+        "a %s search: %s of each family (CREDITRISK_SEARCH_TRIALS=%s for a quick one, "
+        "CREDITRISK_DEEP_SEARCH_TRIALS=%s for Sunday's)",
+        search,
+        counted(n_trials, "setting"),
+        settings.search_trials,
+        settings.deep_search_trials,
+    )
     with report_progress() as progress:
         return train(
             accepted,
             schema,
             scale=ScoreScale(settings.score_base_points, settings.score_base_odds, settings.score_points_to_double),
             seed=SEED,
-            budget=Budget(settings.search_trials, settings.search_seconds or None),
+            budget=Budget(n_trials, settings.search_seconds or None),
             run=spread(settings.dask_address),
             champion=champion.scorer if champion is not None else None,
             test_from=test_from,
@@ -152,6 +178,7 @@ def compare_with_champion(
         champion=champion.scorer,
         challenger=training.scorer,
         floors=asked,
+        microseconds_per_client=_timed(champion.scorer, training.scorer, test.frame),
         n_looks=registry.n_trained_on(schema.name, data_sha256) + 1,
     )
     pages = {
@@ -206,13 +233,16 @@ def decide_champion(version: Version, registry: Registry, settings: Settings) ->
 
 
 @flow(name="model-train", log_prints=True)
-def model_train(dataset: str | None = None, source: str | None = None, test_from: date | None = None) -> Trained:
+def model_train(
+    dataset: str | None = None, source: str | None = None, test_from: date | None = None, search: Search = "quick"
+) -> Trained:
     """Train challengers on a dataset and promote one if it is better with evidence.
 
     Args:
         dataset: A known name or the path of a schema file; empty: what serves now, else the simulated lender.
         source: File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
         test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
+        search: How many settings of each family are tried: quick or deep, as the settings say; Sunday's is deep.
     """
     # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings = read_settings()
@@ -235,7 +265,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         facts = replace(facts_of(checked, report), source=source or "", sha256=data_sha256, seed=SEED)
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
-        training = train_scorer(accepted, schema, champion, test_from, settings)
+        training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
         pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
@@ -253,6 +283,7 @@ def model_train(dataset: str | None = None, source: str | None = None, test_from
         best_auc=simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None,
         n_rejected=(facts.n_read or 0) - (facts.n_accepted or 0),
         had_champion=champion is not None,
+        microseconds_per_client=microseconds_per_client(training.scorer, training.test.frame),
         pack_address=registry.page_address(version, PACK, settings.mlflow_port),
         not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
@@ -286,6 +317,14 @@ def facts_of(checked: Checked, report: DataReport) -> DataFacts:
         n_bad=report.n_bad,
         rejected=report.set_aside,
     )
+
+
+def _timed(champion: Scorer, challenger: Scorer, rows: pl.DataFrame) -> tuple[float, float] | None:
+    """What each takes to score a client; None where the champion reads other fields than these rows have."""
+    try:
+        return microseconds_per_client(champion, rows), microseconds_per_client(challenger, rows)
+    except OTHER_FIELDS:
+        return None
 
 
 def _now() -> str:

@@ -99,7 +99,7 @@ def compare(
     champion: Scorer | None = None,
     challenger: Scorer | None = None,
     floors: Sequence[Guardrail] = (),
-    seconds_per_1000: tuple[float, float] | None = None,
+    microseconds_per_client: tuple[float, float] | None = None,
     n_challengers: int = 1,
     n_looks: int = 1,
 ) -> Comparison:
@@ -111,8 +111,8 @@ def compare(
         PDs of rows that neither was fitted on, shape (n_repeats, n_rows); a single repeat for a time-ordered test.
     target, folds
         Outcomes (1 = default), shape (n_rows,), and in which fold each row was judged; all 0 for a time-ordered test.
-    frame, champion, challenger, seconds_per_1000
-        For what is asked beyond the PDs: judged rows, both scorers, seconds that each took for 1,000 rows.
+    frame, champion, challenger, microseconds_per_client
+        For what is asked beyond the PDs: judged rows, both scorers, what each took to score a client with reasons.
     floors
         Absolute floors already checked, see `Floors`.
     n_challengers, n_looks
@@ -129,7 +129,7 @@ def compare(
     verdicts = _verdicts(champion, costs, old.mean(axis=0)), _verdicts(challenger, costs, new.mean(axis=0))
     is_bootstrap, method, draws = _draws((old, new), target, folds, costs, seed)
     figures = figures_of(draws, (old, new), target, np.zeros_like(folds) if is_bootstrap else folds, costs)
-    inputs = GuardrailInputs(new, target, folds, challenger, champion, frame, verdicts, seconds_per_1000, seed)
+    inputs = GuardrailInputs(new, target, folds, challenger, champion, frame, verdicts, microseconds_per_client, seed)
     guardrails = (*floors, *guardrails_of(inputs))
     swaps, n_swapped = swaps_of(*verdicts, target, costs)
     verdict, reason, rows_needed = _decide(figures, guardrails, len(target), 1 - (1 - SURE_BETTER) / n_challengers)

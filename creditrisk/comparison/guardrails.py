@@ -119,7 +119,7 @@ class GuardrailInputs:
     champion: Scorer | None = None
     frame: pl.DataFrame | None = None
     verdicts: tuple[NDArray[np.str_], NDArray[np.str_]] | None = None
-    seconds_per_1000: tuple[float, float] | None = None
+    microseconds_per_client: tuple[float, float] | None = None
     seed: int = 7
 
     @cached_property
@@ -162,7 +162,7 @@ def guardrail_checks(inputs: GuardrailInputs) -> list[Check[GuardrailInputs]]:
         checks += [gap_check(index, gap, names[gap.field]) for index, gap in enumerate(inputs.gaps)]
     if inputs.common_reasons is not None:
         checks.append(REASONS)
-    if inputs.seconds_per_1000 is not None:
+    if inputs.microseconds_per_client is not None:
         checks.append(SECONDS)
     return checks
 
@@ -289,8 +289,8 @@ def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame,
 
 
 def _seconds(inputs: GuardrailInputs) -> Answer:
-    before, after = _known(inputs.seconds_per_1000)
-    return Answer("unknown", f"{after:.3f} s for 1,000 clients instead of {before:.3f} s")
+    before, after = _known(inputs.microseconds_per_client)
+    return Answer("unknown", f"{after:,.0f} µs a client instead of {before:,.0f} µs")
 
 
 def _gap(field: str, of: str, counted: FloatArray, drawn: FloatArray, *, n_left_out: int) -> Gap:
@@ -339,5 +339,9 @@ REASONS: Check[GuardrailInputs] = Check(
     lambda inputs: _known(inputs.common_reasons),
 )
 SECONDS: Check[GuardrailInputs] = Check(
-    "scoring-time", "performance", "Scoring time", "Timed on a thousand rows, the champion first.", _seconds
+    "scoring-time",
+    "performance",
+    "Scoring time",
+    "Scoring with reasons, timed on the same judged rows on one machine.",
+    _seconds,
 )

@@ -71,12 +71,17 @@ def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Tra
     choice = choose(scores, resampling.validation_rows, plan)
     n_train = resampling.train.height
     all_or_some = "all " if n_train == len(scores.target) else ""
-    plan.progress(0, 1, f"fitting {choice.recipe.family} on {all_or_some}{n_train:,} applications", 0.0)
-    with ThreadPoolExecutor(1) as beside:
-        fitting = beside.submit(_fit, choice.recipe, resampling, plan)
+    what = f"fitting {choice.recipe.family} on {all_or_some}{n_train:,} applications"
+    plan.progress(0, 1, what, scores.seconds_for_good(choice.recipe, n_train))
+    with ThreadPoolExecutor() as beside:
+        fitting = {
+            name: beside.submit(_fit, name, choice.recipe, resampling, plan) for name in choice.recipe.parameters
+        }
         candidates = _candidates(scores, choice, resampling, plan.schema.costs)
         results = _results(scores, resampling, plan.schema.costs)
-        model = fitting.result()
+        members = {name: fit.result() for name, fit in fitting.items()}
+    module: Any = learners.family(choice.recipe.family)
+    model = module.combine(members) if learners.is_blend(choice.recipe.family) else members[choice.recipe.family]
     scorer = _scorer(
         model, choice.calibration, scores.log_odds(choice.recipe, resampling.validation_rows), resampling, plan
     )
@@ -106,15 +111,11 @@ def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Tra
     )
 
 
-def _fit(recipe: Recipe, resampling: Resampling, plan: Plan) -> Model:
-    return learners.fit(
-        recipe.family,
-        recipe.parameters,
-        resampling.encoder.matrix(resampling.train),
-        target_of(resampling.train),
-        resampling.encoder,
-        seed=plan.seed,
-    )
+def _fit(name: str, recipe: Recipe, resampling: Resampling, plan: Plan) -> Model:
+    """One member of the chosen recipe, or the only one."""
+    matrix, target = resampling.encoder.matrix(resampling.train), target_of(resampling.train)
+    settings = {name: recipe.parameters[name]}
+    return learners.fit(name, settings, matrix, target, resampling.encoder, seed=plan.seed)
 
 
 def _candidates(scores: OutOfSampleScores, choice: Choice, resampling: Resampling, costs: Costs) -> list[Candidate]:
@@ -125,6 +126,7 @@ def _candidates(scores: OutOfSampleScores, choice: Choice, resampling: Resamplin
             recipe.family,
             recipe,
             sum(choice.picks[member].seconds for member in recipe.parameters),
+            sum(choice.picks[member].microseconds_per_client for member in recipe.parameters),
             evaluate(resampling.validation_prob_default(recipe), on_validation, costs),
             evaluate(resampling.test_prob_default(recipe), on_test, costs),
         )
@@ -137,7 +139,7 @@ def _results(scores: OutOfSampleScores, resampling: Resampling, costs: Costs) ->
     on_validation, on_test = target_of(resampling.validation), target_of(resampling.test)
     results = []
     for name, trials in scores.trials.items():
-        log_odds = [scores.log_odds(trial.recipe, resampling.validation_rows) for trial in trials]
+        log_odds = [trial.log_odds[resampling.validation_rows] for trial in trials]
         losses = [calibrated_log_loss(of_trial, on_validation) for of_trial in log_odds]
         best = set(np.argsort(losses, kind="stable")[:KEPT_TRIALS].tolist())
         for index, (trial, loss) in enumerate(zip(trials, losses, strict=True)):
@@ -151,7 +153,7 @@ def _results(scores: OutOfSampleScores, resampling: Resampling, costs: Costs) ->
                         "test": evaluate(tested, on_test, costs),
                     }
                 except TrainingError:
-                    pass  # it ranks the wrong way round: its loss says so
+                    pass  # it ranks the wrong way round, as its loss says, or was dropped after the screening
             results.append(Result(name, trial.number, trial.parameters, trial.seconds, loss, **figures))
     return results
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 
@@ -20,6 +22,11 @@ from creditrisk.training.tuning import propose
 SMALL_TABLE_ROWS = 5_000
 SMALL_TABLE_FOLDS = (3, 10)
 LARGE_TABLE_FOLDS = (1, 5)
+# All settings are screened in a few folds of the whole table first, and those that can win go on into all the others.
+SMALL_SCREENING_FOLDS = 3
+LARGE_SCREENING_FOLDS = 2
+# The number of that repeat, beside those that test.
+SCREENING = -1
 
 
 def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> Training:
@@ -33,11 +40,15 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
     TrainingError
         If nothing could be learnt, or what was chosen could not be fitted in every fold.
     """
-    n_repeats, n_folds = SMALL_TABLE_FOLDS if frame.height < SMALL_TABLE_ROWS else LARGE_TABLE_FOLDS
-    scores = OutOfSampleScores(frame, _splits(frame, n_repeats, n_folds, plan), plan)
+    is_small = frame.height < SMALL_TABLE_ROWS
+    n_repeats, n_folds = SMALL_TABLE_FOLDS if is_small else LARGE_TABLE_FOLDS
+    scores = OutOfSampleScores(frame, _splits(frame, range(n_repeats), n_folds, plan), plan)
     # The settings to try are drawn blind: a search led by the outcomes of test rows would have seen them.
     n_train, n_trials = scores.n_train, plan.budget.trials
-    scores.try_settings({name: propose(name, n_train, trials=n_trials, seed=plan.seed) for name in simple_families()})
+    proposals = {name: propose(name, n_train, trials=n_trials, seed=plan.seed) for name in simple_families()}
+    n_screening = SMALL_SCREENING_FOLDS if is_small else LARGE_SCREENING_FOLDS
+    screening = _splits(frame, [SCREENING], n_screening, plan) if n_trials > 1 else []
+    scores.try_settings(proposals, screening=screening)
 
     choices = [choose(scores, split.train, plan) for split in scores.splits]
     defended = noted_recipe(champion.metrics) if champion is not None else None
@@ -69,11 +80,11 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
     return finish(scores, resampling, plan)
 
 
-def _splits(frame: pl.DataFrame, n_repeats: int, n_folds: int, plan: Plan) -> list[Split]:
+def _splits(frame: pl.DataFrame, repeats: Iterable[int], n_folds: int, plan: Plan) -> list[Split]:
     target = target_of(frame)
     return [
         Split(repeat, fold, train, test, fit_encoder(frame[train], plan.schema))
-        for repeat in range(n_repeats)
+        for repeat in repeats
         for fold, (train, test) in enumerate(stratified_folds(target, n_folds, seed=plan.seed + 1 + repeat))
     ]
 

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.learners import FAMILIES, members_of
-from creditrisk.metrics import log_loss
+from creditrisk.learners import FAMILIES, is_blend, members_of
+from creditrisk.metrics import log_losses
 from creditrisk.scoring import Calibration, fit_calibration, fit_platt
 from creditrisk.splits import stratified_folds
+from creditrisk.training.noise import beats, cheapest_alike, steps_per_client
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Recipe
 from creditrisk.training.scores import OutOfSampleScores
-from creditrisk.training.tuning import Trial, calibrated_log_loss
+from creditrisk.training.tuning import Trial, calibrated_log_losses
 
 CALIBRATION_FOLDS = 5
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What does best on some rows: a recipe and its calibration; `picks` are the best trials of all families."""
+    """What does best on some rows: a recipe and its calibration; `picks` are the chosen trials of all families."""
 
     recipe: Recipe
     picks: dict[str, Trial]
@@ -33,31 +34,52 @@ class Choice:
 def choose(scores: OutOfSampleScores, rows: IntArray, plan: Plan) -> Choice:
     """Choose by some rows: of each family the trial, of the candidates the one, and its calibration.
 
+    Of settings that do as well, it is the one that is cheapest to score with, see `cheapest_alike`.
+
     Raises
     ------
     TrainingError
         If every candidate ranks the rows the wrong way round.
     """
     target = scores.target[rows]
-    picks = {}
-    for name, trials in scores.trials.items():
-        losses = [calibrated_log_loss(scores.log_odds(trial.recipe, rows), target) for trial in trials]
-        picks[name] = trials[int(np.argmin(losses))]
-    candidates: list[tuple[float, Recipe]] = []
+    picks: dict[str, Trial] = {}
+    for name in scores.trials:
+        if trials := scores.contenders(name, rows):
+            losses = np.array([calibrated_log_losses(trial.log_odds[rows], target) for trial in trials])
+            steps = [steps_per_client(trial.parameters) for trial in trials]
+            picks[name] = trials[cheapest_alike(losses, steps, target)]
+    candidates: list[tuple[Recipe, FloatArray]] = []
     for recipe in candidate_recipes(picks, scores.n_train):
         try:
             prob_default = cross_calibrated(scores.log_odds(recipe, rows), target, plan.seed)
         except TrainingError:
             continue  # a family that ranks the wrong way round is no candidate; that all do so is said below
-        candidates.append((log_loss(prob_default, target), recipe))
+        candidates.append((recipe, log_losses(prob_default, target)))
     if not candidates:
         raise TrainingError(
             f"every model ranks {len(target):,} unseen rows the wrong way round: nothing was learned that "
             "holds. Check the target's coding and the features."
         )
-    # The first of several that are alike is the simplest.
-    _, best = min(candidates, key=lambda candidate: candidate[0])
+    best = _best_family(candidates, target)
     return Choice(best, picks, fit_calibration(scores.log_odds(best, rows), target))
+
+
+def _best_family(candidates: Sequence[tuple[Recipe, FloatArray]], target: IntArray) -> Recipe:
+    """Of recipes with their losses on some rows, shape (n_rows,) each, the one to take.
+
+    A blend has the benefit of the doubt, because on every table measured it did best on rows that had not chosen it
+    (docs/models.md): another family has to be better than it beyond one standard error. Of those that are, and of all
+    where there is no blend, it is the cheapest that does as well; the first of several that are alike is the simplest.
+    """
+    blends = [losses for recipe, losses in candidates if is_blend(recipe.family)]
+    better = [
+        (recipe, losses)
+        for recipe, losses in candidates
+        if all(not is_blend(recipe.family) and beats(losses, of_blend) for of_blend in blends)
+    ]
+    running = better or [(recipe, losses) for recipe, losses in candidates if is_blend(recipe.family)]
+    steps = [sum(map(steps_per_client, recipe.parameters.values())) for recipe, _ in running]
+    return running[cheapest_alike(np.array([losses for _, losses in running]), steps, target)][0]
 
 
 def candidate_recipes(picks: Mapping[str, Trial], n_train: int) -> list[Recipe]:

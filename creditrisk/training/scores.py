@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,11 +14,12 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
-from creditrisk.learners import FAMILIES, Parameters, is_blend
+from creditrisk.learners import FAMILIES, Parameters, is_blend, members_of
+from creditrisk.training.noise import can_win
 from creditrisk.training.plan import Plan
-from creditrisk.training.progress import run_jobs
+from creditrisk.training.progress import ProgressEstimate, run_jobs
 from creditrisk.training.results import Recipe
-from creditrisk.training.tuning import Job, JobResult, Trial
+from creditrisk.training.tuning import Job, JobResult, Trial, calibrated_log_losses
 
 # A model of a repeat's splits: repeat, family, parameters.
 _Key = tuple[int, str, tuple[tuple[str, Any], ...]]
@@ -58,7 +60,9 @@ class OutOfSampleScores:
         How many rows a model is fitted on, by which blends choose their members.
     trials, failures
         What `try_settings` found: of each family the settings that could be fitted, simple families first, or why none
-        could.
+        could. Those that were dropped after a screening have the scores that it gave.
+    estimate
+        How long the rest will take.
     """
 
     def __init__(self, frame: pl.DataFrame, splits: list[Split], plan: Plan) -> None:
@@ -67,21 +71,34 @@ class OutOfSampleScores:
         self.n_train = len(splits[0].train)
         self.trials: dict[str, list[Trial]] = {}
         self.failures: dict[str, str] = {}
+        self.estimate = ProgressEstimate()
         self._plan = plan
         # Only vocabularies, which are the schema's, shape the matrix: it is the same whatever rows an encoder learnt.
         self._matrix = splits[0].encoder.matrix(frame)
         # Shape (n_rows,), NaN where a row has no such score.
         self._known: dict[_Key, FloatArray] = {}
+        self._fits: dict[_Key, list[Trial]] = {}
+        # What the screening gave, of each family.
+        self._screened: dict[str, list[Trial]] = {}
 
-    def try_settings(self, proposals: Mapping[str, tuple[Parameters, ...]], *, n_validation: int = 0) -> None:
-        """Fit settings of every family in the splits of the first repeat.
+    def try_settings(
+        self,
+        proposals: Mapping[str, tuple[Parameters, ...]],
+        *,
+        n_validation: int = 0,
+        screening: Sequence[Split] = (),
+    ) -> None:
+        """Fit settings of every simple family in the splits of the first repeat, and fill `trials` and `failures`.
 
         Parameters
         ----------
         proposals
-            The settings of each family; those of a family without any are searched for, led by `n_validation` rows.
+            Settings of each family; those of a family without any are searched for, led by `n_validation` rows.
         n_validation
             How many rows at the front of the scored ones may lead a search.
+        screening
+            A few splits that score every row, and in which all settings are fitted first; only those that some choice
+            may still want, see `contenders`, are then fitted in the splits of the first repeat.
 
         Raises
         ------
@@ -89,16 +106,53 @@ class OutOfSampleScores:
             If no family could be fitted.
         """
         first = [split for split in self.splits if split.repeat == 0]
-        pairs = [(name, split) for name in _slowest_first(simple_families()) for split in first]
-        jobs = [self._job(split, name, proposals.get(name, ()), n_validation) for name, split in pairs]
-        parts: dict[str, list[tuple[Split, JobResult]]] = {}
-        for (name, split), result in zip(pairs, run_jobs(jobs, self._plan, "fitting"), strict=True):
-            parts.setdefault(name, []).append((split, result))
+        n_further = len(self.splits) - len(first)
+        wanted = {name: proposals.get(name, ()) for name in _slowest_first(simple_families())}
+        failures: dict[str, str] = {}
+        if screening:
+            # Of the settings beside the best of each family, about a third will go on.
+            n_going = (2 + max(map(len, proposals.values()))) / 3
+            later = self._later(dict.fromkeys(wanted, len(first) * n_going), n_further)
+            failures = self._fit(screening, wanted, "screening", later)
+            self._screened = {name: screened for name in wanted if (screened := self._whole(name, screening))}
+            wanted = {name: self._wanted_by_some(name) for name in self._screened}
+        failures = self._fit(first, wanted, "fitting", self._later({}, n_further), n_validation) | failures
         for name in simple_families():
-            self._put_together(name, parts[name])
+            if whole := self._whole(name, first):
+                dropped = [trial for trial in self._screened.get(name, []) if trial.parameters not in wanted[name]]
+                self.trials[name] = sorted([*whole, *dropped], key=lambda trial: trial.number)
+        self.failures = {name: why for name, why in failures.items() if name not in self.trials}
         if not self.trials:
             reasons = "; ".join(f"{name}: {why}" for name, why in self.failures.items())
             raise TrainingError(f"no family could be fitted: {reasons}")
+
+    def contenders(self, name: str, rows: IntArray) -> list[Trial]:
+        """The settings of a family that a choice by these rows may take: those that were fitted in every split.
+
+        Where there was a screening, also none that was worse there, beyond one standard error, than the family's best.
+        Only these rows have a say in it: the choice is tested on others.
+        """
+        winners = {trial.number for trial in self._not_beaten(name, rows)} if self._screened else None
+        return [
+            trial
+            for trial in self.trials[name]
+            if (winners is None or trial.number in winners) and self._is_fitted(trial, rows)
+        ]
+
+    def _is_fitted(self, trial: Trial, rows: IntArray) -> bool:
+        known = self._known.get(_key(0, trial.family, trial.parameters))
+        return known is not None and not np.isnan(known[rows]).any()
+
+    def _not_beaten(self, name: str, rows: IntArray) -> list[Trial]:
+        trials, target = self._screened[name], self.target[rows]
+        losses = np.array([calibrated_log_losses(trial.log_odds[rows], target) for trial in trials])
+        return [trial for trial, may_win in zip(trials, can_win(losses), strict=True) if may_win]
+
+    def _wanted_by_some(self, name: str) -> tuple[Parameters, ...]:
+        """The settings that may win one of the choices to come: that for each split, and that by all rows."""
+        choices = [*(split.train for split in self.splits), np.arange(len(self.target))]
+        kept = {trial.number for rows in choices for trial in self._not_beaten(name, rows)}
+        return tuple(trial.parameters for trial in self._screened[name] if trial.number in kept)
 
     def fit_missing(self, wanted: Iterable[tuple[Split, Recipe]]) -> None:
         """Fit what these recipes need in these splits and was not fitted there before; what fails stays missing."""
@@ -108,7 +162,8 @@ class OutOfSampleScores:
                 if not self._is_known(split, name, parameters):
                     job = self._job(split, name, (parameters,))
                     jobs[_key(split.repeat, name, parameters), split.fold] = (split, job)
-        results = run_jobs([job for _, job in jobs.values()], self._plan, "judging")
+        fits = [job for _, job in jobs.values()]
+        results = run_jobs(fits, self._plan, "judging", self.estimate, self._later({}, 0))
         for (split, _), result in zip(jobs.values(), results, strict=True):
             self._keep(split, result)
 
@@ -128,6 +183,11 @@ class OutOfSampleScores:
             members.append(known[rows])
         mean: FloatArray = np.mean(members, axis=0)
         return mean
+
+    def seconds_for_good(self, recipe: Recipe, n_rows: int) -> float:
+        """About how long fitting a recipe on so many rows takes, its members beside each other."""
+        self.estimate.begin({}, dict.fromkeys(recipe.parameters, n_rows / self.n_train), {})
+        return self.estimate.seconds_left()
 
     def covers(self, recipe: Recipe) -> bool:
         """Whether every split has the recipe's scores."""
@@ -151,30 +211,61 @@ class OutOfSampleScores:
             n_validation,
         )
 
-    def _put_together(self, name: str, parts: list[tuple[Split, JobResult]]) -> None:
-        """Keep the trials of a family that every split has: one that failed or ran out of time in any is left out."""
-        for split, result in parts:
+    def _fit(
+        self,
+        splits: Sequence[Split],
+        settings: Mapping[str, tuple[Parameters, ...]],
+        what: str,
+        later: Mapping[str, float],
+        n_validation: int = 0,
+    ) -> dict[str, str]:
+        """Fit settings of each family in each split; why a family failed, where it did."""
+        pairs = [(name, split) for name in settings for split in splits]
+        jobs = [self._job(split, name, settings[name], n_validation) for name, split in pairs]
+        results = run_jobs(jobs, self._plan, what, self.estimate, later)
+        failures: dict[str, str] = {}
+        for (name, split), result in zip(pairs, results, strict=True):
             self._keep(split, result)
-        by_split = [{trial.number: trial for trial in result.trials} for _, result in parts]
-        whole = sorted(set.intersection(*map(set, by_split)))
-        if not whole:
-            self.failures[name] = next(result.failures[0] for _, result in parts if result.failures)
-            return
-        self.trials[name] = [
+            for why in result.failures:
+                failures.setdefault(name, why)
+        return failures
+
+    def _later(self, fits: Mapping[str, float], n_further: int) -> dict[str, float]:
+        """About how many fits come after a stage: these, the likely choice in further splits, and the one for good."""
+        later: Counter[str] = Counter()
+        later.update(fits)
+        later.update(dict.fromkeys(members_of(FAMILIES[-1], self.n_train), n_further + len(self.target) / self.n_train))
+        return dict(later)
+
+    def _whole(self, name: str, splits: Sequence[Split]) -> list[Trial]:
+        """The trials of a family that could be fitted in every one of these splits, of one repeat."""
+        scored = np.concatenate([split.scored for split in splits])
+        whole = [
             replace(
-                by_split[0][number],
-                seconds=sum(trials[number].seconds for trials in by_split),
-                log_odds=self._known[_key(0, name, by_split[0][number].parameters)],
+                parts[0],
+                number=self._number(parts[0]),
+                seconds=sum(part.seconds for part in parts),
+                microseconds_per_client=float(np.median([part.microseconds_per_client for part in parts])),
+                log_odds=self._known[key],
             )
-            for number in whole
+            for key, parts in self._fits.items()
+            if key[:2] == (splits[0].repeat, name) and not np.isnan(self._known[key][scored]).any()
         ]
+        return sorted(whole, key=lambda trial: trial.number)
+
+    def _number(self, trial: Trial) -> int:
+        """A setting's place among all that were proposed; a job counts those that it was given."""
+        screened = self._screened.get(trial.family, [])
+        return next((item.number for item in screened if item.parameters == trial.parameters), trial.number)
 
     def _keep(self, split: Split, result: JobResult) -> None:
         for trial in result.trials:
             key = _key(split.repeat, trial.family, trial.parameters)
             if key not in self._known:
                 self._known[key] = np.full(len(self.target), np.nan)
+                self._fits[key] = []
             self._known[key][split.scored] = trial.log_odds
+            self._fits[key].append(trial)
 
     def _is_known(self, split: Split, name: str, parameters: Parameters) -> bool:
         known = self._known.get(_key(split.repeat, name, parameters))

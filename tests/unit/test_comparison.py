@@ -360,12 +360,14 @@ def test_with_both_scorers_reasons_fields_and_coverage_are_reported(corner_score
     target = (rng.random(300) < new).astype(np.int64)
     old = expit(logit(new) + rng.normal(0, 0.5, 300))
     both = {"champion": corner_scorer, "challenger": corner_scorer}
-    found = compare(old, new, target, np.zeros(300, dtype=int), COSTS, frame=frame, seconds_per_1000=(0.1, 0.2), **both)
+    folds = np.zeros(300, dtype=int)
+    found = compare(old, new, target, folds, COSTS, frame=frame, microseconds_per_client=(1234.5, 98.7), **both)
     by_label = {item.label: item for item in found.guardrails}
     assert {"Calibration slope", "Coverage of bads", "Coverage of goods", "Protected fields"} <= set(by_label)
     assert by_label["Reasons in common"].finding.startswith("100%")
     assert by_label["Reasons in common"].is_passed is None
     assert by_label["Scoring time"].is_passed is None
+    assert by_label["Scoring time"].finding == "99 µs a client instead of 1,234 µs"
 
 
 def test_every_guardrail_has_a_code_of_its_own_and_the_pack_asks_alike(corner_scorer):
@@ -376,7 +378,7 @@ def test_every_guardrail_has_a_code_of_its_own_and_the_pack_asks_alike(corner_sc
     verdicts = np.where(np.arange(300) % 3 > 0, "approve", "refer")
     inputs = GuardrailInputs(
         np.full((1, 300), 0.2), np.arange(300) % 2, np.zeros((1, 300), dtype=int), challenger=scorer, frame=frame,
-        verdicts=(verdicts, verdicts), seconds_per_1000=(0.1, 0.1),
+        verdicts=(verdicts, verdicts), microseconds_per_client=(100.0, 100.0),
     )  # fmt: skip
     checks = guardrail_checks(inputs)
     assert [check.code for check in checks] == [

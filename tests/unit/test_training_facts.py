@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime
 
 import polars as pl
 import pytest
+import yaml
 
 from creditrisk.errors import TrainingError
 from creditrisk.quality import check, examine
@@ -15,7 +17,9 @@ from creditrisk.schema import Field, Schema, Target
 from creditrisk.settings import Settings
 from creditrisk.sources import RawTable
 from creditrisk.validation.sections import not_in_schema
-from flows.model_train import facts_of, what_to_train
+from flows.model_train import facts_of, model_train, what_to_train
+from flows.training_records import TIMED_ROWS, microseconds_per_client
+from tests.conftest import ROOT
 
 SCHEMA = Schema(
     name="loans",
@@ -61,3 +65,30 @@ def test_what_serves_is_trained_again_on_the_table_it_came_from(tmp_path):
 def test_a_champion_of_an_unknown_table_is_not_trained_again_on_another(tmp_path):
     with pytest.raises(TrainingError, match="nothing is kept of the table that the champion of loans was trained on"):
         what_to_train(None, None, Champions(), Settings(home=tmp_path))
+
+
+def test_a_person_starts_a_quick_search_and_the_schedule_a_deep_one(tmp_path):
+    deployments = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
+    sunday = next(item for item in deployments if item["name"] == "sunday")
+    assert [schedule["parameters"] for schedule in sunday["schedules"]] == [{"search": "deep"}]
+    assert "search" not in sunday["parameters"]  # which are those of a run that a person queues, too
+    assert inspect.signature(model_train.fn).parameters["search"].default == "quick"
+    settings = Settings(home=tmp_path)
+    assert settings.search_trials < settings.deep_search_trials
+
+
+class SlowScorer:
+    """Takes a millisecond a row by a clock of its own."""
+
+    def __init__(self) -> None:
+        self.clock = 0.0
+
+    def score(self, rows: pl.DataFrame) -> None:
+        assert rows.height == TIMED_ROWS
+        self.clock += 1e-3 * rows.height
+
+
+def test_what_scoring_a_client_takes_is_measured_on_a_few_rows(monkeypatch):
+    scorer = SlowScorer()
+    monkeypatch.setattr("flows.training_records.time.perf_counter", lambda: scorer.clock)
+    assert microseconds_per_client(scorer, pl.DataFrame({"row_number": range(1_000)})) == pytest.approx(1_000)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,8 +27,12 @@ from creditrisk.training.scores import OutOfSampleScores, Split, simple_families
 from creditrisk.training.tuning import Trial
 
 HALVES = np.arange(0, 50), np.arange(50, 100)
+# The fake ranks rows by their position: in each half the later rows are bad, but for every seventh.
+RISING = np.where(np.arange(100) % 7 == 0, np.arange(100) % 50 < 25, np.arange(100) % 50 >= 25).astype(np.int64)
 SETTINGS = ({"step": 1}, {"step": 2})
 SCHEMA = load_schema("simulated")
+# Seconds of the fits of real trainings, job by job in the order in which they were begun.
+FIT_TIMES = Path(__file__).parent / "fit_times"
 
 
 class FakeRunner:
@@ -44,7 +52,7 @@ class FakeRunner:
                 if fit == self.failing:
                     failures.append("out of memory")
                 else:
-                    trials.append(Trial(job.family, number, setting, 1.0, job.scored * float(setting["step"])))
+                    trials.append(Trial(job.family, number, setting, 1.0, 5.0, job.scored * float(setting["step"])))
             yield index, JobResult(trials, failures)
 
 
@@ -98,6 +106,26 @@ def test_only_what_is_missing_is_fitted(scores, runner):
     assert scores.log_odds(recipe, np.array([7]), repeat=1).tolist() == [14.0]
 
 
+def test_a_setting_that_lost_the_screening_is_not_fitted_again(scores, runner):
+    scores.target = RISING.copy()  # so that backwards is worse beyond noise, in all rows and in either half
+    screening = [replace(split, repeat=-1) for split in scores.splits[:2]]
+    scores.try_settings({name: (*_both(name), {"step": -1}) for name in simple_families()}, screening=screening)
+    steps = sorted(step for name, _, step in runner.done if name == "dnn")
+    assert steps == [-1, -1, 1, 1, 1, 1, 2, 2, 2, 2]
+    assert [trial.number for trial in scores.trials["dnn"]] == [0, 1, 2]
+    assert [trial.number for trial in scores.contenders("dnn", np.arange(100))] == [0, 1]
+
+
+def test_the_rows_that_a_choice_is_tested_on_have_no_say_in_the_screening(scores):
+    scores.target = RISING.copy()
+    screening = [replace(split, repeat=-1) for split in scores.splits[:2]]
+    scores.try_settings({name: (*_both(name), {"step": -1}) for name in simple_families()}, screening=screening)
+    tested, others = HALVES
+    before = [trial.number for trial in scores.contenders("dnn", others)]
+    scores.target[tested] = 1 - scores.target[tested]
+    assert [trial.number for trial in scores.contenders("dnn", others)] == before == [0, 1]
+
+
 def test_a_row_that_a_model_was_fitted_on_has_no_score(scores):
     scores.splits = scores.splits[:1]
     scores.try_settings({name: _both(name) for name in simple_families()})
@@ -107,23 +135,60 @@ def test_a_row_that_a_model_was_fitted_on_has_no_score(scores):
         scores.log_odds(recipe, HALVES[1])
 
 
-def test_time_left_takes_each_kind_at_its_own_pace(monkeypatch):
+def test_time_left_takes_each_family_at_its_own_pace(monkeypatch):
     clock = 0.0
     monkeypatch.setattr("creditrisk.training.progress.time.monotonic", lambda: clock)
-    estimate = ProgressEstimate({"slow": 2, "fast": 2})
-    assert (estimate.n_steps, estimate.n_done, estimate.seconds_left()) == (4, 0, 0.0)
-    clock = 2.0
-    estimate.note("slow", 4.0)  # 4 s of work in 2 s: two at once; one slow step left, two of a kind not met yet
-    assert estimate.seconds_left() == (4 + 2 * 4) / 2
-    estimate.note("fast", 1.0)
-    assert estimate.seconds_left() == pytest.approx((4 + 1) / (5 / 2))
-    assert estimate.n_done == 2
+    estimate = ProgressEstimate(n_cores=1)
+    estimate.begin({"lightgbm": 2, "xgboost": 2}, {"lightgbm": 1.0}, {"lightgbm": 2, "xgboost": 2})
+    assert estimate.seconds_left() == 0.0
+    clock = 4.0
+    estimate.note("lightgbm", 4.0)
+    # Not met yet, an XGBoost takes 0.8 of a LightGBM: one LightGBM and two of those are left, and one LightGBM later.
+    assert estimate.seconds_left() == pytest.approx(4 + 2 * 0.8 * 4 + 4)
+    clock = 5.0
+    estimate.note("xgboost", 1.0)
+    assert estimate.seconds_left() == pytest.approx(4 + 1 + 4)
+
+
+def _ends(sequence: dict[str, Any]) -> list[tuple[float, int, str, float]]:
+    """When each recorded fit ends if the jobs of each stage are done in their order on so many cores, and its stage."""
+    free, ends = [0.0] * sequence["n_cores"], []
+    for number, stage in enumerate(sequence["stages"]):
+        free = [max(free)] * len(free)
+        for name, fits in stage["jobs"]:
+            core = int(np.argmin(free))
+            for seconds in fits:
+                free[core] += seconds
+                ends.append((free[core], number, name, seconds))
+    return sorted(ends)
+
+
+@pytest.mark.parametrize("path", sorted(FIT_TIMES.glob("*.json")), ids=lambda path: path.stem)
+def test_time_left_is_right_within_a_factor_of_two_from_the_first_fifth_on(path, monkeypatch):
+    sequence = json.loads(path.read_text())
+    ends = _ends(sequence)
+    clock, total, stage = 0.0, ends[-1][0], -1
+    monkeypatch.setattr("creditrisk.training.progress.time.monotonic", lambda: clock)
+    estimate = ProgressEstimate(sequence["n_cores"])
+    for clock, number, name, seconds in ends:  # the clock is read by the estimate
+        if number != stage:
+            stage, jobs = number, sequence["stages"][number]["jobs"]
+            fits: Counter[str] = Counter()
+            for family, took in jobs:
+                fits[family] += len(took)
+            estimate.begin(fits, sequence["stages"][number]["later"], Counter(family for family, _ in jobs))
+        estimate.note(name, seconds)
+        # During the fit for good, the last stage, nothing is told any more.
+        if clock >= total / 5 and stage < len(sequence["stages"]) - 1:
+            assert 0.5 <= estimate.seconds_left() / (total - clock) <= 2.0, (clock, total, name)
 
 
 def test_the_recipe_kept_with_a_scorer_is_read_back():
     performance = evaluate(np.array([0.1, 0.2, 0.6, 0.7]), np.array([0, 0, 1, 1]), Costs())
     recipe = Recipe("blend", {"dnn": {"width": 64}, "xgboost": {"eta": 0.03}})
-    metrics = metrics_of(recipe, [Candidate("blend", recipe, 1.0, performance, performance)], performance, "tested")
+    metrics = metrics_of(
+        recipe, [Candidate("blend", recipe, 1.0, 5.0, performance, performance)], performance, "tested"
+    )
     assert list(metrics) == ["family", "recipe", "protocol", "performance", "candidates"]
     assert noted_recipe(metrics) == recipe
     assert noted_recipe({}) is None

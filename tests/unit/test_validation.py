@@ -74,7 +74,7 @@ def make_training(scorer, *, dated: bool, truthful: bool = True) -> Training:
     return Training(
         scorer=scorer,
         recipe=recipe,
-        candidates=[Candidate("logistic_regression", recipe, 0.1, performance, performance)],
+        candidates=[Candidate("logistic_regression", recipe, 0.1, 1.0, performance, performance)],
         results=[tried(number, inverse_penalty) for number, inverse_penalty in enumerate((0.1, 0.5))],
         failures={"xgboost": "the library is not installed."},
         performance=performance,
