@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,9 +50,12 @@ ENVIRONMENT = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 # What a server for one run can do without: blocks and automations are neither used nor to be set up there, and nobody
-# looks at its page.
+# looks at its page or at its feed of events.
 FOR_ONE_RUN = {
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    # Only to see whether there are new blocks, all of Dask would be imported.
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -93,7 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--name", action="append", default=[], help="a name it may be called by; several may be given")
     parser.add_argument("--socket", type=int, help="serve one run on this socket, until standard input ends")
     given = parser.parse_args(arguments)
-    os.environ.update(ENVIRONMENT if given.socket is None else ENVIRONMENT | FOR_ONE_RUN)
+    is_for_one_run = given.socket is not None
+    os.environ.update(ENVIRONMENT | FOR_ONE_RUN if is_for_one_run else ENVIRONMENT)
+    servers: list[uvicorn.Server] = []
+    if is_for_one_run:  # from the first moment: what is imported below takes seconds
+        threading.Thread(target=_end_with_input, args=(servers,), daemon=True).start()
     if not os.environ.get(PASSWORD_VARIABLE):
         settings = read_settings()
         make_home(settings.home)
@@ -106,7 +114,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    is_for_one_run = given.socket is not None
     app = behind_front(
         with_sign_in(create_app(ephemeral=is_for_one_run, final=True)),
         names=given.name,
@@ -124,8 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     )
     if is_for_one_run:
-        threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+        servers.append(server)
         server.run([socket.socket(fileno=given.socket)])
+        os._exit(0)  # all is written; Prefect's libraries would take a second to take themselves down
     else:
         server.run()
 
@@ -147,11 +155,12 @@ def with_sign_in(app: ASGIApp) -> ASGIApp:
     return signing_in
 
 
-def _end_with_input(server: uvicorn.Server) -> None:
+def _end_with_input(servers: list[uvicorn.Server]) -> None:
     """The pipe is held by the process that started us and closes with it, also when that was killed."""
-    sys.stdin.buffer.read()
-    server.should_exit = True
-    threading.Event().wait(STOP_SECONDS)
+    os.read(sys.stdin.fileno(), 1)
+    for server in servers:
+        server.should_exit = True
+        time.sleep(STOP_SECONDS)
     os._exit(0)
 
 
