@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 from creditrisk.errors import CreditRiskError, SettingsError
-from creditrisk.settings import configure_mlflow, read_settings
+from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from flows.logs import log_sentences_only
 
 if TYPE_CHECKING:
@@ -162,6 +162,7 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """Do the run that the worker names in the environment; its entry point is the only argument."""
     os.umask(0o077)
+    collect_seldom()
     end_with_worker()
     log_sentences_only()
     with suppress(SettingsError):  # said by the flow itself, so that the run's page shows it

@@ -8,7 +8,6 @@ process that started it has ended, however that came about.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import socket
 import sys
@@ -23,7 +22,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from creditrisk.home import make_home
-from creditrisk.settings import read_settings
+from creditrisk.settings import collect_seldom, read_settings
 from flows.front import behind_front
 from flows.password import make_password
 
@@ -92,6 +91,7 @@ if (password) {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop."""
     os.umask(0o077)
+    collect_seldom()
     parser = argparse.ArgumentParser(prog="python -m flows.prefect_server", description=__doc__.partition("\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4200, help="port to listen on")
@@ -112,7 +112,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
     os.environ["PREFECT_SERVER_UI_STATIC_DIRECTORY"] = str(home / "ui")
 
-    gc.disable()  # importing leaves no garbage, and looking for it takes a quarter of the time
     import uvicorn
     from prefect.server.api.server import create_app
 
@@ -132,8 +131,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             timeout_graceful_shutdown=1 if is_for_one_run else 5,
         )
     )
-    gc.freeze()
-    gc.enable()
     if is_for_one_run:
         servers.append(server)
         server.run([socket.socket(fileno=given.socket)])

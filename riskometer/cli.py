@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
-import gc
 import os
 import sys
 from collections.abc import Callable
@@ -16,7 +14,7 @@ import click
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import close_home, make_home
-from creditrisk.settings import configure_mlflow, read_settings
+from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
@@ -32,11 +30,6 @@ ENVIRONMENT = {
     # Threads that wait for work sleep; spinning, they take a busy machine's processors from those that have some.
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-
-
-# Python looks for garbage after so many new objects. Importing makes hundreds of thousands and leaves no garbage:
-# looking after each 700, as by default, took a fifth of every start.
-OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 
 class SentenceGroup(click.Group):
@@ -56,8 +49,7 @@ def main() -> None:
     """Train, use, watch and replace a credit-risk model."""
     # Whatever is written can hold applicants' data: for the owner only.
     os.umask(0o077)
-    gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    atexit.register(gc.freeze)  # what is there at the end goes with the process, and need not be looked through
+    collect_seldom()
     os.environ.update(ENVIRONMENT)
     settings = read_settings()
     configure_mlflow(settings)
