@@ -9,7 +9,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 RISKOMETER := .venv/bin/riskometer
 PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input
-# Modules are compiled when first imported: most of what is installed here never is.
+# What is imported here is compiled at the end of the set-up: most of what is installed never is.
 INSTALL := $(PIP) install --no-compile --constraint requirements/constraints.txt
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
@@ -85,6 +85,7 @@ constraints: .venv/.installed-dev ## Write down the versions installed now
 		{ rm -rf .venv; echo 'On Debian and Ubuntu the module venv is a package of its own: apt install python3-venv' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies, about 2 GB on disk: a few minutes, this once ...'
 	@$(INSTALL) --editable '.[web,worker]'
+	@.venv/bin/python -m riskometer.byte_code
 	@.venv/bin/python -m creditrisk.learners
 	@touch $@
 

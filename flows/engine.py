@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from uuid import UUID
 
 from creditrisk.errors import CreditRiskError, SettingsError
-from creditrisk.settings import configure_mlflow, read_settings
+from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from flows.logs import log_sentences_only
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 FLOWS = {f"flows/{name}.py:{name}": (f"flows.{name}", name) for name in ("model_train", "evidently_report", "promote")}
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARK_SECONDS = 3.0
+# The worker's process id, for the processes of its runs.
+WORKER_VARIABLE = "RISKOMETER_WORKER"
+LOOK_SECONDS = 1.0
 
 
 class EndedBySignal(BaseException):
@@ -133,6 +137,21 @@ def mark_ended(flow_run_id: UUID, how: signal.Signals) -> None:
             client.set_flow_run_state(flow_run_id, ended, force=True)
 
 
+def end_with_worker() -> None:
+    """End this process soon after the worker that started it has ended, however that came about.
+
+    Whoever loses a parent is given another one, on every system. The next worker declares the run crashed.
+    """
+    worker = int(os.environ.get(WORKER_VARIABLE, os.getppid()))
+
+    def look() -> None:
+        while os.getppid() == worker:
+            time.sleep(LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=look, daemon=True).start()
+
+
 def leave(code: int) -> NoReturn:
     """End the process at once: threads deep in a library are not waited for."""
     sys.stdout.flush()
@@ -143,6 +162,8 @@ def leave(code: int) -> NoReturn:
 def main() -> None:
     """Do the run that the worker names in the environment; its entry point is the only argument."""
     os.umask(0o077)
+    collect_seldom()
+    end_with_worker()
     log_sentences_only()
     with suppress(SettingsError):  # said by the flow itself, so that the run's page shows it
         configure_mlflow(read_settings())

@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from creditrisk.home import make_home
-from creditrisk.settings import read_settings
+from creditrisk.settings import collect_seldom, read_settings
 from flows.front import behind_front
 from flows.password import make_password
 
@@ -49,9 +50,12 @@ ENVIRONMENT = {
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 # What a server for one run can do without: blocks and automations are neither used nor to be set up there, and nobody
-# looks at its page.
+# looks at its page or at its feed of events.
 FOR_ONE_RUN = {
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    # Only to see whether there are new blocks, all of Dask would be imported.
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
     "PREFECT_SERVER_EVENTS_STREAM_OUT_ENABLED": "false",
     "PREFECT_SERVER_UI_ENABLED": "false",
@@ -87,13 +91,18 @@ if (password) {
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until told to stop."""
     os.umask(0o077)
+    collect_seldom()
     parser = argparse.ArgumentParser(prog="python -m flows.prefect_server", description=__doc__.partition("\n")[0])
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
     parser.add_argument("--port", type=int, default=4200, help="port to listen on")
     parser.add_argument("--name", action="append", default=[], help="a name it may be called by; several may be given")
     parser.add_argument("--socket", type=int, help="serve one run on this socket, until standard input ends")
     given = parser.parse_args(arguments)
-    os.environ.update(ENVIRONMENT if given.socket is None else ENVIRONMENT | FOR_ONE_RUN)
+    is_for_one_run = given.socket is not None
+    os.environ.update(ENVIRONMENT | FOR_ONE_RUN if is_for_one_run else ENVIRONMENT)
+    servers: list[uvicorn.Server] = []
+    if is_for_one_run:  # from the first moment: what is imported below takes seconds
+        threading.Thread(target=_end_with_input, args=(servers,), daemon=True).start()
     if not os.environ.get(PASSWORD_VARIABLE):
         settings = read_settings()
         make_home(settings.home)
@@ -106,7 +115,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
-    is_for_one_run = given.socket is not None
     app = behind_front(
         with_sign_in(create_app(ephemeral=is_for_one_run, final=True)),
         names=given.name,
@@ -124,8 +132,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     )
     if is_for_one_run:
-        threading.Thread(target=_end_with_input, args=(server,), daemon=True).start()
+        servers.append(server)
         server.run([socket.socket(fileno=given.socket)])
+        os._exit(0)  # all is written; Prefect's libraries would take a second to take themselves down
     else:
         server.run()
 
@@ -147,11 +156,12 @@ def with_sign_in(app: ASGIApp) -> ASGIApp:
     return signing_in
 
 
-def _end_with_input(server: uvicorn.Server) -> None:
+def _end_with_input(servers: list[uvicorn.Server]) -> None:
     """The pipe is held by the process that started us and closes with it, also when that was killed."""
-    sys.stdin.buffer.read()
-    server.should_exit = True
-    threading.Event().wait(STOP_SECONDS)
+    os.read(sys.stdin.fileno(), 1)
+    for server in servers:
+        server.should_exit = True
+        time.sleep(STOP_SECONDS)
     os._exit(0)
 
 

@@ -22,7 +22,7 @@ from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker
 
 from creditrisk.home import make_home
 from creditrisk.settings import read_settings
-from flows.engine import ForeignRunError, flow_of
+from flows.engine import WORKER_VARIABLE, ForeignRunError, flow_of
 from flows.logs import log_sentences_only
 from flows.password import VARIABLE, password
 from flows.queue import OF_A_RUN, WORK_POOL, asking
@@ -162,7 +162,11 @@ def main() -> None:
     settings = read_settings()
     make_home(settings.home)
     # For the processes of the runs.
-    os.environ |= {"PREFECT_API_URL": settings.prefect_url, VARIABLE: password(settings)}
+    os.environ |= {
+        "PREFECT_API_URL": settings.prefect_url,
+        VARIABLE: password(settings),
+        WORKER_VARIABLE: str(os.getpid()),
+    }
     with asking(settings), suppress(asyncio.CancelledError, KeyboardInterrupt):
         asyncio.run(_work())
 

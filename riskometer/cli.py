@@ -13,7 +13,7 @@ import click
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import close_home, make_home
-from creditrisk.settings import configure_mlflow, read_settings
+from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from riskometer.log_commands import by_option, erase_application, log_group, replay_decisions, verify_log
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def main() -> None:
     """Train, use, watch and replace a credit-risk model."""
     # Whatever is written can hold applicants' data: for the owner only.
     os.umask(0o077)
+    collect_seldom()
     os.environ.update(ENVIRONMENT)
     settings = read_settings()
     configure_mlflow(settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import signal
@@ -44,6 +45,7 @@ def serve(settings: Settings) -> None:
         server = Server(app, listener, body_limit=limit, max_body=limit("/invocations"))
         _stop_on_signals(context, server)
         context.champion.start()
+        gc.freeze()  # what serves now stays, and is not looked through for garbage between two answers
         server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)
         server.drain()

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.figures import Figure, figures_of
@@ -284,5 +284,5 @@ def _rows_needed(n_rows: int, effect: float, standard_error: float, sure: float)
     """
     if effect <= 0:
         return float("inf")
-    rows = n_rows * ((norm.ppf(sure) + norm.ppf(POWER)) * standard_error / effect) ** 2
+    rows = n_rows * ((ndtri(sure) + ndtri(POWER)) * standard_error / effect) ** 2
     return float(ceil(rows / 100) * 100) if rows < 10_000_000 else float("inf")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.guardrails import LEFT_TO_CHANCE
@@ -92,7 +92,7 @@ def figures_of(
         low, high = np.quantile(better, [0.025, 0.975])
         # Cost hangs on the few rows between two cut-offs. Where they cannot rule out harm beyond the rope, it is enough
         # that none is seen: harm counts from half of the 90 % interval on.
-        harm = max(rope, float(norm.ppf(1 - LEFT_TO_CHANCE)) * error) if name == "cost" else rope
+        harm = max(rope, float(ndtri(1 - LEFT_TO_CHANCE)) * error) if name == "cost" else rope
         figures.append(
             Figure(
                 name=name,

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics import auc, decision_costs, log_odds_of, recalibrate
@@ -157,7 +157,7 @@ def _t_quantiles(differences: FloatArray, rho: float) -> FloatArray:
     n = len(differences)
     scale = np.sqrt((1.0 / n + rho / (1.0 - rho)) * differences.var(ddof=1))
     levels = (np.arange(N_DRAWS) + 0.5) / N_DRAWS
-    return np.asarray(differences.mean() + scale * t.ppf(levels, n - 1), dtype=np.float64)
+    return np.asarray(differences.mean() + scale * stdtrit(n - 1, levels), dtype=np.float64)
 
 
 def _log_losses(log_odds: FloatArray, target: IntArray) -> FloatArray:

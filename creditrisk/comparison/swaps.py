@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import beta
+from scipy.special import betaincinv
 
 from creditrisk.arrays import IntArray
 from creditrisk.schema import Costs
@@ -49,7 +49,7 @@ def swaps_of(
         if old == new or not n:
             continue
         # Jeffreys: never an interval of no width, however few they are.
-        low, high = beta.ppf([0.025, 0.975], n_bad + 0.5, n - n_bad + 0.5)
+        low, high = betaincinv(n_bad + 0.5, n - n_bad + 0.5, [0.025, 0.975])
         saving = float((price[old][moved] - price[new][moved]).sum())
         swaps.append(Swap(BANDS[old], BANDS[new], n, n_bad, float(low), float(high), saving))
     return tuple(swaps), int((before != after).sum())

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv
-from scipy.stats import norm
+from scipy.special import betaincinv, ndtri
 
 from creditrisk.arrays import FloatArray
 
@@ -53,5 +52,5 @@ def rate_interval(n_events: ArrayLike, n_rows: ArrayLike) -> tuple[FloatArray, F
 
 def mean_estimate(values: FloatArray) -> Estimate:
     """Mean of a figure that every row adds to, such as a cost or a squared error, with its normal interval."""
-    mean, reach = float(values.mean()), norm.ppf(0.975) * float(values.std(ddof=1)) / np.sqrt(len(values))
+    mean, reach = float(values.mean()), ndtri(0.975) * float(values.std(ddof=1)) / np.sqrt(len(values))
     return Estimate(mean, float(mean - reach), float(mean + reach))

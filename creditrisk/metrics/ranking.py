@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import norm, rankdata
+from scipy.special import expit, logit, ndtri
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics.intervals import Estimate
@@ -19,7 +18,7 @@ def auc(scores: FloatArray, target: IntArray) -> float:
     0.875
     """
     n_bad = int(target.sum())
-    ranks = rankdata(scores)
+    ranks = _ranks(scores)
     return float((ranks[target == 1].sum() - n_bad * (n_bad + 1) / 2) / (n_bad * (len(target) - n_bad)))
 
 
@@ -51,7 +50,7 @@ def auc_estimate(scores: FloatArray, target: IntArray) -> Estimate:
     error = auc_standard_error(scores, target)
     if not 0 < area < 1 or error == 0:
         return Estimate(area, area, area)
-    middle, reach = logit(area), norm.ppf(0.975) * error / (area * (1 - area))
+    middle, reach = logit(area), ndtri(0.975) * error / (area * (1 - area))
     return Estimate(area, float(expit(middle - reach)), float(expit(middle + reach)))
 
 
@@ -87,10 +86,17 @@ def _placements(scores: FloatArray, target: IntArray) -> tuple[FloatArray, Float
     """For each bad the share of goods below it, for each good the share of bads below it; ties count half."""
     is_bad = target == 1
     n_bad, n_good = int(is_bad.sum()), int((~is_bad).sum())
-    ranks = rankdata(scores)
-    bads = (ranks[is_bad] - rankdata(scores[is_bad])) / n_good
-    goods = (ranks[~is_bad] - rankdata(scores[~is_bad])) / n_bad
+    ranks = _ranks(scores)
+    bads = (ranks[is_bad] - _ranks(scores[is_bad])) / n_good
+    goods = (ranks[~is_bad] - _ranks(scores[~is_bad])) / n_bad
     return bads, goods
+
+
+def _ranks(scores: FloatArray) -> FloatArray:
+    """From 1 for the lowest; ties share the mean of their ranks."""
+    from scipy.stats import rankdata  # takes most of a second to import, and whoever only scores ranks nothing
+
+    return np.asarray(rankdata(scores), dtype=np.float64)
 
 
 def _standard_error(bads: FloatArray, goods: FloatArray) -> float:

@@ -14,6 +14,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -40,6 +41,9 @@ TIMED_ROWS = 3
 LIBRARIES = ("risk-o-meter", "lightgbm", "xgboost-cpu", "safetensors", "numpy", "scipy", "polars")
 # All of the environment that the child gets: no passwords, no addresses.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT")
+# The process id of whoever started the child, which ends with it.
+PARENT = "RISKOMETER_PARENT"
+LOOK_SECONDS = 0.5
 
 
 def prove(folder: Path) -> None:
@@ -78,6 +82,7 @@ def _ask_child(folders: Sequence[Path]) -> tuple[list[str], str]:
         "PYTHONPATH": os.pathsep.join(paths),
         # One thread each, which is enough for a few rows and leaves the others to whoever is scoring now.
         **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"), "1"),
+        PARENT: str(os.getpid()),
     }
     # -P: what lies in the working folder is not imported.
     command = [sys.executable, "-P", "-m", "creditrisk.scoring.proving", *map(str, folders)]
@@ -200,8 +205,17 @@ def _limit(n_folders: int) -> None:
         resource.setrlimit(kind, (limit, limit))
 
 
+def _end_with_parent(parent: int) -> None:
+    """End this process soon after its parent; whoever loses one is given another, on every system."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os._exit(1)
+
+
 def main() -> None:
     """Examine the folders named on the command line, one line of JSON each."""
+    parent = int(os.environ.get(PARENT, os.getppid()))
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
     folders = [Path(argument) for argument in sys.argv[1:]]
     for module in ("lightgbm", "xgboost", "safetensors.numpy"):
         __import__(module)  # before the limits, as they are trusted

@@ -8,8 +8,7 @@ from dataclasses import asdict
 
 import numpy as np
 import polars as pl
-from scipy.special import expit, logit
-from scipy.stats import norm
+from scipy.special import expit, logit, ndtri
 
 from creditrisk.columns import is_post_outcome, key
 from creditrisk.comparison import Comparison, held_out_coverage, mean_slope
@@ -205,7 +204,7 @@ def _auc(inputs: PackInputs) -> Estimate:
     area = inputs.training.performance.auc
     errors = [auc_standard_error(repeat, inputs.target) for repeat in inputs.test.prob_default]
     # Judging the same rows again makes the figure no surer.
-    reach = norm.ppf(0.975) * float(np.mean(errors)) / (area * (1 - area)) if 0 < area < 1 else 0.0
+    reach = ndtri(0.975) * float(np.mean(errors)) / (area * (1 - area)) if 0 < area < 1 else 0.0
     return Estimate(area, float(expit(logit(area) - reach)), float(expit(logit(area) + reach)))
 
 
@@ -223,7 +222,7 @@ def _ks(inputs: PackInputs) -> Estimate:
             counts = np.bincount(rows[rng.integers(0, len(rows), len(rows))], minlength=len(target))
             passed.append(np.cumsum(counts)[last] / len(rows))
         drawn.append(float(np.abs(passed[0] - passed[1]).max()))
-    value, reach = inputs.training.performance.ks_good_bad, norm.ppf(0.975) * float(np.std(drawn))
+    value, reach = inputs.training.performance.ks_good_bad, ndtri(0.975) * float(np.std(drawn))
     return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
 
 

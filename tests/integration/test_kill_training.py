@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from creditrisk.registry import Registry
@@ -62,8 +63,10 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
         while not has_come():
             assert training.poll() is None, f"it ended before it could be killed {moment}: {log.read_text()[-2000:]}"
             time.sleep(0.002)
+        children = psutil.Process(training.pid).children(recursive=True)
         os.killpg(training.pid, signal.SIGKILL)
         training.wait()
+        assert psutil.wait_procs(children, timeout=10)[1] == [], moment
         assert registry.champion("simulated").version == champion.version, moment
         assert registry.load(registry.champion("simulated")).sha256 == scorer.sha256, moment
 

@@ -14,7 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from creditrisk.scoring import Scorer
 from creditrisk.simulator import simulate
+from flows.engine import WORKER_VARIABLE
 from riskometer.leftovers import MARK, leftovers
 
 START = """
@@ -22,7 +24,8 @@ import sys, time
 from creditrisk.settings import read_settings
 from flows.local_run import start_server, wait_until_it_answers
 server = start_server()
-wait_until_it_answers(server, read_settings())
+if sys.argv[1:] == ["answering"]:
+    wait_until_it_answers(server, read_settings())
 print(server.process.pid, server.api_url, flush=True)
 time.sleep(600)
 """
@@ -67,10 +70,23 @@ def test_a_training_told_to_end_does_so_within_seconds(tmp_path: Path) -> None:
         assert database.execute("SELECT name, state_type FROM flow_run").fetchall()[0][1] == "CRASHED"
 
 
-def test_the_server_of_a_killed_run_goes_with_it_and_asked_for_a_password(tmp_path: Path) -> None:
+def test_the_server_of_a_run_killed_early_goes_with_it(tmp_path: Path) -> None:
     (tmp_path / "prefect").mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", START], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
+    ) as run:
+        assert run.stdout is not None
+        server = psutil.Process(int(run.stdout.readline().split()[0]))
+
+        run.kill()
+
+    assert psutil.wait_procs([server], timeout=10)[1] == []
+
+
+def test_the_server_of_a_killed_run_goes_with_it_and_asked_for_a_password(tmp_path: Path) -> None:
+    (tmp_path / "prefect").mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", START, "answering"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
     ) as run:
         assert run.stdout is not None
         pid, api_url = run.stdout.readline().split()
@@ -83,6 +99,42 @@ def test_the_server_of_a_killed_run_goes_with_it_and_asked_for_a_password(tmp_pa
         run.kill()
 
     assert psutil.wait_procs([server], timeout=15)[1] == []
+
+
+def test_a_run_goes_with_its_killed_worker() -> None:
+    run = "from flows.engine import end_with_worker; end_with_worker(); print('runs', flush=True); time.sleep(600)"
+    worker = f"""
+import os, subprocess, sys, time
+os.environ[{WORKER_VARIABLE!r}] = str(os.getpid())
+subprocess.Popen([sys.executable, "-c", "import time; {run}"]).wait()
+"""
+    _check_it_goes_with_its_parent(worker, until="runs")
+
+
+def test_the_proof_of_a_scorer_goes_with_the_killed_process_that_asked_for_it(
+    corner_scorer: Scorer, tmp_path: Path
+) -> None:
+    corner_scorer.save(tmp_path / "scorer")
+    asking = f"""
+import pathlib
+from creditrisk.scoring import proving
+print("asks", flush=True)
+proving.problems_of([pathlib.Path({str(tmp_path / "scorer")!r})] * 2_000)
+"""
+    _check_it_goes_with_its_parent(asking, until="asks")
+
+
+def _check_it_goes_with_its_parent(program: str, *, until: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline().strip() == until
+        while not (children := psutil.Process(parent.pid).children()):
+            assert parent.poll() is None
+            time.sleep(0.05)
+
+        parent.kill()
+
+    assert psutil.wait_procs(children, timeout=10)[1] == []
 
 
 @pytest.mark.parametrize(("command", "told"), [("down", "Ended what it left running"), ("up", "is taken")])
