@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -65,12 +65,17 @@ def prefect() -> Iterator[None]:
 
 @pytest.fixture
 def settings(
-    fitted: tuple[Scorer, pl.DataFrame], prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: tuple[Scorer, pl.DataFrame],
+    prefect: None,
+    lay_registry: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     """A home with a champion."""
     monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    lay_registry(tmp_path)
     here = read_settings()
     registry = Registry(here.stores)
     version = registry.register(*fitted, params={}, metrics={})
