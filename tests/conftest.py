@@ -199,7 +199,7 @@ def serve_web() -> Iterator[Callable[[Settings], Web]]:
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 assert process.poll() is None, said.read_text()[-2000:]
                 assert time.monotonic() < deadline, said.read_text()[-2000:]
-                time.sleep(0.2)
+                time.sleep(0.05)
 
     yield start
     for web in started:

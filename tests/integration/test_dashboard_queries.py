@@ -55,7 +55,7 @@ def wait_until(what: str, is_so: Any) -> None:
                 return
         except OSError:
             pass
-        time.sleep(0.5)
+        time.sleep(0.1)
     raise AssertionError(f"after {PATIENCE_SECONDS} seconds still not so: {what}")
 
 

@@ -101,7 +101,7 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
                 return
         except OSError:
             pass
-        time.sleep(0.3)
+        time.sleep(0.05)
     raise AssertionError(f"after {PATIENCE_SECONDS} seconds still not so: {what}")
 
 
