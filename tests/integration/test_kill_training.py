@@ -83,7 +83,7 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
         for earlier in names[: names.index(moment) + 1]:
             while not moments[earlier]():
                 assert training.poll() is None, f"it ended before it was killed {moment}: {log.read_text()[-2000:]}"
-                time.sleep(0.005 if earlier == names[-1] else 0.03)
+                time.sleep(0.002 if earlier == names[-1] else 0.03)
         os.killpg(training.pid, signal.SIGKILL)
         training.wait()
         assert registry.champion("simulated").version == champion.version, moment
