@@ -1,10 +1,11 @@
-"""Fixtures that every layer of tests shares: real data, a champion trained on it, and a small lender without any."""
+"""Fixtures that every layer shares: real data, a champion trained on it and one made ready, a small lender without."""
 
 from __future__ import annotations
 
 import functools
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,11 +23,14 @@ import pytest
 from filelock import FileLock
 from flask import Flask
 
+from creditrisk import learners
+from creditrisk.datasets import load_schema, read
 from creditrisk.decision_log import DecisionLog
-from creditrisk.encoding import fit_encoder
-from creditrisk.learners import logistic_regression
+from creditrisk.encoding import Encoder, fit_encoder
+from creditrisk.learners import Model, logistic_regression
 from creditrisk.metrics import build_profile
-from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Version
+from creditrisk.quality import check
+from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Registry, TrainedFrom, Version
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fingerprint, fit_platt, fit_rule, proving
 from creditrisk.settings import Settings, configure_mlflow
@@ -84,18 +88,55 @@ def credit_data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    """German credit, trained once for all tests through the command line; tests must not change its home."""
-    # The test processes share one training: the first to come trains, the others wait for it.
+def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> Trained:
+    """A home that the test processes share, and what its making said: the first to come makes it, the others wait."""
     temporary = tmp_path_factory.getbasetemp()
-    home = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / "german"
+    home = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / name
     home.mkdir(exist_ok=True)
     said = home / "training.log"
     with FileLock(home / "shared.lock"):
         if not said.exists():
-            said.write_text(_train_german_credit(credit_data, home))
+            said.write_text(make(home))
     return Trained(Settings(home=home), said.read_text())
+
+
+@pytest.fixture(scope="session")
+def german_training(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """German credit, trained through the command line, for tests of the training; they must not change its home."""
+    return _made_once(tmp_path_factory, "german-training", functools.partial(_train_german_credit, credit_data))
+
+
+@pytest.fixture(scope="session")
+def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """A champion for German credit of the kind a training gives, without its search; tests must not change its home."""
+    return _made_once(tmp_path_factory, "german", functools.partial(_fit_german_credit, credit_data))
+
+
+def _fit_german_credit(credit_data: Path, home: Path) -> str:
+    source = str(credit_data / "german_credit" / "german.data")
+    schema = load_schema("german_credit")
+    rows = check(read("german_credit", source), schema, with_target=True).accepted
+    # Every third row calibrates, so that no model judges rows it was fitted on.
+    calibrates = pl.Series(np.arange(rows.height) % 3 == 0)
+    fitted_on, validation = rows.filter(~calibrates), rows.filter(calibrates)
+    encoder, target = fit_encoder(fitted_on, schema), fitted_on["default"].to_numpy().astype(np.int64)
+    parameters = {
+        name: learners.family(name).defaults(rows.height) for name in learners.members_of("blend", rows.height)
+    }
+    model = learners.fit("blend", parameters, encoder.matrix(fitted_on), target, encoder, seed=7)
+    scorer = assemble(model, encoder, validation, schema, card="A blend for German credit.")
+    reference = validation.select(field.name for field in schema.features)
+    reference = reference.with_columns(prob_default=scorer.prob_default(validation))
+    home.chmod(0o700)
+    before = os.umask(0o077)  # as the command line does
+    try:
+        registry = Registry(Settings(home=home).stores)
+        trained_from = TrainedFrom("german_credit", source)
+        version = registry.register(scorer, reference, params={}, metrics={}, trained_from=trained_from)
+        registry.promote(version, by="the tests", why="there was no champion yet", evidence="none")
+    finally:
+        os.umask(before)
+    return ""
 
 
 def _train_german_credit(credit_data: Path, home: Path) -> str:
@@ -158,7 +199,7 @@ def serve_web() -> Iterator[Callable[[Settings], Web]]:
             except (urllib.error.URLError, ConnectionError, TimeoutError):
                 assert process.poll() is None, said.read_text()[-2000:]
                 assert time.monotonic() < deadline, said.read_text()[-2000:]
-                time.sleep(0.2)
+                time.sleep(0.05)
 
     yield start
     for web in started:
@@ -193,14 +234,18 @@ def corner_scorer() -> Scorer:
         }
     )
     encoder = fit_encoder(frame, CORNER_SCHEMA)
-    matrix = encoder.matrix(frame)
-    model = logistic_regression.fit(matrix, bad, encoder, {"inverse_penalty": 0.1}, seed=1)
-    calibration = fit_platt(model.log_odds(matrix), bad)
+    model = logistic_regression.fit(encoder.matrix(frame), bad, encoder, {"inverse_penalty": 0.1}, seed=1)
+    return assemble(model, encoder, frame.with_columns(default=bad), CORNER_SCHEMA, card="A corner lender.")
+
+
+def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema, *, card: str) -> Scorer:
+    """A scorer of a fitted model, calibrated and profiled on `rows`, whose outcomes stand in the column `default`."""
+    matrix, target = encoder.matrix(rows), rows["default"].to_numpy().astype(np.int64)
+    calibration = fit_platt(model.log_odds(matrix), target)
     prob_default = calibration.prob_default(model.log_odds(matrix))
-    reference = encoder.typical(matrix[approved_rows(prob_default, CORNER_SCHEMA.costs)])
-    rule = fit_rule(prob_default, bad, reference, CORNER_SCHEMA.costs, ScoreScale())
-    profile = build_profile(frame, CORNER_SCHEMA, prob_default)
-    return Scorer(CORNER_SCHEMA, encoder, model, calibration, rule, profile, {}, "A corner lender.")
+    reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
+    rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
+    return Scorer(schema, encoder, model, calibration, rule, build_profile(rows, schema, prob_default), {}, card)
 
 
 def adopt(settings: Settings, version: Version) -> None:
@@ -209,6 +254,14 @@ def adopt(settings: Settings, version: Version) -> None:
     log.note(SCORER_NOTE, f"{version.model}/{version.version}", version.sha256)
     log.note(CHAMPION_NOTE, version.model, version.version)
     log.note(SERVING_NOTE, "", version.model)
+
+
+@pytest.fixture(scope="session")
+def lay_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Lay an empty registry into a home: to make its tables takes MLflow a second, and most tests want one."""
+    made = tmp_path_factory.mktemp("registry")
+    assert Registry(Settings(home=made).stores).champion("nobody") is None
+    return lambda home: shutil.copytree(made / "mlflow", home / "mlflow")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from creditrisk.encoding import EncodedField, Encoder
@@ -34,7 +36,8 @@ def _networks() -> DNNModel:
         "output": (N_NETWORKS, 1),
         "output_bias": (N_NETWORKS,),
     }
-    return DNNModel(Encoder((EncodedField("number"),)), **{name: np.ones(shape) for name, shape in shapes.items()})
+    arrays: dict[str, Any] = {name: np.ones(shape) for name, shape in shapes.items()}
+    return DNNModel(Encoder((EncodedField("number"),)), **arrays)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from tests.conftest import ROOT, Trained
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
 CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
-# What Grafana fills in: the span of the page, and at least four scrapes.
-GRAFANA = {"$__range": "1h", "$__rate_interval": "1m"}
+# What Grafana fills in: the span of the page, and at least four scrapes; long enough for a report on a busy machine.
+GRAFANA = {"$__range": "1h", "$__rate_interval": "5m"}
 PATIENCE_SECONDS = 60
 
 
@@ -55,7 +55,7 @@ def wait_until(what: str, is_so: Any) -> None:
                 return
         except OSError:
             pass
-        time.sleep(0.5)
+        time.sleep(0.1)
     raise AssertionError(f"after {PATIENCE_SECONDS} seconds still not so: {what}")
 
 

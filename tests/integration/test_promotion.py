@@ -36,8 +36,9 @@ MODEL = "corner_lender"
 
 
 @pytest.fixture
-def settings(tmp_path: Path, prove_corner) -> Settings:
+def settings(tmp_path: Path, prove_corner, lay_registry) -> Settings:
     prove_corner(tmp_path)
+    lay_registry(tmp_path)
     return Settings(home=tmp_path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -22,16 +22,16 @@ from creditrisk.decision_log import DecisionLog, decisions_from
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
-from creditrisk.metrics import profile
 from creditrisk.quality import check
 from creditrisk.registry import Registry
-from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fit_platt, fit_rule
+from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
 from monitoring import archive, drift, report
 from monitoring.exporter import make_app
 from monitoring.windows import Window
+from tests.conftest import assemble
 
 N_APPLICANTS = 600
 
@@ -47,18 +47,11 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     """A logistic regression on 2,000 simulated loans, and the rows it was fitted on with their PD."""
     schema = datasets.load_schema("simulated")
     rows = check(applicants(2_000, seed=1), schema, with_target=True).accepted
-    target = rows["default"].to_numpy().astype(np.int64)
-    encoder = fit_encoder(rows, schema)
-    matrix = encoder.matrix(rows)
-    model = logistic_regression.fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1)
-    calibration = fit_platt(model.log_odds(matrix), target)
-    prob_default = calibration.prob_default(model.log_odds(matrix))
-    reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
-    rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
-    of_rows = profile.build_profile(rows, schema, prob_default)
-    scorer = Scorer(schema, encoder, model, calibration, rule, of_rows, {}, "A small model for one test.")
+    encoder, target = fit_encoder(rows, schema), rows["default"].to_numpy().astype(np.int64)
+    model = logistic_regression.fit(encoder.matrix(rows), target, encoder, {"inverse_penalty": 0.1}, seed=1)
+    scorer = assemble(model, encoder, rows, schema, card="A small model for one test.")
     names = [field.name for field in schema.features]
-    return scorer, rows.select(names).with_columns(prob_default=prob_default)
+    return scorer, rows.select(names).with_columns(prob_default=scorer.prob_default(rows))
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +65,17 @@ def prefect() -> Iterator[None]:
 
 @pytest.fixture
 def settings(
-    fitted: tuple[Scorer, pl.DataFrame], prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fitted: tuple[Scorer, pl.DataFrame],
+    prefect: None,
+    lay_registry: Callable[[Path], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Settings:
     """A home with a champion."""
     monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     monkeypatch.setenv("DO_NOT_TRACK", "true")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    lay_registry(tmp_path)
     here = read_settings()
     registry = Registry(here.stores)
     version = registry.register(*fitted, params={}, metrics={})

@@ -101,7 +101,7 @@ def wait_until(what: str, is_so: Callable[[], bool]) -> None:
                 return
         except OSError:
             pass
-        time.sleep(0.3)
+        time.sleep(0.05)
     raise AssertionError(f"after {PATIENCE_SECONDS} seconds still not so: {what}")
 
 
@@ -236,7 +236,7 @@ def test_the_app_starts_and_scores_while_mlflow_is_away(stack: Stack, applicant:
         supervisor.startProcess("mlflow")
 
 
-def test_nothing_of_a_training_a_report_or_the_log_is_open_to_other_users(stack: Stack) -> None:
+def test_nothing_of_a_champion_a_report_or_the_log_is_open_to_other_users(stack: Stack) -> None:
     # The tests' own files, and copies with the modes of a package: Prefect's page, and our code beside a model.
     others = {"training.log", "shared.lock", "of-another-kind.csv", "ui", "code", "pyfunc_model.py"}
     written = [path for path in stack.home.rglob("*") if not others & set(path.relative_to(stack.home).parts)]

@@ -33,7 +33,7 @@ def web(home: Path, serve_web: Callable) -> Iterator[Web]:
     deadline = time.monotonic() + 60
     while "not been asked" in requests.get(f"{web.url}/ready", timeout=5).json()["registry"]["problem"]:
         assert time.monotonic() < deadline
-        time.sleep(0.2)
+        time.sleep(0.05)
     requests.post(f"{web.url}/api/v1/score", json=GOOD, timeout=20).raise_for_status()
     yield web
     if web.process.poll() is None:

@@ -400,7 +400,7 @@ def wait_for_end(stack: Stack, run_id: str) -> dict[str, Any]:
         state: dict[str, Any] = stack.ask("PREFECT", f"/api/flow_runs/{run_id}")["state"]
         if state["type"] in ("CRASHED", "FAILED", "COMPLETED", "CANCELLED"):
             return state
-        time.sleep(0.3)
+        time.sleep(0.1)
     raise AssertionError(f"after {PATIENCE_SECONDS} seconds the run has not ended")
 
 

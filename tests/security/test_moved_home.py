@@ -100,7 +100,7 @@ def served(moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
                 break
             except OSError:
                 assert time.monotonic() < deadline, (tmp_path / "mlflow.log").read_text()[-2000:]
-                time.sleep(0.3)
+                time.sleep(0.05)
         yield settings
     finally:
         os.killpg(server.pid, signal.SIGKILL)
