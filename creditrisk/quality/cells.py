@@ -179,10 +179,14 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)
     notation = notation_after(notation, marked)
-    if notation.decimal_comma or (notation.has_unclear_points and cells.str.contains(".", literal=True).any()):
-        # What is a plain number elsewhere may mean another one here.
-        left = np.arange(len(cells))
-        bare = {text: text for text in cells.drop_nulls().unique().to_list()} | bare
+    if not is_whole and (notation.decimal_comma or notation.has_unclear_points):
+        # A plain number with a point or an exponent may mean another one here, or none.
+        others = np.flatnonzero(~np.isnan(values))
+        texts = cells.gather(others)
+        is_marked = texts.str.contains("[.eE]")
+        if is_marked.any():
+            left = np.union1d(left, others[is_marked.to_numpy()])
+            bare = {text: text for text in texts.filter(is_marked).unique().to_list()} | bare
     faults = _read_left(cells, left, bare, values, notation) if bare else {}
     largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
     is_unusable = np.abs(values) > largest

@@ -267,7 +267,7 @@ def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, lay
     if len(quotes):
         if len(quotes) % 2 or not _stand_around_cells(codes, quotes, layout.delimiter):
             return False
-        signs = codes[is_divider | (codes == _NEWLINE) | (codes == _QUOTE)]
+        signs = codes[np.flatnonzero(is_divider | (codes == _NEWLINE) | (codes == _QUOTE))]
         is_quote = signs == _QUOTE
         places = np.flatnonzero(is_quote)
         n_inside = int((places[1::2] - places[::2] - 1).sum())
@@ -304,12 +304,17 @@ def _by_polars(piece: bytes, layout: Layout, *, has_quotes: bool) -> pl.DataFram
 
 def _stand_around_cells(codes: _Codes, quotes: _Places, delimiter: str) -> bool:
     """Whether quotation marks stand at the ends of cells only, or twice within such marks; they come in pairs."""
-    bounds = np.zeros(256, dtype=bool)
-    bounds[[ord(delimiter), _NEWLINE, _QUOTE]] = True
-    opening, closing = quotes[::2], quotes[1::2]
-    before = codes[opening[opening > 0] - 1]
-    after = codes[closing[closing < len(codes) - 1] + 1]
-    return bool(bounds[before].all() and (bounds[after] | (after == _RETURN)).all())
+    # Over both ends of the text lies the end of a line.
+    before = codes.take(quotes[::2] - 1, mode="wrap")
+    after = codes.take(quotes[1::2] + 1, mode="clip")
+    if quotes[0] == 0:
+        before[0] = _NEWLINE
+    if quotes[-1] == len(codes) - 1:
+        after[-1] = _NEWLINE
+    divider = ord(delimiter)
+    opens = (before == divider) | (before == _NEWLINE) | (before == _QUOTE)
+    closes = (after == divider) | (after == _NEWLINE) | (after == _QUOTE) | (after == _RETURN)
+    return bool(opens.all() and closes.all())
 
 
 def _may_have_blanks_around(piece: bytes, codes: _Codes, delimiter: str) -> bool:
