@@ -34,6 +34,9 @@ from monitoring.windows import Window
 from tests.conftest import assemble
 
 N_APPLICANTS = 600
+# Entries of the log about the champion, ahead of all decisions: its fingerprint, its promotion, that it serves.
+N_AHEAD = 3
+LAST = N_AHEAD + N_APPLICANTS
 
 
 def applicants(n: int, *, seed: int, stress: float = 0.0) -> RawTable:
@@ -116,7 +119,7 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
     # A crisis: the simulator's stress moves incomes, and with them instalments as a share of income.
     score_and_log(settings, seed=2, stress=4.0)
     first = evidently_report()
-    assert (first["n_rows"], first["first_seq"], first["last_seq"]) == (N_APPLICANTS, 1, N_APPLICANTS)
+    assert (first["n_rows"], first["first_seq"], first["last_seq"]) == (N_APPLICANTS, N_AHEAD + 1, LAST)
     assert first["drift_share"] > 0
     assert any("has shifted" in finding for finding in first["findings"])
     kept = archive.open_archives(settings.archive_uris)[0]
@@ -132,7 +135,7 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
 
     # Nothing new since: a report all the same, with that finding, and the next window starts where this one did.
     second = evidently_report("simulated")
-    assert (second["n_rows"], second["last_seq"]) == (0, N_APPLICANTS)
+    assert (second["n_rows"], second["last_seq"]) == (0, LAST)
     assert second["findings"] == ["No application was scored in this window, so there is nothing to compare."]
     metrics = scrape(settings)
     assert metrics["creditrisk_window_rows"] == [(version, 0)]
@@ -156,7 +159,7 @@ def test_reports_follow_the_log_and_not_the_clock_and_say_when_it_was_cut(settin
     second = flow.evidently_report()
     third = flow.evidently_report()
     assert [(made["first_seq"], made["last_seq"]) for made in (first, second, third)] == [
-        (1, N_APPLICANTS), (N_APPLICANTS + 1, 2 * N_APPLICANTS), (None, 2 * N_APPLICANTS),
+        (N_AHEAD + 1, LAST), (LAST + 1, LAST + N_APPLICANTS), (None, LAST + N_APPLICANTS),
     ]  # fmt: skip
     assert third["log"] == {"is_intact": True, "finding": ""}
     intact = "creditrisk_decision_log_intact"
@@ -168,9 +171,9 @@ def test_reports_follow_the_log_and_not_the_clock_and_say_when_it_was_cut(settin
     [kept] = archive.open_archives(settings.archive_uris)
     (settings.home / "reports" / "simulated" / "20990101T000000Z-00000000.json").write_bytes(b"rubbish")
     fourth = flow.evidently_report()
-    assert (fourth["first_seq"], fourth["last_seq"]) == (N_APPLICANTS + 1, 900)
+    assert (fourth["first_seq"], fourth["last_seq"]) == (LAST + 1, 900)
     assert fourth["findings"][0] == fourth["log"]["finding"]
-    assert "entry 1200, as report" in fourth["log"]["finding"]
+    assert f"entry {LAST + N_APPLICANTS}, as report" in fourth["log"]["finding"]
     assert any("20990101T000000Z-00000000" in finding for finding in fourth["findings"])
     page = kept.html(fourth["id"]).decode()
     assert "<h1>The decision log is not what it was</h1>" in page

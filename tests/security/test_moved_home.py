@@ -70,7 +70,7 @@ def assert_nothing_points_elsewhere(home: Path, *others: Path) -> None:
 def test_a_copied_home_trains_scores_and_promotes_without_the_original(moved, corner_scorer, corner_reference):
     settings = Settings(home=moved)
     assert train_promote_and_score(settings, corner_scorer, corner_reference) == "2"
-    assert DecisionLog(settings.decision_log).head()[0] == 1
+    assert DecisionLog(settings.decision_log).verify().n_decisions == 1
     assert_nothing_points_elsewhere(moved, moved.parent / "the first home")
 
 
