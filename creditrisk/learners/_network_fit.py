@@ -96,13 +96,13 @@ class _Networks:
     def log_odds(self, embedded: torch.Tensor, dropout: float, random: torch.Generator) -> torch.Tensor:
         """Each network's log-odds with a share of its hidden layer left out, (n_rows, n_networks).
 
-        The scalings go to the weights, which are fewer than what a batch makes of them, so that one product does for
-        all networks; so does one with the heads, each in a column of its own between zeros.
+        The scalings before the layer go to its weights, so that one product does for all networks; so does one with the
+        heads, each in a column of its own between zeros.
         """
         import torch
 
-        folded = self.scale_in.unsqueeze(2) * self.weights.unsqueeze(1) * self.scale_out
-        hidden = torch.addmm(self.hidden_bias.flatten(), embedded, folded.flatten(1))
+        folded = self.scale_in.unsqueeze(2) * self.weights.unsqueeze(1)
+        hidden = torch.addcmul(self.hidden_bias.flatten(), embedded @ folded.flatten(1), self.scale_out.flatten())
         active = torch.relu(hidden) * _kept(hidden, dropout, random)
         own = torch.eye(N_NETWORKS, device=hidden.device) / (1 - dropout)
         heads = (self.output.unsqueeze(2) * own.unsqueeze(1)).flatten(0, 1)
