@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from creditrisk.errors import CreditRiskError
-from webapp import create_app, upload_records, upload_scoring, uploads
+from webapp import upload_records, upload_scoring, uploads
+from webapp.app import create_app
 from webapp.errors import BusyError
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
