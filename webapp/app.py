@@ -18,6 +18,7 @@ from webapp.context import AppContext
 from webapp.metrics import make_metrics
 from webapp.pages import Page, find_pages, shell
 from webapp.serving import ServedModel
+from webapp.uploads import Uploads
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">
@@ -51,8 +52,8 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
         model, and others that are saved later.
     """
     app = Flask(__name__, static_folder=None)
-    metrics = make_metrics()
-    context = AppContext(settings, ServedModel(settings, started), DecisionLog(settings.decision_log), metrics)
+    champion, log = ServedModel(settings, started), DecisionLog(settings.decision_log)
+    context = AppContext(settings, champion, log, make_metrics(), Uploads(settings.home))
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))

@@ -77,6 +77,19 @@ class ServedModel:
         self.look()
         threading.Thread(target=self._keep_looking, name="champion", daemon=True).start()
 
+    def version(self, name: str, version: str, sha256: str) -> Scorer:
+        """The scorer that answers, if it is this one, else one that was saved before.
+
+        Raises
+        ------
+        OSError, ScorerError
+            If it is not kept any more, or not what it was.
+        """
+        scorer = self.state.scorer
+        if scorer is not None and (scorer.name, scorer.version, scorer.sha256) == (name, version, sha256):
+            return scorer
+        return _load(self.settings, name, version, sha256)
+
     def look(self) -> None:
         """Take over what the note says, if it says anything else than when last looked at."""
         try:
@@ -121,11 +134,7 @@ class ServedModel:
         )
 
     def _take(self, note: ServingNote) -> None:
-        folder = serving_folder(self.settings.home, note.model, note.version)
-        check_intact(folder, name=note.model, version=note.version, sha256=note.sha256)
-        # Not once more if these libraries did: it would take three seconds at each start.
-        proving.prove_once(self.settings.home, folder, note.sha256)
-        scorer = load(folder, name=note.model, version=note.version, sha256=note.sha256)
+        scorer = _load(self.settings, note.model, note.version, note.sha256)
         warm_up(scorer)
         self.state = replace(
             self.state, scorer=scorer, since=_moment(note), dataset=self.state.dataset or note.model, model_problem=""
@@ -141,6 +150,14 @@ class ServedModel:
                 self.look()
             except Exception as exc:  # the thread must outlive whatever a model's files can throw
                 log.error("taking over a champion failed: %s", type(exc).__name__)
+
+
+def _load(settings: Settings, name: str, version: str, sha256: str) -> Scorer:
+    folder = serving_folder(settings.home, name, version)
+    check_intact(folder, name=name, version=version, sha256=sha256)
+    # Not once more if these libraries did: it would take three seconds at each start.
+    proving.prove_once(settings.home, folder, sha256)
+    return load(folder, name=name, version=version, sha256=sha256)
 
 
 def _moment(note: ServingNote) -> datetime:

@@ -49,6 +49,7 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     from webapp.connections import Server, SharedLoad, quiet_logs
     from webapp.context import AppContext
     from webapp.security import body_limit
+    from webapp.upload_scoring import keep_taking_up
 
     settings = read_settings()
     log_accesses()
@@ -67,6 +68,7 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
         _on_end(lifeline, stop)
         signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
         context.champion.start()
+        keep_taking_up(context)
         os.write(ready, b".")
         server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)

@@ -15,6 +15,7 @@ import requests
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
 from tests.conftest import Web, corner_home
+from webapp.uploads import Uploads
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
 PATIENCE_SECONDS = 60
@@ -126,6 +127,35 @@ def test_a_process_told_to_end_alone_is_replaced(web):
     wait_until(lambda: not first.is_running())
     wait_until(lambda: len(answering(web)) == 2)
     assert second in answering(web)
+
+
+def test_a_file_is_finished_whoever_is_killed_and_every_client_is_scored_once(web, settings, serve_web):
+    n_clients = 20_000
+    rows = [f"N{number},61,2000,52000,own" for number in range(n_clients)]
+    table = "\n".join(["client,age_years,amount_eur,income_eur,housing", *rows])
+    kind = {"Content-Type": "application/octet-stream"}
+    name = requests.post(f"{web.url}/uploads", data=table, headers=kind, timeout=30).json()["upload"]
+    uploads = Uploads(settings.home)
+
+    def n_done() -> int:
+        return uploads.get(name).record.n_done
+
+    # First the processes that answer, then the parent with those that it started in their place.
+    wait_until(lambda: n_done() > 0)
+    for process in answering(web):
+        process.kill()
+    before = n_done()
+    wait_until(lambda: n_done() > before)
+    web.kill()
+    assert n_done() < n_clients, "too fast for this test"
+    web = serve_web(settings)
+    wait_until(lambda: requests.get(f"{web.url}/uploads/{name}/result.csv", timeout=30).status_code == 200)
+    result = requests.get(f"{web.url}/uploads/{name}/result.csv", timeout=30).text
+    assert result.count("\n") == n_clients + 1
+    log = DecisionLog(settings.decision_log)
+    logged = [logged.decision.application_id for logged in log.read(range(1, log.head()[0] + 1))]
+    log.close()
+    assert logged == [f"N{number}" for number in range(n_clients)]
 
 
 def test_what_keeps_the_app_from_starting_is_said_once_and_ends_it(serve_web, settings, tmp_path):
