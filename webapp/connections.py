@@ -37,7 +37,7 @@ LINGER_SECONDS = 10.0
 TIDY_SECONDS = 0.5
 
 MAX_CONNECTIONS = 500
-# New ones between two looks at those that are there; where other processes share the socket, one.
+# New ones between two looks at those that are there; where other processes share the socket, fewer.
 MAX_ACCEPTED = 32
 # So long a process that has more connections than another one leaves the next to it.
 YIELD_SECONDS = 0.003
@@ -231,9 +231,14 @@ class SharedLoad:
         """Say how many this process has."""
         self._counts[self._position] = n_connections
 
+    @property
+    def n_tolerated(self) -> int:
+        """How many more than another process this one may have: none of a few, some of many."""
+        return self._counts[self._position] // 8
+
     def is_more_than_others(self) -> bool:
         """Whether another process has fewer. One that died may seem to: that costs a few milliseconds at most."""
-        return min(self._counts) < self._counts[self._position]
+        return min(self._counts) + self.n_tolerated < self._counts[self._position]
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
@@ -330,7 +335,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """Take the connections that wait; where there are too many, the longest idle one gives way."""
         if self._is_yielding():
             return
-        for _ in range(MAX_ACCEPTED if self._load is None else 1):
+        n_taken = MAX_ACCEPTED if self._load is None else min(MAX_ACCEPTED, 1 + self._load.n_tolerated)
+        for _ in range(n_taken):
             while len(self.active_channels) >= self._max_connections:
                 idle = self._longest(_EVICTED)
                 if idle is None:
