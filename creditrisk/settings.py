@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         description="true: listen where others reach it too, and whoever reaches it may score and see results",
     )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
+    web_workers: int = Field(
+        0, ge=0, le=64, description="processes of the web app that answer; 0: one for each core, at most four"
+    )
     exporter_port: int = Field(9697, ge=1, le=65_535, description="port of the metrics exporter")
     mlflow_port: int = Field(5051, ge=1, le=65_535, description="port of the MLflow server that `make up` starts")
     prefect_port: int = Field(4200, ge=1, le=65_535, description="port of the Prefect server that `make up` starts")

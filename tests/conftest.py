@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import polars as pl
@@ -34,7 +35,9 @@ from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Regist
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fingerprint, fit_platt, fit_rule, proving
 from creditrisk.settings import Settings, configure_mlflow
-from webapp import create_app
+from webapp.app import create_app
+from webapp.champion_poller import ChampionPoller
+from webapp.serving import ServedModel
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -248,6 +251,17 @@ def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema,
     return Scorer(schema, encoder, model, calibration, rule, build_profile(rows, schema, prob_default), {}, card)
 
 
+_POLLERS: WeakKeyDictionary[ServedModel, ChampionPoller] = WeakKeyDictionary()
+
+
+def poll(champion: ServedModel) -> None:
+    """Have the registry asked, and the answer taken over: in the app, that is done by two processes."""
+    if champion not in _POLLERS:
+        _POLLERS[champion] = ChampionPoller(champion.settings)
+    _POLLERS[champion].poll()
+    champion.look()
+
+
 def adopt(settings: Settings, version: Version) -> None:
     """Note a version of another home's registry in the decision log of this one, and let it serve."""
     log = DecisionLog(settings.decision_log)
@@ -312,5 +326,5 @@ def corner_home(corner_scorer: Scorer, home: Path) -> Settings:
 def corner_app(corner_settings: Settings) -> Flask:
     """The web app, serving the corner lender's saved model."""
     app = create_app(corner_settings)
-    app.extensions["creditrisk"].champion.load_saved()
+    app.extensions["creditrisk"].champion.look()
     return app

@@ -100,7 +100,7 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(context.metrics.text(), content_type=CONTENT_TYPE_LATEST)
+        return Response(context.metrics.text(context.champion.state), content_type=CONTENT_TYPE_LATEST)
 
 
 def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from mmap import mmap
 from threading import Event
 from typing import Any, Literal
 from wsgiref.types import WSGIApplication
@@ -36,8 +37,10 @@ LINGER_SECONDS = 10.0
 TIDY_SECONDS = 0.5
 
 MAX_CONNECTIONS = 500
-# New ones between two looks at those that are there.
+# New ones between two looks at those that are there; where other processes share the socket, fewer.
 MAX_ACCEPTED = 32
+# So long a process that has more connections than another one leaves the next to it.
+YIELD_SECONDS = 0.003
 MAX_HEAD_BYTES = 32_000
 # Bodies and answers of all connections together, as a multiple of the largest body.
 MAX_HELD_BODIES = 6
@@ -214,6 +217,30 @@ class _Pools:
         self._pools[name].add_task(channel)
 
 
+class SharedLoad:
+    """How many connections each process has that answers on one socket; all of them see it.
+
+    Without it four connections are as often as not all taken by the process that happens to wake first.
+    """
+
+    def __init__(self, file: int, position: int) -> None:
+        self._counts = memoryview(mmap(file, 0)).cast("i")
+        self._position = position
+
+    def note(self, n_connections: int) -> None:
+        """Say how many this process has."""
+        self._counts[self._position] = n_connections
+
+    @property
+    def n_tolerated(self) -> int:
+        """How many more than another process this one may have: none of a few, some of many."""
+        return self._counts[self._position] // 8
+
+    def is_more_than_others(self) -> bool:
+        """Whether another process has fewer. One that died may seem to: that costs a few milliseconds at most."""
+        return min(self._counts) + self.n_tolerated < self._counts[self._position]
+
+
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
     """Listens on a socket and answers with a WSGI application.
 
@@ -227,6 +254,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         The most bytes that a body may have, by the path of the request.
     max_body
         The largest of these limits.
+    load
+        What this process has to do beside others on the same socket; None if it is alone.
     """
 
     channel_class = _Channel
@@ -238,7 +267,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         *,
         body_limit: Callable[[str], int],
         max_body: int,
+        load: SharedLoad | None = None,
     ) -> None:
+        self._load = load
+        self._yields_until = 0.0
+        self._has_yielded = False
         self.parser_class = partial(Parser, body_limit=body_limit)
         self._max_connections = min(MAX_CONNECTIONS, max(10, (_open_files() - 200) // 3))
         self._max_held = MAX_HELD_BODIES * max_body
@@ -282,7 +315,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         self.trigger.close()
 
     def _turn(self) -> None:
-        self.asyncore.loop(timeout=TIDY_SECONDS, use_poll=True, map=self._map, count=1)
+        if self._load is not None:
+            self._load.note(len(self.active_channels))
+        timeout = YIELD_SECONDS if self._has_yielded else TIDY_SECONDS
+        self.asyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
         now = time.monotonic()
         if now >= self._next_tidy:
             self._next_tidy = now + TIDY_SECONDS
@@ -293,11 +329,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
     def readable(self) -> bool:
         """Whether another connection would be taken: as long as the server is not stopping."""
-        return bool(self.accepting)
+        return bool(self.accepting) and time.monotonic() >= self._yields_until
 
     def handle_accept(self) -> None:
         """Take the connections that wait; where there are too many, the longest idle one gives way."""
-        for _ in range(MAX_ACCEPTED):
+        if self._is_yielding():
+            return
+        n_taken = MAX_ACCEPTED if self._load is None else min(MAX_ACCEPTED, 1 + self._load.n_tolerated)
+        for _ in range(n_taken):
             while len(self.active_channels) >= self._max_connections:
                 idle = self._longest(_EVICTED)
                 if idle is None:
@@ -307,6 +346,13 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             super().handle_accept()
             if len(self.active_channels) == before:
                 return
+
+    def _is_yielding(self) -> bool:
+        """Whether the connection that waits is left to a process that has fewer, for a moment."""
+        self._has_yielded = not self._has_yielded and self._load is not None and self._load.is_more_than_others()
+        if self._has_yielded:
+            self._yields_until = time.monotonic() + YIELD_SECONDS
+        return self._has_yielded
 
     def handle_error(self) -> None:
         """Go on listening, whatever went wrong with one connection."""

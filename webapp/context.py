@@ -25,7 +25,7 @@ class AppContext:
     champion: ServedModel
     log: DecisionLog
     metrics: Metrics
-    uploads: Uploads = field(default_factory=Uploads)
+    uploads: Uploads
     stopping: Event = field(default_factory=Event)
 
     def scorer(self) -> Scorer:

@@ -1,32 +1,60 @@
 """What Prometheus reads from the web process at /metrics.
 
-Counters and histograms of this process only; drift and performance come from the exporter. No client's data, no id and
-no time is ever a label.
+Counters and histograms of all processes of the app together; drift and performance come from the exporter. No client's
+data, no id and no time is ever a label.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, Metric, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 from creditrisk.scoring import VERDICTS
+from webapp.serving import ServingState
+
+# Where the processes of one app leave their counts for each other; serve.py sets it, prometheus_client reads it too.
+SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """The metrics of one app, in a registry of their own."""
+    """The metrics of one process, in a registry of their own."""
 
     registry: CollectorRegistry
     decisions: Counter
     rejected: Counter
     scoring_seconds: Histogram
-    model: Gauge
-    registry_up: Gauge
 
-    def text(self) -> bytes:
-        """The metrics in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, state: ServingState) -> bytes:
+        """The metrics of all processes in Prometheus' text format, and what is served, which they agree on."""
+        counts = self.registry
+        if folder := os.environ.get(SHARED_FOLDER):
+            counts = CollectorRegistry()
+            MultiProcessCollector(counts, folder)  # type: ignore[no-untyped-call]
+        served = CollectorRegistry()
+        served.register(_Served(state))
+        return generate_latest(counts) + generate_latest(served)
+
+
+@dataclass(frozen=True, eq=False)
+class _Served(Collector):
+    """Gauges of the state as it is when they are asked for: files would outlast a model that was replaced."""
+
+    state: ServingState
+
+    def collect(self) -> Iterator[Metric]:
+        model = GaugeMetricFamily("creditrisk_model_info", "1 for the model that answers.", labels=["model", "version"])
+        if self.state.scorer is not None:
+            model.add_metric([self.state.scorer.name, self.state.scorer.version], 1)
+        yield model
+        is_up = float(self.state.is_registry_up)
+        yield GaugeMetricFamily("creditrisk_registry_up", "1 while the model registry answers, else 0.", value=is_up)
 
 
 def make_metrics() -> Metrics:
@@ -42,8 +70,6 @@ def make_metrics() -> Metrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
             registry=registry,
         ),
-        model=Gauge("creditrisk_model_info", "1 for the model that answers.", ["model", "version"], registry=registry),
-        registry_up=Gauge("creditrisk_registry_up", "1 while the model registry answers, else 0.", registry=registry),
     )
     for verdict in VERDICTS:
         metrics.decisions.labels(verdict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -23,6 +23,8 @@ from webapp.errors import StoppingError
 
 # So few that a block takes less than two seconds with the slowest models: what is told to stop ends after it.
 CHUNK_ROWS = 400
+# Where chunks adapt; no larger than what the log writes in one transaction.
+LEAST_CHUNK_ROWS, LARGEST_CHUNK_ROWS = 20, 2_000
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,15 @@ def scored_rows(scored: pl.DataFrame) -> Iterator[ScoredRow]:
 
 
 def score_in_chunks(
-    context: AppContext, scorer: Scorer, checked: Checked, *, channel: Channel, chunk_rows: int = CHUNK_ROWS
+    context: AppContext,
+    scorer: Scorer,
+    checked: Checked,
+    *,
+    channel: Channel,
+    chunk_rows: int = CHUNK_ROWS,
+    first_row: int = 1,
+    chunk_seconds: float = 0.0,
+    before_logging: Callable[[Chunk], None] | None = None,
 ) -> Iterator[Chunk]:
     """Score a checked table, chunk by chunk; each chunk is in the decision log before it is yielded.
 
@@ -71,6 +81,12 @@ def score_in_chunks(
     ----------
     channel
         Where the table came from: "ui" or "api".
+    first_row
+        The data row, from 1, to begin with.
+    chunk_seconds
+        How long a chunk should take: the next one is as much larger or smaller. 0: all have `chunk_rows`.
+    before_logging
+        Called with each chunk before its decisions go into the log.
 
     Raises
     ------
@@ -79,9 +95,10 @@ def score_in_chunks(
     StoppingError
         Before the next chunk, if the process was told to end.
     """
-    accepted, start = checked.accepted, 0
+    accepted = checked.accepted
     row_numbers = accepted["row_number"].to_numpy()
-    for first_row in range(1, checked.raw.height + 1, chunk_rows):
+    start = int(np.searchsorted(row_numbers, first_row))
+    while first_row <= checked.raw.height:
         if context.stopping.is_set():
             raise StoppingError
         last_row = min(first_row + chunk_rows - 1, checked.raw.height)
@@ -90,10 +107,19 @@ def score_in_chunks(
         start = stop
         before = time.perf_counter()
         scored = scorer.score(part)
+        chunk = Chunk(first_row, last_row, scored)
+        if before_logging is not None:
+            before_logging(chunk)
         if scored.height:
             context.log.append_scored(scored, part, scorer, channel)
-        context.metrics.scoring_seconds.observe(time.perf_counter() - before)
+        seconds = time.perf_counter() - before
+        context.metrics.scoring_seconds.observe(seconds)
         for verdict, n in Counter(scored["verdict"].to_list()).items():
             context.metrics.decisions.labels(verdict).inc(n)
-        yield Chunk(first_row, last_row, scored)
+        yield chunk
+        first_row = last_row + 1
+        if chunk_seconds:
+            # At most twice as many, as some rows take longer than others.
+            wanted = int(chunk_rows * min(2.0, chunk_seconds / seconds))
+            chunk_rows = min(max(wanted, LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))

@@ -1,28 +1,36 @@
-"""Run the app: one process, several threads, so that every request sees the same uploads and metrics."""
+"""Run the app: a small parent that listens, and starts, restarts and ends the processes that answer (worker.py).
+
+They share the parent's socket, so one that dies takes nobody else's connections along. One process more asks the
+registry for new champions; nobody who is answered waits for it, or notices that it died.
+"""
 
 from __future__ import annotations
 
-import atexit
-import gc
-import logging
 import os
+import select
 import signal
 import socket
+import subprocess
 import sys
-from functools import partial
-from threading import Timer
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import FrameType
 
 from creditrisk.errors import SettingsError
-from creditrisk.settings import Settings, refuse_open_address
-from webapp.connections import Server, quiet_logs
-from webapp.context import AppContext
-from webapp.http_requests import access_log
-from webapp.security import body_limit
+from creditrisk.settings import PREFIX, Settings, refuse_open_address
+from webapp.worker import CANNOT_START, STOP_SECONDS
 
-# What is begun when the process is told to end has this long for the block of rows in hand.
-STOP_SECONDS = 8.0
 BACKLOG = 1024
+# For each core one, but more would take more memory than most have to spare.
+MOST_BY_DEFAULT = 4
+# A child that died is started again at once; one that soon dies again, after a pause that doubles each time.
+FIRST_PAUSE_SECONDS = 0.5
+LONGEST_PAUSE_SECONDS = 30.0
+SOON_SECONDS = 60.0
 
 
 def serve(settings: Settings) -> None:
@@ -34,24 +42,135 @@ def serve(settings: Settings) -> None:
         If the address is taken, not one of this machine, or open to others without a setting that says so.
     """
     refuse_open_address(settings)
-    with _listener(settings.host, settings.web_port) as listener:
-        _log_accesses()
-        quiet_logs()
-        from webapp import create_app
+    with (
+        _listener(settings.host, settings.web_port) as listener,
+        # Counters of all processes lie here, for this run of the app only.
+        TemporaryDirectory(prefix="riskometer-web-", ignore_cleanup_errors=True) as counters,
+        TemporaryFile() as loads,
+        _wake_ups() as woken,
+    ):
+        lifeline, held = os.pipe()
+        ready, tell_ready = os.pipe()
+        environment = _environment(settings, counters)
+        started, n_answering = time.time(), n_workers(settings)
+        loads.truncate(4 * n_answering)
+        fds = (listener.fileno(), lifeline, tell_ready, loads.fileno())
+        children = [
+            _Child(["answer", *map(str, (*fds, position, started))], fds, environment)
+            for position in range(n_answering)
+        ]
+        children.append(_Child(["poll", str(lifeline), str(ready)], (lifeline, ready), environment))
+        status = _look_after(children, woken)
+        os.close(held)
+        _end(children)
+    if status:
+        sys.exit(1)
 
-        app = create_app(settings)
-        context: AppContext = app.extensions["creditrisk"]
-        limit = partial(body_limit, settings)
-        server = Server(app, listener, body_limit=limit, max_body=limit("/invocations"))
-        _stop_on_signals(context, server)
-        context.champion.start()
-        gc.freeze()  # what serves now stays, and is not looked through for garbage between two answers
-        server.run(context.stopping)
-        _end_at_the_latest(STOP_SECONDS)
-        server.drain()
-    # Before this, Python waits for the threads of uploads: they end after the block in hand and note how far they came.
-    # Then nothing is left to be written, and the libraries would take seconds to take themselves down.
-    atexit.register(os._exit, 0)
+
+def n_workers(settings: Settings) -> int:
+    """How many processes answer."""
+    return settings.web_workers or min(MOST_BY_DEFAULT, os.cpu_count() or 1)
+
+
+@dataclass
+class _Child:
+    """A process of the app, how it is started, and when it was or will be."""
+
+    arguments: list[str]
+    fds: tuple[int, ...]
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    starts_at: float = 0.0
+    pause: float = 0.0
+
+    def start(self) -> None:
+        # -P: what lies in the working folder is not imported.
+        command = [sys.executable, "-P", "-m", "webapp.worker", *self.arguments]
+        self.starts_at = time.monotonic()
+        self.process = subprocess.Popen(command, env=self.environment, pass_fds=self.fds)  # noqa: S603  # no shell, and our own words only
+
+    def is_refused(self) -> bool:
+        """Start the process if it is time for it; whether it ended and said that it cannot start."""
+        now = time.monotonic()
+        if self.process is not None:
+            status = self.process.poll()
+            if status is None:
+                return False
+            self.process = None
+            if now - self.starts_at > SOON_SECONDS:
+                self.pause = 0.0
+            self.starts_at = now + self.pause
+            self.pause = min(max(2 * self.pause, FIRST_PAUSE_SECONDS), LONGEST_PAUSE_SECONDS)
+            if status == CANNOT_START:
+                return True
+            print(f"A process of the app ended ({status}) and is started again.", file=sys.stderr, flush=True)
+        if now >= self.starts_at:
+            self.start()
+        return False
+
+
+def _look_after(children: list[_Child], woken: socket.socket) -> int:
+    """Keep them running until told to stop; a child that cannot start ends them all. Returns the exit status."""
+    while True:
+        for child in children:
+            if child.is_refused():
+                return CANNOT_START
+        waiting = [child.starts_at for child in children if child.process is None]
+        timeout = max(0.0, min(waiting) - time.monotonic()) if waiting else None
+        if select.select([woken], [], [], timeout)[0] and _STOPS & set(woken.recv(64)):
+            return 0
+
+
+def _end(children: list[_Child]) -> None:
+    """Wait for those whose lifeline was cut; what hangs is killed. A second signal ends all at once."""
+
+    def end_now(number: int, _frame: FrameType | None) -> None:
+        for child in children:
+            if child.process is not None:
+                child.process.kill()
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
+
+    for number in _STOPS:
+        signal.signal(number, end_now)
+    deadline = time.monotonic() + STOP_SECONDS + 1
+    for child in children:
+        if child.process is not None:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+
+
+_STOPS = {int(signal.SIGTERM), int(signal.SIGINT)}
+
+
+@contextmanager
+def _wake_ups() -> Iterator[socket.socket]:
+    """A socket from which the numbers of the signals come that arrive: told to stop, or a child ended."""
+    heard, told = socket.socketpair()
+    with heard, told:
+        told.setblocking(False)
+        signal.set_wakeup_fd(told.fileno(), warn_on_full_buffer=False)
+        for number in (*_STOPS, signal.SIGCHLD):
+            signal.signal(number, lambda _number, _frame: None)
+        try:
+            yield heard
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+def _environment(settings: Settings, counters: str) -> dict[str, str]:
+    """What the children are told: the settings that were given, where this code is, and where counters are shared."""
+    given = settings.model_dump(exclude_unset=True)
+    here = str(Path(__file__).resolve().parents[1])
+    return {
+        **os.environ,
+        **{f"{PREFIX}{name.upper()}": str(value) for name, value in given.items()},
+        "PYTHONPATH": os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])]),
+        "PROMETHEUS_MULTIPROC_DIR": counters,
+    }
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -68,29 +187,3 @@ def _listener(host: str, port: int) -> socket.socket:
             "CREDITRISK_WEB_PORT to another one."
         ) from exc
     return listener
-
-
-def _stop_on_signals(context: AppContext, server: Server) -> None:
-    def stop(number: int, _frame: FrameType | None) -> None:
-        # The next one ends the process at once.
-        signal.signal(number, signal.SIG_DFL)
-        context.stopping.set()
-        server.pull_trigger()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-
-
-def _end_at_the_latest(seconds: float) -> None:
-    """End the process after a while, whatever still hangs in it."""
-    last = Timer(seconds, os._exit, args=(0,))
-    last.daemon = True
-    last.start()
-
-
-def _log_accesses() -> None:
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%d/%b/%Y:%H:%M:%S %z"))
-    access_log.addHandler(handler)
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False

@@ -1,45 +1,31 @@
-"""The model that answers: found in the registry, kept on disk, swapped without dropping a request.
+"""The model that answers in this process: loaded from the copy on disk, swapped without dropping a request.
 
-At the start the copy on disk is loaded, so that the app scores while the registry is away. A thread then looks for a
-new champion every `champion_poll_seconds`; a new one is fetched to the side and proved in a process of its own
-(creditrisk/scoring/proving.py), and only then takes over by replacing one reference. Whatever fails leaves the old one
-in place and is said in /ready and in the page's header; it is not fetched again until something changes, or a while has
-passed.
+At the start the copy is loaded, so that the app scores while the registry is away. A thread then looks every second at
+the note that the process which asks the registry keeps (champion_poller.py): another copy, proved by then, is loaded to
+the side and takes over by replacing one reference. Whatever fails leaves the old one in place and is said in /ready and
+in the page's header.
 """
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
-from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
+from creditrisk.errors import CreditRiskError
 from creditrisk.quality import check
-from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
+from creditrisk.registry import decided, serving_folder
 from creditrisk.scoring import Scorer, check_intact, load, proving, sample_record
 from creditrisk.settings import Settings
 from creditrisk.sources import from_records
-from creditrisk.strict import read_json
-from webapp.metrics import Metrics
+from webapp.serving_note import ServingNote, note_path, read_note
+
+LOOK_SECONDS = 1.0
+NOT_ASKED = "the registry has not been asked yet"
 
 log = logging.getLogger("webapp.serving")
-
-# A version that could not be used is tried again after so long: at first after one look, then after twice as long as
-# before; one that was fetched and is not sound, at once after the longest.
-LONGEST_PAUSE_SECONDS = 3_600.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Refused:
-    """A version that could not be used, for how long it is left alone, and until when on the monotonic clock."""
-
-    version: Version
-    pause: float
-    until: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +34,7 @@ class ServingState:
 
     scorer: Scorer | None = None
     since: datetime | None = None
-    registry_problem: str = "the registry has not been asked yet"
+    registry_problem: str = NOT_ASKED
     model_problem: str = ""
     # The model that was decided to serve, which may not be fit to, yet.
     dataset: str = ""
@@ -71,158 +57,111 @@ class ServingState:
 class ServedModel:
     """Keeps the state of what is served up to date.
 
-    `state` may be read from any thread at any time. `start` begins the polling thread; tests call `load_saved` and
-    `poll` instead.
+    `state` may be read from any thread at any time. `start` begins the thread that looks at the note; tests call `look`
+    instead.
+
+    Parameters
+    ----------
+    started
+        When the app was started, as a Unix time: what the registry said before is not news any more.
     """
 
-    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, started: float | None = None) -> None:
         self.state = ServingState()
-        self._settings = settings
-        self._metrics = metrics
-        self._registry: Registry | None = None
-        self._refused: _Refused | None = None
+        self.settings = settings
+        self._started = time.time() if started is None else started
+        self._seen: ServingNote | None = None
 
     def start(self) -> None:
-        """Load the saved model, then look for a champion now and every `champion_poll_seconds`."""
-        self.load_saved()
-        threading.Thread(target=self._keep_polling, name="champion", daemon=True).start()
+        """Load the saved model now, and whichever is saved later."""
+        self.look()
+        threading.Thread(target=self._keep_looking, name="champion", daemon=True).start()
 
-    def load_saved(self) -> None:
-        """Take the copy on disk, if there is one and it belongs to what this app serves."""
-        home = self._settings.home
-        note = _note(home)
-        if not note.is_file():
-            return
+    def version(self, name: str, version: str, sha256: str) -> Scorer:
+        """The scorer that answers, if it is this one, else one that was saved before.
+
+        Raises
+        ------
+        OSError, ScorerError
+            If it is not kept any more, or not what it was.
+        """
+        scorer = self.state.scorer
+        if scorer is not None and (scorer.name, scorer.version, scorer.sha256) == (name, version, sha256):
+            return scorer
+        return _load(self.settings, name, version, sha256)
+
+    def look(self) -> None:
+        """Take over what the note says, if it says anything else than when last looked at."""
         try:
-            saved = read_json(note.read_text(encoding="utf-8"), "the note of the saved model")
-            name, version, sha256 = saved["model"], saved["version"], saved["sha256"]
-            dataset = decided(self._settings.dataset, self._settings.decision_log)
-            if dataset not in (None, name):
+            note = read_note(note_path(self.settings))
+            if note == self._seen:
                 return
-            folder = serving_folder(home, name, version)
-            check_intact(folder, name=name, version=version, sha256=sha256)
-            # Not once more if these libraries did: it would take three seconds at each start.
-            proving.prove_once(home, folder, sha256)
-            scorer = load(folder, name=name, version=version, sha256=sha256)
-            self._set(replace(self.state, dataset=name))
-            self._take(scorer, datetime.fromisoformat(saved["since"]))
-        except (CreditRiskError, OSError, ValueError, KeyError, TypeError) as exc:
-            self._report_model_problem("the saved model", exc)
+            self._seen = note
+            if note.asked_at >= self._started:
+                self._set_found(note)
+            if note.version and not self._serves(note) and self._is_wanted(note):
+                self._take(note)
+        except (CreditRiskError, OSError, ValueError, TypeError) as exc:
+            reason = str(exc) if isinstance(exc, CreditRiskError) else type(exc).__name__
+            log.error("the saved model cannot be used: %s", reason)
+            self._set_problem(f"The saved model cannot be used: {reason}")
 
-    def poll(self) -> None:
-        """Ask the registry once for the champion, and take it if it is another one."""
-        try:
-            # Made here, not at the start: opening the registry may take seconds, and it may be away.
-            self._registry = self._registry or Registry(self._settings.stores)
-            name = self._decided(self._registry)
-            if not name:
-                self._registry.check_reachable()
-            version = self._registry.champion(name) if name else None
-        except CreditRiskError as exc:
-            self._set(replace(self.state, registry_problem=str(exc)))
-            return
-        self._set(replace(self.state, registry_problem="", dataset=name or ""))
-        if version is None:
-            return
-        serving = self.state.scorer
-        if serving is not None and _is_version(serving, version):
-            self._refused = None
-            self._set(replace(self.state, since=version.promoted_at, model_problem=""))
-            return
-        which = f"version {version.version} of {version.model}"
-        try:
-            self._registry.check_made_champion(version)
-        except CreditRiskError as exc:  # cheap to ask, so that a note made since is found at once
-            self._report_model_problem(which, exc)
-            return
-        if self._is_refused(version):
-            return
-        try:
-            self._take(self._registry.load(version), version.promoted_at)
-            _remember(self._settings.home, version)
-            self._refused = None
-        except (CreditRiskError, OSError, ValueError, KeyError) as exc:
-            self._report_model_problem(which, exc)
-            self._refuse(version, exc)
+    def _set_found(self, note: ServingNote) -> None:
+        self.state = replace(
+            self.state, registry_problem=note.registry_problem, dataset=note.dataset or self.state.dataset
+        )
+        if self._serves(note):
+            self.state = replace(self.state, since=_moment(note))
+        self._set_problem(note.model_problem)
 
-    def _decided(self, registry: Registry) -> str | None:
-        """The model to serve; where nobody decided, the one in hand is kept up to date."""
-        before = self.state.dataset or None
-        try:
-            return serving_name(registry, self._settings.dataset) or before
-        except DecisionLogError:  # it is away, as /ready says; what was decided when last asked holds
-            return before
+    def _set_problem(self, problem: str) -> None:
+        kept = "The model before it goes on scoring." if self.state.scorer else "Nothing can be scored."
+        self.state = replace(self.state, model_problem=f"{problem} {kept}" if problem else "")
 
-    def _is_refused(self, version: Version) -> bool:
-        """Whether this very version was tried, could not be used, and is not to be tried again yet."""
-        refused = self._refused
-        return refused is not None and _is_same(refused.version, version) and time.monotonic() < refused.until
+    def _is_wanted(self, note: ServingNote) -> bool:
+        """Whether the copy is of the model to serve; since it was noted, that may have been decided otherwise."""
+        if note.asked_at >= self._started:
+            return True
+        dataset = decided(self.settings.dataset, self.settings.decision_log)
+        return dataset in (None, note.model)
 
-    def _refuse(self, version: Version, exc: Exception) -> None:
-        before = self._refused
-        pause = self._settings.champion_poll_seconds
-        if isinstance(exc, ScorerError):
-            pause = LONGEST_PAUSE_SECONDS
-        elif before is not None and _is_same(before.version, version):
-            pause = min(2 * before.pause, LONGEST_PAUSE_SECONDS)
-        self._refused = _Refused(version, pause, time.monotonic() + pause)
+    def _serves(self, note: ServingNote) -> bool:
+        scorer = self.state.scorer
+        return scorer is not None and (scorer.name, scorer.version, scorer.sha256) == (
+            note.model,
+            note.version,
+            note.sha256,
+        )
 
-    def _keep_polling(self) -> None:
-        pause = threading.Event()
-        while True:
-            try:
-                self.poll()
-            except Exception as exc:  # the thread must outlive whatever a registry can throw
-                log.error("looking for a champion failed: %s", type(exc).__name__)
-                self._set(replace(self.state, registry_problem=f"asking it failed ({type(exc).__name__})"))
-            pause.wait(self._settings.champion_poll_seconds)
-
-    def _take(self, scorer: Scorer, since: datetime | None) -> None:
+    def _take(self, note: ServingNote) -> None:
+        scorer = _load(self.settings, note.model, note.version, note.sha256)
         warm_up(scorer)
-        self._set(replace(self.state, scorer=scorer, since=since, model_problem=""))
+        self.state = replace(
+            self.state, scorer=scorer, since=_moment(note), dataset=self.state.dataset or note.model, model_problem=""
+        )
+        self._set_problem(note.model_problem if note.asked_at >= self._started else "")
         log.info("serving %s version %s", scorer.name, scorer.version)
 
-    def _report_model_problem(self, which: str, exc: Exception) -> None:
-        reason = str(exc) if isinstance(exc, CreditRiskError) else type(exc).__name__
-        kept = "The model before it goes on scoring." if self.state.scorer else "Nothing can be scored."
-        problem = f"{which[0].upper()}{which[1:]} cannot be used: {reason} {kept}"
-        if problem != self.state.model_problem:  # said once, not at each look
-            log.error("%s cannot be used: %s", which, reason)
-        self._set(replace(self.state, model_problem=problem))
-
-    def _set(self, state: ServingState) -> None:
-        self.state = state
-        self._metrics.registry_up.set(state.is_registry_up)
-        self._metrics.model.clear()
-        if state.scorer is not None:
-            self._metrics.model.labels(state.scorer.name, state.scorer.version).set(1)
+    def _keep_looking(self) -> None:
+        pause = threading.Event()
+        while True:
+            pause.wait(LOOK_SECONDS)
+            try:
+                self.look()
+            except Exception as exc:  # the thread must outlive whatever a model's files can throw
+                log.error("taking over a champion failed: %s", type(exc).__name__)
 
 
-def _note(home: Path) -> Path:
-    """The file that says which saved copy to start with."""
-    return home / "serving" / "current.json"
+def _load(settings: Settings, name: str, version: str, sha256: str) -> Scorer:
+    folder = serving_folder(settings.home, name, version)
+    check_intact(folder, name=name, version=version, sha256=sha256)
+    # Not once more if these libraries did: it would take three seconds at each start.
+    proving.prove_once(settings.home, folder, sha256)
+    return load(folder, name=name, version=version, sha256=sha256)
 
 
-def _remember(home: Path, version: Version) -> None:
-    """Write down which version serves, for a start while the registry is away; replaced in one step."""
-    saved = {
-        "model": version.model,
-        "version": version.version,
-        "sha256": version.sha256,
-        "since": version.promoted_at.isoformat(),
-    }
-    fresh = _note(home).with_suffix(".new")
-    fresh.write_text(json.dumps(saved), encoding="utf-8")
-    fresh.replace(_note(home))
-
-
-def _is_same(one: Version, other: Version) -> bool:
-    """Whether two looks found the same version, unchanged: a promotion anew, or another fingerprint, is a change."""
-    return (one.model, one.version, one.sha256, one.tags) == (other.model, other.version, other.sha256, other.tags)
-
-
-def _is_version(scorer: Scorer, version: Version) -> bool:
-    return (scorer.name, scorer.version, scorer.sha256) == (version.model, version.version, version.sha256)
+def _moment(note: ServingNote) -> datetime:
+    return datetime.fromisoformat(note.since)
 
 
 def warm_up(scorer: Scorer) -> None:

@@ -1,7 +1,8 @@
 """What became of each file, noted on disk, so that the page can say it truly after a restart.
 
 One small file for each upload under home/uploads, called by the SHA-256 of the upload's random name, which alone gives
-access to a result. It holds counts and a time: nothing about a client, not even what the file was called.
+access to a result. It holds counts and a time: nothing about a client, not even what the file was called. It stays when
+the result is removed.
 """
 
 from __future__ import annotations
@@ -28,20 +29,24 @@ State = Literal["reading", "scoring", "done", "stopped", "failed"]
 class Record:
     """How far one file had come when it was last noted.
 
-    Of `n_rows` clients `n_done` had been gone through, and `n_scored` of these are in the decision log. `is_app_ending`
-    says that the app was told to end, and so stopped.
+    Of `n_rows` clients `n_done` had been gone through, and `n_scored` of these are in the decision log.
     """
 
     state: State
     n_rows: int = 0
     n_done: int = 0
     n_scored: int = 0
-    is_app_ending: bool = False
 
 
-def note(home: Path, name: str, record: Record) -> None:
+def key_of(name: str) -> str:
+    """What an upload is called on disk, from which nobody can tell the name that gives access to it."""
+    return sha256(name.encode("utf-8", "replace")).hexdigest()
+
+
+def note(home: Path, key: str, record: Record) -> None:
     """Write down how far an upload has come, in one step."""
-    path = _path(home, name)
+    path = _path(home, key)
+    # Only one process works on an upload, so nobody else writes this.
     fresh = path.with_suffix(".new")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,10 +60,10 @@ def note(home: Path, name: str, record: Record) -> None:
             path.unlink(missing_ok=True)
 
 
-def recall(home: Path, name: str) -> Record | None:
+def recall(home: Path, key: str) -> Record | None:
     """How far an upload had come when it was last noted; None if nothing is known of it."""
     try:
-        record = Record(**json.loads(_path(home, name).read_text(encoding="utf-8")))
+        record = Record(**json.loads(_path(home, key).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
     counts = (record.n_rows, record.n_done, record.n_scored)
@@ -66,10 +71,17 @@ def recall(home: Path, name: str) -> Record | None:
     return record if is_sound else None
 
 
+def noted_at(home: Path, key: str) -> float | None:
+    """When that was noted, as a Unix time."""
+    with suppress(OSError):
+        return _path(home, key).stat().st_mtime
+    return None
+
+
 def forget_old(home: Path) -> None:
     """Remove the records that nobody will ask for any more."""
     with suppress(OSError):
-        dated = sorted((path.stat().st_mtime, path) for path in _folder(home).iterdir())
+        dated = sorted((path.stat().st_mtime, path) for path in _folder(home).glob("*.json"))
         oldest = time.time() - LIFETIME_SECONDS
         for index, (noted_at, path) in enumerate(reversed(dated)):
             if index >= MOST_RECORDS or noted_at < oldest:
@@ -80,5 +92,5 @@ def _folder(home: Path) -> Path:
     return home / "uploads"
 
 
-def _path(home: Path, name: str) -> Path:
-    return _folder(home) / f"{sha256(name.encode('utf-8', 'replace')).hexdigest()}.json"
+def _path(home: Path, key: str) -> Path:
+    return _folder(home) / f"{key}.json"

@@ -39,18 +39,16 @@ def make_blueprint(context: AppContext) -> Blueprint:
         return jsonify({"upload": name}), 202
 
     @blueprint.get("/uploads/<name>/result.csv")
-    def result(name: str) -> Response | tuple[Response, int]:
+    def result_csv(name: str) -> Response | tuple[Response, int]:
         upload = context.uploads.get(name)
         if upload is not None and not upload.is_over:
             return error(409, "not_ready", "This file is still being scored. Ask again in a moment.")
-        if upload is None or upload.checked is None or not upload.has_result:
+        result = upload_scoring.result_of(context, upload)
+        if upload is None or result is None:
             return error(404, "not_found", "There is no result here, or no longer. Drop the file again.")
-        raw = upload.checked.raw.head(upload.n_done)
-        table = result_table(raw, upload.scored, upload.checked.rejected)
-        stem = (
-            "".join(char for char in upload.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_") or "clients"
-        )
-        return _as_download(csv_text(table), f"{stem}-scored.csv")
+        table = result_table(result.checked.raw.head(result.n_done), result.scored, result.checked.rejected)
+        stem = "".join(char for char in upload.details.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_")
+        return _as_download(csv_text(table), f"{stem or 'clients'}-scored.csv")
 
     @blueprint.get("/template.csv")
     def template() -> Response:

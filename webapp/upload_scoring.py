@@ -1,25 +1,40 @@
-"""A dropped file on its way to logged decisions: read, checked, scored block by block.
+"""A dropped file on its way to logged decisions: read, checked, scored block by block; taken up again if cut off.
 
-How far it has come is noted on disk by upload_records.py, so that it can be told after a restart.
+Only one process works on a file. A block of results is on disk before the decision log gets it, with the number of the
+log's last decision by then: whoever finds a block of which nobody knows whether it was logged looks for it in the log
+from there on. So no client is scored twice, and none is left out, whenever a process was killed.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
+import time
+from collections import deque
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import polars as pl
 
 from creditrisk import datasets
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError, SchemaError, SourceError
+from creditrisk.quality import Checked
+from creditrisk.scoring import Scorer
 from creditrisk.sources import parse_upload
-from webapp import upload_records
+from webapp import upload_files
 from webapp.context import AppContext
-from webapp.errors import where
-from webapp.scoring import score_in_chunks
-from webapp.upload_records import Record, State
-from webapp.uploads import Upload, bytes_kept
+from webapp.errors import StoppingError, where
+from webapp.scoring import Chunk, score_in_chunks
+from webapp.upload_records import State
+from webapp.uploads import Result, Upload
+
+# Of a block: a clerk's stop is heeded between two of them.
+BLOCK_SECONDS = 0.3
+# Between two looks for files that were cut off, or that nobody has a thread for where they arrived.
+LOOK_SECONDS = 1.0
 
 log = logging.getLogger("webapp.uploads")
 
@@ -32,66 +47,196 @@ def begin(context: AppContext, content: bytes, filename: str) -> tuple[str, Futu
     BusyError
         If there is no room for it now.
     """
-    upload = context.uploads.add(content, filename)
-    upload_records.forget_old(context.settings.home)
-    _note(context, upload)
-    return upload.name, context.uploads.submit(upload, partial(_score_file, context))
+    name = context.uploads.add(content, filename)
+    return name, context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
+
+
+def take_up(context: AppContext) -> list[Future[None]]:
+    """Go on with the files that nobody works on; returns the work in progress."""
+    context.uploads.make_room()
+    return [
+        context.uploads.submit(upload.folder, partial(_score_file, context)) for upload in context.uploads.unfinished()
+    ]
+
+
+def keep_taking_up(context: AppContext) -> None:
+    """Look for such files now and every second, in a thread, until the app ends."""
+
+    def look() -> None:
+        while not context.stopping.is_set():
+            try:
+                take_up(context)
+            except Exception as exc:  # the thread must outlive whatever a disk can throw
+                log.error("looking for files that were cut off failed: %s", where(exc))
+            context.stopping.wait(LOOK_SECONDS)
+
+    threading.Thread(target=look, name="uploads", daemon=True).start()
+
+
+def stop(context: AppContext, name: str) -> None:
+    """Have an upload end after the block in hand, whichever process works on it; at once, if none does."""
+    upload_files.ask_to_stop(context.uploads.folder(name))
+    take_up(context)
+
+
+def result_of(context: AppContext, upload: Upload | None) -> Result | None:
+    """What came out of an upload; None if it is not over, or there is nothing to look at, or no longer."""
+    if upload is None or not upload.has_result:
+        return None
+    try:
+        return context.uploads.result(upload, partial(_load_result, context))
+    except (CreditRiskError, OSError, pl.exceptions.PolarsError, ValueError, TypeError, KeyError) as exc:
+        log.error("a result cannot be read: %s", where(exc))
+        return None
+
+
+def _load_result(context: AppContext, upload: Upload) -> Result:
+    checked = upload_files.read_checked(upload.folder)
+    if checked is None:
+        raise FileNotFoundError
+    details = upload.details
+    scorer = context.champion.version(details.model, details.version, details.sha256)
+    return Result(checked, upload_files.read_scored(upload.folder), upload.record.n_done, scorer)
 
 
 def _score_file(context: AppContext, upload: Upload) -> None:
-    """Read, check and score one file; every way it can end is told to the clerk in `message`."""
-    parts: list[pl.DataFrame] = []
+    """Read, check and score one file; every way it can end is told to the clerk. Told to end, it is left as it is."""
+    batch = _Batch(context, upload)
+    state: State = "failed"
+    message = advice = ""
     try:
-        _read(context, upload)
-        _score(context, upload, parts)
-        state: State = "done" if upload.n_rows and upload.n_done == upload.n_rows else "stopped"
+        state = batch.run()
+        if state == "stopped" and not batch.record.n_done:
+            message = "It was stopped before its first client."
+    except StoppingError:
+        return
     except CreditRiskError as exc:
-        state, upload.message = "failed", str(exc)
+        message = str(exc)
         is_files_fault = isinstance(exc, SourceError | SchemaError)
-        upload.advice = "Correct the file and drop it again." if is_files_fault else "Drop the file again later."
+        advice = "Correct the file and drop it again." if is_files_fault else "Drop the file again later."
     except Exception as exc:  # a thread's error would be seen by nobody
         log.error("an upload failed: %s", where(exc))
-        state = "failed"
-        upload.message = "Something went wrong in the app. Please try again; if it happens again, tell whoever runs it."
-    if state != "done" and context.stopping.is_set():
-        state, upload.is_app_ending, upload.message = "stopped", True, "The app was told to end."
-        upload.advice = "Drop the file again when the app is back."
-    if state == "failed" and parts:
-        # What was scored until then is in the decision log, and may be looked at.
-        state = "stopped"
-    upload.content = b""
-    upload.scored = pl.concat(parts) if parts else pl.DataFrame()
-    upload.n_bytes = bytes_kept(upload)
-    upload.state = state
-    _note(context, upload)
+        message = "Something went wrong in the app. Please try again; if it happens again, tell whoever runs it."
+    if state == "failed" and context.stopping.is_set():
+        return  # perhaps only because of that
+    try:
+        batch.end(state, message, advice)
+    except Exception as exc:
+        log.error("the end of an upload could not be noted: %s", where(exc))
 
 
-def _read(context: AppContext, upload: Upload) -> None:
-    if context.stopping.is_set():
-        return
-    upload.scorer = context.scorer()
-    raw = parse_upload(upload.content, filename=upload.filename, max_rows=context.settings.upload_max_rows)
-    upload.content = b""
-    upload.checked = datasets.check(raw, upload.scorer.schema)
-    upload.n_rows = raw.frame.height
-    upload.state = "scoring"
-    _note(context, upload)
+class _Batch:
+    """The work on one upload, by the one thread of all processes that holds its lock."""
+
+    def __init__(self, context: AppContext, upload: Upload) -> None:
+        self._context = context
+        self._upload = upload
+        self._details = upload.details
+        self.record = upload.record
+
+    def run(self) -> State:
+        """Go as far as the end, or until the clerk says stop.
+
+        Raises
+        ------
+        StoppingError
+            If the app was told to end.
+        """
+        if self._context.stopping.is_set():
+            raise StoppingError
+        folder = self._upload.folder
+        if upload_files.is_to_stop(folder):
+            return "stopped"
+        scorer = self._scorer()
+        checked = upload_files.read_checked(folder) or self._read(scorer)
+        self._go_on_from_what_is_done(checked)
+        for chunk in score_in_chunks(
+            self._context,
+            scorer,
+            checked,
+            channel="ui",
+            first_row=self.record.n_done + 1,
+            chunk_seconds=BLOCK_SECONDS,
+            before_logging=self._keep_pending,
+        ):
+            self._settle(chunk)
+            if upload_files.is_to_stop(folder):
+                break
+        return "done" if self.record.n_rows and self.record.n_done == self.record.n_rows else "stopped"
+
+    def end(self, state: State, message: str, advice: str) -> None:
+        """Put the results together, and note how it ended."""
+        if state == "failed" and self.record.n_done:
+            # What was scored until then is in the decision log, and may be looked at.
+            state = "stopped"
+        folder = self._upload.folder
+        upload_files.drop_received(folder)
+        upload_files.keep_scored(folder)
+        upload_files.write_details(folder, replace(self._details, message=message, advice=advice))
+        self._note(state=state)
+
+    def _scorer(self) -> Scorer:
+        """The scorer that it was begun with; the one that serves now, if it was not begun."""
+        details = self._details
+        if details.version:
+            return self._context.champion.version(details.model, details.version, details.sha256)
+        scorer = self._context.scorer()
+        self._details = replace(details, model=scorer.name, version=scorer.version, sha256=scorer.sha256)
+        return scorer
+
+    def _read(self, scorer: Scorer) -> Checked:
+        folder, settings = self._upload.folder, self._context.settings
+        raw = parse_upload(
+            upload_files.received(folder), filename=self._details.filename, max_rows=settings.upload_max_rows
+        )
+        checked = datasets.check(raw, scorer.schema)
+        # Which scorer it is for stands there before what was read with its schema.
+        upload_files.write_details(folder, self._details)
+        upload_files.keep_checked(folder, checked)
+        return checked
+
+    def _go_on_from_what_is_done(self, checked: Checked) -> None:
+        folder = self._upload.folder
+        pending = upload_files.find_pending(folder)
+        if pending is not None:
+            if _is_logged(self._context.log, pl.read_ipc(pending.path), pending.after_seq):
+                upload_files.settle(pending)
+            else:
+                pending.path.unlink()
+        n_done, n_scored = upload_files.done(folder)
+        self._details = replace(self._details, resumed_at=time.time(), resumed_row=n_done)
+        upload_files.write_details(folder, self._details)
+        self._note(state="scoring", n_rows=checked.raw.height, n_done=n_done, n_scored=n_scored)
+
+    def _keep_pending(self, chunk: Chunk) -> None:
+        upload_files.add_pending(
+            self._upload.folder, chunk.scored, chunk.first_row, chunk.last_row, self._context.log.head()[0]
+        )
+
+    def _settle(self, chunk: Chunk) -> None:
+        folder = self._upload.folder
+        pending = upload_files.find_pending(folder)
+        if pending is not None:
+            upload_files.settle(pending)
+        n_scored = self.record.n_scored + chunk.scored.height
+        self._note(n_done=chunk.last_row, n_scored=n_scored)
+
+    def _note(self, **changes: Any) -> None:
+        self.record = replace(self.record, **changes)
+        self._context.uploads.note(self._upload, self.record)
 
 
-def _score(context: AppContext, upload: Upload, parts: list[pl.DataFrame]) -> None:
-    """Block by block, until the end, or until the clerk or the system says stop; `parts` gets what was scored."""
-    if upload.scorer is None or upload.checked is None or context.stopping.is_set():
-        return
-    for chunk in score_in_chunks(context, upload.scorer, upload.checked, channel="ui"):
-        parts.append(chunk.scored)
-        upload.n_done = chunk.last_row
-        upload.n_scored += chunk.scored.height
-        if upload.n_done < upload.n_rows:
-            _note(context, upload)
-        if upload.stop.is_set() or context.stopping.is_set():
-            return
+def _is_logged(decisions: DecisionLog, scored: pl.DataFrame, after_seq: int) -> bool:
+    """Whether a block stands in the log, which takes it whole or not at all, behind a decision.
 
-
-def _note(context: AppContext, upload: Upload) -> None:
-    record = Record(upload.state, upload.n_rows, upload.n_done, upload.n_scored, upload.is_app_ending)
-    upload_records.note(context.settings.home, upload.name, record)
+    Two files alike, scored at the same moment, may be taken for each other: both are in the log then, or both are
+    scored again.
+    """
+    wanted = list(scored.select("application_id", "prob_default", "model_version").iter_rows())
+    latest: deque[tuple[str, float, str]] = deque(maxlen=len(wanted))
+    for logged in decisions.read(range(after_seq + 1, decisions.head()[0] + 1)):
+        decision = logged.decision
+        latest.append((decision.application_id, decision.prob_default, decision.model_version))
+        if latest[-1] == wanted[-1] and list(latest) == wanted:
+            return True
+    return not wanted

@@ -1,7 +1,8 @@
 """Files dropped on the page: kept for a while under random names, and a few at a time worked on in the background.
 
-Clients and results stay in this process's memory, bounded in number, bytes and time, and never go into the browser's
-storage or an address that a log would keep. How a file is scored is in upload_scoring.py.
+Clients and results lie under home, where every process of the app finds them, also after a restart: bounded in number,
+bytes and time, and never in the browser's storage or an address that a log would keep. What lies there of one file is
+in upload_files.py; how it is scored, in upload_scoring.py.
 """
 
 from __future__ import annotations
@@ -9,75 +10,79 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
+from webapp import upload_files, upload_records
 from webapp.errors import BusyError
 from webapp.security import MEGABYTE
-from webapp.upload_records import State
+from webapp.upload_files import Details
+from webapp.upload_records import Record
 
+# After the end.
 LIFETIME_SECONDS = 3600.0
+# One that was cut off, and that nobody took up since, is given up.
+UNFINISHED_SECONDS = 86_400.0
 MOST_KEPT = 32
 # Besides the last one, which stays however large it is.
 MOST_BYTES_KEPT = 300 * MEGABYTE
 MOST_WAITING = 4
 # Besides a single one, which may be as large as the settings say.
 MOST_BYTES_WAITING = 200 * MEGABYTE
-# Measured: what a short text takes beside its own bytes, and all of one rejection.
-BYTES_PER_TEXT = 16
-BYTES_PER_REJECTION = 450
+# Each process works on so many at once.
+THREADS = 2
+# So long a file is left to the process that received it.
+FRESH_SECONDS = 1.0
 
 
-@dataclass
+@dataclass(frozen=True)
 class Upload:
-    """One file and how far it has come. Written by one worker thread; readers look at `state` first.
+    """One file and how far it has come, as it was a moment ago."""
 
-    `n_done` of `n_rows` clients have been gone through, and `n_scored` of these are in the decision log. `message` says
-    why it failed or stopped, `advice` what to do about it; both empty if it was done, or a clerk stopped it.
-    """
-
-    name: str
-    filename: str
-    content: bytes
-    started: float
-    state: State = "reading"
-    n_rows: int = 0
-    n_done: int = 0
-    n_scored: int = 0
-    n_bytes: int = 0
-    message: str = ""
-    advice: str = ""
-    is_app_ending: bool = False
-    scorer: Scorer | None = None
-    checked: Checked | None = None
-    scored: pl.DataFrame = field(default_factory=pl.DataFrame)
-    stop: threading.Event = field(default_factory=threading.Event)
+    folder: Path
+    details: Details
+    record: Record
+    # When it was last noted how far it has come, as a Unix time.
+    noted_at: float
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
-        return self.state in ("done", "stopped", "failed")
+        return self.record.state in ("done", "stopped", "failed")
 
     @property
     def has_result(self) -> bool:
         """Whether it is over, and at least a part of it can be looked at."""
-        return self.state in ("done", "stopped") and self.n_done > 0
+        return self.record.state in ("done", "stopped") and self.record.n_done > 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """The rows of a file, what became of the first `n_done` of them, and the scorer it was made with."""
+
+    checked: Checked
+    scored: pl.DataFrame
+    n_done: int
+    scorer: Scorer
 
 
 class Uploads:
-    """The uploads of this process, by their random names."""
+    """The uploads of one home, by their random names."""
 
-    def __init__(self, *, lifetime_seconds: float = LIFETIME_SECONDS) -> None:
+    def __init__(self, home: Path, *, lifetime_seconds: float = LIFETIME_SECONDS) -> None:
+        self._home = home
         self._lifetime_seconds = lifetime_seconds
-        self._kept: OrderedDict[str, Upload] = OrderedDict()
         self._lock = threading.Lock()
-        self._workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="upload")
+        self._at_work: set[str] = set()
+        self._workers = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="upload")
+        self._last_result: tuple[Path, Result] | None = None
 
     def check_room(self, n_bytes: int) -> None:
         """Refuse a file of this size if too many, or too large ones, are waiting.
@@ -87,63 +92,121 @@ class Uploads:
         BusyError
             If there is no room for it now.
         """
-        with self._lock:
-            self._check_room(n_bytes)
+        waiting = [upload.details.n_bytes for upload in self._all() if not upload.is_over]
+        is_too_much = waiting and sum(waiting) + n_bytes > MOST_BYTES_WAITING
+        if len(waiting) >= MOST_WAITING or is_too_much:
+            raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
 
-    def add(self, content: bytes, filename: str) -> Upload:
-        """Keep a file under a random name.
+    def add(self, content: bytes, filename: str) -> str:
+        """Keep a file under a random name, which is returned.
 
         Raises
         ------
         BusyError
             If there is no room for it now.
         """
-        upload = Upload(secrets.token_urlsafe(18), filename, content, time.monotonic(), n_bytes=len(content))
-        with self._lock:
-            self._check_room(len(content))
-            self._kept[upload.name] = upload
-            self._make_room()
-        return upload
-
-    def submit(self, upload: Upload, work: Callable[[Upload], None]) -> Future[None]:
-        """Have `work` done on the upload in the background, after what was submitted before."""
-        return self._workers.submit(self._work, upload, work)
+        name = secrets.token_urlsafe(18)
+        folder = self.folder(name)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Two processes that receive a file at the same time count one after the other.
+        with upload_files.locked(folder.parent / "lock", is_patient=True):
+            self.check_room(len(content))
+            upload_records.note(self._home, folder.name, Record("reading"))
+            upload_files.make(folder, content, Details(filename, len(content), time.time()))
+        self.make_room()
+        return name
 
     def get(self, name: str | None) -> Upload | None:
         """The upload of that name, or None if there is none or it has been forgotten."""
+        self.make_room()
+        return self._read(self.folder(name)) if name else None
+
+    def record(self, name: str) -> Record | None:
+        """How far an upload had come, which is known for longer than its result; None if nothing is."""
+        return upload_records.recall(self._home, self.folder(name).name)
+
+    def note(self, upload: Upload, record: Record) -> None:
+        """Write down how far an upload has come."""
+        upload_records.note(self._home, upload.folder.name, record)
+
+    def unfinished(self) -> list[Upload]:
+        """Those that nobody may be working on, while this process has a thread to spare."""
         with self._lock:
-            self._make_room()
-            return self._kept.get(name or "")
+            at_work = set(self._at_work)
+        if len(at_work) >= THREADS:
+            return []
+        latest = time.time() - FRESH_SECONDS
+        return [
+            upload
+            for upload in self._all()
+            if not upload.is_over and upload.details.started < latest and upload.folder.name not in at_work
+        ]
 
-    def _work(self, upload: Upload, work: Callable[[Upload], None]) -> None:
-        work(upload)
+    def submit(self, folder: Path, work: Callable[[Upload], None]) -> Future[None]:
+        """Have `work` done on an upload in the background, unless another process does it by then."""
         with self._lock:
-            self._make_room()
+            self._at_work.add(folder.name)
+        return self._workers.submit(self._work, folder, work)
 
-    def _check_room(self, n_bytes: int) -> None:
-        waiting = [upload.n_bytes for upload in self._kept.values() if not upload.is_over]
-        is_too_much = waiting and sum(waiting) + n_bytes > MOST_BYTES_WAITING
-        if len(waiting) >= MOST_WAITING or is_too_much:
-            raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
+    def folder(self, name: str) -> Path:
+        """Where the upload of that name lies, if there is one."""
+        return self._home / "uploads" / upload_records.key_of(name)
 
-    def _make_room(self) -> None:
-        oldest = time.monotonic() - self._lifetime_seconds
-        over = [upload for upload in self._kept.values() if upload.is_over]
-        n_bytes = sum(upload.n_bytes for upload in over[:-1])
-        for upload in over:
-            is_too_much = len(self._kept) > MOST_KEPT or n_bytes > MOST_BYTES_KEPT
-            if upload.started < oldest or (is_too_much and upload is not over[-1]):
-                n_bytes -= upload.n_bytes
-                del self._kept[upload.name]
+    def result(self, upload: Upload, load: Callable[[Upload], Result]) -> Result:
+        """The result of an upload; the one asked for last is kept in memory, so that a grid can leaf through it."""
+        last = self._last_result
+        if last is None or last[0] != upload.folder:
+            self._last_result = last = (upload.folder, load(upload))
+        return last[1]
 
+    def make_room(self) -> None:
+        """Remove what is too old, and the oldest of what is too much."""
+        upload_records.forget_old(self._home)
+        now, kept = time.time(), self._all()
+        over = [upload for upload in kept if upload.is_over]
+        sizes = {upload.folder: upload_files.n_bytes(upload.folder) for upload in over}
+        n_kept, n_bytes = len(kept), sum(sizes[upload.folder] for upload in over[:-1])
+        for upload in kept:
+            lifetime = self._lifetime_seconds if upload.is_over else UNFINISHED_SECONDS
+            is_too_much = n_kept > MOST_KEPT or n_bytes > MOST_BYTES_KEPT
+            if now - upload.noted_at >= lifetime or (upload.is_over and is_too_much and upload is not over[-1]):
+                n_kept -= 1
+                n_bytes -= sizes.get(upload.folder, 0)
+                upload_files.remove(upload.folder)
+        self._remove_strays({upload.folder for upload in kept}, now - self._lifetime_seconds)
+        if self._last_result is not None and not self._last_result[0].is_dir():
+            self._last_result = None
 
-def bytes_kept(upload: Upload) -> int:
-    """About how much memory an upload that is over holds."""
-    checked = upload.checked
-    if checked is None:
-        return 0
-    n_bytes = BYTES_PER_REJECTION * len(checked.rejected)
-    for frame in (checked.raw, checked.accepted, upload.scored):
-        n_texts = frame.height * sum(kind == pl.String for kind in frame.dtypes)
-        n_bytes += int(frame.estimated_size()) + BYTES_PER_TEXT * n_texts
-    return n_bytes
+    def _remove_strays(self, known: set[Path], before: float) -> None:
+        """Remove folders that cannot be read, or were not whole when their process was killed."""
+        for path in self._folders():
+            with suppress(OSError):
+                if path not in known and path.stat().st_mtime < before:
+                    upload_files.remove(path)
+
+    def _work(self, folder: Path, work: Callable[[Upload], None]) -> None:
+        try:
+            with suppress(FileNotFoundError), upload_files.locked(folder / "lock") as is_ours:
+                upload = self._read(folder)
+                if is_ours and upload is not None and not upload.is_over:
+                    work(upload)
+        finally:
+            with self._lock:
+                self._at_work.discard(folder.name)
+        self.make_room()
+
+    def _all(self) -> list[Upload]:
+        """Every upload, the oldest first."""
+        found = [self._read(path) for path in self._folders()]
+        return sorted((upload for upload in found if upload), key=lambda upload: upload.details.started)
+
+    def _folders(self) -> list[Path]:
+        with suppress(OSError):
+            return [path for path in (self._home / "uploads").iterdir() if path.is_dir()]
+        return []
+
+    def _read(self, folder: Path) -> Upload | None:
+        details = upload_files.read_details(folder)
+        record = upload_records.recall(self._home, folder.name)
+        noted_at = upload_records.noted_at(self._home, folder.name)
+        return Upload(folder, details, record, noted_at) if details and record and noted_at else None

@@ -10,8 +10,8 @@ from flask import Flask
 
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
-from tests.conftest import adopt
-from webapp import create_app
+from tests.conftest import adopt, poll
+from webapp.app import create_app
 from webapp.serving import ServedModel
 
 
@@ -28,7 +28,7 @@ def settings(german_champion, tmp_path_factory) -> Settings:
 def app(settings: Settings) -> Flask:
     """The app after it has found the champion in the registry."""
     app = create_app(settings)
-    champion_of(app).poll()
+    poll(champion_of(app))
     return app
 
 
@@ -84,8 +84,8 @@ def test_the_protected_fields_of_german_credit_are_never_a_reason(app, german_cl
 def test_a_start_while_the_registry_is_away_scores_with_the_copy_on_disk(app, settings, german_clients):
     before = app.test_client().post("/api/v1/score.csv", data=german_clients, content_type="text/csv").text
     alone = create_app(settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}))
-    champion_of(alone).load_saved()
-    champion_of(alone).poll()
+    champion_of(alone).look()
+    poll(champion_of(alone))
     client = alone.test_client()
     assert client.post("/api/v1/score.csv", data=german_clients, content_type="text/csv").text == before
     ready = client.get("/ready").json
@@ -107,7 +107,7 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     (tmp_path / "serving" / "current.json").write_bytes(note)
 
     victim = create_app(settings.model_copy(update={"home": tmp_path, "mlflow_uri": "http://127.0.0.1:9"}))
-    champion_of(victim).load_saved()
+    champion_of(victim).look()
     ready = victim.test_client().get("/ready")
     assert (ready.status_code, ready.json["model"]) == (503, None)
     assert "files were changed" in ready.json["model_problem"]
@@ -115,8 +115,8 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     own = settings.model_copy(update={"home": tmp_path})
     adopt(own, Registry(own.stores).champion("german_credit"))
     back = create_app(own)
-    champion_of(back).load_saved()
-    champion_of(back).poll()
+    champion_of(back).look()
+    poll(champion_of(back))
     assert back.test_client().get("/ready").json["ready"]
 
 
@@ -131,7 +131,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, ger
     registry.promote(first, by="a test", why="the first", evidence="none")
 
     swapping = create_app(own)
-    champion_of(swapping).poll()
+    poll(champion_of(swapping))
     client = swapping.test_client()
     record = next(csv.DictReader(io.StringIO(german_clients)))
     versions: list[str] = []
@@ -151,7 +151,7 @@ def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, ger
     try:
         wait_until(lambda: "1" in versions)
         registry.promote(second, by="a test", why="the second", evidence="none")
-        champion_of(swapping).poll()
+        poll(champion_of(swapping))
         wait_until(lambda: "2" in versions)
     finally:
         stop.set()

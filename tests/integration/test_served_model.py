@@ -12,7 +12,8 @@ from creditrisk.errors import RegistryError
 from creditrisk.registry import Evidence, Registry, promote_if_better, serving_line, serving_name, switch_model
 from creditrisk.settings import Settings
 from riskometer.cli import main
-from webapp import create_app
+from tests.conftest import poll
+from webapp.app import create_app
 
 MODEL, OTHER = "corner_lender", "another_lender"
 
@@ -44,7 +45,7 @@ def test_the_first_champion_serves_and_a_later_one_of_another_model_does_not(set
     assert registry.champion(OTHER) is not None
     assert serving_name(registry, settings.dataset) == MODEL
     app = create_app(settings)
-    app.extensions["creditrisk"].champion.poll()
+    poll(app.extensions["creditrisk"].champion)
     client = app.test_client()
     ready = client.get("/ready").json
     assert (ready["model"], ready["dataset"]) == (MODEL, MODEL)
@@ -66,17 +67,17 @@ def test_promoting_another_model_says_how_to_switch(settings, run, corner_refere
 def test_only_the_command_switches_and_the_page_follows(settings, run):
     app = create_app(settings)
     champion = app.extensions["creditrisk"].champion
-    champion.poll()
+    poll(champion)
     assert champion.state.scorer.name == MODEL
     said = run("switch", OTHER, "--by", "Ada", "--why", "the branch moved").output
     assert said.startswith(f"The page serves {OTHER} in place of {MODEL} from its next look on, within 60 seconds.")
-    champion.poll()
+    poll(champion)
     assert champion.state.scorer.name == OTHER
     assert OTHER in app.test_client().get("/ui/_dash-layout").text
     # A start while the registry is away keeps to what was decided.
     run("switch", MODEL)
     away = create_app(settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:9"}))
-    away.extensions["creditrisk"].champion.load_saved()
+    away.extensions["creditrisk"].champion.look()
     assert away.extensions["creditrisk"].champion.state.scorer is None
 
 
@@ -101,11 +102,21 @@ def test_the_setting_goes_before_what_was_decided_and_the_command_says_so(settin
     assert DecisionLog(settings.decision_log).noted("serving") == OTHER
 
 
+def test_two_apps_of_one_home_that_serve_different_models_keep_a_saved_copy_each(settings):
+    chosen = [settings.model_copy(update={"dataset": name}) for name in (MODEL, OTHER)]
+    for own in chosen:
+        poll(create_app(own).extensions["creditrisk"].champion)
+    for own in chosen:
+        restarted = create_app(own).extensions["creditrisk"].champion
+        restarted.look()
+        assert restarted.state.scorer.name == own.dataset
+
+
 def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, corner_reference):
     registry = Registry(settings.stores)
     log = DecisionLog(settings.decision_log)
     app = create_app(settings.model_copy(update={"dataset": MODEL}))
-    app.extensions["creditrisk"].champion.poll()
+    poll(app.extensions["creditrisk"].champion)
     application = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
     assert app.test_client().post("/api/v1/score", json=application).status_code == 200
     version = registry.register(corner_scorer, corner_reference, params={}, metrics={})
@@ -119,13 +130,13 @@ def test_every_move_notes_the_head_of_the_decision_log(settings, corner_scorer, 
 def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, corner_scorer, corner_reference):
     registry = Registry(settings.stores)
     champion = create_app(settings.model_copy(update={"dataset": MODEL})).extensions["creditrisk"].champion
-    champion.poll()
+    poll(champion)
     before = champion.state.scorer.version
     refused = registry.register(
         corner_scorer, corner_reference, params={}, metrics={}, evidence=Evidence("keep", "keep: worse", before)
     )
     registry.client.set_registered_model_alias(MODEL, "champion", refused.version)
-    champion.poll()
+    poll(champion)
     assert champion.state.scorer.version == before
     assert "was not made so here last: somebody moved the alias" in champion.state.model_problem
     assert (
@@ -135,11 +146,11 @@ def test_an_alias_that_was_moved_in_mlflow_alone_is_not_followed(settings, run, 
     assert "somebody moved the alias" in run("switch", MODEL).output
     # A person's word, with a reason, is what it takes.
     assert run("promote", "--dataset", MODEL, "--version", refused.version, "--why", "looked into it").exit_code == 0
-    champion.poll()
+    poll(champion)
     assert (champion.state.scorer.version, champion.state.model_problem) == (refused.version, "")
     # Nor is a way back to one that was champion before, made in MLflow alone.
     registry.client.set_registered_model_alias(MODEL, "champion", before)
-    champion.poll()
+    poll(champion)
     assert champion.state.scorer.version == refused.version
     assert "somebody moved the alias" in champion.state.model_problem
 

@@ -5,7 +5,8 @@ import pytest
 from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings, refuse_open_address
 from monitoring import exporter
-from webapp import create_app, serve
+from webapp import serve
+from webapp.app import create_app
 
 
 @pytest.mark.parametrize("serve_there", [serve.serve, exporter.serve], ids=["web app", "exporter"])

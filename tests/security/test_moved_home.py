@@ -21,7 +21,8 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings, configure_mlflow
 from riskometer.services import services
-from webapp import create_app
+from tests.conftest import poll
+from webapp.app import create_app
 
 MODEL = "corner_lender"
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
@@ -53,7 +54,7 @@ def train_promote_and_score(settings: Settings, scorer, reference) -> str:
     registry.promote(version, by="a tester", why="it is newer", evidence="none")
     assert registry.at(MODEL, "previous").version == before.version
     app = create_app(settings)
-    app.extensions["creditrisk"].champion.poll()
+    poll(app.extensions["creditrisk"].champion)
     answer = app.test_client().post("/api/v1/score", json=GOOD)
     assert answer.status_code == 200, answer.text
     return answer.json["model_version"]

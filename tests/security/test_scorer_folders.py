@@ -31,8 +31,8 @@ from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.scoring import Scorer, fingerprint, golden, load, proving
 from creditrisk.scoring.folder import FILES
 from creditrisk.settings import Settings
-from tests.conftest import adopt
-from webapp import create_app
+from tests.conftest import adopt, poll
+from webapp.app import create_app
 
 MODEL = "corner_lender"
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
@@ -367,7 +367,7 @@ class Attacked:
         change(self.files)
         # A change that the app sees, so that it looks at the files again.
         self.registry.client.set_model_version_tag(MODEL, "2", "touched", str(os.urandom(4)))
-        self.champion.poll()
+        poll(self.champion)
         return self.champion.state.model_problem
 
     def assert_goes_on(self) -> None:
@@ -397,7 +397,7 @@ def attacked(blended, corner_reference, tmp_path_factory) -> Attacked:
     registry.promote(registry.version(MODEL, "1"), by="a tester", why="to serve", evidence="none")
     app = create_app(settings)
     champion = app.extensions["creditrisk"].champion
-    champion.poll()
+    poll(champion)
     assert champion.state.scorer.version == "1"
     uri = registry.client.get_model_version_download_uri(MODEL, "2")
     files = Path(unquote(urlsplit(uri).path)) / "artifacts" / "scorer"
@@ -425,7 +425,7 @@ def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, nam
     [attack] = [attack for attack in ATTACKS if attack.name == name]
     attacked.look_at(attack.change)
     attacked.forge()
-    attacked.champion.poll()
+    poll(attacked.champion)
     assert attack.said in attacked.champion.state.model_problem
     assert "fingerprint" not in attacked.champion.state.model_problem
     attacked.assert_goes_on()
@@ -437,7 +437,7 @@ def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, nam
 def test_a_fingerprint_changed_in_mlflow_alone_is_noticed_by_the_note(attacked):
     attacked.look_at(value("decision.json", ("n_good",), 1))
     attacked.registry.client.set_model_version_tag(MODEL, "2", FINGERPRINT_TAG, fingerprint(attacked.files))
-    attacked.champion.poll()
+    poll(attacked.champion)
     assert "another fingerprint in the registry than the decision log noted" in attacked.champion.state.model_problem
     attacked.assert_goes_on()
 
@@ -448,10 +448,10 @@ def test_what_did_not_fit_is_not_fetched_again_until_something_changes(attacked)
     # Were it fetched once more, it would be found to be gone.
     shutil.rmtree(attacked.files)
     for _ in range(3):
-        attacked.champion.poll()
+        poll(attacked.champion)
         assert attacked.champion.state.model_problem == said
     attacked.registry.client.set_model_version_tag(MODEL, "2", "touched", "once more")
-    attacked.champion.poll()
+    poll(attacked.champion)
     assert attacked.champion.state.model_problem not in ("", said)
 
 
@@ -464,12 +464,12 @@ def test_a_version_that_was_never_noted_is_served_once_it_is_promoted_again(atta
     attacked.registry.client.set_registered_model_alias(MODEL, "champion", "1")
     own = Settings(home=tmp_path, mlflow_uri=attacked.settings.mlflow_tracking_uri, dataset=MODEL)
     champion = create_app(own).extensions["creditrisk"].champion
-    champion.poll()
+    poll(champion)
     assert "Promote it again, which proves and notes it" in champion.state.model_problem
     registry = Registry(own.stores)
     said = approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="seen")
     assert said.startswith("corner_lender version 1 was proved and its fingerprint noted")
-    champion.poll()
+    poll(champion)
     assert (champion.state.scorer.version, champion.state.model_problem) == ("1", "")
     with pytest.raises(RegistryError, match="champion already"):
         approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="again")
@@ -481,7 +481,7 @@ def test_a_saved_copy_that_ends_its_process_does_not_keep_the_app_from_starting(
     note = {"model": MODEL, "version": "1", "sha256": fingerprint(folder), "since": "2026-10-12T08:00:00+00:00"}
     (tmp_path / "serving" / "current.json").write_text(json.dumps(note))
     app = create_app(Settings(home=tmp_path, mlflow_uri="http://127.0.0.1:9"))
-    app.extensions["creditrisk"].champion.load_saved()
+    app.extensions["creditrisk"].champion.look()
     ready = app.test_client().get("/ready")
     assert (ready.status_code, ready.json["model"]) == (503, None)
     assert "The saved model cannot be used: the scorer" in ready.json["model_problem"]

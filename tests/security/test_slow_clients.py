@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from tests.security.conftest import GOOD, answer_on, open_connections
-from webapp import connections, create_app
+from webapp import connections
+from webapp.app import create_app
 from webapp.connections import Server
 from webapp.errors import BusyError
 from webapp.security import body_limit

@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from creditrisk.errors import CreditRiskError
-from webapp import create_app, upload_records, upload_scoring, uploads
+from webapp import upload_files, upload_records, upload_scoring, uploads
+from webapp.app import create_app
 from webapp.errors import BusyError
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
@@ -19,6 +20,7 @@ HEADER = b"client,age_years,amount_eur,income_eur,housing"
 ROW = b"SECRET-7,61,2000,52000,own"
 FIVE_THOUSAND = b"\n".join([HEADER, *[ROW] * 5000])
 KIND = "application/octet-stream"
+ITS_KEY = upload_records.key_of("its-name")
 
 
 @pytest.fixture
@@ -65,18 +67,19 @@ def wide(n_columns: int) -> bytes:
     return b"\n".join([header, *[ROW + b",1" * n_columns] * 200])
 
 
-def test_kept_results_are_counted_with_every_cell_they_hold(context):
-    kept = Uploads()
-    upload = kept.get(scored_upload(kept, context, wide(300)))
-    # A cell of one character takes 16 bytes and its own; measured on 8,000 rows of 1,000 such columns.
-    assert upload.n_bytes > 200 * 300 * 17
-    assert upload.content == b""
+def test_kept_results_are_counted_with_every_file_they_take_and_what_was_received_is_gone(context):
+    kept = Uploads(context.settings.home)
+    folder = kept.get(scored_upload(kept, context, wide(300))).folder
+    files = {path.name: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+    assert upload_files.n_bytes(folder) >= sum(files.values()) > 200 * 300 / 4
+    assert set(files) == {"details.json", "lock", "raw.arrow", "accepted.arrow", "rejected.json", "scored.arrow"}
 
 
 def test_the_oldest_results_make_room_in_bytes_and_the_last_stays(context, monkeypatch):
-    kept = Uploads()
-    size = kept.get(scored_upload(kept, context, wide(300))).n_bytes
-    monkeypatch.setattr(uploads, "MOST_BYTES_KEPT", 2 * size)
+    kept = Uploads(context.settings.home)
+    size = upload_files.n_bytes(kept.get(scored_upload(kept, context, wide(300))).folder)
+    # Their details differ by a few bytes.
+    monkeypatch.setattr(uploads, "MOST_BYTES_KEPT", 2.5 * size)
     names = [scored_upload(kept, context, wide(300)) for _ in range(5)]
     assert [kept.get(name) is not None for name in names] == [False, False, True, True, True]
     monkeypatch.setattr(uploads, "MOST_BYTES_KEPT", 0)
@@ -87,7 +90,7 @@ def test_waiting_files_are_bounded_in_bytes_and_a_single_one_always_goes(context
     monkeypatch.setattr(uploads, "MOST_BYTES_WAITING", 10)
     gate = threading.Event()
     monkeypatch.setattr(upload_scoring, "_score_file", lambda *_: gate.wait(30))
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     begin(kept, context, b"x" * 100, "large.csv")
     for refused in (lambda: begin(kept, context, b"x", "small.csv"), lambda: kept.check_room(1)):
         with pytest.raises(BusyError, match="try again in a minute"):
@@ -121,7 +124,33 @@ class EndingError(CreditRiskError):
     """Whatever the scoring itself may raise when the app ends."""
 
 
+def n_logged_after_a_restart(context, name: str) -> int:
+    """How many decisions there are once another process has finished a file; its result holds every client once."""
+    app = create_app(context.settings)
+    again = app.extensions["creditrisk"]
+    again.champion.look()
+
+    def is_over() -> bool:
+        for work in upload_scoring.take_up(again):
+            work.result(timeout=30)
+        return again.uploads.get(name).is_over
+
+    wait_until(is_over)
+    assert again.uploads.get(name).record == Record("done", 5000, 5000, 5000)
+    scored = upload_scoring.result_of(again, again.uploads.get(name)).scored
+    assert scored["row_number"].to_list() == list(range(1, 5001))
+    return again.log.head()[0]
+
+
+def wait_until(is_so) -> None:
+    deadline = time.monotonic() + 30
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_an_upload_ends_after_the_block_in_hand_and_says_how_far_it_came(corner_app, context, monkeypatch):
+    monkeypatch.setattr(upload_scoring, "BLOCK_SECONDS", 0.0)
     real = upload_scoring.score_in_chunks
 
     def score(*args, **kwargs):
@@ -132,14 +161,15 @@ def test_an_upload_ends_after_the_block_in_hand_and_says_how_far_it_came(corner_
 
     monkeypatch.setattr(upload_scoring, "score_in_chunks", score)
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
-    wait_until_over(corner_app.test_client(), name)
-    shown = stage(corner_app, name)
-    assert f"The app was told to end. Scoring came as far as client {2 * CHUNK_ROWS:,} of 5,000" in shown
-    assert "Drop the file again when the app is back." in shown
+    assert context.stopping.wait(30)
+    wait_until(lambda: context.uploads.get(name).record.n_done == 2 * CHUNK_ROWS)
+    assert "The app was told to end. It goes on with this file by itself when it is back" in stage(corner_app, name)
     assert context.log.head()[0] == 2 * CHUNK_ROWS
-    later = stage(create_app(context.settings), name)
-    assert "The app was told to end before this file was finished" in later
-    assert f"{2 * CHUNK_ROWS:,} of 5,000 clients had been scored and are in the decision log" in later
+    later = create_app(context.settings)
+    assert f"{2 * CHUNK_ROWS:,} of 5,000 clients scored." in stage(later, name)
+    monkeypatch.undo()
+    assert n_logged_after_a_restart(context, name) == 5000
+    assert "Download result" in stage(later, name)
 
 
 def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(context, monkeypatch):
@@ -151,20 +181,70 @@ def test_an_error_that_scoring_raises_when_the_app_ends_keeps_what_was_scored(co
         raise EndingError
 
     monkeypatch.setattr(upload_scoring, "score_in_chunks", score)
-    kept = Uploads()
-    upload = kept.get(scored_upload(kept, context, FIVE_THOUSAND))
-    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
-    assert upload.is_app_ending
+    kept = Uploads(context.settings.home)
+    name = scored_upload(kept, context, FIVE_THOUSAND)
+    upload = kept.get(name)
+    assert (upload.record.state, upload.record.n_done, upload.is_over) == ("scoring", CHUNK_ROWS, False)
+    monkeypatch.undo()
+    assert n_logged_after_a_restart(context, name) == 5000
 
 
 def test_a_file_whose_turn_had_not_come_is_not_scored_when_the_app_ends(corner_app, context):
     context.stopping.set()
     name = corner_app.test_client().post("/uploads", data=FIVE_THOUSAND, content_type=KIND).json["upload"]
-    wait_until_over(corner_app.test_client(), name)
-    assert "The app was told to end." in stage(corner_app, name)
-    assert "Nothing was scored. Drop the file again when the app is back." in stage(corner_app, name)
+    assert "The app was told to end. It goes on with this file by itself when it is back" in stage(corner_app, name)
     assert context.log.head()[0] == 0
-    assert "Nothing was scored." in stage(create_app(context.settings), name)
+    assert n_logged_after_a_restart(context, name) == 5000
+
+
+class KilledError(BaseException):
+    """In place of `kill -9`: nothing that comes after it is done."""
+
+
+def kill(*_args, **_kwargs):
+    raise KilledError
+
+
+@pytest.mark.parametrize("what", ["log.append", "settle", "keep_checked", "keep_scored"])
+def test_whenever_a_process_is_killed_no_client_is_scored_twice_and_none_is_left_out(context, monkeypatch, what):
+    # The third block: before it is in the log, or after it is there; before what was read is kept; before the end.
+    module = context.log if what == "log.append" else upload_files
+    real, calls = getattr(module, what.removeprefix("log.")), iter(range(100))
+    n_before = 0 if what in ("keep_checked", "keep_scored") else 2
+
+    def kill_at_last(*args, **kwargs):
+        return real(*args, **kwargs) if next(calls) < n_before else kill()
+
+    monkeypatch.setattr(module, what.removeprefix("log."), kill_at_last)
+    name, work = begin(context.uploads, context, FIVE_THOUSAND, "clients.csv")
+    with pytest.raises(KilledError):
+        work.result(timeout=30)
+    monkeypatch.undo()
+    assert not context.uploads.get(name).is_over
+    # Others go on scoring meanwhile, the same client too.
+    other = {"client": "SECRET-7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+    app = create_app(context.settings)
+    app.extensions["creditrisk"].champion.look()
+    assert app.test_client().post("/api/v1/score", json=[other] * 3).status_code == 200
+    assert n_logged_after_a_restart(context, name) == 5000 + 3
+
+
+def test_a_file_that_nobody_took_up_for_a_day_is_removed_and_the_page_says_so(corner_app, context, monkeypatch):
+    context.stopping.set()
+    name = scored_upload(context.uploads, context)
+    assert context.uploads.get(name).folder.is_dir()
+    monkeypatch.setattr(uploads, "UNFINISHED_SECONDS", 0.0)
+    assert "The app ended before this file had been read, and was not back within a day" in stage(corner_app, name)
+    assert not [path for path in (context.settings.home / "uploads").iterdir() if path.is_dir()]
+
+
+def test_a_folder_that_cannot_be_read_is_removed_in_time_and_nobody_is_told_what_it_was(context):
+    kept = Uploads(context.settings.home)
+    folder = kept.get(scored_upload(kept, context)).folder
+    (folder / "details.json").write_text("{")
+    os.utime(folder, (1e9, 1e9))
+    kept.make_room()
+    assert not folder.exists()
 
 
 def test_a_failure_after_the_first_block_keeps_what_was_scored_and_says_why(corner_app, context, monkeypatch):
@@ -197,15 +277,15 @@ def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, 
 @pytest.mark.parametrize(
     ("record", "headline", "text"),
     [
-        (Record("reading"), "The app was restarted before this file had been read", "Nothing was scored."),
+        (Record("reading"), "The app ended before this file had been read", "Nothing was scored."),
         (
             Record("scoring", 40_000, 12_000, 11_998),
-            "The app was restarted while this file was being scored",
+            "The app ended while this file was being scored",
             "At least 11,998 of 40,000 clients had been scored and are in the decision log.",
         ),
         (
             Record("scoring", 40_000),
-            "The app was restarted while this file was being scored",
+            "The app ended while this file was being scored",
             "None of 40,000 clients is known to have been scored; any that was is in the decision log.",
         ),
         (
@@ -218,18 +298,13 @@ def test_nothing_is_scored_of_a_file_that_did_not_arrive_as_a_whole(corner_app, 
             "This result is no longer kept",
             "2,000 of 40,000 clients had been scored",
         ),
-        (
-            Record("stopped", 40_000, 2_000, 2_000, is_app_ending=True),
-            "The app was told to end before this file was finished",
-            "2,000 of 40,000 clients had been scored and are in the decision log.",
-        ),
         (Record("failed"), "This file could not be scored", "Nothing was scored. Drop the file again"),
         (None, "This result is no longer kept", "Results stay here for an hour, less if many files come"),
     ],
 )
-def test_after_a_restart_the_page_says_what_became_of_a_file(corner_app, context, record, headline, text):
+def test_the_page_says_what_became_of_a_file_that_is_not_kept(corner_app, context, record, headline, text):
     if record is not None:
-        upload_records.note(context.settings.home, "its-name", record)
+        upload_records.note(context.settings.home, ITS_KEY, record)
     shown = stage(corner_app, "its-name")
     assert headline in shown
     assert text in shown
@@ -237,14 +312,14 @@ def test_after_a_restart_the_page_says_what_became_of_a_file(corner_app, context
 
 
 def test_the_note_of_an_upload_names_neither_file_nor_client_and_belongs_to_the_user_alone(context):
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     name = scored_upload(kept, context, filename="Anna Schmidt.csv")
     folder = context.settings.home / "uploads"
-    [path] = folder.iterdir()
-    assert name not in path.name
-    text = path.read_text()
-    assert json.loads(text) == {"state": "done", "n_rows": 1, "n_done": 1, "n_scored": 1, "is_app_ending": False}
-    assert (folder.stat().st_mode & 0o777, path.stat().st_mode & 0o777) == (0o700, 0o600)
+    [path] = folder.glob("*.json")
+    assert json.loads(path.read_text()) == {"state": "done", "n_rows": 1, "n_done": 1, "n_scored": 1}
+    assert not [path for path in folder.rglob("*") if name in path.name]
+    for path in (folder, *folder.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
 
 
 def test_notes_are_few_and_none_is_old(context, monkeypatch):
@@ -261,8 +336,8 @@ def test_notes_are_few_and_none_is_old(context, monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": "lost"}', '{"state": "done", "n_rows": "many"}', "null"])
 def test_a_damaged_note_says_nothing(corner_app, context, text):
-    upload_records.note(context.settings.home, "its-name", Record("done"))
-    upload_records._path(context.settings.home, "its-name").write_text(text)
+    upload_records.note(context.settings.home, ITS_KEY, Record("done"))
+    upload_records._path(context.settings.home, ITS_KEY).write_text(text)
     assert "This result is no longer kept" in stage(corner_app, "its-name")
 
 

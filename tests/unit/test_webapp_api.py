@@ -12,8 +12,9 @@ from jsonschema import Draft202012Validator
 
 from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
 from creditrisk.settings import Settings
-from webapp import create_app
+from tests.conftest import poll
 from webapp.api_models import OutcomeReport
+from webapp.app import create_app
 from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
 from webapp.openapi import describe
 
@@ -274,7 +275,7 @@ def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
 
 
 def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
-    corner_app.extensions["creditrisk"].champion.poll()
+    poll(corner_app.extensions["creditrisk"].champion)
     client = corner_app.test_client()
     assert client.post("/api/v1/score", json=GOOD).status_code == 200
     ready = client.get("/ready")
@@ -292,7 +293,7 @@ def test_a_damaged_note_of_what_was_saved_is_said_and_does_not_keep_the_app_from
     kept = corner_settings.home / "serving" / "current.json"
     kept.write_text(note)
     app = create_app(corner_settings)
-    app.extensions["creditrisk"].champion.load_saved()
+    app.extensions["creditrisk"].champion.look()
     assert app.extensions["creditrisk"].champion.state.scorer is None
     assert app.test_client().get("/ready").status_code == 503
 
@@ -300,7 +301,7 @@ def test_a_damaged_note_of_what_was_saved_is_said_and_does_not_keep_the_app_from
 def test_nothing_is_answered_that_could_not_be_logged(corner_settings, tmp_path):
     (tmp_path / "in the way").mkdir()
     app = create_app(corner_settings.model_copy(update={"decision_log_url": f"sqlite:///{tmp_path}/in the way"}))
-    app.extensions["creditrisk"].champion.load_saved()
+    app.extensions["creditrisk"].champion.look()
     client = app.test_client()
     assert_error(client.post("/api/v1/score", json=GOOD), 503, "decision_log_away")
     assert_error(client.post("/api/v1/score.csv", data=CSV, content_type="text/csv"), 503, "decision_log_away")
@@ -445,23 +446,20 @@ def test_decisions_are_counted_by_verdict_and_carry_nothing_of_the_applicant(cli
     assert "A7" not in metrics
 
 
-def test_the_process_that_scores_imports_neither_torch_nor_evidently(corner_settings):
+def test_the_process_that_scores_imports_neither_torch_nor_evidently_nor_mlflow(corner_settings):
     program = f"""
 import sys
 from pathlib import Path
 from creditrisk.settings import Settings
-from webapp import create_app
+from webapp.app import create_app
 from webapp.api_models import OutcomeReport
 from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
 import webapp.serve
 app = create_app(Settings(home=Path({str(corner_settings.home)!r}), mlflow_uri="http://127.0.0.1:9"))
-champion = app.extensions["creditrisk"].champion
-champion.load_saved()
-champion.poll()
+app.extensions["creditrisk"].champion.look()
 answer = app.test_client().post("/api/v1/score", json={GOOD!r})
 assert answer.status_code == 200, answer.text
-assert "mlflow" in sys.modules
-print(sorted({{"torch", "evidently", "prefect"}} & set(sys.modules)))
+print(sorted({{"torch", "evidently", "prefect", "mlflow"}} & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"

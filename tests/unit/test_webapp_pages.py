@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from webapp import create_app, pages
+from webapp import pages
+from webapp.app import create_app
 from webapp.pages import find_pages
 
 REPORTS = """

@@ -26,18 +26,19 @@ def begin(kept, context, content, filename):
 
 
 def test_a_result_is_found_under_its_name_and_no_other(context):
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
     upload = kept.get(name)
-    assert upload.state == "done"
-    assert (upload.n_rows, upload.scored.height, len(upload.checked.rejected)) == (2, 1, 1)
+    assert upload.record.state == "done"
+    result = upload_scoring.result_of(context, upload)
+    assert (upload.record.n_rows, result.scored.height, len(result.checked.rejected)) == (2, 1, 1)
     assert kept.get("another name") is None
     assert kept.get(None) is None
 
 
 def test_a_result_is_forgotten_when_its_time_is_over(context):
-    kept = Uploads(lifetime_seconds=0)
+    kept = Uploads(context.settings.home, lifetime_seconds=0)
     name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
     assert kept.get(name) is None
@@ -45,7 +46,7 @@ def test_a_result_is_forgotten_when_its_time_is_over(context):
 
 def test_the_oldest_results_make_room_for_new_ones(context, monkeypatch):
     monkeypatch.setattr(uploads, "MOST_KEPT", 2)
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     names = []
     for _ in range(4):
         name, work = begin(kept, context, CSV, "clients.csv")
@@ -62,7 +63,7 @@ def test_when_too_many_files_wait_the_next_is_refused(context, monkeypatch):
         return parse_upload(*args, **kwargs)
 
     monkeypatch.setattr(upload_scoring, "parse_upload", wait_then_parse)
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     works = [begin(kept, context, CSV, "clients.csv")[1] for _ in range(uploads.MOST_WAITING)]
     with pytest.raises(BusyError, match="try again in a minute"):
         begin(kept, context, CSV, "clients.csv")
@@ -84,14 +85,16 @@ def test_a_stopped_upload_keeps_what_was_scored_and_logged_until_then(context, m
 
     uploads_score = upload_scoring.score_in_chunks
     monkeypatch.setattr(upload_scoring, "score_in_chunks", score_and_wait)
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     name, work = begin(kept, context, b"\n".join(lines), "clients.csv")
     assert begun.wait(30)
-    kept.get(name).stop.set()
+    # Whichever process is asked to stop it: another one than works on it, say.
+    upload_scoring.stop(replace(context, uploads=Uploads(context.settings.home)), name)
     stopped.set()
     work.result(timeout=30)
     upload = kept.get(name)
-    assert (upload.state, upload.n_done, upload.scored.height) == ("stopped", CHUNK_ROWS, CHUNK_ROWS)
+    assert (upload.record.state, upload.record.n_done) == ("stopped", CHUNK_ROWS)
+    assert upload_scoring.result_of(context, upload).scored.height == CHUNK_ROWS
     assert context.log.head()[0] == CHUNK_ROWS
 
 
@@ -100,12 +103,13 @@ def test_a_failure_inside_the_app_tells_the_clerk_what_to_do_and_the_log_nothing
         raise ValueError("Anna Schmidt, born 1969")
 
     monkeypatch.setattr(upload_scoring.datasets, "check", fail)
-    kept = Uploads()
+    kept = Uploads(context.settings.home)
     name, work = begin(kept, context, CSV, "clients.csv")
     work.result(timeout=30)
-    assert kept.get(name).state == "failed"
-    assert "try again" in kept.get(name).message
-    assert "Anna" not in kept.get(name).message + caplog.text
+    upload = kept.get(name)
+    assert upload.record.state == "failed"
+    assert "try again" in upload.details.message
+    assert "Anna" not in upload.details.message + caplog.text
     assert "ValueError" in caplog.text
 
 

@@ -16,14 +16,14 @@ from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
-from webapp import upload_records
+from webapp import upload_scoring
 from webapp.context import AppContext
 from webapp.pages import client_drawer, scored_file, wording
 from webapp.pages.components import attributes, closer, message_line
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
 from webapp.serving import ServingState
-from webapp.uploads import Upload
+from webapp.uploads import Result, Upload
 
 TITLE = "Score clients"
 PATH = "/"
@@ -100,17 +100,16 @@ def _register_file(app: Dash, context: AppContext) -> None:
             return _welcome(context.champion.state), True, no_update, None
         upload = context.uploads.get(job)
         if upload is None:
-            return scored_file.fate(upload_records.recall(context.settings.home, job)), True, message, None
+            return scored_file.fate(context.uploads.record(job)), True, message, None
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
-        return _stage(upload), upload.is_over, message, job if upload.is_over else None
+        return _stage(context, job, upload), upload.is_over, message, job if upload.is_over else None
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
-        upload = context.uploads.get(job)
-        if n_clicks and upload is not None:
-            upload.stop.set()
+        if n_clicks and job and context.uploads.get(job) is not None:
+            upload_scoring.stop(context, job)
 
 
 def _register_grid(app: Dash, context: AppContext) -> None:
@@ -120,16 +119,16 @@ def _register_grid(app: Dash, context: AppContext) -> None:
         State("job", "data"),
     )
     def rows(request: RowsRequest | None, job: str | None) -> Any:
-        upload = context.uploads.get(job)
-        if job and upload is None:
+        result = upload_scoring.result_of(context, context.uploads.get(job))
+        if job and result is None:
             _ask_again()
-        if request is None or upload is None or upload.checked is None or upload.scorer is None:
+        if request is None or result is None:
             return no_update
         chosen = (request.get("filterModel") or {}).get("verdict")
         block, n_rows = grid_rows(
-            upload.checked,
-            upload.scored,
-            upload.scorer.schema,
+            result.checked,
+            result.scored,
+            result.scorer.schema,
             start=request["startRow"],
             stop=request["endRow"],
             sort=request.get("sortModel") or [],
@@ -163,13 +162,12 @@ def _register_drawer(app: Dash, context: AppContext) -> None:
         prevent_initial_call=True,
     )
     def open_drawer(selected: list[GridRow] | None, job: str | None) -> tuple[Any, str]:
-        upload = context.uploads.get(job)
-        if selected and upload is None:
+        result = upload_scoring.result_of(context, context.uploads.get(job))
+        if selected and result is None:
             _ask_again()
-        if not selected or upload is None or upload.checked is None or upload.scorer is None:
+        if not selected or result is None:
             return no_update, "drawer"
-        row_number = int(selected[0]["row"])
-        return _drawer(upload, row_number), "drawer open"
+        return _drawer(result, int(selected[0]["row"])), "drawer open"
 
     @app.callback(Output("clients", "selectedRows"), Input("close", "n_clicks"), prevent_initial_call=True)
     def close_drawer(n_clicks: int) -> Any:
@@ -181,31 +179,48 @@ def _ask_again() -> None:
     set_props("tick", {"disabled": False})
 
 
-def _stage(upload: Upload) -> Component:
-    if upload.has_result and upload.checked is not None and upload.scorer is not None:
+def _stage(context: AppContext, name: str, upload: Upload) -> Component:
+    details, record = upload.details, upload.record
+    result = upload_scoring.result_of(context, upload)
+    if result is not None:
         return scored_file.result(
-            upload.checked,
-            upload.scored,
-            upload.scorer.schema,
-            name=upload.name,
-            filename=upload.filename,
-            n_done=upload.n_done,
-            stopped=wording.stopped(upload.message, upload.n_done, upload.n_rows, upload.advice),
+            result.checked,
+            result.scored,
+            result.scorer.schema,
+            name=name,
+            filename=details.filename,
+            n_done=result.n_done,
+            stopped=wording.stopped(details.message, record.n_done, record.n_rows, details.advice),
         )
+    if upload.has_result:
+        return scored_file.fate(record)
     if upload.is_over:
-        return scored_file.failed(upload.filename, upload.message, upload.advice)
-    return scored_file.working(upload.filename, upload.n_done, upload.n_rows, time.monotonic() - upload.started)
+        return scored_file.failed(details.filename, details.message, details.advice)
+    return scored_file.working(
+        details.filename,
+        record.n_done,
+        record.n_rows,
+        seconds_left=_seconds_left(upload),
+        is_app_ending=context.stopping.is_set(),
+    )
 
 
-def _drawer(upload: Upload, row_number: int) -> list[Component]:
-    assert upload.checked is not None
-    assert upload.scorer is not None
+def _seconds_left(upload: Upload) -> float | None:
+    """How long it will take still at the pace since it was last begun or taken up; None before there is any."""
+    details, record = upload.details, upload.record
+    n_done = record.n_done - details.resumed_row
+    if n_done <= 0:
+        return None
+    return (time.time() - details.resumed_at) / n_done * (record.n_rows - record.n_done)
+
+
+def _drawer(result: Result, row_number: int) -> list[Component]:
     is_row = pl.col("row_number") == row_number
-    scorer = upload.scorer
-    [row] = scored_rows(upload.scored.filter(is_row))
+    scorer = result.scorer
+    [row] = scored_rows(result.scored.filter(is_row))
     return client_drawer.drawer(
         row,
-        scorer.explain(upload.checked.accepted.filter(is_row)),
+        scorer.explain(result.checked.accepted.filter(is_row)),
         approve_below=scorer.rule.approve_below,
         decline_from=scorer.rule.decline_from,
         target=scorer.schema.target,

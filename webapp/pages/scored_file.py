@@ -35,13 +35,18 @@ _THEME = (
 )
 
 
-def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Component:
-    """A file on its way: how far, how long still, and a way out."""
+def working(
+    filename: str, n_done: int, n_rows: int, *, seconds_left: float | None, is_app_ending: bool = False
+) -> Component:
+    """A file on its way: how far, how long still if that is known, and a way out."""
     if n_done == 0:
         progress = "Reading the file and checking every row."
     else:
-        left = seconds / n_done * (n_rows - n_done)
-        progress = f"{n_done:,} of {counted(n_rows, 'client')} scored. {_time_left(left)}"
+        progress = f"{n_done:,} of {counted(n_rows, 'client')} scored."
+        if seconds_left is not None:
+            progress += f" {_time_left(seconds_left)}"
+    if is_app_ending:
+        progress = f"The app was told to end. {wording.GOES_ON}"
     return html.Section(
         className="notice working",
         role="status",
@@ -49,7 +54,7 @@ def working(filename: str, n_done: int, n_rows: int, seconds: float) -> Componen
             html.H2(filename),
             html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
             html.P(progress, className="not-cut-off"),
-            html.P("How far it has come will be known when the app answers again.", className="only-cut-off"),
+            html.P(f"The app does not answer. {wording.GOES_ON}", className="only-cut-off"),
             html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
         ],
     )

@@ -126,9 +126,9 @@ def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
 
     Examples
     --------
-    >>> print(stopped("The app was told to end.", 4000, 40000, "Drop the file again when the app is back."))
-    The app was told to end. Scoring came as far as client 4,000 of 40,000; what was scored until then is below, and in
-    the decision log. Drop the file again when the app is back.
+    >>> print(stopped("The decision log is away.", 4000, 40000, "Drop the file again later."))
+    The decision log is away. Scoring came as far as client 4,000 of 40,000; what was scored until then is below, and in
+    the decision log. Drop the file again later.
     """
     how_far = f"Scoring came as far as client {n_done:,} of {n_rows:,}; what was scored until then is below, and in"
     return reason and f"{reason} {how_far} the decision log. {advice}".strip()
@@ -137,10 +137,12 @@ def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
 # What the bars of a client are measured against: the scorer's reference applicant.
 COMPARED_WITH = "What raised and lowered the risk: compared with a typical approved client."
 AGAIN = "Drop the file again to score it anew."
-NOT_KEPT = "Results stay here for an hour, less if many files come, and not beyond a restart of the app."
+NOT_KEPT = "Results stay here for an hour, less if many files come."
+# Of a file that was cut off.
+GOES_ON = "It goes on with this file by itself when it is back; you need not drop it again."
 _FATES = {
-    "reading": "The app was restarted before this file had been read",
-    "scoring": "The app was restarted while this file was being scored",
+    "reading": "The app ended before this file had been read, and was not back within a day",
+    "scoring": "The app ended while this file was being scored, and was not back within a day",
     "failed": "This file could not be scored",
 }
 
@@ -151,12 +153,12 @@ def fate(record: Record | None) -> tuple[str, str]:
     Parameters
     ----------
     record
-        What was last noted of it. A file that was not over by then was cut short: the app ended without a warning.
+        What was last noted of it. A file that was not over by then was cut off, and given up after a day.
 
     Examples
     --------
     >>> fate(Record("reading"))[0]
-    'The app was restarted before this file had been read'
+    'The app ended before this file had been read, and was not back within a day'
     >>> print(fate(Record("scoring", n_rows=40_000, n_done=12_000, n_scored=11_998))[1])
     At least 11,998 of 40,000 clients had been scored and are in the decision log. The results themselves are not kept.
     Drop the file again to score it anew.
@@ -164,14 +166,11 @@ def fate(record: Record | None) -> tuple[str, str]:
     if record is None:
         return "This result is no longer kept", f"{NOT_KEPT} {AGAIN}"
     headline = _FATES.get(record.state, "This result is no longer kept")
-    if record.is_app_ending:
-        headline = "The app was told to end before this file was finished"
     of_clients = f"of {counted(record.n_rows, 'client')}"
     if record.n_scored:
         # What was logged after the last note of a file that was cut short is not in it.
         how_many = f"{'At least ' if record.state == 'scoring' else ''}{record.n_scored:,} {of_clients}"
-        is_whole = record.state in ("done", "stopped") and not record.is_app_ending
-        kept = NOT_KEPT if is_whole else "The results themselves are not kept."
+        kept = NOT_KEPT if record.state in ("done", "stopped") else "The results themselves are not kept."
         logged = f"{how_many} had been scored and are in the decision log. {kept}"
     elif record.state == "scoring":
         logged = f"None {of_clients} is known to have been scored; any that was is in the decision log."

@@ -1,0 +1,87 @@
+"""The app of one process.
+
+`create_app` puts the rooms together: serving.py (which model answers), scoring.py (table to logged decisions), api.py,
+upload_routes.py and the pages (pages/), behind security.py. `worker.py` runs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dash import Dash
+from flask import Flask
+
+from creditrisk.decision_log import DecisionLog
+from creditrisk.settings import Settings
+from webapp import api, security, upload_routes
+from webapp.context import AppContext
+from webapp.metrics import make_metrics
+from webapp.pages import Page, find_pages, shell
+from webapp.serving import ServedModel
+from webapp.uploads import Uploads
+
+_INDEX = """<!DOCTYPE html>
+<html lang="en">
+<head>
+{%metas%}
+<title>{%title%}</title>
+<link rel="icon" type="image/svg+xml" href="/ui/assets/mark.svg">
+{%css%}
+</head>
+<body>
+{%app_entry%}
+<footer>{%config%}{%scripts%}{%renderer%}</footer>
+</body>
+</html>"""
+
+
+def create_app(settings: Settings, started: float | None = None) -> Flask:
+    """Make the app.
+
+    Parameters
+    ----------
+    settings
+        Where state is kept and how large requests may be.
+    started
+        When the first process of the app was started, as a Unix time; now, if there are no others.
+
+    Returns
+    -------
+    Flask
+        With its `AppContext` in `extensions["creditrisk"]`. A server calls its `champion.start()`: that loads the saved
+        model, and others that are saved later.
+    """
+    app = Flask(__name__, static_folder=None)
+    champion, log = ServedModel(settings, started), DecisionLog(settings.decision_log)
+    context = AppContext(settings, champion, log, make_metrics(), Uploads(settings.home))
+    app.extensions["creditrisk"] = context
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
+    app.register_blueprint(api.make_blueprint(context))
+    app.register_blueprint(upload_routes.make_blueprint(context))
+    pages = find_pages()
+    dashes = [_serve_page(app, page, pages, context) for page in pages]
+    security.protect(app, settings, inline_scripts=sorted({script for dash in dashes for script in dash.csp_hashes()}))
+    return app
+
+
+def _serve_page(app: Flask, page: Page, pages: Sequence[Page], context: AppContext) -> Dash:
+    """Put a page at its address, as a Dash app of its own: pages share neither callbacks nor the ids of their parts."""
+    # Dash takes every address below its own, so it gets /ui/ and the rest of the app keeps proper 404s.
+    dash = Dash(
+        __name__,
+        server=app,  # type: ignore[arg-type]  # Dash's own annotation leaves Flask out
+        url_base_pathname="/ui/" if page.PATH == "/" else f"/ui{page.PATH}/",
+        title=shell.APP_NAME,
+        update_title="",
+        index_string=_INDEX,
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+        add_log_handler=False,
+        on_error=shell.report_failure,
+    )
+    dash.layout = lambda: shell.shell(page, pages, context)
+    shell.register(dash, context)
+    page.register(dash, context)
+    app.add_url_rule(page.PATH, f"page {page.PATH}", dash.index)
+    return dash

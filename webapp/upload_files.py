@@ -1,0 +1,241 @@
+"""One dropped file on disk: as it was received, what was read of it, and its results block by block.
+
+A folder of its own under home/uploads, called by the SHA-256 of the upload's random name, for the user who runs the app
+alone (0700, files 0600). Whatever is replaced is replaced in one step, so that a process may be killed at any moment.
+
+    details.json   what the file is called, which model scores it, how it ended
+    file           as received, until it was read
+    lock           held by the process that works on it; the system lets go of it when its holder dies
+    stop           there once a clerk said so
+    checked/       the rows of the file: as they came, those that can be scored, those that cannot
+    blocks/        the results, a file for each block of rows: pending until the decision log has it
+    scored.arrow   all of them, once it is over
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+from pydantic import TypeAdapter, ValidationError
+
+from creditrisk.quality import Checked, Rejection
+
+_BLOCK = re.compile(r"(\d+)-(\d+)\.arrow")
+_PENDING = re.compile(r"pending-(\d+)-(\d+)-after-(\d+)\.arrow")
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What is known of a file besides how far it has come.
+
+    `model`, `version` and `sha256` name the scorer it was begun with, and that it is finished with. Since `resumed_at`,
+    a Unix time, it has been worked on without a break, from row `resumed_row` on. `message` says why it failed or
+    stopped, `advice` what to do about it; both are empty if it was done, or a clerk stopped it.
+    """
+
+    filename: str
+    n_bytes: int
+    started: float
+    model: str = ""
+    version: str = ""
+    sha256: str = ""
+    resumed_at: float = 0.0
+    resumed_row: int = 0
+    message: str = ""
+    advice: str = ""
+
+
+_DETAILS = TypeAdapter(Details)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingBlock:
+    """Results of rows `first_row` to `last_row` that were made when the log's head was `after_seq`, perhaps logged."""
+
+    path: Path
+    first_row: int
+    last_row: int
+    after_seq: int
+
+
+def make(folder: Path, content: bytes, details: Details) -> None:
+    """Make the folder of a file that was received; all of it is there, or nothing."""
+    fresh = folder.with_name(f".{folder.name}")
+    fresh.mkdir(mode=0o700)
+    _write(fresh / "file", content)
+    write_details(fresh, details)
+    fresh.rename(folder)
+
+
+def write_details(folder: Path, details: Details) -> None:
+    """Replace the details."""
+    _write(folder / "details.new", json.dumps(asdict(details)).encode())
+    (folder / "details.new").replace(folder / "details.json")
+
+
+def read_details(folder: Path) -> Details | None:
+    """The details; None if there is no such file, or no longer."""
+    try:
+        return _DETAILS.validate_json((folder / "details.json").read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+@contextmanager
+def locked(path: Path, *, is_patient: bool = False) -> Iterator[bool]:
+    """Hold a lock file, or know that another process or thread does."""
+    with open(path, "ab", opener=_private) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+
+
+def received(folder: Path) -> bytes:
+    """The file as it was received."""
+    return (folder / "file").read_bytes()
+
+
+def ask_to_stop(folder: Path) -> None:
+    """Leave word for whoever works on it."""
+    with suppress(OSError):
+        (folder / "stop").touch(mode=0o600)
+
+
+def is_to_stop(folder: Path) -> bool:
+    """Whether a clerk said so."""
+    return (folder / "stop").exists()
+
+
+def keep_checked(folder: Path, checked: Checked) -> None:
+    """Keep what was read of the file; the file itself is not needed any more."""
+    fresh = folder / "checked.new"
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(mode=0o700)
+    _write_frame(fresh / "raw.arrow", checked.raw)
+    _write_frame(fresh / "accepted.arrow", checked.accepted)
+    _write(fresh / "rejected.json", json.dumps([asdict(rejection) for rejection in checked.rejected]).encode())
+    fresh.rename(folder / "checked")
+    drop_received(folder)
+
+
+def drop_received(folder: Path) -> None:
+    """Remove the file as it was received."""
+    (folder / "file").unlink(missing_ok=True)
+
+
+def read_checked(folder: Path) -> Checked | None:
+    """What was read of the file; None if it was not read yet."""
+    kept = folder / "checked"
+    if not kept.is_dir():
+        return None
+    rejected = [
+        Rejection(**fields | {"more": tuple(fields["more"])})
+        for fields in json.loads((kept / "rejected.json").read_bytes())
+    ]
+    return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"))
+
+
+def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:
+    """Keep the results of a block before the decision log gets it; they survive a power cut from here on."""
+    blocks = folder / "blocks"
+    blocks.mkdir(mode=0o700, exist_ok=True)
+    path = blocks / f"pending-{first_row}-{last_row}-after-{after_seq}.arrow"
+    _write_frame(blocks / "new", scored)
+    (blocks / "new").replace(path)
+    _sync(path)
+    _sync(blocks)
+    return PendingBlock(path, first_row, last_row, after_seq)
+
+
+def find_pending(folder: Path) -> PendingBlock | None:
+    """The block that was pending when its process was killed, if there is one."""
+    for path in _names(folder / "blocks"):
+        if match := _PENDING.fullmatch(path.name):
+            return PendingBlock(path, *map(int, match.groups()))
+    return None
+
+
+def settle(pending: PendingBlock) -> None:
+    """Count a pending block among those that are done."""
+    pending.path.rename(pending.path.with_name(f"{pending.first_row:09}-{pending.last_row:09}.arrow"))
+
+
+def done(folder: Path) -> tuple[int, int]:
+    """How far the blocks go that are done: their last row, and how many clients were scored."""
+    blocks = _done_blocks(folder)
+    n_scored = sum(pl.scan_ipc(path).select(pl.len()).collect().item() for _, path in blocks)
+    return (blocks[-1][0] if blocks else 0), n_scored
+
+
+def keep_scored(folder: Path) -> None:
+    """Make one file of all blocks."""
+    frames = [pl.read_ipc(path) for _, path in _done_blocks(folder)]
+    if frames:
+        _write_frame(folder / "scored.new", pl.concat(frames))
+        (folder / "scored.new").replace(folder / "scored.arrow")
+    shutil.rmtree(folder / "blocks", ignore_errors=True)
+
+
+def read_scored(folder: Path) -> pl.DataFrame:
+    """All results of a file that is over; without a column if there are none."""
+    path = folder / "scored.arrow"
+    return pl.read_ipc(path) if path.exists() else pl.DataFrame()
+
+
+def n_bytes(folder: Path) -> int:
+    """How much room the folder takes."""
+    total = 0
+    with suppress(OSError):
+        for path in folder.rglob("*"):
+            with suppress(OSError):
+                total += path.stat().st_size
+    return total
+
+
+def remove(folder: Path) -> None:
+    """Remove all of it; whoever reads it now finds that it is gone."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _done_blocks(folder: Path) -> list[tuple[int, Path]]:
+    """Last row and file of each block that is done, in the order of the rows."""
+    matches = ((_BLOCK.fullmatch(path.name), path) for path in _names(folder / "blocks"))
+    return sorted((int(match[2]), path) for match, path in matches if match)
+
+
+def _names(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _write_frame(path: Path, frame: pl.DataFrame) -> None:
+    with open(path, "wb", opener=_private) as file:
+        frame.write_ipc(file, compression="lz4")
+
+
+def _write(path: Path, content: bytes) -> None:
+    with open(path, "wb", opener=_private) as file:
+        file.write(content)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
