@@ -69,6 +69,6 @@ def held_out_coverage(
     sets = np.zeros((len(target), 2), dtype=bool)
     for number in numbers:
         here = folds == number
-        made = fit_rule(prob_default[~here], target[~here], np.zeros((1, 1)), rule.costs, rule.scale)
+        made = fit_rule(prob_default[~here], target[~here], np.zeros(1), rule.costs, rule.scale)
         sets[here] = conformal_sets(made, prob_default[here], alpha)
     return coverage_of(sets, target, alpha)

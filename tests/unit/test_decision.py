@@ -84,4 +84,4 @@ def test_a_rule_survives_its_file():
 
 def test_a_rule_needs_both_outcomes():
     with pytest.raises(TrainingError, match="both outcomes"):
-        fit_rule(np.array([0.1, 0.2]), np.array([0, 0]), np.zeros((2, 1)), Costs(), ScoreScale())
+        fit_rule(np.array([0.1, 0.2]), np.array([0, 0]), np.zeros(1), Costs(), ScoreScale())

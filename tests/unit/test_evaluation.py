@@ -163,7 +163,7 @@ def test_conformal_sets_hold_the_true_outcome_as_often_as_they_promise():
     rng = np.random.default_rng(9)
     prob_default = expit(rng.normal(-1, 1.3, 12_000))
     target = (rng.random(12_000) < prob_default).astype(np.int64)
-    rule = fit_rule(prob_default[:6_000], target[:6_000], np.zeros((1, 3)), Costs(), ScoreScale())
+    rule = fit_rule(prob_default[:6_000], target[:6_000], np.zeros(3), Costs(), ScoreScale())
     sets = conformal_sets(rule, prob_default[6_000:], 0.1)
     found = coverage_of(sets, target[6_000:], 0.1)
     assert found.bads.value == pytest.approx(0.9, abs=0.025)
