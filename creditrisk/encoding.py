@@ -27,6 +27,8 @@ from creditrisk.schema import Schema
 CLIP_SHARES = (0.005, 0.995)
 # Within them no training value lies farther from the mean, in standard deviations.
 MAX_STANDARDISED = 1e6
+# So few are sooner encoded one by one than in columns.
+FEW_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Encoder:
 
         Categories become their place in the vocabulary; a missing value or an unknown category is NaN.
         """
+        if frame.height <= FEW_ROWS:
+            return self._matrix_of_few(frame)
         return frame.select(self._columns).to_numpy(order="c")
 
     @cached_property
@@ -78,6 +82,22 @@ class Encoder:
                 if field.is_category
                 else pl.col(field.name)
             ).cast(pl.Float64)
+            for field in self.fields
+        ]
+
+    def _matrix_of_few(self, frame: pl.DataFrame) -> FloatArray:
+        matrix = np.full((frame.height, len(self.fields)), np.nan)
+        for index, (field, places) in enumerate(zip(self.fields, self._places_of_values, strict=True)):
+            for row, value in enumerate(frame.get_column(field.name).to_list()):
+                if value is not None:
+                    matrix[row, index] = value if places is None else places.get(value, np.nan)
+        return matrix
+
+    @cached_property
+    def _places_of_values(self) -> list[dict[str, int] | None]:
+        """For each category the places of its values in the vocabulary; None for a number."""
+        return [
+            {value: place for place, value in enumerate(field.vocabulary)} if field.is_category else None
             for field in self.fields
         ]
 

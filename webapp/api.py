@@ -15,6 +15,7 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
+from creditrisk.decision_log import ScoredBlock
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table
 from webapp import bodies
@@ -23,7 +24,7 @@ from webapp.errors import BadRequestError
 from webapp.openapi import JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import Chunk, score_in_chunks
+from webapp.scoring import score_in_chunks, score_stream
 
 
 def make_blueprint(context: AppContext) -> Blueprint:
@@ -52,11 +53,10 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
         scorer = context.scorer()
-        checked = datasets.check(bodies.csv_body(context), scorer.schema)
-        chunks = score_in_chunks(context, scorer, checked, channel="api")
-        # The first chunk is made before the answer begins, so that a log that is away still gives a proper error.
-        lines = _csv_lines(checked, chain([next(chunks)], chunks))
-        return Response(lines, mimetype="text/csv")
+        table = bodies.csv_blocks(context)
+        blocks = score_stream(context, scorer, datasets.check_blocks(table, scorer.schema), channel="api")
+        # The first block is made before the answer begins, so that a log that is away still gives a proper error.
+        return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
 
     @blueprint.post("/invocations")
     def invocations() -> Response:
@@ -125,9 +125,8 @@ def _rejected(rejection: Rejection) -> JsonObject:
     }
 
 
-def _csv_lines(checked: Checked, chunks: Iterator[Chunk]) -> Iterator[str]:
-    """The result, chunk by chunk. An error breaks the connection off: a client must not take a part for the whole."""
-    for chunk in chunks:
-        raw = checked.raw.slice(chunk.first_row - 1, chunk.last_row - chunk.first_row + 1)
-        table = result_table(raw, chunk.scored, checked.rejected, first_row=chunk.first_row)
-        yield csv_text(table, with_header=chunk.first_row == 1)
+def _csv_lines(blocks: Iterator[ScoredBlock]) -> Iterator[str]:
+    """The result, block by block. An error breaks the connection off: a client must not take a part for the whole."""
+    for block in blocks:
+        table = result_table(block.raw, block.scored, block.rejected, first_row=block.first_row)
+        yield csv_text(table, with_header=block.first_row == 1)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from tempfile import SpooledTemporaryFile
+from typing import Any, BinaryIO, NoReturn, cast
 
 from flask import abort, request
 
-from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_upload
+from creditrisk.decision_log import BLOCK_ROWS
+from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_blocks, parse_upload
 from creditrisk.text import shorten
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, TooLargeError
-from webapp.security import JSON_MAX_BYTES, body_limit
+from webapp.security import JSON_MAX_BYTES, MEGABYTE, body_limit
 
 JSON_MAX_ROWS = 10_000
 # Each costs far more memory than its few bytes of text. Counted with those inside texts, so there is some room.
@@ -28,6 +31,7 @@ JSON_MAX_VALUES = 3_000_000
 _LONG_NUMBER = re.compile(r"\d{4301}")
 # How JSON spells the character NUL, which databases refuse, and halves of characters, which no text can hold.
 _ODD_ESCAPE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
+_CSV_NAME = "request.csv"
 _ODD_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
@@ -86,11 +90,25 @@ def limit_rows(n_rows: int) -> None:
 
 def csv_body(context: AppContext) -> RawTable:
     """The body as a CSV file."""
+    _expect_csv(context)
+    content = request.get_data(cache=False)
+    return parse_upload(content, filename=_CSV_NAME, max_rows=context.settings.upload_max_rows)
+
+
+def csv_blocks(context: AppContext) -> Iterator[RawTable]:
+    """The body as a CSV file of any number of rows, in blocks; the request must last until the first is taken."""
+    _expect_csv(context)
+    # It is gone through twice; a longer one waits on the disk.
+    with SpooledTemporaryFile(max_size=MEGABYTE) as file:
+        shutil.copyfileobj(request.stream, file)
+        file.seek(0)
+        yield from parse_blocks(cast(BinaryIO, file), filename=_CSV_NAME, block_rows=BLOCK_ROWS)
+
+
+def _expect_csv(context: AppContext) -> None:
     request.max_content_length = body_limit(context.settings, "/api/v1/score.csv")
     if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
         abort(415)
-    content = request.get_data(cache=False)
-    return parse_upload(content, filename="request.csv", max_rows=context.settings.upload_max_rows)
 
 
 def mlflow_body(context: AppContext) -> RawTable:

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Channel
+from creditrisk.decision_log import Channel, ScoredBlock, score_blocks
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from webapp.context import AppContext
 from webapp.errors import StoppingError
 
-# So few that a block takes less than two seconds with the slowest models: what is told to stop ends after it.
-CHUNK_ROWS = 400
+# So few that a block takes less than a second with the slowest models: what is told to stop ends after it.
+CHUNK_ROWS = 2_000
 # Where chunks adapt; no larger than what the log writes in one transaction.
 LEAST_CHUNK_ROWS, LARGEST_CHUNK_ROWS = 20, 2_000
 
@@ -114,8 +114,7 @@ def score_in_chunks(
             context.log.append_scored(scored, part, scorer, channel)
         seconds = time.perf_counter() - before
         context.metrics.scoring_seconds.observe(seconds)
-        for verdict, n in Counter(scored["verdict"].to_list()).items():
-            context.metrics.decisions.labels(verdict).inc(n)
+        _count(context, scored)
         yield chunk
         first_row = last_row + 1
         if chunk_seconds:
@@ -123,3 +122,35 @@ def score_in_chunks(
             wanted = int(chunk_rows * min(2.0, chunk_seconds / seconds))
             chunk_rows = min(max(wanted, LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+
+
+def score_stream(
+    context: AppContext, scorer: Scorer, blocks: Iterable[Checked], *, channel: Channel
+) -> Iterator[ScoredBlock]:
+    """Score a table that comes in blocks; each is in the decision log before it is yielded.
+
+    Raises
+    ------
+    SourceError, SchemaError, DecisionLogError
+        As reading, checking and logging the block asked for raise them.
+    StoppingError
+        Before the next block, if the process was told to end.
+    """
+    # One at a time: the rows of a block are spread over the cores, and the other processes have requests of their own.
+    scored = score_blocks(blocks, scorer, context.log, channel, n_threads=1)
+    while True:
+        if context.stopping.is_set():
+            raise StoppingError
+        before = time.perf_counter()
+        block = next(scored, None)
+        if block is None:
+            return
+        context.metrics.scoring_seconds.observe(time.perf_counter() - before)
+        context.metrics.rejected.inc(len(block.rejected))
+        _count(context, block.scored)
+        yield block
+
+
+def _count(context: AppContext, scored: pl.DataFrame) -> None:
+    for verdict, n in Counter(scored["verdict"].to_list()).items():
+        context.metrics.decisions.labels(verdict).inc(n)

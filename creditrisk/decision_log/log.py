@@ -17,10 +17,10 @@ from sqlalchemy import func, select
 
 from creditrisk.decision_log import facts, outcomes
 from creditrisk.decision_log.chain import GENESIS, Head, Noted, Verification
-from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome
+from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, aligned, decisions_from
 from creditrisk.decision_log.entries import Actor, in_parts, this_process
 from creditrisk.decision_log.grouping import CHUNK_ROWS, GroupedWriter
-from creditrisk.decision_log.payloads import ReasonLists, aligned, bare_version, entries_of, entries_of_table, time_of
+from creditrisk.decision_log.payloads import ReasonLists, bare_version, entries_of, entries_of_table, time_of
 from creditrisk.decision_log.proof import verify
 from creditrisk.decision_log.reading import IN_ORDER, entries
 from creditrisk.decision_log.store import ChangeRefusedError, Store
@@ -29,6 +29,9 @@ from creditrisk.decision_log.versions import all_versions, reasons_known
 from creditrisk.decision_log.windows import LogWindow, logged_from, window_of
 from creditrisk.errors import DecisionLogError
 from creditrisk.scoring import Scorer
+
+# So few are sooner written down one by one than in columns.
+FEW_ROWS = 32
 
 
 class DecisionLog:
@@ -110,6 +113,9 @@ class DecisionLog:
         Head
             Number and hash of the last decision written; `(0, GENESIS)` if there was none.
         """
+        if 0 < scored.height <= FEW_ROWS:
+            last = self.append(decisions_from(scored, accepted, scorer, channel), by)[-1]
+            return last.seq, last.hash
         head: Head = (0, GENESIS)
         if scored.height:
             inputs = aligned(scored, accepted)

@@ -147,13 +147,6 @@ def entries_of_table(
     )
 
 
-def aligned(scored: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:
-    """The accepted rows that were scored, in the order of `scored`."""
-    if scored["row_number"].equals(accepted["row_number"]):
-        return accepted
-    return scored.select("row_number").join(accepted, on="row_number", how="left", maintain_order="left")
-
-
 def _numbered(given: pl.Series, bare: Version, reasons: ReasonLists) -> tuple[dict[tuple[str, str], int], pl.Series]:
     """The version's reasons by place, and every row's as places: by their codes, from which the texts follow."""
     codes = given.list.eval(pl.element().struct.field("code"))

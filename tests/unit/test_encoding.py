@@ -73,9 +73,14 @@ def test_a_field_without_any_value_is_refused_by_name():
         fit_encoder(ROWS.with_columns(income_eur=pl.lit(None, dtype=pl.Float64)), SCHEMA)
 
 
-def test_medians_are_those_of_the_values_given_and_the_fill_where_none_is():
+def test_the_typical_of_some_rows_is_their_median_or_most_frequent_category_or_nothing_where_most_have_nothing():
     encoder = Encoder(
         (EncodedField("age", fill=40.0), EncodedField("home", ("own", "rent")), EncodedField("income", fill=2.0))
     )
-    matrix = np.array([[20.0, 1.0, np.nan], [np.nan, 0.0, np.nan], [30.0, 1.0, np.nan]])
-    assert encoder.medians(matrix).tolist() == [25.0, 0.0, 2.0]
+    matrix = np.array([[20.0, 1.0, np.nan], [np.nan, 0.0, np.nan], [30.0, 1.0, 5.0]])
+    np.testing.assert_array_equal(encoder.typical(matrix), [25.0, 1.0, np.nan])
+
+
+def test_a_few_rows_are_encoded_as_many_are(encoder):
+    many = pl.concat([ROWS] * 40)
+    np.testing.assert_array_equal(encoder.matrix(many)[: ROWS.height], encoder.matrix(ROWS))

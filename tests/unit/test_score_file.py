@@ -115,7 +115,7 @@ def test_what_cannot_be_read_leaves_nothing_behind(corner_scorer: Scorer, log: D
 
 def in_blocks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK_ROWS", rows)
-    monkeypatch.setattr("creditrisk.quality.rows.HEAD_ROWS", rows)
+    monkeypatch.setattr("creditrisk.decision_log.blocks.BLOCK_ROWS", rows)
 
 
 def stop_after(n_blocks: int, monkeypatch: pytest.MonkeyPatch, exc: BaseException) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from creditrisk.decision_log.decisions import Channel
@@ -60,25 +61,36 @@ def score_blocks(
         If the log does not take the decisions; then the block is not yielded.
     """
     n_threads = n_threads or os.cpu_count() or 1
-    waiting: deque[tuple[Checked, Future[pl.DataFrame]]] = deque()
+    waiting: deque[tuple[int, Checked, Future[pl.DataFrame]]] = deque()
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="scoring")
-    next_row = 1
 
     def logged() -> ScoredBlock:
-        block, scoring = waiting.popleft()
+        first_row, piece, scoring = waiting.popleft()
         scored = scoring.result()
-        log.append_scored(scored, block.accepted, scorer, channel)
-        return ScoredBlock(next_row, block.raw, scored, block.rejected)
+        log.append_scored(scored, piece.accepted, scorer, channel)
+        return ScoredBlock(first_row, piece.raw, scored, piece.rejected)
 
     try:
-        for block in checked:
-            waiting.append((block, pool.submit(scorer.score, block.accepted)))
+        for first_row, piece in _pieces(checked):
+            waiting.append((first_row, piece, pool.submit(scorer.score, piece.accepted)))
             if len(waiting) > n_threads:
-                yield (done := logged())
-                next_row = done.last_row + 1
+                yield logged()
         while waiting:
-            yield (done := logged())
-            next_row = done.last_row + 1
+            yield logged()
     finally:
         # What nobody waits for any more was not logged, so it was never decided.
         pool.shutdown(cancel_futures=True)
+
+
+def _pieces(checked: Iterable[Checked]) -> Iterator[tuple[int, Checked]]:
+    """Blocks in pieces of at most `BLOCK_ROWS` rows, each with the number of its first row."""
+    first_row = 1
+    for block in checked:
+        accepted = block.accepted["row_number"].to_numpy()
+        rejected = [rejection.row for rejection in block.rejected]
+        for start in range(0, block.raw.height, BLOCK_ROWS):
+            raw = block.raw.slice(start, BLOCK_ROWS)
+            edges = [first_row, first_row + raw.height]
+            of_accepted, of_rejected = (slice(*np.searchsorted(rows, edges).tolist()) for rows in (accepted, rejected))
+            yield first_row, Checked(block.accepted[of_accepted], block.rejected[of_rejected], raw)
+            first_row += raw.height
