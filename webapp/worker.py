@@ -12,6 +12,7 @@ a file in which each process keeps, at its position, how many connections it has
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import os
 import signal
@@ -69,6 +70,7 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
         signal.signal(signal.SIGTERM, lambda _number, _frame: stop())
         context.champion.start()
         keep_taking_up(context)
+        gc.freeze()  # what serves now stays, and is not looked through for garbage between two answers
         os.write(ready, b".")
         server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)

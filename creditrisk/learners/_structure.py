@@ -195,31 +195,29 @@ def _padded(of_nodes: NDArray[Any], n_leaves: int) -> NDArray[Any]:
     return np.concatenate([of_nodes, np.zeros(n_leaves, dtype=of_nodes.dtype)])
 
 
-_XGBOOST_TREE = {
-    "base_weights", "categories", "categories_nodes", "categories_segments", "categories_sizes", "default_left", "id",
-    "left_children", "loss_changes", "parents", "right_children", "split_conditions", "split_indices", "split_type",
-    "sum_hessian", "tree_param",
-}  # fmt: skip
+_OF_XGBOOST_NODES = ("base_weights", "default_left", "left_children", "loss_changes", "parents", "right_children",
+                     "split_conditions", "split_indices", "split_type", "sum_hessian")  # fmt: skip
+_OF_CATEGORIES = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+_XGBOOST_TREE = {"id", "tree_param", *_OF_XGBOOST_NODES, *_OF_CATEGORIES}
 _ROOT = 2_147_483_647
+_MAX_SINGLE = float(np.finfo(np.float32).max)
 
 
-def read_xgboost(exported: bytes, encoder: Encoder, what: str) -> tuple[Nodes, float]:
-    """The trees of a model that XGBoost has read, and the probability that they start from, checked.
+def read_xgboost(text: str, encoder: Encoder, what: str) -> tuple[Nodes, float]:
+    """The trees of a text in XGBoost's JSON, and the probability that they start from, checked to the last number.
 
     Parameters
     ----------
-    exported
-        What `Booster.save_raw("json")` gives.
     what
         Begins the sentence of the error.
 
     Raises
     ------
     ScorerError
-        If it is anything else.
+        If it is not what `Booster.save_raw("json")` gives for one score over the encoder's fields.
     """
     n_fields = len(encoder.fields)
-    document = strict.fields(strict.read_json(exported, what), what, ("learner", "version"))
+    document = strict.fields(strict.read_json(text, what), what, ("learner", "version"))
     learner = strict.fields(
         document["learner"],
         what,
@@ -249,7 +247,8 @@ def read_xgboost(exported: bytes, encoder: Encoder, what: str) -> tuple[Nodes, f
         raise ScorerError(f"{what} is not made of 1 to {MAX_TREES:,} trees")
     counts = {"num_parallel_tree": "1", "num_trees": str(len(trees))}
     is_plain = model["iteration_indptr"] == list(range(len(trees) + 1)) and model["tree_info"] == [0] * len(trees)
-    if model["gbtree_model_param"] != counts or not is_plain or any(model["cats"].values()):
+    no_categories: dict[str, list[str]] = {"enc": [], "feature_segments": [], "sorted_idx": []}
+    if model["gbtree_model_param"] != counts or not is_plain or model["cats"] != no_categories:
         raise ScorerError(f"{what} has other trees than one a round")
     names = [f"tree {number} of {what}" for number in range(len(trees))]
     read = [
@@ -260,20 +259,22 @@ def read_xgboost(exported: bytes, encoder: Encoder, what: str) -> tuple[Nodes, f
 
 
 def _xgboost_tree(tree: Mapping[str, Any], n_fields: int, what: str) -> Nodes:
+    for name in (*_OF_XGBOOST_NODES, *_OF_CATEGORIES):
+        if not isinstance(tree[name], list):
+            raise ScorerError(f"{what}, {name}, must be a list; it is {tree[name]!r:.40}")
     left, right, parents, split = (
         _whole_numbers(tree[name], f"{what}, {name},")
         for name in ("left_children", "right_children", "parents", "split_indices")
     )
     n_nodes = len(left)
     shape = {"num_deleted": "0", "num_feature": str(n_fields), "num_nodes": str(n_nodes), "size_leaf_vector": "1"}
-    same_length = ("base_weights", "default_left", "loss_changes", "split_conditions", "split_type", "sum_hessian")
     if (
         tree["tree_param"] != shape
         or not 1 <= n_nodes <= 2 * MAX_LEAVES
-        or any(len(item) != n_nodes for item in (right, parents, split, *(tree[name] for name in same_length)))
+        or any(len(tree[name]) != n_nodes for name in _OF_XGBOOST_NODES)
     ):
         raise ScorerError(f"{what} has lists of different lengths")
-    if any(tree["split_type"]) or any(tree[name] for name in _XGBOOST_TREE if name.startswith("categories")):
+    if any(tree["split_type"]) or any(tree[name] for name in _OF_CATEGORIES):
         raise ScorerError(f"{what} has splits on sets of categories, which no fit of ours makes")
     check_tree(left, right, what)
     inner = np.flatnonzero(left >= 0)
@@ -282,7 +283,9 @@ def _xgboost_tree(tree: Mapping[str, Any], n_fields: int, what: str) -> Nodes:
     if (of_child != parents).any():
         raise ScorerError(f"{what} is no tree: parents and children do not agree")
     _within(split, 0, n_fields - 1, f"{what}, split_indices,")
-    conditions = np.array(strict.numbers(tree["split_conditions"], f"{what}, split_conditions,"))
+    conditions = np.array(
+        strict.numbers(tree["split_conditions"], f"{what}, split_conditions,", low=-_MAX_SINGLE, high=_MAX_SINGLE)
+    )
     # At a leaf the condition is what it adds.
     _within(conditions[left < 0], -MAX_LEAF, MAX_LEAF, f"{what}, its leaves")
     strict.numbers(tree["base_weights"], f"{what}, base_weights,", low=-MAX_LEAF, high=MAX_LEAF)

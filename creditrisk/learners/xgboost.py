@@ -13,30 +13,31 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.learners._boosting import LARGE_TABLE_ROWS, SHRINKAGE, pace, suggest_pace, suggest_shrinkage
 from creditrisk.learners._protocol import Fitted, Parameters
-from creditrisk.learners._structure import read_xgboost
+from creditrisk.learners._structure import read_text, read_xgboost
 from creditrisk.learners._trees import Ensemble
 
 if TYPE_CHECKING:
     import optuna
 
 COMPLEXITY = 6
+FILE = "model.xgboost.json"
 FIXED: dict[str, Any] = {"objective": "binary:logistic", "tree_method": "hist", "device": "cpu"}
 
 
 @dataclass(frozen=True)
 class XGBoostModel(Fitted):
-    """A booster, and its trees as they are added up: in double precision, where XGBoost adds in single."""
+    """XGBoost's JSON, and its trees as they are added up: in double precision, where XGBoost adds in single."""
 
-    booster: Any
+    text: str
     ensemble: Ensemble = field(compare=False)
     start: float
     family: str = "xgboost"
 
     @classmethod
-    def of(cls, booster: Any, encoder: Encoder, history: Mapping[str, Sequence[float]]) -> XGBoostModel:
-        """Read the trees of a booster; ScorerError if they are anything but one score over the encoder's fields."""
-        nodes, start = read_xgboost(bytes(booster.save_raw("json")), encoder, "model.xgboost.ubj")
-        return cls(booster, Ensemble(nodes), float(logit(start)), history=history)
+    def parsed(cls, text: str, encoder: Encoder, history: Mapping[str, Sequence[float]]) -> XGBoostModel:
+        """Read the trees of a text; ScorerError if they are anything but one score over the encoder's fields."""
+        nodes, start = read_xgboost(text, encoder, FILE)
+        return cls(text, Ensemble(nodes), float(logit(start)), history=history)
 
     def log_odds(self, matrix: FloatArray) -> FloatArray:
         """See `Model.log_odds`."""
@@ -48,8 +49,8 @@ class XGBoostModel(Fitted):
         return self.start + sums, contributions
 
     def save(self, folder: Path) -> None:
-        """Write `model.xgboost.ubj`, XGBoost's own binary JSON."""
-        self.booster.save_model(folder / "model.xgboost.ubj")
+        """Write the text as `model.xgboost.json`."""
+        (folder / FILE).write_text(self.text, encoding="utf-8")
 
 
 def defaults(n_rows: int) -> Parameters:
@@ -90,16 +91,10 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
         evals_result=history,
         verbose_eval=False,
     )
-    return XGBoostModel.of(booster, encoder, {"fitted rows": history["fitted"]["logloss"]})
+    text = bytes(booster.save_raw("json")).decode()
+    return XGBoostModel.parsed(text, encoder, {"fitted rows": history["fitted"]["logloss"]})
 
 
 def load(folder: Path, encoder: Encoder) -> XGBoostModel:
-    """Read `model.xgboost.ubj`.
-
-    The file is XGBoost's own binary form, so it is the library that reads it, and what came of it is checked: a folder
-    that others could write to is to be proved in a process of its own (creditrisk/scoring/proving.py) before it is
-    loaded in this one.
-    """
-    import xgboost
-
-    return XGBoostModel.of(xgboost.Booster(model_file=folder / "model.xgboost.ubj"), encoder, {})
+    """Read `model.xgboost.json`, without the library."""
+    return XGBoostModel.parsed(read_text(folder / FILE), encoder, {})

@@ -35,8 +35,8 @@ TRIAL_FIGURES = ("accuracy", "auc", "gini", "ks_good_bad", "f1", "precision", "r
                  "log_loss", "cost")  # fmt: skip
 MODEL_CODE = Path(__file__).parent / "pyfunc_model.py"
 # What it takes to load a scorer; written out because MLflow's own guess takes long and guesses wrong.
-REQUIREMENTS = ["click", "lightgbm", "mlflow", "numpy", "pandas", "polars", "pydantic-settings", "safetensors",
-                "scikit-learn", "scipy", "tomli-w", "xgboost-cpu"]  # fmt: skip
+REQUIREMENTS = ["click", "mlflow", "numba", "numpy", "pandas", "polars", "pydantic-settings", "safetensors", "scipy",
+                "tomli-w"]  # fmt: skip
 
 
 class Registry(Moves):

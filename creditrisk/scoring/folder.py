@@ -26,7 +26,7 @@ FILES = frozenset(
         golden.GOLDEN_FILE,
     }
 )  # fmt: skip
-MODEL_FILE = re.compile(rf"model\.({'|'.join(name for name in FAMILIES if name != 'blend')})\.(txt|ubj|safetensors)")
+MODEL_FILE = re.compile(rf"model\.({'|'.join(name for name in FAMILIES if name != 'blend')})\.(txt|json|safetensors)")
 MAX_MODEL_BYTES = 100_000_000
 MAX_TEXT_BYTES = 20_000_000
 

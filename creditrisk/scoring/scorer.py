@@ -1,6 +1,6 @@
 """The whole of what is deployed: schema, encoding, model, calibration and decision rule, as a folder of plain files.
 
-Loading runs no code from the folder: it is text, JSON, TOML, UBJSON and safetensors.
+Loading runs no code from the folder: it is text, JSON, TOML and safetensors.
 """
 
 from __future__ import annotations

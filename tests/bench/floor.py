@@ -46,7 +46,8 @@ def _bare(model: Any, encoder: Encoder) -> Callable[[FloatArray], object]:
     if model.family == "xgboost":
         import xgboost
 
-        return lambda matrix: model.booster.predict(xgboost.DMatrix(matrix), output_margin=True)
+        booster = xgboost.Booster(model_file=bytearray(model.text.encode()))
+        return lambda matrix: booster.predict(xgboost.DMatrix(matrix), output_margin=True)
     if model.family == "dnn":
         return _torch_forward(model, encoder)
     if hasattr(model, "text"):

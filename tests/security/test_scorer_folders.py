@@ -69,12 +69,12 @@ def cut(name: str, share: float) -> Callable[[Path], None]:
     return lambda folder: os.truncate(folder / name, int((folder / name).stat().st_size * share))
 
 
-def flip(name: str, share: float) -> Callable[[Path], None]:
+def flip(name: str, share: float, by: int = 0x5A) -> Callable[[Path], None]:
     """Change one byte."""
 
     def change(folder: Path) -> None:
         content = bytearray((folder / name).read_bytes())
-        content[int(len(content) * share)] ^= 0x5A
+        content[int(len(content) * share)] ^= by
         (folder / name).write_bytes(content)
 
     return change
@@ -111,48 +111,27 @@ def shape_lie(folder: Path) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * 64)
 
 
-def xgboost_json(change_tree: Callable[[dict], None]) -> Callable[[Path], None]:
-    """Change the first tree of the XGBoost file, by way of the library's own JSON turned back into its binary form."""
+def xgboost_tree(change_tree: Callable[[dict], object]) -> Callable[[Path], None]:
+    """Change the first tree of XGBoost's JSON."""
 
     def change(folder: Path) -> None:
-        path = folder / "model.xgboost.ubj"
-        document = json.loads(bytes(_booster(path).save_raw("json")))
+        document = json.loads((folder / XGBOOST).read_text())
         change_tree(document["learner"]["gradient_booster"]["model"]["trees"][0])
-        path.write_bytes(ubjson(document))
+        (folder / XGBOOST).write_text(json.dumps(document))
 
     return change
 
 
-def _booster(path: Path):
-    import xgboost as library
-
-    return library.Booster(model_file=path)
-
-
-def ubjson(item: object) -> bytes:
-    """Universal Binary JSON, as far as XGBoost reads it."""
-    if isinstance(item, bool) or item is None:
-        return {True: b"T", False: b"F", None: b"Z"}[item]
-    if isinstance(item, int):
-        return b"L" + struct.pack(">q", item)
-    if isinstance(item, float):
-        return b"d" + struct.pack(">f", item)
-    if isinstance(item, str):
-        return b"S" + _text(item)
-    if isinstance(item, list):
-        return b"[" + b"".join(map(ubjson, item)) + b"]"
-    return b"{" + b"".join(_text(key) + ubjson(part) for key, part in item.items()) + b"}"
-
-
-def _text(text: str) -> bytes:
-    return b"L" + struct.pack(">q", len(text.encode())) + text.encode()
+def xgboost_value(path: tuple[str, ...], new: object) -> Callable[[Path], None]:
+    """Set one value of XGBoost's JSON."""
+    return value(XGBOOST, ("learner", *path), new)
 
 
 def set_at(key: str, place: int, new: float) -> Callable[[dict], None]:
     return lambda tree: tree[key].__setitem__(place, new)
 
 
-LIGHTGBM, LOGISTIC, XGBOOST = "model.lightgbm.txt", "model.logistic_regression.safetensors", "model.xgboost.ubj"
+LIGHTGBM, LOGISTIC, XGBOOST = "model.lightgbm.txt", "model.logistic_regression.safetensors", "model.xgboost.json"
 WITHIN_BOUNDS = "other leaves, within their bounds"
 
 
@@ -192,9 +171,6 @@ def swapped(folder: Path) -> None:
     shutil.copy(folder / "decision.json", folder / "profile.json")
 
 
-# The library follows them down until its stack is full.
-BRACKETS = b"{L" + struct.pack(">q", 1) + b"a" + b"[" * 5_000_000
-ENDED = "ended its process"
 NOT_JSON, GOLDEN = "no number of JSON", "golden rows"
 CALIBRATION, DECISION, ENCODER = "calibration.json", "decision.json", "encoder.json"
 ATTACKS = [
@@ -228,16 +204,28 @@ ATTACKS = [
     Attack("trees elsewhere than said", rewrite(LIGHTGBM, lambda text: text.replace("sizes=", "sizes=9", 1)), "cut"),
     Attack("something after the last tree", rewrite(LIGHTGBM, lambda text: f"{text}[x: 1]\n"), "goes on"),
     # Trees of XGBoost
-    Attack("an XGBoost node that is its own child", xgboost_json(set_at("left_children", 1, 1)), "no tree"),
-    Attack("an XGBoost circle", xgboost_json(set_at("right_children", 1, 0)), "no tree"),
-    Attack("an XGBoost child far outside", xgboost_json(set_at("left_children", 0, 1_000_000_000)), "no tree"),
+    Attack("an XGBoost node that is its own child", xgboost_tree(set_at("left_children", 1, 1)), "no tree"),
+    Attack("an XGBoost circle", xgboost_tree(set_at("right_children", 1, 0)), "no tree"),
+    Attack("an XGBoost child far outside", xgboost_tree(set_at("left_children", 0, 1_000_000_000)), "no tree"),
     Attack(
         "an XGBoost split on a field that is not there",
-        xgboost_json(set_at("split_indices", 0, 5_000_000)),
+        xgboost_tree(set_at("split_indices", 0, 5_000_000)),
         "split_indices",
     ),
-    Attack("a huge XGBoost leaf", xgboost_json(set_at("split_conditions", -1, -3e38)), "leaves"),
-    Attack("an XGBoost file that ends its process", lambda folder: (folder / XGBOOST).write_bytes(BRACKETS), ENDED),
+    Attack("a huge XGBoost leaf", xgboost_tree(set_at("split_conditions", -1, -3e38)), "leaves"),
+    Attack("a huge XGBoost threshold", xgboost_tree(set_at("split_conditions", 0, 1e39)), "split_conditions"),
+    Attack("an XGBoost leaf that is not a number", xgboost_tree(set_at("split_conditions", -1, np.nan)), NOT_JSON),
+    Attack("an XGBoost node of half a number", xgboost_tree(set_at("right_children", 0, 1.5)), "right_children"),
+    Attack("an XGBoost tree that is a word", xgboost_tree(lambda tree: tree.update(left_children="121")), "a list"),
+    Attack("XGBoost lists of other lengths", xgboost_tree(lambda tree: tree["parents"].pop()), "lengths"),
+    Attack("XGBoost's splits on sets of categories", xgboost_tree(set_at("split_type", 0, 1)), "categories"),
+    Attack("XGBoost's other fields", xgboost_value(("learner_model_param", "num_feature"), "400"), "other fields"),
+    Attack("XGBoost's start at nothing", xgboost_value(("learner_model_param", "base_score"), "0"), "base_score"),
+    Attack("XGBoost's other objective", xgboost_value(("objective", "name"), "reg:squarederror"), "objective"),
+    Attack("XGBoost's trees by another name", xgboost_value(("gradient_booster", "name"), "dart"), "trees"),
+    Attack("XGBoost's categories", xgboost_value(("gradient_booster", "model", "cats"), [1]), "other trees"),
+    Attack("XGBoost brackets without end", rewrite(XGBOOST, lambda _: "[" * 5_000_000), "nested"),
+    Attack("an XGBoost file that is no text", flip(XGBOOST, 0.5, by=0xFF), "not a text"),
     # Arrays
     Attack("arrays of another shape", tensors(weights=np.zeros(3)), "weights"),
     Attack("weights that are not numbers", tensors(weights=np.full(5, np.nan)), "weights"),
@@ -334,7 +322,7 @@ def test_of_more_than_fifty_tampered_folders_none_is_proved_and_each_says_why(ta
         assert attack.said in problems[attack.name], (attack.name, problems[attack.name])
 
 
-def test_a_text_of_trees_is_refused_before_the_library_reads_it(tampered, blended):
+def test_a_text_of_trees_is_refused_by_its_reader(tampered, blended):
     of_trees = [attack for attack in ATTACKS if attack.said and (tampered[attack.name] / LIGHTGBM).is_file()]
     sound = (tampered[""] / LIGHTGBM).read_bytes()
     read_trees(sound.decode(), blended.encoder, LIGHTGBM)
@@ -343,6 +331,20 @@ def test_a_text_of_trees_is_refused_before_the_library_reads_it(tampered, blende
     for name in set(changed) - {WITHIN_BOUNDS}:
         with pytest.raises(ScorerError):
             read_trees(read_text(tampered[name] / LIGHTGBM), blended.encoder, LIGHTGBM)
+
+
+def test_a_folder_that_ends_its_process_is_known_and_the_others_are_still_proved(tmp_path, monkeypatch):
+    child = tmp_path / "child"
+    # Called as `python -P -m creditrisk.scoring.proving FOLDER ...`.
+    child.write_text(
+        "#!/bin/sh\nshift 3\nfor folder; do\n"
+        'case "$folder" in */bad) kill -SEGV $$;; esac\n'
+        'echo "{\\"folder\\": \\"$folder\\", \\"problem\\": \\"\\"}"\ndone\n'
+    )
+    child.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(child))
+    problems = proving.problems_of([tmp_path / name for name in ("one", "bad", "two")])
+    assert problems == ["", "the scorer ended its process (SIGSEGV) while it was proved.", ""]
 
 
 # Through the whole app
@@ -420,7 +422,7 @@ def test_with_the_note_intact_the_fingerprint_stops_every_one_of_them(attacked):
     assert "cannot be used" in ready.json["model_problem"]
 
 
-@pytest.mark.parametrize("name", ["minus infinity in the calibration", "an XGBoost file that ends its process"])
+@pytest.mark.parametrize("name", ["minus infinity in the calibration", "XGBoost brackets without end"])
 def test_with_the_fingerprint_forged_everywhere_the_proof_stops_it(attacked, name):
     [attack] = [attack for attack in ATTACKS if attack.name == name]
     attacked.look_at(attack.change)
@@ -475,7 +477,7 @@ def test_a_version_that_was_never_noted_is_served_once_it_is_promoted_again(atta
         approve(registry, find_challenger(registry, MODEL, "1"), by="Ada", why="again")
 
 
-def test_a_saved_copy_that_ends_its_process_does_not_keep_the_app_from_starting(tampered, tmp_path):
+def test_a_saved_copy_that_is_not_sound_does_not_keep_the_app_from_starting(tampered, tmp_path):
     folder = serving_folder(tmp_path, MODEL, "1")
     shutil.copytree(tampered["an XGBoost child far outside"], folder)
     note = {"model": MODEL, "version": "1", "sha256": fingerprint(folder), "since": "2026-10-12T08:00:00+00:00"}
@@ -529,6 +531,24 @@ def test_a_scorer_that_is_slow_on_a_single_application_is_refused(corner_scorer,
     noted = golden.Golden.noted(rows, slow.schema, corner_scorer.prob_default)
     with pytest.raises(ScorerError, match="one application takes it"):
         proving.check_scores(slow, noted)
+
+
+def test_what_a_scorer_takes_at_its_first_use_does_not_count(corner_scorer):
+    waits = [2 * proving.ROW_SECONDS]
+
+    @dataclass(frozen=True)
+    class Compiled(type(corner_scorer.model)):
+        def explained(self, matrix, reference):
+            began, wait = time.process_time(), waits.pop() if waits else 0.0
+            while time.process_time() - began < wait:
+                pass
+            return super().explained(matrix, reference)
+
+    held = corner_scorer.model
+    scorer = replace(corner_scorer, model=Compiled(held.encoder, held.weights, held.intercept))
+    rows = golden.make_golden_rows(scorer.schema, scorer.encoder)
+    proving.check_scores(scorer, golden.Golden.noted(rows, scorer.schema, corner_scorer.prob_default))
+    assert not waits
 
 
 def test_golden_rows_meet_every_category_the_ends_of_every_range_and_gaps(corner_scorer):

@@ -131,13 +131,14 @@ def test_the_sums_are_xgboosts_own_within_its_single_precision(fitted_rows):
 
     encoder, matrix, target = fitted_rows
     model = xgboost.fit(matrix, target, encoder, {**family("xgboost").defaults(1_200), "num_boost_round": 60}, seed=1)
+    booster = library.Booster(model_file=bytearray(model.text.encode()))
     # Values at and next to thresholds go where XGBoost, which compares in single precision, sends them.
     edges = model.ensemble.nodes.threshold[model.ensemble.nodes.left >= 0]
     beside = np.concatenate([np.nextafter(edges, -np.inf), edges, np.nextafter(edges, np.inf)])
     rows = matrix[np.arange(len(beside)) % len(matrix)].copy()
     rows[np.arange(len(beside)), np.tile(model.ensemble.nodes.field[model.ensemble.nodes.left >= 0], 3)] = beside
     for each in (matrix, rows):
-        theirs = model.booster.predict(library.DMatrix(each), output_margin=True)
+        theirs = booster.predict(library.DMatrix(each), output_margin=True)
         np.testing.assert_allclose(model.log_odds(each), theirs, rtol=0, atol=2e-5)
 
 
