@@ -18,7 +18,7 @@ from creditrisk.settings import read_settings
 from tests.bench.figure import Figure, keep, show, to_json
 
 # Each is a module of this package with `figures(rows)`.
-PARTS = ("bulk_scoring", "one_application", "start_up")
+PARTS = ("reading", "bulk_scoring", "decision_log", "one_application", "start_up", "reasons")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

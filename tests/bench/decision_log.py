@@ -1,15 +1,11 @@
-"""What the decision log costs, beside a bare insert of the same bytes: run it, it prints a table and asserts nothing.
-
-    PYTHONPATH=$PWD .venv/bin/python tests/bench/bench_log.py [ROWS]
+"""What the decision log costs, on SQLite, beside a bare insert of the same bytes.
 
 Processor time, as a machine that does other things gives it; bytes with all indexes, once the -wal is emptied.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,8 +20,8 @@ from creditrisk import datasets
 from creditrisk.decision_log import Decision, DecisionLog, decisions_from, erase
 from creditrisk.schema import Schema
 from creditrisk.simulator import simulate
+from tests.bench.figure import Figure
 
-ROWS = 100_000
 N_SINGLE = 500
 N_ERASED = 20
 
@@ -90,8 +86,8 @@ def floor(path: Path, bare: Path) -> float:
         return spent(insert)
 
 
-def main(rows: int) -> None:
-    """Measure and print."""
+def figures(rows: int) -> list[Figure]:
+    """Bulk and single appends, verifying, erasing, and bytes on the disk."""
     schema = datasets.load_schema("simulated")
     scored, accepted = answers(rows, schema)
     scorer = Scorer(schema)
@@ -100,37 +96,21 @@ def main(rows: int) -> None:
         path = Path(folder) / "decisions.db"
         with closing(DecisionLog(f"sqlite:///{path}")) as log:
             log.append(decisions[:1])
-            bulk = spent(lambda: log.append_scored(scored, accepted, scorer, "batch"))
+            bulk = 1e6 * spent(lambda: log.append_scored(scored, accepted, scorer, "batch")) / rows
             log.close()
-            n_bytes = path.stat().st_size
-            proof = spent(log.verify)
-            bare = floor(path, Path(folder) / "bare.db")
-            single = spent(lambda: [log.append([decision]) for decision in decisions])
-            began = time.perf_counter()
-            for decision in decisions:
-                log.append([decision])
-            single_wall = time.perf_counter() - began
+            n_bytes = path.stat().st_size / rows
+            proof = 1e6 * spent(log.verify) / rows
+            bare = 1e6 * floor(path, Path(folder) / "bare.db") / rows
+            single = 1e6 * spent(lambda: [log.append([decision]) for decision in decisions]) / N_SINGLE
             ids = scored["application_id"].sample(N_ERASED, seed=1).to_list()
-            erasing = spent(lambda: [erase(log, application_id, why="bench") for application_id in ids])
-    figures = {
-        "bulk_us": 1e6 * bulk / rows,
-        "bare_insert_us": 1e6 * bare / rows,
-        "bulk_to_bare": bulk / bare,
-        "bytes": n_bytes / rows,
-        "verify_per_s": rows / proof,
-        "single_us": 1e6 * single / N_SINGLE,
-        "single_wall_us": 1e6 * single_wall / N_SINGLE,
-        "erase_ms": 1e3 * erasing / N_ERASED,
-    }
-    print(f"{rows:,} decisions of {len(accepted.columns) - 1} fields, SQLite")
-    print(f"  bulk append       {figures['bulk_us']:8.1f} us a decision")
-    print(f"  bare insert       {figures['bare_insert_us']:8.1f} us; ratio {figures['bulk_to_bare']:.2f}")
-    print(f"  on disk           {figures['bytes']:8.0f} bytes a decision")
-    print(f"  verify            {figures['verify_per_s']:8,.0f} entries a second")
-    print(f"  one at a time     {figures['single_us']:8.0f} us, {figures['single_wall_us']:.0f} us until synced")
-    print(f"  erase             {figures['erase_ms']:8.1f} ms an application")
-    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else ROWS)
+            erasing = (
+                1e6 * spent(lambda: [erase(log, application_id, why="bench") for application_id in ids]) / N_ERASED
+            )
+    inputs = sum(len(str(value)) + 1 for value in accepted.row(0))
+    return [
+        Figure("logging in bulk", bulk, bare, "µs a decision", "a bare insert of the same bytes"),
+        Figure("verifying the log", proof, bare, "µs an entry", "a bare insert"),
+        Figure("logging one decision", single, bare, "µs", "a bare insert in bulk"),
+        Figure("erasing an application", erasing, bare, "µs", "a bare insert in bulk"),
+        Figure("bytes of a decision", n_bytes, inputs, "bytes", "its fields as text", at_most=600 / inputs),
+    ]
