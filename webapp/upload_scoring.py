@@ -20,7 +20,7 @@ import polars as pl
 
 from creditrisk import datasets
 from creditrisk.decision_log import DecisionLog
-from creditrisk.errors import CreditRiskError, SchemaError, SourceError
+from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from creditrisk.sources import parse_upload
@@ -111,6 +111,8 @@ def _score_file(context: AppContext, upload: Upload) -> None:
     except StoppingError:
         return
     except CreditRiskError as exc:
+        if isinstance(exc, DecisionLogError) and upload.record.n_rows:
+            return  # it was cut off before, and waits for the log as well
         message = str(exc)
         is_files_fault = isinstance(exc, SourceError | SchemaError)
         advice = "Correct the file and drop it again." if is_files_fault else "Drop the file again later."
@@ -147,6 +149,8 @@ class _Batch:
         folder = self._upload.folder
         if upload_files.is_to_stop(folder):
             return "stopped"
+        if self.record.n_rows:
+            self._context.log.head()  # before all of it is read again for nothing
         scorer = self._scorer()
         checked = upload_files.read_checked(folder) or self._read(scorer)
         self._go_on_from_what_is_done(checked)

@@ -103,8 +103,7 @@ def log_accesses() -> None:
 
 
 def _on_end(lifeline: int, end: Callable[[], object]) -> None:
-    """Call `end`, in a thread, once the other end of the pipe is closed; Ctrl-C is the parent's to answer."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Call `end`, in a thread, once the other end of the pipe is closed."""
 
     def wait() -> None:
         os.read(lifeline, 1)
@@ -121,6 +120,8 @@ def _end_at_the_latest(seconds: float) -> None:
 
 
 def _main(kind: str, *given: str) -> None:
+    # Ctrl-C reaches all processes of a terminal; the parent answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         if kind == "answer":
             *fds, started = given

@@ -140,6 +140,7 @@ def test_the_web_app_is_told_what_it_needs_and_no_more():
         "CREDITRISK_DATASET",
         "CREDITRISK_HOST",
         "CREDITRISK_ALLOWED_HOSTS",
+        "CREDITRISK_WEB_WORKERS",
         "CREDITRISK_SERVE_WITHOUT_ACCOUNTS",
         "CREDITRISK_MLFLOW_URI",
         "CREDITRISK_DECISION_LOG_URL",

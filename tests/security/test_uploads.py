@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import CreditRiskError
 from webapp import upload_files, upload_records, upload_scoring, uploads
 from webapp.app import create_app
@@ -227,6 +228,22 @@ def test_whenever_a_process_is_killed_no_client_is_scored_twice_and_none_is_left
     app.extensions["creditrisk"].champion.look()
     assert app.test_client().post("/api/v1/score", json=[other] * 3).status_code == 200
     assert n_logged_after_a_restart(context, name) == 5000 + 3
+
+
+def test_a_file_that_was_cut_off_waits_for_a_log_that_is_away(context, monkeypatch):
+    with monkeypatch.context() as killed:
+        killed.setattr(upload_files, "settle", kill)
+        name, work = begin(context.uploads, context, FIVE_THOUSAND, "clients.csv")
+        with pytest.raises(KilledError):
+            work.result(timeout=30)
+    away = replace(context, log=DecisionLog(f"sqlite:///{context.settings.home}"))
+    monkeypatch.setattr(uploads, "FRESH_SECONDS", 0.0)
+    works = upload_scoring.take_up(away)
+    assert works
+    for work in works:
+        work.result(timeout=30)
+    assert not context.uploads.get(name).is_over
+    assert n_logged_after_a_restart(context, name) == 5000
 
 
 def test_a_file_that_nobody_took_up_for_a_day_is_removed_and_the_page_says_so(corner_app, context, monkeypatch):
