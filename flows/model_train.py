@@ -258,7 +258,7 @@ def model_train(
         dataset, source = what_to_train(dataset, source, registry, settings)
         schema = datasets.load_schema(dataset)
         raw = read_table(dataset, source, settings.home / "cache")
-        data_sha256 = digest(raw.frame)
+        data_sha256 = digest(raw.texts)
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted

@@ -78,7 +78,7 @@ def prepare(raw: RawTable) -> RawTable:
     renamed = _south_german_names(raw.frame.columns)
     if not renamed:
         return raw
-    frame = raw.frame.rename(renamed)
+    frame = raw.texts.rename(renamed)
     changed = []
     for position, name in enumerate(NAMES, start=1):
         codes = SOUTH_GERMAN_TURNED.get(name)

@@ -32,7 +32,7 @@ NOT_FETCHED = (
 def prepare(raw: RawTable) -> RawTable:
     """Empty cells for "not available" and for no employment, and the ratios where they are not given."""
     names = {key(name): name for name in raw.frame.columns}
-    frame = raw.frame.with_columns(pl.all().replace(NOT_AVAILABLE, ""))
+    frame = raw.texts.with_columns(pl.all().replace(NOT_AVAILABLE, ""))
     if employed := names.get("daysemployed"):
         is_nobodys = _number_in(employed) == NO_EMPLOYMENT
         frame = frame.with_columns(pl.when(is_nobodys).then(pl.lit("")).otherwise(employed).alias(employed))

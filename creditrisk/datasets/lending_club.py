@@ -59,7 +59,7 @@ def prepare(raw: RawTable) -> RawTable:
     The re-export writes rates as shares. No loan has a rate under one per cent, so a row with one is from there.
     """
     names = {key(name): name for name in raw.frame.columns}
-    frame = raw.frame
+    frame = raw.texts
     if rate := names.get("intrate"):
         is_share = _number(rate) < 1
         shares = [name for key in ("intrate", "revolutil") if (name := names.get(key))]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 
 import numpy as np
@@ -16,7 +17,7 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality.few import FEW, NOTHING, read_few, without_units
-from creditrisk.quality.notation import MISSING, UnreadableError, is_missing
+from creditrisk.quality.notation import FIRST_DAY, MISSING, UnreadableError, is_missing
 from creditrisk.quality.numbers import (
     GROUPED_BY_POINT,
     LARGEST_INTEGER,
@@ -28,14 +29,20 @@ from creditrisk.quality.numbers import (
     to_numbers,
     unusable,
 )
-from creditrisk.quality.texts import is_known, to_category, to_date, to_text
+from creditrisk.quality.texts import is_known, to_category, to_date
 from creditrisk.schema import Field
+from creditrisk.sources import as_text
 from creditrisk.text import shorten
 
 # From so many different texts on, they are first tried all at once.
 _MANY = 500
-# What Python takes for blank and polars does not.
-_MORE_BLANKS = "\x1c\x1d\x1e\x1f"
+# What Python takes for blank, which is more than polars does.
+_BLANKS = (
+    "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+# Types of numbers that are read as they are; of other floats and of decimals the text says more exactly what was meant.
+_EXACT = (pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.Float64,
     "integer": pl.Int64,
@@ -78,16 +85,18 @@ def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
     `notation` is what the blocks of the table above this one said about it.
     """
     if len(cells) <= FEW:
-        few = read_few(cells.to_list(), spec, notation)
+        few = read_few(as_text(cells).to_list(), spec, notation)
         return ReadColumn(pl.Series(cells.name, few.values, dtype=DTYPES[spec.type]), few.faults, few.odd, few.notation)
-    if spec.is_numeric:
-        column = _read_numbers(cells, spec, notation)
+    if (typed := _values_of(cells, spec)) is not None:
+        column = ReadColumn(typed, odd=_out_of_bounds(typed, spec), notation=notation)
+    elif spec.is_numeric:
+        column = _read_numbers(as_text(cells), spec, notation)
     elif spec.type == "category":
-        column = _read_categories(cells, spec)
+        column = _read_categories(as_text(cells), spec)
     elif spec.type == "date":
-        column = _read_dates(cells, spec)
+        column = _read_dates(as_text(cells), spec)
     else:
-        column = _read_texts(cells, spec)
+        column = _read_texts(as_text(cells))
     if spec.is_needed and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
             column.faults.setdefault(row, NOTHING)
@@ -134,13 +143,35 @@ def _rows_with(cells: pl.Series, texts: Collection[str | None]) -> list[int]:
     return cells.is_in(list(texts)).fill_null(False).arg_true().to_list()
 
 
+# Numbers and days that come as such
+
+
+def _values_of(cells: pl.Series, spec: Field) -> pl.Series | None:
+    """The values of a column whose type is the field's already; None if its texts have to say what they are."""
+    kind = cells.dtype
+    if spec.type == "date":
+        is_day = kind == pl.Date or (isinstance(kind, pl.Datetime) and kind.time_zone is None)
+        days = cells.cast(pl.Date) if is_day and not spec.date_format else None
+        return days if days is not None and _is_within(days, FIRST_DAY, date.max) else None
+    if not spec.is_numeric or kind not in _EXACT:
+        return None
+    numbers = cells.cast(pl.Int64 if kind.is_integer() else pl.Float64)
+    largest = int(LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER)
+    if not _is_within(numbers, -largest, largest):
+        return None
+    values = numbers.cast(DTYPES[spec.type])
+    return values if spec.type == "number" or kind.is_integer() or (values == numbers).all() else None
+
+
+def _is_within(values: pl.Series, low: float | date, high: float | date) -> bool:
+    return values.is_between(low, high).all()
+
+
 # Texts, days, categories
 
 
-def _read_texts(cells: pl.Series, spec: Field) -> ReadColumn:
-    texts = cells.str.strip_chars()
-    if texts.str.contains(f"[{_MORE_BLANKS}]").any():
-        return read_each(cells, partial(to_text, spec=spec), pl.String)
+def _read_texts(cells: pl.Series) -> ReadColumn:
+    texts = cells.str.strip_chars(_BLANKS)
     is_short = texts.str.len_bytes() <= max(map(len, MISSING))
     if is_short.any():
         texts = pl.select(pl.when(~(is_short & is_missing(texts))).then(texts)).to_series()
@@ -156,8 +187,15 @@ def _read_dates(cells: pl.Series, spec: Field) -> ReadColumn:
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
-    column = read_each(cells, partial(to_category, spec=spec), pl.String)
-    unknown = [value for value in column.values.unique() if value is not None and not is_known(value, spec)]
+    unknown: set[str | None] = set()
+
+    def parse(text: str) -> str | None:
+        value = to_category(text, spec)
+        if value is not None and not is_known(value, spec):
+            unknown.add(value)
+        return value
+
+    column = read_each(cells, parse, pl.String)
     if unknown:
         for row in _rows_with(column.values, unknown):
             column.odd[row] = f"'{shorten(column.values[row])}' is not a known value"
@@ -195,12 +233,17 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     for row in np.flatnonzero(is_unusable).tolist():
         faults[row] = f"'{shorten(bare.get(cells[row], cells[row]))}' {unusable(float(values[row]), spec)}"
         values[row] = np.nan
+    series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
+    return ReadColumn(series, faults, _out_of_bounds(series, spec), notation)
+
+
+def _out_of_bounds(values: pl.Series, spec: Field) -> dict[int, str]:
+    """By row index what is odd about numbers beyond the field's bounds."""
     low = -math.inf if spec.minimum is None else spec.minimum
     high = math.inf if spec.maximum is None else spec.maximum
-    is_beyond = np.flatnonzero((values < low) | (values > high)).tolist()
-    odd = {row: beyond(float(values[row]), spec) for row in is_beyond}
-    series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
-    return ReadColumn(series, faults, odd, notation)
+    if not spec.is_numeric or _is_within(values, low, high):
+        return {}
+    return {row: beyond(float(values[row]), spec) for row in ((values < low) | (values > high)).arg_true()}
 
 
 def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:

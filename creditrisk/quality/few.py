@@ -83,14 +83,16 @@ def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> Fe
         if fault := unusable(number, spec):
             cells.faults[row] = f"'{shorten(shown)}' {fault}"
             continue
-        cells.values[row] = int(number) if spec.type == "integer" else number
+        number = int(number) if spec.type == "integer" else number
+        cells.values[row] = number
         if oddity := beyond(number, spec):
             cells.odd[row] = oddity
     return cells
 
 
 def without_units(texts: Collection[str], spec: Field) -> dict[str, str]:
-    """Each of some different texts, with what is left of it without its unit."""
+    """Each of some different texts, with what is left of it without blanks around it and its unit."""
     if all(text.casefold() in NO_NUMBER for text in texts):
         return {text: text for text in texts}
-    return dict(zip(texts, without_unit(pl.Series(list(texts), dtype=pl.String), spec), strict=True))
+    stripped = pl.Series(list(texts), dtype=pl.String).str.strip_chars()
+    return dict(zip(texts, without_unit(stripped, spec), strict=True))

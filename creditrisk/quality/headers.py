@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, nameless
+from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, as_texts, nameless
 from creditrisk.text import shorten
 
 
@@ -102,7 +102,7 @@ def below_second_header(raw: RawTable) -> RawTable:
     """The table as it is if its second line holds the column names; unchanged if that line cannot hold names."""
     if raw.frame.height < 2 or not raw.has_lines:
         return raw
-    names = [name or f"column {number}" for number, name in enumerate(raw.frame.row(0), start=1)]
+    names = [name or f"column {number}" for number, name in enumerate(as_texts(raw.frame.head(1)).row(0), start=1)]
     if len(set(names)) < len(names):
         return raw
     frame = raw.frame[1:].rename(dict(zip(raw.frame.columns, names, strict=True)))

@@ -47,7 +47,7 @@ _SLASHED = (
     "%d.%m.%y",
 )
 _SIX_DIGITS = ("%Y%m", "%y%m%d")
-_FIRST_YEAR = 1900
+FIRST_DAY = date(1900, 1, 1)
 _LAST_YEAR = 2200
 # What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
 _YEARS_AHEAD = 20
@@ -131,7 +131,7 @@ def read_day(text: str, formats: tuple[str, ...]) -> date | None:
             continue
         if "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD:
             day = day.replace(year=day.year - 100)
-        if day.year >= _FIRST_YEAR:
+        if day >= FIRST_DAY:
             return day
     return None
 

@@ -23,7 +23,7 @@ from creditrisk.quality.headers import find_columns, read_fields
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import RawTable, Record, join_blocks
+from creditrisk.sources import RawTable, Record, as_text, join_blocks
 from creditrisk.text import shorten
 
 BAD_RATE_TOLERANCE = 0.05
@@ -77,7 +77,7 @@ class Checked:
 
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
     the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
-    odd about it. `raw` is the file as it came, with names that stand on its second line taken as names.
+    odd about it. `raw` is the file as it came, as in `RawTable.frame`; names on its second line are taken as names.
     """
 
     accepted: pl.DataFrame
@@ -143,7 +143,7 @@ def _check(
     columns = _read_columns(raw, schema, headers, notations)
     after = {name: column.notation for name, column in columns.items()}
     if with_target:
-        columns["default"] = _read_target(raw.frame[headers[schema.target.name]], schema.target)
+        columns["default"] = _read_target(as_text(raw.frame[headers[schema.target.name]]), schema.target)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
     return Checked(accepted, _rejections(raw, faults), raw.frame), after
@@ -153,7 +153,7 @@ def _check_few(
     raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation]
 ) -> tuple[Checked, dict[str, Notation]]:
     """The same for a few rows, whose values stay in Python until they are a table."""
-    texts = {name: raw.frame[header].to_list() for name, header in headers.items()}
+    texts = {name: as_text(raw.frame[header]).to_list() for name, header in headers.items()}
     nothing = [None] * raw.frame.height
     columns = {
         # A field that the file does not have is null, and no fault: needed ones are all there.
@@ -244,16 +244,19 @@ def _faults(
 ) -> dict[int, list[_Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
     faults: dict[int, list[_Fault]] = {}
+
+    def add(column: ReadColumn | FewCells, spec: Field | Target, expected: str) -> None:
+        if not column.faults:
+            return
+        texts = as_text(raw.frame[headers[spec.name]])
+        for row, fault in column.faults.items():
+            faults.setdefault(row, []).append(_Fault(spec.label, texts[row] or "", fault, expected))
+
     for spec in read_fields(schema):
-        for row, fault in columns[spec.name].faults.items():
-            text = raw.frame[headers[spec.name]][row] or ""
-            faults.setdefault(row, []).append(_Fault(spec.label, text, fault, spec.expected))
+        add(columns[spec.name], spec, spec.expected)
     if "default" in columns:
         target = schema.target
-        expected = f"{_listed(target.bad)} for bad, {_listed(target.good)} for good"
-        for row, fault in columns["default"].faults.items():
-            text = raw.frame[headers[target.name]][row] or ""
-            faults.setdefault(row, []).append(_Fault(target.label, text, fault, expected))
+        add(columns["default"], target, f"{_listed(target.bad)} for bad, {_listed(target.good)} for good")
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
         fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"

@@ -56,7 +56,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     _check_widths(raw)
     raw, header = with_target(raw, target)
     # Rows in an order of their own: however the file is sorted, the same comes out.
-    frame = raw.frame[raw.frame.hash_rows(seed=1).arg_sort()]
+    frame = raw.texts[raw.texts.hash_rows(seed=1).arg_sort()]
     spec, outcome, remarks = read_outcome(frame[header], header, bad, good)
     headers = [column for column in frame.columns if column != header]
     fields = _names(headers, taken={spec.name, key(header)})

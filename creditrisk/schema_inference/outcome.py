@@ -53,8 +53,8 @@ def _has_second_header(raw: RawTable) -> bool:
     """Whether the first row holds names above numbers: different texts where nearly all other rows hold numbers."""
     if raw.frame.height < 3:
         return False
-    first = raw.frame.row(0)
-    below = raw.frame[1:].select(pl.all().cast(pl.Float64, strict=False).is_not_null().mean()).row(0)
+    first = raw.texts.row(0)
+    below = raw.texts[1:].select(pl.all().cast(pl.Float64, strict=False).is_not_null().mean()).row(0)
     numeric = [column for column, share in enumerate(below) if share is not None and share > 0.9]
     named = [column for column in numeric if first[column] and not PLAIN_NUMBER.fullmatch(first[column])]
     return (

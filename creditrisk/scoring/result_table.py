@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from creditrisk.schema import Schema
+from creditrisk.sources import as_texts
 from creditrisk.text import escape_formula
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def result_table(
     Parameters
     ----------
     raw
-        The file's own columns, all text, in the order of the file.
+        The file's own columns as they came, in the order of the file.
     scored
         What the scorer returned for the rows it could score.
     rejected
@@ -74,7 +75,7 @@ def result_table(
         pl.col("reasons").list.eval(pl.element().struct.field("text")).list.join("; "),
         pl.col("problems").list.join("; "),
     )
-    own = raw.rename(_beside_results(raw.columns))
+    own = as_texts(raw).rename(_beside_results(raw.columns))
     table = rows.join(results, on="row_number", how="left", maintain_order="left").join(
         errors, on="row_number", how="left", maintain_order="left"
     )

@@ -1,7 +1,7 @@
 """Tables as they arrive: a clerk's upload, a file or database named by its URI, the records of a JSON call.
 
-Everything is read as text, with the line each row starts on, so that nothing is guessed here; what the cells mean, and
-which of them cannot be used, is decided in creditrisk.quality. See docs/sources.md.
+Everything is text, or of the type that its format says, with the line each row starts on, so that nothing is guessed
+here; what the cells mean, and which of them cannot be used, is decided in creditrisk.quality. See docs/sources.md.
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_blocks, read_bytes, read_table
@@ -10,6 +10,8 @@ from creditrisk.sources.table import (
     PLAIN_NUMBER,
     RawTable,
     Record,
+    as_text,
+    as_texts,
     from_records,
     from_rows,
     join_blocks,
@@ -22,6 +24,8 @@ __all__ = [
     "PLAIN_NUMBER",
     "RawTable",
     "Record",
+    "as_text",
+    "as_texts",
     "check_uri",
     "from_records",
     "from_rows",

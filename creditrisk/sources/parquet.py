@@ -1,9 +1,13 @@
-"""Tables in Parquet files, as texts: whole numbers without a point, dates as 2024-03-31, spans of time in days."""
+"""Tables in Parquet files: whole numbers without a point, spans of time in days, everything else as it is.
+
+Texts are made of all that only where somebody asks for them: see `table.as_texts`.
+"""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,6 +16,9 @@ import polars as pl
 from creditrisk.errors import SourceError
 from creditrisk.sources.table import MAX_CELLS, RawTable, check_size, join_blocks
 from creditrisk.text import shorten
+
+# So many rows are unpacked at once, whatever the file's own groups of rows are.
+PIECE_ROWS = 2**18
 
 
 def parse(content: bytes, *, filename: str) -> RawTable:
@@ -57,41 +64,47 @@ def parse_blocks(
         raise SourceError(f"'{shown}' has no rows. Pass a table with one application in each.")
     # A small file of equal values can unpack to more than any memory holds.
     check_size(f"'{shown}'", n_rows, len(schema), max_cells=MAX_CELLS)
+    piece_rows = max(PIECE_ROWS // block_rows, 1) * block_rows
+    others = [scan().slice(start, piece_rows) for start in range(piece_rows, n_rows, piece_rows)]
     try:
-        whole = _whole_numbers(scan(), schema)
-        for start in range(0, n_rows, block_rows):
-            frame = scan().slice(start, block_rows).collect()
-            lines = list(range(start + 1, start + frame.height + 1))
-            if on_read is not None:
-                on_read((start + frame.height) / n_rows)
-            yield RawTable(_as_texts(frame, whole), lines, first_row=start + 1)
+        first = scan().head(piece_rows).collect()
+        as_read = list(_as_read(schema, _whole_numbers([first.lazy(), *others], schema)))
+        pieces = chain([first], (piece.collect() for piece in others))
+        del first
+        n_before = 0
+        for piece in pieces:
+            frame = piece.with_columns(as_read)
+            for start in range(0, frame.height, block_rows):
+                block = frame[start : start + block_rows]
+                lines = range(n_before + 1, n_before + block.height + 1)
+                n_before += block.height
+                if on_read is not None:
+                    on_read(n_before / n_rows)
+                yield RawTable(block, lines, first_row=lines.start)
     except (pl.exceptions.PolarsError, OSError) as exc:
         raise SourceError(f"'{shown}' is damaged. Write it again, or pass it as CSV.") from exc
 
 
-def _whole_numbers(table: pl.LazyFrame, schema: Mapping[str, pl.DataType]) -> frozenset[str]:
+def _whole_numbers(pieces: Iterable[pl.LazyFrame], schema: Mapping[str, pl.DataType]) -> list[str]:
     """The columns of floats that hold whole numbers only: gaps make floats of those, and they are read as they were."""
     names = [name for name, kind in schema.items() if kind.is_float()]
-    if not names:
-        return frozenset()
-    known = pl.col(names).fill_nan(None)
-    is_whole = known.is_finite() & (known == known.round()) & (known.abs() < 2**53)
-    found = table.select(is_whole.all()).collect(engine="streaming").row(0, named=True)
-    return frozenset(name for name in names if found[name])
+    for piece in pieces:
+        if not names:
+            break
+        known = pl.col(names).fill_nan(None)
+        is_whole = (known == known.round()).all() & (known.abs().max() < 2**53).fill_null(True)
+        found = piece.select(is_whole).collect().row(0, named=True)
+        names = [name for name in names if found[name]]
+    return names
 
 
-def _as_texts(frame: pl.DataFrame, whole: frozenset[str]) -> pl.DataFrame:
-    """Every cell as text, stripped, missing ones empty."""
-    return frame.select(_as_text(frame[name], is_whole=name in whole).fill_null("") for name in frame.columns)
-
-
-def _as_text(column: pl.Series, *, is_whole: bool) -> pl.Series:
-    if column.dtype.is_float():
-        column = column.fill_nan(None)
-        column = column.cast(pl.Int64) if is_whole else column
-    elif isinstance(column.dtype, pl.Datetime):
-        column = column.dt.to_string("iso:strict")
-    elif isinstance(column.dtype, pl.Duration):
-        column = column.dt.total_days()
-    texts = column.cast(pl.String)
-    return texts.str.strip_chars() if column.dtype in (pl.String, pl.Categorical, pl.Enum) else texts
+def _as_read(schema: Mapping[str, pl.DataType], whole: Collection[str]) -> Iterator[pl.Expr]:
+    """What is done to columns before anybody sees them."""
+    for name, kind in schema.items():
+        cells = pl.col(name)
+        if kind.is_float():
+            yield cells.fill_nan(None).cast(pl.Int64) if name in whole else cells.fill_nan(None)
+        elif isinstance(kind, pl.Duration):
+            yield cells.dt.total_days()
+        elif kind in (pl.Categorical, pl.Enum):
+            yield cells.cast(pl.String)

@@ -1,10 +1,11 @@
-"""A table of texts before it is checked, and the few things that are done to its cells as texts."""
+"""A table before it is checked, and the few things that are done to its cells."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -28,8 +29,9 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of texts, stripped of blanks around them, before it is checked.
+    """A table before it is checked: texts, or whatever types its format has.
 
+    `frame` holds the cells as they came, `texts` every one of them as text.
     `lines` holds the line of the file on which each row starts (row numbers for JSON), counted from 1. `ragged` maps
     a row of `frame`, counted from 1, to the number of cells it had where that differs from the number of columns; such
     a row is cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written.
@@ -38,16 +40,42 @@ class RawTable:
     """
 
     frame: pl.DataFrame
-    lines: list[int]
+    lines: Sequence[int]
     ragged: dict[int, int] = field(default_factory=dict)
     delimiter: str = ","
     has_lines: bool = True
     first_row: int = 1
 
+    @cached_property
+    def texts(self) -> pl.DataFrame:
+        """The table as `as_texts` gives it."""
+        return as_texts(self.frame)
+
     @property
     def has_names(self) -> bool:
         """Whether the file says what its columns are called."""
         return not self.has_lines or self.frame.columns != nameless(self.frame.width)
+
+
+def as_text(cells: pl.Series) -> pl.Series:
+    """A column as texts: a day as 2024-03-31, a missing cell empty. What is text already is left as it is.
+
+    Examples
+    --------
+    >>> as_text(pl.Series([1.5, None])).to_list()
+    ['1.5', '']
+    """
+    if cells.dtype == pl.String:
+        return cells
+    is_time = isinstance(cells.dtype, pl.Datetime)
+    return (cells.dt.to_string("iso:strict") if is_time else cells.cast(pl.String)).fill_null("")
+
+
+def as_texts(frame: pl.DataFrame) -> pl.DataFrame:
+    """A table with every cell as text, stripped of blanks around it, empty if it is missing."""
+    return frame.select(
+        cells.str.strip_chars().fill_null("") if cells.dtype == pl.String else as_text(cells) for cells in frame
+    )
 
 
 def join_blocks(blocks: Sequence[RawTable]) -> RawTable:

@@ -6,6 +6,8 @@ import gzip
 import io
 import tracemalloc
 from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
@@ -15,13 +17,14 @@ from hypothesis import strategies as st
 
 from creditrisk import datasets
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality import Checked, cells, check, check_blocks
+from creditrisk.quality import Checked, cells, check, check_blocks, read_cells
 from creditrisk.quality import rows as quality_rows
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import (
     RawTable,
     from_records,
     join_blocks,
+    parquet,
     parse_blocks,
     parse_table,
     read_blocks,
@@ -74,6 +77,26 @@ NUMBERS = {
 DAYS = ["2024-03-31", "31.03.2024", "Mar-24", "2024-03-31 23:59:59", "2024-02-30", "yesterday", "", "0024-01-01"]
 GRADES = ["007", "7", "7.0", "none", "LOW", "b", "castle", "", "?"]
 
+TYPED = [
+    (pl.Float64, [40.0, -0.0, 1200.5, 1e15, 1e16, 2.0**53, float("nan"), float("inf")]),
+    (pl.Float64, [40.0, 1200.0, 130.0]),
+    (pl.Float32, [40.0, 0.1]),
+    (pl.Int64, [40, -3, 130, 2**53 + 1, 10**16]),
+    (pl.UInt8, [40, 1]),
+    (pl.UInt64, [40, 2**64 - 1]),
+    (pl.Decimal(38, 2), [Decimal("40.00"), Decimal("1200.55")]),
+    (pl.Date, [date(2024, 3, 31), date(1899, 12, 31), date(1, 1, 1), date(9999, 12, 31)]),
+    (pl.Datetime("ns"), [datetime(2024, 3, 31), datetime(2024, 3, 31, 23, 59), datetime(1850, 1, 1)]),
+    (pl.Datetime("us", "Europe/Berlin"), [datetime(2024, 3, 31, 1, tzinfo=UTC)]),
+    (pl.Duration, [timedelta(days=40, hours=3)]),
+    (pl.Boolean, [True, False]),
+    (pl.Categorical, [*GRADES, " b"]),
+    (pl.String, [*GRADES, " b", "castle ", "\x1fA\n"]),
+    (pl.String, [" 36 months ", "40 ", " 1200.5", " NA", "1yrs 11mon", "\u00a040"]),
+    (pl.String, [*DAYS, " 2024-03-31 "]),
+    (pl.Null, [None]),
+]
+
 
 @st.composite
 def files_(draw: st.DrawFn) -> bytes:
@@ -103,6 +126,20 @@ def tables(draw: st.DrawFn) -> RawTable:
         schema=dict.fromkeys(NAMES, pl.String),
     )
     return RawTable(frame, list(range(2, n_rows + 2)), delimiter=draw(st.sampled_from([",", ";"])))
+
+
+@st.composite
+def typed_tables(draw: st.DrawFn) -> RawTable:
+    """A table for SCHEMA as a Parquet file holds it, each of its columns of any type."""
+    n_rows = draw(st.integers(1, 5))
+    columns = []
+    for name in NAMES:
+        dtype, values = draw(st.sampled_from(TYPED))
+        cells = draw(st.lists(st.sampled_from([*values, None]), min_size=n_rows, max_size=n_rows))
+        columns.append(pl.Series(name, cells, dtype=dtype))
+    content = io.BytesIO()
+    pl.DataFrame(columns).write_parquet(content)
+    return parquet.parse(content.getvalue(), filename="x.parquet")
 
 
 def outcome(content: bytes) -> object:
@@ -161,6 +198,25 @@ def test_a_few_cells_and_whole_columns_are_read_alike(monkeypatch, raw):
         for many in (1, 500):
             patch.setattr(cells, "_MANY", many)
             assert same(check(raw, SCHEMA), one_by_one)
+
+
+@PROPERTY
+@given(raw=typed_tables())
+def test_a_type_says_what_its_text_says(monkeypatch, raw):
+    from_texts = check(replace(raw, frame=raw.texts), SCHEMA)
+    for few in (0, cells.FEW):
+        with monkeypatch.context() as patch:
+            patch.setattr(cells, "FEW", few)
+            patch.setattr(quality_rows, "FEW", few)
+            from_types = check(raw, SCHEMA)
+        assert same(replace(from_types, raw=from_texts.raw), from_texts)
+        assert from_types.raw.equals(raw.frame)
+
+
+def test_days_beyond_the_calendar_are_no_dates():
+    far = pl.Series("day", [0, 3_000_000], dtype=pl.Int32).cast(pl.Date)
+    values, unreadable = read_cells(pl.concat([far] * 50), SCHEMA.fields[1])
+    assert (values.to_list()[:2], unreadable) == ([date(1970, 1, 1), None], list(range(1, 100, 2)))
 
 
 MESSY = "number;day;age;amount;term;grade\n" + "".join(
@@ -225,13 +281,17 @@ def test_blocks_of_a_known_dataset_keep_their_own_columns(credit_data: Path):
     assert same(joined(parts), datasets.check(read_table(path), schema))
 
 
-def test_parquet_comes_in_blocks_with_whole_numbers_told_from_all_of_a_column(tmp_path: Path):
+@pytest.mark.parametrize("piece_rows", [1, 3, 2**18])
+def test_parquet_comes_in_blocks_with_whole_numbers_told_from_all_of_a_column(tmp_path: Path, monkeypatch, piece_rows):
+    monkeypatch.setattr(parquet, "PIECE_ROWS", piece_rows)
     frame = pl.DataFrame({"a": [1.0, None, 3.0, 4.5], "b": [1.0, None, 3.0, 4.0], "c": [" x", None, "y", "z"]})
     frame.write_parquet(tmp_path / "loans.parquet")
-    blocks = list(read_blocks(str(tmp_path / "loans.parquet"), 3))
+    read: list[float] = []
+    blocks = list(read_blocks(str(tmp_path / "loans.parquet"), 3, read.append))
+    assert read == [0.75, 1.0]
     assert [block.first_row for block in blocks] == [1, 4]
     assert join_blocks(blocks).frame.equals(read_table(str(tmp_path / "loans.parquet")).frame)
-    assert blocks[0].frame.rows() == [("1.0", "1", "x"), ("", "", ""), ("3.0", "3", "y")]
+    assert blocks[0].texts.rows() == [("1.0", "1", "x"), ("", "", ""), ("3.0", "3", "y")]
     (tmp_path / "loans.parquet.gz").write_bytes(gzip.compress((tmp_path / "loans.parquet").read_bytes()))
     assert join_blocks(list(read_blocks(str(tmp_path / "loans.parquet.gz"), 2))).frame.height == 4
 
