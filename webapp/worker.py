@@ -24,7 +24,7 @@ from select import select
 from threading import Thread, Timer
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.settings import configure_mlflow, read_settings
+from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 
 # What is begun when the app is told to end has this long for the block of rows in hand.
 STOP_SECONDS = 8.0
