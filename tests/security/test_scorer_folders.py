@@ -333,6 +333,18 @@ def test_a_text_of_trees_is_refused_by_its_reader(tampered, blended):
             read_trees(read_text(tampered[name] / LIGHTGBM), blended.encoder, LIGHTGBM)
 
 
+def test_trees_are_scored_without_the_libraries_that_fitted_them(tampered):
+    program = f"""
+import sys
+from pathlib import Path
+from creditrisk.scoring import proving
+assert proving.examine(Path({str(tampered[""])!r})) == ""
+print(sorted({{"lightgbm", "xgboost", "sklearn", "scipy.stats", "pandas"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
+
+
 def test_a_folder_that_ends_its_process_is_known_and_the_others_are_still_proved(tmp_path, monkeypatch):
     child = tmp_path / "child"
     # Called as `python -P -m creditrisk.scoring.proving FOLDER ...`.

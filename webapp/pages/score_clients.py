@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from typing import Any, TypedDict
 
-# Plotly's encoder looks for pandas among the modules, and fails on one that another thread has imported by half.
-import pandas  # noqa: F401
 import polars as pl
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
