@@ -122,6 +122,7 @@ def _end_at_the_latest(seconds: float) -> None:
 def _main(kind: str, *given: str) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    collect_seldom()
     try:
         if kind == "answer":
             *fds, started = given
