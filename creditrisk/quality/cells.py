@@ -209,14 +209,22 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     """Plain numbers all at once, and each different text that is no plain number by itself."""
     # Whole numbers without a point are read faster as such, and then no plain one has a point to look at.
     is_whole = spec.type == "integer"
-    values = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False).cast(pl.Float64).to_numpy().copy()
+    read = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False)
+    largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
+    is_clean = _has_only(cells, read) and _is_within(read, -int(largest), int(largest))
+    if is_clean and is_whole:
+        return ReadColumn(read, {}, _out_of_bounds(read, spec), notation)
+    values = read.cast(pl.Float64).to_numpy().copy()
     values[np.isinf(values)] = np.nan
     left = np.flatnonzero(np.isnan(values))
-    bare = without_units(cells.gather(left).drop_nulls().unique().to_list(), spec) if len(left) else {}
+    rows = cells if len(left) == len(cells) else cells.gather(left)
+    bare = without_units(rows.drop_nulls().unique().to_list(), spec) if len(left) else {}
     marked = [text for text in bare.values() if "," in text or "." in text]
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)
     notation = notation_after(notation, marked)
+    if is_clean and not (notation.decimal_comma or notation.has_unclear_points):
+        return ReadColumn(read, {}, _out_of_bounds(read, spec), notation)
     if not is_whole and (notation.decimal_comma or notation.has_unclear_points):
         # A plain number with a point or an exponent may mean another one here, or none.
         others = np.flatnonzero(~np.isnan(values))
@@ -226,7 +234,6 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
             left = np.union1d(left, others[is_marked.to_numpy()])
             bare = {text: text for text in texts.filter(is_marked).unique().to_list()} | bare
     faults = _read_left(cells, left, bare, values, notation) if bare else {}
-    largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
     is_unusable = np.abs(values) > largest
     if is_whole:
         is_unusable |= (values != np.rint(values)) & ~np.isnan(values)
@@ -246,8 +253,15 @@ def _out_of_bounds(values: pl.Series, spec: Field) -> dict[int, str]:
     return {row: beyond(float(values[row]), spec) for row in ((values < low) | (values > high)).arg_true()}
 
 
+def _has_only(cells: pl.Series, read: pl.Series) -> bool:
+    """Whether every cell was read but for those that are empty."""
+    return not read.null_count() or read.null_count() == cells.null_count() + (cells == "").sum()
+
+
 def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
     """Plain numbers with a point, as few as say what it means: one is enough that cannot stand between thousands."""
+    if np.isnan(values).all():
+        return []
     with_decimals = np.flatnonzero((values != np.rint(values)) & ~np.isnan(values))[:FEW]
     first = [*range(min(FEW, len(cells))), *with_decimals.tolist()]
     for row, text in zip(first, cells.gather(first), strict=True):
@@ -275,7 +289,7 @@ def _read_left(
                 numbers[index] = to_number(bare[text], notation)
             except UnreadableError as exc:
                 unreadable[text] = f"'{shorten(bare[text])}' {exc}"
-    rows = cells.gather(left)
+    rows = cells if len(left) == len(cells) else cells.gather(left)
     old, new = pl.Series(texts, dtype=pl.String), pl.Series(numbers, dtype=pl.Float64)
     values[left] = rows.replace_strict(old, new, default=None, return_dtype=pl.Float64).to_numpy()
     if not unreadable:

@@ -95,4 +95,4 @@ def without_units(texts: Collection[str], spec: Field) -> dict[str, str]:
     if all(text.casefold() in NO_NUMBER for text in texts):
         return {text: text for text in texts}
     stripped = pl.Series(list(texts), dtype=pl.String).str.strip_chars()
-    return dict(zip(texts, without_unit(stripped, spec), strict=True))
+    return dict(zip(texts, without_unit(stripped, spec).to_list(), strict=True))

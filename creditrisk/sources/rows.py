@@ -262,18 +262,9 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
 
 def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, layout: Layout) -> bool:
     """Whether the lines have as many cells as there are columns, taken together, and no sign has a second meaning."""
-    is_divider = codes == ord(layout.delimiter)
-    n_dividers = np.count_nonzero(is_divider)
+    n_dividers: int | None = piece.count(layout.delimiter.encode())
     if len(quotes):
-        if len(quotes) % 2 or not _stand_around_cells(codes, quotes, layout.delimiter):
-            return False
-        signs = codes[np.flatnonzero(is_divider | (codes == _NEWLINE) | (codes == _QUOTE))]
-        is_quote = signs == _QUOTE
-        places = np.flatnonzero(is_quote)
-        n_inside = int((places[1::2] - places[::2] - 1).sum())
-        if n_inside and (np.logical_xor.accumulate(is_quote) & (signs == _NEWLINE)).any():
-            return False
-        n_dividers -= n_inside
+        n_dividers = _dividers_outside(piece, codes, ends, quotes, layout.delimiter)
     lengths = np.diff(ends, prepend=-1, append=len(codes))
     has_return = codes[ends - 1] == _RETURN if b"\r" in piece else np.zeros(len(ends), dtype=bool)
     n_blank = np.count_nonzero(lengths[:-1] == 1 + has_return)
@@ -302,19 +293,40 @@ def _by_polars(piece: bytes, layout: Layout, *, has_quotes: bool) -> pl.DataFram
         return None
 
 
-def _stand_around_cells(codes: _Codes, quotes: _Places, delimiter: str) -> bool:
-    """Whether quotation marks stand at the ends of cells only, or twice within such marks; they come in pairs."""
+def _dividers_outside(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, delimiter: str) -> int | None:
+    """How many delimiters stand outside of quotation marks, which come in pairs.
+
+    None if the marks do not stand at the ends of cells only, or twice within such marks, or if lines end within them.
+    """
+    if len(quotes) % 2:
+        return None
+    divider = ord(delimiter)
+    opening, closing = quotes[::2], quotes[1::2]
     # Over both ends of the text lies the end of a line.
-    before = codes.take(quotes[::2] - 1, mode="wrap")
-    after = codes.take(quotes[1::2] + 1, mode="clip")
+    before = codes.take(opening - 1, mode="wrap")
+    after = codes.take(closing + 1, mode="clip")
     if quotes[0] == 0:
         before[0] = _NEWLINE
     if quotes[-1] == len(codes) - 1:
         after[-1] = _NEWLINE
-    divider = ord(delimiter)
+    is_divided = after == divider
+    is_return, is_end = after == _RETURN, after == _NEWLINE
     opens = (before == divider) | (before == _NEWLINE) | (before == _QUOTE)
-    closes = (after == divider) | (after == _NEWLINE) | (after == _QUOTE) | (after == _RETURN)
-    return bool(opens.all() and closes.all())
+    if not opens.all() or not (is_divided | is_end | is_return | (after == _QUOTE)).all():
+        return None
+    is_whole = quotes[0] == 0 and piece[quotes[-1] + 1 :] in (b"", b"\n", b"\r\n")
+    if is_whole and (opening[1:] - closing[:-1] == 2 + is_return[:-1]).all():
+        # Every cell is in quotation marks, so one sign divides it from the next, or a line ends there.
+        n_ends = np.count_nonzero(is_end[:-1]) + np.count_nonzero(is_return[:-1]) + (piece[-1] == _NEWLINE)
+        return int(np.count_nonzero(is_divided)) if n_ends == len(ends) else None
+    is_divider = codes == divider
+    signs = codes[np.flatnonzero(is_divider | (codes == _NEWLINE) | (codes == _QUOTE))]
+    is_quote = signs == _QUOTE
+    places = np.flatnonzero(is_quote)
+    n_inside = int((places[1::2] - places[::2] - 1).sum())
+    if n_inside and (np.logical_xor.accumulate(is_quote) & (signs == _NEWLINE)).any():
+        return None
+    return int(np.count_nonzero(is_divider)) - n_inside
 
 
 def _may_have_blanks_around(piece: bytes, codes: _Codes, delimiter: str) -> bool:

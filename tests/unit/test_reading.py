@@ -106,6 +106,8 @@ def files_(draw: st.DrawFn) -> bytes:
     cell = PLAIN if draw(st.booleans()) else WRITTEN
     row = st.lists(PLAIN, min_size=width, max_size=width) | st.lists(cell, max_size=width + 1)
     lines = [[f"head{number}" for number in range(width)], *draw(st.lists(row, max_size=12))]
+    if draw(st.booleans()):
+        lines = [[cell if cell.startswith('"') else f'"{cell}"' for cell in line] for line in lines]
     written = end.join(map(delimiter.join, lines)) + draw(st.sampled_from(["", end, end + end]))
     return written.encode(draw(st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"])), "replace")
 
@@ -182,9 +184,18 @@ def test_clean_pieces_and_line_by_line_give_the_same_table_and_sentences(monkeyp
         assert outcome(content) == careful
 
 
+ALL_QUOTED = ['"a","b"\n"1",""\n"1","2"', '"a","b"\r\n"1, 2","x"\r\n"3",","\r\n']
+
+
 def test_a_clean_file_goes_the_fast_way(monkeypatch):
     monkeypatch.setattr(rows, "_one_by_one", None)
-    for content in ("a,b\n1,2\n3,4\n", 'a,b\r\n"1, 2", x \r\n3,"4 ""q"""\r\n\r\n', "a;b\n1;ü", "a\tb\n1\t\n"):
+    for content in (
+        "a,b\n1,2\n3,4\n",
+        'a,b\r\n"1, 2", x \r\n3,"4 ""q"""\r\n\r\n',
+        "a;b\n1;ü",
+        "a\tb\n1\t\n",
+        *ALL_QUOTED,
+    ):
         assert parse_table(content.encode(), filename="x.csv").frame.height >= 1
 
 
