@@ -36,6 +36,9 @@ class AppContext:
         NoModelError
             If no model was trained yet.
         """
+        if self.champion.state.scorer is None:
+            # Another process of the app may have been quicker to take it over, and say that it is ready.
+            self.champion.look()
         scorer = self.champion.state.scorer
         if scorer is None:
             raise NoModelError

@@ -71,6 +71,7 @@ class ServedModel:
         self.settings = settings
         self._started = time.time() if started is None else started
         self._seen: ServingNote | None = None
+        self._looking = threading.Lock()
 
     def start(self) -> None:
         """Load the saved model now, and whichever is saved later."""
@@ -92,6 +93,10 @@ class ServedModel:
 
     def look(self) -> None:
         """Take over what the note says, if it says anything else than when last looked at."""
+        with self._looking:
+            self._look()
+
+    def _look(self) -> None:
         try:
             note = read_note(note_path(self.settings))
             if note == self._seen:

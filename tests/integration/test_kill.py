@@ -30,7 +30,7 @@ def test_every_decision_answered_before_a_kill_9_is_in_the_log(
                 answer = requests.post(f"{web.url}/api/v1/score", json=application, timeout=20)
             except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError):
                 return  # not answered, or not to the end
-            assert answer.status_code == 200
+            assert answer.status_code == 200, answer.text
             answered.append(number)
             if len(answered) == 250:
                 web.kill()
