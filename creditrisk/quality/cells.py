@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -41,6 +42,7 @@ _BLANKS = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )
+_EPOCH = date(1970, 1, 1)
 # Types of numbers that are read as they are; of other floats and of decimals the text says more exactly what was meant.
 _EXACT = (pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -149,10 +151,14 @@ def _rows_with(cells: pl.Series, texts: Collection[str | None]) -> list[int]:
 def _values_of(cells: pl.Series, spec: Field) -> pl.Series | None:
     """The values of a column whose type is the field's already; None if its texts have to say what they are."""
     kind = cells.dtype
+    if kind == pl.String:
+        return None
     if spec.type == "date":
         is_day = kind == pl.Date or (isinstance(kind, pl.Datetime) and kind.time_zone is None)
-        days = cells.cast(pl.Date) if is_day and not spec.date_format else None
-        return days if days is not None and _is_within(days, FIRST_DAY, date.max) else None
+        if not is_day or spec.date_format:
+            return None
+        days = cells.cast(pl.Date)
+        return days if _is_within(days.to_physical(), (FIRST_DAY - _EPOCH).days, (date.max - _EPOCH).days) else None
     if not spec.is_numeric or kind not in _EXACT:
         return None
     numbers = cells.cast(pl.Int64 if kind.is_integer() else pl.Float64)
@@ -163,8 +169,13 @@ def _values_of(cells: pl.Series, spec: Field) -> pl.Series | None:
     return values if spec.type == "number" or kind.is_integer() or (values == numbers).all() else None
 
 
-def _is_within(values: pl.Series, low: float | date, high: float | date) -> bool:
-    return values.is_between(low, high).all()
+def _is_within(values: pl.Series, low: float, high: float) -> bool:
+    """Whether all numbers are within bounds; nulls are none, and no bounds hold NaN."""
+    least: Any = values.min()
+    most: Any = values.max()
+    if least is None:
+        return True
+    return bool(low <= least and most <= high) and not (values.dtype == pl.Float64 and values.is_nan().any())
 
 
 # Texts, days, categories

@@ -252,19 +252,20 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
         return None
     if _may_have_blanks_around(piece, codes, layout.delimiter):
         frame = frame.select(pl.all().str.strip_chars())
-    lines = np.arange(text.line, text.line + n_lines)
+    lines = list(range(text.line, text.line + n_lines))
     text.skip(len(piece), n_lines)
     if (frame[:, 0] == "").any():
         has_text = frame.select(pl.any_horizontal(pl.all() != "")).to_series()
-        frame, lines = frame.filter(has_text), lines[has_text.to_numpy()]
-    return RawTable(frame, lines.tolist(), delimiter=layout.delimiter)
+        frame, lines = frame.filter(has_text), [lines[row] for row in has_text.arg_true()]
+    return RawTable(frame, lines, delimiter=layout.delimiter)
 
 
 def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, layout: Layout) -> bool:
     """Whether the lines have as many cells as there are columns, taken together, and no sign has a second meaning."""
-    n_dividers: int | None = piece.count(layout.delimiter.encode())
     if len(quotes):
         n_dividers = _dividers_outside(piece, codes, ends, quotes, layout.delimiter)
+    else:
+        n_dividers = int(np.count_nonzero(codes == ord(layout.delimiter)))
     lengths = np.diff(ends, prepend=-1, append=len(codes))
     has_return = codes[ends - 1] == _RETURN if b"\r" in piece else np.zeros(len(ends), dtype=bool)
     n_blank = np.count_nonzero(lengths[:-1] == 1 + has_return)

@@ -3,14 +3,15 @@
 Simulated applicants as clean files, read and checked as a whole and in blocks, against Polars' reader of the same file
 with its types; CPU seconds, the least of several runs that take turns. Then one application as JSON.
 
-Measured on two shared cores, 200,000 rows x 26 columns. Before columns were looked at as wholes, a clean CSV file cost
-1.35 s of reading and 1.39 s of checking over a floor of 0.12 s, 23 times as long, and one application 4.7 ms.
+Measured on two shared cores, 200,000 rows x 26 columns; ratios differ by 0.3 between runs. Before columns were looked at
+as wholes, a clean CSV file cost 1.35 s of reading and 1.39 s of checking over a floor of 0.12 s, 23 times as long, and one
+application 4.7 ms; when all of a Parquet file became text, it cost 8 to 11 times its floor.
 
     file           floor    read   check   ratio  blocks   ratio
-    csv             0.12    0.19    0.17     2.9    0.38     3.0
-    quoted.csv      0.14    0.34    0.17     3.6    0.51     3.6
-    semi.csv        0.14    0.21    0.34     3.9    0.59     4.2
-    parquet         0.05    0.22    0.16     7.9    0.48     9.9
+    csv             0.12    0.18    0.10     2.3    0.31     2.6
+    quoted.csv      0.14    0.29    0.10     2.8    0.36     2.6
+    semi.csv        0.12    0.18    0.17     3.0    0.39     3.3
+    parquet         0.02    0.03    0.03     2.6    0.07     3.3
     one application: 0.51 ms
 """
 
