@@ -44,7 +44,7 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 def test_a_table_in_a_bucket_is_read_like_a_file(bucket: str, name: str):
     table = read_table(f"gs://{bucket}/{name}")
     assert table.frame.columns == ["age", "BAD"]
-    assert table.frame.rows() == [("36", "0"), ("40", "1")]
+    assert table.texts.rows() == [("36", "0"), ("40", "1")]
 
 
 def test_an_object_that_is_not_there_is_a_sentence(bucket: str):

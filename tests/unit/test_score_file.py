@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,22 @@ def test_a_result_can_be_a_parquet_file_with_the_same_rows(
     checked = check(read_table(str(clients)), corner_scorer.schema)
     whole = result_table(checked.raw, corner_scorer.score(checked.accepted), checked.rejected)
     assert pl.read_parquet(tmp_path / "scored.parquet").equals(whole)
+
+
+def test_a_parquet_file_is_scored_as_the_same_rows_in_a_csv_file(
+    corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_blocks_of(7, monkeypatch)
+    table = pl.read_csv(clients).with_columns(pl.col("age_years").cast(pl.Int64, strict=False))
+    table.write_parquet(tmp_path / "clients.parquet")
+    table.write_csv(tmp_path / "clients.csv")
+
+    score_file(corner_scorer, log, str(tmp_path / "clients.parquet"), tmp_path / "one.csv")
+    score_file(corner_scorer, log, str(tmp_path / "clients.csv"), tmp_path / "other.csv")
+
+    # A Parquet file has no lines; rows are counted in their place.
+    one, other = (re.sub(r"\(line \d+\)", "", (tmp_path / name).read_text()) for name in ("one.csv", "other.csv"))
+    assert one == other
 
 
 def test_told_to_stop_it_says_how_far_it_came_and_keeps_what_was_decided(
