@@ -1,8 +1,8 @@
 """What reading and checking cost beside Polars' own reader of the same file with its types.
 
-Simulated applicants as clean files, as a whole and in blocks; CPU time, the least of several runs that take turns. Before
-columns were looked at as wholes, a clean CSV file cost 23 times its floor and one application 4.7 ms; when all of a
-Parquet file became text, it cost 8 to 11 times its floor. Ratios differ by 0.3 between runs.
+Simulated applicants as clean files, as a whole and in blocks; CPU time, the least of several runs that take turns.
+Before columns were looked at as wholes, a clean CSV file cost 23 times its floor and one application 4.7 ms; when all
+of a Parquet file became text, it cost 8 to 11 times its floor. Ratios differ by 0.3 between runs.
 """
 
 from __future__ import annotations

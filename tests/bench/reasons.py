@@ -25,7 +25,7 @@ def figures(rows: int) -> list[Figure]:
     mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
     pack = mlflow.artifacts.load_dict(f"runs:/{champion.version.run_id}/validation.json")
     found = pack["reasons"]
-    fell, kept = found["deletion"]["fell"], found["reason_stability"]["reasons_kept"]
+    fell, kept = found["deletion"]["fell"]["value"], found["reason_stability"]["reasons_kept"]
     print(f"the PD fell in {fell:.2%} of {found['deletion']['n']:,} deletions; {kept:.2%} of reasons kept under jitter")
     scorer = champion.scorer
     matrix = scorer.encoder.matrix(simulate(rows, seed=3))
