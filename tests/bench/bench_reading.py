@@ -3,9 +3,9 @@
 Simulated applicants as clean files, read and checked as a whole and in blocks, against Polars' reader of the same file
 with its types; CPU seconds, the least of several runs that take turns. Then one application as JSON.
 
-Measured on two shared cores, 200,000 rows x 26 columns; ratios differ by 0.3 between runs. Before columns were looked at
-as wholes, a clean CSV file cost 1.35 s of reading and 1.39 s of checking over a floor of 0.12 s, 23 times as long, and one
-application 4.7 ms; when all of a Parquet file became text, it cost 8 to 11 times its floor.
+Measured on two shared cores, 200,000 rows x 26 columns; ratios differ by 0.3 between runs. Before columns were looked
+at as wholes, a clean CSV file cost 1.35 s of reading and 1.39 s of checking over a floor of 0.12 s, 23 times as long,
+and one application 4.7 ms; when all of a Parquet file became text, it cost 8 to 11 times its floor.
 
     file           floor    read   check   ratio  blocks   ratio
     csv             0.12    0.18    0.10     2.3    0.31     2.6

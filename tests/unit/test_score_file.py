@@ -79,6 +79,24 @@ def test_a_result_can_be_a_parquet_file_with_the_same_rows(
     assert pl.read_parquet(tmp_path / "scored.parquet").equals(whole)
 
 
+def test_a_parquet_file_of_clients_keeps_its_texts_in_the_result(
+    corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_blocks_of(7, monkeypatch)
+    table = pl.read_csv(clients, infer_schema_length=None)
+    assert {pl.Int64, pl.String} <= set(table.dtypes)
+    table.write_parquet(tmp_path / "clients.parquet")
+
+    score_file(corner_scorer, log, str(tmp_path / "clients.parquet"), tmp_path / "scored.csv")
+
+    checked = check(read_table(str(clients)), corner_scorer.schema)
+    whole = result_table(checked.raw, corner_scorer.score(checked.accepted), checked.rejected)
+    own = [name for name in whole.columns if name != "error"]
+    assert (tmp_path / "scored.csv").read_text(encoding="utf-8").splitlines()[0] == csv_text(whole).splitlines()[0]
+    scored = pl.read_csv(tmp_path / "scored.csv", infer_schema=False).select(own)
+    assert scored.equals(pl.read_csv(csv_text(whole).encode(), infer_schema=False).select(own))
+
+
 def test_told_to_stop_it_says_how_far_it_came_and_keeps_what_was_decided(
     corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
