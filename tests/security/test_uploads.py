@@ -206,10 +206,10 @@ def kill(*_args, **_kwargs):
     raise KilledError
 
 
-@pytest.mark.parametrize("what", ["log.append", "settle", "keep_checked", "keep_scored"])
+@pytest.mark.parametrize("what", ["log.append_scored", "settle", "keep_checked", "keep_scored"])
 def test_whenever_a_process_is_killed_no_client_is_scored_twice_and_none_is_left_out(context, monkeypatch, what):
     # The third block: before it is in the log, or after it is there; before what was read is kept; before the end.
-    module = context.log if what == "log.append" else upload_files
+    module = context.log if what == "log.append_scored" else upload_files
     real, calls = getattr(module, what.removeprefix("log.")), iter(range(100))
     n_before = 0 if what in ("keep_checked", "keep_scored") else 2
 
