@@ -48,7 +48,7 @@ def test_more_sockets_than_the_server_keeps_shut_nobody_out(web, connect):
 
 
 def test_long_scorings_do_not_delay_what_operators_ask(web):
-    body = json.dumps([GOOD] * 1500)
+    body = json.dumps([GOOD] * 6_000)
     with ThreadPoolExecutor(16) as askers:
 
         def score(_number):

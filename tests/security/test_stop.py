@@ -45,16 +45,22 @@ def test_a_csv_answer_breaks_off_and_what_was_sent_is_logged(own_web, tmp_path, 
     assert 0 < n_rows <= n_logged < 60_000
 
 
-def test_a_json_request_is_told_that_the_app_stops_and_when_to_come_back(own_web):
+def test_a_json_request_is_told_that_the_app_stops_and_when_to_come_back(own_web, tmp_path):
     answers = []
 
     def ask():
         answers.append(requests.post(f"{own_web.url}/api/v1/score", json=[GOOD] * 10_000, timeout=20))
 
     asking = threading.Thread(target=ask)
-    asking.start()
-    time.sleep(1)
-    assert stop(own_web, signal.SIGTERM) < 10
+    # Its first rows wait for the log while the app is told to end.
+    with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as log:
+        log.execute("BEGIN IMMEDIATE")
+        asking.start()
+        time.sleep(1)
+        own_web.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        log.execute("ROLLBACK")
+    assert own_web.process.wait(timeout=10) == 0
     asking.join()
     assert answers[0].status_code == 503
     assert answers[0].json()["error"]["code"] == "stopping"
