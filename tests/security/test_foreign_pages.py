@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any
 
 import prefect
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, sync_playwright
 
 SERVICES = ("WEB", "EXPORTER", "MLFLOW", "PREFECT")
 EVIL = "evil.example"
@@ -315,9 +316,14 @@ def test_prefects_page_signs_in_and_asks_no_other_host(stack: Stack, browser: Br
 
     page.goto(address)
     page.wait_for_url("**/dashboard**")
-    page.goto(f"{stack.url('PREFECT')}/v2/deployments")
-    # Prefect's page asks its server every half a minute; one answer may be lost while the machine is busy.
-    page.get_by_text("every-3-hours").click(timeout=100_000)
+    deployment = page.get_by_text("every-3-hours")
+    # Prefect's page may lose an answer while the machine is busy, and then shows nothing until it is loaded again.
+    for seconds in (20, 20, 20, 60):
+        page.goto(f"{stack.url('PREFECT')}/v2/deployments")
+        with suppress(TimeoutError):
+            deployment.wait_for(timeout=1_000 * seconds)
+            break
+    deployment.click(timeout=10_000)
     page.wait_for_url("**/deployments/deployment/**")
     page.goto(f"{page.url.partition('?')[0]}/run")
     page.get_by_text("Enforce Parameter Schema").wait_for()
