@@ -29,14 +29,15 @@ from creditrisk.home import room_problem
 
 # How long a write waits in all, for this process and for the database; many that wait do so side by side.
 WRITE_SECONDS = 5.0
-# Transactions that write begin so; neither the lock nor a later statement may take longer than {wait} milliseconds.
-_LOCK = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": (
-        "SELECT set_config('lock_timeout', '{wait}', true), set_config('statement_timeout', '{wait}', true), "
-        "pg_advisory_xact_lock(hashtext('creditrisk decision log'))"
-    ),
-}
+# Transactions that write begin so on PostgreSQL; neither the lock nor a later statement may take longer than {wait}
+# milliseconds.
+_LOCK = (
+    "SELECT set_config('lock_timeout', '{wait}', true), set_config('statement_timeout', '{wait}', true), "
+    "pg_advisory_xact_lock(hashtext('creditrisk decision log'))"
+)
+# Between two tries to write into SQLite while another process does. Left to itself it would sleep ever longer, up to a
+# tenth of a second, while others come and go.
+TRY_SECONDS = 0.000_5
 # What databases say when a lock was not to be had in time.
 _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
 # What SQLite says of a file whose pages do not belong together, or are none.
@@ -142,12 +143,11 @@ class Store:
                 self._writing.release()
 
     def _lock(self, connection: Connection, deadline: float) -> None:
-        # In tenths of a second, so that a SQLite connection, which keeps what it is told, seldom has to be told anew.
-        wait = max(1, math.ceil((deadline - time.monotonic()) * 10)) * 100
-        if self.path is not None and connection.info.get("wait") != wait:
-            connection.exec_driver_sql(f"PRAGMA busy_timeout = {wait}")
-            connection.info["wait"] = wait
-        connection.exec_driver_sql(_LOCK[self._dialect].format(wait=wait))
+        if self.path is not None:
+            _begin_immediately(cast(sqlite3.Connection, connection.connection.driver_connection), deadline)
+            return
+        wait = max(1, math.ceil((deadline - time.monotonic()) * 1_000))
+        connection.exec_driver_sql(_LOCK.format(wait=wait))
 
     def waited_in_vain(self, patience: float) -> DecisionLogError:
         """What is said after `patience` seconds in which nothing could be written."""
@@ -323,6 +323,23 @@ class Store:
                         "Stop the others; then it goes on by itself."
                     ) from None
             self._database.without_index = None
+
+
+def _begin_immediately(raw: sqlite3.Connection, deadline: float) -> None:
+    """Begin a transaction that writes; sqlite3.OperationalError if others write until the deadline."""
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as exc:
+                if exc.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+            time.sleep(TRY_SECONDS)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {1_000 * PROBE_SECONDS:.0f}")
 
 
 def most_seconds() -> float:

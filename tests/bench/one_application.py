@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 
-from creditrisk.scoring import sample_record
 from creditrisk.settings import read_settings
 from creditrisk.simulator import simulate
+from creditrisk.sources import Record
 from riskometer.bench import (
     JSON_HEADERS,
     ask,
@@ -48,8 +48,7 @@ def figures(rows: int) -> list[Figure]:
         empty = times_of(lambda: ask(connection, "GET", "/health"))
         alone = times_of(lambda: ask(connection, "POST", "/api/v1/score", body, JSON_HEADERS))
         ours = side_by_side(port, "/api/v1/score", body)
-    with mlflow_serving() as port:
-        record = sample_record(champion.scorer.schema)
+    with mlflow_serving() as (port, record):
         theirs = side_by_side(port, "/invocations", json.dumps({"dataframe_records": [record]}))
     ours_a_second, theirs_a_second = (len(times) / SECONDS for times in (ours, theirs))
     p99 = statistics.quantiles(ours, n=100)[-1]
@@ -86,10 +85,10 @@ def side_by_side(port: int, path: str, body: str) -> list[float]:
 
 
 @contextmanager
-def mlflow_serving() -> Iterator[int]:
-    """The port of `mlflow models serve` with a plain pipeline, with its own defaults."""
+def mlflow_serving() -> Iterator[tuple[int, Record]]:
+    """The port of `mlflow models serve` with a plain pipeline, with its own defaults, and an application for it."""
     with tempfile.TemporaryDirectory() as folder:
-        _write_pipeline(f"{folder}/model")
+        record = _write_pipeline(f"{folder}/model")
         port = free_port()
         command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"{folder}/model", "-p", str(port),
                    "--env-manager", "local"]  # fmt: skip
@@ -99,12 +98,12 @@ def mlflow_serving() -> Iterator[int]:
         with subprocess.Popen(command, env=environment, stdout=quiet, stderr=quiet, start_new_session=True) as server:
             try:
                 wait_until_answered(port, "/ping")
-                yield port
+                yield port, record
             finally:
                 os.killpg(server.pid, 15)
 
 
-def _write_pipeline(path: str) -> None:
+def _write_pipeline(path: str) -> Record:
     """A pipeline as a textbook has it: imputed and scaled numbers, one-hot categories, LightGBM with its defaults."""
     import lightgbm
     import mlflow.sklearn
@@ -118,7 +117,7 @@ def _write_pipeline(path: str) -> None:
     table = table.drop(columns=["true_prob_default", "outcome_date"])
     numbers = list(table.select_dtypes("number").columns)
     table = table.astype(dict.fromkeys(numbers, "float64"))
-    categories = [name for name in table.columns if table[name].dtype == object and table[name].nunique() < 50]
+    categories = [name for name in table.columns if 1 < table[name].nunique() < 50 and name not in numbers]
     columns = ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), numbers),
@@ -129,3 +128,4 @@ def _write_pipeline(path: str) -> None:
     mlflow.sklearn.save_model(
         pipeline, path, serialization_format="cloudpickle", pyfunc_predict_fn="predict_proba", pip_requirements=[]
     )
+    return table[numbers + categories].iloc[0].to_dict()

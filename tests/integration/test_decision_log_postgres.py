@@ -432,7 +432,7 @@ def test_a_log_that_others_hold_is_waited_for_side_by_side_and_not_for_long(post
     monkeypatch.setattr("creditrisk.decision_log.store.WRITE_SECONDS", 1.5)
     with closing(DecisionLog(postgres_url)) as log, psycopg.connect(postgres_url) as other:
         log.append([EXAMPLE])
-        other.execute(store._LOCK["postgresql"].format(wait=1_000))
+        other.execute(store._LOCK.format(wait=1_000))
 
         def wait(_number: int) -> float:
             before = time.monotonic()
