@@ -76,10 +76,19 @@ def umask() -> Iterator[None]:
     os.umask(before)
 
 
+@pytest.fixture(autouse=True)
+def environment(clean_environment: dict[str, str]) -> Iterator[None]:
+    """What the command line, or MLflow, sets in this process is not handed on to what later tests start."""
+    yield
+    for name in os.environ.keys() - clean_environment.keys():
+        del os.environ[name]
+
+
 @pytest.fixture(autouse=True, scope="session")
-def configured_mlflow() -> None:
-    """What an entry point of ours sets in its process: a registry that is away is given up soon."""
+def clean_environment() -> dict[str, str]:
+    """The environment of a process of ours: a registry that is away is given up soon."""
     configure_mlflow(Settings())
+    return dict(os.environ)
 
 
 @pytest.fixture(scope="session")
