@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
@@ -48,10 +48,19 @@ def n_decisions(settings: Settings) -> int:
         log.close()
 
 
+def welcome(page, url):
+    """Open the page; once more where its first answers were lost on a busy machine."""
+    page.goto(url)
+    try:
+        page.wait_for_selector(".welcome", timeout=15_000)
+    except TimeoutError:
+        page.goto(url)
+        page.wait_for_selector(".welcome")
+
+
 def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_web, corner_settings):
     web = serve_web(corner_settings)
-    page.goto(web.url)
-    page.wait_for_selector(".welcome")
+    welcome(page, web.url)
     expect(page.locator("#connection")).to_be_hidden()
     page.evaluate(DROP, ["clients.csv", MANY])
     page.wait_for_selector(".working:has-text(' scored. ')", timeout=60_000)
@@ -78,8 +87,7 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
 
 def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page, serve_web, corner_settings):
     web = serve_web(corner_settings)
-    page.goto(web.url)
-    page.wait_for_selector(".welcome")
+    welcome(page, web.url)
     page.evaluate(DROP, ["clients.csv", MANY])
     page.wait_for_selector(".working:has-text(' scored. ')", timeout=60_000)
     web.process.terminate()
@@ -99,8 +107,7 @@ def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page
 
 def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, corner_settings):
     web = serve_web(corner_settings)
-    page.goto(web.url)
-    page.wait_for_selector(".welcome")
+    welcome(page, web.url)
     page.evaluate(DROP, ["clients.csv", FEW])
     page.wait_for_selector(".clients .verdict", timeout=30_000)
     page.click(".tile >> nth=0")

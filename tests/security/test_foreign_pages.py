@@ -116,8 +116,15 @@ class Stack:
             headers["Authorization"] = f"Basic {base64.b64encode(self.password.encode()).decode()}"
         sent = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url(service) + path, sent, headers, method=method)
-        with urllib.request.urlopen(request, timeout=20) as answer:
-            return json.loads(answer.read() or "null")
+        for _ in range(20):
+            try:
+                with urllib.request.urlopen(request, timeout=20) as answer:
+                    return json.loads(answer.read() or "null")
+            except urllib.error.HTTPError as exc:
+                if exc.code != 503:  # so Prefect says that its database is busy; to be asked again
+                    raise
+            time.sleep(0.5)
+        raise TimeoutError(f"{service} is busy")
 
 
 def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.CompletedProcess[str]:
@@ -125,7 +132,8 @@ def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.Co
     # As on a machine where everybody may read what everybody writes.
     return subprocess.run(
         [sys.executable, "-m", "riskometer", command],
-        env=os.environ | named | {"CREDITRISK_HOME": str(home)},
+        # Prefect lays its page out under its home, with the address of one server in it: never that of another home.
+        env={**os.environ, **named, "CREDITRISK_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
         umask=0o022,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
