@@ -134,6 +134,7 @@ def prune(
 def _older(at: int, after_seq: int, *columns: object) -> Select[tuple[object, ...]]:
     joined = CONTENTS.join(EVENTS, EVENTS.c.seq == CONTENTS.c.seq)
     is_old = (EVENTS.c.at < at) & (CONTENTS.c.seq > after_seq) & CONTENTS.c.application_id.is_not(None)
+    # SQLAlchemy types a fixed number of columns only.
     return select(*columns).select_from(joined).where(is_old)  # type: ignore[call-overload,no-any-return]
 
 

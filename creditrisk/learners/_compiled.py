@@ -58,15 +58,15 @@ class _Cache(FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]
+            return super().load_overload(sig, target_context)  # type: ignore[no-untyped-call]  # as all of numba
         except Exception:  # a damaged file raises whatever unpickling it raises; where it can be, it is begun anew
             with suppress(OSError):
-                self.flush()  # type: ignore[no-untyped-call]
+                self.flush()  # type: ignore[no-untyped-call]  # as all of numba
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with suppress(Exception):
-            super().save_overload(sig, data)  # type: ignore[no-untyped-call]
+            super().save_overload(sig, data)  # type: ignore[no-untyped-call]  # as all of numba
 
 
 _cache: Any = _Cache  # numba has no types
