@@ -12,12 +12,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
-from sqlalchemy import URL, Connection, inspect
+from sqlalchemy import URL, Connection, Transaction, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from creditrisk.decision_log.chain import GENESIS, Head
@@ -38,6 +38,8 @@ _LOCK = (
 # Between two tries to write into SQLite while another process does. Left to itself it would sleep ever longer, up to a
 # tenth of a second, while others come and go.
 TRY_SECONDS = 0.000_5
+# Between two looks at whether others have given up files of a SQLite log that were deleted.
+RETRY_SECONDS = 0.01
 # What databases say when a lock was not to be had in time.
 _WAITED_IN_VAIN = ("database is locked", "lock timeout", "statement timeout")
 # What SQLite says of a file whose pages do not belong together, or are none.
@@ -46,6 +48,10 @@ _DAMAGED = ("malformed", "not a database")
 
 class ChangeRefusedError(DecisionLogError):
     """A trigger of the log refused to change or remove a row."""
+
+
+class _FilesInUseError(DecisionLogError):
+    """Others still work with files of a SQLite log that were deleted; each gives them up at its next look."""
 
 
 class Store:
@@ -110,19 +116,8 @@ class Store:
             raise self.waited_in_vain(patience)
         try:
             self._open(deadline)
-            with self._connection() as connection:
-                if is_write:
-                    self._check_whole(connection)
-                with connection.begin():
-                    if is_write:
-                        self._lock(connection, deadline)
-                        connection.info["head"] = self._checked_head(connection)
-                    yield connection
-                if is_write and not self._is_in_place(connection):
-                    raise DecisionLogError(
-                        f"the decision log at {self.address} was moved, replaced or deleted while something was "
-                        "written into it. What was written then is not answered."
-                    )
+            with self._begun(deadline, is_write) as connection:
+                yield connection
         except self._errors as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
             reason = str(getattr(exc, "orig", None) or exc).partition("\n")[0]
@@ -141,6 +136,55 @@ class Store:
         finally:
             if is_write:
                 self._writing.release()
+
+    @contextmanager
+    def _begun(self, deadline: float, is_write: bool = False) -> Iterator[Connection]:
+        """A transaction on the files that are there, committed to them when it ends."""
+        with ExitStack() as held:
+            connection, transaction = self._begin(held, is_write, deadline)
+            with transaction:
+                yield connection
+            if is_write:
+                self._check_kept(connection)
+
+    def _begin(self, held: ExitStack, is_write: bool, deadline: float) -> tuple[Connection, Transaction]:
+        """A connection, given back when `held` ends, and a transaction begun on it.
+
+        Of several processes whose write-ahead log was deleted, none may read until the others have given theirs up, so
+        what fails is tried again for a while.
+        """
+        last_try = min(deadline, time.monotonic() + PROBE_SECONDS)
+        while True:
+            with ExitStack() as attempt:
+                try:
+                    connection = attempt.enter_context(self._connection())
+                    if is_write:
+                        self._check_whole(connection)
+                    transaction = connection.begin()
+                    if is_write:
+                        self._lock(connection, deadline)
+                        connection.info["head"] = self._checked_head(connection)
+                except (_FilesInUseError, *self._errors) as exc:
+                    if not _may_pass(exc) or time.monotonic() > last_try:
+                        raise
+                    self._database.engine.dispose()
+                else:
+                    held.push(attempt.pop_all())
+                    return connection, transaction
+            time.sleep(RETRY_SECONDS)
+
+    def _check_kept(self, connection: Connection) -> None:
+        """See that what was committed on a connection is in the log at the path."""
+        if self.path is None or self._is_in_place(connection):
+            return
+        if files_at(self.path)[0].database != connection.info["files"].database:
+            raise DecisionLogError(
+                f"the decision log at {self.address} was moved or replaced while something was written into it. What "
+                "was written then is not answered."
+            )
+        # Only a file beside it was deleted. The others that have the log open wait for what is in there.
+        self._give_up(connection)
+        self._database.engine.dispose()
 
     def _lock(self, connection: Connection, deadline: float) -> None:
         if self.path is not None:
@@ -164,7 +208,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._connection() as connection, connection.begin():
+        with self._begun(deadline) as connection:
             there = set(inspect(connection).get_table_names())
         if EVENTS.name not in there and FIRST_FORM in there:
             raise DecisionLogError(
@@ -172,10 +216,10 @@ class Store:
                 "any more. Move it away and keep it; a new one is begun in its place."
             )
         if not there.issuperset(METADATA.tables):
-            with self._connection() as connection, connection.begin():
+            with self._begun(deadline) as connection:
                 self._lock(connection, deadline)
                 METADATA.create_all(connection)
-        with self._connection() as connection, connection.begin():
+        with self._begun(deadline) as connection:
             self.remember(head_of(connection))
 
     def remember(self, head: Head) -> None:
@@ -287,7 +331,7 @@ class Store:
                 # What was committed to the write-ahead log that has no name any more goes into the database now.
                 with suppress(DBAPIError):  # another process has done so, and emptied it
                     if connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]:
-                        raise DecisionLogError(
+                        raise _FilesInUseError(
                             f"the write-ahead log of {self.address} was deleted while others read it. Try again, or "
                             "stop those programs."
                         )
@@ -318,11 +362,21 @@ class Store:
                         alone.execute("BEGIN IMMEDIATE")
                         alone.commit()
                 except sqlite3.OperationalError:
-                    raise DecisionLogError(
+                    raise _FilesInUseError(
                         f"the decision log at {self.address} lost its file -shm while several programs had it open. "
                         "Stop the others; then it goes on by itself."
                     ) from None
             self._database.without_index = None
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether something failed because of files that others will give up, and may succeed soon.
+
+    The index of the write-ahead log may tell of entries in one that has no name any more; SQLite then finds less in the
+    file than it looks for.
+    """
+    error = getattr(error, "orig", None) or error
+    return isinstance(error, _FilesInUseError) or getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR
 
 
 def _begin_immediately(raw: sqlite3.Connection, deadline: float) -> None:

@@ -195,7 +195,7 @@ def test_decisions_answered_without_the_old_write_ahead_log_survive_kill_9(corne
     web = serve_web(corner_settings)
     path = corner_settings.home / "decisions.db"
     answered = []
-    for number in range(20):
+    for number in range(100):
         if number % 5 == 4:
             Path(f"{path}-wal").unlink()
         answer = requests.post(f"{web.url}/api/v1/score", json={**CLIENT, "client": f"K-{number}"}, timeout=20)
