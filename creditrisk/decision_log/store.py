@@ -11,7 +11,7 @@ import math
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -116,7 +116,7 @@ class Store:
             raise self.waited_in_vain(patience)
         try:
             self._open(deadline)
-            with self._begun(deadline, is_write) as connection:
+            with self._begun(deadline, self._write_here if is_write else self._read_here) as connection:
                 yield connection
         except self._errors as exc:
             # Not chained, and the first line only: what follows may quote the row, an applicant's data.
@@ -138,17 +138,19 @@ class Store:
                 self._writing.release()
 
     @contextmanager
-    def _begun(self, deadline: float, is_write: bool = False) -> Iterator[Connection]:
-        """A transaction on the files that are there, committed to them when it ends."""
+    def _begun(self, deadline: float, begin: Callable[[Connection, float], None]) -> Iterator[Connection]:
+        """A transaction on the files that are there, begun as told; what it wrote is in them when it ends."""
         with ExitStack() as held:
-            connection, transaction = self._begin(held, is_write, deadline)
+            connection, transaction = self._begin(held, deadline, begin)
             with transaction:
                 yield connection
-            if is_write:
+            if begin != self._read_here:
                 self._check_kept(connection)
 
-    def _begin(self, held: ExitStack, is_write: bool, deadline: float) -> tuple[Connection, Transaction]:
-        """A connection, given back when `held` ends, and a transaction begun on it.
+    def _begin(
+        self, held: ExitStack, deadline: float, begin: Callable[[Connection, float], None]
+    ) -> tuple[Connection, Transaction]:
+        """A connection, given back when `held` ends, and the transaction begun on it.
 
         Of several processes whose write-ahead log was deleted, none may read until the others have given theirs up, so
         what fails is tried again for a while.
@@ -158,12 +160,8 @@ class Store:
             with ExitStack() as attempt:
                 try:
                     connection = attempt.enter_context(self._connection())
-                    if is_write:
-                        self._check_whole(connection)
                     transaction = connection.begin()
-                    if is_write:
-                        self._lock(connection, deadline)
-                        connection.info["head"] = self._checked_head(connection)
+                    begin(connection, deadline)
                 except (_FilesInUseError, *self._errors) as exc:
                     if not _may_pass(exc) or time.monotonic() > last_try:
                         raise
@@ -172,6 +170,19 @@ class Store:
                     held.push(attempt.pop_all())
                     return connection, transaction
             time.sleep(RETRY_SECONDS)
+
+    def _read_here(self, connection: Connection, _deadline: float) -> None:
+        """Read, in however many questions, what was there at one moment."""
+        if self.path is None:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        else:
+            _driver(connection).execute("BEGIN")
+
+    def _write_here(self, connection: Connection, deadline: float) -> None:
+        """Write after the head that is then in `locked_head`."""
+        self._check_whole(connection)
+        self._lock(connection, deadline)
+        connection.info["head"] = self._checked_head(connection)
 
     def _check_kept(self, connection: Connection) -> None:
         """See that what was committed on a connection is in the log at the path."""
@@ -188,7 +199,7 @@ class Store:
 
     def _lock(self, connection: Connection, deadline: float) -> None:
         if self.path is not None:
-            _begin_immediately(cast(sqlite3.Connection, connection.connection.driver_connection), deadline)
+            _begin_immediately(_driver(connection), deadline)
             return
         wait = max(1, math.ceil((deadline - time.monotonic()) * 1_000))
         connection.exec_driver_sql(_LOCK.format(wait=wait))
@@ -208,7 +219,7 @@ class Store:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with suppress(FileExistsError):
                 os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._begun(deadline) as connection:
+        with self._begun(deadline, self._read_here) as connection:
             there = set(inspect(connection).get_table_names())
         if EVENTS.name not in there and FIRST_FORM in there:
             raise DecisionLogError(
@@ -216,10 +227,9 @@ class Store:
                 "any more. Move it away and keep it; a new one is begun in its place."
             )
         if not there.issuperset(METADATA.tables):
-            with self._begun(deadline) as connection:
-                self._lock(connection, deadline)
+            with self._begun(deadline, self._lock) as connection:
                 METADATA.create_all(connection)
-        with self._begun(deadline) as connection:
+        with self._begun(deadline, self._read_here) as connection:
             self.remember(head_of(connection))
 
     def remember(self, head: Head) -> None:
@@ -312,11 +322,13 @@ class Store:
         identity = self._extent[0]
         if self.path is None or self._database.whole == identity:
             return
-        raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+        raw = _driver(connection)
         problem = problem_of_pages(raw)
         if not problem:
-            with connection.begin():
-                problem = problem_of_end(connection)
+            # One moment: others may write meanwhile, a new version and its first decision among it.
+            raw.execute("BEGIN")
+            problem = problem_of_end(connection)
+            raw.rollback()
         if problem:
             raise self._damaged(problem)
         self._database.whole = identity
@@ -367,6 +379,10 @@ class Store:
                         "Stop the others; then it goes on by itself."
                     ) from None
             self._database.without_index = None
+
+
+def _driver(connection: Connection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.connection.driver_connection)
 
 
 def _may_pass(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk.decision_log.versions import digests
 from creditrisk.errors import DecisionLogError
 from creditrisk.settings import Settings
 
@@ -223,6 +224,33 @@ def test_several_logs_of_one_process_go_on_without_the_deleted_files(tmp_path, s
             second.append([replace(DECISION, application_id=f"S-{number}")])
             assert missing_on_disk(path, [f"F-{number}", f"S-{number}"]) == set()
         assert one.verify().n_checked == 7
+
+
+@pytest.mark.parametrize("look", ["creditrisk.decision_log.files.digests", "creditrisk.decision_log.proof.digests"])
+def test_a_version_that_another_process_writes_meanwhile_is_no_damage(tmp_path, monkeypatch, look):
+    url = f"sqlite:///{tmp_path / 'decisions.db'}"
+    with closing(DecisionLog(url)) as log:
+        log.append([DECISION])
+    other = f"""
+from dataclasses import replace
+from creditrisk.decision_log import Decision, DecisionLog
+from creditrisk.decision_log.versions import digests
+DecisionLog({url!r}).append([replace({DECISION!r}, model_version="2")])
+"""
+
+    def known_before_the_other_writes(connection):
+        known = digests(connection)
+        subprocess.run([sys.executable, "-c", other], check=True)
+        return known
+
+    monkeypatch.setattr(look, known_before_the_other_writes)
+    with closing(DecisionLog(url)) as log:
+        if "proof" in look:
+            assert log.verify().broken is None
+            monkeypatch.setattr(look, digests)
+        log.append([replace(DECISION, model_version="3")])
+        monkeypatch.undo()
+        assert log.verify().n_checked == 3
 
 
 def append(log: DecisionLog, first: int, n_decisions: int) -> None:
