@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Collection
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 
+# One client sends the same name with every request; what others make up does not stay.
+@lru_cache(maxsize=64)
 def is_loopback(host: str) -> bool:
     """Whether a Host header, or an address to listen on, names this machine by a loopback name.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     DDL,
     BigInteger,
@@ -109,14 +111,15 @@ for _table, _triggers in ((VERSIONS, APPEND_ONLY), (EVENTS, APPEND_ONLY), (CONTE
             event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
 
 
-# Made once: every append asks it.
-_LAST = select(EVENTS.c.seq, EVENTS.c.hash).order_by(EVENTS.c.seq.desc()).limit(1)
+# Every append asks it, so the driver is asked directly.
+_LAST = f"SELECT seq, hash FROM {EVENTS.name} ORDER BY seq DESC LIMIT 1"  # noqa: S608  # our own name
 
 
 def head_of(connection: Connection) -> Head:
     """Number and hash of the last entry; `(0, GENESIS)` if there is none."""
-    row = connection.execute(_LAST).one_or_none()
-    return (0, GENESIS) if row is None else (row.seq, row.hash.hex())
+    driver: Any = connection.connection.driver_connection
+    row = driver.execute(_LAST).fetchone()
+    return (0, GENESIS) if row is None else (row[0], row[1].hex())
 
 
 def hash_at(connection: Connection, seq: int) -> str | None:

@@ -153,7 +153,9 @@ def _check_few(
     raw: RawTable, schema: Schema, headers: Mapping[str, str], notations: Mapping[str, Notation]
 ) -> tuple[Checked, dict[str, Notation]]:
     """The same for a few rows, whose values stay in Python until they are a table."""
-    texts = {name: as_text(raw.frame[header]).to_list() for name, header in headers.items()}
+    wanted = set(headers.values())
+    by_header = {cells.name: as_text(cells).to_list() for cells in raw.frame.get_columns() if cells.name in wanted}
+    texts = {name: by_header[header] for name, header in headers.items()}
     nothing = [None] * raw.frame.height
     columns = {
         # A field that the file does not have is null, and no fault: needed ones are all there.

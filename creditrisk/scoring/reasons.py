@@ -22,9 +22,6 @@ MAX_REASONS = 4
 # Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
 SMALLEST_PUSH = 0.05
 
-# So few are sooner written down one by one than in columns.
-FEW_ROWS = 8
-
 Reason = dict[str, str]
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
@@ -101,15 +98,24 @@ def reasons_of(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> pl.S
     Series
         For each row a list of up to four `REASON`, strongest first; empty if nothing raised the risk.
     """
+    places, n_named = _strongest(phrases, matrix, pushes)
+    rows = phrases.column.gather(places.ravel()).reshape(places.shape)
+    return pl.select(pl.lit(rows).arr.to_list().list.head(pl.lit(pl.Series(n_named)))).to_series()
+
+
+def reasons_of_few(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> list[list[Reason]]:
+    """The same as lists: a few rows are sooner written down one by one than in columns."""
+    places, n_named = _strongest(phrases, matrix, pushes)
+    named = zip(places.tolist(), n_named.tolist(), strict=True)
+    return [[phrases.reasons[place] for place in row[:n]] for row, n in named]
+
+
+def _strongest(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> tuple[IntArray, IntArray]:
+    """The phrases of each row's strongest pushes, (n_rows, MAX_REASONS), and how many of them count, (n_rows,)."""
     strongest = np.argsort(-pushes, axis=1, kind="stable")[:, :MAX_REASONS]
     values = np.take_along_axis(matrix, strongest, axis=1)
     of_number = 2 + (values > phrases.highest[strongest]) - (values < phrases.lowest[strongest]).astype(np.int64)
     known = ~np.isnan(values)
     of_category = 1 + np.where(known, values, 0.0).astype(np.int64)
     places = phrases.starts[strongest] + np.where(phrases.is_category[strongest], of_category, of_number) * known
-    n_named = (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
-    if len(matrix) < FEW_ROWS:
-        named = zip(places.tolist(), n_named.tolist(), strict=True)
-        return pl.Series([[phrases.reasons[place] for place in row[:n]] for row, n in named], dtype=pl.List(REASON))
-    rows = phrases.column.gather(places.ravel()).reshape(places.shape)
-    return pl.select(pl.lit(rows).arr.to_list().list.head(pl.lit(pl.Series(n_named)))).to_series()
+    return places, (np.take_along_axis(pushes, strongest, axis=1) >= SMALLEST_PUSH).sum(axis=1)
