@@ -19,7 +19,7 @@ from creditrisk.learners._protocol import Family, Model, Parameters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FAMILIES", "Model", "Parameters", "family", "fit", "is_blend", "members_of"]
+__all__ = ["FAMILIES", "Model", "Parameters", "family", "fit", "is_blend", "members_of", "steps_per_client"]
 
 
 def family(name: str) -> Family:
@@ -36,6 +36,15 @@ def members_of(name: str, n_rows: int) -> tuple[str, ...]:
 def is_blend(name: str) -> bool:
     """Whether a family is made of others."""
     return hasattr(family(name), "combine")
+
+
+def steps_per_client(parameters: Mapping[str, Parameters]) -> float:
+    """What a model costs to score with, by the settings of itself or, if it is a blend, of each of its members.
+
+    In nodes of trees a client, counted and not timed, so that the same rows and seed choose the same model on every
+    machine.
+    """
+    return sum(family(member).steps_per_client(settings) for member, settings in parameters.items())
 
 
 def fit(

@@ -68,6 +68,9 @@ class Family(Protocol):
     def suggest(self, trial: optuna.Trial, n_rows: int) -> Parameters:
         """Settings drawn from the space worth searching."""
 
+    def steps_per_client(self, parameters: Parameters) -> float:
+        """About how many nodes of trees a model of these settings walks through for one client."""
+
     def fit(
         self, matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int
     ) -> Model:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,17 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
         "max_leaf_nodes": trial.suggest_int("max_leaf_nodes", 4, 64, log=True),
         "min_samples_leaf": trial.suggest_int("min_samples_leaf", 10, max(40, n_rows // 50), log=True),
     }
+
+
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: the nodes on the way to a leaf, and the leaf.
+
+    Examples
+    --------
+    >>> steps_per_client({"max_leaf_nodes": 8})
+    4.0
+    """
+    return 1.0 + log2(float(parameters["max_leaf_nodes"]))
 
 
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> SumOfTrees:

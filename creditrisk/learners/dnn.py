@@ -45,6 +45,8 @@ SMALL_TABLE_ROWS = 2_000
 LARGE_TABLE_ROWS = 5_000
 # Rows embedded at once; bounds the memory.
 CHUNK_ROWS = 500
+# What a hidden unit of all networks costs, counted in nodes of trees (measured: 22 µs for 64 units, 9 for 800 nodes).
+NODES_OF_A_UNIT = 30
 # What a model file may hold at most.
 MAX_WEIGHT = 1e6
 FARTHEST_EDGE = float(np.finfo(np.float32).max)
@@ -184,6 +186,17 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
         "learning_rate": trial.suggest_float("learning_rate", 2e-3, 1e-2, log=True),
         "weight_decay": trial.suggest_float("weight_decay", 0.03, 3.0, log=True),
     }
+
+
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: by the hidden units of a network.
+
+    Examples
+    --------
+    >>> steps_per_client({"width": 64})
+    1920.0
+    """
+    return float(parameters["width"]) * NODES_OF_A_UNIT
 
 
 def device() -> str:

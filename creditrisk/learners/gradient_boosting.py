@@ -46,6 +46,11 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     }
 
 
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: every tree to its depth, and a leaf."""
+    return float(parameters["n_estimators"]) * (1.0 + float(parameters["max_depth"]))
+
+
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> SumOfTrees:
     """Boost one tree after the other, on one thread.
 

@@ -6,6 +6,7 @@ few columns a tree and a slow rate mend that. Categories enter as ordinals, whic
 
 from __future__ import annotations
 
+from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,17 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
         "min_child_samples": trial.suggest_int("min_child_samples", 10, 100, log=True),
         **suggest_shrinkage(trial),
     }
+
+
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: of every tree the nodes on the way to a leaf, and the leaf.
+
+    Examples
+    --------
+    >>> steps_per_client({"num_iterations": 800, "num_leaves": 16})
+    4000.0
+    """
+    return float(parameters["num_iterations"]) * (1.0 + log2(float(parameters["num_leaves"])))
 
 
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> SumOfTrees:

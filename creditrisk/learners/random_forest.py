@@ -39,6 +39,17 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     }
 
 
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: every tree to its depth, and a leaf.
+
+    Examples
+    --------
+    >>> steps_per_client({"n_estimators": 100, "max_depth": 7})
+    800.0
+    """
+    return float(parameters["n_estimators"]) * (1.0 + float(parameters["max_depth"]))
+
+
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> MeanOfTrees:
     """Grow every tree."""
     from sklearn.ensemble import RandomForestClassifier

@@ -75,6 +75,11 @@ def suggest(trial: optuna.Trial, n_rows: int) -> Parameters:
     }
 
 
+def steps_per_client(parameters: Parameters) -> float:
+    """See `Family.steps_per_client`: every tree to its depth, and a leaf."""
+    return float(parameters["num_boost_round"]) * (1.0 + float(parameters["max_depth"]))
+
+
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> XGBoostModel:
     """Boost a fixed number of rounds, without early stopping: a held-out part would cost rows the model needs."""
     import xgboost

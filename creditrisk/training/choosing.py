@@ -9,11 +9,11 @@ import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.learners import FAMILIES, is_blend, members_of
+from creditrisk.learners import FAMILIES, is_blend, members_of, steps_per_client
 from creditrisk.metrics import log_losses
 from creditrisk.scoring import Calibration, fit_calibration, fit_platt
 from creditrisk.splits import stratified_folds
-from creditrisk.training.noise import beats, cheapest_alike, steps_per_client
+from creditrisk.training.noise import beats, cheapest_alike
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Recipe
 from creditrisk.training.scores import OutOfSampleScores
@@ -46,7 +46,7 @@ def choose(scores: OutOfSampleScores, rows: IntArray, plan: Plan) -> Choice:
     for name in scores.trials:
         if trials := scores.contenders(name, rows):
             losses = np.array([calibrated_log_losses(trial.log_odds[rows], target) for trial in trials])
-            steps = [steps_per_client(trial.parameters) for trial in trials]
+            steps = [steps_per_client({name: trial.parameters}) for trial in trials]
             picks[name] = trials[cheapest_alike(losses, steps, target)]
     candidates: list[tuple[Recipe, FloatArray]] = []
     for recipe in candidate_recipes(picks, scores.n_train):
@@ -78,7 +78,7 @@ def _best_family(candidates: Sequence[tuple[Recipe, FloatArray]], target: IntArr
         if all(not is_blend(recipe.family) and beats(losses, of_blend) for of_blend in blends)
     ]
     running = better or [(recipe, losses) for recipe, losses in candidates if is_blend(recipe.family)]
-    steps = [sum(map(steps_per_client, recipe.parameters.values())) for recipe, _ in running]
+    steps = [steps_per_client(recipe.parameters) for recipe, _ in running]
     return running[cheapest_alike(np.array([losses for _, losses in running]), steps, target)][0]
 
 

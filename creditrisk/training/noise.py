@@ -6,23 +6,16 @@ Losses are paired: two models find the same applicants hard, so that their diffe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import log, log2, sqrt
+from math import log, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.learners import Parameters
 
 # A loss higher by more than this share of the log loss of one PD for everybody is never taken for equal, however few
 # rows there are: a tenth of what a comparison with the champion lets pass as no difference.
 MATTERS_SHARE = 0.001
-# Where families have the number of their trees, of a tree's leaves, and of a network's hidden units.
-ROUNDS = ("n_estimators", "num_iterations", "num_boost_round")
-LEAVES = ("num_leaves", "max_leaf_nodes")
-WIDTH = "width"
-# What the 16 networks of a hidden unit cost, counted in nodes of trees (measured: 22 µs for 64 units, 9 for 800 nodes).
-NODES_OF_A_UNIT = 30
 
 
 def excess(losses: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -74,7 +67,7 @@ def cheapest_alike(losses: FloatArray, steps: Sequence[float], target: IntArray)
     losses
         Loss of each row by each model, shape (n_models, n_rows).
     steps
-        What each model costs to score with, as `steps_per_client` counts it.
+        What each model costs to score with, as `learners.steps_per_client` counts it.
     target
         Outcomes, 1 = bad, shape (n_rows,).
 
@@ -88,24 +81,3 @@ def cheapest_alike(losses: FloatArray, steps: Sequence[float], target: IntArray)
     uninformed = -(bad_rate * log(bad_rate) + (1 - bad_rate) * log(1 - bad_rate))
     alike: list[int] = np.flatnonzero(more <= np.minimum(error, MATTERS_SHARE * uninformed)).tolist()
     return min(alike, key=lambda index: (steps[index], more[index]))
-
-
-def steps_per_client(parameters: Parameters) -> float:
-    """About how many nodes of trees a model of these settings walks through for one client.
-
-    It is counted and not timed, so that the same rows and seed choose the same model on every machine.
-
-    Examples
-    --------
-    >>> steps_per_client({"num_iterations": 800, "num_leaves": 16})  # four levels of nodes and a leaf
-    4000.0
-    >>> steps_per_client({"n_estimators": 100, "max_depth": 7})
-    800.0
-    >>> steps_per_client({"width": 64}), steps_per_client({"inverse_penalty": 0.1})
-    (1920.0, 1.0)
-    """
-    if WIDTH in parameters:
-        return float(parameters[WIDTH]) * NODES_OF_A_UNIT
-    rounds = next((float(parameters[name]) for name in ROUNDS if name in parameters), 1.0)
-    leaves = next((log2(float(parameters[name])) for name in LEAVES if name in parameters), 0.0)
-    return rounds * (1.0 + float(parameters.get("max_depth", leaves)))

@@ -13,13 +13,13 @@ import pytest
 
 from creditrisk.datasets import load_schema
 from creditrisk.errors import TrainingError
-from creditrisk.learners import FAMILIES, is_blend
+from creditrisk.learners import FAMILIES, is_blend, steps_per_client
 from creditrisk.schema import Schema
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
 from creditrisk.training import Budget, Candidate, Training, train
-from creditrisk.training.noise import MATTERS_SHARE, steps_per_client
+from creditrisk.training.noise import MATTERS_SHARE
 
 SCHEMA = load_schema("simulated")
 UNDATED = replace(SCHEMA, fields=tuple(field for field in SCHEMA.fields if field.role not in ("time", "excluded")))
@@ -84,7 +84,7 @@ def test_the_family_wins_that_has_the_lowest_validation_log_loss_or_is_cheaper_a
 
 
 def _steps(candidate: Candidate) -> float:
-    return sum(map(steps_per_client, candidate.recipe.parameters.values()))
+    return steps_per_client(candidate.recipe.parameters)
 
 
 def test_the_best_settings_tried_have_figures_on_validation_and_test_rows(by_folds):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from creditrisk.arrays import FloatArray
-from creditrisk.learners import FAMILIES, family, is_blend
-from creditrisk.training.noise import MATTERS_SHARE, can_win, cheapest_alike, steps_per_client
+from creditrisk.learners import FAMILIES, family, is_blend, steps_per_client
+from creditrisk.training.noise import MATTERS_SHARE, can_win, cheapest_alike
 
 N_ROWS = 10_000
 TARGET = np.arange(N_ROWS) % 2
@@ -49,19 +49,25 @@ def test_only_what_is_worse_beyond_one_standard_error_cannot_win():
 @pytest.mark.parametrize("name", [name for name in FAMILIES if not is_blend(name)])
 @pytest.mark.parametrize("n_rows", [1_000, 20_000])
 def test_every_family_has_a_cost_that_is_counted(name, n_rows):
-    steps = steps_per_client(family(name).defaults(n_rows))
+    steps = steps_per_client({name: family(name).defaults(n_rows)})
     assert (steps == 1.0) == (name == "logistic_regression")
 
 
 @pytest.mark.parametrize(
-    ("less", "more"),
+    ("name", "less", "more"),
     [
-        ({"num_iterations": 200, "num_leaves": 15}, {"num_iterations": 800, "num_leaves": 15}),
-        ({"num_iterations": 200, "num_leaves": 15}, {"num_iterations": 200, "num_leaves": 31}),
-        ({"num_boost_round": 200, "max_depth": 3}, {"num_boost_round": 200, "max_depth": 4}),
-        ({"n_estimators": 100, "max_depth": 4}, {"n_estimators": 100, "max_depth": 8}),
-        ({"width": 64}, {"width": 128}),
+        ("lightgbm", {"num_iterations": 200, "num_leaves": 15}, {"num_iterations": 800, "num_leaves": 15}),
+        ("lightgbm", {"num_iterations": 200, "num_leaves": 15}, {"num_iterations": 200, "num_leaves": 31}),
+        ("xgboost", {"num_boost_round": 200, "max_depth": 3}, {"num_boost_round": 200, "max_depth": 4}),
+        ("random_forest", {"n_estimators": 100, "max_depth": 4}, {"n_estimators": 100, "max_depth": 8}),
+        ("dnn", {"width": 64}, {"width": 128}),
     ],
 )
-def test_more_trees_deeper_trees_and_wider_networks_cost_more(less, more):
-    assert steps_per_client(less) < steps_per_client(more)
+def test_more_trees_deeper_trees_and_wider_networks_cost_more(name, less, more):
+    assert family(name).steps_per_client(less) < family(name).steps_per_client(more)
+
+
+def test_a_blend_costs_what_its_members_cost_together():
+    members = {name: family(name).defaults(N_ROWS) for name in ("lightgbm", "xgboost", "dnn")}
+    alone = [steps_per_client({name: settings}) for name, settings in members.items()]
+    assert steps_per_client(members) == sum(alone)
