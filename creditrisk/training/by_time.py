@@ -9,13 +9,15 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.encoding import fit_encoder
+from creditrisk.learners import Parameters
 from creditrisk.scoring import OTHER_FIELDS, Scorer, fit_platt
 from creditrisk.splits import time_split
 from creditrisk.training.assembly import Resampling, finish
 from creditrisk.training.choosing import cross_calibrated
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Recipe, Training
-from creditrisk.training.scores import OutOfSampleScores, Split
+from creditrisk.training.scores import OutOfSampleScores, Split, simple_families
+from creditrisk.training.tuning import propose
 
 
 def train_by_time(
@@ -32,7 +34,11 @@ def train_by_time(
     encoder = fit_encoder(frame[rows.train], plan.schema)
     split = Split(0, 0, rows.train, np.concatenate([rows.validation, rows.test]), encoder)
     scores = OutOfSampleScores(frame, [split], plan)
-    scores.try_settings({}, n_validation=len(rows.validation))
+    proposals: dict[str, tuple[Parameters, ...]] = {}
+    if plan.budget.is_blind:
+        trials, seed = plan.budget.trials, plan.seed
+        proposals = {name: propose(name, scores.n_train, trials=trials, seed=seed) for name in simple_families()}
+    scores.try_settings(proposals, n_validation=len(rows.validation))
     target = scores.target[rows.validation]
 
     def validation_prob_default(recipe: Recipe) -> FloatArray:

@@ -78,7 +78,8 @@ class OutOfSampleScores:
         # Shape (n_rows,), NaN where a row has no such score.
         self._known: dict[_Key, FloatArray] = {}
         self._fits: dict[_Key, list[Trial]] = {}
-        # What the screening gave, of each family.
+        # What was proposed, and what the screening gave, of each family.
+        self._proposed: Mapping[str, tuple[Parameters, ...]] = {}
         self._screened: dict[str, list[Trial]] = {}
 
     def try_settings(
@@ -105,6 +106,7 @@ class OutOfSampleScores:
         TrainingError
             If no family could be fitted.
         """
+        self._proposed = proposals
         first = [split for split in self.splits if split.repeat == 0]
         n_further = len(self.splits) - len(first)
         wanted = {name: proposals.get(name, ()) for name in _slowest_first(simple_families())}
@@ -220,14 +222,18 @@ class OutOfSampleScores:
         n_validation: int = 0,
     ) -> dict[str, str]:
         """Fit settings of each family in each split; why a family failed, where it did."""
-        pairs = [(name, split) for name in settings for split in splits]
-        jobs = [self._job(split, name, settings[name], n_validation) for name, split in pairs]
-        results = run_jobs(jobs, self._plan, what, self.estimate, later)
+        pairs = [
+            (split, self._job(split, name, proposals, n_validation))
+            for name in settings
+            for split in splits
+            for proposals in _side_by_side(settings[name], len(splits))
+        ]
+        results = run_jobs([job for _, job in pairs], self._plan, what, self.estimate, later)
         failures: dict[str, str] = {}
-        for (name, split), result in zip(pairs, results, strict=True):
+        for (split, job), result in zip(pairs, results, strict=True):
             self._keep(split, result)
             for why in result.failures:
-                failures.setdefault(name, why)
+                failures.setdefault(job.family, why)
         return failures
 
     def _later(self, fits: Mapping[str, float], n_further: int) -> dict[str, float]:
@@ -254,9 +260,9 @@ class OutOfSampleScores:
         return sorted(whole, key=lambda trial: trial.number)
 
     def _number(self, trial: Trial) -> int:
-        """A setting's place among all that were proposed; a job counts those that it was given."""
-        screened = self._screened.get(trial.family, [])
-        return next((item.number for item in screened if item.parameters == trial.parameters), trial.number)
+        """A setting's place among all that were proposed; a job counts those that it was given or found itself."""
+        proposed = self._proposed.get(trial.family, ())
+        return proposed.index(trial.parameters) if trial.parameters in proposed else trial.number
 
     def _keep(self, split: Split, result: JobResult) -> None:
         for trial in result.trials:
@@ -275,6 +281,15 @@ class OutOfSampleScores:
 def simple_families() -> list[str]:
     """The families that are fitted; blends are put together of them."""
     return [name for name in FAMILIES if not is_blend(name)]
+
+
+def _side_by_side(settings: tuple[Parameters, ...], n_splits: int) -> Iterable[tuple[Parameters, ...]]:
+    """The settings of a family in a split as jobs: where there is one split, each is a job of its own.
+
+    Several splits are enough to keep all cores busy, and a job of several settings has less to hand over. Without any
+    settings it is one search, which takes one after the other.
+    """
+    return [(parameters,) for parameters in settings] if settings and n_splits == 1 else [settings]
 
 
 def target_of(frame: pl.DataFrame) -> NDArray[np.int64]:

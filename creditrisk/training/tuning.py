@@ -24,6 +24,8 @@ from creditrisk.training.results import Recipe
 if TYPE_CHECKING:
     import optuna
 
+# Settings before outcomes lead the search of a family: its defaults, and those that TPE draws blind to begin with.
+N_BLIND = 11
 # What a fit or a prediction reports as it ends: family and seconds.
 OnFitDone = Callable[[str, float], None]
 
@@ -37,6 +39,11 @@ class Budget:
 
     trials: int = 3
     seconds: float | None = None
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether a search ends before outcomes lead it: then its settings are known beforehand, see `propose`."""
+        return self.seconds is None and self.trials <= N_BLIND
 
 
 @dataclass(frozen=True)
@@ -90,7 +97,10 @@ class JobResult:
 
 
 def propose(name: str, n_rows: int, *, trials: int, seed: int) -> tuple[Parameters, ...]:
-    """The defaults of a family and `trials` - 1 settings drawn from its search space, blind to any outcome."""
+    """The defaults of a family and `trials` - 1 settings drawn from its search space, blind to any outcome.
+
+    The first `N_BLIND` are those that a search led by outcomes begins with.
+    """
     import optuna
 
     module = family(name)
@@ -136,7 +146,7 @@ class _Settings:
         if not job.proposals:
             import optuna
 
-            self._study = _study(optuna.samplers.TPESampler(seed=job.seed))
+            self._study = _study(optuna.samplers.TPESampler(n_startup_trials=N_BLIND - 1, seed=job.seed))
 
     def __iter__(self) -> Iterator[Parameters]:
         job = self._job

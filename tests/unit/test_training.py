@@ -12,14 +12,16 @@ import polars as pl
 import pytest
 
 from creditrisk.datasets import load_schema
+from creditrisk.encoding import fit_encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import FAMILIES, is_blend, steps_per_client
 from creditrisk.schema import Schema
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.splits import stratified_folds, time_split
-from creditrisk.training import Budget, Candidate, Training, train
+from creditrisk.training import Budget, Candidate, Job, JobResult, Training, run_job, train
 from creditrisk.training.noise import MATTERS_SHARE
+from creditrisk.training.tuning import N_BLIND, propose
 
 SCHEMA = load_schema("simulated")
 UNDATED = replace(SCHEMA, fields=tuple(field for field in SCHEMA.fields if field.role not in ("time", "excluded")))
@@ -81,6 +83,29 @@ def test_the_family_wins_that_has_the_lowest_validation_log_loss_or_is_cheaper_a
     assert by_time.scorer.model.family == chosen.family
     assert by_time.scorer.metrics["recipe"]["parameters"] == chosen.recipe.parameters
     assert all(item.microseconds_per_client > 0 for item in by_time.candidates)
+
+
+@pytest.mark.parametrize(("budget", "is_known"), [(Budget(N_BLIND), True), (Budget(N_BLIND + 1), False)])
+def test_with_dates_settings_are_known_beforehand_as_long_as_no_outcome_leads_the_search(applicants, budget, is_known):
+    jobs: list[Job] = []
+    with pytest.raises(TrainingError, match="no family could be fitted: "):
+        train(applicants, SCHEMA, scale=ScoreScale(), budget=budget, run=lambda given, _: _refused(given, jobs))
+    assert {len(job.proposals) for job in jobs} == {1 if is_known else 0}
+    assert sum(job.n_fits for job in jobs) == budget.trials * sum(not is_blend(name) for name in FAMILIES)
+
+
+def _refused(given: list[Job], jobs: list[Job]) -> list[tuple[int, JobResult]]:
+    jobs += given
+    return [(index, JobResult([], ["out of memory"])) for index in range(len(given))]
+
+
+@pytest.mark.parametrize("name", ["decision_tree", "logistic_regression"])
+def test_what_is_proposed_is_what_a_search_begins_with(applicants, name):
+    encoder, rows = fit_encoder(applicants, SCHEMA), np.arange(600)
+    matrix, target = encoder.matrix(applicants), applicants["default"].to_numpy().astype(np.int64)
+    job = Job(name, matrix, target, rows, rows + 600, encoder, 3, Budget(N_BLIND), n_validation=300)
+    searched = tuple(trial.parameters for trial in run_job(job).trials)
+    assert propose(name, 600, trials=N_BLIND, seed=3) == searched
 
 
 def _steps(candidate: Candidate) -> float:

@@ -106,6 +106,19 @@ def test_only_what_is_missing_is_fitted(scores, runner):
     assert scores.log_odds(recipe, np.array([7]), repeat=1).tolist() == [14.0]
 
 
+def test_the_settings_of_the_only_split_are_jobs_of_their_own(scores, monkeypatch):
+    scores.splits = scores.splits[:1]
+    jobs: list[Job] = []
+    monkeypatch.setattr(FakeRunner, "__call__", _noting(jobs, FakeRunner.__call__))
+    scores.try_settings({name: _both(name) for name in simple_families()})
+    assert [job.proposals for job in jobs if job.family == "dnn"] == [(setting,) for setting in SETTINGS]
+    assert [trial.number for trial in scores.trials["dnn"]] == [0, 1]
+
+
+def _noting(jobs: list[Job], run: Any) -> Any:
+    return lambda self, given, on_fit_done: jobs.extend(given) or run(self, given, on_fit_done)
+
+
 def test_a_setting_that_lost_the_screening_is_not_fitted_again(scores, runner):
     scores.target = RISING.copy()  # so that backwards is worse beyond noise, in all rows and in either half
     screening = [replace(split, repeat=-1) for split in scores.splits[:2]]
