@@ -106,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not os.environ.get(PASSWORD_VARIABLE):
         settings = read_settings()
         make_home(settings.home)
-        os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
+        os.environ["PREFECT_HOME"] = str(settings.home / "prefect")
         os.environ[PASSWORD_VARIABLE] = make_password(settings)
     # Not into Prefect's own package, where it would be laid out otherwise.
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()

@@ -54,7 +54,8 @@ def main() -> None:
     settings = read_settings()
     configure_mlflow(settings)
     close_home(settings.home)
-    os.environ.setdefault("PREFECT_HOME", str(settings.home / "prefect"))
+    # Whatever is set outside: in one Prefect home, two of ours would see each other's runs.
+    os.environ["PREFECT_HOME"] = str(settings.home / "prefect")
 
 
 def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:

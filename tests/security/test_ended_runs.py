@@ -34,7 +34,6 @@ time.sleep(600)
 def environment(home: Path) -> dict[str, str]:
     return os.environ | {
         "CREDITRISK_HOME": str(home),
-        "PREFECT_HOME": str(home / "prefect"),
         "CREDITRISK_PREFECT_PORT": "1",  # no server answers there
     }
 

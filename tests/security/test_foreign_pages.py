@@ -132,14 +132,18 @@ def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.Co
     # As on a machine where everybody may read what everybody writes.
     return subprocess.run(
         [sys.executable, "-m", "riskometer", command],
-        # Prefect lays its page out under its home, with the address of one server in it: never that of another home.
-        env={**os.environ, **named, "CREDITRISK_HOME": str(home), "PREFECT_HOME": str(home / "prefect")},
+        env={**os.environ, **named, "CREDITRISK_HOME": str(home), "PREFECT_HOME": str(_prefect_elsewhere(home))},
         umask=0o022,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
+
+
+def _prefect_elsewhere(home: Path) -> Path:
+    """A Prefect home as somebody may have set it for other work."""
+    return home.parent / "prefect-elsewhere"
 
 
 @pytest.fixture(scope="module")
@@ -366,6 +370,11 @@ def test_prefects_page_is_laid_out_under_home(stack: Stack) -> None:
 
     assert laid_out.is_file()
     assert not own_copy.exists() or own_copy.stat().st_mtime < laid_out.stat().st_mtime - 5
+
+
+def test_a_home_has_its_own_prefect_whatever_the_environment_says(stack: Stack) -> None:
+    assert (stack.home / "prefect" / "prefect.db").is_file()
+    assert not _prefect_elsewhere(stack.home).exists()
 
 
 def test_the_worker_refuses_runs_that_are_not_ours(stack: Stack, tmp_path: Path) -> None:

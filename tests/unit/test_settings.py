@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
@@ -58,3 +62,15 @@ def test_a_disk_without_room_is_refused_with_a_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr("creditrisk.home.LEAST_FREE_BYTES", float("inf"))
     with pytest.raises(SettingsError, match="too few to go on"):
         make_home(tmp_path)
+
+
+def test_a_home_has_its_own_prefect_home_whatever_the_environment_says(tmp_path):
+    command = "from riskometer.cli import main; main(['score', '--help'], standalone_mode=False)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{command}; import os; print(os.environ['PREFECT_HOME'])"],
+        env=os.environ | {"CREDITRISK_HOME": str(tmp_path / "ours"), "PREFECT_HOME": str(tmp_path / "another's")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "ours" / "prefect")
