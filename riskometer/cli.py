@@ -120,17 +120,21 @@ def report(dataset: str) -> None:
 def score(clients: str, output: Path, dataset: str) -> None:
     """Score the table at CLIENTS, a file or a URI, with the champion; every decision is logged before it is written."""
     from creditrisk.decision_log import DecisionLog
-    from creditrisk.registry import Registry, find_champion, no_champion
+    from creditrisk.registry import Registry, find_champion, no_champion, saved_champion
     from riskometer.score_file import SUFFIXES, score_file
 
     if output.suffix not in SUFFIXES:
         raise click.BadParameter(f"{output.name} must end in {' or '.join(SUFFIXES)}.")
     settings = read_settings()
-    registry, chosen = Registry(settings.stores), dataset or settings.dataset
-    champion = find_champion(registry, chosen, is_to_decide=True)
-    if champion is None:
-        raise click.ClickException(no_champion(registry, chosen))
-    click.echo(score_file(champion.scorer, DecisionLog(settings.decision_log), clients, output))
+    chosen = dataset or settings.dataset
+    scorer = saved_champion(settings.stores, chosen)
+    if scorer is None:
+        registry = Registry(settings.stores)
+        champion = find_champion(registry, chosen, is_to_decide=True)
+        if champion is None:
+            raise click.ClickException(no_champion(registry, chosen))
+        scorer = champion.scorer
+    click.echo(score_file(scorer, DecisionLog(settings.decision_log), clients, output))
 
 
 @main.command("serve")

@@ -23,6 +23,7 @@ from creditrisk.registry.served import (
     find_challenger,
     find_champion,
     no_champion,
+    saved_champion,
     serving_line,
     serving_name,
 )
@@ -55,6 +56,7 @@ __all__ = [
     "origin_of",
     "promote_if_better",
     "roll_back",
+    "saved_champion",
     "serving_folder",
     "serving_line",
     "serving_name",

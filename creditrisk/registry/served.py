@@ -8,11 +8,13 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
-from creditrisk.errors import DecisionLogError, RegistryError
+from creditrisk.errors import DecisionLogError, RegistryError, ScorerError
+from creditrisk.home import Stores
+from creditrisk.registry.mlflow_files import champion_noted
 from creditrisk.registry.notes import Notes
 from creditrisk.registry.registry import Registry
-from creditrisk.registry.versions import Version
-from creditrisk.scoring import Scorer
+from creditrisk.registry.versions import FINGERPRINT_TAG, Version, serving_folder
+from creditrisk.scoring import Scorer, check_intact, load, proving
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,35 @@ def find_champion(registry: Registry, chosen: str, *, is_to_decide: bool = False
     if is_to_decide:
         registry.check_made_champion(version)
     return Champion(version, registry.load(version))
+
+
+def saved_champion(stores: Stores, chosen: str) -> Scorer | None:
+    """The champion to decide with, from its copy on disk and without MLflow, which takes a second to import.
+
+    None wherever MLflow must be asked: if it is a server, if its database calls another version champion than the
+    decision log does or knows it by another fingerprint, or if there is no sound copy. `find_champion` then finds it,
+    or says what is wrong.
+
+    Raises
+    ------
+    DecisionLogError
+        If the log cannot be read.
+    """
+    database, notes = stores.home / "mlflow" / "mlflow.db", Notes(stores.decision_log)
+    name = chosen or notes.served()
+    if name is None or stores.mlflow_uri != f"sqlite:///{database}":
+        return None
+    version, tags = champion_noted(database, name) or ("", {})
+    sha256 = tags.get(FINGERPRINT_TAG)
+    if not sha256 or (version, sha256) != (notes.champion(name), notes.scorer(name, version)):
+        return None
+    folder = serving_folder(stores.home, name, version)
+    try:
+        check_intact(folder, name=name, version=version, sha256=sha256)
+        proving.prove_once(stores.home, folder, sha256)
+        return load(folder, name=name, version=version, sha256=sha256)
+    except (ScorerError, OSError):
+        return None
 
 
 def no_champion(registry: Registry, chosen: str) -> str:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+import sys
 from contextlib import closing
+from dataclasses import replace
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
+from creditrisk.registry import saved_champion, serving_folder
+from creditrisk.settings import Settings
 from riskometer.cli import main
 
 
@@ -43,6 +48,47 @@ def test_a_file_is_scored_logged_replayed_to_the_last_bit_and_the_log_verified(r
     # The first three entries say which version serves.
     assert "200 decisions scored again: the same to the last bit" in run("replay", 4, 203).output
     assert run("verify-log").output.startswith("200 decisions and 3 other entries, unbroken")
+
+
+def test_a_file_is_scored_without_mlflow_where_it_would_say_the_same(run, clients, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)  # to import it is an error
+    scored = run("score", clients, "-o", tmp_path / "result.csv")
+    assert scored.output.startswith("200 clients scored with german_credit version 1")
+
+
+@pytest.fixture
+def own_home(german_champion, tmp_path):
+    """The champion's home once more, to be changed."""
+    home = tmp_path / "home"
+    shutil.copytree(german_champion.settings.home, home, ignore=shutil.ignore_patterns("artifacts", "prefect"))
+    return Settings(home=home).stores
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "INSERT INTO model_versions (name, version, workspace) VALUES ('german_credit', 2, 'default')",
+        "UPDATE registered_model_aliases SET version = 2 WHERE alias = 'champion'",
+        "DELETE FROM registered_model_aliases",
+        "UPDATE model_version_tags SET value = 'another' WHERE key = 'scorer_sha256'",
+        "ALTER TABLE registered_model_aliases RENAME TO laid_out_otherwise",
+    ],
+)
+def test_mlflow_is_asked_where_its_database_calls_another_version_champion(own_home, change):
+    with closing(sqlite3.connect(own_home.home / "mlflow" / "mlflow.db")) as database, database:
+        database.execute(change)
+    saved = saved_champion(own_home, "")
+    assert (saved is not None) == change.startswith("INSERT")  # which says nothing of a champion
+
+
+def test_mlflow_is_asked_where_it_is_a_server_or_the_saved_champion_is_damaged(own_home):
+    saved = saved_champion(own_home, "")
+    assert saved is not None
+    assert (saved.name, saved.version) == ("german_credit", "1")
+    assert saved_champion(replace(own_home, mlflow_uri="http://mlflow:5051"), "") is None
+    card = serving_folder(own_home.home, "german_credit", "1") / "card.md"
+    card.write_text("another")
+    assert saved_champion(own_home, "") is None
 
 
 def test_a_decision_changed_behind_the_log_s_back_is_named(run, clients, tmp_path):
