@@ -31,7 +31,7 @@ HALVES = np.arange(0, 50), np.arange(50, 100)
 RISING = np.where(np.arange(100) % 7 == 0, np.arange(100) % 50 < 25, np.arange(100) % 50 >= 25).astype(np.int64)
 SETTINGS = ({"step": 1}, {"step": 2})
 SCHEMA = load_schema("simulated")
-# Seconds of the fits of real trainings, job by job in the order in which they were begun.
+# Seconds of the fits of real trainings, job by job in the order in which they were begun: tests/bench/fit_times.py.
 FIT_TIMES = Path(__file__).parent / "fit_times"
 
 
@@ -156,8 +156,8 @@ def test_time_left_takes_each_family_at_its_own_pace(monkeypatch):
     assert estimate.seconds_left() == 0.0
     clock = 4.0
     estimate.note("lightgbm", 4.0)
-    # Not met yet, an XGBoost takes 0.8 of a LightGBM: one LightGBM and two of those are left, and one LightGBM later.
-    assert estimate.seconds_left() == pytest.approx(4 + 2 * 0.8 * 4 + 4)
+    # Not met yet, an XGBoost takes 0.9 of a LightGBM: one LightGBM and two of those are left, and one LightGBM later.
+    assert estimate.seconds_left() == pytest.approx(4 + 2 * 0.9 * 4 + 4)
     clock = 5.0
     estimate.note("xgboost", 1.0)
     assert estimate.seconds_left() == pytest.approx(4 + 1 + 4)
