@@ -78,6 +78,11 @@ def test_what_is_overwritten_or_deleted_can_be_brought_back_and_goes_in_the_end(
 def test_nothing_is_deleted_by_age_or_with_its_bucket_unless_a_person_says_so():
     assert BUCKET["force_destroy"] == "${var.destroy_contents}"
     assert VARIABLES["destroy_contents"]["default"] is False
+    moved, deleted = (next(iter(rule.values())) for rule in BUCKET["dynamic"][:2])
+    assert "[each.key].nearline" in moved["for_each"]
+    assert moved["content"][0]["action"] == [{"type": "SetStorageClass", "storage_class": "NEARLINE"}]
+    assert "[each.key].delete" in deleted["for_each"]
+    assert deleted["content"][0]["action"] == [{"type": "Delete"}]
     assert all("delete" not in days for days in VARIABLES["lifecycle_days"]["default"].values())
 
 
