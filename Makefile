@@ -12,19 +12,29 @@ PIP := .venv/bin/python -m pip -qq --disable-pip-version-check --no-input
 # What is imported here is compiled at the end of the set-up: most of what is installed never is.
 INSTALL := $(PIP) install --no-compile --constraint requirements/constraints.txt
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
+TERRAFORM := terraform -chdir=infra/terraform
+# What has to be there before Terraform is asked; what is missing is said with what to do about it.
+HAS_TERRAFORM = command -v terraform >/dev/null || { echo 'Terraform 1.6 or newer is needed and was not found:' \
+	'https://developer.hashicorp.com/terraform/install. Without a cloud account nothing is missing: make up' >&2; exit 1; }
+HAS_STATE = test -n "$$STATE" || { echo 'Name the bucket that remembers what was made: make terraform-init STATE=name.' \
+	'How to make that one: docs/cloud.md' >&2; exit 1; }
+IS_READY = $(HAS_TERRAFORM); test -f infra/terraform/terraform.tfvars || { echo 'Say what to make:' \
+	'cp infra/terraform/terraform.tfvars.example infra/terraform/terraform.tfvars, and name your project in it.' >&2; exit 1; }; \
+	test -d infra/terraform/.terraform || { echo 'Do this first, once: make terraform-init STATE=name' >&2; exit 1; }
 
 # What is typed after a target reaches the command as it was typed: neither make nor the shell reads anything into it.
 override DATASET := $(value DATASET)
 override SOURCE := $(value SOURCE)
+override STATE := $(value STATE)
 override TEST_FROM := $(value TEST_FROM)
 override VERSION := $(value VERSION)
 override WHY := $(value WHY)
 override BY := $(value BY)
-export DATASET SOURCE TEST_FROM VERSION WHY BY
+export DATASET SOURCE STATE TEST_FROM VERSION WHY BY
 
 .DEFAULT_GOAL := help
 .PHONY: help setup model-train-flow evidently-report-flow promote rollback up down test lint bench \
-	docker-up docker-down constraints
+	docker-up docker-down terraform-init terraform-plan terraform-apply terraform-destroy constraints
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [DATASET=name] [SOURCE=file-or-URI]'
@@ -69,6 +79,25 @@ docker-up: .venv/.installed .env ## Build and start the full stack in containers
 
 docker-down: .venv/.installed ## Stop the containers; what they stored stays in their volumes
 	@$(COMPOSE) down
+
+terraform-init: ## Prepare the cloud side, once (docs/cloud.md); STATE=bucket that remembers what was made
+	@$(HAS_TERRAFORM)
+	@$(HAS_STATE)
+	@$(TERRAFORM) init -backend-config="bucket=$$STATE"
+
+terraform-plan: ## Show what terraform-apply would change in the cloud
+	@$(IS_READY)
+	@$(TERRAFORM) plan
+
+terraform-apply: ## Make the buckets and service accounts, or change them; asks first
+	@$(IS_READY)
+	@$(TERRAFORM) apply
+	@echo 'For .env: $(TERRAFORM) output -raw env >> .env'
+
+terraform-destroy: ## Remove them again; asks first, and keeps buckets that hold anything
+	@$(IS_READY)
+	@echo 'A bucket that holds anything stays, unless destroy_contents = true was applied before.'
+	@$(TERRAFORM) destroy
 
 constraints: .venv/.installed-dev ## Write down the versions installed now
 	@{ head -1 requirements/constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > .venv/constraints.txt
