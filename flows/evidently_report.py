@@ -21,7 +21,7 @@ from creditrisk.settings import Settings, read_settings
 from monitoring import archive, drift, report, windows
 from monitoring.archive import Stored
 from monitoring.results import Result
-from monitoring.windows import Window
+from monitoring.windows import Reference, Window
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
@@ -30,19 +30,25 @@ def champion_to_report_on(dataset: str | None, registry: Registry, settings: Set
     return find_champion(registry, dataset or settings.dataset)
 
 
-@task(retries=2, retry_delay_seconds=5, persist_result=False)
-def read_window(model: str, settings: Settings) -> tuple[Window, list[str]]:
-    """Read the decisions since the last archived report, and what was wrong with those that should be there."""
+def reference_of(champion: Champion) -> Reference:
+    """What windows are counted by: the champion's profile."""
+    version, scorer = champion.version, champion.scorer
+    return Reference(version.model, version.version, scorer.profile, has_ids=scorer.schema.id_field is not None)
+
+
+@task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
+def read_window(reference: Reference, settings: Settings) -> tuple[Window, list[str]]:
+    """Count the decisions since the last archived report, and what was wrong with those that should be there."""
     archives = archive.open_archives(settings.archive_uris)
-    kept = archive.read_recent(archives, model, pending=archive.pending_folder(settings.home))
-    return windows.since_last_report(DecisionLog(settings.decision_log), model, kept.results), kept.problems
+    kept = archive.read_recent(archives, reference.model, pending=archive.pending_folder(settings.home))
+    return windows.since_last_report(DecisionLog(settings.decision_log), reference, kept.results), kept.problems
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def draw(champion: Champion, window: Window, created_at: datetime, remarks: list[str]) -> tuple[bytes, Result]:
     """Compute drift and draw the page."""
     version, scorer = champion.version, champion.scorer
-    found = drift.compare(scorer.profile, scorer.schema, window.frame, model_version=version.version)
+    found = drift.compare(scorer.profile, scorer.schema, window.judged.profile)
     result = report.make_result(
         found,
         window,
@@ -81,7 +87,7 @@ def evidently_report(dataset: str | None = None) -> Result:
         champion = champion_to_report_on(dataset, Registry(settings.stores), settings)
         if champion is None:
             raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
-        window, problems = read_window(champion.version.model, settings)
+        window, problems = read_window(reference_of(champion), settings)
         html, result = draw(champion, window, datetime.now(UTC), problems)
         stored = keep(html, result, settings)
     print(summary(result, stored, settings))

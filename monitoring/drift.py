@@ -1,10 +1,6 @@
-"""Drift between the champion's reference profile and a window of scored applications.
+"""Drift between the champion's reference profile and the profile of a window of scored applications.
 
-Pure functions: counts and frames in, figures and sentences out.
-
-An alarm takes two keys. A shift must be *significant*, larger than chance makes it in samples of this size, and
-*material*, large enough to matter. Either key alone cries wolf: the usual 0.10 line on small windows, a significance
-test on large ones.
+Pure functions: counts in, figures and sentences out. What is an alarm is told by `metrics.judged`, the one drift rule.
 """
 
 from __future__ import annotations
@@ -14,14 +10,15 @@ from itertools import pairwise
 from typing import Literal
 
 import numpy as np
-import polars as pl
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, NumericEntry, Profile, psi_terms, shift_of
+from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, Profile, Shift, judged, psi_terms, shift_of
 from creditrisk.schema import Field, Schema
 
 # A window with one single value is a finding if chance would make one less often than this.
 CONSTANT_CHANCE = 0.01
+# A change of the average risk, of 100, below which a shift is called harmless.
+SMALL_IMPACT = 0.1
 
 Status = Literal["stable", "watch", "act", "too few rows", "empty window", "all missing", "constant"]
 LEVELS = {"stable": 0, "watch": 1, "act": 2}
@@ -44,8 +41,10 @@ class FieldDrift:
     """How one field, or the predicted PD, stands against the reference.
 
     `psi_bound` is what chance alone stays below in 95 of 100 windows of this size. `level` is 0 stable, 1 watch, 2 act,
-    -1 cannot be judged; `status` is the word for it, or for what is wrong with the column. Figures that do not exist
-    (no rows, no values) are None, never NaN.
+    -1 cannot be judged; `status` is the word for it, or for what is wrong with the column. `distance` is in standard
+    deviations of the reference for a number with spread, Jensen-Shannon otherwise; `p_value` how likely chance alone
+    would do this much. `impact` is what the shift adds to the average risk, of 100, for a field whose part in the risk
+    is known. Figures that do not exist (no rows, no values) are None, never NaN.
     """
 
     name: str
@@ -56,6 +55,11 @@ class FieldDrift:
     n_reference: int
     psi: float | None
     psi_bound: float | None
+    p_value: float | None
+    distance: float | None
+    impact: float | None
+    mean: float | None
+    mean_reference: float | None
     missing_share: float | None
     missing_share_reference: float
     n_unseen: int
@@ -85,32 +89,28 @@ class Drift:
         return sum(level >= LEVELS["watch"] for level in judged) / len(judged) if judged else None
 
 
-def compare(profile: Profile, schema: Schema, window: pl.DataFrame, *, model_version: str) -> Drift:
+def compare(reference: Profile, schema: Schema, current: Profile) -> Drift:
     """Hold a window of the decision log against the champion's reference profile.
 
     Parameters
     ----------
-    profile
-        As `creditrisk.metrics.build_profile` makes it.
+    reference
+        As `metrics.build_profile` makes it.
     schema
         Gives the words for fields, units and categories.
-    window
-        One row per decision: a column per input field, `prob_default` and `model_version`; may be empty. An input field
-        without a column counts as missing in every row.
-    model_version
-        The champion's. Scores by other versions are left out of the score's PSI: a change of model is not drift.
+    current
+        The window, counted in the bins of the reference (see `windows.profile_of`); may be empty.
     """
-    fields = []
-    for name, entry in profile["fields"].items():
-        column = window[name] if name in window.columns else pl.Series(name, [None] * window.height, dtype=pl.String)
-        fields.append(_field_drift(entry, schema.field(name), column))
-    scores = pl.Series([], dtype=pl.Float64)
-    if not window.is_empty():
-        scores = window.filter(pl.col("model_version") == model_version)["prob_default"] * 100
-    entry = profile["prob_default"]
-    in_percent: NumericEntry = {**entry, "edges": [edge * 100 for edge in entry["edges"]]}
-    score = _field_drift(in_percent, SCORE, scores)
-    return Drift(n_rows=window.height, fields=tuple(fields), score=score)
+    pairs = [
+        (reference["prob_default"], current["prob_default"], SCORE),
+        *((entry, current["fields"][name], schema.field(name)) for name, entry in reference["fields"].items()),
+    ]
+    shifts = judged([shift_of(then, now, _bin_words(then, field)) for then, now, field in pairs])
+    mean_risk = reference["prob_default"]["mean"] or 0.0
+    # How much of 100 one more of log-odds is, at the average risk.
+    of_100 = 100 * mean_risk * (1 - mean_risk)
+    found = [_field_drift(pair[0], pair[1], pair[2], shift, of_100) for pair, shift in zip(pairs, shifts, strict=True)]
+    return Drift(n_rows=current["n_rows"], fields=tuple(found[1:]), score=found[0])
 
 
 def findings(drift: Drift) -> list[str]:
@@ -148,7 +148,8 @@ def _sentences(field: FieldDrift) -> list[str]:
         strength = "has shifted strongly" if field.status == "act" else "has shifted"
         sentences.append(
             f"{field.label} {strength} (PSI {field.psi:.2f}; chance alone stays below {field.psi_bound:.2f}): mostly "
-            f"{direction} applications with {change.words} ({change.reference_share:.0%} before, {now:.0%} now)."
+            f"{direction} applications with {change.words} ({change.reference_share:.0%} before, {now:.0%} now)"
+            f"{_impact(field)}."
         )
     if field.n_unseen:
         rows = "row holds" if field.n_unseen == 1 else "rows hold"
@@ -156,15 +157,24 @@ def _sentences(field: FieldDrift) -> list[str]:
     return sentences
 
 
-def _field_drift(entry: Entry, field: Field, column: pl.Series) -> FieldDrift:
-    shift = shift_of(entry, column, _bin_words(entry, field))
+def _impact(field: FieldDrift) -> str:
+    """What that does to the risk, to follow what has shifted."""
+    if field.impact is None:
+        return ""
+    if abs(field.impact) < SMALL_IMPACT:
+        return "; it hardly moves the average risk"
+    raises = "raises" if field.impact > 0 else "lowers"
+    return f"; that {raises} the average risk by about {abs(field.impact):.1f} of 100"
+
+
+def _field_drift(reference: Entry, current: Entry, field: Field, shift: Shift, of_100: float) -> FieldDrift:
     before, now, n_missing = shift.reference, shift.current, shift.n_missing
     n_reference, n_rows = int(before.sum()), int(now.sum())
     status: Status = shift.status if n_rows else "empty window"
     level = LEVELS.get(shift.status, CANNOT_JUDGE)
     if n_rows and n_missing == n_rows:
         status = "all missing"
-    elif n_rows and _is_constant(column, before / max(n_reference, 1)):
+    elif n_rows and _is_constant(current, before / max(n_reference, 1)):
         status = "constant"
     return FieldDrift(
         name=field.name,
@@ -175,22 +185,31 @@ def _field_drift(entry: Entry, field: Field, column: pl.Series) -> FieldDrift:
         n_reference=n_reference,
         psi=shift.psi,
         psi_bound=shift.bound,
+        p_value=shift.p_value,
+        distance=shift.distance,
+        impact=None if shift.impact is None else shift.impact * of_100,
+        mean=current["mean"] if current["type"] == "numeric" else None,
+        mean_reference=reference["mean"] if reference["type"] == "numeric" else None,
         missing_share=n_missing / n_rows if n_rows else None,
-        missing_share_reference=entry["n_missing"] / n_reference if n_reference else 0.0,
+        missing_share_reference=reference["n_missing"] / n_reference if n_reference else 0.0,
         n_unseen=shift.n_unseen,
         bins=tuple(
-            Bin(text, then / max(n_reference, 1), current / n_rows if n_rows else None)
-            for text, then, current in zip(shift.words, before.tolist(), now.tolist(), strict=True)
+            Bin(text, then / max(n_reference, 1), count / n_rows if n_rows else None)
+            for text, then, count in zip(shift.words, before.tolist(), now.tolist(), strict=True)
         ),
     )
 
 
-def _is_constant(column: pl.Series, reference_shares: FloatArray) -> bool:
+def _is_constant(current: Entry, reference_shares: FloatArray) -> bool:
     """Whether one value fills the window where the reference would hardly ever give that."""
-    present = column.drop_nulls()
-    if len(present) < 2 or present.n_unique() > 1:
-        return False
-    return bool((reference_shares ** len(present)).sum() < CONSTANT_CHANCE)
+    if current["type"] == "numeric":
+        n_present = sum(current["counts"])
+        is_one = current["low"] == current["high"]
+    else:
+        present = [count for count in (*current["counts"], current["n_unseen"]) if count]
+        # Unseen values are counted together: there may be several.
+        n_present, is_one = sum(present), len(present) == 1 and not current["n_unseen"]
+    return n_present >= 2 and is_one and bool((reference_shares**n_present).sum() < CONSTANT_CHANCE)
 
 
 def _bin_words(entry: Entry, field: Field) -> list[str]:
@@ -198,7 +217,9 @@ def _bin_words(entry: Entry, field: Field) -> list[str]:
     if entry["type"] == "category":
         return [*(field.category_label(value) for value in entry["categories"]), "no value", "an unseen value"]
     unit = f" {field.unit}" if field.unit else ""
-    edges = [f"{edge:,.0f}" if abs(edge) >= 100 else f"{edge:.3g}" for edge in entry["edges"]]
+    scale = 100 if field is SCORE else 1
+    values = [scale * edge for edge in entry["edges"]]
+    edges = [f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" for value in values]
     if not edges:
         return ["any value", "no value"]
     between = [f"{low} to {high}{unit}" for low, high in pairwise(edges)]

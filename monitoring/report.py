@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_PSI
+from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
+from creditrisk.text import counted
 from monitoring.drift import CANNOT_JUDGE, Drift, FieldDrift, findings
 from monitoring.results import FieldFigures, Result
 from monitoring.windows import Window
@@ -52,23 +53,27 @@ def make_result(
     remarks
         Sentences that come after all other findings.
     """
-    period = window.period
+    found = window.counted
+    period = found.period
     return {
         "model": model,
         "model_version": model_version,
         "created_at": created_at.isoformat(timespec="seconds"),
         "first_decided_at": period[0].isoformat() if period else None,
         "last_decided_at": period[1].isoformat() if period else None,
-        "first_seq": window.first_seq,
+        "first_seq": found.first_seq,
         "last_seq": window.last_seq,
         "log_head": {"seq": window.head_seq, "hash": window.head_hash},
         "log": {"is_intact": not window.log_finding, "finding": window.log_finding},
-        "n_rows": drift.n_rows,
+        "n_rows": window.n_rows,
+        "n_judged": drift.n_rows,
+        "stretch": window.stretch,
         "drift_share": drift.drift_share,
         "score": _figures(drift.score),
         "fields": {field.name: _figures(field) for field in drift.fields},
         "findings": [
             *([window.log_finding] if window.log_finding else []),
+            *_stretch_remark(window),
             *findings(drift),
             *window.remarks,
             *remarks,
@@ -89,15 +94,25 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
         title=schema.title,
         rows=[_row(field) for field in pressing_first],
         headline=_headline(drift, result),
-        period=window.period,
+        period=window.counted.period,
         charts=charts,
-        limits={"watch": WATCH_PSI, "act": ACT_PSI, "rows": MIN_ROWS},
+        limits={"watch": WATCH_PSI, "act": ACT_PSI, "distance": WATCH_DISTANCE, "rows": MIN_ROWS},
         ticks=[_bar(WATCH_PSI), _bar(ACT_PSI)],
     )
     return page.encode()
 
 
 # --- our part of the page ---------------------------------------------------------------------------------------------
+
+
+def _stretch_remark(window: Window) -> list[str]:
+    if not window.stretch:
+        return []
+    n_judged = window.judged.profile["n_rows"]
+    return [
+        f"{counted(window.n_rows, 'application was', 'applications were')} scored since the last report, too few to "
+        f"judge. What follows is about {window.stretch}: {counted(n_judged, 'application')}."
+    ]
 
 
 def _figures(field: FieldDrift) -> FieldFigures:
@@ -108,6 +123,12 @@ def _figures(field: FieldDrift) -> FieldFigures:
         "n_rows": field.n_rows,
         "psi": _rounded(field.psi),
         "psi_bound": _rounded(field.psi_bound),
+        "p_value": _rounded(field.p_value),
+        "distance": _rounded(field.distance),
+        "impact": _rounded(field.impact),
+        # The mean of a few is nearly somebody's value.
+        "mean": _rounded(field.mean) if field.level != CANNOT_JUDGE else None,
+        "mean_reference": _rounded(field.mean_reference),
         "missing_share": _rounded(field.missing_share),
         "missing_share_reference": round(field.missing_share_reference, 6),
         "n_unseen": field.n_unseen,

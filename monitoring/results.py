@@ -50,6 +50,11 @@ class FieldFigures(TypedDict):
     n_rows: Count
     psi: Psi | None
     psi_bound: Psi | None
+    p_value: Share | None
+    distance: Psi | None
+    impact: float | None
+    mean: float | None
+    mean_reference: float | None
     missing_share: Share | None
     missing_share_reference: Share
     n_unseen: Count
@@ -85,6 +90,8 @@ class Result(TypedDict):
     log_head: LogHead
     log: LogFinding
     n_rows: Count
+    n_judged: Count
+    stretch: str
     drift_share: Share | None
     score: FieldFigures
     fields: dict[str, FieldFigures]

@@ -7,7 +7,7 @@ from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.replay import replay
-from creditrisk.decision_log.windows import LogWindow
+from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
     "BLOCK_ROWS",
@@ -18,11 +18,11 @@ __all__ = [
     "DecisionLog",
     "Erasure",
     "Head",
-    "LogWindow",
     "Logged",
     "Noted",
     "Outcome",
     "ScoredBlock",
+    "WindowBlock",
     "decisions_from",
     "erase",
     "hold",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from datetime import datetime
 from threading import Lock
 
 import polars as pl
@@ -26,7 +27,7 @@ from creditrisk.decision_log.reading import IN_ORDER, entries
 from creditrisk.decision_log.store import ChangeRefusedError, Store
 from creditrisk.decision_log.tables import EVENTS, hash_at, head_of
 from creditrisk.decision_log.versions import all_versions, reasons_known
-from creditrisk.decision_log.windows import LogWindow, logged_from, window_of
+from creditrisk.decision_log.windows import WindowBlock, logged_from, window_of
 from creditrisk.errors import DecisionLogError
 from creditrisk.scoring import Scorer
 
@@ -170,10 +171,23 @@ class DecisionLog:
         """
         self.store.check_writable()
 
-    def window(self, after_seq: int, model: str, until_seq: int | None = None) -> LogWindow:
-        """The decisions of one model after a number, up to another if given, with what monitoring needs of them."""
+    def window(
+        self, model: str, *, after_seq: int = 0, until_seq: int, since: datetime | None = None, once: bool = False
+    ) -> Iterator[WindowBlock]:
+        """The decisions of one model, block by block, with what monitoring needs of them.
+
+        Parameters
+        ----------
+        after_seq, until_seq
+            Decisions after the first number, up to and with the second.
+        since
+            No decision from before that time.
+        once
+            Of several decisions about one application only the last one; not for models whose applications have no ids
+            of their own, but numbers that begin anew with every file.
+        """
         with self.store.transaction() as connection:
-            return window_of(connection, after_seq, model, until_seq)
+            yield from window_of(connection, model, after_seq=after_seq, until_seq=until_seq, since=since, once=once)
 
     def counts_by_verdict(self) -> dict[str, int]:
         """How many decisions of each verdict the log holds, erased ones included."""

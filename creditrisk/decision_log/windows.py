@@ -1,21 +1,22 @@
-"""Decisions read back: one by one, and those of a model as a table for monitoring."""
+"""Decisions read back: one by one, and those of a model in blocks for monitoring."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, exists, false
 
 from creditrisk.decision_log.decisions import Logged
 from creditrisk.decision_log.entries import Version
 from creditrisk.decision_log.payloads import N_AHEAD, decision_from, time_of
 from creditrisk.decision_log.reading import IN_ORDER, Entry, blocks
-from creditrisk.decision_log.tables import EVENTS
+from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import all_versions
 from creditrisk.errors import DecisionLogError
 
@@ -29,8 +30,8 @@ _TYPES = {
 
 
 @dataclass(frozen=True, slots=True)
-class LogWindow:
-    """The decisions of a model in a stretch of the log.
+class WindowBlock:
+    """Some decisions of a model, in the order of the log.
 
     Parameters
     ----------
@@ -39,11 +40,15 @@ class LogWindow:
         numbers and text as they were, dates as ISO text, a field that was always missing of type Null. No input columns
         if there is no decision.
     n_erased
-        Decisions of that stretch whose contents were erased; they are not in the frame.
+        Decisions among them whose contents were erased; they are not in the frame.
+    n_again
+        Decisions about an application that was decided about once more before the end of the window; only the last one
+        is in the frame.
     """
 
     frame: pl.DataFrame
     n_erased: int
+    n_again: int
 
 
 def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
@@ -61,26 +66,49 @@ def _unreadable(seq: int) -> DecisionLogError:
     )
 
 
-def window_of(connection: Connection, after_seq: int, model: str, until_seq: int | None) -> LogWindow:
+def window_of(
+    connection: Connection, model: str, *, after_seq: int, until_seq: int, since: datetime | None, once: bool
+) -> Generator[WindowBlock]:
     """See `DecisionLog.window`."""
     versions = {number: version for number, version in all_versions(connection).items() if version.model == model}
-    wanted = IN_ORDER.where(EVENTS.c.seq > after_seq, EVENTS.c.kind == "decision", EVENTS.c.version.in_(versions))
-    if until_seq is not None:
-        wanted = wanted.where(EVENTS.c.seq <= until_seq)
-    parts, n_erased = [], 0
+    is_decided_again = _is_decided_again(list(versions), until_seq) if once else false()
+    wanted = IN_ORDER.add_columns(is_decided_again.label("is_decided_again")).where(
+        EVENTS.c.seq > after_seq,
+        EVENTS.c.seq <= until_seq,
+        EVENTS.c.kind == "decision",
+        EVENTS.c.version.in_(versions),
+    )
+    if since is not None:
+        wanted = wanted.where(EVENTS.c.at >= int(since.timestamp() * 1_000_000))
     with closing(blocks(connection, wanted)) as found:
         for rows in found:
+            n_erased = n_again = 0
             kept: dict[int, list[Entry]] = {}
-            for entry in map(Entry._make, rows):
+            for *columns, is_again in rows:
+                entry = Entry._make(columns)
                 if entry.payload is None:
                     n_erased += 1
+                elif is_again:
+                    n_again += 1
                 else:
                     kept.setdefault(entry.version or 0, []).append(entry)
-            parts += [_frame(some, versions[number]) for number, some in kept.items()]
-    empty = pl.DataFrame(schema=_TYPES)
-    frame = pl.concat(parts, how="diagonal_relaxed") if parts else empty
-    times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
-    return LogWindow(frame.with_columns(times).sort("seq"), n_erased)
+            parts = [_frame(some, versions[number]) for number, some in kept.items()]
+            frame = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=_TYPES)
+            times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
+            yield WindowBlock(frame.with_columns(times).sort("seq"), n_erased, n_again)
+
+
+def _is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
+    """Whether another decision of these versions about the same application comes after an entry."""
+    event, contents = EVENTS.alias("later"), CONTENTS.alias("later_contents")
+    return exists().where(
+        contents.c.application_id == CONTENTS.c.application_id,
+        contents.c.seq > EVENTS.c.seq,
+        contents.c.seq <= until_seq,
+        event.c.seq == contents.c.seq,
+        event.c.kind == "decision",
+        event.c.version.in_(versions),
+    )
 
 
 def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:

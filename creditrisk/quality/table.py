@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import IntArray
-from creditrisk.metrics import Profile, shift_of
+from creditrisk.metrics import Profile, Shift, count_entry, judged, shift_of
 from creditrisk.quality.cells import DTYPES
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.rows import STILL_OPEN, Checked
@@ -263,12 +263,16 @@ def _broken_contract(frame: pl.DataFrame, schema: Schema) -> list[Finding]:
 def _drift(frame: pl.DataFrame, schema: Schema, last_profile: Profile) -> list[Finding]:
     """Fields spread otherwise than in the rows the champion learnt from, and those it did not have."""
     findings = []
+    fields: list[Field] = []
+    shifts: list[Shift] = []
     for field in schema.features:
         entry = last_profile["fields"].get(field.name)
         if entry is None or (entry["type"] == "numeric") != field.is_numeric:
             findings.append(Finding("note", f"{field.label} is new: the champion did not read it so.", field.name))
             continue
-        shift = shift_of(entry, frame[field.name])
+        fields.append(field)
+        shifts.append(shift_of(entry, count_entry(entry, frame[field.name])))
+    for field, shift in zip(fields, judged(shifts), strict=True):
         if shift.status in ("watch", "act"):
             sentence = f"{field.label} is spread otherwise than when the champion was trained: PSI {shift.psi:.2f}."
             findings.append(Finding("warn" if shift.status == "act" else "note", sentence, field.name, frame.height))

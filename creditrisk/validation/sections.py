@@ -13,18 +13,20 @@ from scipy.special import expit, logit, ndtri
 from creditrisk.columns import is_post_outcome, key
 from creditrisk.comparison import Comparison, held_out_coverage, mean_slope
 from creditrisk.metrics import (
-    Entry,
     Estimate,
     Group,
+    Shift,
     auc,
     auc_standard_error,
     audit,
     by_group,
     calibration_error,
     calibration_error_floor,
+    count_profile,
     deciles,
     decision_costs,
     groups_of,
+    judged,
     log_losses,
     mean_estimate,
     periods,
@@ -309,13 +311,17 @@ def stability_section(inputs: PackInputs) -> StabilitySection:
 def _shifts(inputs: PackInputs) -> list[ShiftLine]:
     """How far the judged rows have moved from the reference, score and fields, the largest shift first."""
     profile, frame = inputs.scorer.profile, inputs.test.frame
-    fields = [_shift(field.label, profile["fields"][field.name], frame[field.name]) for field in inputs.schema.features]
-    score = _shift("Predicted risk", profile["prob_default"], pl.Series(inputs.shown))
+    now = count_profile(profile, frame, pl.Series(inputs.shown))
+    labels = ["Predicted risk", *(field.label for field in inputs.schema.features)]
+    shifts = [
+        shift_of(profile["prob_default"], now["prob_default"]),
+        *(shift_of(profile["fields"][field.name], now["fields"][field.name]) for field in inputs.schema.features),
+    ]
+    score, *fields = [_shift(label, shift) for label, shift in zip(labels, judged(shifts), strict=True)]
     return [score, *sorted(fields, key=lambda shift: -shift["psi"])]
 
 
-def _shift(label: str, entry: Entry, column: pl.Series) -> ShiftLine:
-    found = shift_of(entry, column)
+def _shift(label: str, found: Shift) -> ShiftLine:
     return {"label": label, "psi": found.psi or 0.0, "bound": found.bound or 0.0, "status": found.status}
 
 

@@ -45,6 +45,7 @@ def free_port() -> int:
 
 FIGURES = {
     "label": "Größe", "status": "stable", "level": 0, "n_rows": 100, "psi": 0.02, "psi_bound": None,
+    "p_value": 0.5, "distance": 0.0, "impact": None, "mean": None, "mean_reference": None,
     "missing_share": 0.0, "missing_share_reference": 0, "n_unseen": 0,
 }  # fmt: skip
 
@@ -61,6 +62,8 @@ def result(hour: int, *, model: str = "german_credit", **other: object) -> Resul
         "log_head": {"seq": hour * 100 + 5, "hash": "5c" * 32},
         "log": {"is_intact": True, "finding": ""},
         "n_rows": 100,
+        "n_judged": 100,
+        "stretch": "",
         "drift_share": 0.5,
         "score": FIGURES,
         "fields": {"amount": FIGURES},

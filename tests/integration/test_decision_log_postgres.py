@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -249,13 +249,28 @@ def test_a_list_of_several_chunks_is_one_gapless_chain(log):
 
 def test_a_window_holds_one_model_after_a_number_with_a_column_for_every_input(log):
     log.append([EXAMPLE, replace(EXAMPLE, model="other"), replace(EXAMPLE, inputs={"amount_eur": 5.0}), EXAMPLE])
-    window = log.window(1, "simulated").frame
+    [block] = log.window("simulated", after_seq=1, until_seq=4)
+    window = block.frame
     assert window.columns == ["seq", "decided_at", "model_version", "prob_default", "verdict", *EXAMPLE.inputs]
     assert window["seq"].to_list() == [3, 4]
     assert window["amount_eur"].to_list() == [5.0, 1e4 / 3]
     assert window["age_years"].to_list() == [None, 130]
     assert window["decided_at"].to_list() == [log.get(3).decided_at, log.get(4).decided_at]
-    assert log.window(4, "simulated").frame.is_empty()
+    assert list(log.window("simulated", after_seq=4, until_seq=4)) == []
+    assert list(log.window("simulated", until_seq=4, since=datetime.now(UTC) + timedelta(days=1))) == []
+
+
+def test_an_application_decided_about_again_counts_once_by_its_last_decision(log):
+    ids = ["A", "B", "A", "A", "C"]
+    log.append([replace(EXAMPLE, application_id=one) for one in ids])
+    [block] = log.window("simulated", until_seq=4, once=True)
+    assert (block.frame["seq"].to_list(), block.n_again) == ([2, 4], 2)
+    # What comes after the window is not of it, nor is what another model decided.
+    log.append([replace(EXAMPLE, application_id="B", model="other")])
+    [block] = log.window("simulated", after_seq=1, until_seq=6, once=True)
+    assert (block.frame["seq"].to_list(), block.n_again) == ([2, 4, 5], 1)
+    [block] = log.window("simulated", until_seq=4)
+    assert (block.frame["seq"].to_list(), block.n_again) == ([1, 2, 3, 4], 0)
 
 
 def test_verdicts_are_counted(log):

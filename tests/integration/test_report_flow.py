@@ -30,7 +30,7 @@ from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
 from monitoring import archive, drift, report
 from monitoring.exporter import make_app
-from monitoring.windows import Window
+from monitoring.windows import Counted, Window, profile_of
 from tests.conftest import assemble
 
 N_APPLICANTS = 600
@@ -201,9 +201,10 @@ def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted
         decided_at=pl.lit("2024-03-31T09:00:00+00:00").str.to_datetime(time_zone="UTC"),
         model_version=pl.lit("1"),
     )
-    window = Window(odd, after_seq=0, head_seq=500, head_hash="0" * 64)
-    found = drift.compare(scorer.profile, scorer.schema, odd, model_version="1")
     created_at = odd["decided_at"][0]
+    counted = Counted(profile_of(scorer.profile, odd, "1"), 1, 500, (created_at, created_at))
+    window = Window(counted, after_seq=0, head_seq=500, head_hash="0" * 64, judged=counted)
+    found = drift.compare(scorer.profile, scorer.schema, counted.profile)
     result = report.make_result(found, window, model="simulated", model_version="1", created_at=created_at)
     page = report.render(result, found, window, scorer.schema).decode()
     assert "<iframe" in page

@@ -8,12 +8,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
 from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import RegistryError
+from creditrisk.metrics import build_profile
 from creditrisk.registry import Registry
+from creditrisk.schema import Field, Schema, Target
 from creditrisk.settings import Settings
 from monitoring import archive, windows
 from monitoring.exporter import DriftCollector
@@ -56,7 +59,22 @@ class Home:
     def window(self) -> windows.Window:
         kept = archive.read_recent([self.archive], "german_credit", pending=self.pending)
         with closing(DecisionLog(self.settings.decision_log)) as log:
-            return windows.since_last_report(log, "german_credit", kept.results)
+            return windows.since_last_report(log, REFERENCE, kept.results)
+
+
+SCHEMA = Schema(
+    name="german_credit",
+    title="German credit",
+    fields=(Field("amount_eur", "number", "Amount"),),
+    target=Target("default", "Default", bad=("1",), good=("0",)),
+)
+PROFILE = build_profile(pl.DataFrame({"amount_eur": [1.0, 2.0]}), SCHEMA, [0.1, 0.2])
+REFERENCE = windows.Reference("german_credit", "7", PROFILE, has_ids=False)
+
+
+def seqs(window: windows.Window) -> tuple[int | None, int | None, int]:
+    """The first and the last decision of a window, and how many it has."""
+    return window.counted.first_seq, window.counted.last_seq, window.n_rows
 
 
 @pytest.fixture
@@ -124,7 +142,7 @@ def test_a_report_about_a_log_that_is_gone_says_so_and_makes_none(home):
     home.path.unlink()
     window = home.window()
     assert "is not what it was" in window.log_finding
-    assert window.frame.is_empty()
+    assert seqs(window) == (None, None, 0)
     assert not home.path.exists()
 
 
@@ -162,7 +180,7 @@ def test_a_result_that_ends_beyond_the_log_does_not_blind_the_monitoring(home, l
     home.note(23, **absurd)
     window = home.window()
     assert window.after_seq == 4
-    assert window.frame["seq"].to_list() == [7, 8]
+    assert seqs(window) == (7, 8, 2)
     assert f"Report {home.reports[-1]} says that it ended at entry {last_seq + 2}" in window.remarks[0]
     assert home.reports[-1] in window.log_finding
     # The metrics go on with the last report that can be right.
@@ -175,7 +193,7 @@ def test_a_forged_result_makes_no_report_skip_applications(home, verify):
     home.note(23, n_rows=666, last_seq=8, log_head={"seq": 8, "hash": "0" * 64})
     window = home.window()
     assert window.after_seq == 4
-    assert window.frame["seq"].to_list() == [7, 8]
+    assert seqs(window) == (7, 8, 2)
     assert home.reports[-1] in window.remarks[0]
     assert "holds a result whose noted head the decision log does not have: entry 8" in window.log_finding
     assert "or that result was changed" in window.log_finding
@@ -199,7 +217,7 @@ def test_windows_follow_the_numbers_of_decisions_when_a_clock_is_put_back(home):
     home.note(3, first_seq=7)  # made last, at three in the morning by its clock
     home.log.append([EXAMPLE])
     assert home.window().after_seq == 8
-    assert home.window().frame["seq"].to_list() == [9]
+    assert seqs(home.window()) == (9, 9, 1)
 
 
 def test_two_reports_on_the_same_window_leave_neither_gap_nor_overlap(home):
@@ -208,7 +226,7 @@ def test_two_reports_on_the_same_window_leave_neither_gap_nor_overlap(home):
     home.note(14, first_seq=7)
     home.note(15, first_seq=7)
     home.log.append([EXAMPLE])
-    assert home.window().frame["seq"].to_list() == [9]
+    assert seqs(home.window()) == (9, 9, 1)
     assert home.window().log_finding == ""
 
 
@@ -221,8 +239,8 @@ def test_a_decision_that_comes_while_a_window_is_read_is_in_the_next(home, monke
         return found
 
     monkeypatch.setattr(DecisionLog, "head", and_one_more)
-    assert home.window().frame.is_empty()
-    assert home.window().frame["seq"].to_list() == [7]
+    assert seqs(home.window()) == (None, None, 0)
+    assert seqs(home.window()) == (7, 7, 1)
 
 
 def test_the_report_of_a_lost_log_is_not_intact_in_page_and_metrics(home):

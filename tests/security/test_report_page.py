@@ -13,7 +13,7 @@ import pytest
 from creditrisk.metrics import build_profile
 from creditrisk.schema import Category, Field, Schema, Target
 from monitoring import drift, report
-from monitoring.windows import Window
+from monitoring.windows import Counted, Window, profile_of
 
 SCHEMA = Schema(
     name="small",
@@ -63,8 +63,10 @@ def written(frame: pl.DataFrame) -> set[str]:
 @pytest.mark.parametrize("n_rows", [1, 50, 300, 600, 5_000])
 def test_no_value_of_an_applicant_is_in_the_page_or_the_result(n_rows):
     window = applicants(n_rows, seed=2)
-    found = drift.compare(PROFILE, SCHEMA, window, model_version="7")
-    cut = Window(window, after_seq=0, head_seq=n_rows, head_hash="0" * 64)
+    period = window["decided_at"][0], window["decided_at"][-1]
+    counted = Counted(profile_of(PROFILE, window, "7"), 1, n_rows, period)
+    found = drift.compare(PROFILE, SCHEMA, counted.profile)
+    cut = Window(counted, after_seq=0, head_seq=n_rows, head_hash="0" * 64, judged=counted)
     result = report.make_result(found, cut, model="small", model_version="7", created_at=window["decided_at"][0])
     page = report.render(result, found, cut, SCHEMA).decode()
     assert "<iframe" in page

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import reduce
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from creditrisk.metrics import bin_counts, build_profile, reference_counts
+from creditrisk.metrics import build_profile, count_entry, count_profile, counts_of, merge_profiles, with_pushes
 from creditrisk.schema import Category, Field, Schema, Target
 
 SCHEMA = Schema(
@@ -45,7 +49,7 @@ def test_every_reference_row_is_counted_once_in_at_most_ten_bins():
     built = build_profile(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
     for entry in [*built["fields"].values(), built["prob_default"]]:
         assert len(entry["counts"]) <= 10
-        assert reference_counts(entry).sum() == built["n_rows"] == 1_000
+        assert counts_of(entry).sum() == built["n_rows"] == 1_000
 
 
 def test_protected_fields_stay_out_of_the_profile():
@@ -70,7 +74,7 @@ def test_counting_the_reference_again_gives_its_own_counts():
     reference = frame()
     built = build_profile(reference, SCHEMA, np.full(1_000, 0.1))
     for name, entry in built["fields"].items():
-        assert bin_counts(entry, reference[name]).tolist() == reference_counts(entry).tolist()
+        assert counts_of(count_entry(entry, reference[name])).tolist() == counts_of(entry).tolist()
 
 
 def test_deciles_of_a_continuous_field_hold_a_tenth_each():
@@ -97,9 +101,54 @@ def test_a_category_the_reference_never_held_is_unseen_and_not_lost():
     entry = build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["housing"]
     assert entry["categories"] == ["own", "rent"]
     window = pl.Series(["own", "free", "tent", None])
-    assert bin_counts(entry, window).tolist() == [1, 0, 1, 2]  # own, rent, missing, unseen
+    assert counts_of(count_entry(entry, window)).tolist() == [1, 0, 1, 2]  # own, rent, missing, unseen
 
 
 def test_infinity_and_nan_count_as_missing():
     entry = build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["savings_eur"]
-    assert bin_counts(entry, pl.Series([float("inf"), float("nan"), None]))[-1] == 3
+    assert counts_of(count_entry(entry, pl.Series([float("inf"), float("nan"), None])))[-1] == 3
+
+
+# --- windows, and parts of them ---
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 400), max_size=5), st.integers(0, 2**32 - 1))
+def test_the_profiles_of_parts_merge_into_that_of_the_whole(cuts, seed):
+    reference = build_profile(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
+    rng = np.random.default_rng(seed)
+    rows = frame(400).with_columns(
+        pl.when(pl.Series(rng.random(400) < 0.2)).then(None).otherwise("savings_eur").alias("savings_eur"),
+        pl.when(pl.Series(rng.random(400) < 0.1)).then(pl.lit("boat")).otherwise("housing").alias("housing"),
+    )
+    risks = pl.Series(rng.random(400))
+    whole = count_profile(reference, rows, risks)
+    edges = [0, *sorted(cuts), 400]
+    parts = [count_profile(reference, rows[a:b], risks[a:b]) for a, b in pairwise(edges)]
+    merged = reduce(merge_profiles, parts)
+    for name, entry in [*whole["fields"].items(), ("", whole["prob_default"])]:
+        other = merged["fields"][name] if name else merged["prob_default"]
+        for key, value in entry.items():
+            assert other[key] == (pytest.approx(value, rel=1e-12) if key in ("mean", "sd") else value), (name, key)
+    assert merged["n_rows"] == 400
+
+
+def test_bins_are_counted_out_of_the_grid_as_by_themselves():
+    column = frame()["savings_eur"]
+    entry = build_profile(frame(), SCHEMA, np.full(1_000, 0.1))["fields"]["savings_eur"]
+    window = pl.concat([column * 1.1 - 5, pl.Series([1e9, -1e9])])
+    counted = count_entry(entry, window)
+    edges = [-np.inf, *entry["edges"], np.inf]
+    assert counted["counts"] == [int(((window > low) & (window <= high)).sum()) for low, high in pairwise(edges)]
+    assert (counted["low"], counted["high"]) == (-1e9, 1e9)
+    assert set(entry["edges"]) <= set(entry["grid"])
+    assert len(entry["grid"]) <= 110
+
+
+def test_a_bin_knows_what_its_values_add_to_the_risk():
+    rows = frame()
+    built = build_profile(rows, SCHEMA, np.full(1_000, 0.1))
+    contributions = np.column_stack([np.zeros(1_000), np.zeros(1_000), np.where(rows["housing"] == "own", -0.5, 0.25)])
+    pushes = with_pushes(built, rows, contributions)["fields"]
+    assert pushes["housing"]["pushes"] == [-0.5, 0.25, 0.0, 0.0]  # own, rent, missing, unseen
+    assert pushes["age_years"]["pushes"] == [0.0] * 11

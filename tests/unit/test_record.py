@@ -27,6 +27,7 @@ from creditrisk.sources import RawTable
 from creditrisk.training import Budget, Training, train
 from creditrisk.validation import DataFacts, pack_json, validate
 from monitoring import drift
+from monitoring.windows import profile_of
 
 FOLDER = Path(__file__).resolve().parent / "record"
 # Enough for every kind of field, and few enough to be read.
@@ -62,7 +63,9 @@ def record(folder: Path) -> dict[str, Any]:
     window = checked.accepted[:400].with_columns(
         prob_default=scorer.prob_default(checked.accepted[:400]), model_version=pl.lit("2")
     )
-    moved = drift.compare(scorer.profile, schema, window.sort("prob_default").tail(320), model_version="2")
+    moved = drift.compare(
+        scorer.profile, schema, profile_of(scorer.profile, window.sort("prob_default").tail(320), "2")
+    )
     columns = tuple(checked.raw.columns)
     facts = DataFacts(n_read=N_ROWS, n_accepted=checked.accepted.height, columns=columns, seed=7)
     return {

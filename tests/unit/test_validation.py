@@ -28,6 +28,7 @@ from creditrisk.validation.checks import checks_for, headline_of, saved_log_loss
 from creditrisk.validation.pack import SECTIONS, THEMES
 from creditrisk.validation.search_ranges import SearchRange, search_ranges
 from monitoring import drift
+from monitoring.windows import profile_of
 
 ROOT = Path(__file__).resolve().parents[2]
 N_ROWS = 3_000
@@ -268,7 +269,7 @@ def test_the_pack_and_the_drift_report_say_the_same_of_the_same_rows(by_time):
     older = test.frame.with_columns(pl.col("age_years") + 12)
     pack = written(replace(by_time, test=replace(test, frame=older)))
     window = older.with_columns(prob_default=pl.Series(test.prob_default[0]), model_version=pl.lit("1"))
-    report = drift.compare(scorer.profile, scorer.schema, window, model_version="1")
+    report = drift.compare(scorer.profile, scorer.schema, profile_of(scorer.profile, window, "1"))
     reported = {field.label: (field.psi, field.psi_bound, field.status) for field in (*report.fields, report.score)}
     shifts = {item["label"]: (item["psi"], item["bound"], item["status"]) for item in pack["stability"]["shifts"]}
     assert shifts == reported
