@@ -87,8 +87,7 @@ def _add(
     """Make the rows of the two tables for each entry, and the hashes, of which the one before the first is there."""
     (seq, at), (number, of_version), (events, contents, hashes) = when, version, to
     kind, actor, role, is_automatic = entries.kind, entries.by.name, entries.by.role, entries.by.is_automatic
-    digest = LabelDigests({} if number is None else {number: of_version})
-    by_verdict: dict[str | None, bytes] = {}
+    digests = LabelDigests({} if number is None else {number: of_version})
     link = hashes[-1]
     random = os.urandom(SALT_BYTES * len(entries.payloads))
     salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
@@ -97,9 +96,7 @@ def _add(
         entries.payloads, salts, *(column or repeat(None) for column in columns), strict=False
     ):
         seq += 1
-        labels = by_verdict.get(verdict)
-        if labels is None:
-            labels = by_verdict[verdict] = digest((kind, actor, role, is_automatic, number, NO_POLICY, verdict))
+        labels = digests[kind, actor, role, is_automatic, number, NO_POLICY, verdict]
         commitment = commitment_to(salt, application_id, payload)
         previous = link
         link = event_hash((seq, at), labels, commitment, link, refers_to=refers_to, prob_default=prob_default)
