@@ -37,6 +37,8 @@ from creditrisk.text import shorten
 
 # From so many different texts on, they are first tried all at once.
 _MANY = 500
+# So many rows mostly tell how a column is written.
+_TOP_ROWS = 64
 # With so many of a category's values each cell is compared at most.
 _FEW_VALUES = 16
 # What Python takes for blank, which is more than polars does.
@@ -223,7 +225,7 @@ def _has_only_values(cells: pl.Series, spec: Field) -> bool:
     n_left = len(cells) - cells.null_count()
     for value in values[:_FEW_VALUES]:
         if n_left:
-            n_left -= (cells == value).sum()
+            n_left -= int((cells == value).sum())
     return not n_left
 
 
@@ -292,11 +294,11 @@ def _has_only(cells: pl.Series, read: pl.Series) -> bool:
 
 def _top(cells: pl.Series) -> str:
     """The first cells, in a row."""
-    return " ".join(cells.head(FEW).drop_nulls())
+    return " ".join(cells.head(_TOP_ROWS).drop_nulls())
 
 
 def _first_with_point(cells: pl.Series) -> list[str]:
-    first = [text for text in cells.head(FEW) if text and "." in text]
+    first = [text for text in cells.head(_TOP_ROWS) if text and "." in text]
     return first[:1] or cells.filter(cells.str.contains(".", literal=True)).head(1).to_list()
 
 
