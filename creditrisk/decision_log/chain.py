@@ -46,24 +46,23 @@ class Verification:
     n_erased: int = 0
 
 
-class LabelDigests:
-    """SHA-256 over the canonical JSON of labels, with the digest of the model version in place of its number."""
+class LabelDigests(dict[Labels, bytes]):
+    """SHA-256 over the canonical JSON of labels, with the digest of the model version in place of its number.
+
+    Made when first asked for; KeyError for a version that is not known.
+    """
 
     def __init__(self, versions: Mapping[int, bytes]) -> None:
+        super().__init__()
         self._versions = versions
-        self._known: dict[Labels, bytes] = {}
 
-    def __call__(self, labels: Labels) -> bytes:
-        """The digest; KeyError for a version that is not known."""
-        digest = self._known.get(labels)
-        if digest is None:
-            kind, actor, role, is_automatic, version, policy_version, verdict = labels
-            of_version = None if version is None else self._versions[version].hex()
-            said = [kind, actor, role, bool(is_automatic), of_version, policy_version, verdict]
-            digest = sha256(canonical(said).encode()).digest()
-            if len(self._known) >= _MOST_LABELS:
-                self._known.clear()
-            self._known[labels] = digest
+    def __missing__(self, labels: Labels) -> bytes:
+        kind, actor, role, is_automatic, version, policy_version, verdict = labels
+        of_version = None if version is None else self._versions[version].hex()
+        said = [kind, actor, role, bool(is_automatic), of_version, policy_version, verdict]
+        if len(self) >= _MOST_LABELS:
+            self.clear()
+        digest = self[labels] = sha256(canonical(said).encode()).digest()
         return digest
 
 
@@ -80,8 +79,8 @@ def event_hash(
     commitment: bytes,
     prev_hash: bytes,
     *,
-    refers_to: int | None = None,
-    prob_default: float | None = None,
+    refers_to: int | None,
+    prob_default: float | None,
 ) -> bytes:
     """SHA-256 over the columns of an event, big-endian at fixed places.
 
@@ -92,10 +91,9 @@ def event_hash(
     labels
         See `LabelDigests`.
     """
-    has_risk = prob_default is not None
     risk = math.nan if prob_default is None else prob_default
-    seq, at = when
-    return sha256(_PACKED(seq, at, refers_to or 0, has_risk, risk, labels, commitment, prev_hash)).digest()
+    record = _PACKED(*when, refers_to or 0, prob_default is not None, risk, labels, commitment, prev_hash)
+    return sha256(record).digest()
 
 
 def gone(previous: int, seq: int) -> str:

@@ -66,16 +66,16 @@ def problem_of_pages(raw: sqlite3.Connection) -> str:
 def problem_of_end(connection: Connection) -> str:
     """What is wrong with the last entries, read backwards as many as can be in time."""
     deadline = time.monotonic() + WHOLE_SECONDS
-    digest = LabelDigests(digests(connection))
+    labels = LabelDigests(digests(connection))
     after: Row | None = None
     for rows in blocks(connection, ENTRIES.order_by(EVENTS.c.seq.desc())):
         for row in rows:
             if after is not None:
-                broken = Chain(digest, row[0], row[HASH]).broken_by(after)
+                broken = Chain(labels, row[0], row[HASH]).broken_by([after])
                 if broken or time.monotonic() > deadline:
                     return broken or ""
             after = row
-    return (Chain(digest).broken_by(after) or "") if after is not None else ""
+    return (Chain(labels).broken_by([after]) or "") if after is not None else ""
 
 
 def sqlite_uri(path: Path, mode: str) -> str:

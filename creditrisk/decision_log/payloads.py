@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from itertools import groupby
 from typing import cast
 
@@ -26,8 +27,9 @@ from creditrisk.scoring import BANDS, Scorer, Verdict, every_reason
 # What stands before the inputs.
 N_AHEAD = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# In JSON a quote inside a text stands behind a backslash, so this is never part of one.
-_NAME = r',"c[0-9]+":'
+# What stands in a JSON text as something else than itself.
+_ESCAPED = r'["\\\x00-\x1f]'
+_QUOTE = pl.lit('"')
 
 
 class ReasonLists:
@@ -149,16 +151,17 @@ def entries_of_table(
 
 def _numbered(given: pl.Series, bare: Version, reasons: ReasonLists) -> tuple[dict[tuple[str, str], int], pl.Series]:
     """The version's reasons by place, and every row's as places: by their codes, from which the texts follow."""
-    codes = given.list.eval(pl.element().struct.field("code"))
     places = reasons.learn(bare, ())
-    known = {code for code, _ in places}
-    if not set(codes.explode().drop_nulls().unique().to_list()) <= known:
-        new = given.explode().drop_nulls().unique(maintain_order=True).to_list()
-        places = reasons.learn(bare, [(item["code"], item["text"]) for item in new])
+    codes = [code for code, _ in places]
+    if not given.explode().struct.field("code").drop_nulls().is_in(codes).all():
+        items = given.explode().drop_nulls().struct.unnest()
+        new = items.filter(~pl.col("code").is_in(codes)).unique(["code", "text"], maintain_order=True)
+        places = reasons.learn(bare, list(zip(new["code"], new["text"], strict=True)))
     place_by_code = {code: place for (code, _), place in places.items()}
     if not place_by_code:
         return places, pl.Series("reasons", [[]] * given.len(), dtype=pl.List(pl.Int64))
-    return places, codes.list.eval(pl.element().replace_strict(place_by_code, return_dtype=pl.Int16))
+    code = pl.element().struct.field("code")
+    return places, given.list.eval(code.replace_strict(place_by_code, return_dtype=pl.Int16))
 
 
 def _check_table(prob_defaults: pl.Series, application_ids: pl.Series, table: pl.DataFrame) -> None:
@@ -172,12 +175,26 @@ def _check_table(prob_defaults: pl.Series, application_ids: pl.Series, table: pl
 
 
 def _payloads_of(channel: Channel, table: pl.DataFrame) -> list[bytes]:
-    """Every row as the bytes of a JSON array: made as an object with short names, which are then taken out."""
-    table.columns = [f"c{index}" for index in range(table.width)]
-    objects = table.select(pl.struct(pl.all()).struct.json_encode().str.replace_all(_NAME, ",").alias("object"))
-    inside = pl.col("object").str.slice(len('{"c0":')).str.strip_suffix("}")
-    arrays = objects.select(pl.concat_str(pl.lit(f'["{channel}",'), inside, pl.lit("]")).cast(pl.Binary))
-    return arrays.to_series().to_list()
+    """Every row as the bytes of a JSON array: its values with commas between are a line of a CSV file."""
+    texts = table.select(pl.col(pl.String).str.contains(_ESCAPED).any())
+    plain = {column.name for column in texts if not column.item()}
+    columns = [_as_json(name, dtype, is_plain=name in plain) for name, dtype in table.schema.items()]
+    lines = BytesIO()
+    table.select(pl.lit(f'["{channel}"').alias(""), *columns).write_csv(
+        lines, include_header=False, quote_style="never", null_value="null", line_terminator="]\n"
+    )
+    return lines.getvalue().split(b"\n")[:-1]
+
+
+def _as_json(name: str, dtype: pl.DataType, *, is_plain: bool) -> pl.Expr:
+    """A column as what it is written like in JSON; `is_plain` says that it is text in which nothing is escaped."""
+    column = pl.col(name)
+    if dtype.is_numeric() or dtype == pl.Boolean:
+        return column
+    if is_plain:
+        return pl.concat_str(_QUOTE, column, _QUOTE).alias(name)
+    # Of an object with an empty name, what stands between `{"":` and `}`.
+    return pl.struct(column.alias("")).struct.json_encode().str.slice(4).str.strip_suffix("}").alias(name)
 
 
 def decision_from(entry: Entry, version: Version) -> Decision:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from creditrisk.decision_log.chain import LabelDigests, Noted, Verification, gone_after, other_than_noted
 from creditrisk.decision_log.ranges import Ranges, add, first_difference, merged
-from creditrisk.decision_log.reading import HASH, IN_ORDER, Chain, Row, blocks
+from creditrisk.decision_log.reading import HASH, IN_ORDER, Chain, Entry, Row, blocks
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import digests
 
@@ -57,19 +57,17 @@ def verify(connection: Connection, noted: Sequence[Noted], on_progress: Callable
     by_seq.pop(0, None)  # the head of a log that was empty
     chain, erasures, n_decisions = Chain(LabelDigests(digests(connection))), _Erasures(), 0
     for rows in blocks(connection, IN_ORDER):
-        for row in rows:
-            seq, link = chain.n_checked, chain.link
-            broken = chain.broken_by(row)
-            if broken is None and row[0] in by_seq:
-                broken = other_than_noted(row[0], row[HASH].hex(), by_seq)
-            if broken is not None:
-                return Verification(seq, link.hex(), broken, n_decisions, erasures.n_missing)
-            if row[2] == "decision":
-                n_decisions += 1
-                if row[-1] is None:
-                    erasures.look(row)
-            else:
+        n_before, broken = chain.n_checked, chain.broken_by(rows)
+        for row in rows[: chain.n_checked - n_before]:
+            if row[0] in by_seq and (problem := other_than_noted(row[0], row[HASH].hex(), by_seq)):
+                before = row[0] - 1, Entry._make(row).prev_hash.hex()
+                return Verification(*before, problem, n_decisions, erasures.n_missing)
+            is_decision = row[2] == "decision"
+            n_decisions += is_decision
+            if row[-1] is None or not is_decision:
                 erasures.look(row)
+        if broken is not None:
+            return Verification(chain.n_checked, chain.link.hex(), broken, n_decisions, erasures.n_missing)
         if on_progress is not None:
             on_progress(chain.n_checked)
     broken = gone_after(chain.n_checked, by_seq) or erasures.problem() or _stray(connection, chain.n_checked)

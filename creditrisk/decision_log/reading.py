@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, select
@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Select, select
 from creditrisk.decision_log.chain import GENESIS, LabelDigests, changed, commitment_to, event_hash, gone, not_linked
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 
-BLOCK_ROWS = 2_000
+# Rows that are fetched at once: so few that they are gone before Python looks for garbage among them.
+BLOCK_ROWS = 500
 # What comes of a value of a kind that was never written, or of a version that is not there.
 _NEVER_WRITTEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError, struct.error)
 Row = tuple[Any, ...]
@@ -74,26 +75,29 @@ def entries(connection: Connection, wanted: Select[Any]) -> Generator[Entry]:
 class Chain:
     """Follows the chain link by link: `n_checked` and `link` are number and hash of the last entry that holds."""
 
-    def __init__(self, digest: LabelDigests, n_checked: int = 0, link: bytes = bytes.fromhex(GENESIS)) -> None:
-        self._digest = digest
+    def __init__(self, digests: LabelDigests, n_checked: int = 0, link: bytes = bytes.fromhex(GENESIS)) -> None:
+        self._digests = digests
         self.n_checked, self.link = n_checked, link
 
-    def broken_by(self, row: Row) -> str | None:
-        """What is wrong with the row that comes next, in words; if nothing is, it becomes the last that holds."""
-        (seq, at, kind, actor, role, is_automatic, version, policy_version, prob_default, verdict, refers_to,
-         commitment, prev_hash, digest, application_id, salt, payload) = row  # fmt: skip
-        if seq != self.n_checked + 1:
-            return gone(self.n_checked, seq)
+    def broken_by(self, rows: Iterable[Row]) -> str | None:
+        """What is wrong with the first of the rows coming next that does not hold, in words; None if all hold."""
+        digests, previous, link = self._digests, self.n_checked, self.link
         try:
-            labels = self._digest((kind, actor, role, is_automatic, version, policy_version, verdict))
-            is_unchanged = event_hash(
-                (seq, at), labels, commitment, prev_hash, refers_to=refers_to, prob_default=prob_default
-            ) == digest and (salt is None or commitment_to(salt, application_id, payload) == commitment)
+            for (seq, at, kind, actor, role, is_automatic, version, policy_version, prob_default, verdict, refers_to,
+                 commitment, prev_hash, digest, application_id, salt, payload) in rows:  # fmt: skip
+                if seq != previous + 1:
+                    return gone(previous, seq)
+                labels = digests[kind, actor, role, is_automatic, version, policy_version, verdict]
+                found = event_hash(
+                    (seq, at), labels, commitment, prev_hash, refers_to=refers_to, prob_default=prob_default
+                )
+                if found != digest or (salt is not None and commitment_to(salt, application_id, payload) != commitment):
+                    return changed(seq)
+                if prev_hash != link:
+                    return not_linked(previous, seq)
+                previous, link = seq, digest
         except _NEVER_WRITTEN:
-            is_unchanged = False
-        if not is_unchanged:
-            return changed(seq)
-        if prev_hash != self.link:
-            return not_linked(self.n_checked, seq)
-        self.n_checked, self.link = seq, digest
+            return changed(previous + 1)
+        finally:
+            self.n_checked, self.link = previous, link
         return None

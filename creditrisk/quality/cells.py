@@ -37,6 +37,10 @@ from creditrisk.text import shorten
 
 # From so many different texts on, they are first tried all at once.
 _MANY = 500
+# So many rows mostly tell how a column is written.
+_TOP_ROWS = 64
+# With so many of a category's values each cell is compared at most.
+_FEW_VALUES = 16
 # What Python takes for blank, which is more than polars does.
 _BLANKS = (
     "\t\n\v\f\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
@@ -198,6 +202,8 @@ def _read_dates(cells: pl.Series, spec: Field) -> ReadColumn:
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
+    if _has_only_values(cells, spec):
+        return ReadColumn(cells)
     unknown: set[str | None] = set()
 
     def parse(text: str) -> str | None:
@@ -213,6 +219,16 @@ def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
     return column
 
 
+def _has_only_values(cells: pl.Series, spec: Field) -> bool:
+    """Whether every cell stands as it is to be stored: comparing with a few values is faster than finding all texts."""
+    values = [known.value for known in spec.categories if to_category(known.value.strip(), spec) == known.value]
+    n_left = len(cells) - cells.null_count()
+    for value in values[:_FEW_VALUES]:
+        if n_left:
+            n_left -= int((cells == value).sum())
+    return not n_left
+
+
 # Numbers
 
 
@@ -220,10 +236,17 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     """Plain numbers all at once, and each different text that is no plain number by itself."""
     # Whole numbers without a point are read faster as such, and then no plain one has a point to look at.
     is_whole = spec.type == "integer"
-    read = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False)
+    if not is_whole and notation.semicolons and notation.decimal_comma is not False and "," in _top(cells):
+        # Plain numbers are too few to be read by themselves.
+        read = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(cells))
+    else:
+        read = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False)
     largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
     is_clean = _has_only(cells, read) and _is_within(read, -int(largest), int(largest))
-    if is_clean and is_whole:
+    if is_clean and not is_whole and notation == Notation():
+        # All are plain, and a single point says what points mean.
+        notation = notation_after(notation, _first_with_point(cells))
+    if is_clean and (is_whole or (not notation.semicolons and not notation.decimal_comma)):
         return ReadColumn(read, {}, _out_of_bounds(read, spec), notation)
     values = read.cast(pl.Float64).to_numpy().copy()
     values[np.isinf(values)] = np.nan
@@ -269,6 +292,16 @@ def _has_only(cells: pl.Series, read: pl.Series) -> bool:
     return not read.null_count() or read.null_count() == cells.null_count() + (cells == "").sum()
 
 
+def _top(cells: pl.Series) -> str:
+    """The first cells, in a row."""
+    return " ".join(cells.head(_TOP_ROWS).drop_nulls())
+
+
+def _first_with_point(cells: pl.Series) -> list[str]:
+    first = [text for text in cells.head(_TOP_ROWS) if text and "." in text]
+    return first[:1] or cells.filter(cells.str.contains(".", literal=True)).head(1).to_list()
+
+
 def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
     """Plain numbers with a point, as few as say what it means: one is enough that cannot stand between thousands."""
     if np.isnan(values).all():
@@ -301,8 +334,8 @@ def _read_left(
             except UnreadableError as exc:
                 unreadable[text] = f"'{shorten(bare[text])}' {exc}"
     rows = cells if len(left) == len(cells) else cells.gather(left)
-    old, new = pl.Series(texts, dtype=pl.String), pl.Series(numbers, dtype=pl.Float64)
-    values[left] = rows.replace_strict(old, new, default=None, return_dtype=pl.Float64).to_numpy()
+    places = rows.cast(pl.Enum(texts)).to_physical().cast(pl.UInt32).fill_null(len(texts)).to_numpy()
+    values[left] = np.array([*numbers, None], dtype=np.float64)[places]
     if not unreadable:
         return {}
     return {int(left[row]): unreadable[rows[row]] for row in _rows_with(rows, unreadable.keys())}

@@ -154,7 +154,7 @@ def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
 
     Times in years and months become months, where the field counts those.
     """
-    if not spec.unit:
+    if not spec.unit or not texts.str.contains(r"[^0-9+\-.,]").any():
         return texts
     if spec.unit == MONTHS:
         texts = _in_months(texts)

@@ -191,6 +191,8 @@ def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.
 
 def _problems(n_rows: int, by_row: Mapping[int, Sequence[str]]) -> pl.Series:
     """The column `problems`, from the sentences of the rows that have any."""
+    if not by_row:
+        return pl.Series("problems", [[]], dtype=pl.List(pl.String)).new_from_index(0, n_rows)
     # One list for each of these, and an empty one for all others.
     lists = pl.Series("problems", [*by_row.values(), []], dtype=pl.List(pl.String))
     position = np.full(n_rows, len(by_row), dtype=np.uint32)

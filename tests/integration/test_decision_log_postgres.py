@@ -24,6 +24,7 @@ import pytest
 
 from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome, erase, prune, store
 from creditrisk.decision_log.log import CHUNK_ROWS
+from creditrisk.decision_log.reading import BLOCK_ROWS
 from creditrisk.errors import DecisionLogError
 
 EXAMPLE = Decision(
@@ -244,7 +245,7 @@ def test_a_list_of_several_chunks_is_one_gapless_chain(log):
     assert [row.seq for row in logged] == list(range(1, n_rows + 1))
     seen: list[int] = []
     assert log.verify(on_progress=seen.append).n_checked == n_rows
-    assert seen == [CHUNK_ROWS, 2 * CHUNK_ROWS, n_rows]
+    assert seen == [*range(BLOCK_ROWS, n_rows, BLOCK_ROWS), n_rows]
 
 
 def test_a_window_holds_one_model_after_a_number_with_a_column_for_every_input(log):

@@ -127,6 +127,46 @@ def test_logged_inputs_become_the_frame_they_came_from(log):
     assert math.copysign(1, log.get(3).decision.inputs["amount_eur"]) == -1  # even the sign of -0.0
 
 
+@pytest.mark.parametrize("has_texts", [True, False])
+def test_a_table_is_logged_as_its_rows_are(log, has_texts):
+    purposes = ['"car"', "a\\b", "two\nlines\r", "a,b]", "\x00\x1f\x7f", "", "ночь 💶\u2028", None]
+    amounts = [1e4 / 3, -0.0, 5e-324, 1.7e308, 1e16, 1e-7, 123456789.125, -1.0]
+    ages = [40, None, -(2**63), 2**63 - 1, 0, 1, 2, 3]
+    days = [date(2024, 3, 31), None, date(1, 1, 1), date(9999, 12, 31)]
+    n_rows = 203
+    rows = pl.int_range(n_rows, eager=True)
+    texts = {"purpose": [purposes[row % 8] for row in rows], "client": [f"C-{row}" for row in rows]}
+    accepted = pl.DataFrame(
+        {
+            "row_number": rows + 1,
+            "amount_eur": [amounts[row % 8] for row in rows],
+            "age_years": [ages[row % 8] for row in rows],
+            "applied_on": [days[row % 4] for row in rows],
+            **(texts if has_texts else {}),
+        }
+    )
+    reasons = [[], [{"code": "a:high", "text": 'so "high"'}], [{"code": "b:low", "text": "low"}]]
+    problems = [[], ['Purpose: "a,b]" is\nnot known'], []]
+    scored = accepted.select(
+        "row_number",
+        pl.Series("application_id", texts["client"]),
+        (pl.int_range(pl.len()) / 211).alias("prob_default"),
+        (600 - pl.col("age_years") / 7).fill_null(0.0).alias("score_points"),
+        pl.lit("approve").alias("verdict"),
+        pl.lit("green").alias("band"),
+        pl.lit(0.9).alias("confidence"),
+        pl.Series("reasons", [reasons[row % 3] + reasons[row // 3 % 3] for row in rows]),
+        pl.lit("tiny").alias("model"),
+        pl.lit("1").alias("model_version"),
+        pl.Series("problems", [problems[row % 3] for row in rows]),
+    )
+    head = log.append_scored(scored, accepted, FakeScorer(), "batch")
+    assert head == (n_rows, log.verify().head_hash)
+    read = [logged.decision for logged in log.read(range(1, n_rows + 1))]
+    # Written out, as 0.0 and -0.0, or 1 and 1.0, are alike otherwise.
+    assert list(map(repr, read)) == list(map(repr, decisions_from(scored, accepted, FakeScorer(), "batch")))
+
+
 def test_replay_finds_the_same_bits_with_the_version_that_decided(log):
     versions = {"1": FakeScorer("1"), "2": FakeScorer("2", slope=3e-5)}
     log.append(decisions(versions["1"]) + decisions(versions["2"]) + decisions(versions["1"]))
