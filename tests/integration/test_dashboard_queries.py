@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,12 @@ from tests.conftest import ROOT, Trained
 DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
 CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
+RULES = [
+    rule
+    for group in yaml.safe_load((CONFIG.parent / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    for rule in group["rules"]
+]
+ALERTS = [rule for rule in RULES if "alert" in rule]
 # What Grafana fills in: the span of the page, and at least four scrapes; long enough for a report on a busy machine.
 GRAFANA = {"$__range": "1h", "$__rate_interval": "5m"}
 PATIENCE_SECONDS = 60
@@ -196,3 +203,33 @@ def test_prometheus_accepts_its_configuration() -> None:
     done = subprocess.run(["promtool", "check", "config", CONFIG], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_fires_when_it_should_and_says_what_it_should() -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool not found: install Debian's prometheus to run this test")
+    cases = Path(__file__).with_name("alerts_test.yml")
+
+    done = subprocess.run(["promtool", "test", "rules", cases], capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    tried = {
+        test["alertname"] for case in yaml.safe_load(cases.read_text())["tests"] for test in case["alert_rule_test"]
+    }
+    assert tried == {rule["alert"] for rule in ALERTS}
+
+
+def test_every_alert_has_its_entry_in_the_runbook() -> None:
+    runbook = (ROOT / "docs" / "runbook.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (\w+)$", runbook, re.MULTILINE)
+
+    assert headings == [rule["alert"] for rule in ALERTS]
+    assert [rule["annotations"]["runbook"] for rule in ALERTS] == [
+        f"docs/runbook.md#{heading.lower()}" for heading in headings
+    ]
+
+
+@pytest.mark.parametrize("expression", [rule["expr"] for rule in RULES])
+def test_every_series_of_a_rule_is_one_that_is_exported(prometheus: Asked, expression: str) -> None:
+    for name in set(re.findall(r"creditrisk_[a-z_]+", expression)):
+        wait_until(f"{name} answers", lambda name=name: prometheus.values(f"count({name})"))
