@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
@@ -27,17 +26,11 @@ SOON = 5_000
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """A browser whose console may complain: a server that is killed makes it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium not found: install Debian's chromium to run this test")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser.new_page(viewport={"width": 1366, "height": 768})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose console may complain: a server that is killed makes it."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    yield page
+    page.close()
 
 
 def n_decisions(settings: Settings) -> int:

@@ -332,20 +332,19 @@ def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, reg
     assert standing(registry) == ("2", "1")
 
 
+@pytest.mark.usefixtures("prefect")
 def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registry, make, monkeypatch):
     from prefect.artifacts import Artifact
-    from prefect.testing.utilities import prefect_test_harness
 
     from flows.promote import promote
 
     monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
     by_hand(registry, make())
     better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    with prefect_test_harness(server_startup_timeout=120):
-        with pytest.raises(RegistryError, match="who approved it and why"):
-            promote(approved_by=" ", why="")
-        assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
-        shown = Artifact.get("promotion").data
+    with pytest.raises(RegistryError, match="who approved it and why"):
+        promote(approved_by=" ", why="")
+    assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
+    shown = Artifact.get("promotion").data
     assert "promote: better beyond chance" in shown
     assert f"runs/{better.run_id}/artifacts/comparison.html" in shown
     assert f"runs/{better.run_id}/artifacts/validation.html" in shown
