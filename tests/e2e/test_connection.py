@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, TimeoutError, expect
+from playwright.sync_api import Browser, Page, expect
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
@@ -42,13 +42,9 @@ def n_decisions(settings: Settings) -> int:
 
 
 def welcome(page, url):
-    """Open the page; once more where its first answers were lost on a busy machine."""
+    """Open the page, and wait until it can take a file."""
     page.goto(url)
-    try:
-        page.wait_for_selector(".welcome", timeout=15_000)
-    except TimeoutError:
-        page.goto(url)
-        page.wait_for_selector(".welcome")
+    page.wait_for_selector(".welcome")
 
 
 def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_web, corner_settings):
