@@ -63,7 +63,8 @@ down: .venv/.installed ## Stop all that `make up` started
 
 test: .venv/.installed-dev ## Run all tests
 	@# Some machines forbid Python to keep its byte code: each of the hundreds of processes would compile all it imports.
-	@env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@# Three processes on two cores: many tests wait for servers and browsers that they start.
+	@env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev ## Check style, types and formatting
 	@.venv/bin/ruff check --quiet .

@@ -23,6 +23,7 @@ import polars as pl
 import pytest
 from filelock import FileLock
 from flask import Flask
+from playwright.sync_api import Browser, sync_playwright
 
 from creditrisk import learners
 from creditrisk.datasets import load_schema, read
@@ -40,6 +41,7 @@ from webapp.champion_poller import ChampionPoller
 from webapp.serving import ServedModel
 
 ROOT = Path(__file__).resolve().parent.parent
+EVIL = "evil.example"
 
 # A small lender for tests that need a real scorer but no real data: five fields, two hundred loans.
 CORNER_SCHEMA = Schema(
@@ -57,6 +59,13 @@ CORNER_SCHEMA = Schema(
     ),
     target=Target("default", "Default", bad=("1",), good=("0",)),
 )
+
+MAKE_TABLES = """
+import asyncio
+from prefect.server.database import provide_database_interface
+database = provide_database_interface()
+asyncio.run(database.create_db())
+"""
 
 
 @dataclass(frozen=True)
@@ -102,14 +111,38 @@ def credit_data() -> Path:
 
 def _made_once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Path], str]) -> Trained:
     """A home that the test processes share, and what its making said: the first to come makes it, the others wait."""
-    temporary = tmp_path_factory.getbasetemp()
-    home = (temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary) / name
+    home = _shared_folder(tmp_path_factory) / name
     home.mkdir(exist_ok=True)
     said = home / "training.log"
     with FileLock(home / "shared.lock"):
         if not said.exists():
             said.write_text(make(home))
     return Trained(Settings(home=home), said.read_text())
+
+
+def _shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the test processes of this run have in common."""
+    temporary = tmp_path_factory.getbasetemp()
+    return temporary.parent if "PYTEST_XDIST_WORKER" in os.environ else temporary
+
+
+@pytest.fixture(scope="session")
+def lay_prefect(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
+    """Lay Prefect's empty database into a home: to make its tables takes Prefect three seconds of the processor."""
+    made = _shared_folder(tmp_path_factory) / "prefect"
+    made.mkdir(exist_ok=True)
+    with FileLock(made / "shared.lock"):
+        if not (made / "prefect.db").exists():
+            command = [sys.executable, "-c", MAKE_TABLES]
+            subprocess.run(command, env=os.environ | {"PREFECT_HOME": str(made / "making")}, check=True)
+            (made / "making" / "prefect.db").rename(made / "prefect.db")
+
+    def lay(home: Path) -> None:
+        (home / "prefect").mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(made / "prefect.db", home / "prefect" / "prefect.db")
+        (home / "prefect" / "prefect.db").chmod(0o600)
+
+    return lay
 
 
 @pytest.fixture(scope="session")
@@ -217,6 +250,24 @@ def serve_web() -> Iterator[Callable[[Settings], Web]]:
     for web in started:
         if web.process.poll() is None:
             web.kill()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's chromium, in which each test opens a page of its own, with a store of its own.
+
+    The name of a foreign site leads to this machine there, as the site's owner can arrange it.
+    """
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium not found: install Debian's chromium to run this test")
+    without = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*without, f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -60,6 +60,9 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.register_blueprint(upload_routes.make_blueprint(context))
     pages = find_pages()
     dashes = [_serve_page(app, page, pages, context) for page in pages]
+    # Dash sets itself up ahead of the first request, and would tell other threads meanwhile that it has no scripts.
+    with app.test_request_context():
+        app.preprocess_request()
     security.protect(app, settings, inline_scripts=sorted({script for dash in dashes for script in dash.csp_hashes()}))
     return app
 

@@ -2,13 +2,12 @@
 
 import os
 import re
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, TimeoutError, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
@@ -27,17 +26,11 @@ SOON = 5_000
 
 
 @pytest.fixture
-def page() -> Iterator[Page]:
-    """A browser whose console may complain: a server that is killed makes it."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium not found: install Debian's chromium to run this test")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        yield browser.new_page(viewport={"width": 1366, "height": 768})
-        browser.close()
+def page(browser: Browser) -> Iterator[Page]:
+    """A page whose console may complain: a server that is killed makes it."""
+    page = browser.new_page(viewport={"width": 1366, "height": 768})
+    yield page
+    page.close()
 
 
 def n_decisions(settings: Settings) -> int:
@@ -49,13 +42,9 @@ def n_decisions(settings: Settings) -> int:
 
 
 def welcome(page, url):
-    """Open the page; once more where its first answers were lost on a busy machine."""
+    """Open the page, and wait until it can take a file."""
     page.goto(url)
-    try:
-        page.wait_for_selector(".welcome", timeout=15_000)
-    except TimeoutError:
-        page.goto(url)
-        page.wait_for_selector(".welcome")
+    page.wait_for_selector(".welcome")
 
 
 def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_web, corner_settings):

@@ -3,7 +3,6 @@
 import csv
 import io
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,7 +10,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
@@ -47,26 +46,17 @@ def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathF
 
 
 @pytest.fixture
-def page(web) -> Iterator[Page]:
+def page(web, browser: Browser) -> Iterator[Page]:
     """The page in a browser; any error in its console, and any request to elsewhere, fails the test."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium not found: install Debian's chromium to run this test")
     complaints: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        page = browser.new_page(viewport=SIZE)
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on(
-            "request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, web.url) else None
-        )
-        page.goto(web.url)
-        page.wait_for_selector("#drop")
-        yield page
-        browser.close()
+    page = browser.new_page(viewport=SIZE)
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: complaints.append(request.url) if is_elsewhere(request.url, web.url) else None)
+    page.goto(web.url)
+    page.wait_for_selector("#drop")
+    yield page
+    page.close()
     assert complaints == []
 
 

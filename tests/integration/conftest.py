@@ -7,14 +7,40 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
 
+from creditrisk.settings import Settings
+from flows.local_run import asking, start_server, wait_until_it_answers
+
 PASSWORD = "only-for-tests"
+
+
+@pytest.fixture(scope="module")
+def prefect(lay_prefect: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The Prefect server that a run has where no other answers: flows called in this process ask it."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    home = tmp_path_factory.mktemp("prefect")
+    lay_prefect(home)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("PREFECT_HOME", str(home / "prefect"))
+        server = start_server()
+        try:
+            with asking(server):
+                wait_until_it_answers(server, Settings(home=home))
+                yield
+                # What Prefect's threads have not sent by the end of this process they would try to send for minutes.
+                APILogWorker.instance().drain()
+                EventsWorker.drain_all()
+        finally:
+            server.process.kill()
+            server.process.wait()
 
 
 @pytest.fixture(scope="session")

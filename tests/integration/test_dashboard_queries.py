@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,10 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def prometheus(
-    german_champion: Trained, credit_data: Path, tmp_path_factory: pytest.TempPathFactory
+    german_champion: Trained,
+    credit_data: Path,
+    lay_prefect: Callable[[Path], None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Asked]:
     """App, exporter and Prometheus as configured for the full stack, after an upload and a report."""
     if shutil.which("prometheus") is None:
@@ -97,6 +100,7 @@ def prometheus(
     folder = tmp_path_factory.mktemp("dashboard")
     home = folder / "home"
     shutil.copytree(german_champion.settings.home, home)
+    lay_prefect(home)
     web, exporter, asked = free_ports(3)
     environment = os.environ | {
         "CREDITRISK_HOME": str(home),

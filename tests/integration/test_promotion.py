@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from creditrisk.registry import (
     find_challenger,
     promote_if_better,
     roll_back,
+    settle_in,
 )
 from creditrisk.schema import Costs
 from creditrisk.settings import Settings
@@ -276,14 +278,28 @@ def test_a_history_that_was_changed_by_hand_is_named_and_nothing_moves(registry,
     assert standing(registry) == ("1", "")
 
 
+@pytest.fixture(scope="module")
+def promoted_twice(tmp_path_factory, prove_corner, lay_registry, corner_scorer, corner_reference) -> Path:
+    """A home with three versions, of which the second is champion and the first was."""
+    home = tmp_path_factory.mktemp("promoted") / "home"
+    prove_corner(home)
+    lay_registry(home)
+    registry = Registry(Settings(home=home).stores)
+    versions = [registry.register(corner_scorer, corner_reference, params={}, metrics={}) for _ in range(3)]
+    for version in versions[:2]:
+        by_hand(registry, version)
+    return home
+
+
 # The writes of a promotion: 1 the history, 2 to 5 the version's tags, 6 champion, 7 previous.
 @pytest.mark.parametrize(("write", "champion"), [(1, "2"), (2, "2"), (6, "2"), (7, "3")])
 def test_killed_at_any_moment_there_is_a_valid_champion_and_the_next_move_finishes(
-    settings, registry, make, write, champion
+    promoted_twice, tmp_path, write, champion
 ):
-    for version in (make(), make()):
-        by_hand(registry, version)
-    make()
+    settings = Settings(home=tmp_path / "home")
+    shutil.copytree(promoted_twice, settings.home)
+    settle_in(settings.home)
+    registry = Registry(settings.stores)
     done = subprocess.run([sys.executable, "-c", CUT_OFF, str(settings.home), str(write)], check=False)
     assert done.returncode == -signal.SIGKILL
     assert registry.champion(MODEL).version == champion
@@ -332,20 +348,19 @@ def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, reg
     assert standing(registry) == ("2", "1")
 
 
+@pytest.mark.usefixtures("prefect")
 def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registry, make, monkeypatch):
     from prefect.artifacts import Artifact
-    from prefect.testing.utilities import prefect_test_harness
 
     from flows.promote import promote
 
     monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
     by_hand(registry, make())
     better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
-    with prefect_test_harness(server_startup_timeout=120):
-        with pytest.raises(RegistryError, match="who approved it and why"):
-            promote(approved_by=" ", why="")
-        assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
-        shown = Artifact.get("promotion").data
+    with pytest.raises(RegistryError, match="who approved it and why"):
+        promote(approved_by=" ", why="")
+    assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
+    shown = Artifact.get("promotion").data
     assert "promote: better beyond chance" in shown
     assert f"runs/{better.run_id}/artifacts/comparison.html" in shown
     assert f"runs/{better.run_id}/artifacts/validation.html" in shown

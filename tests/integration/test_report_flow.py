@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -55,15 +55,6 @@ def fitted() -> tuple[Scorer, pl.DataFrame]:
     scorer = assemble(model, encoder, rows, schema, card="A small model for one test.")
     names = [field.name for field in schema.features]
     return scorer, rows.select(names).with_columns(prob_default=scorer.prob_default(rows))
-
-
-@pytest.fixture(scope="module")
-def prefect() -> Iterator[None]:
-    """Prefect, running in this process on a database of its own."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
 
 
 @pytest.fixture

@@ -46,7 +46,9 @@ class Stack:
 
 def environment(home: Path, ports: dict[str, int]) -> dict[str, str]:
     named = {f"CREDITRISK_{service}_PORT": str(port) for service, port in ports.items()}
-    return os.environ | named | {"CREDITRISK_HOME": str(home), "CREDITRISK_CHAMPION_POLL_SECONDS": "1"}
+    # A champion and a run are looked for more often than otherwise.
+    soon = {"CREDITRISK_CHAMPION_POLL_SECONDS": "1", "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    return os.environ | named | soon | {"CREDITRISK_HOME": str(home)}
 
 
 def riskometer(command: str, home: Path, ports: dict[str, int]) -> subprocess.CompletedProcess[str]:
@@ -118,10 +120,13 @@ def processes_of(home: Path) -> dict[int, str]:
 
 
 @pytest.fixture(scope="module")
-def stack(german_champion: Trained, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    german_champion: Trained, lay_prefect: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     home = tmp_path_factory.mktemp("stack") / "home"
     # Not the results of flows that other tests ran in their own process, with its umask.
     shutil.copytree(german_champion.settings.home, home, ignore=shutil.ignore_patterns("storage"))
+    lay_prefect(home)
     ports = free_ports()
     done = riskometer("up", home, ports)
     try:
@@ -268,7 +273,10 @@ def test_a_port_already_taken_is_named_with_its_service_and_setting(tmp_path: Pa
     assert processes_of(tmp_path) == {}
 
 
-def test_a_service_that_does_not_come_up_is_named_with_its_log_and_the_rest_is_stopped(tmp_path: Path) -> None:
+def test_a_service_that_does_not_come_up_is_named_with_its_log_and_the_rest_is_stopped(
+    lay_prefect: Callable[[Path], None], tmp_path: Path
+) -> None:
+    lay_prefect(tmp_path)
     (tmp_path / "mlflow").mkdir()
     (tmp_path / "mlflow" / "mlflow.db").write_bytes(b"this is no database" * 100)
     ports = free_ports()

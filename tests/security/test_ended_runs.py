@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -38,8 +39,9 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
-def test_a_training_told_to_end_does_so_within_seconds(tmp_path: Path) -> None:
+def test_a_training_told_to_end_does_so_within_seconds(lay_prefect: Callable[[Path], None], tmp_path: Path) -> None:
     home, source = tmp_path / "home", tmp_path / "loans.csv"
+    lay_prefect(home)
     simulate(3_000, seed=5).write_csv(source)
     command = [sys.executable, "-m", "riskometer", "train", "--dataset", "simulated", "--source", str(source)]
     with subprocess.Popen(
@@ -82,8 +84,10 @@ def test_the_server_of_a_run_killed_early_goes_with_it(tmp_path: Path) -> None:
     assert psutil.wait_procs([server], timeout=10)[1] == []
 
 
-def test_the_server_of_a_killed_run_goes_with_it_and_asked_for_a_password(tmp_path: Path) -> None:
-    (tmp_path / "prefect").mkdir()
+def test_the_server_of_a_killed_run_goes_with_it_and_asked_for_a_password(
+    lay_prefect: Callable[[Path], None], tmp_path: Path
+) -> None:
+    lay_prefect(tmp_path)
     with subprocess.Popen(
         [sys.executable, "-c", START, "answering"], env=environment(tmp_path), stdout=subprocess.PIPE, text=True
     ) as run:

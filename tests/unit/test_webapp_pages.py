@@ -1,8 +1,12 @@
+import re
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+import webapp.app
 from webapp import pages
 from webapp.app import create_app
 from webapp.pages import find_pages
@@ -28,6 +32,24 @@ def register(app, context):
             raise ValueError("Anna Schmidt, born 1969")
         return f"{n_clicks} of {context.settings.upload_max_rows}"
 """
+
+
+def test_a_script_asked_for_while_another_request_is_the_first_is_there(corner_app, corner_settings, monkeypatch):
+    named = re.findall(r'src="(/ui/_dash-component-suites/[^"]+)"', corner_app.test_client().get("/").text)
+    assert len(named) > 5
+    shell = webapp.app.shell.shell
+
+    def slow(*given):
+        time.sleep(0.5)
+        return shell(*given)
+
+    monkeypatch.setattr(webapp.app.shell, "shell", slow)  # Dash calls it in the middle of its preparations
+    app = create_app(corner_settings)
+    with ThreadPoolExecutor(1) as another:
+        first = another.submit(app.test_client().get, "/health")
+        time.sleep(0.2)
+        assert {app.test_client().get(address).status_code for address in named} == {200}
+        assert first.result().status_code == 200
 
 
 @pytest.fixture
