@@ -188,7 +188,7 @@ def test_shuffled_outcomes_gain_nothing_in_folds(fewer_folds, fewer_families):
     # Noise with many settings to choose from: whoever chooses or calibrates on test rows reports more than a coin.
     frame = simulate(400, seed=8).with_row_index("row_number", offset=1)
     areas = []
-    for seed in range(8):
+    for seed in range(4, 8):  # of which one is reported on
         shuffled = np.random.default_rng(seed).permutation(frame["default"].to_numpy())
         try:
             areas.append(_train(frame.with_columns(default=pl.Series(shuffled)), UNDATED, seed, 8).performance.auc)
