@@ -146,9 +146,12 @@ def lay_prefect(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], No
 
 
 @pytest.fixture(scope="session")
-def german_training(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def german_training(
+    credit_data: Path, lay_prefect: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     """German credit, trained through the command line, for tests of the training; they must not change its home."""
-    return _made_once(tmp_path_factory, "german-training", functools.partial(_train_german_credit, credit_data))
+    train = functools.partial(_train_german_credit, credit_data, lay_prefect)
+    return _made_once(tmp_path_factory, "german-training", train)
 
 
 @pytest.fixture(scope="session")
@@ -184,7 +187,8 @@ def _fit_german_credit(credit_data: Path, home: Path) -> str:
     return ""
 
 
-def _train_german_credit(credit_data: Path, home: Path) -> str:
+def _train_german_credit(credit_data: Path, lay_prefect: Callable[[Path], None], home: Path) -> str:
+    lay_prefect(home)
     source = credit_data / "german_credit" / "german.data"
     command = [sys.executable, "-m", "riskometer", "train", "--dataset", "german_credit", "--source", str(source)]
     environment = {

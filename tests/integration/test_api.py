@@ -120,9 +120,10 @@ def test_a_copy_on_disk_that_was_changed_is_not_used(app, settings, tmp_path):
     assert back.test_client().get("/ready").json["ready"]
 
 
-def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, german_clients, tmp_path):
+def test_a_new_champion_takes_over_without_dropping_a_request(app, settings, german_clients, lay_registry, tmp_path):
     scorer = champion_of(app).state.scorer
     own = Settings(home=tmp_path)
+    lay_registry(tmp_path)
     registry = Registry(own.stores)
     trained = Registry(settings.stores)
     reference = trained.reference_sample(trained.champion("german_credit"))

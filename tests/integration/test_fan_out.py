@@ -14,17 +14,21 @@ from distributed import LocalCluster
 from creditrisk.errors import TrainingError
 from creditrisk.scoring import fingerprint
 from flows.fan_out import spread
+from riskometer.cli import ENVIRONMENT
 
-# Trains on 800 simulated applicants through the tasks of the flow: in threads, then on the cluster.
+# Trains on 800 simulated applicants through the tasks of the flow: in threads, then on the cluster. As under
+# `riskometer train`, with a lean Prefect server.
 TRAIN = """
 import sys
 from pathlib import Path
 from prefect import flow
 from creditrisk.datasets import load_schema
 from creditrisk.scoring import ScoreScale
+from creditrisk.settings import read_settings
 from creditrisk.simulator import simulate
 from creditrisk.training import Budget, train
 from flows.fan_out import spread
+from flows.local_run import asking, start_server, wait_until_it_answers
 
 @flow
 def small_training(dask_address: str, folder: str) -> None:
@@ -40,16 +44,19 @@ def both(dask_address: str, by_threads: str, by_dask: str) -> None:
     small_training("", by_threads)
     small_training(dask_address, by_dask)
 
-both(*sys.argv[1:])
+with asking(server := start_server()):
+    wait_until_it_answers(server, read_settings())
+    both(*sys.argv[1:])
 """
 
 
 @pytest.mark.timeout(600)
-def test_a_dask_cluster_of_two_processes_gives_the_same_scorer_as_threads(tmp_path, monkeypatch):
-    (tmp_path / "prefect").mkdir()
+def test_a_dask_cluster_of_two_processes_gives_the_same_scorer_as_threads(tmp_path, lay_prefect, monkeypatch):
+    lay_prefect(tmp_path)
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     monkeypatch.setenv("PREFECT_HOME", str(tmp_path / "prefect"))
-    monkeypatch.setenv("DO_NOT_TRACK", "true")
-    monkeypatch.setenv("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
+    for name, value in ENVIRONMENT.items():  # threads that wait, for one, sleep
+        monkeypatch.setenv(name, value)
     by_threads, by_dask = tmp_path / "threads", tmp_path / "dask"
     with LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as cluster:
         processes = {worker.pid for worker in cluster.workers.values()}

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
-import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
 
 from creditrisk.settings import Settings
 from creditrisk.sources import read_table
+from riskometer.cli import main
 from tests.conftest import poll
 from webapp.app import create_app
 
@@ -27,25 +31,24 @@ main(sys.argv[1:])
 """
 
 
-def test_a_file_nobody_described_is_trained_on_and_its_clients_are_scored(credit_data: Path, tmp_path: Path):
+@pytest.mark.timeout(600)
+def test_a_file_nobody_described_is_trained_on_and_its_clients_are_scored(
+    credit_data: Path, lay_prefect: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    lay_prefect(tmp_path)
     source = credit_data / "south_german_credit" / "SouthGermanCredit.asc"
-    environment = {
-        **os.environ,
-        "CREDITRISK_HOME": str(tmp_path),
-        "CREDITRISK_PREFECT_PORT": "1",  # no server answers there
-        "CREDITRISK_SEARCH_TRIALS": "1",
-    }
-
-    def riskometer(*arguments: str) -> str:
-        command = [sys.executable, "-c", COMMAND, *arguments]
-        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-        return done.stdout + done.stderr
-
-    said = riskometer("schema", "infer", str(source), "--target", "credit_risk", "--bad", "0", "-o", "my.toml")
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+    monkeypatch.setenv("CREDITRISK_PREFECT_PORT", "1")  # no server answers there
+    monkeypatch.setenv("CREDITRISK_SEARCH_TRIALS", "1")
+    monkeypatch.chdir(tmp_path)
+    infer = ["schema", "infer", str(source), "--target", "credit_risk", "--bad", "0", "-o", "my.toml"]
+    said = CliRunner().invoke(main, infer).output
     assert "300 rows are bad (30.0%), 700 good." in said
     assert f"make model-train-flow DATASET=my.toml SOURCE={source}" in said.replace("\n", "")
-    said = riskometer("train", "--dataset", "my.toml", "--source", str(source))
+    command = [sys.executable, "-c", COMMAND, "train", "--dataset", "my.toml", "--source", str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    said = done.stdout + done.stderr
 
     whole_path = re.search(r"What to expect of it.*\n\s+AUC (\d\.\d+)", said)
     assert whole_path is not None

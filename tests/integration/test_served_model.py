@@ -19,10 +19,11 @@ MODEL, OTHER = "corner_lender", "another_lender"
 
 
 @pytest.fixture(scope="module")
-def settings(corner_scorer, corner_reference, prove_corner, tmp_path_factory) -> Settings:
+def settings(corner_scorer, corner_reference, prove_corner, lay_registry, tmp_path_factory) -> Settings:
     """A home where one model serves, and another was trained and promoted after it."""
     settings = Settings(home=tmp_path_factory.mktemp("served"))
     prove_corner(settings.home)
+    lay_registry(settings.home)
     registry = Registry(settings.stores)
     for scorer in (corner_scorer, _named(corner_scorer, OTHER)):
         version = registry.register(scorer, corner_reference, params={}, metrics={})

@@ -112,7 +112,10 @@ def test_scoring_the_champion_needs_no_library_that_fits_or_reports(german_train
     assert done.stdout.strip() == "[]"
 
 
-def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_traceback(tmp_path, credit_data):
+def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_traceback(
+    tmp_path, credit_data, lay_prefect
+):
+    lay_prefect(tmp_path / "home")
     turned = tmp_path / "turned.data"
     lines = (credit_data / "german_credit" / "german.data").read_text().splitlines()
     turned.write_text("\n".join(line[:-1] + {"1": "2", "2": "1"}[line[-1]] for line in lines))
@@ -125,7 +128,9 @@ def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_t
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(tmp_path):
+def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(tmp_path, lay_prefect, lay_registry):
+    lay_prefect(tmp_path / "home")
+    lay_registry(tmp_path / "home")
     frame = simulate(400, seed=5)
     broken = pl.Series(["unreadable"] * 250 + [f"{value:.0f}" for value in frame["loan_amount_eur"][250:]])
     frame.with_columns(loan_amount_eur=broken).write_csv(tmp_path / "loans.csv")

@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 COPIED = ("creditrisk", "monitoring", "flows", "webapp", "riskometer", "grafana", "tests", "docs", "pyproject.toml")
+# Byte code and compiled kernels are copied, so that the copy need not be compiled anew, but not while they are written.
+NOT_COPIED = ("*.pyc.*", "*.tmp.*", "images", "e2e", "integration", "security", "bench")
 _SECTION = re.compile(r"^## (An? [^\n]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -46,7 +48,7 @@ def recipes() -> list[Recipe]:
 def test_a_recipe_works_as_it_stands(recipe: Recipe, tmp_path: Path) -> None:
     for name in COPIED:
         source = ROOT / name
-        ignored = shutil.ignore_patterns("__pycache__", "images", "e2e", "integration", "security", "bench")
+        ignored = shutil.ignore_patterns(*NOT_COPIED)
         shutil.copytree(source, tmp_path / name, ignore=ignored) if source.is_dir() else shutil.copy(source, tmp_path)
     (tmp_path / ".venv").symlink_to(ROOT / ".venv")
     for path, content in recipe.new_files:
