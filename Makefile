@@ -64,7 +64,8 @@ down: .venv/.installed ## Stop all that `make up` started
 test: .venv/.installed-dev ## Run all tests
 	@# Some machines forbid Python to keep its byte code: each of the hundreds of processes would compile all it imports.
 	@# Three processes on two cores: many tests wait for servers and browsers that they start.
-	@env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@# Three processes share the cores: threads of theirs would only wait for each other.
+	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 .venv/bin/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.installed-dev ## Check style, types and formatting
 	@.venv/bin/ruff check --quiet .
