@@ -1,5 +1,9 @@
 """The result of a report: what archives keep, and windows, exporter and pages rely on.
 
+`result.schema.json` beside this module says the same to programs in other languages; `python -m monitoring.results`
+writes it anew. A key that is new and may be missing leaves SCHEMA_VERSION as it is; what readers of today would take
+wrongly, or a key that is gone, raises it.
+
 Results come back from folders and services that others can write to, so each is checked before anything is read from
 it.
 """
@@ -8,15 +12,18 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
 
 # Pydantic cannot read that of the standard library before Python 3.12.
 from typing_extensions import TypedDict
 
 # A result with two hundred fields takes 50 kB.
 MAX_RESULT_BYTES = 2_000_000
+# Version 1 had no field for it.
+SCHEMA_VERSION = 2
 # The largest number that both databases can give a decision.
 MAX_SEQ = 2**63 - 1
 
@@ -36,7 +43,7 @@ Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Count = Seq
 Share = Annotated[float, Field(ge=0, le=1)]
 Psi = Annotated[float, Field(ge=0)]
-Time = Annotated[str, AfterValidator(_with_zone)]
+Time = Annotated[str, AfterValidator(_with_zone), WithJsonSchema({"type": "string", "format": "date-time"})]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -75,6 +82,7 @@ class LogFinding(TypedDict):
 class Result(TypedDict):
     """The result of one report; an archive adds `id` and `html_sha256` when it keeps it."""
 
+    schema_version: NotRequired[Annotated[int, Field(ge=1)]]
     model: Annotated[str, Field(min_length=1)]
     model_version: str
     created_at: Time
@@ -117,6 +125,16 @@ def check(value: object) -> Result:
     return result
 
 
+def json_schema() -> str:
+    """The JSON Schema of a result, as it is published."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": f"Version {SCHEMA_VERSION}. Made by `python -m monitoring.results`.",
+        **_RESULT.json_schema(),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
 def check_kept(value: object, report_id: str) -> Result:
     """A result that an archive keeps under an id, which must be its own."""
     result = check(value)
@@ -154,3 +172,7 @@ def by_log_head(result: Result) -> tuple[int, int, str]:
 
 def _refuse(_constant: str) -> object:
     raise ValueError("not a number of JSON")
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("result.schema.json").write_text(json_schema(), encoding="utf-8")

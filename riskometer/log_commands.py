@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import calendar
 import functools
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.settings import read_settings
+from riskometer.ages import older_than_option
 
 if TYPE_CHECKING:
     from creditrisk.decision_log import DecisionLog, Erasure
@@ -155,25 +154,8 @@ def log_group() -> None:
     """Keep the decision log: erase what is old, and hold what must not be erased."""
 
 
-def _before(_context: click.Context, _option: click.Parameter, value: str) -> datetime:
-    """The time that lies so long ago, in UTC."""
-    match = re.fullmatch(r"([0-9]{1,4})([dmy])", value)
-    if match is None or not int(match[1]):
-        raise click.BadParameter("a time such as 25m (months), 800d (days) or 3y (years) is expected.")
-    number, unit, now = int(match[1]), match[2], datetime.now(UTC)
-    if unit == "d":
-        return now - timedelta(days=number)
-    months = now.year * 12 + now.month - 1 - number * (12 if unit == "y" else 1)
-    year, month = divmod(months, 12)
-    if year < 1:
-        raise click.BadParameter("that is longer than calendars reach.")
-    return now.replace(year=year, month=month + 1, day=min(now.day, calendar.monthrange(year, month + 1)[1]))
-
-
 @log_group.command("prune")
-@click.option(
-    "--older-than", "before", required=True, callback=_before, help="Age in days, months or years: 800d, 25m, 3y."
-)
+@older_than_option
 @why_option
 @by_option
 def prune_log(before: datetime, why: str, by: str) -> None:

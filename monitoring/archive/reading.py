@@ -108,7 +108,9 @@ def find(archives: Sequence[Archive], report_id: str, *, pending: Path) -> Found
         UnknownReportError if no place has it and all answered; otherwise the sentences of those that could not give it.
     """
     results: list[Result] = []
-    kept_in, waits_for, problems = [], [], []
+    kept_in: list[str] = []
+    waits_for: list[str] = []
+    problems: list[str] = []
     for archive in archives:
         rooms = [waiting_room(pending, archive), outgoing_room(pending)]
         for place, names in ((archive, kept_in), *((room, waits_for) for room in rooms)):
@@ -141,7 +143,7 @@ def find_page(archives: Sequence[Archive], report_id: str, *, pending: Path) -> 
 
 def known_ids(archives: Sequence[Archive], *, pending: Path) -> list[str]:
     """The ids of all reports that can be asked for now; an archive that is away gives none."""
-    ids = {report_id for report_id in outgoing_room(pending).ids()}
+    ids = set(outgoing_room(pending).ids())
     for archive in archives:
         for place in (archive, waiting_room(pending, archive)):
             with suppress(ArchiveError):
