@@ -48,6 +48,8 @@ class CloudStorage:
 
 
 _HANDLERS = server.HANDLERS
+# It sends head and body apart; the second would wait 40 ms for an answer to the first.
+server.RequestHandler.disable_nagle_algorithm = True
 
 
 def _is_as_asked(request: Any, storage: Any) -> bool:
