@@ -12,6 +12,9 @@ from monitoring.archive.delivery import outgoing_room, waiting_room
 from monitoring.archive.protocol import RECENT, Archive, UnknownReportError
 from monitoring.results import Result, by_sequence
 
+# Nobody reads a list of hundreds, least of all in a report.
+MOST_NAMED = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -27,9 +30,14 @@ class Kept:
 
     @property
     def problems(self) -> list[str]:
-        """Everything a person should know of what could not be read."""
-        unreadable = (sentence for sentences in self.unreadable.values() for sentence in sentences)
-        return list(dict.fromkeys([*self.away, *unreadable]))
+        """What a person should know of what could not be read: the first results by name, the rest by number."""
+        named: list[str] = []
+        more: list[str] = []
+        for name, sentences in self.unreadable.items():
+            named += sentences[:MOST_NAMED]
+            if len(sentences) > MOST_NAMED:
+                more.append(f"{len(sentences) - MOST_NAMED:,} more results in {name} cannot be read.")
+        return list(dict.fromkeys([*self.away, *named, *more]))
 
 
 def read_all(archives: Sequence[Archive], model: str | None, *, pending: Path, limit: int = RECENT) -> Kept:

@@ -300,6 +300,8 @@ def test_a_report_can_be_kept_beside_results_that_cannot_be_read(archive, tmp_pa
     kept = archives.read_recent([archive], "german_credit", pending=tmp_path / "pending")
     assert [known["id"] for known in kept.results] == [stored.id]
     assert len(kept.unreadable[archive.name]) >= 40
+    assert len(kept.problems) == 11
+    assert f"more results in {archive.name} cannot be read." in kept.problems[-1]
 
 
 def test_a_result_of_100_mb_is_passed_over_without_being_read(local_archive, tmp_path):
