@@ -31,7 +31,7 @@ why_option = click.option("--why", required=True, help="The reason. It stays for
 
 
 @contextmanager
-def _progress(what: str, total: int | None = None) -> Iterator[Report]:
+def progress(what: str, total: int | None = None) -> Iterator[Report]:
     """A bar on the terminal, if a person looks, for work whose end takes more than a moment."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -76,7 +76,7 @@ def replay_decisions(first: int, last: int | None) -> None:
         raise click.ClickException(f"There is nothing between {first} and {last}. Give the smaller number first.")
     seqs = first if last is None else range(first, last + 1)
     load = functools.partial(load_version, settings.stores)
-    with _progress("decisions scored again", (last or first) - first + 1) as report:
+    with progress("decisions scored again", (last or first) - first + 1) as report:
         found = replay(DecisionLog(settings.decision_log), seqs, load, on_progress=lambda seq: report(seq - first + 1))
     for erased in found.erased:
         which = f"s {erased.first} to {erased.last}" if erased.first < erased.last else f" {erased.first}"
@@ -116,7 +116,7 @@ def verify_log() -> None:
             if seq
             else _no_log(log.address)
         )
-    with _progress("entries checked", log.head()[0]) as report:
+    with progress("entries checked", log.head()[0]) as report:
         found = log.verify(noted, on_progress=report)
     if found.broken:
         raise click.ClickException(found.broken)
@@ -162,7 +162,7 @@ def prune_log(before: datetime, why: str, by: str) -> None:
     """Erase the contents of entries that are older; the entries themselves stay, and the chain holds."""
     from creditrisk.decision_log import prune
 
-    with _progress("entries looked at") as report:
+    with progress("entries looked at") as report:
         done = prune(_begun_log(), before, why=why, by=by, on_progress=report)
     held = f" {_entries(done.n_held)} under a legal hold left as they are." if done.n_held else ""
     click.echo(f"The contents of {_entries(done.n_erased)} from before {before.date()} erased.{held}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import sys
 import webbrowser
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +17,10 @@ from creditrisk.errors import ArchiveError
 from creditrisk.home import make_home
 from creditrisk.settings import read_settings
 from riskometer.ages import older_than_option
+from riskometer.log_commands import progress
 
 if TYPE_CHECKING:
     from monitoring.archive import Archive
-
-# Sentences about what cannot be read say the same of each; so many are enough.
-MOST_PROBLEMS = 3
 
 
 @click.group("reports")
@@ -97,7 +95,7 @@ def prune_reports(before: datetime, is_to_do: bool) -> None:
     The last report of a model stays, as the next window begins after it, and so does one that waits for an archive.
     Ends with 2 if some archive did not answer.
     """
-    from monitoring.archive import prunable, remove, waiting_ids
+    from monitoring.archive import prunable, waiting_ids
     from riskometer.archived import what_is_old
 
     archives, pending = _archives()
@@ -106,7 +104,7 @@ def prune_reports(before: datetime, is_to_do: bool) -> None:
     for archive in archives:
         try:
             old = prunable(archive, before, waiting=waiting)
-            n_removed = sum(1 for _ in remove(archive, old.removable)) if is_to_do else 0
+            n_removed = _remove(archive, old.removable) if is_to_do else 0
         except ArchiveError as exc:
             n_away += 1
             _say([str(exc)])
@@ -117,6 +115,16 @@ def prune_reports(before: datetime, is_to_do: bool) -> None:
         click.echo("Nothing was removed. Say --yes to remove them for ever.")
     if n_away:
         sys.exit(2)
+
+
+def _remove(archive: Archive, report_ids: Sequence[str]) -> int:
+    from monitoring.archive import remove
+
+    n_removed = 0
+    with progress("reports removed", len(report_ids)) as show:
+        for n_removed, _ in enumerate(remove(archive, report_ids), start=1):
+            show(n_removed)
+    return n_removed
 
 
 def _archives() -> tuple[list[Archive], Path]:
@@ -132,11 +140,8 @@ def _joined(archives: Iterable[Archive], word: str) -> str:
 
 def _say(problems: Iterable[str]) -> None:
     """Sentences beside what was asked for."""
-    sentences = list(problems)
-    for sentence in sentences[:MOST_PROBLEMS]:
-        click.echo(f"Note: {sentence}", err=True)
-    if len(sentences) > MOST_PROBLEMS:
-        click.echo(f"Note: and {len(sentences) - MOST_PROBLEMS:,} more like these.", err=True)
+    for sentence in problems:
+        click.echo(f"Note: {sentence[:1].upper()}{sentence[1:]}", err=True)
 
 
 @contextmanager

@@ -80,14 +80,9 @@ class MongoArchive(Archive):
 
     def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
-        from bson.codec_options import CodecOptions
-        from bson.raw_bson import RawBSONDocument
-
         with self._answering():
             asked = {"model": model} if model else {}
-            # Raw: one document that cannot be decoded must not hide the others.
-            raw = self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
-            newest = raw.find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
+            newest = self._raw_reports().find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
             kept = ((_id_of(document), functools.partial(_result_of, document)) for document in newest)
             return read_until(kept, self.name, model, limit)
 
@@ -129,10 +124,17 @@ class MongoArchive(Archive):
     def _document(self, report_id: str) -> object:
         """A result as it is kept; FileNotFoundError if there is none."""
         with self._answering():
-            document = self._database.reports.find_one({"_id": report_id})
+            document = self._raw_reports().find_one({"_id": report_id})
         if document is None:
             raise FileNotFoundError(report_id)
-        return document
+        return _result_of(document)
+
+    def _raw_reports(self) -> Any:
+        """The collection of results, not decoded: one that cannot be must not hide the others."""
+        from bson.codec_options import CodecOptions
+        from bson.raw_bson import RawBSONDocument
+
+        return self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     def _content(self, report_id: str) -> bytes:
         """A page as it is kept; FileNotFoundError if there is none."""
