@@ -63,6 +63,9 @@ class Settings(BaseSettings):
         "",
         description="report archives, by commas: file://FOLDER, mongodb://HOST/DB, gs://BUCKET; empty: home/reports",
     )
+    keep_reports_days: int = Field(
+        0, ge=0, le=36_500, description="days after which reports go, but the last of each model; 0: all are kept"
+    )
     search_trials: int = Field(
         3, ge=1, le=10_000, description="settings tried for each family of models in a training that a person starts"
     )

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import polars as pl
 
+# More than any figure of ours has; two that differ only beyond are the same.
+_MOST_PLACES = 9
+
 
 def per_cent(share: float) -> str:
     """A share in per cent, to a tenth."""
@@ -63,6 +66,36 @@ def number(value: float, places: int) -> str:
     ('0.0000', '-0.5', '1,234.5')
     """
     return signed(value, places).removeprefix("+")
+
+
+def distinct(*values: float, places: int) -> tuple[str, ...]:
+    """Numbers that stand side by side, to so many places, or to as many more as it takes to tell them apart.
+
+    What differs is not written alike, and nothing but a zero is written as one.
+
+    Examples
+    --------
+    >>> distinct(0.4051, 0.0034, places=2), distinct(0.2504, 0.25, places=2), distinct(0.3, 0.0, places=2)
+    (('0.405', '0.003'), ('0.2504', '0.2500'), ('0.30', '0.00'))
+    """
+    for n_places in range(places, _MOST_PLACES):
+        written = tuple(number(value, n_places) for value in values)
+        by_text = dict(zip([*written, number(0.0, n_places)], [*values, 0.0], strict=True))
+        if all(by_text[text] == value for text, value in zip(written, values, strict=True)):
+            return written
+    return tuple(number(value, places) for value in values)
+
+
+def shares_in_per_cent(*shares: float, places: int) -> tuple[str, ...]:
+    """Shares that stand side by side, as `distinct` writes numbers; all is written of nothing but all.
+
+    Examples
+    --------
+    >>> shares_in_per_cent(0.031, 0.034, places=0), shares_in_per_cent(0.996, 1.0, places=0)
+    (('3.1%', '3.4%'), ('99.6%', '100.0%'))
+    """
+    written = distinct(*(100 * share for share in shares), 100.0, places=places)
+    return tuple(f"{text}%" for text in written[:-1])
 
 
 def plain_number(value: float) -> str:

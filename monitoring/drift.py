@@ -14,6 +14,7 @@ import numpy as np
 from creditrisk.arrays import FloatArray
 from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, Profile, Shift, judged, psi_terms, shift_of
 from creditrisk.schema import Field, Schema
+from creditrisk.text import counted, distinct, shares_in_per_cent
 
 # A window with one single value is a finding if chance would make one less often than this.
 CONSTANT_CHANCE = 0.01
@@ -120,8 +121,8 @@ def findings(drift: Drift) -> list[str]:
     sentences = []
     if drift.n_rows < MIN_ROWS:
         sentences.append(
-            f"Only {drift.n_rows} applications were scored. From {MIN_ROWS} on, drift can be told from chance; "
-            "the figures below are for information."
+            f"Only {counted(drift.n_rows, 'application was', 'applications were')} scored. From {MIN_ROWS} on, drift "
+            "can be told from chance; the figures below are for information."
         )
     everything = sorted([drift.score, *drift.fields], key=lambda field: -field.level)
     sentences += [sentence for field in everything for sentence in _sentences(field)]
@@ -133,9 +134,9 @@ def findings(drift: Drift) -> list[str]:
 def _sentences(field: FieldDrift) -> list[str]:
     sentences = []
     if field.status == "all missing":
+        [share_before] = shares_in_per_cent(field.missing_share_reference, places=0)
         sentences.append(
-            f"{field.label} is missing in every row (reference: {field.missing_share_reference:.0%}). "
-            "Check the source that delivers it."
+            f"{field.label} is missing in every row (reference: {share_before}). Check the source that delivers it."
         )
     elif field.status == "constant":
         sentences.append(
@@ -144,12 +145,13 @@ def _sentences(field: FieldDrift) -> list[str]:
     elif field.level >= LEVELS["watch"] and field.largest_change is not None:
         change = field.largest_change
         now = change.current_share or 0.0
+        psi, bound = distinct(field.psi or 0.0, field.psi_bound or 0.0, places=2)
+        share_before, share_now = shares_in_per_cent(change.reference_share, now, places=0)
         direction = "more" if now > change.reference_share else "fewer"
         strength = "has shifted strongly" if field.status == "act" else "has shifted"
         sentences.append(
-            f"{field.label} {strength} (PSI {field.psi:.2f}; chance alone stays below {field.psi_bound:.2f}): mostly "
-            f"{direction} applications with {change.words} ({change.reference_share:.0%} before, {now:.0%} now)"
-            f"{_impact(field)}."
+            f"{field.label} {strength} (PSI {psi}; chance alone stays below {bound}): mostly {direction} "
+            f"applications with {change.words} ({share_before} before, {share_now} now){_impact(field)}."
         )
     if field.n_unseen:
         rows = "row holds" if field.n_unseen == 1 else "rows hold"

@@ -22,9 +22,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
-from creditrisk.text import counted
-from monitoring.drift import CANNOT_JUDGE, Drift, FieldDrift, findings
-from monitoring.results import FieldFigures, Result
+from creditrisk.text import counted, distinct, shares_in_per_cent
+from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
+from monitoring.results import SCHEMA_VERSION, FieldFigures, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def make_result(
     found = window.counted
     period = found.period
     return {
+        "schema_version": SCHEMA_VERSION,
         "model": model,
         "model_version": model_version,
         "created_at": created_at.isoformat(timespec="seconds"),
@@ -88,6 +89,7 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
+    environment.globals |= {"distinct": distinct, "shares_in_per_cent": shares_in_per_cent}
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
@@ -166,13 +168,19 @@ def _row(field: FieldDrift) -> dict[str, Any]:
             {
                 "then": 100 * bin_.reference_share / tallest,
                 "now": None if bin_.current_share is None else 100 * bin_.current_share / tallest,
-                "words": f"{bin_.words}: {bin_.reference_share:.1%} in the reference"
-                + ("" if bin_.current_share is None else f", {bin_.current_share:.1%} now"),
+                "words": f"{bin_.words}: {_then_and_now(bin_)}",
             }
             for bin_ in field.bins
             if bin_.reference_share or bin_.current_share
         ],
     }
+
+
+def _then_and_now(bin_: Bin) -> str:
+    if bin_.current_share is None:
+        return f"{shares_in_per_cent(bin_.reference_share, places=1)[0]} in the reference"
+    then, now = shares_in_per_cent(bin_.reference_share, bin_.current_share, places=1)
+    return f"{then} in the reference, {now} now"
 
 
 def _bar(psi: float) -> float:

@@ -1,5 +1,9 @@
 """The result of a report: what archives keep, and windows, exporter and pages rely on.
 
+`result.schema.json` beside this module says the same to programs in other languages; `python -m monitoring.results`
+writes it anew. A key that is new and may be missing leaves SCHEMA_VERSION as it is; what readers of today would take
+wrongly, or a key that is gone, raises it.
+
 Results come back from folders and services that others can write to, so each is checked before anything is read from
 it.
 """
@@ -8,15 +12,18 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, NotRequired
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema, with_config
 
 # Pydantic cannot read that of the standard library before Python 3.12.
 from typing_extensions import TypedDict
 
 # A result with two hundred fields takes 50 kB.
 MAX_RESULT_BYTES = 2_000_000
+# Version 1 had no field for it.
+SCHEMA_VERSION = 2
 # The largest number that both databases can give a decision.
 MAX_SEQ = 2**63 - 1
 
@@ -36,7 +43,7 @@ Seq = Annotated[int, Field(ge=0, le=MAX_SEQ)]
 Count = Seq
 Share = Annotated[float, Field(ge=0, le=1)]
 Psi = Annotated[float, Field(ge=0)]
-Time = Annotated[str, AfterValidator(_with_zone)]
+Time = Annotated[str, AfterValidator(_with_zone), WithJsonSchema({"type": "string", "format": "date-time"})]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -50,11 +57,11 @@ class FieldFigures(TypedDict):
     n_rows: Count
     psi: Psi | None
     psi_bound: Psi | None
-    p_value: Share | None
-    distance: Psi | None
-    impact: float | None
-    mean: float | None
-    mean_reference: float | None
+    p_value: NotRequired[Share | None]
+    distance: NotRequired[Psi | None]
+    impact: NotRequired[float | None]
+    mean: NotRequired[float | None]
+    mean_reference: NotRequired[float | None]
     missing_share: Share | None
     missing_share_reference: Share
     n_unseen: Count
@@ -80,6 +87,7 @@ class LogFinding(TypedDict):
 class Result(TypedDict):
     """The result of one report; an archive adds `id` and `html_sha256` when it keeps it."""
 
+    schema_version: NotRequired[Annotated[int, Field(ge=1)]]
     model: Annotated[str, Field(min_length=1)]
     model_version: str
     created_at: Time
@@ -90,8 +98,8 @@ class Result(TypedDict):
     log_head: LogHead
     log: LogFinding
     n_rows: Count
-    n_judged: Count
-    stretch: str
+    n_judged: NotRequired[Count]
+    stretch: NotRequired[str]
     drift_share: Share | None
     score: FieldFigures
     fields: dict[str, FieldFigures]
@@ -122,6 +130,16 @@ def check(value: object) -> Result:
     if result["last_seq"] > result["log_head"]["seq"]:
         raise UnreadableResultError("its last decision comes after the end of the log it was made from")
     return result
+
+
+def json_schema() -> str:
+    """The JSON Schema of a result, as it is published."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": f"Version {SCHEMA_VERSION}. Made by `python -m monitoring.results`.",
+        **_RESULT.json_schema(),
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def check_kept(value: object, report_id: str) -> Result:
@@ -161,3 +179,7 @@ def by_log_head(result: Result) -> tuple[int, int, str]:
 
 def _refuse(_constant: str) -> object:
     raise ValueError("not a number of JSON")
+
+
+if __name__ == "__main__":
+    Path(__file__).with_name("result.schema.json").write_text(json_schema(), encoding="utf-8")

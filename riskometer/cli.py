@@ -15,6 +15,7 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.home import close_home, make_home
 from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from riskometer.log_commands import by_option, erase_application, log_group, replay_decisions, verify_log
+from riskometer.report_commands import reports_group
 
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
@@ -267,7 +268,7 @@ def switch(model: str, by: str, why: str) -> None:
     click.echo(done)
 
 
-for command in (replay_decisions, verify_log, erase_application, log_group):
+for command in (replay_decisions, verify_log, erase_application, log_group, reports_group):
     main.add_command(command)
 
 

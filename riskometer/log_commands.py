@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import calendar
 import functools
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 import click
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.settings import read_settings
+from riskometer.ages import older_than_option
 
 if TYPE_CHECKING:
     from creditrisk.decision_log import DecisionLog, Erasure
@@ -32,7 +31,7 @@ why_option = click.option("--why", required=True, help="The reason. It stays for
 
 
 @contextmanager
-def _progress(what: str, total: int | None = None) -> Iterator[Report]:
+def progress(what: str, total: int | None = None) -> Iterator[Report]:
     """A bar on the terminal, if a person looks, for work whose end takes more than a moment."""
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -77,7 +76,7 @@ def replay_decisions(first: int, last: int | None) -> None:
         raise click.ClickException(f"There is nothing between {first} and {last}. Give the smaller number first.")
     seqs = first if last is None else range(first, last + 1)
     load = functools.partial(load_version, settings.stores)
-    with _progress("decisions scored again", (last or first) - first + 1) as report:
+    with progress("decisions scored again", (last or first) - first + 1) as report:
         found = replay(DecisionLog(settings.decision_log), seqs, load, on_progress=lambda seq: report(seq - first + 1))
     for erased in found.erased:
         which = f"s {erased.first} to {erased.last}" if erased.first < erased.last else f" {erased.first}"
@@ -117,7 +116,7 @@ def verify_log() -> None:
             if seq
             else _no_log(log.address)
         )
-    with _progress("entries checked", log.head()[0]) as report:
+    with progress("entries checked", log.head()[0]) as report:
         found = log.verify(noted, on_progress=report)
     if found.broken:
         raise click.ClickException(found.broken)
@@ -155,32 +154,15 @@ def log_group() -> None:
     """Keep the decision log: erase what is old, and hold what must not be erased."""
 
 
-def _before(_context: click.Context, _option: click.Parameter, value: str) -> datetime:
-    """The time that lies so long ago, in UTC."""
-    match = re.fullmatch(r"([0-9]{1,4})([dmy])", value)
-    if match is None or not int(match[1]):
-        raise click.BadParameter("a time such as 25m (months), 800d (days) or 3y (years) is expected.")
-    number, unit, now = int(match[1]), match[2], datetime.now(UTC)
-    if unit == "d":
-        return now - timedelta(days=number)
-    months = now.year * 12 + now.month - 1 - number * (12 if unit == "y" else 1)
-    year, month = divmod(months, 12)
-    if year < 1:
-        raise click.BadParameter("that is longer than calendars reach.")
-    return now.replace(year=year, month=month + 1, day=min(now.day, calendar.monthrange(year, month + 1)[1]))
-
-
 @log_group.command("prune")
-@click.option(
-    "--older-than", "before", required=True, callback=_before, help="Age in days, months or years: 800d, 25m, 3y."
-)
+@older_than_option
 @why_option
 @by_option
 def prune_log(before: datetime, why: str, by: str) -> None:
     """Erase the contents of entries that are older; the entries themselves stay, and the chain holds."""
     from creditrisk.decision_log import prune
 
-    with _progress("entries looked at") as report:
+    with progress("entries looked at") as report:
         done = prune(_begun_log(), before, why=why, by=by, on_progress=report)
     held = f" {_entries(done.n_held)} under a legal hold left as they are." if done.n_held else ""
     click.echo(f"The contents of {_entries(done.n_erased)} from before {before.date()} erased.{held}")

@@ -68,6 +68,12 @@ asyncio.run(database.create_db())
 """
 
 
+def pytest_report_header() -> str:
+    """Say which MongoDB the contract of the archives is held by."""
+    is_real = "CREDITRISK_TEST_MONGODB_URL" in os.environ
+    return f"MongoDB: {'a real server' if is_real else 'the stand-in of mongodb_stand_in.py'}"
+
+
 @dataclass(frozen=True)
 class Trained:
     """A home with a trained and registered champion, and what the training printed."""

@@ -1,5 +1,6 @@
 // MongoDB's users beside its administrator, whom no service of ours knows; run once, when the volume is new.
-// The worker writes reports, the exporter reads them; neither can do anything outside the database `creditrisk`.
+// The worker writes reports, makes their indexes and removes old ones; the exporter reads them. Neither can do anything
+// outside the database `creditrisk`.
 const reports = db.getSiblingDB("creditrisk");
 reports.createUser({
   user: "worker",

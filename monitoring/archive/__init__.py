@@ -12,23 +12,34 @@ from pkgutil import iter_modules
 from typing import cast
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.delivery import Stored, n_waiting, pending_folder, store
-from monitoring.archive.protocol import EVERY, Archive, Kind
-from monitoring.archive.reading import Kept, last_result, read_all, read_recent
+from monitoring.archive.delivery import Stored, n_waiting, pending_folder, store, waiting_ids
+from monitoring.archive.protocol import EVERY, Archive, DamagedReportError, Kind, UnknownReportError
+from monitoring.archive.pruning import Prunable, prunable, remove
+from monitoring.archive.reading import Found, Kept, find, find_page, known_ids, last_result, read_all, read_recent
 from monitoring.archive.sealing import without_credentials
 
 __all__ = [
     "EVERY",
     "Archive",
+    "DamagedReportError",
+    "Found",
     "Kept",
+    "Prunable",
     "Stored",
+    "UnknownReportError",
+    "find",
+    "find_page",
+    "known_ids",
     "last_result",
     "n_waiting",
     "open_archives",
     "pending_folder",
+    "prunable",
     "read_all",
     "read_recent",
+    "remove",
     "store",
+    "waiting_ids",
 ]
 
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 import functools
 import gzip
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import RECENT, TIMEOUT_SECONDS, Archive, Reading
-from monitoring.archive.sealing import model_folder, page_of, read_until, seal, to_json, unzipped, without_credentials
+from monitoring.archive.sealing import (
+    check_id,
+    model_folder,
+    newest_first,
+    page_of,
+    read_until,
+    result_of,
+    seal,
+    to_json,
+    unzipped,
+    without_credentials,
+)
 from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, from_json
 
 SCHEMES = ("gs",)
@@ -44,8 +55,7 @@ class CloudStorageArchive(Archive):
         """The newest results, newest first."""
         prefix = self._prefix + (f"{model_folder(model)}/" if model else "")
         with self._answering():
-            blobs = self._bucket.client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_SECONDS, retry=_retry())
-            sealed = [blob for blob in blobs if blob.name.endswith(".json")]
+            sealed = [blob for blob in self._list(prefix) if blob.name.endswith(".json")]
             newest = sorted(sealed, key=lambda blob: str(blob.name).rsplit("/", 1)[-1], reverse=True)
             kept = (
                 (str(blob.name).removeprefix(self._prefix).removesuffix(".json"), functools.partial(self._json, blob))
@@ -61,6 +71,35 @@ class CloudStorageArchive(Archive):
             lambda: from_json(self._content(f"{report_id}.json")),
             lambda: unzipped(self._content(f"{report_id}.html")),
         )
+
+    def result(self, report_id: str) -> Result:
+        """The result of one report."""
+        return result_of(report_id, self.name, lambda: from_json(self._content(f"{report_id}.json")))
+
+    def ids(self) -> list[str]:
+        """The id of everything that is kept, newest first."""
+        with self._answering():
+            names = [str(blob.name).removeprefix(self._prefix) for blob in self._list(self._prefix)]
+        return newest_first(name[:-5] for name in names if name.endswith((".json", ".html")))
+
+    def remove(self, report_id: str) -> None:
+        """Forget a report, its result before its page."""
+        check_id(report_id)
+        with self._answering():
+            for suffix in (".json", ".html"):
+                self._delete(f"{report_id}{suffix}")
+
+    def _list(self, prefix: str) -> Any:
+        return self._bucket.client.list_blobs(self._bucket, prefix=prefix, timeout=TIMEOUT_SECONDS, retry=_retry())
+
+    def _delete(self, name: str) -> None:
+        from google.api_core.exceptions import NotFound
+
+        blob = self._bucket.get_blob(self._prefix + name, timeout=TIMEOUT_SECONDS, retry=_retry())
+        if blob is not None:
+            # Of this generation only: a try that is made again must not delete what was written meanwhile.
+            with suppress(NotFound):
+                blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_SECONDS, retry=_retry())
 
     def _content(self, name: str) -> bytes:
         """What an object holds; FileNotFoundError if there is none of that name."""

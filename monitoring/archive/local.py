@@ -11,7 +11,16 @@ from pathlib import Path
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import Archive, Reading
-from monitoring.archive.sealing import model_folder, page_of, read_until, seal, to_json
+from monitoring.archive.sealing import (
+    check_id,
+    model_folder,
+    newest_first,
+    page_of,
+    read_until,
+    result_of,
+    seal,
+    to_json,
+)
 from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, from_json
 
 SCHEMES = ("file",)
@@ -43,13 +52,8 @@ class LocalArchive(Archive):
 
     def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
-        try:
-            # An empty answer would be taken for an archive without reports.
-            os.scandir(self.folder).close()
-        except FileNotFoundError:
+        if not self._is_there():
             return Reading([], ())
-        except OSError as exc:
-            raise ArchiveError(f"the report archive {self.name} cannot be read: {exc.strerror}.") from exc
         results = self.folder.glob(f"{model_folder(model) if model else '*'}/*.json")
         paths = sorted(results, key=lambda path: path.name, reverse=True)
         kept = ((f"{path.parent.name}/{path.stem}", functools.partial(_file_json, path)) for path in paths)
@@ -64,20 +68,51 @@ class LocalArchive(Archive):
             lambda: self._path(report_id, ".html").read_bytes(),
         )
 
+    def result(self, report_id: str) -> Result:
+        """The result of one report."""
+        return result_of(report_id, self.name, lambda: _file_json(self._path(report_id, ".json")))
+
+    def ids(self) -> list[str]:
+        """The id of everything that is kept, newest first."""
+        if not self._is_there():
+            return []
+        paths = (path for path in self.folder.glob("*/*") if path.suffix in (".json", ".html"))
+        return newest_first(f"{path.parent.name}/{path.stem}" for path in paths)
+
     def clear_half_written(self) -> None:
-        """Remove what reports that were killed while they wrote have left."""
+        """Remove what reports that were killed while they were written or removed have left."""
         for path in self.folder.glob("*/.*"):
             half = _HALF_WRITTEN.fullmatch(path.name)
             with suppress(OSError):
-                if half and (
-                    not _is_running(int(half["pid"])) or path.stat().st_mtime < time.time() - HALF_WRITTEN_SECONDS
-                ):
+                if half and (not _is_running(int(half["pid"])) or _is_old(path)):
                     path.unlink()
 
+        pages, results = (
+            {path.with_suffix("") for path in self.folder.glob(f"*/*{kind}")} for kind in (".html", ".json")
+        )
+        for page in (path.with_suffix(".html") for path in pages - results):
+            with suppress(OSError):
+                if newest_first([f"{page.parent.name}/{page.stem}"]) and _is_old(page):
+                    page.unlink()
+
     def remove(self, report_id: str) -> None:
-        """Forget a report; used for those that waited and were delivered."""
-        self._path(report_id, ".json").unlink(missing_ok=True)
-        self._path(report_id, ".html").unlink(missing_ok=True)
+        """Forget a report, its result before its page."""
+        check_id(report_id)
+        try:
+            self._path(report_id, ".json").unlink(missing_ok=True)
+            self._path(report_id, ".html").unlink(missing_ok=True)
+        except OSError as exc:
+            raise ArchiveError(f"cannot remove report {report_id} from {self.folder}: {exc.strerror}.") from exc
+
+    def _is_there(self) -> bool:
+        """Whether there is a folder; one that cannot be read would be taken for an archive without reports."""
+        try:
+            os.scandir(self.folder).close()
+        except FileNotFoundError:
+            return False
+        except OSError as exc:
+            raise ArchiveError(f"the report archive {self.name} cannot be read: {exc.strerror}.") from exc
+        return True
 
     def _path(self, report_id: str, suffix: str) -> Path:
         return self.folder / f"{report_id}{suffix}"
@@ -95,6 +130,10 @@ def _file_json(path: Path) -> object:
         raise UnreadableResultError("it is no file")
     with path.open("rb") as file:
         return from_json(file.read(MAX_RESULT_BYTES + 1))
+
+
+def _is_old(path: Path) -> bool:
+    return path.stat().st_mtime < time.time() - HALF_WRITTEN_SECONDS
 
 
 def _is_running(pid: int) -> bool:

@@ -11,12 +11,28 @@ from typing import Any
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, Reading
-from monitoring.archive.sealing import page_of, read_until, seal, unzipped, without_credentials
+from monitoring.archive.sealing import (
+    check_id,
+    newest_first,
+    page_of,
+    read_until,
+    result_of,
+    seal,
+    unzipped,
+    without_credentials,
+)
 from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError
 
 SCHEMES = ("mongodb", "mongodb+srv")
 ADDRESS = "mongodb://HOST/DATABASE"
 COMPLEXITY = 1
+
+# What reports are looked up by: the newest, of one model or of all, and those of a version over a stretch of the log.
+INDEXES: tuple[list[tuple[str, int]], ...] = (
+    [("created_at", -1)],
+    [("model", 1), ("created_at", -1)],
+    [("model", 1), ("model_version", 1), ("first_seq", 1), ("last_seq", 1)],
+)
 
 
 class MongoArchive(Archive):
@@ -37,6 +53,7 @@ class MongoArchive(Archive):
             raise ArchiveError(f"{self.name} is not a usable MongoDB address ({type(exc).__name__}).") from None
         weakref.finalize(self, self._client.close)
         self._database = self._client.get_default_database("creditrisk")
+        self._is_indexed = False
 
     def put(self, html: bytes, result: Result) -> str:
         """Keep a report; the result is written last and makes it complete."""
@@ -57,20 +74,15 @@ class MongoArchive(Archive):
                 content,
                 metadata={"sha256": sealed["html_sha256"], "size": len(html)},
             )
-            self._database.reports.create_index([("model", 1), ("created_at", -1)])
+            self._index()
             self._database.reports.replace_one({"_id": report_id}, {"_id": report_id, **sealed}, upsert=True)
         return report_id
 
     def read(self, model: str | None, limit: int) -> Reading:
         """The newest results, newest first."""
-        from bson.codec_options import CodecOptions
-        from bson.raw_bson import RawBSONDocument
-
         with self._answering():
             asked = {"model": model} if model else {}
-            # Raw: one document that cannot be decoded must not hide the others.
-            raw = self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
-            newest = raw.find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
+            newest = self._raw_reports().find(asked).sort("created_at", -1).limit(limit + MAX_UNREADABLE)
             kept = ((_id_of(document), functools.partial(_result_of, document)) for document in newest)
             return read_until(kept, self.name, model, limit)
 
@@ -80,13 +92,49 @@ class MongoArchive(Archive):
             report_id, self.name, lambda: self._document(report_id), lambda: unzipped(self._content(report_id))
         )
 
+    def result(self, report_id: str) -> Result:
+        """The result of one report."""
+        return result_of(report_id, self.name, lambda: self._document(report_id))
+
+    def ids(self) -> list[str]:
+        """The id of everything that is kept, newest first."""
+        with self._answering():
+            collections = (self._database.reports, self._database.fs.files)
+            return newest_first(
+                str(document["_id"]) for collection in collections for document in collection.find({}, {"_id": 1})
+            )
+
+    def remove(self, report_id: str) -> None:
+        """Forget a report, its result before its page and the pieces of that."""
+        from gridfs import GridFSBucket, NoFile
+
+        check_id(report_id)
+        with self._answering():
+            self._database.reports.delete_one({"_id": report_id})
+            with suppress(NoFile):
+                GridFSBucket(self._database).delete(report_id)
+
+    def _index(self) -> None:
+        """Make the indexes, once in this process: whoever writes may make them, whoever only reads may not."""
+        if not self._is_indexed:
+            for keys in INDEXES:
+                self._database.reports.create_index(keys)
+            self._is_indexed = True
+
     def _document(self, report_id: str) -> object:
         """A result as it is kept; FileNotFoundError if there is none."""
         with self._answering():
-            document = self._database.reports.find_one({"_id": report_id})
+            document = self._raw_reports().find_one({"_id": report_id})
         if document is None:
             raise FileNotFoundError(report_id)
-        return document
+        return _result_of(document)
+
+    def _raw_reports(self) -> Any:
+        """The collection of results, not decoded: one that cannot be must not hide the others."""
+        from bson.codec_options import CodecOptions
+        from bson.raw_bson import RawBSONDocument
+
+        return self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     def _content(self, report_id: str) -> bytes:
         """A page as it is kept; FileNotFoundError if there is none."""

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
+from creditrisk.errors import ArchiveError
 from monitoring.results import Result
 
 # An archive that is away must not hold up a report, or a scrape, for long.
@@ -16,6 +17,14 @@ RECENT = 100
 EVERY = 1_000_000
 # Of results that cannot be read, so many are looked at before the search ends.
 MAX_UNREADABLE = 1_000
+
+
+class UnknownReportError(ArchiveError):
+    """An archive that answers has no report of that id."""
+
+
+class DamagedReportError(ArchiveError):
+    """A result or a page is not what was kept under its id; the sentence says why and quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +50,19 @@ class Archive(Protocol):
 
     @abstractmethod
     def html(self, report_id: str) -> bytes:
-        """The page of one report; ArchiveError if there is none or if it was changed after it was written."""
+        """The page of one report; UnknownReportError if there is none, DamagedReportError if it was changed."""
+
+    @abstractmethod
+    def result(self, report_id: str) -> Result:
+        """The result of one report; UnknownReportError if there is none, DamagedReportError if it cannot be read."""
+
+    @abstractmethod
+    def ids(self) -> list[str]:
+        """The id of everything that is kept, also of damaged results and of pages without one; newest first."""
+
+    @abstractmethod
+    def remove(self, report_id: str) -> None:
+        """Forget a report, its result before its page; what is not there is forgotten already."""
 
     def results(self, model: str | None, limit: int) -> list[Result]:
         """The newest results of one model (None: of any), newest first."""

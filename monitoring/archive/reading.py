@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.delivery import waiting_room
-from monitoring.archive.protocol import RECENT, Archive
+from monitoring.archive.delivery import outgoing_room, waiting_room
+from monitoring.archive.protocol import RECENT, Archive, UnknownReportError
 from monitoring.results import Result, by_sequence
+
+# Nobody reads a list of hundreds, least of all in a report.
+MOST_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,14 @@ class Kept:
 
     @property
     def problems(self) -> list[str]:
-        """Everything a person should know of what could not be read."""
-        return [*self.away, *(sentence for sentences in self.unreadable.values() for sentence in sentences)]
+        """What a person should know of what could not be read: the first results by name, the rest by number."""
+        named: list[str] = []
+        more: list[str] = []
+        for name, sentences in self.unreadable.items():
+            named += sentences[:MOST_NAMED]
+            if len(sentences) > MOST_NAMED:
+                more.append(f"{len(sentences) - MOST_NAMED:,} more results in {name} cannot be read.")
+        return list(dict.fromkeys([*self.away, *named, *more]))
 
 
 def read_all(archives: Sequence[Archive], model: str | None, *, pending: Path, limit: int = RECENT) -> Kept:
@@ -40,8 +50,9 @@ def read_all(archives: Sequence[Archive], model: str | None, *, pending: Path, l
     """
     results: dict[tuple[object, ...], Result] = {}
     unreadable, away = {}, []
+    outgoing = outgoing_room(pending).read(model, limit)
     for archive in archives:
-        readings = [waiting_room(pending, archive).read(model, limit)]
+        readings = [outgoing, waiting_room(pending, archive).read(model, limit)]
         try:
             readings.append(archive.read(model, limit))
         except ArchiveError as exc:
@@ -80,3 +91,76 @@ def last_result(archives: Sequence[Archive], model: str | None, *, pending: Path
         If no archive answers and nothing waits.
     """
     return next(iter(read_recent(archives, model, pending=pending).results), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One report as it lies in the archives.
+
+    `kept_in` names the archives that have its result unharmed, `waits_for` those that get it with the next report;
+    `problems` has a sentence for every other place that is away or holds it damaged.
+    """
+
+    result: Result
+    kept_in: tuple[str, ...]
+    waits_for: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+def find(archives: Sequence[Archive], report_id: str, *, pending: Path) -> Found:
+    """Look for a report in every archive, and in what waits for one.
+
+    Raises
+    ------
+    ArchiveError
+        UnknownReportError if no place has it and all answered; otherwise the sentences of those that could not give it.
+    """
+    results: list[Result] = []
+    kept_in: list[str] = []
+    waits_for: list[str] = []
+    problems: list[str] = []
+    for archive in archives:
+        rooms = [waiting_room(pending, archive), outgoing_room(pending)]
+        for place, names in ((archive, kept_in), *((room, waits_for) for room in rooms)):
+            try:
+                results.append(place.result(report_id))
+                names.append(archive.name)
+            except UnknownReportError:
+                continue
+            except ArchiveError as exc:
+                problems.append(str(exc))
+    if not results:
+        raise _not_found(archives, report_id, problems)
+    waits = tuple(name for name in dict.fromkeys(waits_for) if name not in kept_in)
+    return Found(results[0], tuple(kept_in), waits, tuple(dict.fromkeys(problems)))
+
+
+def find_page(archives: Sequence[Archive], report_id: str, *, pending: Path) -> bytes:
+    """The page of a report, from the first place that has it unharmed; errors as of `find`."""
+    problems = []
+    for archive in archives:
+        for place in (archive, waiting_room(pending, archive), outgoing_room(pending)):
+            try:
+                return place.html(report_id)
+            except UnknownReportError:
+                continue
+            except ArchiveError as exc:
+                problems.append(str(exc))
+    raise _not_found(archives, report_id, problems)
+
+
+def known_ids(archives: Sequence[Archive], *, pending: Path) -> list[str]:
+    """The ids of all reports that can be asked for now; an archive that is away gives none."""
+    ids = set(outgoing_room(pending).ids())
+    for archive in archives:
+        for place in (archive, waiting_room(pending, archive)):
+            with suppress(ArchiveError):
+                ids.update(place.ids())
+    return sorted(ids)
+
+
+def _not_found(archives: Sequence[Archive], report_id: str, problems: Sequence[str]) -> ArchiveError:
+    """Why no place gave a report."""
+    if problems:
+        return ArchiveError(" ".join(dict.fromkeys(problem[:1].upper() + problem[1:] for problem in problems)))
+    return UnknownReportError(f"there is no report {report_id} in {' or '.join(archive.name for archive in archives)}.")

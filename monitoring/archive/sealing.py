@@ -14,10 +14,11 @@ import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import cast
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.protocol import MAX_UNREADABLE, Reading
+from monitoring.archive.protocol import MAX_UNREADABLE, DamagedReportError, Reading, UnknownReportError
 from monitoring.results import Result, UnreadableResultError, check, check_kept
 
 _ID = re.compile(r"[\w.-]+/\d{8}T\d{6}Z-[0-9a-f]{8}")
@@ -54,6 +55,26 @@ def check_id(report_id: str) -> str:
             "that is not the id of a report. Expected an id such as 'german_credit/20240331T090000Z-1a2b3c4d'."
         )
     return report_id
+
+
+def newest_first(names: Iterable[str]) -> list[str]:
+    """The ids among the names, each once, by the time in them."""
+    ids = {name for name in names if _ID.fullmatch(name)}
+    return sorted(ids, key=lambda report_id: report_id.rpartition("/")[2], reverse=True)
+
+
+def written_at(report_id: str) -> datetime | None:
+    """The time in an id; None if it is none that a calendar has.
+
+    Examples
+    --------
+    >>> written_at("german_credit/20240331T090000Z-1a2b3c4d").isoformat()
+    '2024-03-31T09:00:00+00:00'
+    """
+    try:
+        return datetime.strptime(report_id.rpartition("/")[2][:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def seal(html: bytes, result: Result) -> Result:
@@ -105,36 +126,43 @@ def page_of(report_id: str, name: str, fetch_result: Callable[[], object], fetch
     Raises
     ------
     ArchiveError
-        If there is no such report, or it was changed after it was written.
+        UnknownReportError if there is no such report, DamagedReportError if it was changed after it was written.
     """
-    check_id(report_id)
-    try:
-        with _unreadable_as_error(report_id, name):
-            sealed = check_kept(fetch_result(), report_id)
-            return _intact(fetch_page(), sealed, name)
-    except FileNotFoundError as exc:
-        raise ArchiveError(f"there is no report {report_id} in {name}.") from exc
+    with _unreadable_as_error(report_id, name):
+        sealed = check_kept(fetch_result(), report_id)
+        return _intact(fetch_page(), sealed, name)
+
+
+def result_of(report_id: str, name: str, fetch_result: Callable[[], object]) -> Result:
+    """The result of one report, taken back without trust; arguments and errors as of `page_of`."""
+    with _unreadable_as_error(report_id, name):
+        return check_kept(fetch_result(), report_id)
 
 
 @contextmanager
 def _unreadable_as_error(report_id: str, name: str) -> Iterator[None]:
-    """Turn whatever reading one changed report raises into ArchiveError; FileNotFoundError is left as it is."""
+    """Fetch nothing that is no id, and turn whatever reading one report raises into the errors that `page_of` names."""
+    check_id(report_id)
     try:
         yield
     except UnreadableResultError as exc:
-        raise ArchiveError(f"the result of report {report_id} in {name} cannot be read: {exc}.") from None
+        raise DamagedReportError(f"the result of report {report_id} in {name} cannot be read: {exc}.") from None
+    except FileNotFoundError as exc:
+        raise UnknownReportError(f"there is no report {report_id} in {name}.") from exc
+    except PermissionError as exc:
+        raise ArchiveError(f"report {report_id} in {name} cannot be read: {exc.strerror}.") from exc
     except (OSError, EOFError, zlib.error) as exc:
-        if isinstance(exc, FileNotFoundError):
-            raise
-        raise ArchiveError(
+        raise DamagedReportError(
             f"report {report_id} in {name} was changed after it was written: it cannot be read."
         ) from exc
 
 
 def _intact(html: bytes, sealed: Result, name: str) -> bytes:
-    """The page, if its checksum is the one that its result has; ArchiveError otherwise."""
+    """The page, if its checksum is the one that its result has; DamagedReportError otherwise."""
     if hashlib.sha256(html).hexdigest() != sealed["html_sha256"]:
-        raise ArchiveError(f"report {sealed['id']} in {name} was changed after it was written: its checksum differs.")
+        raise DamagedReportError(
+            f"report {sealed['id']} in {name} was changed after it was written: its checksum differs."
+        )
     return html
 
 

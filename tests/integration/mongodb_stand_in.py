@@ -32,15 +32,16 @@ HELLO: Document = {
 
 
 class MongoStandIn(socketserver.ThreadingTCPServer):
-    """Serve on a free port of 127.0.0.1 between `with` and its end."""
+    """Serve on a free port of 127.0.0.1, or a given one, between `with` and its end."""
 
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Connection)
+    def __init__(self, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Connection)
         self.collections: dict[str, list[Document]] = defaultdict(list)
         self.unique: dict[str, list[tuple[str, ...]]] = defaultdict(lambda: [("_id",)])
+        self.indexes: dict[str, list[Document]] = defaultdict(list)
         self.lock = threading.Lock()
 
     def __enter__(self) -> MongoStandIn:
@@ -104,11 +105,13 @@ class MongoStandIn(socketserver.ThreadingTCPServer):
         return {"n": len(command["updates"]), "nModified": 0}
 
     def create_indexes(self, where: str, command: Document) -> Document:
+        self.indexes[where] += [index["key"] for index in command["indexes"]]
         self.unique[where] += [tuple(index["key"]) for index in command["indexes"] if index.get("unique")]
         return {}
 
     def list_indexes(self, where: str, command: Document) -> Document:
         indexes = [{"name": "_".join(keys), "key": dict.fromkeys(keys, 1)} for keys in self.unique[where]]
+        indexes += [{"name": "_".join(keys), "key": keys} for keys in self.indexes[where]]
         return {"cursor": {"id": bson.Int64(0), "ns": where, "firstBatch": indexes}}
 
 

@@ -7,6 +7,7 @@ server of mongodb_stand_in.py takes its place: the real client and GridFS run ov
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
@@ -17,21 +18,25 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import pytest
+from google.api_core.exceptions import PreconditionFailed
+from gridfs import GridFSBucket
 
 from creditrisk.errors import ArchiveError
 from creditrisk.settings import Settings
 from monitoring import archive as archives
-from monitoring.archive import Archive, open_archives
+from monitoring.archive import Archive, DamagedReportError, UnknownReportError, open_archives, prunable, remove
 from monitoring.archive.delivery import waiting_room
 from monitoring.archive.gcs import CloudStorageArchive
 from monitoring.archive.local import LocalArchive
-from monitoring.archive.mongo import MongoArchive
+from monitoring.archive.mongo import INDEXES, MongoArchive
 from monitoring.exporter import DriftCollector
 from monitoring.results import Result
+from tests.integration.cloud_storage import CloudStorage
 from tests.integration.mongodb_stand_in import MongoStandIn
 
 PAGE = b"<html>" + b"Nothing has drifted. " * 10_000 + b"</html>"
@@ -78,15 +83,17 @@ def local_archive(tmp_path: Path) -> Archive:
 
 
 @pytest.fixture
-def cloud_storage_archive(monkeypatch: pytest.MonkeyPatch) -> Iterator[Archive]:
-    from gcp_storage_emulator.server import create_server
-
-    port = free_port()
-    server = create_server("127.0.0.1", port, in_memory=True, default_bucket="risk-reports")
+def cloud_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[CloudStorage]:
+    server = CloudStorage(free_port(), "risk-reports")
     server.start()
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
-    yield open_archives(["gs://risk-reports/drift"])[0]
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.port}")
+    yield server
     server.stop()
+
+
+@pytest.fixture
+def cloud_storage_archive(cloud_storage: CloudStorage) -> Archive:
+    return open_archives([f"{cloud_storage.uri}/drift"])[0]
 
 
 @pytest.fixture
@@ -150,8 +157,60 @@ def test_an_unknown_report_is_a_sentence(archive):
 
 def test_an_id_that_is_not_one_never_becomes_a_path(archive):
     for bad in ("../../etc/passwd", "../20240331T090000Z-00000000", "/etc/passwd", "", "x"):
-        with pytest.raises(ArchiveError, match="not the id of a report"):
-            archive.html(bad)
+        for use in (archive.html, archive.result, archive.remove):
+            with pytest.raises(ArchiveError, match="not the id of a report"):
+                use(bad)
+
+
+def test_one_result_comes_back_and_one_that_is_not_there_or_damaged_is_a_sentence(archive):
+    report_id = archive.put(PAGE, result(9))
+    assert archive.result(report_id) == archive.latest(None)
+    with pytest.raises(UnknownReportError, match="there is no report german_credit/20240331T090000Z-00000000 in "):
+        archive.result("german_credit/20240331T090000Z-00000000")
+    plant(archive, "german_credit/20240331T100000Z-00000000", {"id": "SECRET"})
+    with pytest.raises(DamagedReportError, match="cannot be read: '"):
+        archive.result("german_credit/20240331T100000Z-00000000")
+
+
+def test_a_page_that_was_damaged_is_a_sentence_and_its_result_is_read(archive):
+    report_id = archive.put(PAGE, result(9))
+    damage_page(archive, report_id)
+    with pytest.raises(DamagedReportError, match="was changed after it was written"):
+        archive.html(report_id)
+    assert archive.result(report_id)["last_seq"] == 900
+
+
+def test_a_report_that_was_removed_is_gone_with_its_page_and_others_stay(archive):
+    gone, stays = archive.put(b"one", result(6)), archive.put(PAGE, result(9))
+    plant(archive, "german_credit/20240331T100000Z-00000000", b"damaged")
+    assert archive.ids() == ["german_credit/20240331T100000Z-00000000", stays, gone]
+    for report_id in (gone, gone, "german_credit/20240331T100000Z-00000000"):
+        archive.remove(report_id)
+    assert archive.ids() == [stays]
+    assert archive.html(stays) == PAGE
+    with pytest.raises(UnknownReportError):
+        archive.html(gone)
+
+
+def test_old_reports_can_go_but_not_the_last_of_a_model_nor_one_that_waits(archive):
+    old = [archive.put(PAGE, of_day(day)) for day in (1, 2, 3)]
+    behind = archive.put(PAGE, of_day(4, last_seq=50, first_seq=1))  # the clock was put forward, and back again
+    last_of_other = archive.put(PAGE, of_day(2, model="simulated"))
+    archive.put(PAGE, of_day(20, last_seq=200))
+    damaged = "german_credit/20240101T000000Z-00000000"
+    plant(archive, damaged, b"damaged")
+    found = prunable(archive, datetime(2024, 3, 10, tzinfo=UTC), waiting={old[0]})
+    assert (found.n_reports, found.waiting) == (7, (old[0],))
+    assert set(found.last) == {old[2], last_of_other}
+    assert found.removable == (behind, old[1], damaged)
+    assert list(remove(archive, found.removable)) == [damaged, old[1], behind]
+    assert set(archive.ids()) == {old[0], old[2], last_of_other, archive.latest("german_credit")["id"]}
+    assert prunable(archive, datetime(2024, 3, 10, tzinfo=UTC), waiting={old[0]}).removable == ()
+
+
+def of_day(day: int, **other: object) -> Result:
+    seqs = {"first_seq": day * 100 - 99, "last_seq": day * 100, "log_head": {"seq": day * 100 + 5, "hash": "5c" * 32}}
+    return result(9, **(seqs | {"created_at": f"2024-03-{day:02}T09:00:00+00:00"} | other))
 
 
 # --- results that cannot be read ---
@@ -170,6 +229,19 @@ def plant(archive: Archive, report_id: str, content: object) -> None:
         document = content if isinstance(content, dict) else {"content": raw}
         newest = {"model": "german_credit", "created_at": "2099"}  # without which it would not be looked at
         archive._database.reports.insert_one({**newest, **document, "_id": report_id})
+
+
+def damage_page(archive: Archive, report_id: str) -> None:
+    """Put another page in the place of one, as anybody may who can write there."""
+    other = PAGE.replace(b"Nothing", b"Something")
+    if isinstance(archive, LocalArchive):
+        (archive.folder / f"{report_id}.html").write_bytes(other)
+    elif isinstance(archive, CloudStorageArchive):
+        archive._bucket.blob(f"drift/{report_id}.html").upload_from_string(other)
+    else:
+        bucket = GridFSBucket(archive._database)
+        bucket.delete(report_id)
+        bucket.upload_from_stream_with_id(report_id, "other", gzip.compress(other))
 
 
 def without(given: dict, key: str) -> dict:
@@ -231,6 +303,8 @@ def test_a_report_can_be_kept_beside_results_that_cannot_be_read(archive, tmp_pa
     kept = archives.read_recent([archive], "german_credit", pending=tmp_path / "pending")
     assert [known["id"] for known in kept.results] == [stored.id]
     assert len(kept.unreadable[archive.name]) >= 40
+    assert len(kept.problems) == 11
+    assert f"more results in {archive.name} cannot be read." in kept.problems[-1]
 
 
 def test_a_result_of_100_mb_is_passed_over_without_being_read(local_archive, tmp_path):
@@ -278,6 +352,37 @@ def test_the_last_result_is_the_one_that_ended_last_whatever_clocks_said(archive
     found = archives.last_result([archive], "german_credit", pending=tmp_path)
     assert found is not None
     assert found["last_seq"] == 700
+
+
+# --- Cloud Storage and MongoDB ---
+
+
+def test_an_object_is_written_once_and_deleted_only_as_it_was_seen(cloud_storage, cloud_storage_archive):
+    report_id = cloud_storage_archive.put(PAGE, result(9))
+    damage_page(cloud_storage_archive, report_id)
+    cloud_storage_archive.put(PAGE, result(9))  # what is there stays as it is, and says that it was changed
+    with pytest.raises(DamagedReportError):
+        cloud_storage_archive.html(report_id)
+    blob = cloud_storage_archive._bucket.get_blob(f"drift/{report_id}.html")
+    with pytest.raises(PreconditionFailed):
+        blob.delete(if_generation_match=blob.generation + 1)
+    cloud_storage_archive.remove(report_id)
+    assert cloud_storage_archive.ids() == []
+
+
+def test_calls_that_cloud_storage_refuses_for_a_moment_are_made_again(cloud_storage, cloud_storage_archive):
+    cloud_storage.n_to_refuse = 1
+    report_id = cloud_storage_archive.put(PAGE, result(9))
+    for use in (cloud_storage_archive.html, cloud_storage_archive.result, cloud_storage_archive.remove):
+        cloud_storage.n_to_refuse = 1
+        use(report_id)
+
+
+def test_mongodb_looks_reports_up_by_index(mongodb_archive):
+    mongodb_archive.put(PAGE, result(9))
+    indexes = [list(index["key"].items()) for index in mongodb_archive._database.reports.list_indexes()]
+    for keys in INDEXES:
+        assert keys in indexes
 
 
 # --- the local folder ---

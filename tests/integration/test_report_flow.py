@@ -32,6 +32,7 @@ from monitoring import archive, drift, report
 from monitoring.exporter import make_app
 from monitoring.windows import Counted, Window, profile_of
 from tests.conftest import assemble
+from tests.integration.test_archive import result as archived
 
 N_APPLICANTS = 600
 # Entries of the log about the champion, ahead of all decisions: its fingerprint, its promotion, that it serves.
@@ -180,6 +181,22 @@ def test_a_second_report_at_once_is_refused_with_a_sentence(tmp_path, monkeypatc
     monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
     with FileLock(tmp_path / "report.lock"), pytest.raises(ReportError, match="another report is being made in"):
         evidently_report()
+
+
+@pytest.mark.usefixtures("prefect")
+def test_old_reports_are_removed_by_their_own_flow_where_a_setting_says_so(tmp_path, monkeypatch):
+    from flows.prune_reports import prune_reports
+
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CREDITRISK_ARCHIVES", f"file://{tmp_path}/file,file://{tmp_path}/reports")
+    [kept] = archive.open_archives([f"file://{tmp_path}/reports"])
+    ids = [kept.put(b"page", archived(hour)) for hour in (3, 6, 9)]
+    assert prune_reports() == 0
+    monkeypatch.setenv("CREDITRISK_KEEP_REPORTS_DAYS", "30")
+    monkeypatch.setattr("flows.prune_reports.prune.retries", 0)
+    assert prune_reports() == 2
+    assert kept.ids() == ids[2:]
 
 
 def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted):

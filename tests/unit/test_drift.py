@@ -290,6 +290,21 @@ def test_more_than_ten_categories_are_joined_from_the_rarest_up():
     assert sum(bin_.reference_share for bin_ in bins) == pytest.approx(1.0)
 
 
+def test_no_figure_of_a_finding_is_rounded_to_what_it_is_not():
+    bins = (drift.Bin("1 to 2 EUR", 0.0312, 0.0344), drift.Bin("more than 2 EUR", 0.9688, 0.9656))
+    close = replace(
+        field(compare(sample(2_000, seed=3)), "income_eur"),
+        status="act", level=2, psi=0.3, psi_bound=0.0004, bins=bins,
+    )  # fmt: skip
+    [sentence] = drift.findings(drift.Drift(400_000, (), close))
+    assert "PSI 0.3000; chance alone stays below 0.0004" in sentence
+    assert "3.1% before, 3.4% now" in sentence
+    [sentence] = drift.findings(drift.Drift(400_000, (), replace(close, psi=0.2504, psi_bound=0.2496)))
+    assert "PSI 0.2504; chance alone stays below 0.2496" in sentence
+    [few, *_] = drift.findings(compare(sample(1, seed=3)))
+    assert few.startswith("Only 1 application was scored.")
+
+
 # --- the page ---
 
 

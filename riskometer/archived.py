@@ -1,0 +1,98 @@
+"""Archived reports in words, for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from datetime import UTC, datetime
+
+from creditrisk.text import counted, distinct, shares_in_per_cent, shorten
+from monitoring.archive import Prunable
+from monitoring.results import FieldFigures, Result
+
+WIDTH = 80
+WIDEST_LABEL = 28
+LEVELS = {2: "act", 1: "watch", 0: "stable", -1: "not judged"}
+_SENTENCE = textwrap.TextWrapper(WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
+
+
+def table_of_reports(results: list[Result]) -> list[str]:
+    """A line per report; ids are never broken, so that they can be copied."""
+    width = max(len(result["id"]) for result in results)
+    lines = [f"{'Report':<{width}}  Version  Applications  Status"]
+    for result in results:
+        version, n_rows = shorten(_printable(result["model_version"]), 7), f"{result['n_rows']:,}"
+        lines.append(f"{result['id']:<{width}}  {version:>7}  {n_rows:>12}  {_status(result)}")
+    return lines
+
+
+def _printable(text: str) -> str:
+    """Others can write to an archive: no text from there moves the cursor or colours the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def _status(result: Result) -> str:
+    """The most pressing thing a report has to say, in a word or two."""
+    if not result["log"]["is_intact"]:
+        return "log broken"
+    if not result["n_rows"]:
+        return "empty"
+    levels = [figures["level"] for figures in (result["score"], *result["fields"].values())]
+    return LEVELS[max(levels)]
+
+
+def lines_of_report(result: Result) -> list[str]:
+    """Findings and figures, the most pressing first, in 80 columns."""
+    written = datetime.fromisoformat(result["created_at"]).astimezone(UTC)
+    rows = counted(result["n_rows"], "application")
+    lines = [
+        result["id"],
+        f"{_printable(result['model'])} version {_printable(result['model_version'])}, "
+        f"written {written:%d %b %Y %H:%M} UTC",
+        f"{rows}{_period(result)}",
+        "",
+    ]
+    for finding in result["findings"]:
+        lines += _SENTENCE.wrap(_printable(finding))
+    figures = [result["score"], *sorted(result["fields"].values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
+    width = min(WIDEST_LABEL, max(len(one["label"]) for one in figures))
+    heads = f"{'Field':<{width}}  {'Status':<12}  {'PSI':>8}  {'by chance':>9}  {'missing':>7}  {'unseen':>6}"
+    return [*lines, "", heads, *(_line_of_field(one, width) for one in figures)]
+
+
+def _period(result: Result) -> str:
+    first, last = result["first_decided_at"], result["last_decided_at"]
+    if first is None or last is None:
+        return " since the report before"
+    begin, end = (datetime.fromisoformat(time).astimezone(UTC) for time in (first, last))
+    return f", scored {begin:%d %b %Y %H:%M} to {end:%d %b %Y %H:%M} UTC"
+
+
+def _line_of_field(figures: FieldFigures, width: int) -> str:
+    psi, bound, missing = "–", "–", "–"
+    if figures["psi"] is not None:
+        psi, bound = distinct(figures["psi"], figures["psi_bound"] or 0.0, places=3)
+        bound = "–" if figures["psi_bound"] is None else bound
+    if figures["missing_share"] is not None:
+        [missing] = shares_in_per_cent(figures["missing_share"], places=1)
+    label, status = shorten(_printable(figures["label"]), width), shorten(_printable(figures["status"]), 12)
+    unseen = f"{figures['n_unseen']:,}" if figures["n_unseen"] else "–"
+    return f"{label:<{width}}  {status:<12}  {psi:>8}  {bound:>9}  {missing:>7}  {unseen:>6}"
+
+
+def what_is_old(name: str, old: Prunable, before: datetime, *, is_to_do: bool, n_removed: int) -> str:
+    """What was, or would be, removed from an archive, and what stays though it is old."""
+    if is_to_do:
+        what = (
+            f"{counted(n_removed, 'report')} from before {before.date()} removed, {old.n_reports - n_removed:,} left."
+        )
+    else:
+        what = f"{len(old.removable):,} of {counted(old.n_reports, 'report')} are from before {before.date()}."
+    stay = [
+        counted(len(ids), one, several)
+        for ids, one, several in (
+            (old.last, "that is the last of its model", "that are the last of their models"),
+            (old.waiting, "that waits for an archive", "that wait for an archive"),
+        )
+        if ids
+    ]
+    return f"{name}: {what}" + (f" As old, but kept: {' and '.join(stay)}." if stay else "")
