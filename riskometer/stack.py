@@ -78,7 +78,10 @@ def up(settings: Settings, console: Console) -> None:
         console.print("Stopping what was started.")
         down(settings, console)
         raise
-    console.print("[green]✓[/] flows deployed: model-train/sunday, evidently-report/every-3-hours, promote/on-demand")
+    console.print(
+        "[green]✓[/] flows deployed: model-train/sunday, evidently-report/every-3-hours, "
+        "batch-score/daily, outcomes/daily, promote/on-demand"
+    )
     _print_addresses(parts, settings, console)
 
 
