@@ -31,7 +31,14 @@ from creditrisk.decision_log import (
     rejected_beside,
     score_day,
 )
-from creditrisk.errors import CreditRiskError, RegistryError, SourceAbsentError, SourceError, SourceUnfinishedError
+from creditrisk.errors import (
+    CreditRiskError,
+    RegistryError,
+    SchemaError,
+    SourceAbsentError,
+    SourceError,
+    SourceUnfinishedError,
+)
 from creditrisk.home import one_at_a_time
 from creditrisk.registry import Champion, Registry, find_champion, load_version, no_champion
 from creditrisk.scoring import VERDICTS
@@ -107,7 +114,10 @@ def batch_score(
         champion = champion_to_score_with(dataset, registry, settings)
         if champion is None:
             raise RegistryError(no_champion(registry, dataset or settings.dataset))
-        scored, problems = score_days(days, source, target, champion, settings)
+        try:
+            scored, problems = score_days(days, source, target, champion, settings)
+        finally:
+            shutil.rmtree(settings.home / "batch", ignore_errors=True)
     if any(scored_day["n_new"] for scored_day in scored["days"]):
         report_on(champion.version.model)
     if problems:
@@ -152,12 +162,11 @@ def score_days(
         else:
             try:
                 done = score(copied, day, champion, target, settings)
-            except SourceError as exc:
+            except (SourceError, SchemaError) as exc:
                 problems.append(f"The applications of {day} cannot be used: {exc}")
                 continue
             scored["days"].append(_scored_day(done))
             print(summary(done, target))
-    shutil.rmtree(folder, ignore_errors=True)
     return scored, problems
 
 

@@ -66,14 +66,16 @@ def outcomes(source: str | None = None) -> Recorded | State[Recorded]:
     folder = settings.home / "outcomes-read"
     done = OutcomesDone(is_new=False)
     with one_at_a_time(settings.home / "outcomes.lock", otherwise=busy):
-        copied = copy_outcomes(uri, folder)
-        if isinstance(copied, SourceError):
-            print(f"No outcomes were read: {copied}")
-        else:
-            lists = _lists(settings, copied, today)
-            done = record(copied, lists, today, settings)
-            print(summary(done, lists))
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            copied = copy_outcomes(uri, folder)
+            if isinstance(copied, SourceError):
+                print(f"No outcomes were read: {copied}")
+            else:
+                lists = _lists(settings, copied, today)
+                done = record(copied, lists, today, settings)
+                print(summary(done, lists))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     counts = asdict(done)
     recorded: Recorded = {
         "n_rows": counts["n_rows"],

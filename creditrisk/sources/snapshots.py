@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from hashlib import file_digest
 from pathlib import Path
-from shutil import copyfileobj
+from typing import BinaryIO
 
 from creditrisk.errors import SourceAbsentError, SourceError, SourceUnfinishedError
 from creditrisk.sources import buckets
@@ -65,14 +65,19 @@ def _copy(uri: str, copy: Path) -> None:
     seen, at = _look(uri), time.monotonic()
     if seen is None and any(_look(f"{uri}{ending}") is not None for ending in (".part", ".tmp")):
         raise SourceUnfinishedError(_unfinished(uri))
-    try:
-        with opened(uri) as stream, copy.open("wb") as file:
-            copyfileobj(stream, file, 2**20)
-    except OSError as exc:
-        raise SourceError(f"no copy of '{name_of(uri)}' can be made here: {exc.strerror}. Make room.") from exc
+    with opened(uri) as stream, copy.open("wb") as file:
+        while chunk := stream.read(2**20):
+            _write(file, chunk, uri)
     time.sleep(max(0.0, LOOK_SECONDS - (time.monotonic() - at)))
     if _look(uri) != seen:
         raise SourceUnfinishedError(_unfinished(uri))
+
+
+def _write(file: BinaryIO, chunk: bytes, uri: str) -> None:
+    try:
+        file.write(chunk)
+    except OSError as exc:
+        raise SourceError(f"no copy of '{name_of(uri)}' can be made here: {exc.strerror}. Make room.") from exc
 
 
 def _look(uri: str) -> tuple[int, ...] | None:

@@ -91,7 +91,7 @@ def get_note(uri: str) -> str | None:
             with path_of(uri).open("rb") as file:
                 content = file.read(MAX_NOTE_BYTES)
         return content.decode()
-    except (FileNotFoundError, SourceAbsentError, UnicodeDecodeError):
+    except (FileNotFoundError, NotADirectoryError, SourceAbsentError, UnicodeDecodeError):
         return None
     except OSError as exc:
         raise TargetError(f"{path_of(uri)} cannot be read: {exc.strerror}. Check it, or name another target.") from exc
