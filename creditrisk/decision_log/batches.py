@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import partial
 from hashlib import sha256
-from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +26,7 @@ from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import TargetError
-from creditrisk.quality import Rejection
+from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import RESULT_SUFFIXES, Scorer, result_file, result_table
 from creditrisk.sources import Snapshot, check_target, get_note, put_file, read_blocks
 
@@ -145,46 +145,46 @@ def score_day(
     if begun is not None:
         first_day, _, version = begun.partition(" ")
         day = date.fromisoformat(first_day)
-    places, there = _places_for(snapshot, target, day)
+    name = sha256(key.encode()).hexdigest()[:16]
+    places, there = _places_for(snapshot, champion.name, target, day, name)
     if begun is not None and there is not None:
         _mark(target, day, places, work)
         return BatchDone(there, places.predictions, n_new=0, is_new=False)
     check_target(places.predictions)
     scorer = champion if begun is None or version == champion.version else load(champion.name, version)
-    by = Actor(this_user(), f"{BATCH_NOTE} {sha256(key.encode()).hexdigest()[:16]}")
+    # By the role the log can say how many of these applications it holds.
+    by = Actor(this_user(), f"{BATCH_NOTE} {name}")
     n_logged = 0 if begun is None else log.n_entries_by(by.role, BATCH_NOTE, key)
+    begin = partial(log.note, BATCH_NOTE, key, f"{day.isoformat()} {scorer.version}")
+    scored = score_blocks(_begun(snapshot, scorer, begin), scorer, log, "batch", by=by, n_logged=n_logged)
     result, rejected = work / f"result{Path(places.predictions).suffix}", work / "rejected.csv"
-    checked = datasets.check_blocks(read_blocks(str(snapshot.path), BLOCK_ROWS), scorer.schema)
-    # A table that cannot be used at all is not begun.
-    blocks = chain([next(checked)], checked)
-    log.note(BATCH_NOTE, key, f"{day.isoformat()} {scorer.version}")
-    scored = score_blocks(blocks, scorer, log, "batch", by=by, n_logged=n_logged)
     verdicts, n_rejected = _write_results(scored, result, rejected)
-    batch = Batch(
-        source_sha256=snapshot.sha256,
-        day=day.isoformat(),
-        model=scorer.name,
-        model_version=scorer.version,
-        predictions=_relative(target, places.predictions),
-        n_scored=verdicts.total(),
-        n_rejected=n_rejected,
-        verdicts=dict(verdicts),
-    )
+    n_scored, written = verdicts.total(), _relative(target, places.predictions)
+    made_of = snapshot.sha256, day.isoformat(), scorer.name, scorer.version
+    batch = Batch(*made_of, written, n_scored, n_rejected, dict(verdicts))
     put_file(places.predictions, result)
     if n_rejected:
         put_file(places.rejected, rejected)
     _put_text(places.note, json.dumps(asdict(batch), indent=2) + "\n", work)
     _mark(target, day, places, work)
-    return BatchDone(batch, places.predictions, n_new=batch.n_scored - n_logged, is_new=True)
+    return BatchDone(batch, places.predictions, n_new=n_scored - n_logged, is_new=True)
 
 
-def _places_for(snapshot: Snapshot, target: str, day: date) -> tuple[Places, Batch | None]:
-    """Where the predictions on a copy go, and what is said of them if they are there."""
+def _begun(snapshot: Snapshot, scorer: Scorer, begin: Callable[[], None]) -> Iterator[Checked]:
+    """The rows of a copy in blocks; it is begun with the first, so that a table that cannot be used is not."""
+    for number, block in enumerate(datasets.check_blocks(read_blocks(str(snapshot.path), BLOCK_ROWS), scorer.schema)):
+        if not number:
+            begin()
+        yield block
+
+
+def _places_for(snapshot: Snapshot, model: str, target: str, day: date, name: str) -> tuple[Places, Batch | None]:
+    """Where the predictions of a model on a copy go, and what is said of them if they are there."""
     places = places_of(target, day)
     there = finished(places)
-    if there is not None and there.source_sha256 != snapshot.sha256:
-        # What was made of another file of that day stays.
-        places = places_of(target, day, f"-{snapshot.sha256[:8]}")
+    if there is not None and (there.source_sha256, there.model) != (snapshot.sha256, model):
+        # What was made of another file of that day, or by another model, stays.
+        places = places_of(target, day, f"-{name[:8]}")
         there = finished(places)
     return places, there
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import polars as pl
+import psycopg
 import pytest
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import DecisionLog, Lists, OutcomesDone, record_file, score_day
 from creditrisk.errors import CreditRiskError, RegistryError, ReportError, TargetError
 from creditrisk.registry import Registry
 from creditrisk.scoring import Scorer
@@ -159,7 +161,7 @@ def test_in_a_bucket_a_half_written_file_waits_and_a_whole_one_is_scored_once(se
         batch_score(source=given["source"].replace("{date}", day()), target="gs://elsewhere/out", day=day())
 
 
-def test_an_object_that_is_replaced_between_two_looks_is_not_read(settings, bucket, tmp_path, monkeypatch):
+def test_an_object_that_is_replaced_between_two_looks_is_not_read(bucket, tmp_path, monkeypatch):
     from creditrisk.errors import SourceUnfinishedError
 
     put(f"{bucket}/in.csv", CLIENTS)
@@ -208,3 +210,31 @@ def test_outcomes_of_a_file_are_read_once_and_strangers_listed(settings, reports
     told.with_name("told.csv.part").touch()
     told.unlink()
     assert outcomes(str(told), return_state=True).name == "NotYet"
+
+
+def test_a_database_gives_the_applications_and_keeps_the_log(postgres_url, corner_scorer, tmp_path, monkeypatch):
+    parts = urlsplit(postgres_url)
+    monkeypatch.setenv("PGUSER", str(parts.username))
+    monkeypatch.setenv("PGPASSWORD", str(parts.password))
+    rows = "('A''7%1', 61, 2000, 52000, 'own'), ('B8', 33, 9000, 20000, 'rent')"
+    with psycopg.connect(postgres_url) as connection:
+        columns = "client text, age_years int, amount_eur int, income_eur int, housing text"
+        connection.execute(f"CREATE TABLE today ({columns}); INSERT INTO today VALUES {rows}")
+    uri = f"postgresql://{parts.hostname}:{parts.port}{parts.path}?query=select * from today order by client"
+    log, target = DecisionLog(postgres_url), str(tmp_path / "out")
+    for order, n_new in (("asc", 2), ("desc", 0)):
+        copied = snapshots.take_snapshot(f"{uri} {order}", tmp_path)
+        done = score_day(copied, date(2026, 3, 31), corner_scorer, load=None, log=log, target=target)
+        assert done.n_new == n_new
+    (tmp_path / "out" / "predictions-2026-03-31.json").unlink()
+    assert score_day(copied, date(2026, 3, 31), corner_scorer, load=None, log=log, target=target).n_new == 0
+
+    (tmp_path / "told.csv").write_text("application_id,default,observed_on\nA'7%1,no,2026-03-01\n")
+    (tmp_path / "again.csv").write_text("application_id,default,observed_on\nA'7%1,no,2026-03-01\n\n")
+    listed = Lists(tmp_path / "unknown.csv", tmp_path / "rejected.csv")
+    for name, n_new in (("told.csv", 1), ("again.csv", 0)):
+        (tmp_path / "work").mkdir(exist_ok=True)
+        copied = snapshots.take_snapshot(str(tmp_path / name), tmp_path / "work")
+        assert record_file(copied, log, listed, today=date(2026, 3, 31)) == OutcomesDone(n_rows=1, n_new=n_new)
+    assert log.verify().broken is None
+    log.close()

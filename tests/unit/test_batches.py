@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,8 +166,23 @@ def test_another_file_of_the_same_day_leaves_the_first_predictions(score, applic
 
     assert (tmp_path / "out" / "predictions-2026-03-31.csv").read_bytes() == kept
     name = (tmp_path / "out" / "latest_prediction.txt").read_text().strip()
-    assert name == f"predictions-2026-03-31-{done.batch.source_sha256[:8]}.csv"
+    assert re.fullmatch(r"predictions-2026-03-31-[0-9a-f]{8}\.csv", name)
+    assert done.batch.predictions == name
     assert pl.read_csv(tmp_path / "out" / name).height == 3
+
+
+def test_another_model_on_the_same_file_leaves_the_first_predictions(corner_scorer, log, applications, score, tmp_path):
+    score(applications)
+    other = copy.copy(corner_scorer)
+    object.__setattr__(other, "name", "another_lender")
+
+    done = score_day(
+        snapshot_of(applications, tmp_path), DAY, other, load=unwanted, log=log, target=str(tmp_path / "out")
+    )
+
+    assert done.n_new == N_ROWS - N_BAD
+    assert done.batch.predictions != "predictions-2026-03-31.csv"
+    assert not score(applications).is_new
 
 
 def test_an_earlier_day_scored_later_is_not_the_latest(score, applications, tmp_path):
