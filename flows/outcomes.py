@@ -7,8 +7,7 @@ UI. The same table again changes nothing. Nothing is printed of an applicant: ro
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict
 
@@ -24,6 +23,9 @@ from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import Snapshot, take_snapshot
 from creditrisk.text import counted
 from flows.queue import NOT_YET
+
+# A day whose file came late, or that was left out, is made up for so long.
+DAYS_MADE_UP = 7
 
 
 class Recorded(TypedDict):
@@ -57,43 +59,58 @@ def outcomes(source: str | None = None) -> Recorded | State[Recorded]:
     """Record what became of applications, from a table.
 
     Args:
-        source: File or URI of the table, with {date} for today; empty: the setting.
+        source: File or URI of the table, with {date} for today and the days of the last week; empty: the setting.
     """
     settings = read_settings()
     today = datetime.now(UTC).date()
-    uri = (source or settings.outcomes_of_day).replace(DAY, today.isoformat())
+    uri = source or settings.outcomes_of_day
+    days = [today - timedelta(days=n) for n in range(DAYS_MADE_UP if DAY in uri else 0, -1, -1)]
     busy = CreditRiskError(f"outcomes are being read in {settings.home} already. Wait for the end of that run.")
-    folder = settings.home / "outcomes-read"
-    done = OutcomesDone(is_new=False)
+    recorded: Recorded = {"n_rows": 0, "n_new": 0, "n_unknown": 0, "n_rejected": 0}
+    waiting, problems = [], []
     with one_at_a_time(settings.home / "outcomes.lock", otherwise=busy):
-        try:
-            copied = copy_outcomes(uri, folder)
-            if isinstance(copied, SourceError):
-                print(f"No outcomes were read: {copied}")
-            else:
-                lists = _lists(settings, copied, today)
-                done = record(copied, lists, today, settings)
-                print(summary(done, lists))
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    counts = asdict(done)
-    recorded: Recorded = {
-        "n_rows": counts["n_rows"],
-        "n_new": counts["n_new"],
-        "n_unknown": counts["n_unknown"],
-        "n_rejected": counts["n_rejected"],
-    }
-    if isinstance(copied, SourceUnfinishedError):
-        return Completed(name=NOT_YET, message=str(copied), data=recorded)
+        for day in days:
+            try:
+                read_day(uri.replace(DAY, day.isoformat()), recorded, today, settings)
+            except SourceAbsentError as exc:
+                if day == today:
+                    print(f"No outcomes were read: {exc}")
+            except SourceUnfinishedError as exc:
+                print(f"No outcomes were read: {exc}")
+                waiting.append(str(exc))
+            except SourceError as exc:
+                problems.append(str(exc))
+    if problems:
+        raise SourceError(" ".join(problems))
+    if waiting:
+        return Completed(name=NOT_YET, message=" ".join(waiting), data=recorded)
     return recorded
 
 
-def summary(done: OutcomesDone, lists: Lists) -> str:
+def read_day(uri: str, recorded: Recorded, today: date, settings: Settings) -> None:
+    """Record the outcomes of one table, and add to what was recorded."""
+    folder = settings.home / "outcomes-read"
+    try:
+        copied = copy_outcomes(uri, folder)
+        if isinstance(copied, SourceError):
+            raise copied
+        lists = _lists(settings, copied, today)
+        done = record(copied, lists, today, settings)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    print(summary(uri, done, lists))
+    recorded["n_rows"] += done.n_rows
+    recorded["n_new"] += done.n_new
+    recorded["n_unknown"] += done.n_unknown
+    recorded["n_rejected"] += done.n_rejected
+
+
+def summary(uri: str, done: OutcomesDone, lists: Lists) -> str:
     """What became of the rows, for a terminal or a log; no application is named."""
     if not done.is_new:
-        return "These outcomes were read before; nothing is new."
+        return f"{uri} was read before; nothing is new."
     n_known = done.n_rows - done.n_rejected - done.n_new
-    said = [f"{counted(done.n_new, 'outcome')} recorded; {n_known:,} said nothing new."]
+    said = [f"{uri}: {counted(done.n_new, 'outcome')} recorded; {n_known:,} said nothing new."]
     if done.n_unknown:
         said.append(
             f"{counted(done.n_unknown, 'row is', 'rows are')} of applications that were never scored here, or not by "

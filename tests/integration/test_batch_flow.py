@@ -209,6 +209,11 @@ def test_outcomes_of_a_file_are_read_once_and_strangers_listed(settings, reports
     assert DecisionLog(settings.decision_log).outcomes().height == 2
     told.with_name("told.csv.part").touch()
     told.unlink()
+    # A file of the last week that came late is read, one that is still being written waits, once more changes nothing.
+    folder = settings.home / "outcomes"
+    (folder / f"{day(2)}.csv").write_text(f"application_id,default,observed_on\nA7,yes,{day(0)}\n")
+    assert outcomes()["n_new"] == 1
+    assert outcomes()["n_rows"] == 0
     assert outcomes(str(told), return_state=True).name == "NotYet"
 
 
