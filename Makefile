@@ -26,14 +26,16 @@ IS_READY = $(HAS_TERRAFORM); test -f infra/terraform/terraform.tfvars || { echo 
 override DATASET := $(value DATASET)
 override SOURCE := $(value SOURCE)
 override STATE := $(value STATE)
+override TARGET := $(value TARGET)
+override DAY := $(value DAY)
 override TEST_FROM := $(value TEST_FROM)
 override VERSION := $(value VERSION)
 override WHY := $(value WHY)
 override BY := $(value BY)
-export DATASET SOURCE STATE TEST_FROM VERSION WHY BY
+export DATASET SOURCE TARGET DAY STATE TEST_FROM VERSION WHY BY
 
 .DEFAULT_GOAL := help
-.PHONY: help setup model-train-flow evidently-report-flow promote rollback up down test lint bench \
+.PHONY: help setup model-train-flow evidently-report-flow batch-score-flow promote rollback up down test lint bench \
 	docker-up docker-down terraform-init terraform-plan terraform-apply terraform-destroy constraints
 
 help: ## Show this list
@@ -48,6 +50,10 @@ model-train-flow: .venv/.installed ## Train; DATASET=simulated (default), a know
 
 evidently-report-flow: .venv/.installed ## Report on the applications scored since the last report
 	@$(RISKOMETER) report --dataset "$$DATASET"
+
+batch-score-flow: .venv/.installed ## Score a day's applications to a file; SOURCE=file or URI, TARGET=folder or gs://, DAY=2026-03-31
+	@$(RISKOMETER) batch-score --dataset "$$DATASET" --source "$$SOURCE" --target "$$TARGET" \
+		$(if $(DAY),--day "$$DAY")
 
 promote: .venv/.installed ## Make the challenger champion; DATASET=name, VERSION=number, WHY='the reason', BY='who'
 	@$(RISKOMETER) promote --dataset "$$DATASET" --version "$$VERSION" --why "$$WHY" --by "$$BY"

@@ -17,6 +17,18 @@ class SourceError(CreditRiskError):
     """A table could not be read: not found, not reachable, or not a table."""
 
 
+class SourceAbsentError(SourceError):
+    """There is no such file or object, perhaps not yet."""
+
+
+class SourceUnfinishedError(SourceError):
+    """Somebody is still writing the file: it can be read later."""
+
+
+class TargetError(CreditRiskError):
+    """A result could not be written where it belongs, or what stands there could not be read."""
+
+
 class TrainingError(CreditRiskError):
     """A model could not be trained on the rows at hand."""
 

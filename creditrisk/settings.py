@@ -41,6 +41,21 @@ class Settings(BaseSettings):
     source: str = Field(
         "", description="file or URI the Sunday training reads; empty: where the champion's data came from"
     )
+    batch_source: str = Field(
+        "",
+        description="the day's applications for `batch-score/daily`: file or URI, `{date}` for the day; empty: "
+        "home/applications/{date}.csv",
+    )
+    batch_target: str = Field(
+        "",
+        description="where `batch-score/daily` writes predictions: folder or gs://, or such a file with `{date}` in "
+        "its name; empty: home/predictions",
+    )
+    outcomes_source: str = Field(
+        "",
+        description="what became of applications, for `outcomes/daily`: file or URI, `{date}` for the day; empty: "
+        "home/outcomes/{date}.csv",
+    )
     host: str = Field("127.0.0.1", description="address the web app and the exporter listen on")
     allowed_hosts: str = Field(
         "", description="names, by commas, that the web app and the exporter answer to besides this machine's own"
@@ -128,6 +143,21 @@ class Settings(BaseSettings):
     def decision_log(self) -> str:
         """The database URL of the decision log."""
         return self.decision_log_url or f"sqlite:///{self.home / 'decisions.db'}"
+
+    @property
+    def applications_of_day(self) -> str:
+        """Where the applications of a day are, which stands for `{date}`."""
+        return self.batch_source or str(self.home / "applications" / "{date}.csv")
+
+    @property
+    def predictions(self) -> str:
+        """Where predictions are written: a folder, or a file of each day."""
+        return self.batch_target or str(self.home / "predictions")
+
+    @property
+    def outcomes_of_day(self) -> str:
+        """Where outcomes are, with `{date}` for the day."""
+        return self.outcomes_source or str(self.home / "outcomes" / "{date}.csv")
 
     @property
     def stores(self) -> Stores:

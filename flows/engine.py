@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun, State
 
 # Where prefect.yaml says that a flow is, and the module and name under which it is imported.
-FLOWS = {f"flows/{name}.py:{name}": (f"flows.{name}", name) for name in ("model_train", "evidently_report", "promote")}
+FLOWS = {
+    f"flows/{name}.py:{name}": (f"flows.{name}", name)
+    for name in ("model_train", "evidently_report", "promote", "batch_score", "outcomes")
+}
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARK_SECONDS = 3.0
 # The worker's process id, for the processes of its runs.

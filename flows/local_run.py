@@ -27,7 +27,7 @@ from flows.engine import EndedBySignal, flow_of, heard_signals, leave, run
 from flows.logs import log_sentences_only
 from flows.password import VARIABLE, new_password
 from flows.prefect_server import PASSWORD_VARIABLE
-from flows.queue import FlowArguments
+from flows.queue import NOT_YET, NOT_YET_CODE, FlowArguments
 
 # The first start makes a database, which a slow disk can hold up.
 START_SECONDS = 120
@@ -38,8 +38,8 @@ class LocalRunError(CreditRiskError):
     """The temporary server of a run did not start."""
 
 
-def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> None:
-    """Run a flow in this process; what it raises is raised here.
+def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> int:
+    """Run a flow in this process; what it raises is raised here. Returns 0, or NOT_YET_CODE.
 
     A signal ends this process within seconds: the run is marked, and nothing is left running.
     """
@@ -56,6 +56,9 @@ def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> N
             with get_client(sync_client=True) as client:
                 flow_run = client.create_flow_run(flow, parameters=arguments)
             run(entrypoint, flow_run, "result")
+            with get_client(sync_client=True) as client:
+                state = client.read_flow_run(flow_run.id).state
+            return NOT_YET_CODE if state is not None and state.name == NOT_YET else 0
     except EndedBySignal as ended:
         print(f"\nEnded by {ended.signal.name} before it was done.", file=sys.stderr)
         leave(128 + ended.signal)  # which closes the pipe that the server lives by

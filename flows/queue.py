@@ -31,6 +31,10 @@ FlowArguments: TypeAlias = dict[str, str]
 WORK_POOL = "riskometer"
 # Settings that whoever starts a training may choose for it; all others are those its worker was started with.
 OF_A_RUN = ("CREDITRISK_SEARCH_TRIALS", "CREDITRISK_SEARCH_SECONDS")
+# The state of a run that found its input not ready, and what its command ends with, as sysexits.h calls a thing to be
+# tried again.
+NOT_YET = "NotYet"
+NOT_YET_CODE = 75
 POLL_SECONDS = 1.0
 # A worker looks for new runs every 10 seconds or so; after this long, something is missing.
 PATIENCE_SECONDS = 30.0
@@ -104,7 +108,8 @@ def run_deployment_and_follow(
     Returns
     -------
     int or None
-        0 if the run completed, 1 if it did not; None if the server has no such deployment, so that nothing was queued.
+        0 if the run completed, NOT_YET_CODE if what it reads was not ready, 1 if it failed; None if the server has no
+        such deployment, so that nothing was queued.
     """
     import httpx
 
@@ -179,7 +184,7 @@ async def _follow(client: PrefectClient, run_id: UUID) -> int:
             await _print_new_lines(client, run_id, seen)
             if run.state.is_completed():
                 print(f"'{run.name}' completed.")
-                return 0
+                return NOT_YET_CODE if run.state.name == NOT_YET else 0
             print(f"'{run.name}' ended: {run.state.name}. {run.state.message or ''}")
             return 1
         if not is_told and run.start_time is None and time.monotonic() - began > PATIENCE_SECONDS:

@@ -114,6 +114,40 @@ def report(dataset: str) -> None:
     _run_flow("flows/evidently_report.py:evidently_report", "evidently-report/every-3-hours", {"dataset": dataset})
 
 
+@main.command("batch-score")
+@dataset_option
+@click.option("--source", default="", help="File or URI of the applications, {date} for the day; empty: the setting.")
+@click.option("--target", default="", help="Folder or gs://, or such a file with {date}; empty: the setting.")
+@click.option("--day", type=click.DateTime(["%Y-%m-%d"]), help="The day; today, and days left out, if not given.")
+def batch_score(dataset: str, source: str, target: str, day: datetime | None) -> None:
+    """Score the applications of a day to a file of predictions, once however often it is run, and report.
+
+    Ends with 75 if the file is still being written.
+    """
+    from creditrisk.sources import check_uri
+
+    check_uri(source)
+    check_uri(target)
+    given = {"dataset": dataset, "source": _absolute_pattern(source), "target": _absolute_pattern(target)}
+    if day is not None:
+        given["day"] = day.date().isoformat()
+    _run_flow("flows/batch_score.py:batch_score", "batch-score/daily", given)
+
+
+@main.command("outcomes")
+@click.argument("source", default="")
+def read_outcomes(source: str) -> None:
+    """Record what became of applications, from the table at SOURCE, a file or a URI; empty: the setting.
+
+    Columns: application_id, default (yes or no), observed_on and, if it matters, model. Ends with 75 if the file is
+    still being written.
+    """
+    from creditrisk.sources import check_uri
+
+    check_uri(source)
+    _run_flow("flows/outcomes.py:outcomes", "outcomes/daily", {"source": _absolute_pattern(source)})
+
+
 @main.command()
 @click.argument("clients")
 @_output_option("CSV or Parquet file to write, as its ending says.")
@@ -122,10 +156,11 @@ def score(clients: str, output: Path, dataset: str) -> None:
     """Score the table at CLIENTS, a file or a URI, with the champion; every decision is logged before it is written."""
     from creditrisk.decision_log import DecisionLog
     from creditrisk.registry import Registry, find_champion, no_champion, saved_champion
-    from riskometer.score_file import SUFFIXES, score_file
+    from creditrisk.scoring import RESULT_SUFFIXES
+    from riskometer.score_file import score_file
 
-    if output.suffix not in SUFFIXES:
-        raise click.BadParameter(f"{output.name} must end in {' or '.join(SUFFIXES)}.")
+    if output.suffix not in RESULT_SUFFIXES:
+        raise click.BadParameter(f"{output.name} must end in {' or '.join(RESULT_SUFFIXES)}.")
     settings = read_settings()
     chosen = dataset or settings.dataset
     scorer = saved_champion(settings.stores, chosen)
@@ -315,7 +350,8 @@ def _run_flow(entrypoint: str, deployment: str, given: FlowArguments) -> None:
             sys.exit(code)
     from flows.local_run import run_here
 
-    run_here(settings, entrypoint, parameters)
+    if code := run_here(settings, entrypoint, parameters):
+        sys.exit(code)
 
 
 def _write(output: Path, text: str) -> None:
@@ -336,3 +372,8 @@ def _absolute(given: str) -> str:
     from creditrisk.sources import is_there
 
     return str(Path(given).resolve()) if given and "://" not in given and is_there(given) else given
+
+
+def _absolute_pattern(given: str) -> str:
+    """A path, of one file or of one for each day, made independent of the working folder; a URI as it is."""
+    return str(Path(given).expanduser().absolute()) if given and "://" not in given else given

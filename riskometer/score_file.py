@@ -8,20 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import polars as pl
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from creditrisk import datasets
 from creditrisk.decision_log import BLOCK_ROWS, DecisionLog, score_blocks
 from creditrisk.errors import CreditRiskError
-from creditrisk.scoring import VERDICTS, Scorer, csv_text, result_table
+from creditrisk.scoring import VERDICTS, Scorer, result_file, result_table
 from creditrisk.sources import read_blocks
-
-SUFFIXES = (".csv", ".parquet")
-
-# Adds rows to a result.
-Write = Callable[[pl.DataFrame], None]
 
 
 def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> str:
@@ -51,7 +45,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
     with _bar() as show:
         blocks = datasets.check_blocks(read_blocks(clients, BLOCK_ROWS, show), scorer.schema)
         try:
-            with _result_file(part, as_parquet=output.suffix == ".parquet") as write:
+            with result_file(part, as_parquet=output.suffix == ".parquet") as write:
                 for block in score_blocks(blocks, scorer, log, "batch"):
                     write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
                     verdicts.update(block.scored["verdict"].to_list())
@@ -80,34 +74,6 @@ def _cut_off(exc: BaseException, part: Path, n_rows: int) -> CreditRiskError:
         part.unlink(missing_ok=True)
         return CreditRiskError(f"{why} Nothing was scored." if isinstance(exc, KeyboardInterrupt) else why)
     return CreditRiskError(f"{why} The first {n_rows:,} rows are done, and in the decision log; their results: {part}")
-
-
-@contextmanager
-def _result_file(path: Path, *, as_parquet: bool) -> Iterator[Write]:
-    """A function that adds rows to a new file."""
-    if not as_parquet:
-        with path.open("w", encoding="utf-8") as file:
-
-            def write_lines(rows: pl.DataFrame) -> None:
-                file.write(csv_text(rows, with_header=file.tell() == 0))
-
-            yield write_lines
-        return
-    import pyarrow.parquet
-
-    writer: pyarrow.parquet.ParquetWriter | None = None
-
-    def write(rows: pl.DataFrame) -> None:
-        nonlocal writer
-        table = rows.to_arrow()
-        writer = writer or pyarrow.parquet.ParquetWriter(path, table.schema, compression="zstd")
-        writer.write_table(table)
-
-    try:
-        yield write
-    finally:
-        if writer is not None:
-            writer.close()
 
 
 @contextmanager

@@ -78,7 +78,10 @@ def up(settings: Settings, console: Console) -> None:
         console.print("Stopping what was started.")
         down(settings, console)
         raise
-    deployed = "model-train/sunday, evidently-report/every-3-hours, prune-reports/monthly, promote/on-demand"
+    deployed = (
+        "model-train/sunday, evidently-report/every-3-hours, batch-score/daily, outcomes/daily, "
+        "prune-reports/monthly, promote/on-demand"
+    )
     console.print(f"[green]✓[/] flows deployed: {deployed}")
     _print_addresses(parts, settings, console)
 

@@ -1,22 +1,16 @@
-"""What the API takes and gives, as pydantic models: of them the OpenAPI document is made, by them outcomes are read.
+"""What the API takes and gives, as pydantic models: of them the OpenAPI document is made.
 
 Answers are built as plain JSON, because some are large; a test holds them to the models.
 """
 
 from __future__ import annotations
 
-import re
-from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StrictBool, StrictInt, StrictStr, ValidationInfo
+from pydantic import BaseModel, Field
 
+from creditrisk.decision_log import OutcomeReport
 from webapp.bodies import JSON_MAX_ROWS
-
-# Nobody has watched a loan for longer; an earlier day is a typing error.
-EARLIEST = date(1970, 1, 1)
-# Only this spelling: pydantic would read times and numbers as well.
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -62,51 +56,6 @@ class Scored(BaseModel):
     model_version: str
     results: list[ScoredApplication]
     rejected: list[RejectedRow]
-
-
-def _check_text(value: str | int) -> str | int:
-    """Refuse a text that says nothing, or holds what no database can store: NUL, half a character."""
-    text = str(value)
-    if not text.strip() or "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
-        raise ValueError("no text")
-    return value
-
-
-def _check_name(value: str) -> str:
-    """Refuse what `_check_text` refuses, but take no name at all."""
-    if value:
-        _check_text(value)
-    return value
-
-
-def _check_spelling(value: Any) -> Any:
-    if not isinstance(value, str) or not _DAY.fullmatch(value):
-        raise ValueError("no day such as 2026-03-31")
-    return value
-
-
-def _check_day(value: date, info: ValidationInfo) -> date:
-    if not EARLIEST <= value <= (info.context or {}).get("today", date.max):
-        raise ValueError("no day on which a loan could be looked at")
-    return value
-
-
-# Validated with `today` in the context, the last day on which an outcome can have been observed. The docstrings of the
-# models are published.
-class OutcomeReport(BaseModel):
-    """What became of one application."""
-
-    application_id: Annotated[StrictStr | StrictInt, AfterValidator(_check_text)]
-    # 1.0 and "1" mean something else somewhere.
-    default: Annotated[
-        StrictBool | Annotated[StrictInt, Field(ge=0, le=1)], Field(description="True or 1 if the loan went bad.")
-    ]
-    observed_on: Annotated[date, BeforeValidator(_check_spelling), AfterValidator(_check_day)]
-    model: Annotated[
-        StrictStr,
-        AfterValidator(_check_name),
-        Field(description="Whose decision it was; empty: whichever model decided."),
-    ] = ""
 
 
 class Outcomes(BaseModel):

@@ -9,19 +9,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from pydantic import ValidationError
-
-from creditrisk.decision_log import DecisionLog, Outcome
-from webapp.api_models import EARLIEST, OutcomeReport
+from creditrisk.decision_log import DecisionLog, Outcome, OutcomeError, read_outcome
 from webapp.errors import BadRequestError
-
-# The first of these that cannot be read is the one that is told.
-_EXPECTED = {
-    "default": "true or false",
-    "application_id": "the id it was scored with, a text",
-    "model": "the name of a model, or none",
-    "observed_on": "a date such as 2026-03-31, from {earliest} to today ({today}, UTC)",
-}
 
 
 def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> int:
@@ -53,16 +42,8 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> i
 
 def _read(item: Any, number: int, today: date) -> Outcome:
     try:
-        report = OutcomeReport.model_validate(item, context={"today": today})
-    except ValidationError as exc:
-        faulty = {error["loc"][0] for error in exc.errors(include_url=False) if error["loc"]}
-        name = next((name for name in _EXPECTED if name in faulty), None)
-        if name is None:
-            raise _unreadable(number, "is not an object", "application_id, default and observed_on") from None
-        expected = _EXPECTED[name].format(earliest=EARLIEST, today=today)
-        raise _unreadable(number, f"has no {name} that can be read", expected) from None
-    return Outcome(str(report.application_id).strip(), bool(report.default), report.observed_on, report.model)
-
-
-def _unreadable(number: int, fault: str, expected: str) -> BadRequestError:
-    return BadRequestError(f"Outcome {number:,} {fault}. Expected {expected}. Nothing was recorded.")
+        return read_outcome(item, today=today)
+    except OutcomeError as exc:
+        raise BadRequestError(
+            f"Outcome {number:,} {exc.fault}. Expected {exc.expected}. Nothing was recorded."
+        ) from None

@@ -1,33 +1,61 @@
 """Every decision, for ever: a log whose links show any change and whose contents can be erased, and its replay."""
 
+from creditrisk.decision_log.batches import (
+    DAY,
+    MARKER,
+    Batch,
+    BatchDone,
+    finished,
+    latest_predictions,
+    places_of,
+    rejected_beside,
+    score_day,
+)
 from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
 from creditrisk.decision_log.replay import replay
+from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
 from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
     "BLOCK_ROWS",
+    "DAY",
     "GENESIS",
+    "MARKER",
     "Actor",
+    "Batch",
+    "BatchDone",
     "Channel",
     "Decision",
     "DecisionLog",
     "Erasure",
     "Head",
+    "Lists",
     "Logged",
     "Noted",
     "Outcome",
+    "OutcomeError",
+    "OutcomeReport",
+    "OutcomesDone",
     "ScoredBlock",
     "WindowBlock",
     "decisions_from",
     "erase",
+    "finished",
     "hold",
+    "latest_predictions",
+    "places_of",
     "prune",
+    "read_outcome",
+    "record_file",
+    "rejected_beside",
     "replay",
     "score_blocks",
+    "score_day",
     "this_user",
 ]

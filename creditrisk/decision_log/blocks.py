@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.decision_log.decisions import Channel
+from creditrisk.decision_log.entries import Actor
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer
@@ -43,7 +44,14 @@ class ScoredBlock:
 
 
 def score_blocks(
-    checked: Iterable[Checked], scorer: Scorer, log: DecisionLog, channel: Channel, *, n_threads: int | None = None
+    checked: Iterable[Checked],
+    scorer: Scorer,
+    log: DecisionLog,
+    channel: Channel,
+    *,
+    n_threads: int | None = None,
+    by: Actor | None = None,
+    n_logged: int = 0,
 ) -> Iterator[ScoredBlock]:
     """Score a table, block by block; each block is in the decision log before it is yielded.
 
@@ -54,6 +62,11 @@ def score_blocks(
         can work on.
     n_threads
         Blocks that are scored side by side; as many as there are cores, if not given.
+    by
+        Who decides; this process, if not given.
+    n_logged
+        Decisions on this table that the log holds from a run that was cut off. Those rows, its first, are scored
+        again, to the same figures, and not logged.
 
     Raises
     ------
@@ -67,7 +80,10 @@ def score_blocks(
     def logged() -> ScoredBlock:
         first_row, piece, scoring = waiting.popleft()
         scored = scoring.result()
-        log.append_scored(scored, piece.accepted, scorer, channel)
+        nonlocal n_logged
+        new = scored[n_logged:]
+        n_logged = max(0, n_logged - scored.height)
+        log.append_scored(new, piece.accepted, scorer, channel, by)
         return ScoredBlock(first_row, piece.raw, scored, piece.rejected)
 
     try:

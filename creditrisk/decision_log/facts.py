@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from creditrisk.decision_log.chain import Head, canonical
 from creditrisk.decision_log.entries import Actor, Entries
@@ -42,6 +42,11 @@ def kind_of_entry(kind: str) -> Literal["promotion", "setting"]:
 
 def facts(connection: Connection, kind: str) -> Iterator[Fact]:
     """The facts of a kind in the order of writing; those that others made unreadable are left to `verify`."""
+    return (fact for _, fact in _numbered(connection, kind))
+
+
+def _numbered(connection: Connection, kind: str) -> Iterator[tuple[int, Fact]]:
+    """The same, each with the number of its entry."""
     wanted = IN_ORDER.where(IS_OTHER, EVENTS.c.kind == kind_of_entry(kind))
     for entry in entries(connection, wanted):
         try:
@@ -49,7 +54,16 @@ def facts(connection: Connection, kind: str) -> Iterator[Fact]:
         except (TypeError, ValueError):
             continue
         if fact.kind == kind:
-            yield fact
+            yield entry.seq, fact
+
+
+def n_entries_since(connection: Connection, kind: str, key: str, role: str) -> int:
+    """How many entries a role wrote after a fact was first noted; 0 if it was not."""
+    first = next((seq for seq, fact in _numbered(connection, kind) if fact.key == key), None)
+    if first is None:
+        return 0
+    wanted = select(func.count()).select_from(EVENTS).where(EVENTS.c.seq > first, EVENTS.c.role == role)
+    return int(connection.execute(wanted).scalar_one())
 
 
 def noted(connection: Connection, kind: str, key: str) -> str | None:

@@ -233,6 +233,16 @@ class DecisionLog:
                 head = outcomes.record(connection, reported, by or this_process())
             self.store.remember(head)
 
+    def record_new_outcomes(self, reported: Sequence[Outcome], kind: str, key: str, value: str) -> int:
+        """Write down those outcomes that say anything new, with a fact about all of them, all or none; how many.
+
+        The fact, see `note`, says how far a file was read: whoever was cut off goes on from there.
+        """
+        with self.store.transaction(is_write=True) as connection:
+            head, n_new = outcomes.record_new(connection, reported, facts.Fact(kind, key, value), this_process())
+        self.store.remember(head)
+        return n_new
+
     def never_scored(self, reported: Sequence[Outcome]) -> list[int]:
         """Which of the outcomes, counted from 1, are of applications that the log holds no decision about.
 
@@ -277,6 +287,11 @@ class DecisionLog:
         """The value that counts for a key: the first for a scorer, else the last; None if there is none."""
         with self.store.transaction() as connection:
             return facts.noted(connection, kind, key)
+
+    def n_entries_by(self, role: str, kind: str, key: str) -> int:
+        """How many entries somebody in a role wrote since a fact was first noted; 0 if it was not."""
+        with self.store.transaction() as connection:
+            return facts.n_entries_since(connection, kind, key, role)
 
     def close(self) -> None:
         """Close the connections; they open again when the log is next used."""

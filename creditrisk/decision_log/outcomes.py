@@ -9,6 +9,7 @@ from datetime import date
 import polars as pl
 from sqlalchemy import Connection, func, select
 
+from creditrisk.decision_log import facts
 from creditrisk.decision_log.chain import Head, canonical
 from creditrisk.decision_log.decisions import Outcome
 from creditrisk.decision_log.entries import Actor, Entries
@@ -34,6 +35,39 @@ def record(connection: Connection, outcomes: Sequence[Outcome], by: Actor) -> He
     entry = Entries("outcome", by, payloads, ids, refers_to=refers_to)
     [written] = write(connection, locked_head(connection), [entry])
     return written.head
+
+
+def record_new(connection: Connection, reported: Sequence[Outcome], fact: facts.Fact, by: Actor) -> tuple[Head, int]:
+    """Write down those outcomes that say anything new, and a fact about all of them; the head, and how many were new.
+
+    One that says what was last said of that application, for that model, says nothing new.
+    """
+    said = _last_said(connection, reported)
+    new = []
+    for outcome in reported:
+        about = outcome.application_id, outcome.model
+        if said.get(about) != outcome:
+            said[about] = outcome
+            new.append(outcome)
+    head = record(connection, new, by) if new else locked_head(connection)
+    return facts.write_fact(connection, head, fact, by), len(new)
+
+
+def _last_said(connection: Connection, reported: Sequence[Outcome]) -> dict[tuple[str, str], Outcome]:
+    """What was recorded last about each application, for each model."""
+    said: dict[tuple[str, str], Outcome] = {}
+    # From the contents on, whose index knows the applications; of outcomes there may be millions.
+    wanted = (
+        select(CONTENTS.c.seq, CONTENTS.c.application_id, CONTENTS.c.payload)
+        .join(EVENTS, EVENTS.c.seq == CONTENTS.c.seq)
+        .where(EVENTS.c.kind == "outcome")
+    )
+    for start in range(0, len(reported), _ASKED):
+        asked = {outcome.application_id for outcome in reported[start : start + _ASKED]}
+        for row in sorted(map(tuple, connection.execute(wanted.where(CONTENTS.c.application_id.in_(asked))))):
+            outcome = _outcome(*row)
+            said[outcome.application_id, outcome.model] = outcome
+    return said
 
 
 def never_scored(connection: Connection, outcomes: Sequence[Outcome]) -> list[int]:
@@ -67,15 +101,21 @@ def _last_decisions(connection: Connection, outcomes: Sequence[Outcome]) -> dict
 
 def all_outcomes(connection: Connection) -> pl.DataFrame:
     """See `DecisionLog.outcomes`; those that were erased are left out."""
-    rows = []
-    for entry in entries(connection, IN_ORDER.where(IS_OTHER, EVENTS.c.kind == "outcome")):
-        if entry.payload is None:
-            continue
-        try:
-            model, is_default, observed_on = json.loads(entry.payload)
-            rows.append((entry.application_id, model, is_default, date.fromisoformat(observed_on)))
-        except (TypeError, ValueError):
-            raise DecisionLogError(
-                f"entry {entry.seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
-            ) from None
+    found = (
+        _outcome(entry.seq, entry.application_id or "", entry.payload)
+        for entry in entries(connection, IN_ORDER.where(IS_OTHER, EVENTS.c.kind == "outcome"))
+        if entry.payload is not None
+    )
+    rows = [(item.application_id, item.model, item.is_default, item.observed_on) for item in found]
     return pl.DataFrame(rows, schema=_TYPES, orient="row")
+
+
+def _outcome(seq: int, application_id: str, payload: bytes) -> Outcome:
+    """The outcome that an entry holds; DecisionLogError if it was changed into something else."""
+    try:
+        model, is_default, observed_on = json.loads(payload)
+        return Outcome(application_id, is_default, date.fromisoformat(observed_on), model)
+    except (TypeError, ValueError):
+        raise DecisionLogError(
+            f"entry {seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
+        ) from None

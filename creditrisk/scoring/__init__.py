@@ -13,6 +13,7 @@ from creditrisk.scoring.decision import (
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
 from creditrisk.scoring.reasons import every_reason
+from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 
@@ -21,6 +22,7 @@ __all__ = [
     "BYTE_ORDER_MARK",
     "MAX_MODEL_BYTES",
     "OTHER_FIELDS",
+    "RESULT_SUFFIXES",
     "VERDICTS",
     "Calibration",
     "DecisionRule",
@@ -39,6 +41,7 @@ __all__ = [
     "fit_rule",
     "load",
     "prior_shift",
+    "result_file",
     "result_table",
     "sample_record",
     "shifted",

@@ -5,6 +5,7 @@ here; what the cells mean, and which of them cannot be used, is decided in credi
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_blocks, read_bytes, read_table
+from creditrisk.sources.snapshots import Snapshot, take_snapshot
 from creditrisk.sources.table import (
     MAX_COLUMNS,
     PLAIN_NUMBER,
@@ -17,6 +18,7 @@ from creditrisk.sources.table import (
     join_blocks,
     nameless,
 )
+from creditrisk.sources.targets import check_target, get_note, put_file
 from creditrisk.sources.text import parse_blocks, parse_table, parse_upload
 
 __all__ = [
@@ -24,18 +26,23 @@ __all__ = [
     "PLAIN_NUMBER",
     "RawTable",
     "Record",
+    "Snapshot",
     "as_text",
     "as_texts",
+    "check_target",
     "check_uri",
     "from_records",
     "from_rows",
+    "get_note",
     "is_there",
     "join_blocks",
     "nameless",
     "parse_blocks",
     "parse_table",
     "parse_upload",
+    "put_file",
     "read_blocks",
     "read_bytes",
     "read_table",
+    "take_snapshot",
 ]

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from creditrisk.errors import SourceError
-from creditrisk.sources import arff, database, parquet
+from creditrisk.errors import SourceAbsentError, SourceError
+from creditrisk.sources import arff, buckets, database, parquet
 from creditrisk.sources.table import RawTable, in_blocks
 from creditrisk.sources.text import parse_blocks, parse_table, suffix_of
 from creditrisk.text import shorten
@@ -29,7 +29,6 @@ SCHEMES = ("file", "gs", "postgresql", "postgres")
 # A few kilobytes can unpack to more than any memory holds.
 MAX_BYTES = 4 * 2**30
 _CHUNK_BYTES = 2**24
-BUCKET_SECONDS = 60.0
 # A parameter that is a secret's, in an address or in libpq's own way of writing one.
 _SECRETS = re.compile(r"(^|[?&\s])(user|password|pass|passfile|sslpassword|sslkey|token|secret|key)\s*=", re.IGNORECASE)
 _SIGN_IN = re.compile(r"@|%40")
@@ -51,10 +50,9 @@ def read_table(uri: str) -> RawTable:
         If the URI holds a password or is of another kind, or the table cannot be had or is none.
     """
     check_uri(uri)
-    parts = urlsplit(uri)
-    if parts.scheme in ("postgresql", "postgres"):
+    if is_in_database(uri):
         return database.read(uri)
-    name = _name(uri)
+    name = name_of(uri)
     content = read_bytes(uri)
     if suffix_of(name) == ".parquet":
         return parquet.parse(content, filename=name)
@@ -81,15 +79,15 @@ def read_blocks(uri: str, block_rows: int, on_read: Callable[[float], None] | No
     """
     told = on_read or (lambda _share: None)
     check_uri(uri)
-    name = _name(uri)
+    name = name_of(uri)
     is_packed, suffix = name.lower().endswith(".gz"), suffix_of(name)
-    if urlsplit(uri).scheme in ("postgresql", "postgres") or suffix == ".arff":
+    if is_in_database(uri) or suffix == ".arff":
         whole = read_table(uri)
         told(1.0)
         yield from in_blocks([whole], block_rows)
         return
-    _check_suffix(name)
-    with _opened(uri) as stream:
+    check_suffix(name)
+    with opened(uri) as stream:
         if suffix == ".parquet":
             content = _unpacked(stream.read(), name) if is_packed else stream
             yield from parquet.parse_blocks(content, filename=name, block_rows=block_rows, on_read=told)
@@ -108,9 +106,9 @@ def read_blocks(uri: str, block_rows: int, on_read: Callable[[float], None] | No
 def read_bytes(uri: str) -> bytes:
     """The unpacked content of the file that `read_table` would read; same errors."""
     check_uri(uri)
-    name = _name(uri)
-    _check_suffix(name)
-    with _opened(uri) as stream:
+    name = name_of(uri)
+    check_suffix(name)
+    with opened(uri) as stream:
         if stream.seek(0, os.SEEK_END) > MAX_BYTES:
             raise SourceError(_too_large(name))
         stream.seek(0)
@@ -118,7 +116,8 @@ def read_bytes(uri: str) -> bytes:
     return _unpacked(content, name) if name.lower().endswith(".gz") else content
 
 
-def _check_suffix(name: str) -> None:
+def check_suffix(name: str) -> None:
+    """Refuse a file whose ending says that it is no table; SourceError names those that are."""
     if suffix_of(name) not in SUFFIXES:
         raise SourceError(
             f"'{name}' is not a kind of file that can be read. Pass one ending in {', '.join(SUFFIXES)}, with or "
@@ -175,17 +174,24 @@ def is_there(path: str) -> bool:
         return False
 
 
-def _name(uri: str) -> str:
-    return Path(urlsplit(uri).path).name if urlsplit(uri).scheme == "gs" else _path(uri).name
+def is_in_database(uri: str) -> bool:
+    """Whether a URI names a table or a query of a database, and no file."""
+    return urlsplit(uri).scheme in ("postgresql", "postgres")
 
 
-def _path(uri: str) -> Path:
+def name_of(uri: str) -> str:
+    """The name of the file, without the folders it is in."""
+    return Path(urlsplit(uri).path).name if urlsplit(uri).scheme == "gs" else path_of(uri).name
+
+
+def path_of(uri: str) -> Path:
+    """Where on this machine the file of a path or a file:// URI is."""
     parts = urlsplit(uri)
     return Path(url2pathname(parts.path)) if "://" in uri else Path(os.path.expanduser(uri))
 
 
 @contextmanager
-def _opened(uri: str) -> Iterator[BinaryIO]:
+def opened(uri: str) -> Iterator[BinaryIO]:
     """The bytes of a file, as they are stored."""
     if urlsplit(uri).scheme == "gs":
         with TemporaryFile() as copy:
@@ -193,11 +199,13 @@ def _opened(uri: str) -> Iterator[BinaryIO]:
             copy.seek(0)
             yield copy
         return
-    path = _path(uri)
+    path = path_of(uri)
     try:
         file = path.open("rb")
     except FileNotFoundError as exc:
-        raise SourceError(f"there is no file '{path}'. Check the path, or pass another one with SOURCE=.") from exc
+        raise SourceAbsentError(
+            f"there is no file '{path}'. Check the path, or pass another one with SOURCE=."
+        ) from exc
     except OSError as exc:
         raise _unreadable(path, exc) from exc
     with file:
@@ -214,33 +222,13 @@ def _unreadable(path: Path, exc: OSError) -> SourceError:
 
 
 def _download(uri: str, file: BinaryIO) -> None:
-    try:
-        from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
-        from google.auth.exceptions import GoogleAuthError
-        from google.cloud import storage
-        from google.cloud.storage.retry import DEFAULT_RETRY
-    except ImportError as exc:
-        raise SourceError("buckets are read by workers, and this is none: install risk-o-meter[worker].") from exc
-
-    parts = urlsplit(uri)
-    name = unquote(parts.path).removeprefix("/")
-    patience = {"timeout": BUCKET_SECONDS, "retry": DEFAULT_RETRY.with_timeout(BUCKET_SECONDS)}
-    try:
-        blob = storage.Client().bucket(parts.netloc).get_blob(name, **patience)
+    with buckets.answering(uri):
+        blob = buckets.find(uri)
         if blob is None:
-            raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.")
+            raise SourceAbsentError(buckets.absent(uri))
         if blob.size is not None and blob.size > MAX_BYTES:
-            raise SourceError(_too_large(name))
-        blob.download_to_file(file, raw_download=True, **patience)
-    except NotFound as exc:
-        raise SourceError(f"there is no object '{name}' in bucket '{parts.netloc}'. Check both names.") from exc
-    except (GoogleAuthError, Forbidden, Unauthorized) as exc:
-        raise SourceError(
-            f"bucket '{parts.netloc}' does not let this account read '{name}'. Set GOOGLE_APPLICATION_CREDENTIALS to "
-            "the key file of one that may."
-        ) from exc
-    except (GoogleAPIError, OSError) as exc:
-        raise SourceError(f"bucket '{parts.netloc}' cannot be reached. Check the network and try again.") from exc
+            raise SourceError(_too_large(name_of(uri)))
+        blob.download_to_file(file, raw_download=True, **buckets.patience())
 
 
 def _unpacked(content: bytes, name: str) -> bytes:

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SourceError
-from creditrisk.sources import files, read_table
+from creditrisk.sources import buckets, files, read_table
 
 CSV = b"age,BAD\n36,0\n40,1\n"
 
@@ -61,7 +61,7 @@ def test_an_object_that_is_too_large_is_not_fetched(bucket: str, monkeypatch: py
 
 def test_a_bucket_that_is_away_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
-    monkeypatch.setattr(files, "BUCKET_SECONDS", 1.0)
+    monkeypatch.setattr(buckets, "BUCKET_SECONDS", 1.0)
     with pytest.raises(SourceError, match="bucket 'loans' cannot be reached"):
         read_table("gs://loans/loans.csv")
 

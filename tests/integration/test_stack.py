@@ -164,13 +164,17 @@ def test_every_deployment_has_its_schedule_and_one_run_at_a_time(stack: Stack) -
     deployments = stack.ask_prefect("deployments/filter", {})
 
     assert {
-        item["name"]: [(when["schedule"]["cron"], when["schedule"]["timezone"]) for when in item["schedules"]]
+        f"{item['entrypoint'].rpartition(':')[2]}/{item['name']}": [
+            (when["schedule"]["cron"], when["schedule"]["timezone"]) for when in item["schedules"]
+        ]
         for item in deployments
     } == {
-        "sunday": [("0 2 * * 0", "UTC")],
-        "every-3-hours": [("0 */3 * * *", "UTC")],
-        "monthly": [("30 4 1 * *", "UTC")],
-        "on-demand": [],
+        "model_train/sunday": [("0 2 * * 0", "UTC")],
+        "evidently_report/every-3-hours": [("0 */3 * * *", "UTC")],
+        "batch_score/daily": [("0 4 * * *", "UTC")],
+        "outcomes/daily": [("0 5 * * *", "UTC")],
+        "prune_reports/monthly": [("30 4 1 * *", "UTC")],
+        "promote/on-demand": [],
     }
     assert {item["global_concurrency_limit"]["limit"] for item in deployments} == {1}
     [on_demand] = [item for item in deployments if item["name"] == "on-demand"]

@@ -33,6 +33,14 @@ def test_a_reason_is_neither_read_by_make_nor_by_the_shell(tmp_path):
     assert not trap.exists()
 
 
+def test_the_day_and_the_places_of_a_batch_reach_the_command(tmp_path):
+    assert _commanded(tmp_path, "batch-score-flow") == ["batch-score", "--dataset", "", "--source", "", "--target", ""]
+    said = _commanded(tmp_path, "batch-score-flow", "SOURCE=in/{date}.csv", "TARGET=gs://b/out", "DAY=2026-03-31")
+    assert said == [
+        "batch-score", "--dataset", "", "--source", "in/{date}.csv", "--target", "gs://b/out", "--day", "2026-03-31",
+    ]  # fmt: skip
+
+
 def test_without_a_dataset_the_simulated_lender_is_trained(tmp_path):
     assert _commanded(tmp_path, "model-train-flow") == ["train", "--dataset", "simulated", "--source", ""]
     said = _commanded(tmp_path, "model-train-flow", "DATASET=my.toml", "SOURCE=my loans.csv", "TEST_FROM=2011-01-01")

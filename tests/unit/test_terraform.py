@@ -26,7 +26,6 @@ TERRAFORM = shutil.which("terraform")
 with_terraform = pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed")
 
 # Settings that come with the flows which read them.
-COMING = {"CREDITRISK_BATCH_SOURCE", "CREDITRISK_BATCH_TARGET", "CREDITRISK_OUTCOMES_SOURCE"}
 
 
 def read(text: str) -> dict[str, Any]:
@@ -142,7 +141,7 @@ def test_the_example_names_every_variable_and_says_the_defaults():
 def test_every_line_for_the_env_file_is_a_setting_and_names_a_bucket():
     lines = [line.strip() for line in LOCALS["env"].splitlines()[1:-1]]
     settings = dict(line.split("=", 1) for line in lines)
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | COMING
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
     assert set(settings) - known == {"GOOGLE_CLOUD_PROJECT", "MLFLOW_ARTIFACTS_DESTINATION"}
     named = [re.match(r"gs://\$\{local\.bucket_names\.(\w+)\}", value) for value in settings.values()]
     assert {match[1] for match in named if match} == set(LOCALS["purposes"])
