@@ -36,6 +36,7 @@ from monitoring.archive.local import LocalArchive
 from monitoring.archive.mongo import INDEXES, MongoArchive
 from monitoring.exporter import DriftCollector
 from monitoring.results import Result
+from tests.conftest import ROOT
 from tests.integration.cloud_storage import CloudStorage
 from tests.integration.mongodb_stand_in import MongoStandIn
 
@@ -260,7 +261,8 @@ def unreadable_contents(report_id: str) -> list[object]:
         {"id": "german_credit/20240331T090000Z-00000000"}, {"n_rows": 10**400},
     ]  # fmt: skip
     texts = [b"", b"null", b"[]", b'"SECRET"', b"\xff\x00SECRET", b"[" * 100_000, b'{"n": ' + b"9" * 5_000 + b"}"]
-    missing = [without(good, key) for key in result(9)] + [without(good, "html_sha256")]
+    required = json.loads((ROOT / "monitoring" / "result.schema.json").read_text(encoding="utf-8"))["required"]
+    missing = [without(good, key) for key in [*required, "html_sha256"]]
     return [*texts, *missing, *({**good, **change} for change in wrong), {**good, "findings": ["x" * 3_000_000]}]
 
 

@@ -25,8 +25,6 @@ FILES = sorted(FOLDER.glob("*.tf"))
 TERRAFORM = shutil.which("terraform")
 with_terraform = pytest.mark.skipif(TERRAFORM is None, reason="terraform is not installed")
 
-# Settings that come with the flows which read them.
-
 
 def read(text: str) -> dict[str, Any]:
     options = hcl2.SerializationOptions(with_comments=False, explicit_blocks=False, strip_string_quotes=True)
