@@ -71,8 +71,8 @@ def window_of(
 ) -> Generator[WindowBlock]:
     """See `DecisionLog.window`."""
     versions = {number: version for number, version in all_versions(connection).items() if version.model == model}
-    is_decided_again = _is_decided_again(list(versions), until_seq) if once else false()
-    wanted = IN_ORDER.add_columns(is_decided_again.label("is_decided_again")).where(
+    is_again = is_decided_again(list(versions), until_seq) if once else false()
+    wanted = IN_ORDER.add_columns(is_again.label("is_decided_again")).where(
         EVENTS.c.seq > after_seq,
         EVENTS.c.seq <= until_seq,
         EVENTS.c.kind == "decision",
@@ -84,21 +84,18 @@ def window_of(
         for rows in found:
             n_erased = n_again = 0
             kept: dict[int, list[Entry]] = {}
-            for *columns, is_again in rows:
+            for *columns, comes_again in rows:
                 entry = Entry._make(columns)
                 if entry.payload is None:
                     n_erased += 1
-                elif is_again:
+                elif comes_again:
                     n_again += 1
                 else:
                     kept.setdefault(entry.version or 0, []).append(entry)
-            parts = [_frame(some, versions[number]) for number, some in kept.items()]
-            frame = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=_TYPES)
-            times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
-            yield WindowBlock(frame.with_columns(times).sort("seq"), n_erased, n_again)
+            yield WindowBlock(frame_of(kept, versions), n_erased, n_again)
 
 
-def _is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
+def is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
     """Whether another decision of these versions about the same application comes after an entry."""
     event, contents = EVENTS.alias("later"), CONTENTS.alias("later_contents")
     return exists().where(
@@ -109,6 +106,14 @@ def _is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool
         event.c.kind == "decision",
         event.c.version.in_(versions),
     )
+
+
+def frame_of(entries: Mapping[int, list[Entry]], versions: Mapping[int, Version]) -> pl.DataFrame:
+    """Decisions by the number of their version, none of them erased, as `WindowBlock.frame`."""
+    parts = [_frame(some, versions[number]) for number, some in entries.items()]
+    frame = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=_TYPES)
+    times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
+    return frame.with_columns(times).sort("seq")
 
 
 def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:
