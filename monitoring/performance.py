@@ -48,7 +48,7 @@ from monitoring.windows import Counted, Reference
 # With fewer of a kind (bads, goods, approved, known) there is no figure, but a sentence.
 MIN_OF_A_KIND = 30
 # Of the newest mature vintages so many are judged together as hold so many bads and goods, if they do.
-ENOUGH_OF_A_KIND = 100
+ENOUGH_OF_A_KIND = 300
 # A vintage is mature if its outcomes had the time that the schema says, or if nearly all of them are known.
 MATURE_SHARE = 0.95
 # What a gap must exceed to matter: of the AUC, and of observed over expected from 1.
@@ -108,7 +108,8 @@ def estimate(scored: Scored, costs: Costs) -> EstimatedFigures:
     return {
         "n_rows": everybody.n_rows,
         "n_approved": approved.n_rows,
-        "n_bad": round(everybody.n_bad, 6),
+        # Rounded: the sum over a few is nearly somebody's PD.
+        "n_bad": round(everybody.n_bad),
         "auc": _estimated_auc(everybody),
         "bad_rate": _estimated_rate(approved),
         "cost": _cost_band(expected_cost(approved, declined, n_referred, costs), everybody.n_rows),
@@ -186,24 +187,25 @@ def _vintage(clients: Clients, month: int, n_approved: int, horizon: int | None,
     approved = clients.approved
     n_known = min(approved.frame.height, n_approved)
     had_time = horizon is not None and now - month > horizon
+    is_mature = had_time or n_known >= MATURE_SHARE * n_approved
+    # Bads are known sooner than goods: before that, rates of those known would only mislead.
+    judged = clients if is_mature else clients.where(pl.lit(value=False))
     after = approved.frame.filter(pl.col("target") == 1)["months_on_book"].to_numpy()
     # A loan of the last day of the month is a month old at the end of the next.
     age = min(max(now - month - 1, 0), months.MOST_ON_BOOK)
+    shares = [float((after <= age_of_loan).sum()) / n_approved for age_of_loan in range(1, age + 1)]
     return {
         "month": months.word(month),
         "n_approved": n_approved,
         "n_known": n_known,
         "known_share": round(n_known / n_approved, 6),
-        "is_mature": had_time or n_known >= MATURE_SHARE * n_approved,
-        "bad_rate": _bad_rate(approved),
-        "bad_rate_estimated": _estimated_rate(count_pds(approved.prob_default)),
-        "observed_to_expected": _observed_to_expected(clients),
-        "auc": _auc(clients),
-        "auc_estimated": _estimated_auc(count_pds(clients.prob_default)),
-        "curve": [
-            round(min(float((after <= months_on_book).sum()) / n_approved, 1.0), 6)
-            for months_on_book in range(1, age + 1)
-        ],
+        "is_mature": is_mature,
+        "bad_rate": _bad_rate(judged.approved),
+        "bad_rate_estimated": _estimated_rate(count_pds(judged.approved.prob_default)),
+        "observed_to_expected": _observed_to_expected(judged),
+        "auc": _auc(judged),
+        "auc_estimated": _estimated_auc(count_pds(judged.prob_default)),
+        "curve": [_round(min(share, 1.0)) for share in shares],
     }
 
 
@@ -334,7 +336,7 @@ def _about_estimate(estimated: EstimatedFigures) -> list[str]:
     if found is None:
         return [
             f"Too few applications to estimate how well the model ranks: {estimated['n_rows']:,}, of whom "
-            f"{estimated['n_bad']:.0f} are expected to turn out bad; {MIN_OF_A_KIND} bads and as many goods are needed."
+            f"{estimated['n_bad']:,} are expected to turn out bad; {MIN_OF_A_KIND} bads and as many goods are needed."
         ]
     return [f"Estimated AUC {found['value']:.3f} ({found['low']:.3f} to {found['high']:.3f}). {BLIND}"]
 
@@ -356,7 +358,10 @@ def _about_outcomes(clients: Clients, realised: RealisedFigures | None, gaps: Se
         ]
     if gaps:
         return [f"That is about {some}; outcomes exist only for those who were given a loan."]
-    return [f"{some} turned out as their PDs led to expect; outcomes exist only for those who were given a loan."]
+    return [
+        f"What became of {some} differs from what their PDs led to expect by no more than chance explains, or by too "
+        "little to matter; outcomes exist only for those who were given a loan."
+    ]
 
 
 # --- figures ----------------------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ class EstimatedFigures(TypedDict):
 
     n_rows: Count
     n_approved: Count
-    n_bad: Annotated[float, Field(ge=0)]
+    n_bad: Count
     auc: Interval | None
     bad_rate: Interval | None
     cost: Interval | None
@@ -116,7 +116,7 @@ class RealisedFigures(TypedDict):
 class VintageFigures(TypedDict):
     """The clients approved in one month, and what is known of them so far.
 
-    `known_share` is the share of them whose outcome is known; nothing is concluded from a vintage that is not mature.
+    `known_share` is the share of them whose outcome is known; a vintage that is not mature has its curve only.
     `curve` is the share of them that was bad after 1, 2, ... months on book, as far as all of them have got.
     """
 

@@ -16,8 +16,10 @@ from creditrisk.decision_log import Decision, DecisionLog, Outcome, erase
 from creditrisk.metrics import auc, count_pds, expected_auc, expected_bad_rate, expected_cost, merge_pds
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.simulator import simulate
-from monitoring import performance, results
+from monitoring import performance, report, results
+from monitoring.performance_metrics import metrics_of_performance
 from monitoring.windows import Counted, Reference
+from tests.unit import test_drift
 
 SCHEMA = Schema(
     name="small",
@@ -92,7 +94,7 @@ def test_of_nobody_nothing_is_expected():
     assert np.isnan(expected_bad_rate(count_pds([])).sd)
     assert np.isnan(expected_cost(count_pds([]), count_pds([]), 0, COSTS).value)
     figures = performance.estimate(performance.NOBODY, COSTS)
-    assert figures == {"n_rows": 0, "n_approved": 0, "n_bad": 0.0, "auc": None, "bad_rate": None, "cost": None}
+    assert figures == {"n_rows": 0, "n_approved": 0, "n_bad": 0, "auc": None, "bad_rate": None, "cost": None}
 
 
 def test_a_window_counted_in_blocks_is_estimated_as_the_whole():
@@ -235,12 +237,16 @@ def test_a_vintage_is_judged_when_its_outcomes_had_their_time_or_are_nearly_all_
     early = pl.concat([old, young.filter("is_default")])
     found = summary(early, decided=decided_from(pl.concat([old, young])))
     assert [(one["month"], one["is_mature"]) for one in found["vintages"]] == [("2024-06", True), ("2025-12", False)]
-    # The bads of a young vintage are known first: its bad rate of 100 % is no alarm.
-    assert found["vintages"][1]["bad_rate"]["value"] == 1.0
+    # The bads of a young vintage are known first: a bad rate of 100 % is neither shown nor an alarm.
+    assert {found["vintages"][1][name] for name in ("bad_rate", "observed_to_expected", "auc")} == {None}
+    assert 0 < found["vintages"][1]["known_share"] < 0.5
     assert (found["status"], found["realised"]["last_month"]) == ("as predicted", "2024-06")
     whole = summary(pl.concat([old, young]))
     assert whole["vintages"][1]["is_mature"]
-    assert whole["realised"]["first_month"] == "2025-12"
+    assert (whole["realised"]["first_month"], whole["realised"]["last_month"]) == ("2024-06", "2025-12")
+    # The newest are judged alone if they hold enough.
+    many = summary(pl.concat([old, labelled(3_000, seed=7, month="2025-12")]))
+    assert many["realised"]["first_month"] == "2025-12"
 
 
 def test_without_a_horizon_only_the_share_that_is_known_counts():
@@ -303,7 +309,7 @@ def decide(log: DecisionLog, numbers: range, **other: object) -> None:
     log.append([replace(EXAMPLE, application_id=f"A-{n}", **other) for n in numbers])
 
 
-def report(log: DecisionLog, numbers: range, *, is_default: bool = False, model: str = "small") -> None:
+def tell(log: DecisionLog, numbers: range, *, is_default: bool = False, model: str = "small") -> None:
     log.record_outcomes([Outcome(f"A-{n}", is_default, date(2026, 3, 1), model) for n in numbers])
 
 
@@ -315,8 +321,8 @@ def known(log: DecisionLog, **options: object) -> pl.DataFrame:
 def test_outcomes_stand_beside_the_last_decision_and_the_last_outcome_counts(log):
     decide(log, range(5))
     decide(log, range(1), prob_default=0.3)
-    report(log, range(4))
-    report(log, range(1, 2), is_default=True)
+    tell(log, range(4))
+    tell(log, range(1, 2), is_default=True)
     found = known(log, fields=["sex", "amount_eur", "unknown"])
     assert found.columns == [
         "seq", "decided_at", "model_version", "prob_default", "verdict", "sex", "amount_eur", "is_default",
@@ -331,9 +337,9 @@ def test_outcomes_stand_beside_the_last_decision_and_the_last_outcome_counts(log
 
 def test_a_correction_after_another_scoring_still_counts_once(log):
     decide(log, range(1))
-    report(log, range(1))
+    tell(log, range(1))
     decide(log, range(1), prob_default=0.3)
-    report(log, range(1), is_default=True)
+    tell(log, range(1), is_default=True)
     assert known(log).select("seq", "is_default").rows() == [(3, True)]
     assert known(log, once=False).select("seq", "is_default").rows() == [(1, False), (3, True)]
 
@@ -341,8 +347,8 @@ def test_a_correction_after_another_scoring_still_counts_once(log):
 def test_outcomes_of_other_models_of_nobody_and_of_the_erased_are_left_out(log):
     decide(log, range(4))
     decide(log, range(1), model="other")
-    report(log, range(3), model="")  # of 0 the other model decided last
-    report(log, range(90, 91))
+    tell(log, range(3), model="")  # of 0 the other model decided last
+    tell(log, range(90, 91))
     erase(log, "A-1", why="asked to be forgotten", by="test")
     assert known(log)["seq"].to_list() == [3]
     assert log.verdicts_by_day("small", once=True)["n_decisions"].to_list() == [3]
@@ -379,3 +385,73 @@ def test_a_log_without_outcomes_or_decisions_is_a_sentence(log):
     found = performance.of_log(log, replace(nobody, first_seq=1, last_seq=40), reference, SCHEMA, AS_OF)
     assert found["estimated"]["bad_rate"]["value"] == pytest.approx(0.1)
     assert found["findings"][-1] == "No outcome is known yet: report them as they become known."
+
+
+# --- page and metrics ---
+
+
+@pytest.fixture(scope="module")
+def measured() -> results.PerformanceFigures:
+    """Two years of vintages: old ones whose outcomes are all known, young ones whose bads are known first."""
+    months = [f"{year}-{month:02d}" for year in (2024, 2025) for month in range(3, 13)]
+    parts = [
+        labelled(400, seed=number, drift=0.6, month=month).with_columns(seq=pl.int_range(1, 401) + 400 * number)
+        for number, month in enumerate(months)
+    ]
+    everybody = pl.concat(parts)
+    is_old = pl.col("decided_at").dt.date() < date(2025, 3, 31)
+    known = everybody.filter((pl.col("observed_on") <= AS_OF.date()) & (is_old | pl.col("is_default")))
+    return summary(known, decided=decided_from(everybody))
+
+
+def page(measured: results.PerformanceFigures | None) -> str:
+    frame = test_drift.sample(1_000, seed=3)
+    found, cut = test_drift.compare(frame), test_drift.window_of(frame)
+    result = report.make_result(found, cut, **test_drift.MADE, performance=measured)
+    results.check(json.loads(json.dumps(result | {"last_seq": 1}, allow_nan=False)))
+    return report.render(result, found, cut, test_drift.SCHEMA).decode()
+
+
+def test_the_page_says_what_estimates_cannot_see_and_whom_outcomes_are_about(measured):
+    html = page(measured)
+    assert "<h1>Outcomes are not what was predicted</h1>" in html
+    assert measured["alarms"][0] in html
+    assert "an estimate cannot see concept drift" in html
+    assert "Outcomes exist only for those who were given a loan" in html
+    assert html.count("too early to say") == sum(not vintage["is_mature"] for vintage in measured["vintages"]) > 0
+    assert html.count("<path d=") == 12
+    # The only script is the one that sizes Evidently's frame.
+    assert html.count("<script>") == page(None).count("<script>")
+    assert "How good the model is" not in page(None)
+
+
+def test_a_page_without_outcomes_or_applications_is_whole():
+    html = page(performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF))
+    assert "No outcome is known yet" in html
+    assert "<svg" not in html.split("Charts by Evidently")[0]
+
+
+def test_figures_become_metrics_with_their_intervals_and_what_is_not_there_is_absent(measured):
+    model = {"model": "small", "model_version": "2"}
+    found = {
+        (sample.name, *sorted(sample.labels.items() - model.items())): sample.value
+        for metric in metrics_of_performance(measured, model)
+        for sample in metric.samples
+    }
+    assert not any(np.isnan(value) for value in found.values())
+    population = ("population", "with_outcome")
+    realised = measured["realised"]
+    for name in ("value", "low", "high"):
+        ending = "" if name == "value" else f"_{name}"
+        assert found[f"creditrisk_auc_realised{ending}", population] == realised["auc"][name]
+        assert found[f"creditrisk_auc_estimated{ending}", population] == realised["auc_estimated"][name]
+        assert found[f"creditrisk_observed_over_expected{ending}",] == realised["observed_to_expected"][name]
+    assert found["creditrisk_performance_status",] == 2
+    oldest = measured["vintages"][0]
+    assert (
+        found["creditrisk_vintage_bad_share", ("months_on_book", "12"), ("vintage", "2024-03")] == oldest["curve"][11]
+    )
+    assert ("creditrisk_vintage_bad_rate", ("vintage", "2025-12")) not in found
+    nobody = performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF)
+    [status] = metrics_of_performance(nobody, model)
+    assert [sample.value for sample in status.samples] == [-1]
