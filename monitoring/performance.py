@@ -56,6 +56,8 @@ MATERIAL_AUC = 0.02
 MATERIAL_RATIO = 0.10
 # ... and in standard deviations: chance alone goes beyond in 1 of 100 reports, two figures taken together.
 ALARM_SD = 2.81
+# Keeps a ratio finite where no bad at all was expected.
+TINY = 1e-9
 
 AS_PREDICTED, NOT_AS_PREDICTED = ("as predicted", 0), ("not as predicted", 2)
 TOO_FEW, NO_OUTCOMES = ("too few outcomes", -1), ("no outcomes", -1)
@@ -257,7 +259,7 @@ def alarms(clients: Clients) -> list[str]:
         return []
     counts, said = count_pds(clients.prob_default), []
     observed, expected = float(clients.target.mean()), expected_bad_rate(counts)
-    ratio = observed / expected.value
+    ratio = observed / max(expected.value, TINY)
     if abs(observed - expected.value) > ALARM_SD * expected.sd and abs(ratio - 1) > MATERIAL_RATIO:
         more, risks = ("more", "too low") if ratio > 1 else ("fewer", "too high")
         said.append(
@@ -397,6 +399,8 @@ def _observed_to_expected(clients: Clients) -> Interval | None:
     if n_rows < MIN_OF_A_KIND:
         return None
     found, expected = rate(int(clients.target.sum()), n_rows), float(clients.prob_default.mean())
+    if not expected > 0:
+        return None
     return _interval(Estimate(found.value / expected, found.low / expected, found.high / expected))
 
 
@@ -428,7 +432,10 @@ def _group(field: Field, words: str, in_window: tuple[int, int], known: tuple[in
     }
 
 
-def _interval(found: Estimate) -> Interval:
+def _interval(found: Estimate) -> Interval | None:
+    """Ready for strict JSON; None if it has no finite figures."""
+    if not np.isfinite([found.value, found.low, found.high]).all():
+        return None
     return {"value": _round(found.value), "low": _round(found.low), "high": _round(found.high)}
 
 

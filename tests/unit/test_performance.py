@@ -228,6 +228,21 @@ def test_few_of_a_kind_get_a_sentence_and_no_figure():
     assert found["realised"]["bad_rate"]["value"] == 0.0
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.2, 1e-300])
+@pytest.mark.parametrize("verdict", ["approve", "decline", "refer", None])
+@pytest.mark.parametrize("outcomes", [[False], [True], [False, True]])
+def test_odd_pds_verdicts_and_outcomes_give_figures_or_none_and_never_a_nan(value, verdict, outcomes):
+    frame = labelled(200, seed=1).with_columns(
+        prob_default=pl.lit(value),
+        verdict=pl.lit(verdict, dtype=pl.String),
+        is_default=pl.Series([outcomes[n % len(outcomes)] for n in range(200)]),
+        observed_on=pl.lit(date(1999, 1, 1)),
+    )
+    summary(frame)
+    scored = performance.count_scored(frame, SCHEMA, "2")
+    json.dumps(performance.summarise(scored, None, None, SCHEMA, AS_OF), allow_nan=False)
+
+
 # --- vintages ---
 
 
