@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 import numpy as np
 import polars as pl
 
-from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.decision_log import DecisionLog
+from creditrisk.arrays import FloatArray
+from creditrisk.decision_log import DecisionLog, UnreadableEntryError
 from creditrisk.metrics import (
     Estimate,
     Expected,
@@ -34,6 +34,7 @@ from creditrisk.metrics import (
 )
 from creditrisk.schema import Costs, Field, Schema
 from monitoring import groups, months
+from monitoring.clients import Clients
 from monitoring.groups import Counts
 from monitoring.results import (
     EstimatedFigures,
@@ -60,7 +61,7 @@ ALARM_SD = 2.81
 TINY = 1e-9
 
 AS_PREDICTED, NOT_AS_PREDICTED = ("as predicted", 0), ("not as predicted", 2)
-TOO_FEW, NO_OUTCOMES = ("too few outcomes", -1), ("no outcomes", -1)
+TOO_FEW, NO_OUTCOMES, UNREADABLE = ("too few outcomes", -1), ("no outcomes", -1), ("unreadable", -1)
 BLIND = (
     "What is estimated supposes that like applicants turn out as they did: it cannot see concept drift. "
     "Outcomes alone show that."
@@ -116,53 +117,6 @@ def estimate(scored: Scored, costs: Costs) -> EstimatedFigures:
         "bad_rate": _estimated_rate(approved),
         "cost": _cost_band(expected_cost(approved, declined, n_referred, costs), everybody.n_rows),
     }
-
-
-@dataclass(frozen=True, slots=True)
-class Clients:
-    """Clients whose outcome is known: PD, verdict, outcome (1 = default), month of decision and months on book.
-
-    `frame` has the columns `prob_default`, `verdict`, `target`, `month`, `months_on_book`, and protected fields.
-    """
-
-    frame: pl.DataFrame
-
-    @classmethod
-    def of(cls, labelled: pl.DataFrame) -> Clients:
-        """From decisions with their outcomes, as `DecisionLog.labelled` gives them."""
-        day = pl.col("decided_at").dt.date()
-        return cls(
-            labelled.with_columns(
-                target=pl.col("is_default").cast(pl.Int64),
-                month=months.number(day),
-                months_on_book=months.between(day, pl.col("observed_on")),
-            ).drop("seq", "decided_at", "is_default", "observed_on")
-        )
-
-    def where(self, condition: pl.Expr) -> Clients:
-        """Some of them."""
-        return Clients(self.frame.filter(condition))
-
-    @property
-    def approved(self) -> Clients:
-        """Those whom the model itself approved."""
-        return self.where(pl.col("verdict") == "approve")
-
-    @property
-    def prob_default(self) -> FloatArray:
-        """PDs as they were when decided, shape (n_rows,)."""
-        return self.frame["prob_default"].to_numpy()
-
-    @property
-    def target(self) -> IntArray:
-        """Outcomes, 1 = default, shape (n_rows,)."""
-        return self.frame["target"].to_numpy()
-
-    @property
-    def n_of_each(self) -> int:
-        """How many bads or goods there are, whichever are fewer."""
-        n_bad = int(self.target.sum())
-        return min(n_bad, self.frame.height - n_bad)
 
 
 def vintages(clients: Clients, decided: pl.DataFrame, schema: Schema, as_of: datetime) -> list[VintageFigures]:
@@ -285,20 +239,27 @@ def of_log(
     log: DecisionLog, judged: Counted, reference: Reference, schema: Schema, as_of: datetime
 ) -> PerformanceFigures:
     """Estimate the performance on the decisions that are judged, and realise it on all outcomes of the last years."""
-    scored, known, decided = NOBODY, [], None
-    once = reference.has_ids
+    scored, once = NOBODY, reference.has_ids
     if judged.first_seq is not None and judged.last_seq is not None:
         blocks = log.window(reference.model, after_seq=judged.first_seq - 1, until_seq=judged.last_seq, once=once)
         scored = merge(count_scored(block.frame, schema, reference.model_version) for block in blocks)
-    if log.is_begun():
-        since = datetime.combine(months.first_day_of(as_of, schema.horizon_months), datetime.min.time(), UTC)
-        fields = [item.name for item in schema.protected]
-        known = [
-            Clients.of(block).frame for block in log.labelled(reference.model, since=since, fields=fields, once=once)
-        ]
-        decided = log.verdicts_by_day(reference.model, since=since, once=once) if known else None
-    clients = Clients(pl.concat(known, how="diagonal_relaxed")) if known else None
-    return summarise(scored, clients, decided, schema, as_of)
+    if not log.is_begun():
+        return summarise(scored, None, None, schema, as_of)
+    since = datetime.combine(months.first_day_of(as_of, schema.horizon_months), datetime.min.time(), UTC)
+    fields = [item.name for item in schema.protected]
+    try:
+        labelled = log.labelled(reference.model, since=since, fields=fields, once=once)
+        known = [Clients.of(block).frame for block in labelled]
+    except UnreadableEntryError as exc:
+        # One entry that somebody changed must not keep the reports of years away.
+        measured = summarise(scored, None, None, schema, as_of)
+        measured["status"], measured["level"] = UNREADABLE
+        measured["findings"][-1] = f"Outcomes cannot be judged: {exc}"
+        return measured
+    if not known:
+        return summarise(scored, None, None, schema, as_of)
+    decided = log.verdicts_by_day(reference.model, since=since, once=once)
+    return summarise(scored, Clients(pl.concat(known, how="diagonal_relaxed")), decided, schema, as_of)
 
 
 def summarise(

@@ -6,6 +6,7 @@ from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.windows import WindowBlock
 
@@ -22,6 +23,7 @@ __all__ = [
     "Noted",
     "Outcome",
     "ScoredBlock",
+    "UnreadableEntryError",
     "WindowBlock",
     "decisions_from",
     "erase",

@@ -268,6 +268,11 @@ class DecisionLog:
         pl.DataFrame
             `seq`, `decided_at` (UTC), `model_version`, `prob_default`, `verdict`, the fields, `is_default`,
             `observed_on`.
+
+        Raises
+        ------
+        UnreadableEntryError
+            If one of them was changed after it was written.
         """
         with self.store.transaction() as connection:
             yield from outcomes.labelled(connection, model, since=since, fields=fields, once=once)

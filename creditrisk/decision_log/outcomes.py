@@ -16,13 +16,12 @@ from sqlalchemy import ColumnElement, Connection, exists, func, not_, select, tr
 from creditrisk.decision_log.chain import Head, canonical
 from creditrisk.decision_log.decisions import Outcome
 from creditrisk.decision_log.entries import Actor, Entries
-from creditrisk.decision_log.reading import IN_ORDER, Entry, blocks, entries
+from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryError, blocks, entries
 from creditrisk.decision_log.store import locked_head
 from creditrisk.decision_log.tables import CONTENTS, EVENTS, IS_OTHER, VERSIONS
 from creditrisk.decision_log.versions import all_versions
 from creditrisk.decision_log.windows import frame_of, is_decided_again
 from creditrisk.decision_log.writing import write
-from creditrisk.errors import DecisionLogError
 
 # Applications asked about at once.
 _ASKED = 2_000
@@ -89,7 +88,7 @@ def _read(entry: Entry) -> tuple[str, bool, date]:
         model, is_default, observed_on = json.loads(entry.payload or b"")
         return str(model), bool(is_default), date.fromisoformat(observed_on)
     except (TypeError, ValueError):
-        raise DecisionLogError(
+        raise UnreadableEntryError(
             f"entry {entry.seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
         ) from None
 

@@ -15,10 +15,9 @@ from sqlalchemy import ColumnElement, Connection, exists, false
 from creditrisk.decision_log.decisions import Logged
 from creditrisk.decision_log.entries import Version
 from creditrisk.decision_log.payloads import N_AHEAD, decision_from, time_of
-from creditrisk.decision_log.reading import IN_ORDER, Entry, blocks
+from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryError, blocks
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import all_versions
-from creditrisk.errors import DecisionLogError
 
 _TYPES = {
     "seq": pl.Int64,
@@ -52,7 +51,7 @@ class WindowBlock:
 
 
 def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
-    """An entry as the decision it holds; DecisionLogError if it was changed into something else."""
+    """An entry as the decision it holds; UnreadableEntryError if it was changed into something else."""
     try:
         decision = decision_from(entry, versions[entry.version or 0])
         return Logged(entry.seq, time_of(entry.at), decision, entry.prev_hash.hex(), entry.hash.hex())
@@ -60,8 +59,8 @@ def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
         raise _unreadable(entry.seq) from None
 
 
-def _unreadable(seq: int) -> DecisionLogError:
-    return DecisionLogError(
+def _unreadable(seq: int) -> UnreadableEntryError:
+    return UnreadableEntryError(
         f"decision {seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
     )
 

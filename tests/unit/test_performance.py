@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from creditrisk.decision_log import Decision, DecisionLog, Outcome, erase
@@ -17,6 +19,7 @@ from creditrisk.metrics import auc, count_pds, expected_auc, expected_bad_rate, 
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.simulator import simulate
 from monitoring import performance, report, results
+from monitoring.clients import Clients
 from monitoring.performance_metrics import metrics_of_performance
 from monitoring.windows import Counted, Reference
 from tests.unit import test_drift
@@ -50,6 +53,7 @@ def test_the_expected_auc_is_that_of_all_pairs_weighed_by_their_chances(values):
     assert expected_auc(count_pds(p)).value == pytest.approx((weights * wins).sum() / weights.sum(), abs=1e-3)
 
 
+@settings(max_examples=25)
 @given(risks, risks)
 def test_counts_of_parts_add_up_to_those_of_the_whole(one, other):
     whole, parts = count_pds([*one, *other]), merge_pds([count_pds(one), count_pds(other)])
@@ -163,7 +167,7 @@ def summary(
 ) -> results.PerformanceFigures:
     found = performance.summarise(
         performance.count_scored(window_frame(1_000, seed=9), SCHEMA, "2"),
-        performance.Clients.of(frame),
+        Clients.of(frame),
         decided_from(frame) if decided is None else decided,
         schema,
         AS_OF,
@@ -400,6 +404,22 @@ def test_a_log_without_outcomes_or_decisions_is_a_sentence(log):
     found = performance.of_log(log, replace(nobody, first_seq=1, last_seq=40), reference, SCHEMA, AS_OF)
     assert found["estimated"]["bad_rate"]["value"] == pytest.approx(0.1)
     assert found["findings"][-1] == "No outcome is known yet: report them as they become known."
+
+
+def test_an_outcome_that_somebody_changed_is_a_sentence_and_estimates_stay(log, tmp_path):
+    decide(log, range(40))
+    tell(log, range(40))
+    log.close()
+    with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as connection:
+        connection.execute("DROP TRIGGER contents_no_update")
+        connection.execute("UPDATE contents SET payload = '{}' WHERE seq = 50")
+    judged = Counted({}, first_seq=1, last_seq=40)  # type: ignore[typeddict-item]
+    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]
+    found = performance.of_log(log, judged, reference, SCHEMA, datetime.now(UTC))
+    assert (found["status"], found["level"], found["realised"]) == ("unreadable", -1, None)
+    assert found["findings"][-1].startswith("Outcomes cannot be judged: entry 50 cannot be read")
+    assert "riskometer verify-log" in found["findings"][-1]
+    assert found["estimated"]["bad_rate"] is not None
 
 
 # --- page and metrics ---
