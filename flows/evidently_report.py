@@ -18,9 +18,9 @@ from creditrisk.errors import RegistryError, ReportError
 from creditrisk.home import one_at_a_time
 from creditrisk.registry import Champion, Registry, find_champion
 from creditrisk.settings import Settings, read_settings
-from monitoring import archive, drift, report, windows
+from monitoring import archive, drift, performance, report, windows
 from monitoring.archive import Stored
-from monitoring.results import Result
+from monitoring.results import PerformanceFigures, Result
 from monitoring.windows import Reference, Window
 
 
@@ -44,8 +44,17 @@ def read_window(reference: Reference, settings: Settings) -> tuple[Window, list[
     return windows.since_last_report(DecisionLog(settings.decision_log), reference, kept.results), kept.problems
 
 
+@task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
+def measure(champion: Champion, window: Window, settings: Settings, as_of: datetime) -> PerformanceFigures:
+    """How good the model is: estimated on what is judged, realised on the outcomes known by now."""
+    log, schema = DecisionLog(settings.decision_log), champion.scorer.schema
+    return performance.of_log(log, window.judged, reference_of(champion), schema, as_of)
+
+
 @task(persist_result=False, cache_policy=NO_CACHE)
-def draw(champion: Champion, window: Window, created_at: datetime, remarks: list[str]) -> tuple[bytes, Result]:
+def draw(
+    champion: Champion, window: Window, measured: PerformanceFigures, created_at: datetime, remarks: list[str]
+) -> tuple[bytes, Result]:
     """Compute drift and draw the page."""
     version, scorer = champion.version, champion.scorer
     found = drift.compare(scorer.profile, scorer.schema, window.judged.profile)
@@ -56,6 +65,7 @@ def draw(champion: Champion, window: Window, created_at: datetime, remarks: list
         model_version=version.version,
         created_at=created_at,
         remarks=remarks,
+        performance=measured,
     )
     return report.render(result, found, window, scorer.schema), result
 
@@ -88,7 +98,9 @@ def evidently_report(dataset: str | None = None) -> Result:
         if champion is None:
             raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
         window, problems = read_window(reference_of(champion), settings)
-        html, result = draw(champion, window, datetime.now(UTC), problems)
+        created_at = datetime.now(UTC)
+        measured = measure(champion, window, settings, created_at)
+        html, result = draw(champion, window, measured, created_at, problems)
         stored = keep(html, result, settings)
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}

@@ -23,8 +23,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent
+from monitoring.curves import draw
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
-from monitoring.results import SCHEMA_VERSION, FieldFigures, Result
+from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def make_result(
     model_version: str,
     created_at: datetime,
     remarks: Sequence[str] = (),
+    performance: PerformanceFigures | None = None,
 ) -> Result:
     """The result of one report, ready for strict JSON: a figure that does not exist is None, never NaN.
 
@@ -52,10 +54,12 @@ def make_result(
     ----------
     remarks
         Sentences that come after all other findings.
+    performance
+        See `performance.of_log`; its alarms are findings.
     """
     found = window.counted
     period = found.period
-    return {
+    result: Result = {
         "schema_version": SCHEMA_VERSION,
         "model": model,
         "model_version": model_version,
@@ -74,12 +78,16 @@ def make_result(
         "fields": {field.name: _figures(field) for field in drift.fields},
         "findings": [
             *([window.log_finding] if window.log_finding else []),
+            *(performance["alarms"] if performance else []),
             *_stretch_remark(window),
             *findings(drift),
             *window.remarks,
             *remarks,
         ],
     }
+    if performance:
+        result["performance"] = performance
+    return result
 
 
 def render(result: Result, drift: Drift, window: Window, schema: Schema) -> bytes:
@@ -96,6 +104,8 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
         title=schema.title,
         rows=[_row(field) for field in pressing_first],
         headline=_headline(drift, result),
+        performance=result.get("performance"),
+        curves=draw(result["performance"]["vintages"]) if "performance" in result else None,
         period=window.counted.period,
         charts=charts,
         limits={"watch": WATCH_PSI, "act": ACT_PSI, "distance": WATCH_DISTANCE, "rows": MIN_ROWS},
@@ -145,6 +155,8 @@ def _headline(drift: Drift, result: Result) -> str:
     """The one sentence for a reader in a hurry."""
     if not result["log"]["is_intact"]:
         return "The decision log is not what it was"
+    if "performance" in result and result["performance"]["alarms"]:
+        return "Outcomes are not what was predicted"
     if drift.n_rows == 0:
         return "No applications in this window"
     if drift.n_rows < MIN_ROWS:

@@ -44,6 +44,7 @@ Count = Seq
 Share = Annotated[float, Field(ge=0, le=1)]
 Psi = Annotated[float, Field(ge=0)]
 Time = Annotated[str, AfterValidator(_with_zone), WithJsonSchema({"type": "string", "format": "date-time"})]
+Month = Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -65,6 +66,109 @@ class FieldFigures(TypedDict):
     missing_share: Share | None
     missing_share_reference: Share
     n_unseen: Count
+
+
+@with_config(_CONFIG)
+class Interval(TypedDict):
+    """A figure and its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@with_config(_CONFIG)
+class EstimatedFigures(TypedDict):
+    """What the PDs of a window lead to expect, before any outcome; see `performance.estimate`.
+
+    `bad_rate` is that of the approved, `cost` the mean of the verdicts, in units of one good applicant declined. Of too
+    few there is no figure but None, here and in all that follows.
+    """
+
+    n_rows: Count
+    n_approved: Count
+    n_bad: Count
+    auc: Interval | None
+    bad_rate: Interval | None
+    cost: Interval | None
+
+
+@with_config(_CONFIG)
+class RealisedFigures(TypedDict):
+    """How clients turned out whose outcome is known, and what their PDs had led to expect (`..._estimated`).
+
+    They are those decided about from `first_month` to `last_month`. The bad rates are those of the approved; precision,
+    recall and F1 are taken at the cost-optimal cut-off.
+    """
+
+    first_month: Month
+    last_month: Month
+    n_rows: Count
+    n_bad: Count
+    auc: Interval | None
+    auc_estimated: Interval | None
+    ks_good_bad: Share | None
+    calibration_slope: Interval | None
+    observed_to_expected: Interval | None
+    bad_rate: Interval | None
+    bad_rate_estimated: Interval | None
+    precision: Share | None
+    recall: Share | None
+    f1: Share | None
+    cost: Interval | None
+    cost_estimated: Interval | None
+
+
+@with_config(_CONFIG)
+class VintageFigures(TypedDict):
+    """The clients approved in one month, and what is known of them so far.
+
+    `known_share` is the share of them whose outcome is known; a vintage that is not mature has its curve only.
+    `curve` is the share of them that was bad after 1, 2, ... months on book, as far as all of them have got.
+    """
+
+    month: Month
+    n_approved: Count
+    n_known: Count
+    known_share: Share
+    is_mature: bool
+    bad_rate: Interval | None
+    bad_rate_estimated: Interval | None
+    observed_to_expected: Interval | None
+    auc: Interval | None
+    auc_estimated: Interval | None
+    curve: list[Share]
+
+
+@with_config(_CONFIG)
+class GroupFigures(TypedDict):
+    """How one group of a protected field fares: approvals in the window, bad rate among those with an outcome."""
+
+    field: str
+    label: str
+    group: str
+    n_rows: Count
+    approval_rate: Interval | None
+    n_known: Count
+    bad_rate: Interval | None
+
+
+@with_config(_CONFIG)
+class PerformanceFigures(TypedDict):
+    """How good the model is: estimated before outcomes, realised after, and whether both agree.
+
+    `level` is 0 if outcomes are as predicted, 2 if they are not (concept drift), -1 if that cannot be judged; `alarms`
+    are the sentences about what is not, `findings` all others.
+    """
+
+    status: str
+    level: Annotated[int, Field(ge=-1, le=2)]
+    estimated: EstimatedFigures
+    realised: RealisedFigures | None
+    vintages: list[VintageFigures]
+    groups: list[GroupFigures]
+    alarms: list[str]
+    findings: list[str]
 
 
 @with_config(_CONFIG)
@@ -104,6 +208,7 @@ class Result(TypedDict):
     score: FieldFigures
     fields: dict[str, FieldFigures]
     findings: list[str]
+    performance: NotRequired[PerformanceFigures]
     id: NotRequired[str]
     html_sha256: NotRequired[Sha256]
 

@@ -18,6 +18,7 @@ from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
+from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
 from creditrisk.decision_log.windows import WindowBlock
@@ -43,6 +44,7 @@ __all__ = [
     "OutcomeReport",
     "OutcomesDone",
     "ScoredBlock",
+    "UnreadableEntryError",
     "WindowBlock",
     "decisions_from",
     "erase",

@@ -256,6 +256,48 @@ class DecisionLog:
         with self.store.transaction() as connection:
             return outcomes.all_outcomes(connection)
 
+    def labelled(
+        self, model: str, *, since: datetime | None = None, fields: Sequence[str] = (), once: bool = False
+    ) -> Iterator[pl.DataFrame]:
+        """The decisions of one model whose outcome is known, in blocks and in the order of the log.
+
+        An outcome belongs to the last decision that there was about its application when it was reported. Of several
+        outcomes the last counts. Erased ones are left out.
+
+        Parameters
+        ----------
+        since
+            No decision from before that time.
+        fields
+            The inputs that are wanted, of those that were logged.
+        once
+            One outcome for each application, see `window`; otherwise one for each decision.
+
+        Yields
+        ------
+        pl.DataFrame
+            `seq`, `decided_at` (UTC), `model_version`, `prob_default`, `verdict`, the fields, `is_default`,
+            `observed_on`.
+
+        Raises
+        ------
+        UnreadableEntryError
+            If one of them was changed after it was written.
+        """
+        with self.store.transaction() as connection:
+            yield from outcomes.labelled(connection, model, since=since, fields=fields, once=once)
+
+    def verdicts_by_day(self, model: str, *, since: datetime | None = None, once: bool = False) -> pl.DataFrame:
+        """How many decisions of one model there were: `day` (UTC), `verdict`, `n_decisions`; erased ones are left out.
+
+        Parameters
+        ----------
+        since, once
+            See `window`.
+        """
+        with self.store.transaction() as connection:
+            return outcomes.verdicts_by_day(connection, model, since=since, once=once)
+
     def note(self, kind: str, key: str, value: str, *, by: str = "", why: str = "") -> None:
         """Write down a fact for ever; a value that stands there already is not written again.
 

@@ -1,26 +1,32 @@
-"""Outcomes as entries: which application turned out how is in the contents, and can be erased."""
+"""Outcomes as entries: which application turned out how is in the contents, and can be erased.
+
+Read back they stand beside the decisions that they are outcomes of.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import date, datetime
 
 import polars as pl
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, exists, func, not_, select, true
 
 from creditrisk.decision_log import facts
 from creditrisk.decision_log.chain import Head, canonical
 from creditrisk.decision_log.decisions import Outcome
 from creditrisk.decision_log.entries import Actor, Entries
-from creditrisk.decision_log.reading import IN_ORDER, entries
+from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryError, blocks, entries
 from creditrisk.decision_log.store import locked_head
 from creditrisk.decision_log.tables import CONTENTS, EVENTS, IS_OTHER, VERSIONS
+from creditrisk.decision_log.versions import all_versions
+from creditrisk.decision_log.windows import frame_of, is_decided_again
 from creditrisk.decision_log.writing import write
-from creditrisk.errors import DecisionLogError
 
 # Applications asked about at once.
 _ASKED = 2_000
+_DAY = 86_400_000_000
 _TYPES = {"application_id": pl.String, "model": pl.String, "is_default": pl.Boolean, "observed_on": pl.Date}
 
 
@@ -111,11 +117,80 @@ def all_outcomes(connection: Connection) -> pl.DataFrame:
 
 
 def _outcome(seq: int, application_id: str, payload: bytes) -> Outcome:
-    """The outcome that an entry holds; DecisionLogError if it was changed into something else."""
+    """The outcome that an entry holds; UnreadableEntryError if it was changed into something else."""
     try:
         model, is_default, observed_on = json.loads(payload)
-        return Outcome(application_id, is_default, date.fromisoformat(observed_on), model)
+        return Outcome(application_id, bool(is_default), date.fromisoformat(observed_on), str(model))
     except (TypeError, ValueError):
-        raise DecisionLogError(
+        raise UnreadableEntryError(
             f"entry {seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
         ) from None
+
+
+def labelled(
+    connection: Connection, model: str, *, since: datetime | None, fields: Sequence[str], once: bool
+) -> Generator[pl.DataFrame]:
+    """See `DecisionLog.labelled`."""
+    versions = {number: version for number, version in all_versions(connection).items() if version.model == model}
+    last = _last_outcomes(connection, list(versions), since, once=once)
+    for start in range(0, last.height, _ASKED):
+        some = last.slice(start, _ASKED)
+        kept: dict[int, list[Entry]] = {}
+        with closing(entries(connection, IN_ORDER.where(EVENTS.c.seq.in_(some["seq"].to_list())))) as found:
+            for entry in found:
+                if entry.payload is not None:
+                    kept.setdefault(entry.version or 0, []).append(entry)
+        frame = frame_of(kept, versions)
+        wanted = ["seq", "decided_at", "model_version", "prob_default", "verdict"]
+        wanted += [name for name in fields if name in frame.columns]
+        yield frame.select(wanted).join(some, on="seq", how="inner", maintain_order="left")
+
+
+def _last_outcomes(connection: Connection, versions: list[int], since: datetime | None, *, once: bool) -> pl.DataFrame:
+    """`seq` of a decision of these versions, its `is_default` and `observed_on`, as they were reported last."""
+    decided = EVENTS.alias("decided")
+    is_of_model = exists().where(
+        decided.c.seq == EVENTS.c.refers_to,
+        decided.c.kind == "decision",
+        decided.c.version.in_(versions),
+        _is_since(decided.c.at, since),
+    )
+    types = {"application_id": pl.String, "seq": pl.Int64, "is_default": pl.Boolean, "observed_on": pl.Date}
+    parts = [pl.DataFrame(schema=types)]
+    with closing(blocks(connection, IN_ORDER.where(IS_OTHER, EVENTS.c.kind == "outcome", is_of_model))) as found:
+        for rows in found:
+            read = []
+            for entry in map(Entry._make, rows):
+                if entry.payload is not None:
+                    outcome = _outcome(entry.seq, entry.application_id or "", entry.payload)
+                    read.append((entry.application_id, entry.refers_to, outcome.is_default, outcome.observed_on))
+            parts.append(pl.DataFrame(read, schema=types, orient="row"))
+    key = "application_id" if once else "seq"
+    return pl.concat(parts).unique(key, keep="last").select("seq", "is_default", "observed_on").sort("seq")
+
+
+def verdicts_by_day(connection: Connection, model: str, *, since: datetime | None, once: bool) -> pl.DataFrame:
+    """See `DecisionLog.verdicts_by_day`."""
+    versions = [number for number, version in all_versions(connection).items() if version.model == model]
+    head_seq = connection.execute(select(func.max(EVENTS.c.seq))).scalar_one() or 0
+    # Whole numbers divided are whole numbers in either database.
+    day = (EVENTS.c.at // _DAY).label("day")
+    counts = (
+        select(day, EVENTS.c.verdict, func.count())
+        .join(CONTENTS, CONTENTS.c.seq == EVENTS.c.seq)
+        .where(
+            EVENTS.c.kind == "decision",
+            EVENTS.c.version.in_(versions),
+            _is_since(EVENTS.c.at, since),
+            not_(is_decided_again(versions, head_seq)) if once else true(),
+        )
+        .group_by(day, EVENTS.c.verdict)
+        .order_by(day, EVENTS.c.verdict)
+    )
+    rows = [tuple(row) for row in connection.execute(counts)]
+    types = {"day": pl.Int32, "verdict": pl.String, "n_decisions": pl.Int64}
+    return pl.DataFrame(rows, schema=types, orient="row").with_columns(pl.col("day").cast(pl.Date))
+
+
+def _is_since(at: ColumnElement[int], since: datetime | None) -> ColumnElement[bool]:
+    return true() if since is None else at >= int(since.timestamp() * 1_000_000)

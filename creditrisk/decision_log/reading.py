@@ -10,12 +10,17 @@ from sqlalchemy import Connection, Select, select
 
 from creditrisk.decision_log.chain import GENESIS, LabelDigests, changed, commitment_to, event_hash, gone, not_linked
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
+from creditrisk.errors import DecisionLogError
 
 # Rows that are fetched at once: so few that they are gone before Python looks for garbage among them.
 BLOCK_ROWS = 500
 # What comes of a value of a kind that was never written, or of a version that is not there.
 _NEVER_WRITTEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError, struct.error)
 Row = tuple[Any, ...]
+
+
+class UnreadableEntryError(DecisionLogError):
+    """An entry does not hold what was written."""
 
 
 class Entry(NamedTuple):

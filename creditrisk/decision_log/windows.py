@@ -15,10 +15,9 @@ from sqlalchemy import ColumnElement, Connection, exists, false
 from creditrisk.decision_log.decisions import Logged
 from creditrisk.decision_log.entries import Version
 from creditrisk.decision_log.payloads import N_AHEAD, decision_from, time_of
-from creditrisk.decision_log.reading import IN_ORDER, Entry, blocks
+from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryError, blocks
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import all_versions
-from creditrisk.errors import DecisionLogError
 
 _TYPES = {
     "seq": pl.Int64,
@@ -52,7 +51,7 @@ class WindowBlock:
 
 
 def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
-    """An entry as the decision it holds; DecisionLogError if it was changed into something else."""
+    """An entry as the decision it holds; UnreadableEntryError if it was changed into something else."""
     try:
         decision = decision_from(entry, versions[entry.version or 0])
         return Logged(entry.seq, time_of(entry.at), decision, entry.prev_hash.hex(), entry.hash.hex())
@@ -60,8 +59,8 @@ def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
         raise _unreadable(entry.seq) from None
 
 
-def _unreadable(seq: int) -> DecisionLogError:
-    return DecisionLogError(
+def _unreadable(seq: int) -> UnreadableEntryError:
+    return UnreadableEntryError(
         f"decision {seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
     )
 
@@ -71,8 +70,8 @@ def window_of(
 ) -> Generator[WindowBlock]:
     """See `DecisionLog.window`."""
     versions = {number: version for number, version in all_versions(connection).items() if version.model == model}
-    is_decided_again = _is_decided_again(list(versions), until_seq) if once else false()
-    wanted = IN_ORDER.add_columns(is_decided_again.label("is_decided_again")).where(
+    is_again = is_decided_again(list(versions), until_seq) if once else false()
+    wanted = IN_ORDER.add_columns(is_again.label("is_decided_again")).where(
         EVENTS.c.seq > after_seq,
         EVENTS.c.seq <= until_seq,
         EVENTS.c.kind == "decision",
@@ -84,21 +83,18 @@ def window_of(
         for rows in found:
             n_erased = n_again = 0
             kept: dict[int, list[Entry]] = {}
-            for *columns, is_again in rows:
+            for *columns, comes_again in rows:
                 entry = Entry._make(columns)
                 if entry.payload is None:
                     n_erased += 1
-                elif is_again:
+                elif comes_again:
                     n_again += 1
                 else:
                     kept.setdefault(entry.version or 0, []).append(entry)
-            parts = [_frame(some, versions[number]) for number, some in kept.items()]
-            frame = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=_TYPES)
-            times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
-            yield WindowBlock(frame.with_columns(times).sort("seq"), n_erased, n_again)
+            yield WindowBlock(frame_of(kept, versions), n_erased, n_again)
 
 
-def _is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
+def is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
     """Whether another decision of these versions about the same application comes after an entry."""
     event, contents = EVENTS.alias("later"), CONTENTS.alias("later_contents")
     return exists().where(
@@ -109,6 +105,14 @@ def _is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool
         event.c.kind == "decision",
         event.c.version.in_(versions),
     )
+
+
+def frame_of(entries: Mapping[int, list[Entry]], versions: Mapping[int, Version]) -> pl.DataFrame:
+    """Decisions by the number of their version, none of them erased, as `WindowBlock.frame`."""
+    parts = [_frame(some, versions[number]) for number, some in entries.items()]
+    frame = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame(schema=_TYPES)
+    times = pl.from_epoch("decided_at", time_unit="us").dt.replace_time_zone("UTC")
+    return frame.with_columns(times).sort("seq")
 
 
 def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:

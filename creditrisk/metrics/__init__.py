@@ -10,6 +10,15 @@ from creditrisk.metrics.calibration import (
     recalibrate,
     smoothed_bad_rate,
 )
+from creditrisk.metrics.estimated import (
+    Expected,
+    PdCounts,
+    count_pds,
+    expected_auc,
+    expected_bad_rate,
+    expected_cost,
+    merge_pds,
+)
 from creditrisk.metrics.fairness import MIN_GROUP_ROWS, Treatment, audit, groups_of, may_be_basis, protected_groups
 from creditrisk.metrics.intervals import Estimate, mean_estimate, rate, rate_interval, with_interval
 from creditrisk.metrics.losses import decision_costs, log_loss, log_losses
@@ -51,8 +60,10 @@ __all__ = [
     "Decile",
     "Entry",
     "Estimate",
+    "Expected",
     "Group",
     "NumericEntry",
+    "PdCounts",
     "Performance",
     "Profile",
     "Shift",
@@ -68,12 +79,16 @@ __all__ = [
     "calibration_error_floor",
     "check_profile",
     "count_entry",
+    "count_pds",
     "count_profile",
     "counts_of",
     "deciles",
     "decision_costs",
     "delong",
     "evaluate",
+    "expected_auc",
+    "expected_bad_rate",
+    "expected_cost",
     "fit_line",
     "fit_logistic",
     "groups_of",
@@ -83,6 +98,7 @@ __all__ = [
     "log_odds_of",
     "may_be_basis",
     "mean_estimate",
+    "merge_pds",
     "merge_profiles",
     "periods",
     "protected_groups",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import betaincinv, ndtri
+from scipy.special import betaincinv, expit, logit, ndtri
 
 from creditrisk.arrays import FloatArray
 
@@ -54,3 +54,18 @@ def mean_estimate(values: FloatArray) -> Estimate:
     """Mean of a figure that every row adds to, such as a cost or a squared error, with its normal interval."""
     mean, reach = float(values.mean()), ndtri(0.975) * float(values.std(ddof=1)) / np.sqrt(len(values))
     return Estimate(mean, float(mean - reach), float(mean + reach))
+
+
+def share_estimate(value: float, error: float) -> Estimate:
+    """A share with its normal interval taken on the log-odds, so that it stays within 0 and 1.
+
+    Examples
+    --------
+    >>> found = share_estimate(0.9, 0.05)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.752, 0.964)
+    """
+    if not 0 < value < 1 or error == 0:
+        return Estimate(value, value, value)
+    middle, reach = logit(value), ndtri(0.975) * error / (value * (1 - value))
+    return Estimate(value, float(expit(middle - reach)), float(expit(middle + reach)))

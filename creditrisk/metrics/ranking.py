@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import expit, logit, ndtri
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics.intervals import Estimate
+from creditrisk.metrics.intervals import Estimate, share_estimate
 
 
 def auc(scores: FloatArray, target: IntArray) -> float:
@@ -46,12 +45,7 @@ def auc_estimate(scores: FloatArray, target: IntArray) -> Estimate:
     >>> round(found.value, 3), found.low < found.value < found.high
     (0.778, True)
     """
-    area = auc(scores, target)
-    error = auc_standard_error(scores, target)
-    if not 0 < area < 1 or error == 0:
-        return Estimate(area, area, area)
-    middle, reach = logit(area), ndtri(0.975) * error / (area * (1 - area))
-    return Estimate(area, float(expit(middle - reach)), float(expit(middle + reach)))
+    return share_estimate(auc(scores, target), auc_standard_error(scores, target))
 
 
 def auc_standard_error(scores: FloatArray, target: IntArray) -> float:

@@ -280,6 +280,26 @@ def test_verdicts_are_counted(log):
     assert log.counts_by_verdict() == {"approve": 2, "refer": 1}
 
 
+def test_outcomes_stand_beside_their_decisions_and_days_beside_their_verdicts(log):
+    assert list(log.labelled("simulated")) == []
+    assert log.verdicts_by_day("simulated", once=True).is_empty()
+    log.append([replace(EXAMPLE, application_id=one) for one in ("A", "B", "A", "C")])
+    log.append([replace(EXAMPLE, application_id="A", model="other", verdict="refer")])
+    known = [("A", True, "simulated"), ("B", False, ""), ("C", True, ""), ("C", False, "simulated")]
+    log.record_outcomes([Outcome(one, is_bad, date(2025, 1, 31), model) for one, is_bad, model in known])
+    [block] = log.labelled("simulated", fields=["amount_eur"], once=True)
+    assert block.columns == [
+        "seq", "decided_at", "model_version", "prob_default", "verdict", "amount_eur", "is_default", "observed_on",
+    ]  # fmt: skip
+    assert block.select("seq", "is_default").rows() == [(2, False), (3, True), (4, False)]
+    assert block["decided_at"].to_list() == [log.get(seq).decided_at for seq in (2, 3, 4)]
+    assert list(log.labelled("simulated", since=datetime.now(UTC) + timedelta(days=1))) == []
+    days = log.verdicts_by_day("simulated", once=True)
+    assert days["verdict"].unique().to_list() == [EXAMPLE.verdict]
+    assert (days["n_decisions"].sum(), days["day"].to_list()[0]) == (3, log.get(1).decided_at.date())
+    assert log.verdicts_by_day("simulated")["n_decisions"].sum() == 4
+
+
 def test_outcomes_come_back_in_the_order_of_recording(log):
     assert log.outcomes().is_empty()
     log.record_outcomes([Outcome("A-1", is_default=False, observed_on=date(2025, 1, 31))])

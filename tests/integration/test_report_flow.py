@@ -18,7 +18,7 @@ from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
 from creditrisk import datasets
-from creditrisk.decision_log import DecisionLog, decisions_from
+from creditrisk.decision_log import DecisionLog, Outcome, decisions_from
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import ReportError
 from creditrisk.learners import logistic_regression
@@ -125,13 +125,31 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
     assert {labels["field"] for labels, _ in metrics["creditrisk_drift_psi"]} == set(first["fields"])
     assert sum(value for _, value in metrics["creditrisk_decisions_logged"]) == N_APPLICANTS
 
+    # Estimates are there at once; a month later so are outcomes, and what they say is in the next report.
+    assert first["performance"]["status"] == "no outcomes"
+    assert metrics["creditrisk_performance_status"] == [(version, -1)]
+    assert {labels["population"] for labels, _ in metrics["creditrisk_auc_estimated"]} == {"window"}
+    assert {group["field"] for group in first["performance"]["groups"]} == {"age_years", "sex", "nationality_group"}
+    log = DecisionLog(settings.decision_log)
+    told = applicants(N_APPLICANTS, seed=2, stress=4.0).frame
+    outcomes = [
+        Outcome(name, is_default == "1", date.today(), "simulated")
+        for name, is_default in zip(told["application_id"], told["default"], strict=True)
+    ]
+    log.record_outcomes(outcomes)
+
     # Nothing new since: a report all the same, with that finding, and the next window starts where this one did.
     second = evidently_report("simulated")
     assert (second["n_rows"], second["last_seq"]) == (0, LAST)
-    assert second["findings"] == ["No application was scored in this window, so there is nothing to compare."]
+    empty = "No application was scored in this window, so there is nothing to compare."
+    assert second["findings"] == [*second["performance"]["alarms"], empty]
+    realised = second["performance"]["realised"]
+    assert (realised["n_rows"], realised["n_bad"]) == (N_APPLICANTS, sum(outcome.is_default for outcome in outcomes))
     metrics = scrape(settings)
     assert metrics["creditrisk_window_rows"] == [(version, 0)]
     assert metrics.get("creditrisk_drift_psi", []) == []
+    with_outcome = {**version, "population": "with_outcome"}
+    assert metrics["creditrisk_auc_realised"] == [(with_outcome, realised["auc"]["value"])]
     assert {value for _, value in metrics["creditrisk_drift_status"]} == {-1}
 
 
