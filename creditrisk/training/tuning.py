@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 # Settings before outcomes lead the search of a family: its defaults, and those that TPE draws blind to begin with.
 N_BLIND = 11
+_IMPORTING = Lock()
 # What a fit or a prediction reports as it ends: family and seconds.
 OnFitDone = Callable[[str, float], None]
 
@@ -108,8 +110,16 @@ def propose(name: str, n_rows: int, *, trials: int, seed: int) -> tuple[Paramete
     return (module.defaults(n_rows), *(module.suggest(study.ask(), n_rows) for _ in range(trials - 1)))
 
 
+def _import_scikit_learn() -> None:
+    """In one thread at a time: two that import parts of it at once may each find the other's half done."""
+    with _IMPORTING:
+        import sklearn.ensemble
+        import sklearn.linear_model  # noqa: F401  # imported for its families
+
+
 def run_job(job: Job, on_fit_done: OnFitDone | None = None) -> JobResult:
     """Do a job. A setting that fails, for whatever reason a library may find, is noted and does not end it."""
+    _import_scikit_learn()
     matrix, target, scored = job.matrix[job.train], job.target[job.train], job.matrix[job.scored]
     trials: list[Trial] = []
     failures: list[str] = []
