@@ -104,7 +104,8 @@ def expected_auc(counts: PdCounts) -> Expected:
     n_bad, n_good = counts.bads.sum(), goods.sum()
     # No applicant is compared with themselves.
     pairs = n_bad * n_good - counts.variance.sum()
-    if not pairs > 0:
+    # So few that a division by them would overflow are none.
+    if not pairs > 1e-9:
         return Expected(float("nan"), float("nan"))
     goods_below = goods.cumsum() - goods
     ties = counts.bads * goods - counts.variance

@@ -79,6 +79,9 @@ DARK = {
     "page": "#12161c",
     "accent": "#8fb0ff",
     "soft": "#2a3a5a",
+    "deep": "#34539f",
+    "pale": "#3f5687",
+    "grey": "#596475",
 }
 
 

@@ -101,9 +101,12 @@ def test_charts_take_their_colours_from_the_palette_alone():
 
 def test_the_drift_report_has_the_tones_of_the_pages_and_no_colour_of_a_verdict():
     template = (ROOT / "monitoring" / "templates" / "report.html").read_text(encoding="utf-8")
-    named = dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", template))
-    assert named == {name: LIGHT[name] for name in named}
-    assert {"ink", "muted", "accent"} <= named.keys()
+    light, dark = (dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6});", root)) for root in template.split(":root")[1:3])
+    # Grounds of its own: cards, tracks of bars, the line of the score.
+    own = {"card", "track", "score"}
+    assert {name: light[name] for name in light.keys() - own} == LIGHT
+    assert {name: dark[name] for name in dark.keys() - own} == DARK
+    assert own <= light.keys() == dark.keys()
     assert not hex_colours(template) & OF_VERDICTS
 
 
