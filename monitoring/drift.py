@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, Entry, Profile, Shift, judged, psi_terms, shift_of
+from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, WATCH_PSI, Entry, Profile, Shift, judged, psi_terms, shift_of
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent
 
@@ -145,18 +145,28 @@ def _sentences(field: FieldDrift) -> list[str]:
     elif field.level >= LEVELS["watch"] and field.largest_change is not None:
         change = field.largest_change
         now = change.current_share or 0.0
-        psi, bound = distinct(field.psi or 0.0, field.psi_bound or 0.0, places=2)
         share_before, share_now = shares_in_per_cent(change.reference_share, now, places=0)
         direction = "more" if now > change.reference_share else "fewer"
         strength = "has shifted strongly" if field.status == "act" else "has shifted"
         sentences.append(
-            f"{field.label} {strength} (PSI {psi}; chance alone stays below {bound}): mostly {direction} "
+            f"{field.label} {strength} ({_how_far(field)}): mostly {direction} "
             f"applications with {change.words} ({share_before} before, {share_now} now){_impact(field)}."
         )
     if field.n_unseen:
         rows = "row holds" if field.n_unseen == 1 else "rows hold"
         sentences.append(f"{field.label}: {field.n_unseen} {rows} a value that the model has never seen.")
     return sentences
+
+
+def _how_far(field: FieldDrift) -> str:
+    """The figures that speak for a shift."""
+    psi, bound = distinct(field.psi or 0.0, field.psi_bound or 0.0, places=2)
+    by_psi = f"PSI {psi}; chance alone stays below {bound}"
+    if (field.psi or 0.0) > WATCH_PSI or field.distance is None:
+        return by_psi
+    # It is the distance that turns the key.
+    unit = "standard deviations" if field.mean_reference is not None else "in Jensen-Shannon distance"
+    return f"by {field.distance:.2f} {unit}; {by_psi}"
 
 
 def _impact(field: FieldDrift) -> str:

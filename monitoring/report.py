@@ -22,7 +22,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
-from creditrisk.text import counted, distinct, shares_in_per_cent
+from creditrisk.text import counted, distinct, shares_in_per_cent, signed
 from monitoring.curves import draw
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
 from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, Result
@@ -97,7 +97,7 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    environment.globals |= {"distinct": distinct, "shares_in_per_cent": shares_in_per_cent}
+    environment.globals |= {"distinct": distinct, "shares_in_per_cent": shares_in_per_cent, "signed": signed}
     template = environment.get_template("report.html")
     page = template.render(
         result=result,
