@@ -14,6 +14,7 @@ import time
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,20 @@ def prometheus(
         )
         with urllib.request.urlopen(upload, timeout=60) as response:
             assert len(response.read().splitlines()) == 1 + len(rows)
+        # What became of all who were scored is known at once.
+        today = datetime.now(UTC).date().isoformat()
+        known = [
+            {"application_id": str(row), "default": line.endswith(",bad"), "observed_on": today}
+            for row, line in enumerate(rows, start=1)
+            if row > 1
+        ]
+        outcomes = urllib.request.Request(
+            f"http://127.0.0.1:{web}/api/v1/outcomes",
+            data=json.dumps({"outcomes": known}).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(outcomes, timeout=60) as response:
+            assert json.load(response) == {"recorded": len(known)}
         report = [*riskometer, "report"]
         done = subprocess.run(report, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
