@@ -25,6 +25,7 @@ from creditrisk.decision_log import (
     DAY,
     BatchDone,
     DecisionLog,
+    check_source,
     finished,
     latest_predictions,
     places_of,
@@ -109,6 +110,7 @@ def batch_score(
     source, target = source or settings.applications_of_day, target or settings.predictions
     busy = CreditRiskError(f"applications are being scored in {settings.home} already. Wait for the end of that run.")
     with one_at_a_time(settings.home / "batch.lock", otherwise=busy):
+        check_source(source)
         days = days_to_score(source, target, day, today=datetime.now(UTC).date())
         registry = Registry(settings.stores)
         champion = champion_to_score_with(dataset, registry, settings)
@@ -154,6 +156,8 @@ def score_days(
     for day in days:
         copied = copy_applications(source.replace(DAY, day.isoformat()), folder)
         if isinstance(copied, SourceAbsentError):
+            if DAY not in source:
+                raise copied
             if day == days[-1]:
                 print(f"No applications for {day}: {copied}")
         elif isinstance(copied, SourceError):
@@ -166,6 +170,8 @@ def score_days(
                 problems.append(f"The applications of {day} cannot be used: {exc}")
                 continue
             scored["days"].append(_scored_day(done))
+            if done.batch.day != day.isoformat():
+                print(f"The applications of {day} are the very same as those of {done.batch.day}.")
             print(summary(done, target))
     return scored, problems
 
@@ -192,7 +198,8 @@ def summary(done: BatchDone, target: str) -> str:
         f"Predictions: {done.uri}",
     ]
     if done.n_new < batch.n_scored:
-        said.insert(1, f"{batch.n_scored - done.n_new:,} of them were decided before, by a run that was cut off.")
+        n_before = counted(batch.n_scored - done.n_new, "of them was", "of them were")
+        said.insert(1, f"{n_before} decided before, and not again.")
     if batch.n_rejected:
         said.append(f"{counted(batch.n_rejected, 'row')} could not be scored: {rejected_beside(done.uri)} says why.")
     return "\n".join(said)

@@ -16,7 +16,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
-from creditrisk.decision_log import DAY, DecisionLog, Lists, OutcomesDone, record_file
+from creditrisk.decision_log import DAY, DecisionLog, Lists, OutcomesDone, check_source, record_file
 from creditrisk.errors import CreditRiskError, SourceAbsentError, SourceError, SourceUnfinishedError
 from creditrisk.home import one_at_a_time
 from creditrisk.settings import Settings, read_settings
@@ -69,10 +69,13 @@ def outcomes(source: str | None = None) -> Recorded | State[Recorded]:
     recorded: Recorded = {"n_rows": 0, "n_new": 0, "n_unknown": 0, "n_rejected": 0}
     waiting, problems = [], []
     with one_at_a_time(settings.home / "outcomes.lock", otherwise=busy):
+        check_source(uri)
         for day in days:
             try:
                 read_day(uri.replace(DAY, day.isoformat()), recorded, today, settings)
             except SourceAbsentError as exc:
+                if DAY not in uri:
+                    raise
                 if day == today:
                     print(f"No outcomes were read: {exc}")
             except SourceUnfinishedError as exc:

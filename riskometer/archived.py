@@ -5,12 +5,13 @@ from __future__ import annotations
 import textwrap
 from datetime import UTC, datetime
 
-from creditrisk.text import counted, distinct, shares_in_per_cent, shorten
+from creditrisk.text import counted, distinct, number, shares_in_per_cent, shorten
 from monitoring.archive import Prunable
-from monitoring.results import FieldFigures, Result
+from monitoring.results import FieldFigures, Interval, Result
 
 WIDTH = 80
 WIDEST_LABEL = 28
+LEVEL_OF_CONCEPT_DRIFT = 2
 LEVELS = {2: "act", 1: "watch", 0: "stable", -1: "not judged"}
 _SENTENCE = textwrap.TextWrapper(WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
@@ -36,6 +37,8 @@ def _status(result: Result) -> str:
         return "log broken"
     if not result["n_rows"]:
         return "empty"
+    if "performance" in result and result["performance"]["level"] == LEVEL_OF_CONCEPT_DRIFT:
+        return "not as predicted"
     levels = [figures["level"] for figures in (result["score"], *result["fields"].values())]
     return LEVELS[max(levels)]
 
@@ -53,10 +56,34 @@ def lines_of_report(result: Result) -> list[str]:
     ]
     for finding in result["findings"]:
         lines += _SENTENCE.wrap(_printable(finding))
+    lines += _performance(result)
     figures = [result["score"], *sorted(result["fields"].values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
     width = min(WIDEST_LABEL, max(len(one["label"]) for one in figures))
     heads = f"{'Field':<{width}}  {'Status':<12}  {'PSI':>8}  {'by chance':>9}  {'missing':>7}  {'unseen':>6}"
     return [*lines, "", heads, *(_line_of_field(one, width) for one in figures)]
+
+
+def _performance(result: Result) -> list[str]:
+    """What was to be expected and what came true, one figure a line."""
+    if "performance" not in result:
+        return []
+    estimated, realised = result["performance"]["estimated"], result["performance"]["realised"]
+    figures = [
+        ("AUC", estimated["auc"], realised and realised["auc"], 1, 3),
+        ("bad rate of the approved, of 100", estimated["bad_rate"], realised and realised["bad_rate"], 100, 1),
+        ("observed over expected", None, realised and realised["observed_to_expected"], 1, 2),
+    ]
+    lines = ["", f"{'How good the model is':<34}{'expected':>22}{'came true':>22}"]
+    for name, expected, found, scale, places in figures:
+        lines.append(f"{name:<34}{_interval(expected, scale, places):>22}{_interval(found, scale, places):>22}")
+    return lines
+
+
+def _interval(found: Interval | None, scale: int, places: int) -> str:
+    if found is None:
+        return "–"
+    value, low, high = (number(scale * found[name], places) for name in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
 
 
 def _period(result: Result) -> str:

@@ -39,6 +39,8 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
     CreditRiskError
         If the table cannot be read, the log takes no more, the result cannot be written, or somebody said stop.
     """
+    if output.exists() and output.resolve() == Path(clients.removeprefix("file://")).resolve():
+        raise CreditRiskError(f"{output} is the file of the clients itself. Name another one for the result.")
     part = output.with_name(f"{output.name}.part")
     verdicts: Counter[str] = Counter()
     n_rows = 0

@@ -25,10 +25,10 @@ from creditrisk import datasets
 from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.log import DecisionLog
-from creditrisk.errors import TargetError
+from creditrisk.errors import SourceError, TargetError
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import RESULT_SUFFIXES, Scorer, result_file, result_table
-from creditrisk.sources import Snapshot, check_target, get_note, put_file, read_blocks
+from creditrisk.sources import Snapshot, check_target, get_note, is_written, put_file, read_blocks
 
 MARKER = "latest_prediction.txt"
 # The kind of fact under which the log holds which files were begun.
@@ -103,12 +103,28 @@ def rejected_beside(predictions: str) -> str:
 
 
 def finished(places: Places) -> Batch | None:
-    """What the note beside predictions says of them; None if there is none, so that they are not finished."""
+    """What the note beside predictions says of them; None if there is none, or they are gone: not finished."""
     note = get_note(places.note)
     try:
-        return None if note is None else _BATCH.validate_json(note)
+        batch = None if note is None else _BATCH.validate_json(note)
     except ValidationError:
         return None
+    if batch is None or not is_written(places.predictions) or (batch.n_rejected and not is_written(places.rejected)):
+        return None
+    return batch
+
+
+def check_source(source: str) -> None:
+    """See that the folder is there in which the files of days are to be; a bucket is not asked.
+
+    Raises
+    ------
+    SourceError
+        If it is not: no file will ever come.
+    """
+    folder = Path(source.removeprefix("file://").partition(DAY)[0].rpartition("/")[0] or ".")
+    if DAY in source and ("://" not in source or source.startswith("file://")) and not folder.is_dir():
+        raise SourceError(f"there is no folder '{folder}', in which files of days were expected. Check the path.")
 
 
 def score_day(

@@ -72,33 +72,25 @@ def moved_mean(reference: tuple[int, float, float], current: tuple[int, float, f
     return float(2 * ndtr(-abs(mean - other) / error))
 
 
-def wasserstein(
-    grid: ArrayLike, reference: ArrayLike, current: ArrayLike, means: tuple[float, float] | None = None
-) -> float:
+def wasserstein(ends: ArrayLike, reference: ArrayLike, current: ArrayLike) -> float:
     """What it takes to turn one distribution into the other: share moved times how far, in the unit of the values.
 
     Parameters
     ----------
-    grid
-        Ascending inner edges, shape (n_bins - 1,). All values of a bin count as its upper edge, those of the last one
-        as the last edge.
+    ends
+        Ascending upper ends of the bins, shape (n_bins,): all values of a bin count as its end. What lies beyond the
+        last one counts as that, so that one absurd value does not speak for all.
     reference, current
         Rows per bin, shape (n_bins,), each with at least one row.
-    means
-        The two means: no distance is smaller than theirs, which also tells how far beyond the grid values lie.
 
     Examples
     --------
-    >>> wasserstein([1.0, 2.0], [10, 0, 0], [0, 0, 10])
-    1.0
-    >>> wasserstein([1.0, 2.0], [10, 0, 0], [0, 0, 10], means=(1.0, 7.0))
-    6.0
+    >>> wasserstein([1.0, 2.0, 3.0], [10, 0, 0], [0, 0, 10])
+    2.0
     """
     before, now = (np.asarray(side, dtype=np.float64) for side in (reference, current))
     apart = np.abs(np.cumsum(before) / before.sum() - np.cumsum(now) / now.sum())
-    steps = np.diff(np.asarray(grid, dtype=np.float64))
-    distance = float((apart[: len(steps)] * steps).sum())
-    return distance if means is None else max(distance, abs(means[0] - means[1]))
+    return float((apart[:-1] * np.diff(np.asarray(ends, dtype=np.float64))).sum())
 
 
 def jensen_shannon(reference: ArrayLike, current: ArrayLike) -> float:

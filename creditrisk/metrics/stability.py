@@ -169,14 +169,12 @@ def _moments(entry: NumericEntry) -> tuple[int, float, float] | None:
 
 
 def _distance(reference: Entry, current: Entry, before: IntArray, now: IntArray) -> float:
-    if reference["type"] == "numeric" and current["type"] == "numeric":
-        means = reference["mean"], current["mean"]
-        if reference["sd"] and means[0] is not None and means[1] is not None:
-            return (
-                wasserstein(reference["grid"], reference["grid_counts"], current["grid_counts"], (means[0], means[1]))
-                / reference["sd"]
-            )
-    return jensen_shannon(before, now)
+    if reference["type"] == "category" or current["type"] == "category":
+        return jensen_shannon(before, now)
+    if not reference["sd"] or reference["high"] is None or not sum(current["counts"]):
+        return jensen_shannon(before, now)
+    ends = [*reference["grid"], reference["high"]]
+    return wasserstein(ends, reference["grid_counts"], current["grid_counts"]) / reference["sd"]
 
 
 def population_stability_index(reference: ArrayLike, current: ArrayLike) -> float:

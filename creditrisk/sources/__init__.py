@@ -18,7 +18,7 @@ from creditrisk.sources.table import (
     join_blocks,
     nameless,
 )
-from creditrisk.sources.targets import check_target, get_note, put_file
+from creditrisk.sources.targets import check_target, get_note, is_written, put_file
 from creditrisk.sources.text import parse_blocks, parse_table, parse_upload
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "from_rows",
     "get_note",
     "is_there",
+    "is_written",
     "join_blocks",
     "nameless",
     "parse_blocks",

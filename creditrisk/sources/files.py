@@ -203,9 +203,7 @@ def opened(uri: str) -> Iterator[BinaryIO]:
     try:
         file = path.open("rb")
     except FileNotFoundError as exc:
-        raise SourceAbsentError(
-            f"there is no file '{path}'. Check the path, or pass another one with SOURCE=."
-        ) from exc
+        raise SourceAbsentError(f"there is no file '{path}'. Check the path, or pass another one.") from exc
     except OSError as exc:
         raise _unreadable(path, exc) from exc
     with file:

@@ -97,6 +97,14 @@ def get_note(uri: str) -> str | None:
         raise TargetError(f"{path_of(uri)} cannot be read: {exc.strerror}. Check it, or name another target.") from exc
 
 
+def is_written(uri: str) -> bool:
+    """Whether there is a file of ours at a path or URI; TargetError if nobody can say."""
+    if not buckets.is_in_bucket(uri):
+        return path_of(uri).is_file()
+    with buckets.answering(uri, error=TargetError):
+        return buckets.find(uri) is not None
+
+
 def _sync(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:

@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from creditrisk.decision_log import BatchDone, DecisionLog, places_of, score_day
+from creditrisk.decision_log import BatchDone, DecisionLog, check_source, places_of, score_day
 from creditrisk.errors import SchemaError, SourceAbsentError, SourceError, SourceUnfinishedError, TargetError
 from creditrisk.scoring import Scorer, load
 from creditrisk.sources import Snapshot, snapshots, take_snapshot
@@ -144,10 +144,11 @@ def test_the_same_applications_again_change_nothing_on_whatever_day(score, log, 
     assert log.head() == head
 
 
-def test_predictions_that_vanished_are_written_again_without_deciding_again(score, log, applications, tmp_path):
+@pytest.mark.parametrize("gone", ["*", "predictions-2026-03-31.csv", "*.rejected.csv", "*.json"])
+def test_predictions_that_vanished_are_written_again_without_deciding_again(score, log, applications, tmp_path, gone):
     score(applications)
     kept = (tmp_path / "out" / "predictions-2026-03-31.csv").read_bytes()
-    for path in (tmp_path / "out").iterdir():
+    for path in (tmp_path / "out").glob(gone):
         path.unlink()
 
     done = score(applications)
@@ -296,6 +297,14 @@ def test_a_source_with_a_password_is_refused_without_repeating_it(tmp_path):
     with pytest.raises(SourceError) as refused:
         take_snapshot("postgresql://ada:secret@db/loans?table=loans", tmp_path)
     assert "secret" not in str(refused.value)
+
+
+def test_a_folder_that_is_not_there_will_never_hold_the_files_of_days(tmp_path):
+    check_source(f"{tmp_path}/{{date}}.csv")
+    check_source(f"{tmp_path}/{{date}}/applications.csv")
+    check_source("gs://bucket/applications/{date}.csv")
+    with pytest.raises(SourceError, match="there is no folder"):
+        check_source(f"{tmp_path}/typo/{{date}}.csv")
 
 
 def test_the_note_beside_predictions_names_no_applicant(score, applications, tmp_path):

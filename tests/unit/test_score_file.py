@@ -130,6 +130,15 @@ def test_what_cannot_be_read_leaves_nothing_behind(corner_scorer: Scorer, log: D
     assert not log.is_begun() or log.head()[0] == 0
 
 
+def test_the_file_of_the_clients_is_never_written_over(corner_scorer: Scorer, log: DecisionLog, clients: Path) -> None:
+    before = clients.read_bytes()
+
+    with pytest.raises(CreditRiskError, match="is the file of the clients itself"):
+        score_file(corner_scorer, log, f"file://{clients}", clients.parent / "." / clients.name)
+
+    assert clients.read_bytes() == before
+
+
 def in_blocks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "BLOCK_ROWS", rows)
     monkeypatch.setattr("creditrisk.decision_log.blocks.BLOCK_ROWS", rows)
