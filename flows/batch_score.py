@@ -136,9 +136,12 @@ def days_to_score(source: str, target: str, day: str | None, *, today: date) -> 
     """
     if day:
         try:
-            return [date.fromisoformat(day)]
+            asked = date.fromisoformat(day)
         except ValueError:
             raise SourceError("the day cannot be read. Expected one such as 2026-03-31.") from None
+        if asked > today:
+            raise SourceError(f"the day {asked} is still to come; today is {today} (UTC).")
+        return [asked]
     places_of(target, today)
     if DAY not in source or latest_predictions(target) is None:
         return [today]

@@ -11,7 +11,7 @@ it.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NotRequired
 
@@ -33,8 +33,13 @@ class UnreadableResultError(ValueError):
 
 
 def _with_zone(text: str) -> str:
-    if datetime.fromisoformat(text).utcoffset() is None:
+    time = datetime.fromisoformat(text)
+    if time.utcoffset() is None:
         raise ValueError("a time without its zone")
+    try:
+        time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time beyond the calendar") from None
     return text
 
 

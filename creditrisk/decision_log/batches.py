@@ -167,6 +167,7 @@ def score_day(
         _mark(target, day, places, work)
         return BatchDone(there, places.predictions, n_new=0, is_new=False)
     check_target(places.predictions)
+    _check_whole(snapshot, champion)
     scorer = champion if begun is None or version == champion.version else load(champion.name, version)
     # By the role the log can say how many of these applications it holds.
     by = Actor(this_user(), f"{BATCH_NOTE} {name}")
@@ -184,6 +185,21 @@ def score_day(
     _put_text(places.note, json.dumps(asdict(batch), indent=2) + "\n", work)
     _mark(target, day, places, work)
     return BatchDone(batch, places.predictions, n_new=n_scored - n_logged, is_new=True)
+
+
+def _check_whole(snapshot: Snapshot, scorer: Scorer) -> None:
+    """See that all of a copy can be read and logged before anything of it is: a corrected file is another one."""
+    id_field = scorer.schema.id_field
+    for block in datasets.check_blocks(read_blocks(str(snapshot.path), BLOCK_ROWS), scorer.schema):
+        if id_field is None:
+            continue
+        is_unfit = block.accepted[id_field.name].str.contains("\0", literal=True).fill_null(value=False)
+        if is_unfit.any():
+            row = block.accepted["row_number"].filter(is_unfit)[0]
+            raise SourceError(
+                f"row {row:,}, {id_field.label}: it holds a NUL character, which no database can keep. Correct it; "
+                "nothing was decided yet."
+            )
 
 
 def _begun(snapshot: Snapshot, scorer: Scorer, begin: Callable[[], None]) -> Iterator[Checked]:
@@ -238,9 +254,10 @@ def latest_predictions(target: str) -> str | None:
 
 def _root(target: str) -> str:
     """The folder that the marker is in: the target's own, or the one above all days."""
-    if Path(target).suffix not in RESULT_SUFFIXES:
+    if Path(target).suffix not in RESULT_SUFFIXES and DAY not in target:
         return target.rstrip("/")
-    return target.partition(DAY)[0].rpartition("/")[0] or "."
+    above, slash, _ = target.partition(DAY)[0].rpartition("/")
+    return above or slash or "."
 
 
 def _relative(target: str, uri: str) -> str:

@@ -73,6 +73,7 @@ def erase(log: DecisionLog, application_id: str, *, why: str, by: str = "") -> E
     DecisionLogError
         If there is nothing about the application, or a legal hold forbids it; no sentence names it.
     """
+    _check_texts(application_id, why, by)
     with log.store.transaction(is_write=True) as connection:
         _refuse_if_held(held(connection), application_id)
         about = CONTENTS.c.application_id == application_id
@@ -109,6 +110,7 @@ def prune(
     DecisionLogError
         If a legal hold on the whole log forbids it. Applications that are held are left as they are, and counted.
     """
+    _check_texts("", why, by)
     at = int(before.timestamp() * 1_000_000)
     n_erased = n_held = last = 0
     with log.store.transaction() as connection:
@@ -146,6 +148,7 @@ def hold(log: DecisionLog, application_id: str, *, is_held: bool, why: str, by: 
     DecisionLogError
         If it is so already.
     """
+    _check_texts(application_id, why, by)
     with log.store.transaction(is_write=True) as connection:
         holds = held(connection)
         is_so = application_id in holds.applications if application_id else holds.is_whole
@@ -162,6 +165,17 @@ def held(connection: Connection) -> Holds:
     for fact in facts(connection, HOLD):
         now[fact.key] = fact.value == "on"
     return Holds(now.get("", False), frozenset(key for key, is_held in now.items() if is_held and key))
+
+
+def _check_texts(application_id: str, why: str, by: str) -> None:
+    """Refuse an id that is no text, and a reason or a name that could not be shown: it would stand there for ever."""
+    if any("\ud800" <= character <= "\udfff" for character in application_id):
+        raise DecisionLogError("the application's id holds bytes that are no text. Write it as it was scored.")
+    if not (why.isprintable() and by.isprintable()):
+        raise DecisionLogError(
+            "the reason or the name holds a line break, a control character, or bytes that are no text. Write it "
+            "without them."
+        )
 
 
 def _refuse_if_held(holds: Holds, application_id: str = "") -> None:

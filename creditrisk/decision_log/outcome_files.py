@@ -129,6 +129,10 @@ def _read(block: RawTable, today: date) -> tuple[list[tuple[int, int]], list[Out
 def _items(block: RawTable) -> Iterator[dict[str, str | bool]]:
     """The rows as the API would be told them."""
     names = {key(name): name for name in block.frame.columns}
+    if doubled := sorted(
+        field for field in OutcomeReport.model_fields if [*map(key, block.frame.columns)].count(key(field)) > 1
+    ):
+        raise SourceError(f"several columns are called {', '.join(doubled)}, spelt alike. Leave one of each.")
     columns = {field: names[key(field)] for field in OutcomeReport.model_fields if key(field) in names}
     if lacking := [field for field in _NEEDED if field not in columns]:
         raise SourceError(

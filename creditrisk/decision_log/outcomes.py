@@ -121,7 +121,7 @@ def _outcome(seq: int, application_id: str, payload: bytes) -> Outcome:
     try:
         model, is_default, observed_on = json.loads(payload)
         return Outcome(application_id, bool(is_default), date.fromisoformat(observed_on), str(model))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise UnreadableEntryError(
             f"entry {seq} cannot be read: it was changed after it was written. Run: riskometer verify-log."
         ) from None

@@ -19,6 +19,8 @@ from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryErro
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import all_versions
 
+# Microseconds since 1970 at the end of the year 9999.
+_AFTER_TIME = 253_402_300_800_000_000
 _TYPES = {
     "seq": pl.Int64,
     "decided_at": pl.Int64,
@@ -55,7 +57,7 @@ def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
     try:
         decision = decision_from(entry, versions[entry.version or 0])
         return Logged(entry.seq, time_of(entry.at), decision, entry.prev_hash.hex(), entry.hash.hex())
-    except (TypeError, ValueError, LookupError, AttributeError, OverflowError):
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, RecursionError):
         raise _unreadable(entry.seq) from None
 
 
@@ -127,8 +129,14 @@ def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:
         arrays: list[list[Any]] = json.loads(b"[" + b",".join(entry.payload or b"" for entry in entries) + b"]")
         columns: list[tuple[Any, ...]] = list(zip(*arrays, strict=True))
         inputs: dict[str, tuple[Any, ...]] = dict(zip(version.fields, columns[N_AHEAD:], strict=True))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         raise _unreadable(_first_unreadable(entries, version)) from None
+    for entry in entries:
+        if (
+            not 0 <= entry.at < _AFTER_TIME
+            or not 0 <= (entry.prob_default if entry.prob_default is not None else -1) <= 1
+        ):
+            raise _unreadable(entry.seq)
     series = [pl.Series(name, values, strict=False) for name, values in inputs.items()]
     return pl.DataFrame([*(pl.Series(name, values, dtype=_TYPES[name]) for name, values in told.items()), *series])
 
@@ -138,7 +146,7 @@ def _first_unreadable(entries: list[Entry], version: Version) -> int:
         try:
             if len(json.loads(entry.payload or b"")) == N_AHEAD + len(version.fields):
                 continue
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, RecursionError):
             pass
         return entry.seq
     return entries[0].seq

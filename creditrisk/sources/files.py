@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from creditrisk.errors import SourceAbsentError, SourceError
@@ -140,6 +140,8 @@ def check_uri(uri: str) -> None:
     creditrisk.errors.SourceError: the source holds a user or a password, and sources are written down with every ...
     """
     scheme, divider, _ = uri.partition("://")
+    if "\0" in unquote(uri):
+        raise SourceError("the source holds a NUL character, which no path has. Check it.")
     if divider and scheme.lower() not in SCHEMES:
         # Only the scheme is repeated: the rest may be anything.
         raise SourceError(
@@ -200,6 +202,9 @@ def opened(uri: str) -> Iterator[BinaryIO]:
             yield copy
         return
     path = path_of(uri)
+    if is_there(str(path)) and not path.is_file():
+        # A folder; or a pipe or device, which might never end.
+        raise SourceError(f"'{path}' is no file. Check the path, or pass another one.")
     try:
         file = path.open("rb")
     except FileNotFoundError as exc:

@@ -25,6 +25,8 @@ MAX_ABSENT_CELLS = 2_000_000
 PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?(e[+-]?\d+)?", re.IGNORECASE)
 # An application as JSON holds it: a text, a number or null for each field's name.
 Record = Mapping[str, Any]
+# Days since 1970 of the calendar's first day, in the year 1, and of the one after its last, in the year 9999.
+_FIRST_DAY, _AFTER_LAST_DAY = -719_162, 2_932_897
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,21 @@ def as_text(cells: pl.Series) -> pl.Series:
     """
     if cells.dtype == pl.String:
         return cells
-    is_time = isinstance(cells.dtype, pl.Datetime)
-    return (cells.dt.to_string("iso:strict") if is_time else cells.cast(pl.String)).fill_null("")
+    if isinstance(cells.dtype, pl.Date | pl.Datetime):
+        return _times_as_text(cells)
+    return cells.cast(pl.String).fill_null("")
+
+
+def _times_as_text(cells: pl.Series) -> pl.Series:
+    """Days and times as texts; of those beyond the calendar only the number, which nobody reads as a day."""
+    per_day = 1
+    if isinstance(cells.dtype, pl.Datetime):
+        per_day = 86_400 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[cells.dtype.time_unit]
+    numbers = cells.to_physical().cast(pl.Int64)
+    is_far = (numbers < _FIRST_DAY * per_day) | (numbers >= _AFTER_LAST_DAY * per_day)
+    near = pl.select(pl.when(~is_far).then(cells)).to_series()
+    texts = near.dt.to_string("iso:strict") if per_day > 1 else near.cast(pl.String)
+    return texts.fill_null(pl.select(pl.when(is_far).then(numbers.cast(pl.String))).to_series()).fill_null("")
 
 
 def as_texts(frame: pl.DataFrame) -> pl.DataFrame:

@@ -62,7 +62,9 @@ def put_file(uri: str, path: Path) -> None:
     half = goal.with_name(f".{goal.name}.part")
     try:
         goal.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("rb") as source, half.open("wb") as file:
+        # Never through a link that somebody laid there.
+        half.unlink(missing_ok=True)
+        with path.open("rb") as source, half.open("xb") as file:
             copyfileobj(source, file, 2**20)
             file.flush()
             os.fsync(file.fileno())
@@ -88,6 +90,8 @@ def get_note(uri: str) -> str | None:
                     return None
                 content = bytes(found.download_as_bytes(raw_download=True, **buckets.patience()))
         else:
+            if not path_of(uri).is_file():
+                return None
             with path_of(uri).open("rb") as file:
                 content = file.read(MAX_NOTE_BYTES)
         return content.decode()

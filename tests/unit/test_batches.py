@@ -307,6 +307,40 @@ def test_a_folder_that_is_not_there_will_never_hold_the_files_of_days(tmp_path):
         check_source(f"{tmp_path}/typo/{{date}}.csv")
 
 
+def test_what_cannot_be_read_late_in_a_file_keeps_all_of_it_undecided(score, log, applications):
+    lines = applications.read_text().splitlines(keepends=True)
+    applications.write_text("".join([*lines, *(200 * lines[1:]), '"never closed,41\n']))
+
+    with pytest.raises(SourceError):
+        score(applications)
+
+    assert not log.is_begun() or log.head()[0] == 0
+
+
+def test_an_id_that_no_database_keeps_is_told_before_anything_is_decided(score, log, applications, tmp_path):
+    odd = tmp_path / "odd.parquet"
+    frame = pl.read_csv(applications, infer_schema=False)
+    frame.with_columns(
+        pl.when(pl.int_range(pl.len()) == 20).then(pl.lit("x\0y")).otherwise("client").alias("client")
+    ).write_parquet(odd)
+
+    with pytest.raises(SourceError, match=r"row 21, .*NUL"):
+        score(odd)
+
+    assert not log.is_begun() or log.head()[0] == 0
+
+
+def test_a_pipe_is_no_file_and_keeps_nobody_waiting(tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SourceError, match="is no file"):
+        take_snapshot(str(tmp_path / "pipe.csv"), tmp_path)
+
+
+def test_folders_of_days_have_their_marker_above_them(score, applications, tmp_path):
+    score(applications, target=f"{tmp_path}/out/{{date}}")
+    assert (tmp_path / "out" / "latest_prediction.txt").read_text().startswith("2026-03-31/")
+
+
 def test_the_note_beside_predictions_names_no_applicant(score, applications, tmp_path):
     score(applications)
     note = json.loads((tmp_path / "out" / "predictions-2026-03-31.json").read_text())

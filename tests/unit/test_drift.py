@@ -17,7 +17,7 @@ from scipy.spatial.distance import jensenshannon
 
 from creditrisk.metrics import build_profile, distances, stability
 from creditrisk.schema import Category, Field, Schema, Target
-from monitoring import drift, report
+from monitoring import drift, report, results
 from monitoring.windows import Counted, Window, profile_of
 
 HOUSING = ("own", "rent", "free")
@@ -201,6 +201,15 @@ def test_one_absurd_value_makes_no_distance():
     assert field(compare(absurd), "income_eur").distance == pytest.approx(
         field(compare(window), "income_eur").distance, abs=0.01
     )
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2024-03-31T09:00:00"])
+def test_a_time_that_is_none_in_utc_is_no_result(time):
+    frame = sample(10, seed=1)
+    made = report.make_result(compare(frame), window_of(frame), **MADE)
+    results.check(made)
+    with pytest.raises(results.UnreadableResultError, match="created_at"):
+        results.check({**made, "created_at": time})
 
 
 def test_more_fields_raise_no_more_false_alarms():

@@ -59,6 +59,16 @@ def test_an_erased_application_is_gone_and_the_chain_holds(log):
     assert (window.frame["seq"].to_list(), window.n_erased) == ([1, 2, 3, 5], 1)
 
 
+def test_what_is_no_text_is_a_sentence(log):
+    log.append(decisions())
+    with pytest.raises(DecisionLogError, match="bytes that are no text"):
+        erase(log, "\udcff", why="asked")
+    with pytest.raises(DecisionLogError, match="a control character"):
+        erase(log, "C-3", why="asked \x1b[31m")
+    with pytest.raises(DecisionLogError, match="bytes that are no text"):
+        hold(log, "\udcff", is_held=True, why="asked")
+
+
 def test_replay_says_when_a_decision_was_erased_and_finds_no_difference(log):
     log.append(decisions())
     erase(log, "C-3", why="asked")

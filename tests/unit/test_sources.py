@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SourceError
-from creditrisk.sources import RawTable, check_uri, files, from_records, parse_upload, read_table
+from creditrisk.sources import RawTable, as_text, check_uri, files, from_records, parse_upload, read_table
 from creditrisk.text import escape_formula
 
 
@@ -398,3 +398,10 @@ def test_trailing_rubbish_and_a_cut_file_are_called_damaged(tmp_path: Path):
         (tmp_path / "loans.csv.gz").write_bytes(content)
         with pytest.raises(SourceError, match=r"damaged|empty"):
             read_table(str(tmp_path / "loans.csv.gz"))
+
+
+def test_days_beyond_the_calendar_are_numbers_that_nobody_reads_as_a_day():
+    days = pl.Series([-800_000_000, 0, None, 2_932_896], dtype=pl.Int32).cast(pl.Date)
+    assert as_text(days).to_list() == ["-800000000", "1970-01-01", "", "9999-12-31"]
+    times = pl.Series([2**63 - 1, 0], dtype=pl.Int64).cast(pl.Datetime("us"))
+    assert as_text(times).to_list() == ["9223372036854775807", "1970-01-01T00:00:00.000000"]
