@@ -80,7 +80,8 @@ def _times_as_text(cells: pl.Series) -> pl.Series:
     if isinstance(cells.dtype, pl.Datetime):
         per_day = 86_400 * {"ms": 10**3, "us": 10**6, "ns": 10**9}[cells.dtype.time_unit]
     numbers = cells.to_physical().cast(pl.Int64)
-    is_far = (numbers < _FIRST_DAY * per_day) | (numbers >= _AFTER_LAST_DAY * per_day)
+    first, last = max(_FIRST_DAY * per_day, -(2**63)), min(_AFTER_LAST_DAY * per_day - 1, 2**63 - 1)
+    is_far = (numbers < first) | (numbers > last)
     near = pl.select(pl.when(~is_far).then(cells)).to_series()
     texts = near.dt.to_string("iso:strict") if per_day > 1 else near.cast(pl.String)
     return texts.fill_null(pl.select(pl.when(is_far).then(numbers.cast(pl.String))).to_series()).fill_null("")
