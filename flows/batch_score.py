@@ -107,10 +107,11 @@ def batch_score(
         day: The day, such as 2026-03-31; empty: today, and days of the last week that were left out.
     """
     settings = read_settings()
+    if source:
+        check_source(source)
     source, target = source or settings.applications_of_day, target or settings.predictions
     busy = CreditRiskError(f"applications are being scored in {settings.home} already. Wait for the end of that run.")
     with one_at_a_time(settings.home / "batch.lock", otherwise=busy):
-        check_source(source)
         days = days_to_score(source, target, day, today=datetime.now(UTC).date())
         registry = Registry(settings.stores)
         champion = champion_to_score_with(dataset, registry, settings)

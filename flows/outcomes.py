@@ -62,6 +62,8 @@ def outcomes(source: str | None = None) -> Recorded | State[Recorded]:
         source: File or URI of the table, with {date} for today and the days of the last week; empty: the setting.
     """
     settings = read_settings()
+    if source:
+        check_source(source)
     today = datetime.now(UTC).date()
     uri = source or settings.outcomes_of_day
     days = [today - timedelta(days=n) for n in range(DAYS_MADE_UP if DAY in uri else 0, -1, -1)]
@@ -69,7 +71,6 @@ def outcomes(source: str | None = None) -> Recorded | State[Recorded]:
     recorded: Recorded = {"n_rows": 0, "n_new": 0, "n_unknown": 0, "n_rejected": 0}
     waiting, problems = [], []
     with one_at_a_time(settings.home / "outcomes.lock", otherwise=busy):
-        check_source(uri)
         for day in days:
             try:
                 read_day(uri.replace(DAY, day.isoformat()), recorded, today, settings)
