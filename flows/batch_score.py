@@ -12,7 +12,6 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TypedDict
 
 from prefect import flow, task
@@ -38,19 +37,16 @@ from creditrisk.errors import (
     SchemaError,
     SourceAbsentError,
     SourceError,
-    SourceUnfinishedError,
 )
 from creditrisk.home import one_at_a_time
 from creditrisk.registry import Champion, Registry, find_champion, load_version, no_champion
 from creditrisk.scoring import VERDICTS
 from creditrisk.settings import Settings, read_settings
-from creditrisk.sources import Snapshot, take_snapshot
+from creditrisk.sources import Snapshot
 from creditrisk.text import counted
+from flows.daily import DAYS_MADE_UP, copy_table
 from flows.evidently_report import evidently_report
 from flows.queue import NOT_YET
-
-# A day whose file came late, or that was left out, is made up for so long.
-DAYS_MADE_UP = 7
 
 
 class ScoredDay(TypedDict):
@@ -74,17 +70,6 @@ class Scored(TypedDict):
 def champion_to_score_with(dataset: str | None, registry: Registry, settings: Settings) -> Champion | None:
     """Fetch and load the version that decides, if there is one."""
     return find_champion(registry, dataset or settings.dataset, is_to_decide=True)
-
-
-@task(persist_result=False, cache_policy=NO_CACHE)
-def copy_applications(uri: str, folder: Path) -> Snapshot | SourceError:
-    """Copy the applications of a day; that they are not there, or not whole, is an answer."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        return take_snapshot(uri, folder)
-    except (SourceAbsentError, SourceUnfinishedError) as exc:
-        return exc
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -158,7 +143,7 @@ def score_days(
     problems = []
     folder = settings.home / "batch"
     for day in days:
-        copied = copy_applications(source.replace(DAY, day.isoformat()), folder)
+        copied = copy_table(source.replace(DAY, day.isoformat()), folder)
         if isinstance(copied, SourceAbsentError):
             if DAY not in source:
                 raise copied

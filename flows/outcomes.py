@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import shutil
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TypedDict
 
 from prefect import flow, task
@@ -20,12 +19,10 @@ from creditrisk.decision_log import DAY, DecisionLog, Lists, OutcomesDone, check
 from creditrisk.errors import CreditRiskError, SourceAbsentError, SourceError, SourceUnfinishedError
 from creditrisk.home import one_at_a_time
 from creditrisk.settings import Settings, read_settings
-from creditrisk.sources import Snapshot, take_snapshot
+from creditrisk.sources import Snapshot
 from creditrisk.text import counted
+from flows.daily import DAYS_MADE_UP, copy_table
 from flows.queue import NOT_YET
-
-# A day whose file came late, or that was left out, is made up for so long.
-DAYS_MADE_UP = 7
 
 
 class Recorded(TypedDict):
@@ -35,17 +32,6 @@ class Recorded(TypedDict):
     n_new: int
     n_unknown: int
     n_rejected: int
-
-
-@task(persist_result=False, cache_policy=NO_CACHE)
-def copy_outcomes(uri: str, folder: Path) -> Snapshot | SourceError:
-    """Copy the table; that it is not there, or not whole, is an answer."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        return take_snapshot(uri, folder)
-    except (SourceAbsentError, SourceUnfinishedError) as exc:
-        return exc
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -95,7 +81,7 @@ def read_day(uri: str, recorded: Recorded, today: date, settings: Settings) -> N
     """Record the outcomes of one table, and add to what was recorded."""
     folder = settings.home / "outcomes-read"
     try:
-        copied = copy_outcomes(uri, folder)
+        copied = copy_table(uri, folder)
         if isinstance(copied, SourceError):
             raise copied
         lists = _lists(settings, copied, today)

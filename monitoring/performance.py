@@ -189,7 +189,7 @@ def realise(clients: Clients, costs: Costs) -> RealisedFigures:
     expected = expected_cost(count_pds(approved.prob_default), count_pds(declined.prob_default), n_referred, costs)
     return {
         "first_month": months.word(int(clients.frame["month"].min())),  # type: ignore[arg-type]  # there are rows
-        "last_month": months.word(int(clients.frame["month"].max())),  # type: ignore[arg-type]
+        "last_month": months.word(int(clients.frame["month"].max())),  # type: ignore[arg-type]  # there are rows
         "n_rows": len(risks),
         "n_bad": int(target.sum()),
         "auc": _auc(clients),

@@ -398,3 +398,20 @@ def corner_app(corner_settings: Settings) -> Flask:
     app = create_app(corner_settings)
     app.extensions["creditrisk"].champion.look()
     return app
+
+
+def write_forty_clients(path: Path) -> Path:
+    """A file of forty clients for the corner lender, of whom the fifth and the thirtieth cannot be scored."""
+    rng = np.random.default_rng(7)
+    ages = [str(age) for age in rng.integers(18, 80, 40)]
+    ages[4] = ages[29] = "old"
+    pl.DataFrame(
+        {
+            "client": [f"C{number}" for number in range(40)],
+            "age_years": ages,
+            "amount_eur": rng.integers(1, 20, 40) * 1000,
+            "income_eur": rng.integers(10, 60, 40) * 1000,
+            "housing": rng.choice(["own", "rent"], 40),
+        }
+    ).write_csv(path)
+    return path

@@ -266,9 +266,9 @@ def _merge_numbers(one: NumericEntry, other: NumericEntry) -> NumericEntry:
 def _merge_moments(one: NumericEntry, other: NumericEntry) -> _Moments:
     """Mean, sd and range of both together (Chan, Golub and LeVeque 1979)."""
     if one["mean"] is None or one["low"] is None or one["high"] is None:
-        return {name: other[name] for name in _Moments.__annotations__}  # type: ignore[literal-required, return-value]
+        return {"mean": other["mean"], "sd": other["sd"], "low": other["low"], "high": other["high"]}
     if other["mean"] is None or other["low"] is None or other["high"] is None:
-        return {name: one[name] for name in _Moments.__annotations__}  # type: ignore[literal-required, return-value]
+        return {"mean": one["mean"], "sd": one["sd"], "low": one["low"], "high": one["high"]}
     n_one, n_other = sum(one["counts"]), sum(other["counts"])
     n, apart = n_one + n_other, other["mean"] - one["mean"]
     squares = sum((k - 1) * (entry["sd"] or 0.0) ** 2 for k, entry in ((n_one, one), (n_other, other)))

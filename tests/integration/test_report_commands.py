@@ -47,7 +47,8 @@ def test_reports_are_listed_newest_first_and_of_one_model(run, reports):
         [ids[0], "7", "100", "stable"],
     ]
     assert max(len(line) for line in lines) <= 80
-    assert [line.split()[0] for line in run("list", "--limit", "1", "--model", "german_credit").output.splitlines()[1:]] == [ids[1]]  # fmt: skip  # noqa: E501
+    _, *lines = run("list", "--limit", "1", "--model", "german_credit").output.splitlines()
+    assert [line.split()[0] for line in lines] == [ids[1]]
 
 
 def test_no_report_is_a_sentence(run, reports):

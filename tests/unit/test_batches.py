@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -21,6 +20,7 @@ from creditrisk.decision_log import BatchDone, DecisionLog, check_source, places
 from creditrisk.errors import SchemaError, SourceAbsentError, SourceError, SourceUnfinishedError, TargetError
 from creditrisk.scoring import Scorer, load
 from creditrisk.sources import Snapshot, snapshots, take_snapshot
+from tests.conftest import write_forty_clients
 
 DAY = date(2026, 3, 31)
 N_ROWS, N_BAD = 40, 2
@@ -65,21 +65,7 @@ def log(tmp_path: Path) -> DecisionLog:
 
 @pytest.fixture
 def applications(tmp_path: Path) -> Path:
-    """Forty applications, of which the fifth and the thirtieth cannot be scored."""
-    rng = np.random.default_rng(7)
-    ages = [str(age) for age in rng.integers(18, 80, N_ROWS)]
-    ages[4] = ages[29] = "old"
-    path = tmp_path / "applications.csv"
-    pl.DataFrame(
-        {
-            "client": [f"C{number}" for number in range(N_ROWS)],
-            "age_years": ages,
-            "amount_eur": rng.integers(1, 20, N_ROWS) * 1000,
-            "income_eur": rng.integers(10, 60, N_ROWS) * 1000,
-            "housing": rng.choice(["own", "rent"], N_ROWS),
-        }
-    ).write_csv(path)
-    return path
+    return write_forty_clients(tmp_path / "applications.csv")
 
 
 Score = Callable[..., BatchDone]

@@ -159,7 +159,7 @@ def test_a_moved_mean_is_welchs_test():
 
 def test_normed_wasserstein_and_jensen_shannon_are_evidentlys():
     """Its methods of these names, on values of a few kinds each, so that its bins are ours."""
-    pd = pytest.importorskip("pandas")
+    import pandas as pd
     from evidently.legacy.calculations.stattests import jensenshannon_stat_test, wasserstein_stat_test
 
     rng = np.random.default_rng(5)

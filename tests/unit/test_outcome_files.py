@@ -118,7 +118,7 @@ def test_a_file_that_was_cut_off_is_finished_and_tells_nothing_twice(record, log
         n += 1
         if n == 3:
             raise DecisionLogError("the decision log is away.")
-        return write(self, *args)  # type: ignore[arg-type]
+        return write(self, *args)  # type: ignore[arg-type]  # handed on as they came
 
     with monkeypatch.context() as broken:
         broken.setattr(DecisionLog, "record_new_outcomes", failing)

@@ -385,8 +385,8 @@ def test_several_blocks_of_outcomes_are_read_whole_and_the_log_gives_the_figures
     today = datetime.now(UTC).date()
     log.record_outcomes([Outcome(f"A-{n}", is_bad, today, "small") for n, is_bad in enumerate(frame["is_default"])])
     assert [block.height for block in log.labelled("small", once=True)] == [2_000, 2_000, 500]
-    judged = Counted({"n_rows": 4_500, "fields": {}, "prob_default": {}}, first_seq=1, last_seq=4_500)  # type: ignore[typeddict-item]
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]
+    judged = Counted({"n_rows": 4_500, "fields": {}, "prob_default": {}}, first_seq=1, last_seq=4_500)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, judged, reference, SCHEMA, datetime.now(UTC))
     assert found["estimated"]["n_rows"] == found["realised"]["n_rows"] == 4_500
     assert found["estimated"]["auc"] == found["realised"]["auc_estimated"]
@@ -395,8 +395,8 @@ def test_several_blocks_of_outcomes_are_read_whole_and_the_log_gives_the_figures
 
 
 def test_a_log_without_outcomes_or_decisions_is_a_sentence(log):
-    nobody = Counted({}, None)  # type: ignore[typeddict-item]
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]
+    nobody = Counted({}, None)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, nobody, reference, SCHEMA, AS_OF)
     assert (found["status"], found["level"], found["alarms"]) == ("no outcomes", -1, [])
     assert found["findings"][0].startswith("Too few applications to estimate")
@@ -413,8 +413,8 @@ def test_an_outcome_that_somebody_changed_is_a_sentence_and_estimates_stay(log, 
     with closing(sqlite3.connect(tmp_path / "decisions.db", isolation_level=None)) as connection:
         connection.execute("DROP TRIGGER contents_no_update")
         connection.execute("UPDATE contents SET payload = '{}' WHERE seq = 50")
-    judged = Counted({}, first_seq=1, last_seq=40)  # type: ignore[typeddict-item]
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]
+    judged = Counted({}, first_seq=1, last_seq=40)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, judged, reference, SCHEMA, datetime.now(UTC))
     assert (found["status"], found["level"], found["realised"]) == ("unreadable", -1, None)
     assert found["findings"][-1].startswith("Outcomes cannot be judged: entry 50 cannot be read")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
@@ -16,6 +15,7 @@ from creditrisk.scoring import Scorer, csv_text, result_table
 from creditrisk.sources import read_table
 from riskometer import score_file as module
 from riskometer.score_file import score_file
+from tests.conftest import write_forty_clients
 
 N_ROWS = 40
 
@@ -27,21 +27,7 @@ def log(tmp_path: Path) -> DecisionLog:
 
 @pytest.fixture
 def clients(tmp_path: Path) -> Path:
-    """Forty clients, of whom the fifth and the thirtieth cannot be scored."""
-    rng = np.random.default_rng(7)
-    ages = [str(age) for age in rng.integers(18, 80, N_ROWS)]
-    ages[4] = ages[29] = "old"
-    path = tmp_path / "clients.csv"
-    pl.DataFrame(
-        {
-            "client": [f"C{number}" for number in range(N_ROWS)],
-            "age_years": ages,
-            "amount_eur": rng.integers(1, 20, N_ROWS) * 1000,
-            "income_eur": rng.integers(10, 60, N_ROWS) * 1000,
-            "housing": rng.choice(["own", "rent"], N_ROWS),
-        }
-    ).write_csv(path)
-    return path
+    return write_forty_clients(tmp_path / "clients.csv")
 
 
 @pytest.mark.parametrize("block_rows", [1, 7, 4_000])
@@ -154,6 +140,6 @@ def stop_after(n_blocks: int, monkeypatch: pytest.MonkeyPatch, exc: BaseExceptio
         if n == n_blocks:
             raise exc
         n += 1
-        return append(self, *args, **options)  # type: ignore[arg-type]
+        return append(self, *args, **options)  # type: ignore[arg-type]  # handed on as they came
 
     monkeypatch.setattr(DecisionLog, "append_scored", counting)
