@@ -81,6 +81,11 @@ class Settings(BaseSettings):
     keep_reports_days: int = Field(
         0, ge=0, le=36_500, description="days after which reports go, but the last of each model; 0: all are kept"
     )
+    reports_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s?#]+$",
+        description="address at which people open archived reports; empty: http://127.0.0.1:<exporter_port>/reports",
+    )
     search_trials: int = Field(
         3, ge=1, le=10_000, description="settings tried for each family of models in a training that a person starts"
     )
@@ -138,6 +143,11 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """The Prefect API that deployments run on, if it answers."""
         return self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api"
+
+    @property
+    def reports_address(self) -> str:
+        """Where people open archived reports: a report is at /<id>.html below it."""
+        return (self.reports_url or f"http://127.0.0.1:{self.exporter_port}/reports").rstrip("/")
 
     @property
     def decision_log(self) -> str:
