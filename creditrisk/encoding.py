@@ -9,6 +9,8 @@ that shrinking a weight draws neighbouring categories together. On German credit
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from itertools import zip_longest
@@ -70,7 +72,7 @@ class Encoder:
         Categories become their place in the vocabulary; a missing value or an unknown category is NaN.
         """
         if frame.height <= FEW_ROWS:
-            return self._matrix_of_few(frame)
+            return self.matrix_of_few(frame.select(field.name for field in self.fields).to_dicts())
         return frame.select(self._columns).to_numpy(order="c")
 
     @cached_property
@@ -85,19 +87,19 @@ class Encoder:
             for field in self.fields
         ]
 
-    def _matrix_of_few(self, frame: pl.DataFrame) -> FloatArray:
-        matrix = np.full((frame.height, len(self.fields)), np.nan)
-        for index, (field, places) in enumerate(zip(self.fields, self._places_of_values, strict=True)):
-            for row, value in enumerate(frame.get_column(field.name).to_list()):
-                if value is not None:
-                    matrix[row, index] = value if places is None else places.get(value, np.nan)
-        return matrix
+    def matrix_of_few(self, rows: Sequence[Mapping[str, Any]]) -> FloatArray:
+        """The same of a few rows, each by the names of its fields."""
+        places = self._places_of_values
+        values = [_encoded(row[name], known) for row in rows for name, known in places]
+        return np.array(values, dtype=np.float64).reshape(len(rows), len(places))
 
     @cached_property
-    def _places_of_values(self) -> list[dict[str, int] | None]:
-        """For each category the places of its values in the vocabulary; None for a number."""
+    def _places_of_values(self) -> list[tuple[str, dict[Any, float] | None]]:
+        """Each field with, for a category, the places of its values in the vocabulary, and None for a number."""
         return [
-            {value: place for place, value in enumerate(field.vocabulary)} if field.is_category else None
+            (field.name, {value: float(place) for place, value in enumerate(field.vocabulary)})
+            if field.is_category
+            else (field.name, None)
             for field in self.fields
         ]
 
@@ -166,6 +168,12 @@ class Encoder:
             categories = tuple(item.value for item in field.categories) if field.type == "category" else ()
             if (encoded.vocabulary, encoded.is_ordered) != (categories, bool(categories) and field.is_ordered):
                 raise ScorerError(f"encoder.json and schema.toml do not agree on the categories of '{field.name}'")
+
+
+def _encoded(value: Any, places: Mapping[Any, float] | None) -> float:
+    if value is None:
+        return math.nan
+    return float(value) if places is None else places.get(value, math.nan)
 
 
 def _read_field(item: Any) -> EncodedField:

@@ -6,10 +6,12 @@ described in openapi.py; what guards them is in security.py; files from the page
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -18,13 +20,20 @@ from creditrisk import datasets
 from creditrisk.decision_log import ScoredBlock
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table
+from creditrisk.sources import from_records
 from webapp import bodies
 from webapp.context import AppContext
 from webapp.errors import BadRequestError
 from webapp.openapi import JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import score_in_chunks, score_stream
+from webapp.scoring import score_few, score_in_chunks, score_stream
+
+# So few applications are scored row by row; more are sooner scored as a table.
+FEW_ROWS = 8
+# Why a request could not be answered without Flask (short_way.py): it is answered with that error.
+FAILED = "riskometer.failed"
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def make_blueprint(context: AppContext) -> Blueprint:
@@ -39,16 +48,10 @@ def make_blueprint(context: AppContext) -> Blueprint:
 def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/score")
     def score() -> Response:
-        scorer = context.scorer()
-        checked = datasets.check(bodies.applications(bodies.json_body()), scorer.schema)
-        return jsonify(
-            {
-                "model": scorer.name,
-                "model_version": scorer.version,
-                "results": _results(context, scorer, checked),
-                "rejected": [_rejected(rejection) for rejection in checked.rejected],
-            }
-        )
+        failed = request.environ.pop(FAILED, None)
+        if failed is not None:
+            raise failed
+        return Response(scored_json(context, bodies.json_body()), mimetype="application/json")
 
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
@@ -101,6 +104,33 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/metrics")
     def metrics() -> Response:
         return Response(context.metrics.text(context.champion.state), content_type=CONTENT_TYPE_LATEST)
+
+
+def scored_json(context: AppContext, body: Any) -> bytes:
+    """The answer to a scoring request, from its body; everything in it is in the decision log by then.
+
+    Raises
+    ------
+    CreditRiskError
+        If the body holds no applications of the schema's, nothing can be scored now, or the log does not take it.
+    """
+    scorer = context.scorer()
+    items = bodies.applications(body)
+    results: list[JsonObject]
+    if len(items) <= FEW_ROWS:
+        few = datasets.check_few(items, scorer.schema)
+        results = [_result({**row}) for row in score_few(context, scorer, few, channel="api")]
+        rejected = few.rejected
+    else:
+        checked = datasets.check(from_records(items), scorer.schema)
+        results, rejected = _results(context, scorer, checked), checked.rejected
+    answer = {
+        "model": scorer.name,
+        "model_version": scorer.version,
+        "results": results,
+        "rejected": [_rejected(rejection) for rejection in rejected],
+    }
+    return f"{_compact(answer)}\n".encode()
 
 
 def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:

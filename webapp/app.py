@@ -13,7 +13,7 @@ from flask import Flask
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
-from webapp import api, security, upload_routes
+from webapp import api, security, short_way, upload_routes
 from webapp.context import AppContext
 from webapp.metrics import make_metrics
 from webapp.pages import Page, find_pages, shell
@@ -63,7 +63,9 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     # Dash sets itself up ahead of the first request, and would tell other threads meanwhile that it has no scripts.
     with app.test_request_context():
         app.preprocess_request()
-    security.protect(app, settings, inline_scripts=sorted({script for dash in dashes for script in dash.csp_hashes()}))
+    headers = security.headers_of(sorted({script for dash in dashes for script in dash.csp_hashes()}))
+    security.protect(app, settings, headers)
+    app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[method-assign]  # Flask's own way
     return app
 
 

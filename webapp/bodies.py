@@ -48,7 +48,11 @@ def json_body() -> Any:
     request.max_content_length = JSON_MAX_BYTES
     if not request.is_json:
         abort(415)
-    body = request.get_data(cache=False)
+    return parse_json(request.get_data(cache=False))
+
+
+def parse_json(body: bytes) -> Any:
+    """The same of the bytes of a body."""
     if body.count(b"{") + body.count(b"[") > JSON_MAX_OBJECTS or body.count(b",") > JSON_MAX_VALUES:
         raise TooLargeError(
             f"The request holds more than {JSON_MAX_OBJECTS:,} objects and lists, or {JSON_MAX_VALUES:,} values. "
@@ -70,13 +74,13 @@ def json_body() -> Any:
     return parsed
 
 
-def applications(body: Any) -> RawTable:
-    """The applications of a scoring request, however they are wrapped."""
+def applications(body: Any) -> list[Any]:
+    """The applications of a scoring request, however they are wrapped; what they hold is not looked at."""
     items = body.get("applications", [body]) if isinstance(body, dict) else body
     if not isinstance(items, list):
         raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
     limit_rows(len(items))
-    return from_records(items)
+    return items
 
 
 def limit_rows(n_rows: int) -> None:
@@ -117,7 +121,7 @@ def mlflow_body(context: AppContext) -> RawTable:
         return csv_body(context)
     body = json_body()
     if isinstance(body, dict) and isinstance(body.get("dataframe_records"), list):
-        return applications(body["dataframe_records"])
+        return from_records(applications(body["dataframe_records"]))
     split = body.get("dataframe_split") if isinstance(body, dict) else None
     if isinstance(split, dict) and isinstance(split.get("columns"), list) and isinstance(split.get("data"), list):
         limit_rows(len(split["data"]))

@@ -10,14 +10,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypedDict, cast
+from typing import cast
 
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Channel, ScoredBlock, score_blocks
-from creditrisk.quality import Checked
-from creditrisk.scoring import Scorer
+from creditrisk.decision_log import Channel, ScoredBlock, decisions_of_few, score_blocks
+from creditrisk.quality import Checked, CheckedFew
+from creditrisk.scoring import ScoredRow, Scorer
 from webapp.context import AppContext
 from webapp.errors import StoppingError
 
@@ -34,29 +34,6 @@ class Chunk:
     first_row: int
     last_row: int
     scored: pl.DataFrame
-
-
-class ReasonRow(TypedDict):
-    """What pushed the risk up, as a code and in words."""
-
-    code: str
-    text: str
-
-
-class ScoredRow(TypedDict):
-    """One row of `Chunk.scored`."""
-
-    row_number: int
-    application_id: str
-    prob_default: float
-    score_points: float
-    verdict: str
-    band: str
-    confidence: float
-    reasons: list[ReasonRow]
-    model: str
-    model_version: str
-    problems: list[str]
 
 
 def scored_rows(scored: pl.DataFrame) -> Iterator[ScoredRow]:
@@ -114,7 +91,7 @@ def score_in_chunks(
             context.log.append_scored(scored, part, scorer, channel)
         seconds = time.perf_counter() - before
         context.metrics.scoring_seconds.observe(seconds)
-        _count(context, scored)
+        _count(context, scored["verdict"].to_list())
         yield chunk
         first_row = last_row + 1
         if chunk_seconds:
@@ -122,6 +99,21 @@ def score_in_chunks(
             wanted = int(chunk_rows * min(2.0, chunk_seconds / seconds))
             chunk_rows = min(max(wanted, LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+
+
+def score_few(context: AppContext, scorer: Scorer, checked: CheckedFew, *, channel: Channel) -> list[ScoredRow]:
+    """Score a few applications; they are in the decision log when this returns. Errors as of `score_in_chunks`."""
+    if context.stopping.is_set():
+        raise StoppingError
+    before = time.perf_counter()
+    scored = scorer.score_few(checked.accepted)
+    if scored:
+        context.log.append(decisions_of_few(scored, checked.accepted, scorer, channel))
+    context.metrics.scoring_seconds.observe(time.perf_counter() - before)
+    _count(context, (row["verdict"] for row in scored))
+    if checked.rejected:
+        context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+    return scored
 
 
 def score_stream(
@@ -147,10 +139,10 @@ def score_stream(
             return
         context.metrics.scoring_seconds.observe(time.perf_counter() - before)
         context.metrics.rejected.inc(len(block.rejected))
-        _count(context, block.scored)
+        _count(context, block.scored["verdict"].to_list())
         yield block
 
 
-def _count(context: AppContext, scored: pl.DataFrame) -> None:
-    for verdict, n in Counter(scored["verdict"].to_list()).items():
+def _count(context: AppContext, verdicts: Iterable[str]) -> None:
+    for verdict, n in Counter(verdicts).items():
         context.metrics.decisions.labels(verdict).inc(n)

@@ -6,6 +6,7 @@ Registered by `create_app`. The errors themselves are raised where they happen (
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, NotFound
@@ -20,6 +21,8 @@ JSON_MAX_BYTES = 16 * MEGABYTE
 # Everything that does not say otherwise: callbacks of the page, wrong addresses.
 SMALL_BODY_BYTES = 1 * MEGABYTE
 
+# Cache-Control of everything that says something about anybody.
+NOT_KEPT = "no-store"
 # The scripts and styles of the pages, which hold nothing of anybody.
 _STATIC = re.compile(r"/ui/(?:[^/]+/)?(?:assets|_dash-component-suites)/")
 
@@ -37,23 +40,36 @@ def body_limit(settings: Settings, path: str) -> int:
     return limits.get(path, SMALL_BODY_BYTES)
 
 
-def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> None:
-    """Put the guard in front of `app`.
-
-    A Host header must name this machine, or be one of the names in the settings: that keeps a web page from reaching
-    the app through a domain name of its own that resolves to this machine.
+def headers_of(inline_scripts: list[str]) -> dict[str, str]:
+    """What every answer says to browsers.
 
     Parameters
     ----------
     inline_scripts
         Hashes of the inline scripts that the page needs, for its content security policy.
     """
-    names = settings.host_names
     policy = (
         "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; manifest-src 'self'; "
         f"script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
+    return {
+        "Content-Security-Policy": policy,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "no-referrer",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def protect(app: Flask, settings: Settings, headers: Mapping[str, str]) -> None:
+    """Put the guard in front of `app`, and these headers on every answer.
+
+    A Host header must name this machine, or be one of the names in the settings: that keeps a web page from reaching
+    the app through a domain name of its own that resolves to this machine.
+    """
+    names = settings.host_names
 
     @app.before_request
     def refuse_strangers() -> None:
@@ -73,14 +89,9 @@ def protect(app: Flask, settings: Settings, *, inline_scripts: list[str]) -> Non
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["X-Frame-Options"] = "DENY"
-        response.headers["Referrer-Policy"] = "no-referrer"
-        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        response.headers.update(headers)
         if not _STATIC.match(request.path):
-            response.headers["Cache-Control"] = "no-store"
+            response.headers["Cache-Control"] = NOT_KEPT
         return response
 
     app.register_error_handler(CreditRiskError, answer_known)

@@ -1,12 +1,13 @@
 """The tables this project knows: a schema file each, and a reader where one is needed. Any other table comes with its
 own schema file."""
 
-from creditrisk.datasets.catalogue import KNOWN, check, check_blocks, load_schema, read
+from creditrisk.datasets.catalogue import KNOWN, check, check_blocks, check_few, load_schema, read
 
 __all__ = [
     "KNOWN",
     "check",
     "check_blocks",
+    "check_few",
     "load_schema",
     "read",
 ]

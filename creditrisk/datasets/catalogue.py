@@ -9,7 +9,7 @@ other table is described by a schema file somewhere else, and goes the same way.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -21,7 +21,7 @@ import polars as pl
 from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.schema import Schema
-from creditrisk.sources import RawTable, is_there, read_table
+from creditrisk.sources import RawTable, Record, from_records, is_there, read_table
 from creditrisk.text import shorten
 
 FOLDER = Path(__file__).parent
@@ -111,6 +111,14 @@ def check(raw: RawTable, schema: Schema) -> quality.Checked:
         return quality.check(raw, schema)
     checked = quality.check(prepare(raw), schema)
     return replace(checked, raw=raw.frame.tail(checked.raw.height))
+
+
+def check_few(records: Sequence[Record], schema: Schema) -> quality.CheckedFew:
+    """`quality.check_few` for applications to be scored, in any spelling that the schema's dataset circulates in."""
+    if _reader_for(schema).prepare is None:
+        return quality.check_few(records, schema)
+    checked = check(from_records(records), schema)
+    return quality.CheckedFew(checked.accepted.to_dicts(), checked.rejected)
 
 
 def check_blocks(blocks: Iterable[RawTable], schema: Schema) -> Iterator[quality.Checked]:

@@ -14,7 +14,7 @@ from creditrisk.decision_log.batches import (
 )
 from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
-from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from
+from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from, decisions_of_few
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
@@ -49,6 +49,7 @@ __all__ = [
     "WindowBlock",
     "check_source",
     "decisions_from",
+    "decisions_of_few",
     "erase",
     "finished",
     "hold",

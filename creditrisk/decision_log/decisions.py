@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import polars as pl
 
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import ReasonRow, ScoredRow, Scorer
+from creditrisk.sources import Record
 
 Channel = Literal["ui", "api", "batch"]
 
@@ -31,7 +33,7 @@ class Decision:
     verdict: str
     band: str
     confidence: float
-    reasons: list[dict[str, str]]
+    reasons: list[ReasonRow]
     problems: list[str]
     inputs: dict[str, Any]
 
@@ -67,10 +69,15 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
     accepted
         The rows it was given, matched by `row_number`.
     """
-    names = [field.name for field in scorer.schema.fields if field.name in accepted.columns]
-    given = aligned(scored, accepted)
-    # By columns: choosing some of them takes as long as a prediction.
-    inputs = zip(*(given.get_column(name).to_list() for name in names), strict=True)
+    rows = cast(list[ScoredRow], scored.to_dicts())
+    return decisions_of_few(rows, aligned(scored, accepted).to_dicts(), scorer, channel)
+
+
+def decisions_of_few(
+    scored: Sequence[ScoredRow], accepted: Sequence[Record], scorer: Scorer, channel: Channel
+) -> list[Decision]:
+    """The same of rows: `scored` holds what `Scorer.score_few` returned for each of `accepted`."""
+    names = [field.name for field in scorer.schema.fields if accepted and field.name in accepted[0]]
     return [
         Decision(
             channel=channel,
@@ -85,13 +92,14 @@ def decisions_from(scored: pl.DataFrame, accepted: pl.DataFrame, scorer: Scorer,
             confidence=row["confidence"],
             reasons=row["reasons"],
             problems=row["problems"],
-            inputs={
-                name: value.isoformat() if isinstance(value, date) else value
-                for name, value in zip(names, row_inputs, strict=True)
-            },
+            inputs={name: _as_json(given[name]) for name in names},
         )
-        for row, row_inputs in zip(scored.iter_rows(named=True), inputs, strict=True)
+        for row, given in zip(scored, accepted, strict=True)
     ]
+
+
+def _as_json(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def aligned(scored: pl.DataFrame, accepted: pl.DataFrame) -> pl.DataFrame:

@@ -5,11 +5,13 @@ from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
+from creditrisk.quality.rejections import Rejection
 from creditrisk.quality.rows import (
     Checked,
-    Rejection,
+    CheckedFew,
     check,
     check_blocks,
+    check_few,
     frame_from_inputs,
     with_problems,
 )
@@ -18,11 +20,13 @@ from creditrisk.quality.table import DataReport, data_page, examine
 __all__ = [
     "LARGEST_INTEGER",
     "Checked",
+    "CheckedFew",
     "DataReport",
     "Rejection",
     "below_second_header",
     "check",
     "check_blocks",
+    "check_few",
     "data_page",
     "date_format_of",
     "examine",

@@ -23,17 +23,30 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     is read for two fields: a feature cannot borrow the column of a protected field or of the outcome.
     """
     by_key: dict[str, str] = {header: header for header in headers}
+    specs: tuple[Field | Target, ...] = (*read_fields(schema), schema.target)
+    header_of = {spec.name: spec.name for spec in specs if spec.name in by_key}
+    if len(header_of) >= len(headers):
+        return header_of
     for header in headers:
         by_key.setdefault(key(header), header)
-    specs: tuple[Field | Target, ...] = (*read_fields(schema), schema.target)
-    header_of = {spec.name: spec.name for spec in specs if spec.name in headers}
     for spec in specs:
+        if spec.name in header_of:
+            continue
         spellings = (spec.name, spec.label, *spec.aliases)
         matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
         free = [header for header in matches if header not in header_of.values()]
-        if spec.name not in header_of and free:
+        if free:
             header_of[spec.name] = free[0]
     return header_of
+
+
+def find_needed(names: Sequence[str], schema: Schema) -> dict[str, str] | None:
+    """Where each field stands among columns of these names; None if any is missing that `find_columns` asks for."""
+    headers = _match(names, schema)
+    needed = [spec for spec in read_fields(schema) if spec.is_needed]
+    is_there = all(spec.name in headers for spec in needed)
+    is_of_use = bool(needed) or any(spec.name in headers for spec in schema.features)
+    return headers if is_there and is_of_use else None
 
 
 def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[RawTable, dict[str, str]]:

@@ -8,10 +8,10 @@ in exactly one of the two heaps. The sentences are shown to clerks as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,56 +19,17 @@ import polars as pl
 from creditrisk.errors import SchemaError
 from creditrisk.quality.cells import DTYPES, ReadColumn, read_column, read_each
 from creditrisk.quality.few import FEW, FewCells, read_few
-from creditrisk.quality.headers import find_columns, read_fields
+from creditrisk.quality.headers import find_columns, find_needed, read_fields
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
+from creditrisk.quality.rejections import Fault, Rejection, rejections_of
 from creditrisk.schema import Field, Schema, Target
-from creditrisk.sources import RawTable, Record, as_text, join_blocks
-from creditrisk.text import shorten
+from creditrisk.sources import RawTable, Record, as_text, from_records, join_blocks, texts_of_records
 
 BAD_RATE_TOLERANCE = 0.05
 # How many rows of a table in blocks are enough to tell where its columns stand and how they are written.
 HEAD_ROWS = 10_000
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
-
-
-class _Fault(NamedTuple):
-    """A cell that keeps its row out: the label of its field, what stands in it, what is wrong, what belongs there."""
-
-    label: str
-    text: str
-    fault: str
-    expected: str
-
-
-@dataclass(frozen=True)
-class Rejection:
-    """A row that cannot be scored, and the first cell in it that says why.
-
-    `row` counts the clients of the file from 1, `line` its lines. `column` is the label people see, empty if the row
-    as a whole is at fault; `value` is what stands in the cell, `fault` what is wrong with it, `expected` what belongs
-    there. `more` holds a sentence for every other cell of the row that needs correcting.
-    """
-
-    row: int
-    line: int
-    column: str
-    value: str
-    fault: str
-    expected: str
-    more: tuple[str, ...] = ()
-
-    @property
-    def sentence(self) -> str:
-        """The whole of it for the clerk.
-
-        Examples
-        --------
-        >>> Rejection(17, 18, "Age", "abc", "'abc' is not a number", "a whole number of years from 18 to 100").sentence
-        "Row 17 (line 18), Age: 'abc' is not a number. Expected a whole number of years from 18 to 100."
-        """
-        where = f"Row {self.row} (line {self.line})" + (f", {self.column}" if self.column else "")
-        return " ".join((f"{where}: {self.fault}. Expected {self.expected}.", *self.more))
 
 
 @dataclass(frozen=True)
@@ -83,6 +44,14 @@ class Checked:
     accepted: pl.DataFrame
     rejected: list[Rejection]
     raw: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class CheckedFew:
+    """The same of a few applications: `accepted` holds each row of what is a table in `Checked`, by its columns."""
+
+    accepted: list[dict[str, Any]]
+    rejected: list[Rejection]
 
 
 def check(raw: RawTable, schema: Schema, *, with_target: bool = False) -> Checked:
@@ -146,7 +115,7 @@ def _check(
         columns["default"] = _read_target(as_text(raw.frame[headers[schema.target.name]]), schema.target)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
-    return Checked(accepted, _rejections(raw, faults), raw.frame), after
+    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame), after
 
 
 def _check_few(
@@ -156,26 +125,57 @@ def _check_few(
     wanted = set(headers.values())
     by_header = {cells.name: as_text(cells).to_list() for cells in raw.frame.get_columns() if cells.name in wanted}
     texts = {name: by_header[header] for name, header in headers.items()}
-    nothing = [None] * raw.frame.height
     columns = {
-        # A field that the file does not have is null, and no fault: needed ones are all there.
-        spec.name: read_few(texts[spec.name], spec, _notation(spec, raw, notations))
-        if spec.name in headers
-        else FewCells([*nothing])
+        spec.name: _few_cells(texts, spec, raw.frame.height, _notation(spec, raw, notations))
         for spec in read_fields(schema)
     }
     faults = _faults(raw, schema, headers, columns)
-    problems = _odd_rows(schema, columns)
-    rows = [
-        {"row_number": raw.first_row + row, "problems": problems.get(row, [])}
-        | {name: column.values[row] for name, column in columns.items()}
-        for row in range(raw.frame.height)
-        if row not in faults
-    ]
+    rows = _few_rows(schema, columns, faults, range(raw.first_row, raw.first_row + raw.frame.height))
     dtypes = {spec.name: DTYPES[spec.type] for spec in read_fields(schema)}
     frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
     after = {name: column.notation for name, column in columns.items()}
-    return Checked(frame, _rejections(raw, faults), raw.frame), after
+    return Checked(frame, rejections_of(faults, raw.lines, raw.first_row), raw.frame), after
+
+
+def _few_cells(texts: Mapping[str, Sequence[str | None]], spec: Field, n_rows: int, notation: Notation) -> FewCells:
+    # A field that the file does not have is null, and no fault: needed ones are all there.
+    return read_few(texts[spec.name], spec, notation) if spec.name in texts else FewCells([None] * n_rows)
+
+
+def _few_rows(
+    schema: Schema, columns: Mapping[str, FewCells], faults: Collection[int], numbers: Sequence[int]
+) -> list[dict[str, Any]]:
+    """The rows without faults, each with its number, its problems and its values."""
+    problems = _odd_rows(schema, columns)
+    return [
+        {"row_number": number, "problems": problems.get(row, [])}
+        | {name: column.values[row] for name, column in columns.items()}
+        for row, number in enumerate(numbers)
+        if row not in faults
+    ]
+
+
+def check_few(records: Sequence[Record], schema: Schema) -> CheckedFew:
+    """`check` for a few applications of a JSON call, which never become a table: that would take most of the time.
+
+    Raises
+    ------
+    SourceError, SchemaError
+        As `from_records` and `check`.
+    """
+    texts = texts_of_records(records)
+    headers = find_needed(list(texts), schema)
+    if headers is None or len(records) > FEW:
+        # Which says what is missing.
+        checked = check(from_records(records), schema)
+        return CheckedFew(checked.accepted.to_dicts(), checked.rejected)
+    by_name = {name: texts[header] for name, header in headers.items()}
+    columns = {
+        spec.name: _few_cells(by_name, spec, len(records), Notation(semicolons=False)) for spec in read_fields(schema)
+    }
+    numbers = range(1, len(records) + 1)
+    faults = _cell_faults(read_fields(schema), columns, by_name.__getitem__)
+    return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, numbers))
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -245,28 +245,38 @@ def _faults(
     schema: Schema,
     headers: Mapping[str, str],
     columns: Mapping[str, ReadColumn] | Mapping[str, FewCells],
-) -> dict[int, list[_Fault]]:
+) -> dict[int, list[Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
-    faults: dict[int, list[_Fault]] = {}
-
-    def add(column: ReadColumn | FewCells, spec: Field | Target, expected: str) -> None:
-        if not column.faults:
-            return
-        texts = as_text(raw.frame[headers[spec.name]])
-        for row, fault in column.faults.items():
-            faults.setdefault(row, []).append(_Fault(spec.label, texts[row] or "", fault, expected))
-
-    for spec in read_fields(schema):
-        add(columns[spec.name], spec, spec.expected)
+    specs: list[Field | Target] = [*read_fields(schema), *([schema.target] if "default" in columns else [])]
+    by_name: dict[str, ReadColumn | FewCells] = dict(columns)
     if "default" in columns:
-        target = schema.target
-        add(columns["default"], target, f"{_listed(target.bad)} for bad, {_listed(target.good)} for good")
+        by_name[schema.target.name] = columns["default"]
+    faults = _cell_faults(specs, by_name, lambda name: as_text(raw.frame[headers[name]]))
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
         fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"
         expected = f"{raw.frame.width} cells, one for each column"
-        faults[number - 1] = [_Fault("", f"{n_cells} cells", fault, expected)]
+        faults[number - 1] = [Fault("", f"{n_cells} cells", fault, expected)]
     return faults
+
+
+def _cell_faults(
+    specs: Iterable[Field | Target],
+    columns: Mapping[str, ReadColumn | FewCells],
+    texts_of: Callable[[str], Sequence[str | None] | pl.Series],
+) -> dict[int, list[Fault]]:
+    faults: dict[int, list[Fault]] = {}
+    for spec in specs:
+        column = columns[spec.name]
+        if column.faults:
+            texts, expected = texts_of(spec.name), _expected(spec)
+            for row, fault in column.faults.items():
+                faults.setdefault(row, []).append(Fault(spec.label, texts[row] or "", fault, expected))
+    return faults
+
+
+def _expected(spec: Field | Target) -> str:
+    return spec.expected if isinstance(spec, Field) else f"{_listed(spec.bad)} for bad, {_listed(spec.good)} for good"
 
 
 def _canonical(raw: RawTable, schema: Schema, columns: Mapping[str, ReadColumn]) -> pl.DataFrame:
@@ -295,16 +305,6 @@ def _without_rows(frame: pl.DataFrame, rows: Collection[int]) -> pl.DataFrame:
     keep = np.ones(frame.height, dtype=bool)
     keep[list(rows)] = False
     return frame.filter(pl.Series(keep))
-
-
-def _rejections(raw: RawTable, faults: Mapping[int, Sequence[_Fault]]) -> list[Rejection]:
-    rejections = []
-    for row in sorted(faults):
-        first, *others = faults[row]
-        more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
-        where = raw.first_row + row, raw.lines[row]
-        rejections.append(Rejection(*where, first.label, shorten(first.text), first.fault, first.expected, more))
-    return rejections
 
 
 # Outcome

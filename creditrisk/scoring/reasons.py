@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.schema import Field
+from creditrisk.scoring.scored_row import ReasonRow
 
 # Regulation B's official commentary: more than four reasons are not likely to be helpful.
 MAX_REASONS = 4
 # Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
 SMALLEST_PUSH = 0.05
 
-Reason = dict[str, str]
 REASON = pl.Struct({"code": pl.String, "text": pl.String})
 
 
@@ -33,7 +33,7 @@ class Phrases:
     Those of a field stand from `starts` on; a number is usual from `lowest` to `highest`. All arrays are (n_fields,).
     """
 
-    reasons: tuple[Reason, ...]
+    reasons: tuple[ReasonRow, ...]
     column: pl.Series
     starts: IntArray
     is_category: NDArray[np.bool_]
@@ -61,7 +61,7 @@ def phrases_of(fields: Sequence[Field], usual: FloatArray) -> Phrases:
     )
 
 
-def _phrases(field: Field) -> list[Reason]:
+def _phrases(field: Field) -> list[ReasonRow]:
     if field.type == "category":
         missing = reason(field, "missing", "not given or not known")
         return [missing, *(reason(field, category.value, category.label) for category in field.categories)]
@@ -73,12 +73,12 @@ def _phrases(field: Field) -> list[Reason]:
     ]
 
 
-def reason(field: Field, code: str, words: str) -> Reason:
+def reason(field: Field, code: str, words: str) -> ReasonRow:
     """One reason: a stable code for machines, a text for people."""
     return {"code": f"{field.name}:{code}", "text": f"{field.label}: {words}"}
 
 
-def every_reason(fields: Sequence[Field]) -> list[Reason]:
+def every_reason(fields: Sequence[Field]) -> list[ReasonRow]:
     """Every reason that can be given about these fields, each once."""
     return list({phrase["code"]: phrase for field in fields for phrase in _phrases(field)}.values())
 
@@ -103,7 +103,7 @@ def reasons_of(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> pl.S
     return pl.select(pl.lit(rows).arr.to_list().list.head(pl.lit(pl.Series(n_named)))).to_series()
 
 
-def reasons_of_few(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> list[list[Reason]]:
+def reasons_of_few(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> list[list[ReasonRow]]:
     """The same as lists: a few rows are sooner written down one by one than in columns."""
     places, n_named = _strongest(phrases, matrix, pushes)
     named = zip(places.tolist(), n_named.tolist(), strict=True)

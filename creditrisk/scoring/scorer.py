@@ -12,10 +12,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray
@@ -46,6 +47,8 @@ from creditrisk.scoring.folder import (
     fingerprint,
 )
 from creditrisk.scoring.reasons import REASON, Phrases, phrases_of, reasons_of, reasons_of_few
+from creditrisk.scoring.scored_row import ScoredRow
+from creditrisk.sources import Record
 
 # Rows scored at once: bounds the memory that contributions and reasons take. They are explained in blocks, several at
 # once.
@@ -74,6 +77,16 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 # What comes of giving a scorer a table with other fields, or other types, than it was trained on.
 OTHER_FIELDS = (CreditRiskError, pl.exceptions.PolarsError)
+
+
+class _Decided(NamedTuple):
+    """What was decided about each row, (n_rows,), and what each of its fields contributed, (n_rows, n_fields)."""
+
+    prob_default: FloatArray
+    points: FloatArray
+    verdicts: NDArray[np.str_]
+    confidence: FloatArray
+    contributions: FloatArray
 
 
 @dataclass(frozen=True)
@@ -157,39 +170,72 @@ class Scorer:
             return pl.DataFrame(schema=RESULT_SCHEMA)
         return pl.concat(chunks) if len(chunks) > 1 else chunks[0]
 
+    def score_few(self, rows: Sequence[Record]) -> list[ScoredRow]:
+        """`score` for a few rows, by the names of their columns: a table takes longer to make than they to score."""
+        matrix = self.encoder.matrix_of_few(rows)
+        problems = [list(row.get("problems", ())) for row in rows]
+        decided = self._decide(matrix, np.array([len(item) > 0 for item in problems], dtype=np.bool_))
+        reasons = reasons_of_few(self._phrases, matrix, decided.contributions)
+        numbers = zip(decided.prob_default.tolist(), decided.points.tolist(), decided.confidence.tolist(), strict=True)
+        verdicts: list[Verdict] = decided.verdicts.tolist()
+        return [
+            {
+                "row_number": row["row_number"],
+                "application_id": self._id_of(row),
+                "prob_default": prob_default,
+                "score_points": score_points,
+                "verdict": verdict,
+                "band": BANDS[verdict],
+                "confidence": confidence,
+                "reasons": because,
+                "model": self.name,
+                "model_version": self.version,
+                "problems": odd,
+            }
+            for row, (prob_default, score_points, confidence), verdict, because, odd in zip(
+                rows, numbers, verdicts, reasons, problems, strict=True
+            )
+        ]
+
     def _score_chunk(self, accepted: pl.DataFrame) -> pl.DataFrame:
-        is_few = accepted.height <= FEW_ROWS
+        if accepted.height <= FEW_ROWS:
+            return pl.from_dicts(self.score_few(accepted.to_dicts()), schema=RESULT_SCHEMA)
         matrix = self.encoder.matrix(accepted)
-        log_odds, contributions = self._explained(matrix)
-        on_sample = self.calibration.prob_default(log_odds)
-        prob_default = shifted(on_sample, self.shift)
         problems = accepted["problems"] if "problems" in accepted.columns else _no_problems(accepted.height)
-        by_row = problems.to_list() if is_few else []
-        needs_look = [len(row) > 0 for row in by_row] if is_few else problems.list.len().to_numpy() > 0
-        verdicts = self.rule.verdicts(prob_default, np.asarray(needs_look))
-        names: list[Verdict] = verdicts.tolist()
+        decided = self._decide(matrix, problems.list.len().to_numpy() > 0)
+        names: list[Verdict] = decided.verdicts.tolist()
         columns: dict[str, Any] = {
             "row_number": accepted["row_number"],
             "application_id": self._ids(accepted),
-            "prob_default": prob_default,
-            "score_points": self.rule.scale.points(prob_default),
+            "prob_default": decided.prob_default,
+            "score_points": decided.points,
             "verdict": names,
             "band": [BANDS[name] for name in names],
-            "confidence": self.rule.confidence(on_sample, verdicts),
-            "reasons": (reasons_of_few if is_few else reasons_of)(self._phrases, matrix, contributions),
+            "confidence": decided.confidence,
+            "reasons": reasons_of(self._phrases, matrix, decided.contributions),
             "model": [self.name] * accepted.height,
             "model_version": [self.version] * accepted.height,
-            "problems": by_row if is_few else problems,
+            "problems": problems,
         }
-        if is_few:
-            # A row as a dictionary becomes a table in a third of the time that eleven columns take.
-            lists = [list(columns[name]) for name in RESULT_SCHEMA]
-            rows = [dict(zip(RESULT_SCHEMA, row, strict=True)) for row in zip(*lists, strict=True)]
-            return pl.from_dicts(rows, schema=RESULT_SCHEMA)
         return pl.DataFrame([pl.Series(name, columns[name], dtype=kind) for name, kind in RESULT_SCHEMA.items()])
 
+    def _decide(self, matrix: FloatArray, needs_look: NDArray[np.bool_]) -> _Decided:
+        log_odds, contributions = self._explained(matrix)
+        on_sample = self.calibration.prob_default(log_odds)
+        prob_default = shifted(on_sample, self.shift)
+        verdicts = self.rule.verdicts(prob_default, needs_look)
+        points, confidence = self.rule.scale.points(prob_default), self.rule.confidence(on_sample, verdicts)
+        return _Decided(prob_default, points, verdicts, confidence, contributions)
+
+    def _id_of(self, row: Record) -> str:
+        """The client's own id; the row's number where there is none."""
+        own = None if self.schema.id_field is None else row[self.schema.id_field.name]
+        own = row["row_number"] if own is None else own
+        # What is no text yet is written as in a table.
+        return own if isinstance(own, str) else str(pl.Series([own]).cast(pl.String).item())
+
     def _ids(self, accepted: pl.DataFrame) -> pl.Series:
-        """The client's own id of each row; the row's number where there is none."""
+        """The same of each row of a table."""
         numbers = accepted["row_number"].cast(pl.String)
         if self.schema.id_field is None:
             return numbers

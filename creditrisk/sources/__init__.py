@@ -17,6 +17,7 @@ from creditrisk.sources.table import (
     from_rows,
     join_blocks,
     nameless,
+    texts_of_records,
 )
 from creditrisk.sources.targets import check_target, get_note, is_written, put_file
 from creditrisk.sources.text import parse_blocks, parse_table, parse_upload
@@ -46,4 +47,5 @@ __all__ = [
     "read_bytes",
     "read_table",
     "take_snapshot",
+    "texts_of_records",
 ]

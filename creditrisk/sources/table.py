@@ -140,6 +140,17 @@ def from_records(records: Sequence[Record]) -> RawTable:
     >>> from_records([{"age": 36, "name": None}]).frame.rows()
     [('36', '')]
     """
+    return _table(texts_of_records(records), len(records))
+
+
+def texts_of_records(records: Sequence[Record]) -> dict[str, list[str]]:
+    """The cells of the records of a JSON call as texts, by the name of their column; errors as of `from_records`.
+
+    Examples
+    --------
+    >>> texts_of_records([{"age": 36, "name": None}])
+    {'age': ['36'], 'name': ['']}
+    """
     if not records:
         raise SourceError("there are no applications in the request. Expected a list with at least one.")
     names: dict[str, None] = {}
@@ -156,7 +167,7 @@ def from_records(records: Sequence[Record]) -> RawTable:
         raise SourceError("the applications in the request are empty. Expected field names with their values.")
     n_absent = len(records) * len(names) - n_given
     check_size("the request", len(records), len(names), n_absent)
-    return _table(list(names), ([record.get(name) for record in records] for name in names), len(records))
+    return _texts(list(names), ([record.get(name) for record in records] for name in names))
 
 
 def from_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> RawTable:
@@ -180,7 +191,7 @@ def from_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> RawTable:
             raise SourceError(f"row {number} does not hold one value for each of the {len(names):,} columns.")
         for name, value in zip(names, row, strict=True):
             _check_value(value, name, number)
-    return _table(names, ([row[column] for row in rows] for column in range(len(names))), len(rows))
+    return _table(_texts(names, ([row[column] for row in rows] for column in range(len(names)))), len(rows))
 
 
 def check_size(what: str, n_rows: int, n_columns: int, n_absent: int = 0, *, max_cells: int = MAX_CELLS_SENT) -> None:
@@ -229,14 +240,18 @@ def _check_width(names: Collection[str]) -> None:
         )
 
 
-def _table(names: Sequence[str], columns: Iterable[list[Any]], n_rows: int) -> RawTable:
+def _texts(names: Sequence[str], columns: Iterable[list[Any]]) -> dict[str, list[str]]:
     headers = [_text(name) for name in names]
     if len(set(headers)) < len(headers):
         doubled = next(header for header in headers if headers.count(header) > 1)
         raise SourceError(f"more than one field is called '{shorten(doubled)}'. Rename or leave out the extra ones.")
-    rows = zip(*([_text(value) for value in values] for values in columns), strict=True)
-    schema = dict.fromkeys(headers, pl.String())
-    frame = pl.from_dicts([dict(zip(headers, row, strict=True)) for row in rows], schema=schema)
+    return {header: [_text(value) for value in values] for header, values in zip(headers, columns, strict=True)}
+
+
+def _table(texts: Mapping[str, Sequence[str]], n_rows: int) -> RawTable:
+    rows = zip(*texts.values(), strict=True)
+    schema = dict.fromkeys(texts, pl.String())
+    frame = pl.from_dicts([dict(zip(texts, row, strict=True)) for row in rows], schema=schema)
     return RawTable(frame, list(range(1, n_rows + 1)), has_lines=False)
 
 

@@ -8,9 +8,9 @@ from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
+from creditrisk.scoring import ScoredRow
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
-from webapp.scoring import ScoredRow
 
 # In each direction.
 MOST_BARS = 5

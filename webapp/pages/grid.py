@@ -13,9 +13,9 @@ import polars as pl
 from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
-from creditrisk.scoring import VERDICTS
+from creditrisk.scoring import VERDICTS, ScoredRow
 from webapp.pages.wording import confidence_words, percent, risk_words, value_words
-from webapp.scoring import ScoredRow, scored_rows
+from webapp.scoring import scored_rows
 
 _VERDICT_ORDER = {verdict: index for index, verdict in enumerate(VERDICTS)}
 # Columns of the grid that sort by a column of the results.
