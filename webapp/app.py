@@ -65,7 +65,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
         app.preprocess_request()
     headers = security.headers_of(sorted({script for dash in dashes for script in dash.csp_hashes()}))
     security.protect(app, settings, headers)
-    app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[method-assign]  # Flask's own way
+    app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[assignment, method-assign]  # Flask's own way
     return app
 
 

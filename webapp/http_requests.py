@@ -112,8 +112,13 @@ class _AccessLogged(Task):  # type: ignore[misc]  # waitress has no types
                 access_log.info("%s %s %.3s %d %d", method, route, self.status, self.n_written, microseconds)
 
     def write(self, data: bytes) -> None:
-        """Write a part of the answer."""
-        super().write(data)
+        """Write a part of the answer; one that is a single part goes out together with its head."""
+        if not self.wrote_header and self.complete and self.has_body and self.content_length == len(data) > 0:
+            self.channel.write_soon(self.build_response_header() + data)
+            self.wrote_header = True
+            self.content_bytes_written = len(data)
+        else:
+            super().write(data)
         self.n_written += len(data)
 
 

@@ -93,7 +93,9 @@ def _engine(url: URL, path: Path | None) -> Engine:
     if path is not None:
         # Opens a log that is there; making one is left to the first use.
         url = url.set(database=f"file:{quote(str(path))}", query={**url.query, "mode": "rw", "uri": "true"})
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=1, hide_parameters=True)
+    # A server may have closed a connection meanwhile; what became of a file is looked at each time (store.py).
+    is_server = path is None
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=is_server, pool_timeout=1, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")
     def _look(_dialect: Any, record: Any, _arguments: Any, _options: Any) -> None:

@@ -39,6 +39,10 @@ class Version:
     fields: tuple[str, ...]
     reasons: tuple[tuple[str, str], ...]
 
+    def __hash__(self) -> int:
+        # Versions are looked up with every decision, and have a hundred reasons.
+        return hash((self.model, self.model_version, self.scorer_sha256))
+
     def digest(self) -> bytes:
         """SHA-256 over its canonical JSON, which stands for it in the hash of every entry that names it."""
         said = [self.model, self.model_version, self.scorer_sha256, self.fields, self.reasons]

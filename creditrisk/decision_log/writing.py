@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
 
@@ -87,7 +88,7 @@ def _add(
     """Make the rows of the two tables for each entry, and the hashes, of which the one before the first is there."""
     (seq, at), (number, of_version), (events, contents, hashes) = when, version, to
     kind, actor, role, is_automatic = entries.kind, entries.by.name, entries.by.role, entries.by.is_automatic
-    digests = LabelDigests({} if number is None else {number: of_version})
+    digests = _label_digests(number, of_version)
     link = hashes[-1]
     random = os.urandom(SALT_BYTES * len(entries.payloads))
     salts = [random[start : start + SALT_BYTES] for start in range(0, len(random), SALT_BYTES)]
@@ -106,6 +107,11 @@ def _add(
         )  # fmt: skip
         contents.append((seq, application_id, salt, payload))
         hashes.append(link)
+
+
+@lru_cache(maxsize=16)
+def _label_digests(number: int | None, of_version: bytes) -> LabelDigests:
+    return LabelDigests({} if number is None else {number: of_version})
 
 
 def _insert(connection: Connection, table: str, names: Sequence[str], rows: Sequence[Row]) -> None:

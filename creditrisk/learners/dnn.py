@@ -16,7 +16,7 @@ Gorishniy, Y., Rubachev, I., Babenko, A. (2022). On Embeddings for Numerical Fea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,7 @@ from creditrisk.learners._protocol import Fitted, Parameters
 from creditrisk.learners._structure import read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import optuna
 
@@ -94,14 +94,26 @@ class DNNModel(Fitted):
         """
         from creditrisk.learners import _network_kernels
 
-        start = next(self._embedded(reference[np.newaxis]))[0]
-        base = float(_network_kernels.log_odds(start[np.newaxis], self._weights)[0])
+        start, base = self._origin(reference.tobytes())
         log_odds, parts = [np.empty(0)], [np.empty((0, len(self.encoder.fields)))]
         for rows in self._embedded(matrix):
             log_odds.append(_network_kernels.log_odds(rows, self._weights))
             difference = log_odds[-1] - base
             parts.append(_network_kernels.contributions(rows, start, difference, self._inputs.first, self._weights))
         return np.concatenate(log_odds), np.concatenate(parts)
+
+    @cached_property
+    def _origin(self) -> Callable[[bytes], tuple[SingleArray, float]]:
+        """A reference as it goes into the networks, (n_inputs,), and its log-odds."""
+        from creditrisk.learners import _network_kernels
+
+        # A scorer has one reference for all rows.
+        @lru_cache(maxsize=16)
+        def origin(reference: bytes) -> tuple[SingleArray, float]:
+            start = next(self._embedded(np.frombuffer(reference)[np.newaxis]))
+            return start[0], float(_network_kernels.log_odds(start, self._weights)[0])
+
+        return origin
 
     def _embedded(self, matrix: FloatArray) -> Iterator[SingleArray]:
         """What goes into the networks, (n_rows, n_inputs) at a time."""

@@ -63,7 +63,7 @@ def _values(texts: Sequence[str | None], spec: Field) -> FewCells:
 def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
     numbers = [plain(text) for text in texts]
     left = {text for text, number in zip(texts, numbers, strict=True) if number is None and text is not None}
-    bare = without_units(left, spec)
+    bare = without_units(left, spec) if left else {}
     marked = {text for text in {bare.get(text or "", text) for text in texts} if text and ("," in text or "." in text)}
     notation = notation_after(notation, marked) if marked else notation
     cells = FewCells([None] * len(texts), notation=notation)

@@ -45,12 +45,7 @@ def to_category(text: str, spec: Field) -> str | None:
 
 def is_known(value: object, spec: Field) -> bool:
     """Whether a value of a category is one of the schema's."""
-    return value in _values(spec)
-
-
-@lru_cache(maxsize=1_000)
-def _values(spec: Field) -> frozenset[object]:
-    return frozenset(category.value for category in spec.categories)
+    return any(category.value == value for category in spec.categories)
 
 
 @lru_cache(maxsize=1_000)

@@ -105,7 +105,8 @@ class DecisionRule:
         rules_out_bad = 1.0 - (bad * self.n_bad + 1.0) / (self.n_bad + 1.0)
         rules_out_good = 1.0 - (good * self.n_good + 1.0) / (self.n_good + 1.0)
         weaker = np.minimum(rules_out_bad, rules_out_good)
-        return np.select([verdicts == "approve", verdicts == "decline"], [rules_out_bad, rules_out_good], weaker)
+        of_others = np.where(verdicts == "decline", rules_out_good, weaker)
+        return np.where(verdicts == "approve", rules_out_bad, of_others)
 
     @cached_property
     def _bad_ascending(self) -> FloatArray:

@@ -7,6 +7,7 @@ is so among all applicants and beside the typical approved one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -105,9 +106,25 @@ def reasons_of(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> pl.S
 
 def reasons_of_few(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> list[list[ReasonRow]]:
     """The same as lists: a few rows are sooner written down one by one than in columns."""
-    places, n_named = _strongest(phrases, matrix, pushes)
-    named = zip(places.tolist(), n_named.tolist(), strict=True)
-    return [[phrases.reasons[place] for place in row[:n]] for row, n in named]
+    return [_of_row(phrases, *row) for row in zip(matrix.tolist(), pushes.tolist(), strict=True)]
+
+
+def _of_row(phrases: Phrases, values: Sequence[float], pushes: Sequence[float]) -> list[ReasonRow]:
+    strongest = sorted(range(len(pushes)), key=pushes.__getitem__, reverse=True)[:MAX_REASONS]
+    return [
+        phrases.reasons[phrases.starts[field] + _place(phrases, field, values[field])]
+        for field in strongest
+        if pushes[field] >= SMALLEST_PUSH
+    ]
+
+
+def _place(phrases: Phrases, field: int, value: float) -> int:
+    """Where the phrase for a field's value stands among those of the field."""
+    if math.isnan(value):
+        return 0
+    if phrases.is_category[field]:
+        return 1 + int(value)
+    return 2 + int(value > phrases.highest[field]) - int(value < phrases.lowest[field])
 
 
 def _strongest(phrases: Phrases, matrix: FloatArray, pushes: FloatArray) -> tuple[IntArray, IntArray]:

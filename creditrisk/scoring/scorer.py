@@ -106,7 +106,7 @@ class Scorer:
     # Over all files of the folder; empty for a scorer that was never written.
     sha256: str = field(default="", compare=False)
 
-    @property
+    @cached_property
     def shift(self) -> float:
         """What takes log-odds from the bad rate of the sample learnt from to the portfolio's, where that is known."""
         return prior_shift(self.rule.n_bad / (self.rule.n_bad + self.rule.n_good), self.schema.portfolio_bad_rate)

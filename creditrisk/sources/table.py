@@ -224,7 +224,9 @@ def check_size(what: str, n_rows: int, n_columns: int, n_absent: int = 0, *, max
 
 
 def _check_value(value: object, name: str, row: int) -> None:
-    if isinstance(value, Mapping | list | tuple):
+    if value is None or isinstance(value, (int, float)):
+        return
+    if not isinstance(value, str) and isinstance(value, Mapping | list | tuple):
         what = "holds a list or an object"
     elif isinstance(value, str) and len(value) > MAX_CELL_CHARS:
         what = f"holds a text of more than {MAX_CELL_CHARS:,} characters"

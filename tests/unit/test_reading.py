@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 import tracemalloc
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from creditrisk import datasets
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality import Checked, cells, check, check_blocks, read_cells
+from creditrisk.quality import Checked, cells, check, check_blocks, check_few, read_cells
 from creditrisk.quality import rows as quality_rows
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import (
@@ -209,6 +210,54 @@ def test_a_few_cells_and_whole_columns_are_read_alike(monkeypatch, raw):
         for many in (1, 500):
             patch.setattr(cells, "_MANY", many)
             assert same(check(raw, SCHEMA), one_by_one)
+
+
+CELLS = st.sampled_from(
+    [
+        None,
+        True,
+        40,
+        130,
+        -0.0,
+        1200.5,
+        1e16,
+        10**20,
+        *GRADES,
+        *DAYS,
+        "A7",
+        " x ",
+        *(t for ts in NUMBERS.values() for t in ts),
+    ]
+)
+HEADERS = st.sampled_from([*NAMES, "Amount", "TERM", "grade ", "outcome", "note"])
+RECORDS = st.lists(
+    st.builds(
+        lambda record, age: {**record, "age": age},
+        st.dictionaries(HEADERS, CELLS),
+        st.sampled_from([40, "40", "x", None]),
+    )
+    | st.dictionaries(HEADERS, CELLS),
+    max_size=4,
+)
+
+
+@PROPERTY
+@given(records=RECORDS)
+def test_records_are_checked_row_by_row_as_a_table_of_them_is(monkeypatch, records):
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(cells, "FEW", 0)
+            patch.setattr(quality_rows, "FEW", 0)
+            table = check(from_records(records), SCHEMA)
+    except (SourceError, SchemaError) as exc:
+        with pytest.raises(type(exc), match=re.escape(str(exc))):
+            check_few(records, SCHEMA)
+        return
+    few = check_few(records, SCHEMA)
+    assert list(map(repr, (dict(sorted(row.items())) for row in few.accepted))) == [
+        repr(dict(sorted(row.items()))) for row in table.accepted.to_dicts()
+    ]
+    assert few.rejected == table.rejected
 
 
 @PROPERTY

@@ -95,6 +95,31 @@ def test_a_row_with_a_problem_is_referred(corner_scorer):
     assert scored["problems"].to_list() == [["Age: 130 is outside 18 to 100"], []]
 
 
+def test_a_few_rows_are_scored_as_in_a_table_of_many_to_the_last_bit(corner_scorer, corner_rows):
+    many = corner_scorer.score(corner_rows).to_dicts()
+    rows = corner_rows.to_dicts()
+    assert corner_rows.height > 8
+    assert list(map(repr, corner_scorer.score_few(rows))) == list(map(repr, many))
+    assert [repr(corner_scorer.score_few([row])) for row in rows] == [repr([row]) for row in many]
+    assert corner_scorer.score_few([]) == []
+
+
+@pytest.fixture
+def corner_rows() -> pl.DataFrame:
+    rng, n = np.random.default_rng(3), 60
+    frame = pl.DataFrame(
+        {
+            "row_number": range(1, n + 1),
+            "client": [None if number % 5 == 0 else f"C{number}" for number in range(n)],
+            "age_years": [None if number % 7 == 0 else int(rng.integers(18, 80)) for number in range(n)],
+            "amount_eur": rng.integers(1, 20, n) * 1000.0,
+            "income_eur": rng.integers(10, 60, n) * 1000.0,
+            "housing": [("own", "rent", None, "castle")[number % 4] for number in range(n)],
+        }
+    )
+    return with_problems(frame, [["odd"] if number % 9 == 0 else [] for number in range(n)])
+
+
 def test_no_rows_give_an_empty_table_of_the_same_shape(corner_scorer):
     assert dict(corner_scorer.score(_applications(0)).schema) == RESULT_SCHEMA
 

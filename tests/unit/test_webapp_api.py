@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
 from creditrisk.settings import Settings
 from tests.conftest import poll
+from webapp import short_way
 from webapp.api_models import OutcomeReport
 from webapp.app import create_app
 from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
@@ -52,6 +53,52 @@ def post_csv(client, path, content):
 
 
 # Scoring
+
+BODIES = [
+    {"applications": [GOOD, WRONG, ODD]},
+    [ODD],
+    GOOD,
+    {"applications": [{**GOOD, "housing": "Schloß", "client": None}]},
+    {"applications": [WRONG]},
+    {"applications": [{"Alter": 3}]},
+    {"applications": [{**GOOD, "note": ["a"]}]},
+    {"applications": []},
+    {"applications": [GOOD] * 9},
+    "text",
+]
+
+
+@pytest.mark.parametrize("content", [*(json.dumps(body) for body in BODIES), '{"a": NaN}', "{", '{"a": 1, "a": 2}', ""])
+def test_the_short_way_answers_as_flask_does(client, monkeypatch, content):
+    def answer():
+        response = client.post("/api/v1/score", data=content, content_type="application/json")
+        return response.status, sorted(response.headers), response.data
+
+    short = answer()
+    monkeypatch.setattr(short_way, "_is_plain", lambda _environ: False)
+    assert answer() == short
+
+
+def test_a_plain_scoring_request_does_without_flask_and_none_of_a_browser_does(client, corner_app, monkeypatch):
+    monkeypatch.setattr(corner_app, "full_dispatch_request", lambda: pytest.fail("Flask was asked"))
+    answer = client.post("/api/v1/score", json=GOOD)
+    assert (answer.status_code, answer.json["results"][0]["row"]) == (200, 1)
+    for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}):
+        with pytest.raises(pytest.fail.Exception, match="Flask was asked"):
+            client.post("/api/v1/score", json=GOOD, headers=headers)
+
+
+def test_an_unforeseen_failure_on_the_short_way_is_answered_and_scores_once(client, corner_app, monkeypatch):
+    calls = []
+
+    def failing(*args, **kwargs):
+        calls.append(args)
+        raise ZeroDivisionError("Anna Schmidt")
+
+    monkeypatch.setattr(corner_app.extensions["creditrisk"].log, "append", failing)
+    response = client.post("/api/v1/score", json=GOOD)
+    assert "Anna" not in assert_error(response, 500, "internal")
+    assert len(calls) == 1
 
 
 def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, corner_app):
