@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, repeat
 from typing import Any
 
@@ -120,7 +120,8 @@ def _insert(connection: Connection, table: str, names: Sequence[str], rows: Sequ
     if connection.dialect.name == "sqlite":
         n_whole = len(rows) - len(rows) % _INSERT_ROWS
         whole = [list(chain(*rows[start : start + _INSERT_ROWS])) for start in range(0, n_whole, _INSERT_ROWS)]
-        driver.executemany(_inserting(table, len(names), _INSERT_ROWS), whole)
+        if whole:
+            driver.executemany(_inserting(table, len(names), _INSERT_ROWS), whole)
         driver.executemany(_inserting(table, len(names), 1), rows[n_whole:])
         return
     columns = ", ".join(names)
@@ -134,6 +135,7 @@ def _insert(connection: Connection, table: str, names: Sequence[str], rows: Sequ
                 copy.write_row(row)
 
 
+@cache
 def _inserting(table: str, n_columns: int, n_rows: int) -> str:
     row = f"({', '.join('?' * n_columns)})"
     return f"INSERT INTO {table} VALUES {', '.join([row] * n_rows)}"  # noqa: S608  # our own names
