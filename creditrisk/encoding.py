@@ -23,6 +23,7 @@ from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import SchemaError, ScorerError
 from creditrisk.schema import Schema
+from creditrisk.sources import Record
 
 # Shares of the training values between which a standardised number may lie; beyond them it is held at the edge, so that
 # one absurd income cannot swing a linear model.
@@ -87,7 +88,7 @@ class Encoder:
             for field in self.fields
         ]
 
-    def matrix_of_few(self, rows: Sequence[Mapping[str, Any]]) -> FloatArray:
+    def matrix_of_few(self, rows: Sequence[Record]) -> FloatArray:
         """The same of a few rows, each by the names of its fields."""
         places = self._places_of_values
         values = [_encoded(row[name], known) for row in rows for name, known in places]

@@ -97,6 +97,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 class _AccessLogged(Task):  # type: ignore[misc]  # waitress has no types
     """Notes method, route, status, size and microseconds of an answer: nothing that a client sent."""
 
+    wrote_header: bool
+    content_bytes_written: int
     n_written = 0
 
     def service(self) -> None:
