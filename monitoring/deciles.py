@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics import DecileSums, Entry, Profile, commonest
 from creditrisk.schema import Field, Schema
-from monitoring.results import DecileField, DecileFigures
+from monitoring.results import DecileField, DecileFigures, RealisedDecile
 
 # The mean of fewer is nearly somebody's value.
 MIN_OF_A_DECILE = 30
@@ -35,7 +39,7 @@ class Line:
     cells: tuple[Cell, ...]
 
 
-def figures_of(reference: Profile, current: Profile, schema: Schema) -> DecileFigures:
+def decile_figures(reference: Profile, current: Profile, schema: Schema) -> DecileFigures:
     """The clients of each decile, the lowest risk first, then and now."""
     then, now = reference["deciles"], current["deciles"]
     names = list(then["fields"])[:MOST_FIELDS]
@@ -44,8 +48,6 @@ def figures_of(reference: Profile, current: Profile, schema: Schema) -> DecileFi
         "n_reference": then["counts"],
         "prob_default": _means({"counts": now["counts"], "sums": now["risks"]}),
         "prob_default_reference": _means({"counts": then["counts"], "sums": then["risks"]}),
-        "n_known": now["n_known"],
-        "n_bad": now["n_bad"],
         "n_known_reference": then["n_known"],
         "n_bad_reference": then["n_bad"],
         "fields": [
@@ -91,23 +93,42 @@ def _means(sums: DecileSums) -> list[float | None]:
     ]
 
 
-def heat_map(figures: DecileFigures) -> list[Line]:
-    """The lines of the page's table: how many, how risky, how they turned out, then field by field."""
+def realised_deciles(prob_default: FloatArray, target: IntArray, edges: Sequence[float]) -> list[RealisedDecile]:
+    """How clients turned out (1 = bad) by decile of their PD, the lowest risk first; `edges` part the deciles."""
+    n_deciles = len(edges) + 1
+    places = np.searchsorted(np.asarray(edges), prob_default, side="left")
+    counts, bads, risks = (np.bincount(places, side, minlength=n_deciles) for side in (None, target, prob_default))
+    return [
+        {
+            "n_rows": int(count),
+            "n_bad": int(bad),
+            "prob_default": round(risk / count, 6) if count >= MIN_OF_A_DECILE else None,
+        }
+        for count, bad, risk in zip(counts.tolist(), bads.tolist(), risks.tolist(), strict=True)
+    ]
+
+
+def heat_map(figures: DecileFigures, realised: Sequence[RealisedDecile]) -> list[Line]:
+    """The lines of the page's table: how many, how risky, how they turned out, then field by field.
+
+    Parameters
+    ----------
+    realised
+        Clients whose outcome is known, by decile; empty if there are none.
+    """
     n_now, n_then = sum(figures["n_rows"]), sum(figures["n_reference"])
     pairs = zip(figures["n_rows"], figures["n_reference"], strict=True)
     lines = [
         Line("Applications, of 100", tuple(Cell(_share(now, n_now), _share(then, n_then)) for now, then in pairs)),
         _line("Predicted risk, of 100", figures["prob_default"], figures["prob_default_reference"], is_share=True),
     ]
-    if any(figures["n_known"]) or any(figures["n_known_reference"]):
+    if realised or any(figures["n_known_reference"]):
+        outcomes = [(one["n_bad"], one["n_rows"]) for one in realised] or [(0, 0)] * len(figures["n_rows"])
+        before = zip(figures["n_bad_reference"], figures["n_known_reference"], strict=True)
         now, then = (
-            [bad / known if known >= MIN_OF_A_DECILE else None for bad, known in zip(bads, knowns, strict=True)]
-            for bads, knowns in (
-                (figures["n_bad"], figures["n_known"]),
-                (figures["n_bad_reference"], figures["n_known_reference"]),
-            )
+            [bad / known if known >= MIN_OF_A_DECILE else None for bad, known in side] for side in (outcomes, before)
         )
-        lines.append(_line("Turned out bad, of 100", now, then, is_share=True))
+        lines.append(_line("Turned out bad, of 100 with an outcome", now, then, is_share=True))
     for field in figures["fields"]:
         unit = "of 100" if field["is_share"] else field["unit"]
         label = f"{field['label']}: {field['value']}" if field["value"] else field["label"]

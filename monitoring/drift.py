@@ -26,7 +26,7 @@ from creditrisk.metrics import (
 )
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent
-from monitoring.deciles import figures_of
+from monitoring.deciles import decile_figures
 from monitoring.joint import JointDrift, joint_drift
 from monitoring.ranking import ImportanceDrift, importance_drift
 from monitoring.results import DecileFigures
@@ -141,7 +141,7 @@ def compare(reference: Profile, schema: Schema, current: Profile, sample: RowSam
         score=found[0],
         joint=None if sample is None else joint_drift(reference, sample),
         importance=importance_drift(reference, current),
-        deciles=figures_of(reference, current, schema) if n_rows else None,
+        deciles=decile_figures(reference, current, schema) if n_rows else None,
     )
 
 

@@ -27,7 +27,7 @@ from monitoring import joint, ranking
 from monitoring.curves import draw
 from monitoring.deciles import heat_map
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
-from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, Result
+from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, RealisedDecile, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
         labels={field.name: field.label for field in drift.fields},
         multivariate=result.get("multivariate"),
         importance=result.get("importance"),
-        heat_map=heat_map(drift.deciles) if drift.deciles else None,
+        heat_map=heat_map(drift.deciles, _realised_deciles(result)) if drift.deciles else None,
         performance=result.get("performance"),
         curves=draw(result["performance"]["vintages"]) if "performance" in result else None,
         period=window.counted.period,
@@ -127,6 +127,11 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
 
 
 # --- our part of the page ---------------------------------------------------------------------------------------------
+
+
+def _realised_deciles(result: Result) -> list[RealisedDecile]:
+    realised = result["performance"]["realised"] if "performance" in result else None
+    return realised.get("deciles", []) if realised else []
 
 
 def _stretch_remark(window: Window) -> list[str]:

@@ -136,8 +136,6 @@ class DecileFigures(TypedDict):
     n_reference: list[Count]
     prob_default: list[Share | None]
     prob_default_reference: list[Share | None]
-    n_known: list[Count]
-    n_bad: list[Count]
     n_known_reference: list[Count]
     n_bad_reference: list[Count]
     fields: list[DecileField]
@@ -169,10 +167,20 @@ class EstimatedFigures(TypedDict):
 
 
 @with_config(_CONFIG)
+class RealisedDecile(TypedDict):
+    """How the clients of one decile of the predicted risk turned out, and their mean PD; None of too few."""
+
+    n_rows: Count
+    n_bad: Count
+    prob_default: Share | None
+
+
+@with_config(_CONFIG)
 class RealisedFigures(TypedDict):
     """How clients turned out whose outcome is known, and what their PDs had led to expect (`..._estimated`).
 
-    They are those decided about from `first_month` to `last_month`. The bad rates are those of the approved; precision,
+    They are those decided about from `first_month` to `last_month`. `deciles` are the bins of the reference, the lowest
+    risk first. The bad rates are those of the approved; precision,
     recall and F1 are taken at the cost-optimal cut-off.
     """
 
@@ -192,6 +200,7 @@ class RealisedFigures(TypedDict):
     f1: Share | None
     cost: Interval | None
     cost_estimated: Interval | None
+    deciles: NotRequired[list[RealisedDecile]]
 
 
 @with_config(_CONFIG)
