@@ -1,6 +1,7 @@
 """The field's figures: ranking, calibration, losses, breakdowns, fairness, profiles and their stability."""
 
 from creditrisk.metrics.breakdowns import MIN_OF_EACH, Decile, Group, by_group, deciles, periods
+from creditrisk.metrics.by_decile import Deciles, DecileSums, commonest
 from creditrisk.metrics.calibration import (
     calibration_error,
     calibration_error_floor,
@@ -10,7 +11,6 @@ from creditrisk.metrics.calibration import (
     recalibrate,
     smoothed_bad_rate,
 )
-from creditrisk.metrics.deciles import Deciles, DecileSums, commonest
 from creditrisk.metrics.entries import Entry, NumericEntry, count_entry, counts_of
 from creditrisk.metrics.estimated import (
     Expected,

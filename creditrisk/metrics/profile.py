@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics.deciles import Deciles, check_deciles, count_deciles, merge_deciles
+from creditrisk.metrics.by_decile import Deciles, check_deciles, count_deciles, merge_deciles
 from creditrisk.metrics.entries import (
     Entry,
     NumericEntry,
