@@ -57,7 +57,7 @@ def draw(
 ) -> tuple[bytes, Result]:
     """Compute drift and draw the page."""
     version, scorer = champion.version, champion.scorer
-    found = drift.compare(scorer.profile, scorer.schema, window.judged.profile)
+    found = drift.compare(scorer.profile, scorer.schema, window.judged.profile, window.judged.sample)
     result = report.make_result(
         found,
         window,

@@ -12,9 +12,24 @@ from typing import Literal
 import numpy as np
 
 from creditrisk.arrays import FloatArray
-from creditrisk.metrics import MIN_ROWS, SHARE_FLOOR, WATCH_PSI, Entry, Profile, Shift, judged, psi_terms, shift_of
+from creditrisk.metrics import (
+    MIN_ROWS,
+    SHARE_FLOOR,
+    WATCH_PSI,
+    Entry,
+    Profile,
+    RowSample,
+    Shift,
+    judged,
+    psi_terms,
+    shift_of,
+)
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent
+from monitoring.deciles import decile_figures
+from monitoring.joint import JointDrift, joint_drift
+from monitoring.ranking import ImportanceDrift, importance_drift
+from monitoring.results import DecileFigures
 
 # A window with one single value is a finding if chance would make one less often than this.
 CONSTANT_CHANCE = 0.01
@@ -77,11 +92,17 @@ class FieldDrift:
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Every field of one window, and the score, against the reference."""
+    """Every field of one window, and the score, against the reference; then all fields together.
+
+    `joint` and `importance` are None where they cannot be judged, `deciles` where there are no rows.
+    """
 
     n_rows: int
     fields: tuple[FieldDrift, ...]
     score: FieldDrift
+    joint: JointDrift | None = None
+    importance: ImportanceDrift | None = None
+    deciles: DecileFigures | None = None
 
     @property
     def drift_share(self) -> float | None:
@@ -90,7 +111,7 @@ class Drift:
         return sum(level >= LEVELS["watch"] for level in judged) / len(judged) if judged else None
 
 
-def compare(reference: Profile, schema: Schema, current: Profile) -> Drift:
+def compare(reference: Profile, schema: Schema, current: Profile, sample: RowSample | None = None) -> Drift:
     """Hold a window of the decision log against the champion's reference profile.
 
     Parameters
@@ -101,6 +122,8 @@ def compare(reference: Profile, schema: Schema, current: Profile) -> Drift:
         Gives the words for fields, units and categories.
     current
         The window, counted in the bins of the reference (see `windows.profile_of`); may be empty.
+    sample
+        Rows of it; without them, drift of all fields together is not judged.
     """
     pairs = [
         (reference["prob_default"], current["prob_default"], SCORE),
@@ -111,7 +134,15 @@ def compare(reference: Profile, schema: Schema, current: Profile) -> Drift:
     # How much of 100 one more of log-odds is, at the average risk.
     of_100 = 100 * mean_risk * (1 - mean_risk)
     found = [_field_drift(pair[0], pair[1], pair[2], shift, of_100) for pair, shift in zip(pairs, shifts, strict=True)]
-    return Drift(n_rows=current["n_rows"], fields=tuple(found[1:]), score=found[0])
+    n_rows = current["n_rows"]
+    return Drift(
+        n_rows=n_rows,
+        fields=tuple(found[1:]),
+        score=found[0],
+        joint=None if sample is None else joint_drift(reference, sample),
+        importance=importance_drift(reference, current),
+        deciles=decile_figures(reference, current, schema) if n_rows else None,
+    )
 
 
 def findings(drift: Drift) -> list[str]:
@@ -126,9 +157,39 @@ def findings(drift: Drift) -> list[str]:
         )
     everything = sorted([drift.score, *drift.fields], key=lambda field: -field.level)
     sentences += [sentence for field in everything for sentence in _sentences(field)]
+    sentences += [*_about_all_together(drift), *_about_importance(drift)]
     if not sentences:
         sentences.append("Nothing has drifted: every field and the predicted risk look as they did in the reference.")
     return sentences
+
+
+def _about_all_together(drift: Drift) -> list[str]:
+    joint = drift.joint
+    if joint is None or not joint.level:
+        return []
+    by_name = {field.name: field for field in drift.fields}
+    leant_on = [by_name[name] for name in joint.fields]
+    auc, bound = distinct(joint.auc, joint.bound, places=2)
+    alone = ""
+    if not any(field.level >= LEVELS["watch"] for field in leant_on):
+        alone = ": how the fields go together has changed, though none of them has shifted by itself"
+    return [
+        f"All fields taken together, these applications can be told from those of the reference (AUC {auc}; chance "
+        f"alone stays below {bound}), mostly by {' and '.join(field.label for field in leant_on)}{alone}."
+    ]
+
+
+def _about_importance(drift: Drift) -> list[str]:
+    importance = drift.importance
+    if importance is None or not importance.level:
+        return []
+    labels = {field.name: field.label for field in drift.fields}
+    gain, bound = distinct(importance.shift.gain, importance.shift.bound, places=2)
+    moves = ", ".join(f"{labels[name]} (number {then}, now {now})" for name, then, now in importance.moved)
+    return [
+        f"The fields that count most in the risk are others than before: {moves} (gain {gain}; chance alone stays "
+        f"above {bound}). Look whether the model still fits these applications."
+    ]
 
 
 def _sentences(field: FieldDrift) -> list[str]:

@@ -35,6 +35,7 @@ from creditrisk.metrics import (
 from creditrisk.schema import Costs, Field, Schema
 from monitoring import groups, months
 from monitoring.clients import Clients
+from monitoring.deciles import realised_deciles
 from monitoring.groups import Counts
 from monitoring.results import (
     EstimatedFigures,
@@ -175,8 +176,8 @@ def newest_mature(clients: Clients, known: Sequence[VintageFigures]) -> Clients:
     return clients.where(pl.col("month").is_in(mature))
 
 
-def realise(clients: Clients, costs: Costs) -> RealisedFigures:
-    """How clients turned out; at least one."""
+def realise(clients: Clients, costs: Costs, edges: Sequence[float]) -> RealisedFigures:
+    """How clients turned out; at least one. `edges` are those of the deciles of the reference."""
     approved, counts = clients.approved, count_pds(clients.prob_default)
     risks, target = clients.prob_default, clients.target
     has_both = clients.n_of_each >= MIN_OF_A_KIND
@@ -204,6 +205,7 @@ def realise(clients: Clients, costs: Costs) -> RealisedFigures:
         "f1": None if at_cutoff is None else _round(at_cutoff.f1),
         "cost": _interval(mean_estimate(_costs(clients, costs))),
         "cost_estimated": _cost_band(expected, len(risks)),
+        "deciles": realised_deciles(risks, target, edges),
     }
 
 
@@ -239,12 +241,12 @@ def of_log(
     log: DecisionLog, judged: Counted, reference: Reference, schema: Schema, as_of: datetime
 ) -> PerformanceFigures:
     """Estimate the performance on the decisions that are judged, and realise it on all outcomes of the last years."""
-    scored, once = NOBODY, reference.has_ids
+    scored, once, edges = NOBODY, reference.has_ids, reference.profile["prob_default"]["edges"]
     if judged.first_seq is not None and judged.last_seq is not None:
         blocks = log.window(reference.model, after_seq=judged.first_seq - 1, until_seq=judged.last_seq, once=once)
         scored = merge(count_scored(block.frame, schema, reference.model_version) for block in blocks)
     if not log.is_begun():
-        return summarise(scored, None, None, schema, as_of)
+        return summarise(scored, None, None, schema, as_of, edges=edges)
     since = datetime.combine(months.first_day_of(as_of, schema.horizon_months), datetime.min.time(), UTC)
     fields = [item.name for item in schema.protected]
     try:
@@ -252,18 +254,25 @@ def of_log(
         known = [Clients.of(block).frame for block in labelled]
     except UnreadableEntryError as exc:
         # One entry that somebody changed must not keep the reports of years away.
-        measured = summarise(scored, None, None, schema, as_of)
+        measured = summarise(scored, None, None, schema, as_of, edges=edges)
         measured["status"], measured["level"] = UNREADABLE
         measured["findings"][-1] = f"Outcomes cannot be judged: {exc}"
         return measured
     if not known:
-        return summarise(scored, None, None, schema, as_of)
+        return summarise(scored, None, None, schema, as_of, edges=edges)
     decided = log.verdicts_by_day(reference.model, since=since, once=once)
-    return summarise(scored, Clients(pl.concat(known, how="diagonal_relaxed")), decided, schema, as_of)
+    clients = Clients(pl.concat(known, how="diagonal_relaxed"))
+    return summarise(scored, clients, decided, schema, as_of, edges=edges)
 
 
 def summarise(
-    scored: Scored, clients: Clients | None, decided: pl.DataFrame | None, schema: Schema, as_of: datetime
+    scored: Scored,
+    clients: Clients | None,
+    decided: pl.DataFrame | None,
+    schema: Schema,
+    as_of: datetime,
+    *,
+    edges: Sequence[float],
 ) -> PerformanceFigures:
     """Figures and sentences of a window, and of clients whose outcome is known if there are any."""
     estimated = estimate(scored, schema.costs)
@@ -276,7 +285,7 @@ def summarise(
         of_months = vintages(clients, decided, schema, as_of)
         judged = newest_mature(clients, of_months)
         is_enough = judged.frame.height >= MIN_OF_A_KIND
-        realised, gaps = realise(judged, schema.costs) if is_enough else None, alarms(judged)
+        realised, gaps = realise(judged, schema.costs, edges) if is_enough else None, alarms(judged)
         status, level = TOO_FEW if realised is None else NOT_AS_PREDICTED if gaps else AS_PREDICTED
         sentences = _about_outcomes(clients, realised, gaps)
     return {

@@ -23,9 +23,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent, signed
+from monitoring import joint, ranking
 from monitoring.curves import draw
+from monitoring.deciles import heat_map
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
-from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, Result
+from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, RealisedDecile, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -85,6 +87,12 @@ def make_result(
             *remarks,
         ],
     }
+    if drift.joint:
+        result["multivariate"] = joint.in_figures(drift.joint)
+    if drift.importance:
+        result["importance"] = ranking.in_figures(drift.importance)
+    if drift.deciles:
+        result["deciles"] = drift.deciles
     if performance:
         result["performance"] = performance
     return result
@@ -104,6 +112,10 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
         title=schema.title,
         rows=[_row(field) for field in pressing_first],
         headline=_headline(drift, result),
+        labels={field.name: field.label for field in drift.fields},
+        multivariate=result.get("multivariate"),
+        importance=result.get("importance"),
+        heat_map=heat_map(drift.deciles, _realised_deciles(result)) if drift.deciles else None,
         performance=result.get("performance"),
         curves=draw(result["performance"]["vintages"]) if "performance" in result else None,
         period=window.counted.period,
@@ -115,6 +127,11 @@ def render(result: Result, drift: Drift, window: Window, schema: Schema) -> byte
 
 
 # --- our part of the page ---------------------------------------------------------------------------------------------
+
+
+def _realised_deciles(result: Result) -> list[RealisedDecile]:
+    realised = result["performance"]["realised"] if "performance" in result else None
+    return realised.get("deciles", []) if realised else []
 
 
 def _stretch_remark(window: Window) -> list[str]:
@@ -163,9 +180,17 @@ def _headline(drift: Drift, result: Result) -> str:
         return "Too few applications to judge"
     shifted = [field.label for field in (drift.score, *drift.fields) if field.level > 0]
     if not shifted:
-        return "Nothing has drifted"
+        return _headline_of_all_together(drift)
     named = ", ".join(shifted[:3]) + (f" and {len(shifted) - 3} more" if len(shifted) > 3 else "")
     return f"Have a look at: {named}"
+
+
+def _headline_of_all_together(drift: Drift) -> str:
+    if drift.joint and drift.joint.level:
+        return "Have a look at how the fields go together"
+    if drift.importance and drift.importance.level:
+        return "Other fields count most than before"
+    return "Nothing has drifted"
 
 
 def _row(field: FieldDrift) -> dict[str, Any]:

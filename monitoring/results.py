@@ -74,6 +74,74 @@ class FieldFigures(TypedDict):
 
 
 @with_config(_CONFIG)
+class JointFigures(TypedDict):
+    """Whether a classifier tells the window from the reference by all fields together; see `joint.JointDrift`.
+
+    `fields` are the names of those it leans on most.
+    """
+
+    auc: Share
+    auc_bound: Share
+    p_value: Share
+    level: Annotated[int, Field(ge=0, le=2)]
+    n_rows: Count
+    n_reference: Count
+    fields: list[str]
+
+
+@with_config(_CONFIG)
+class FieldImportance(TypedDict):
+    """What a field adds to the log-odds on average, by size, then and now, and its rank by that, 1 the highest."""
+
+    importance: Psi
+    importance_reference: Psi
+    rank: Annotated[int, Field(ge=1)]
+    rank_reference: Annotated[int, Field(ge=1)]
+
+
+@with_config(_CONFIG)
+class ImportanceFigures(TypedDict):
+    """Whether fields count in the order they did: `gain` is 1 if so; see `metrics.ImportanceShift`."""
+
+    gain: Share
+    gain_bound: Share
+    p_value: Share
+    level: Annotated[int, Field(ge=0, le=2)]
+    fields: dict[str, FieldImportance]
+
+
+@with_config(_CONFIG)
+class DecileField(TypedDict):
+    """The means of one field by decile; of a category, the share of those with `value`, its commonest.
+
+    `moved` says by how much, in standard deviations of the reference or as a difference of shares; None where chance
+    explains it.
+    """
+
+    name: str
+    label: str
+    unit: str
+    value: str | None
+    is_share: bool
+    means: list[float | None]
+    means_reference: list[float | None]
+    moved: list[float | None]
+
+
+@with_config(_CONFIG)
+class DecileFigures(TypedDict):
+    """What kind of clients each decile of the predicted risk holds, the lowest risk first; None where there are few."""
+
+    n_rows: list[Count]
+    n_reference: list[Count]
+    prob_default: list[Share | None]
+    prob_default_reference: list[Share | None]
+    n_known_reference: list[Count]
+    n_bad_reference: list[Count]
+    fields: list[DecileField]
+
+
+@with_config(_CONFIG)
 class Interval(TypedDict):
     """A figure and its 95 % interval."""
 
@@ -99,10 +167,20 @@ class EstimatedFigures(TypedDict):
 
 
 @with_config(_CONFIG)
+class RealisedDecile(TypedDict):
+    """How the clients of one decile of the predicted risk turned out, and their mean PD; None of too few."""
+
+    n_rows: Count
+    n_bad: Count
+    prob_default: Share | None
+
+
+@with_config(_CONFIG)
 class RealisedFigures(TypedDict):
     """How clients turned out whose outcome is known, and what their PDs had led to expect (`..._estimated`).
 
-    They are those decided about from `first_month` to `last_month`. The bad rates are those of the approved; precision,
+    They are those decided about from `first_month` to `last_month`. `deciles` are the bins of the reference, the lowest
+    risk first. The bad rates are those of the approved; precision,
     recall and F1 are taken at the cost-optimal cut-off.
     """
 
@@ -122,6 +200,7 @@ class RealisedFigures(TypedDict):
     f1: Share | None
     cost: Interval | None
     cost_estimated: Interval | None
+    deciles: NotRequired[list[RealisedDecile]]
 
 
 @with_config(_CONFIG)
@@ -212,6 +291,9 @@ class Result(TypedDict):
     drift_share: Share | None
     score: FieldFigures
     fields: dict[str, FieldFigures]
+    multivariate: NotRequired[JointFigures]
+    importance: NotRequired[ImportanceFigures]
+    deciles: NotRequired[DecileFigures]
     findings: list[str]
     performance: NotRequired[PerformanceFigures]
     id: NotRequired[str]

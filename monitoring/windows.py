@@ -8,13 +8,13 @@ block: a long one takes no more memory than a short one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import polars as pl
 
 from creditrisk.decision_log import GENESIS, DecisionLog, WindowBlock
-from creditrisk.metrics import MIN_ROWS, Profile, count_profile, merge_profiles
+from creditrisk.metrics import MIN_ROWS, Profile, RowSample, count_profile, empty_sample, merge_profiles
 from creditrisk.text import counted
 from monitoring import heads
 from monitoring.results import Result
@@ -30,7 +30,7 @@ STRETCHES = {
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Decisions counted in the bins of a reference profile, and which they are.
+    """Decisions counted in the bins of a reference profile, a sample of them as such bins, and which they are.
 
     `first_seq` and `last_seq` are None, and so are the times (UTC), if there is none. `n_erased` more are not
     counted, as their contents were erased, and `n_again` because the same applicant was decided about once more.
@@ -42,6 +42,7 @@ class Counted:
     period: tuple[datetime, datetime] | None = None
     n_erased: int = 0
     n_again: int = 0
+    sample: RowSample = field(default_factory=lambda: empty_sample(0), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +94,15 @@ def profile_of(reference: Profile, frame: pl.DataFrame, model_version: str) -> P
     model_version
         Scores by other versions are left out: a change of model is not drift.
     """
-    scores = frame.filter(pl.col("model_version") == model_version)["prob_default"]
-    return count_profile(reference, frame, scores)
+    is_own = frame["model_version"].eq_missing(model_version)
+    return count_profile(reference, frame, frame["prob_default"], None if is_own.all() else is_own)
 
 
 def count(blocks: Iterable[WindowBlock], reference: Reference) -> Counted:
     """Count decisions as they are read."""
-    found = Counted(profile_of(reference.profile, _NOBODY, reference.model_version))
+    fields = reference.profile["fields"]
+    nobody = profile_of(reference.profile, _NOBODY, reference.model_version)
+    found = Counted(nobody, sample=empty_sample(len(fields)))
     for block in blocks:
         frame = block.frame
         found = replace(found, n_erased=found.n_erased + block.n_erased, n_again=found.n_again + block.n_again)
@@ -109,6 +112,7 @@ def count(blocks: Iterable[WindowBlock], reference: Reference) -> Counted:
         found = replace(
             found,
             profile=merge_profiles(found.profile, profile_of(reference.profile, frame, reference.model_version)),
+            sample=found.sample.with_rows(fields, frame, frame["seq"]),
             first_seq=found.first_seq or int(frame["seq"][0]),
             last_seq=int(frame["seq"][-1]),
             period=(found.period[0] if found.period else first_at, last_at),

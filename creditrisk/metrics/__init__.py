@@ -1,6 +1,7 @@
 """The field's figures: ranking, calibration, losses, breakdowns, fairness, profiles and their stability."""
 
 from creditrisk.metrics.breakdowns import MIN_OF_EACH, Decile, Group, by_group, deciles, periods
+from creditrisk.metrics.by_decile import Deciles, DecileSums, commonest
 from creditrisk.metrics.calibration import (
     calibration_error,
     calibration_error_floor,
@@ -10,6 +11,7 @@ from creditrisk.metrics.calibration import (
     recalibrate,
     smoothed_bad_rate,
 )
+from creditrisk.metrics.entries import Entry, NumericEntry, count_entry, counts_of
 from creditrisk.metrics.estimated import (
     Expected,
     PdCounts,
@@ -20,22 +22,13 @@ from creditrisk.metrics.estimated import (
     merge_pds,
 )
 from creditrisk.metrics.fairness import MIN_GROUP_ROWS, Treatment, audit, groups_of, may_be_basis, protected_groups
+from creditrisk.metrics.importance import ImportanceShift, importance_shift
 from creditrisk.metrics.intervals import Estimate, mean_estimate, rate, rate_interval, with_interval
 from creditrisk.metrics.losses import decision_costs, log_loss, log_losses
 from creditrisk.metrics.performance import Performance, evaluate
-from creditrisk.metrics.profile import (
-    Entry,
-    NumericEntry,
-    Profile,
-    build_profile,
-    check_profile,
-    count_entry,
-    count_profile,
-    counts_of,
-    merge_profiles,
-    with_pushes,
-)
+from creditrisk.metrics.profile import Profile, build_profile, check_profile, count_profile, merge_profiles, with_pushes
 from creditrisk.metrics.ranking import auc, auc_estimate, auc_standard_error, delong
+from creditrisk.metrics.samples import RowSample, codes_in, empty_sample
 from creditrisk.metrics.stability import (
     ACT_PSI,
     MIN_ROWS,
@@ -58,14 +51,18 @@ __all__ = [
     "WATCH_DISTANCE",
     "WATCH_PSI",
     "Decile",
+    "DecileSums",
+    "Deciles",
     "Entry",
     "Estimate",
     "Expected",
     "Group",
+    "ImportanceShift",
     "NumericEntry",
     "PdCounts",
     "Performance",
     "Profile",
+    "RowSample",
     "Shift",
     "ShiftStatus",
     "Treatment",
@@ -78,6 +75,8 @@ __all__ = [
     "calibration_error",
     "calibration_error_floor",
     "check_profile",
+    "codes_in",
+    "commonest",
     "count_entry",
     "count_pds",
     "count_profile",
@@ -85,6 +84,7 @@ __all__ = [
     "deciles",
     "decision_costs",
     "delong",
+    "empty_sample",
     "evaluate",
     "expected_auc",
     "expected_bad_rate",
@@ -92,6 +92,7 @@ __all__ = [
     "fit_line",
     "fit_logistic",
     "groups_of",
+    "importance_shift",
     "judged",
     "log_loss",
     "log_losses",

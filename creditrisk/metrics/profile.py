@@ -2,7 +2,8 @@
 
 Bins are frozen here, once, when a scorer is made; every later window is counted in the same bins. The profile travels
 in the scorer folder as profile.json and is all that drift needs of the training data: `build_profile` writes it,
-`check_profile` reads it. It holds counts, never an applicant. What the counts mean (PSI, alarms) is in stability.py.
+`check_profile` reads it. It holds counts, sums by decile, and of some rows the bins they fell into; nobody's values.
+What the counts mean (PSI, alarms) is in stability.py.
 
 A window is a profile too, on the bins of its reference (`count_profile`). Profiles of parts merge into that of the
 whole, so a window of any length takes no memory, and its parts may be counted anywhere.
@@ -10,69 +11,48 @@ whole, so a window of any length takes no memory, and its parts may be counted a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from typing import Any, Literal, TypedDict, cast
+from typing import TypedDict, cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike
 
 from creditrisk import strict
-from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.errors import ScorerError
-from creditrisk.schema import Field, Schema
+from creditrisk.arrays import FloatArray
+from creditrisk.metrics.by_decile import Deciles, check_deciles, count_deciles, merge_deciles
+from creditrisk.metrics.entries import (
+    Entry,
+    NumericEntry,
+    bins_of,
+    check_entry,
+    count_entry,
+    count_numbers,
+    counts_of,
+    entry_of,
+    mean_push,
+    merge_entries,
+    merge_numbers,
+    numeric_entry,
+)
+from creditrisk.metrics.samples import check_sample, reference_sample
+from creditrisk.schema import Schema
 
-MAX_BINS = 10
-# Parts that a grid divides the reference rows into.
-GRID = 100
-
-
-class NumericEntry(TypedDict):
-    """How a number was spread.
-
-    `counts` of at most ten bins between ascending inner `edges`, and of the finer `grid_counts` between those of the
-    `grid`, which holds all edges of bins: percentiles, from which distances are told. `mean`, `sd`, `low` (smallest)
-    and `high` (largest) if there are values. `pushes`: what values of each bin, and missing ones, add to the log-odds
-    on average; empty if that is not known.
-    """
-
-    type: Literal["numeric"]
-    edges: list[float]
-    counts: list[int]
-    grid: list[float]
-    grid_counts: list[int]
-    n_missing: int
-    mean: float | None
-    sd: float | None
-    low: float | None
-    high: float | None
-    pushes: list[float]
-
-
-class CategoryEntry(TypedDict):
-    """How a category was spread: `counts` of each of the `categories` seen; `n_unseen` the schema does not know.
-
-    `pushes` as for numbers, with those of missing and of unseen values at the end.
-    """
-
-    type: Literal["category"]
-    categories: list[str]
-    counts: list[int]
-    n_missing: int
-    n_unseen: int
-    pushes: list[float]
-
-
-Entry = NumericEntry | CategoryEntry
+# So many fields, the most important, are summed up by decile.
+DECILE_FIELDS = 10
 
 
 class Profile(TypedDict):
-    """How the rows of a table were spread: an entry for every feature, by its name, and one for the predicted PD."""
+    """How the rows of a table were spread: an entry for every feature, by its name, and one for the predicted PD.
+
+    `deciles` tells what kind of clients each decile of the PD holds. `sample` has the bins of at most 2,000 reference
+    rows, as `codes_in` reads them; it is empty in the profile of a window, which is sampled apart (`RowSample`).
+    """
 
     n_rows: int
     fields: dict[str, Entry]
     prob_default: NumericEntry
+    deciles: Deciles
+    sample: dict[str, str]
 
 
 def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) -> Profile:
@@ -81,7 +61,8 @@ def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) 
     Parameters
     ----------
     frame
-        Reference rows with canonical column names and types, as `quality.check` accepts them, shape (n_rows, ...).
+        Reference rows with canonical column names and types, as `quality.check` accepts them, shape (n_rows, ...);
+        outcomes (1 = bad) in a column `default`, if they are known.
     schema
         Says which columns are features and which of them are categories.
     prob_default
@@ -92,15 +73,21 @@ def build_profile(frame: pl.DataFrame, schema: Schema, prob_default: ArrayLike) 
     Profile
         Ready for JSON: every number finite or None.
     """
-    fields = {field.name: _entry(frame[field.name], field) for field in schema.features}
+    fields = {field.name: entry_of(frame[field.name], field) for field in schema.features}
+    risks = np.asarray(prob_default, dtype=np.float64)
+    score = numeric_entry(pl.Series(risks))
     return {
         "n_rows": frame.height,
         "fields": fields,
-        "prob_default": _numeric_entry(pl.Series(np.asarray(prob_default, dtype=np.float64))),
+        "prob_default": score,
+        "deciles": count_deciles(score, fields, frame, risks),
+        "sample": reference_sample(fields, frame),
     }
 
 
-def count_profile(reference: Profile, frame: pl.DataFrame, prob_default: pl.Series) -> Profile:
+def count_profile(
+    reference: Profile, frame: pl.DataFrame, prob_default: pl.Series, is_own: pl.Series | None = None
+) -> Profile:
     """Count other rows in the bins of a reference profile.
 
     Parameters
@@ -108,17 +95,24 @@ def count_profile(reference: Profile, frame: pl.DataFrame, prob_default: pl.Seri
     frame
         A column for every field that is known, shape (n_rows, ...); one without a column counts as missing in all rows.
     prob_default
-        PDs, 0 to 1, of all rows or of some: those that the reference's own model gave.
+        PD of each row, 0 to 1, shape (n_rows,).
+    is_own
+        Which of them the reference's own model gave, shape (n_rows,); the others are not counted. None: all of them.
     """
     nothing = pl.Series([None], dtype=pl.Float64).new_from_index(0, frame.height)
     fields = {
         name: count_entry(entry, frame[name] if name in frame.columns else nothing)
         for name, entry in reference["fields"].items()
     }
+    scored, risks = (frame, prob_default) if is_own is None else (frame.filter(is_own), prob_default.filter(is_own))
+    in_deciles = {name: reference["fields"][name] for name in reference["deciles"]["fields"]}
+    by_number = risks.cast(pl.Float64, strict=False).to_numpy()
     return {
         "n_rows": frame.height,
         "fields": fields,
-        "prob_default": count_numbers(reference["prob_default"], prob_default),
+        "prob_default": count_numbers(reference["prob_default"], risks),
+        "deciles": count_deciles(reference["prob_default"], in_deciles, scored, by_number),
+        "sample": {},
     }
 
 
@@ -127,22 +121,29 @@ def merge_profiles(one: Profile, other: Profile) -> Profile:
 
     Examples
     --------
-    >>> reference = {"n_rows": 0, "fields": {}, "prob_default": _numeric_entry(pl.Series([0.1, 0.2, 0.3]))}
+    >>> from creditrisk.schema import Field, Target
+    >>> age = Field("a", "number", "Age")
+    >>> schema = Schema("a", "A", (age,), Target("default", "Default", bad=("1",), good=("0",)))
+    >>> reference = build_profile(pl.DataFrame({"a": [1, 2, 3]}), schema, [0.1, 0.2, 0.3])
     >>> parts = [count_profile(reference, pl.DataFrame({"a": [1]}), pl.Series([risk])) for risk in (0.1, 0.3)]
     >>> merged = merge_profiles(*parts)
     >>> merged["n_rows"], merged["prob_default"]["counts"], merged["prob_default"]["mean"]
     (2, [1, 0, 1], 0.2)
     """
-    fields = {name: _merge_entries(entry, other["fields"][name]) for name, entry in one["fields"].items()}
+    fields = {name: merge_entries(entry, other["fields"][name]) for name, entry in one["fields"].items()}
     return {
         "n_rows": one["n_rows"] + other["n_rows"],
         "fields": fields,
-        "prob_default": _merge_numbers(one["prob_default"], other["prob_default"]),
+        "prob_default": merge_numbers(one["prob_default"], other["prob_default"]),
+        "deciles": merge_deciles(one["deciles"], other["deciles"]),
+        "sample": {},
     }
 
 
 def with_pushes(profile: Profile, frame: pl.DataFrame, contributions: FloatArray) -> Profile:
     """The reference profile with what the values of each bin add to the log-odds on average.
+
+    That tells which fields are important: the ten most important stay in the deciles, the most important first.
 
     Parameters
     ----------
@@ -153,273 +154,25 @@ def with_pushes(profile: Profile, frame: pl.DataFrame, contributions: FloatArray
     """
     fields: dict[str, Entry] = {}
     for index, (name, entry) in enumerate(profile["fields"].items()):
-        bins = _bins_of(entry, frame[name])
+        bins = bins_of(entry, frame[name])
         n_bins = len(counts_of(entry))
         sums = np.bincount(bins, contributions[:, index], minlength=n_bins)
         # A bin that nobody is in moves nothing, as far as is known.
         pushes = sums / np.maximum(np.bincount(bins, minlength=n_bins), 1)
         fields[name] = cast(Entry, {**entry, "pushes": pushes.tolist()})
-    return {**profile, "fields": fields}
+    important = sorted(fields, key=lambda name: -mean_push(fields[name], fields[name]))[:DECILE_FIELDS]
+    by_decile = {name: profile["deciles"]["fields"][name] for name in important}
+    return {**profile, "fields": fields, "deciles": {**profile["deciles"], "fields": by_decile}}
 
 
 def check_profile(profile: object, schema: Schema) -> Profile:
     """A profile read from a file, if it is such a one as `build_profile` makes; ScorerError otherwise."""
-    item = strict.fields(profile, "profile.json", ("n_rows", "fields", "prob_default"))
+    item = strict.fields(profile, "profile.json", Profile.__annotations__)
     strict.whole(item["n_rows"], "n_rows in profile.json", 1)
     entries = strict.fields(item["fields"], "the fields of profile.json", (field.name for field in schema.features))
     for field in schema.features:
-        _check_entry(entries[field.name], field, f"'{field.name}' in profile.json")
-    _check_entry(item["prob_default"], None, "prob_default in profile.json")
+        check_entry(entries[field.name], field, f"'{field.name}' in profile.json")
+    check_entry(item["prob_default"], None, "prob_default in profile.json")
+    check_deciles(item["deciles"], entries, len(item["prob_default"]["edges"]) + 1)
+    check_sample(item["sample"], entries)
     return cast(Profile, item)
-
-
-def _check_entry(entry: Any, field: Field | None, what: str) -> None:
-    if field is None or field.is_numeric:
-        entry = strict.fields(entry, what, NumericEntry.__annotations__)
-        kind, n_bins, n_more = "numeric", len(strict.numbers(entry["edges"], what)) + 1, 1
-        strict.rising(entry["edges"], what, strictly=True)
-        strict.rising(strict.numbers(entry["grid"], what), what, strictly=True)
-        if not set(entry["edges"]) <= set(entry["grid"]):
-            raise ScorerError(f"{what} has bins whose edges are not all in its grid")
-        _check_counts(entry["grid_counts"], len(entry["grid"]) + 1, what)
-        for name in ("mean", "sd", "low", "high"):
-            if entry[name] is not None:
-                strict.number(entry[name], what)
-    else:
-        entry = strict.fields(entry, what, CategoryEntry.__annotations__)
-        known = {category.value for category in field.categories}
-        if not isinstance(entry["categories"], list) or not known.issuperset(entry["categories"]):
-            raise ScorerError(f"{what} has categories that the schema does not know")
-        kind, n_bins, n_more = "category", len(set(entry["categories"])), 2
-        strict.whole(entry["n_unseen"], what)
-    strict.whole(entry["n_missing"], what)
-    if entry["type"] != kind:
-        raise ScorerError(f"{what} must be {kind}")
-    _check_counts(entry["counts"], n_bins, what)
-    if entry["pushes"]:
-        strict.numbers(entry["pushes"], what, n_bins + n_more)
-
-
-def _check_counts(counts: Any, n_bins: int, what: str) -> None:
-    if not isinstance(counts, list) or len(counts) != n_bins:
-        raise ScorerError(f"{what} must have a count for each of its {n_bins} bins")
-    for count in counts:
-        strict.whole(count, what)
-
-
-def count_entry(entry: Entry, column: pl.Series) -> Entry:
-    """Count a column in the bins of one entry."""
-    return count_numbers(entry, column) if entry["type"] == "numeric" else _count_categories(entry, column)
-
-
-def count_numbers(entry: NumericEntry, column: pl.Series) -> NumericEntry:
-    """Count a column of numbers in the bins of one entry; null, NaN and infinity count as missing.
-
-    Examples
-    --------
-    >>> age = _numeric_entry(pl.Series([20.0, 30.0, 40.0]))
-    >>> now = count_numbers(age, pl.Series([30, 31, 99, None]))
-    >>> now["counts"], now["n_missing"], now["high"]
-    ([0, 1, 2], 1, 99.0)
-    """
-    values = _finite(column)
-    grid_counts = count_numeric(values, entry["grid"])
-    return {
-        "type": "numeric",
-        "edges": entry["edges"],
-        "counts": _joined(entry["grid"], grid_counts, entry["edges"]),
-        "grid": entry["grid"],
-        "grid_counts": grid_counts.tolist(),
-        "n_missing": len(column) - len(values),
-        "pushes": entry["pushes"],
-        **_moments(values),
-    }
-
-
-def _count_categories(entry: CategoryEntry, column: pl.Series) -> CategoryEntry:
-    *counts, n_missing, n_unseen = _category_counts(entry["categories"], column)
-    return {**entry, "counts": counts, "n_missing": n_missing, "n_unseen": n_unseen}
-
-
-def _merge_entries(one: Entry, other: Entry) -> Entry:
-    if one["type"] == "numeric":
-        return _merge_numbers(one, cast(NumericEntry, other))
-    other = cast(CategoryEntry, other)
-    return {
-        **one,
-        "counts": _sum(one["counts"], other["counts"]),
-        "n_missing": one["n_missing"] + other["n_missing"],
-        "n_unseen": one["n_unseen"] + other["n_unseen"],
-    }
-
-
-def _merge_numbers(one: NumericEntry, other: NumericEntry) -> NumericEntry:
-    return {
-        **one,
-        "counts": _sum(one["counts"], other["counts"]),
-        "grid_counts": _sum(one["grid_counts"], other["grid_counts"]),
-        "n_missing": one["n_missing"] + other["n_missing"],
-        **_merge_moments(one, other),
-    }
-
-
-def _merge_moments(one: NumericEntry, other: NumericEntry) -> _Moments:
-    """Mean, sd and range of both together (Chan, Golub and LeVeque 1979)."""
-    if one["mean"] is None or one["low"] is None or one["high"] is None:
-        return {"mean": other["mean"], "sd": other["sd"], "low": other["low"], "high": other["high"]}
-    if other["mean"] is None or other["low"] is None or other["high"] is None:
-        return {"mean": one["mean"], "sd": one["sd"], "low": one["low"], "high": one["high"]}
-    n_one, n_other = sum(one["counts"]), sum(other["counts"])
-    n, apart = n_one + n_other, other["mean"] - one["mean"]
-    squares = sum((k - 1) * (entry["sd"] or 0.0) ** 2 for k, entry in ((n_one, one), (n_other, other)))
-    return {
-        "mean": one["mean"] + apart * n_other / n,
-        "sd": math.sqrt((squares + apart**2 * n_one * n_other / n) / (n - 1)),
-        "low": min(one["low"], other["low"]),
-        "high": max(one["high"], other["high"]),
-    }
-
-
-def _sum(one: Sequence[int], other: Sequence[int]) -> list[int]:
-    return [a + b for a, b in zip(one, other, strict=True)]
-
-
-def counts_of(entry: Entry) -> IntArray:
-    """Rows per bin, then rows with a missing value, then, for a category, rows with a value not seen before.
-
-    Examples
-    --------
-    >>> counts_of(_category_entry(pl.Series(["own", None]), Field("housing", "category", "Housing"))).tolist()
-    [1, 1]
-    """
-    tail = [entry["n_missing"]] if entry["type"] == "numeric" else [entry["n_missing"], entry["n_unseen"]]
-    return np.array([*entry["counts"], *tail], dtype=np.int64)
-
-
-def count_numeric(values: ArrayLike, edges: ArrayLike) -> IntArray:
-    """Rows per bin; a value on an edge belongs to the bin below it. The first and the last bin are open-ended.
-
-    Examples
-    --------
-    >>> count_numeric([1.0, 2.0, 2.5, 7.0], [2.0, 5.0]).tolist()
-    [2, 1, 1]
-    """
-    inner = np.asarray(edges, dtype=np.float64)
-    bins = np.searchsorted(inner, np.asarray(values, dtype=np.float64), side="left")
-    return np.bincount(bins, minlength=len(inner) + 1).astype(np.int64)
-
-
-def _entry(column: pl.Series, field: Field) -> Entry:
-    return _numeric_entry(column) if field.is_numeric else _category_entry(column, field)
-
-
-def _numeric_entry(column: pl.Series) -> NumericEntry:
-    values = _finite(column)
-    edges = _edges(values)
-    grid = _grid(values, edges)
-    grid_counts = count_numeric(values, grid)
-    return {
-        "type": "numeric",
-        "edges": edges,
-        "counts": _joined(grid, grid_counts, edges),
-        "grid": grid,
-        "grid_counts": grid_counts.tolist(),
-        "n_missing": len(column) - len(values),
-        "pushes": [],
-        **_moments(values),
-    }
-
-
-class _Moments(TypedDict):
-    mean: float | None
-    sd: float | None
-    low: float | None
-    high: float | None
-
-
-def _moments(values: FloatArray) -> _Moments:
-    n = len(values)
-    return {
-        "mean": float(values.mean()) if n else None,
-        "sd": float(values.std(ddof=1)) if n > 1 else None,
-        "low": float(values.min()) if n else None,
-        "high": float(values.max()) if n else None,
-    }
-
-
-def _joined(grid: Sequence[float], grid_counts: IntArray, edges: Sequence[float]) -> list[int]:
-    """The counts of bins from those of the grid, which holds every edge."""
-    before = np.append(0, np.cumsum(grid_counts))
-    ends = np.searchsorted(np.asarray(grid), np.asarray(edges)) + 1
-    counts: list[int] = np.diff(before[np.concatenate([[0], ends, [len(grid_counts)]]).astype(np.int64)]).tolist()
-    return counts
-
-
-def _bins_of(entry: Entry, column: pl.Series) -> IntArray:
-    """The bin of every row, in the order of `counts_of`."""
-    if entry["type"] == "numeric":
-        values = column.cast(pl.Float64, strict=False).to_numpy()
-        is_known = np.isfinite(values)
-        bins = np.searchsorted(np.asarray(entry["edges"]), values, side="left")
-        return np.where(is_known, bins, len(entry["counts"])).astype(np.int64)
-    places = {value: place for place, value in enumerate(entry["categories"])}
-    n_bins = len(places)
-    texts = column.cast(pl.String).to_list()
-    return np.array([n_bins if text is None else places.get(text, n_bins + 1) for text in texts], dtype=np.int64)
-
-
-def _category_entry(column: pl.Series, field: Field) -> CategoryEntry:
-    text = column.cast(pl.String)
-    present = set(text.drop_nulls().unique().to_list())
-    # A category that the schema names but the reference never held is, for the model, as new as a typing error.
-    categories = [category.value for category in field.categories if category.value in present]
-    *counts, n_missing, n_unseen = _category_counts(categories, text)
-    return {
-        "type": "category",
-        "categories": categories,
-        "counts": counts,
-        "n_missing": n_missing,
-        "n_unseen": n_unseen,
-        "pushes": [],
-    }
-
-
-def _category_counts(categories: Sequence[str], column: pl.Series) -> list[int]:
-    """Rows per category, then missing ones, then those in no category."""
-    found = dict(column.cast(pl.String).alias("value").value_counts().iter_rows())
-    per_value = [int(found.get(category, 0)) for category in categories]
-    n_missing = int(found.get(None, 0))
-    return [*per_value, n_missing, len(column) - n_missing - sum(per_value)]
-
-
-def _finite(column: pl.Series) -> FloatArray:
-    """The values that can be binned; null, NaN and infinity count as missing."""
-    values = column.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
-    return np.asarray(values[np.isfinite(values)], dtype=np.float64)
-
-
-def _edges(values: FloatArray) -> list[float]:
-    """Inner edges of at most ten bins: one bin per value if there are few, otherwise deciles."""
-    distinct = np.unique(values)
-    if len(distinct) == 0:
-        return []
-    if len(distinct) == 1:
-        # A bin on either side, so that any other value in a later window is seen.
-        return [float(np.nextafter(distinct[0], -np.inf)), float(distinct[0])]
-    if len(distinct) <= MAX_BINS:
-        return [float(value) for value in distinct[:-1]]
-    deciles = np.quantile(values, np.arange(1, MAX_BINS) / MAX_BINS, method="inverted_cdf")
-    cuts, repeats = np.unique(deciles, return_counts=True)
-    # A value so common that several deciles fall on it (no savings: 0) gets a bin of its own: an edge below it as well.
-    crowded = np.searchsorted(distinct, cuts[repeats > 1])
-    below = distinct[crowded[crowded > 0] - 1]
-    edges = np.union1d(cuts, below)
-    return [float(edge) for edge in edges[edges < distinct[-1]]]
-
-
-def _grid(values: FloatArray, edges: Sequence[float]) -> list[float]:
-    """Inner edges that distances are told from: percentiles, and all edges of bins."""
-    if len(values) == 0:
-        return []
-    percentiles = np.quantile(values, np.arange(1, GRID) / GRID, method="inverted_cdf")
-    return [float(edge) for edge in np.union1d(percentiles[percentiles < values.max()], np.asarray(edges))]

@@ -19,7 +19,7 @@ from scipy.special import gammaincinv
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics.distances import chi_square, jensen_shannon, kolmogorov_smirnov, moved_mean, wasserstein
-from creditrisk.metrics.profile import MAX_BINS, Entry, NumericEntry, counts_of
+from creditrisk.metrics.entries import MAX_BINS, Entry, NumericEntry, counts_of
 
 WATCH_PSI = 0.10
 ACT_PSI = 0.25
@@ -79,9 +79,9 @@ def shift_of(reference: Entry, current: Entry, words: Sequence[str] = ()) -> Shi
 
     Examples
     --------
-    >>> from creditrisk.metrics.profile import count_numbers, _numeric_entry
+    >>> from creditrisk.metrics.entries import count_numbers, numeric_entry
     >>> import polars as pl
-    >>> entry = _numeric_entry(pl.Series([1.0] * 500 + [2.0] * 500))
+    >>> entry = numeric_entry(pl.Series([1.0] * 500 + [2.0] * 500))
     >>> found = shift_of(entry, count_numbers(entry, pl.Series([1.0] * 600 + [2.0] * 400)))
     >>> round(found.psi, 4), round(found.bound, 4), round(found.distance, 2), found.p_value < 0.001
     (0.0405, 0.0077, 0.2, True)

@@ -251,6 +251,8 @@ ATTACKS = [
     Attack("a spread of nothing", value(ENCODER, (0, "sd"), 0.0), "spread"),
     Attack("other categories than the schema's", value(ENCODER, (3, "vocabulary"), ["rent", "own"]), "categories"),
     Attack("counts below nothing", value("profile.json", ("n_rows",), -5), "n_rows"),
+    Attack("bins of rows that are none", value("profile.json", ("sample", "age_years"), "/w=="), "does not know"),
+    Attack("deciles that are none", value("profile.json", ("deciles", "counts"), [1]), "a count for each"),
     Attack("a key given twice", rewrite("metrics.json", lambda _: '{"a": 1, "a": 2}'), "twice"),
     Attack("a number of many digits", rewrite("metrics.json", lambda _: f'{{"a": {"9" * 5_000}}}'), "digits"),
     Attack("brackets without end", rewrite("metrics.json", lambda _: "[" * 200_000), "nested"),

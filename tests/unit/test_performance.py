@@ -38,6 +38,8 @@ SCHEMA = Schema(
 )
 COSTS = SCHEMA.costs
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
+# Of the deciles of a reference.
+EDGES = [0.05, 0.1, 0.2, 0.4]
 risks = st.lists(st.floats(0.001, 0.999), min_size=2, max_size=60)
 
 
@@ -171,6 +173,7 @@ def summary(
         decided_from(frame) if decided is None else decided,
         schema,
         AS_OF,
+        edges=EDGES,
     )
     # Strict JSON, without NaN, as the archive asks for.
     json.dumps(found, allow_nan=False)
@@ -180,6 +183,18 @@ def summary(
 def test_outcomes_that_come_true_raise_no_alarm():
     n_alarms = sum(bool(summary(labelled(1_000, seed=seed))["alarms"]) for seed in range(40))
     assert n_alarms <= 2  # 1 in 100 is meant
+
+
+def test_clients_turn_out_decile_by_decile_as_they_do_altogether():
+    frame = labelled(1_000, seed=1)
+    realised = summary(frame)["realised"]
+    deciles = realised["deciles"]
+    assert len(deciles) == len(EDGES) + 1
+    assert sum(one["n_rows"] for one in deciles) == realised["n_rows"]
+    assert sum(one["n_bad"] for one in deciles) == realised["n_bad"]
+    shown = [one["prob_default"] for one in deciles if one["prob_default"] is not None]
+    assert shown == sorted(shown)
+    assert [one["prob_default"] is None for one in deciles] == [one["n_rows"] < 30 for one in deciles]
 
 
 def test_more_bads_than_predicted_are_an_alarm_in_words():
@@ -244,7 +259,7 @@ def test_odd_pds_verdicts_and_outcomes_give_figures_or_none_and_never_a_nan(valu
     )
     summary(frame)
     scored = performance.count_scored(frame, SCHEMA, "2")
-    json.dumps(performance.summarise(scored, None, None, SCHEMA, AS_OF), allow_nan=False)
+    json.dumps(performance.summarise(scored, None, None, SCHEMA, AS_OF, edges=EDGES), allow_nan=False)
 
 
 # --- vintages ---
@@ -305,7 +320,7 @@ def test_groups_are_shown_from_thirty_on_and_a_value_nobody_knows_is_not_named()
     assert women["approval_rate"]["value"] == pytest.approx((window["verdict"] == "approve").mean(), abs=1e-6)
     small = performance.count_scored(window_frame(100, seed=9), SCHEMA, "2")
     sizes = {key: pair[0] for key, pair in small.groups.items()}
-    shown = performance.summarise(small, None, None, SCHEMA, AS_OF)["groups"]
+    shown = performance.summarise(small, None, None, SCHEMA, AS_OF, edges=EDGES)["groups"]
     assert {one["group"]: one["approval_rate"] is not None for one in shown if one["field"] == "sex"} == {
         "Women": sizes["sex", "f"] >= 30, "Men": sizes["sex", "m"] >= 30, "another value": False,
     }  # fmt: skip
@@ -386,7 +401,7 @@ def test_several_blocks_of_outcomes_are_read_whole_and_the_log_gives_the_figures
     log.record_outcomes([Outcome(f"A-{n}", is_bad, today, "small") for n, is_bad in enumerate(frame["is_default"])])
     assert [block.height for block in log.labelled("small", once=True)] == [2_000, 2_000, 500]
     judged = Counted({"n_rows": 4_500, "fields": {}, "prob_default": {}}, first_seq=1, last_seq=4_500)  # type: ignore[typeddict-item]  # all that is looked at
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {"prob_default": {"edges": EDGES}}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, judged, reference, SCHEMA, datetime.now(UTC))
     assert found["estimated"]["n_rows"] == found["realised"]["n_rows"] == 4_500
     assert found["estimated"]["auc"] == found["realised"]["auc_estimated"]
@@ -396,7 +411,7 @@ def test_several_blocks_of_outcomes_are_read_whole_and_the_log_gives_the_figures
 
 def test_a_log_without_outcomes_or_decisions_is_a_sentence(log):
     nobody = Counted({}, None)  # type: ignore[typeddict-item]  # all that is looked at
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {"prob_default": {"edges": EDGES}}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, nobody, reference, SCHEMA, AS_OF)
     assert (found["status"], found["level"], found["alarms"]) == ("no outcomes", -1, [])
     assert found["findings"][0].startswith("Too few applications to estimate")
@@ -414,7 +429,7 @@ def test_an_outcome_that_somebody_changed_is_a_sentence_and_estimates_stay(log, 
         connection.execute("DROP TRIGGER contents_no_update")
         connection.execute("UPDATE contents SET payload = '{}' WHERE seq = 50")
     judged = Counted({}, first_seq=1, last_seq=40)  # type: ignore[typeddict-item]  # all that is looked at
-    reference = Reference("small", "2", {}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
+    reference = Reference("small", "2", {"prob_default": {"edges": EDGES}}, has_ids=True)  # type: ignore[typeddict-item]  # all that is looked at
     found = performance.of_log(log, judged, reference, SCHEMA, datetime.now(UTC))
     assert (found["status"], found["level"], found["realised"]) == ("unreadable", -1, None)
     assert found["findings"][-1].startswith("Outcomes cannot be judged: entry 50 cannot be read")
@@ -461,7 +476,7 @@ def test_the_page_says_what_estimates_cannot_see_and_whom_outcomes_are_about(mea
 
 
 def test_a_page_without_outcomes_or_applications_is_whole():
-    html = page(performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF))
+    html = page(performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF, edges=EDGES))
     assert "No outcome is known yet" in html
     assert "<svg" not in html.split("Charts by Evidently")[0]
 
@@ -487,6 +502,6 @@ def test_figures_become_metrics_with_their_intervals_and_what_is_not_there_is_ab
         found["creditrisk_vintage_bad_share", ("months_on_book", "12"), ("vintage", "2024-03")] == oldest["curve"][11]
     )
     assert ("creditrisk_vintage_bad_rate", ("vintage", "2025-12")) not in found
-    nobody = performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF)
+    nobody = performance.summarise(performance.NOBODY, None, None, SCHEMA, AS_OF, edges=EDGES)
     [status] = metrics_of_performance(nobody, model)
     assert [sample.value for sample in status.samples] == [-1]

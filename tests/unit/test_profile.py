@@ -131,6 +131,12 @@ def test_the_profiles_of_parts_merge_into_that_of_the_whole(cuts, seed):
         for key, value in entry.items():
             assert other[key] == (pytest.approx(value, rel=1e-12) if key in ("mean", "sd") else value), (name, key)
     assert merged["n_rows"] == 400
+    together, at_once = dict(merged["deciles"]), dict(whole["deciles"])
+    by_field = together.pop("fields"), at_once.pop("fields")
+    for sums, other in [(at_once, together), *((by_field[1][name], by_field[0][name]) for name in by_field[1])]:
+        for key, value in sums.items():
+            assert other[key] == (pytest.approx(value, rel=1e-12) if key in ("risks", "sums") else value), key
+    assert sum(together["counts"]) == 400
 
 
 def test_bins_are_counted_out_of_the_grid_as_by_themselves():

@@ -48,6 +48,9 @@ def test_a_window_of_several_blocks_is_counted_whole(log):
     entry = window.counted.profile["fields"]["amount_eur"]
     assert (entry["low"], entry["high"], entry["mean"]) == (0.0, 4_499.0, pytest.approx(2_249.5))
     assert window.judged == window.counted
+    # Sampled as it is read; the amounts of all are beyond the reference's last bin, but for a few of the first.
+    assert window.judged.sample.codes.shape == (2_000, 1)
+    assert np.bincount(window.judged.sample.codes[:, 0], minlength=11)[9] > 1_990
 
 
 def test_scores_of_another_version_count_as_applications_and_not_as_scores(log):
