@@ -23,7 +23,7 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.home import one_at_a_time
 from creditrisk.settings import Settings, read_settings
 from monitoring import archive, telling
-from monitoring.alarms import Alarm, alarms_of, scope_of_report
+from monitoring.alarms import Alarm, alarms_of, scope_of_report, unjudged
 from monitoring.archive import Stored
 from monitoring.results import Result
 from monitoring.telling import Ledger, Message
@@ -53,7 +53,7 @@ def tell_of_report(result: Result, stored: Stored, settings: Settings) -> None:
             earlier=kept.results,
             archives_away=[opened.name for opened in archives if opened.name not in stored.kept_in],
         )
-        return telling.note(ledger, scope, alarms, addresses=addresses, now=now)
+        return telling.note(ledger, scope, alarms, addresses=addresses, now=now, unjudged=unjudged(result))
 
     _tell(settings, noted)
 
@@ -89,7 +89,7 @@ def _failure(key: str, flow: str, run: str, state: State[Any]) -> Alarm:
     """What is told of a failed run: of errors that were made for people the sentence, of others the kind only."""
     error = state.result(raise_on_failure=False)
     if isinstance(error, CreditRiskError):
-        how_bad = str(error)
+        how_bad = str(error)[:1].upper() + str(error)[1:]
     elif isinstance(error, Exception):
         how_bad = f"It ended with {type(error).__name__}."
     else:

@@ -104,6 +104,22 @@ def alarms_of(
     return found.alarms
 
 
+def unjudged(result: Result) -> frozenset[str]:
+    """The keys of what a report could not judge: an alarm about it goes on, as nobody knows that it has ended.
+
+    At night hardly anybody applies; what was wrong in the evening is not right for that.
+    """
+    measured = result.get("performance")
+    triggers = cast(Mapping[str, Any], result).get("triggers", ())
+    keys = [
+        *(["performance"] if measured is None or measured["level"] < 0 else []),
+        *(["risk"] if result["score"]["level"] < 0 else []),
+        *(f"field/{name}" for name, figures in result["fields"].items() if figures["level"] < 0),
+        *(f"trigger/{trigger['name']}" for trigger in triggers if trigger["value"] is None),
+    ]
+    return frozenset(scope_of_report(result["model"]) + key for key in keys)
+
+
 @dataclass(frozen=True, slots=True)
 class _Found:
     """The alarms of one report, and what all of them say alike."""

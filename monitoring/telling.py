@@ -13,7 +13,6 @@ from typing import Literal, TypeAlias, get_args
 
 from pydantic import TypeAdapter
 
-from creditrisk.text import counted
 from monitoring.alarms import Alarm, Severity
 
 AGAIN_AFTER = timedelta(days=1)
@@ -69,8 +68,19 @@ def to_json(ledger: Ledger) -> bytes:
     return _LEDGER.dump_json(ledger)
 
 
-def note(ledger: Ledger, scope: str, alarms: Sequence[Alarm], *, addresses: Collection[str], now: datetime) -> Ledger:
-    """The ledger after a look at everything whose key begins with `scope`: what is not among `alarms` has ended."""
+def note(
+    ledger: Ledger,
+    scope: str,
+    alarms: Sequence[Alarm],
+    *,
+    addresses: Collection[str],
+    now: datetime,
+    unjudged: Collection[str] = (),
+) -> Ledger:
+    """The ledger after a look at everything whose key begins with `scope`.
+
+    What is neither among `alarms` nor, by its key, among what could not be judged, has ended.
+    """
     told, messages = dict(ledger.told), []
     for alarm in alarms:
         before = told.get(alarm.key)
@@ -79,7 +89,7 @@ def note(ledger: Ledger, scope: str, alarms: Sequence[Alarm], *, addresses: Coll
             current = alarm if before is None else replace(alarm, since=before.alarm.since)
             told[alarm.key] = Told(current, now)
             messages.append(Message(kind, current, now))
-    keys = {alarm.key for alarm in alarms}
+    keys = {*unjudged, *(alarm.key for alarm in alarms)}
     for key in [key for key in told if key.startswith(scope) and key not in keys]:
         messages.append(Message("over", told.pop(key).alarm, now))
     return Ledger(told, _queued(ledger, messages, addresses))
@@ -97,17 +107,22 @@ def sent(ledger: Ledger, address: str) -> Ledger:
 
 def title(messages: Sequence[Message]) -> str:
     """What stands above messages that are sent as one."""
-    first = min(messages, key=lambda message: (message.kind == "over", -RANKS[message.alarm.severity]))
+    first = min(messages, key=_urgency)
     more = f" and {len(messages) - 1} more" if len(messages) > 1 else ""
     return f"Risk-O-Meter: {OPENINGS[first.kind]}{first.alarm.what}{more}"
 
 
 def body(messages: Sequence[Message]) -> str:
-    """Messages that are sent as one, as plain text."""
-    told = [_paragraph(message) for message in messages[:MOST_IN_A_MESSAGE]]
+    """Messages that are sent as one, as plain text, the most pressing first."""
+    told = [_paragraph(message) for message in sorted(messages, key=_urgency)[:MOST_IN_A_MESSAGE]]
     if (n_more := len(messages) - MOST_IN_A_MESSAGE) > 0:
-        told.append(f"And {counted(n_more, 'more')}: see the report.")
+        told.append(f"And {n_more} more: see the report.")
     return "\n\n".join(told)
+
+
+def _urgency(message: Message) -> tuple[bool, int]:
+    """Sorts messages, the most pressing first."""
+    return message.kind == "over", -RANKS[message.alarm.severity]
 
 
 def _kind(alarm: Alarm, before: Told | None, now: datetime) -> Kind | None:
