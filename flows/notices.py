@@ -87,7 +87,7 @@ def tell_of_promotion(model: str, version: str, settings: Settings) -> None:
 
 def _failure(key: str, flow: str, run: str, state: State[Any]) -> Alarm:
     """What is told of a failed run: of errors that were made for people the sentence, of others the kind only."""
-    error = state.result(raise_on_failure=False)
+    error = None if state.is_crashed() else state.result(raise_on_failure=False)
     if isinstance(error, CreditRiskError):
         how_bad = str(error)[:1].upper() + str(error)[1:]
     elif isinstance(error, Exception):

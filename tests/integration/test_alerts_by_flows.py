@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from filelock import FileLock
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Crashed
 
 from creditrisk.settings import Settings
 from flows import notices
 from flows.engine import FLOWS, flow_of
-from flows.notices import tell_of_promotion, tell_of_report
+from flows.notices import tell_of_promotion, tell_of_report, tell_of_run
 from monitoring.archive import Stored
 from monitoring.results import Result
 from tests.conftest import ROOT
@@ -192,6 +195,15 @@ def test_quiet_data_is_told_from_what_the_archive_holds(told: Told) -> None:
         "No application was scored by german_credit for a day",
         "Since: 2024-03-31 05:59 UTC",
     ]
+
+
+def test_a_run_that_was_killed_is_told_by_whoever_noticed(told: Told) -> None:
+    tell_of_run(flow_of("flows/outcomes.py:outcomes"), FlowRun(name="calm-otter", flow_id=uuid4()), Crashed())
+
+    [(title, text)] = told.texts()
+    assert title == "Risk-O-Meter: A run of outcomes failed"
+    assert "within a working day. Its process ended before it was done.\n" in text
+    assert "the log of the run calm-otter" in text
 
 
 def test_every_flow_that_is_deployed_is_told_of() -> None:

@@ -30,6 +30,7 @@ from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
 from flows.engine import flow_of
+from flows.logs import log_sentences_only
 from monitoring import archive, drift, report
 from monitoring.exporter import make_app
 from monitoring.windows import Counted, Window, profile_of
@@ -250,7 +251,8 @@ def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted
 
 
 @pytest.mark.usefixtures("prefect")
-def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch):
+def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch, capsys):
+    log_sentences_only()
     with web_server() as web:
         monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
         monkeypatch.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
@@ -260,6 +262,7 @@ def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch):
         first, last = web.sent_to("/hook")
 
     assert failed.is_failed()
+    assert "hook" not in capsys.readouterr().err.replace("/hook", "")
     assert first["title"] == "Risk-O-Meter: A run of outcomes failed"
     how_bad, action = first["message"].splitlines()[2:]
     assert how_bad.startswith("How bad: ticket, within a working day. There is no file '")
