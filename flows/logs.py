@@ -15,15 +15,10 @@ def log_sentences_only() -> None:
     process in which flows or tasks run; doing it again changes nothing.
     """
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_without_traceback)
-        logging.getLogger(name).addFilter(_is_no_remark_on_a_hook)
+        logging.getLogger(name).addFilter(_for_people)
 
 
-def _without_traceback(record: logging.LogRecord) -> bool:
+def _for_people(record: logging.LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], CreditRiskError):
         record.exc_info = None
-    return True
-
-
-def _is_no_remark_on_a_hook(record: logging.LogRecord) -> bool:
     return record.levelno > logging.INFO or not record.getMessage().startswith(("Running hook '", "Hook '"))

@@ -15,6 +15,7 @@ import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,19 +42,30 @@ log = logging.getLogger("prefect.flow_runs")
 
 
 def tell_of_report(result: Result, stored: Stored, settings: Settings) -> None:
-    """Tell what a report found, what has ended since the one before, and which archive is away."""
+    """Tell what a report found, what has ended since the one before, and which archive is away.
+
+    Reports whose run was killed before it came to that are made up for.
+    """
     scope = scope_of_report(result["model"])
 
     def noted(ledger: Ledger, addresses: list[str], now: datetime) -> Ledger:
         archives = archive.open_archives(settings.archive_uris)
-        kept = archive.read_all(archives, result["model"], pending=archive.pending_folder(settings.home))
-        alarms = alarms_of(
-            {**result, "id": stored.id},
-            reports_address=settings.reports_address,
-            earlier=kept.results,
-            archives_away=[opened.name for opened in archives if opened.name not in stored.kept_in],
-        )
-        return telling.note(ledger, scope, alarms, addresses=addresses, now=now, unjudged=unjudged(result))
+        kept = archive.read_all(archives, result["model"], pending=archive.pending_folder(settings.home)).results
+        earlier = [other for other in kept if other["id"] != stored.id]
+        ids = [other["id"] for other in earlier]
+        n_missed = ids.index(ledger.reports[scope]) if ledger.reports.get(scope) in ids else 0
+        present: Result = {**result, "id": stored.id}
+        made = [present, *earlier]
+        for number in range(n_missed, -1, -1):
+            alarms = alarms_of(
+                made[number],
+                reports_address=settings.reports_address,
+                earlier=made[number + 1 :],
+                archives_away=[opened.name for opened in archives if opened.name not in stored.kept_in],
+            )
+            unknown = unjudged(made[number])
+            ledger = telling.note(ledger, scope, alarms, addresses=addresses, now=now, unjudged=unknown)
+        return replace(ledger, reports=ledger.reports | {scope: stored.id})
 
     _tell(settings, noted)
 

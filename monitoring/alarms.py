@@ -28,11 +28,10 @@ ACTIONS = {
     "DecisionLogNotIntact": "Run riskometer verify-log; keep the log and its backups as they are until it is clear "
     "what happened.",
     "ReportsWaiting": "Bring the archive back; the next report delivers what waits.",
-    "TriggerMet": "Do what was agreed when the trigger was written.",
-    "RetrainingCalledFor": "Open the last report, then train on newer data: make model-train-flow.",
+    "TriggerMet": "Open the last report; it gives the figure, and what who set the limit wants to be done.",
+    "RetrainingCalledFor": "Open the last report; it says why, and whether one was started. Otherwise start "
+    "model-train/sunday in Prefect.",
 }
-# Where what is no rule of Prometheus is explained.
-OTHER_PAGES = {"TriggerMet": "docs/alerts.md", "RetrainingCalledFor": "docs/promotion.md"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +91,9 @@ def alarms_of(
         if figures["level"] == 2:
             found.add(f"field/{name}", "FieldDrifted", f"{name} of {model} has shifted strongly", how_far(figures))
     for name, sentence in _triggers_met(result):
-        found.add(f"trigger/{name}", "TriggerMet", f"The trigger {name} of {model} is met", sentence)
+        found.add(f"trigger/{name}", "TriggerMet", f"A limit is passed for {model}: {name}", sentence)
     if reason := cast(Mapping[str, str], result).get("retraining"):
-        found.add("retraining", "RetrainingCalledFor", f"{model} should be trained again", reason)
+        found.add("retraining", "RetrainingCalledFor", f"A retraining of {model} is called for", reason)
     if (since := quiet_since(result, earlier)) is not None:
         what = f"No application was scored by {model} for a day"
         found.add("quiet", "DataGoneQuiet", what, "Nothing new can be said of the model.", since=since)
@@ -147,7 +146,7 @@ class _Found:
                 since=since or _time(self.result["created_at"]),
                 how_bad=how_bad,
                 action=ACTIONS[entry],
-                runbook=OTHER_PAGES.get(entry, f"docs/runbook.md#{entry.lower()}"),
+                runbook=f"docs/runbook.md#{entry.lower()}",
                 link=self.link,
                 degree=degree,
             )

@@ -43,10 +43,14 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """The alarms that people know of, by key; and what still has to be sent, by address and key."""
+    """The alarms that people know of, by key; and what still has to be sent, by address and key.
+
+    `reports` has the id of the last report that was looked at, by its scope.
+    """
 
     told: dict[str, Told] = field(default_factory=dict)
     waiting: dict[str, dict[str, Message]] = field(default_factory=dict)
+    reports: dict[str, str] = field(default_factory=dict)
 
 
 _LEDGER = TypeAdapter(Ledger)
@@ -92,17 +96,17 @@ def note(
     keys = {*unjudged, *(alarm.key for alarm in alarms)}
     for key in [key for key in told if key.startswith(scope) and key not in keys]:
         messages.append(Message("over", told.pop(key).alarm, now))
-    return Ledger(told, _queued(ledger, messages, addresses))
+    return replace(ledger, told=told, waiting=_queued(ledger, messages, addresses))
 
 
 def announce(ledger: Ledger, event: Alarm, *, addresses: Collection[str], now: datetime) -> Ledger:
     """The ledger with something to be told once that does not last, such as a promotion."""
-    return Ledger(ledger.told, _queued(ledger, [Message("new", event, now)], addresses))
+    return replace(ledger, waiting=_queued(ledger, [Message("new", event, now)], addresses))
 
 
 def sent(ledger: Ledger, address: str) -> Ledger:
     """The ledger after all that waited for an address was sent there."""
-    return Ledger(ledger.told, {other: waiting for other, waiting in ledger.waiting.items() if other != address})
+    return replace(ledger, waiting={other: queue for other, queue in ledger.waiting.items() if other != address})
 
 
 def title(messages: Sequence[Message]) -> str:

@@ -20,6 +20,7 @@ from creditrisk.settings import Settings
 from flows import notices
 from flows.engine import FLOWS, flow_of
 from flows.notices import tell_of_promotion, tell_of_report, tell_of_run
+from monitoring import archive
 from monitoring.archive import Stored
 from monitoring.results import Result
 from tests.conftest import ROOT
@@ -183,9 +184,26 @@ def test_whoever_names_nobody_has_no_ledger(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_quiet_data_is_told_from_what_the_archive_holds(told: Told) -> None:
-    from monitoring import archive
+def test_a_report_whose_run_was_killed_before_it_told_is_made_up_for(told: Told) -> None:
+    [opened] = archive.open_archives(told.settings.archive_uris)
+    ids = [opened.put(b"<html></html>", made) for made in (result(3), DRIFTED, QUIET)]
 
+    def tell(made: Result, report_id: str) -> None:
+        tell_of_report(made, Stored(report_id, (opened.name,), ()), told.settings)
+
+    tell(result(3), ids[0])
+    assert told.texts() == []
+
+    tell(QUIET, ids[2])
+    tell(QUIET, ids[2])
+
+    [(title, text)] = told.texts()
+    assert title == "Risk-O-Meter: Over: amount of german_credit has shifted strongly"
+    assert "Since: 2024-03-31 06:00 UTC; over since " in text
+    assert f"{ids[1]}.html" in text
+
+
+def test_quiet_data_is_told_from_what_the_archive_holds(told: Told) -> None:
     [opened] = archive.open_archives(told.settings.archive_uris)
     opened.put(b"<html></html>", result(6, last_decided_at="2024-03-31T05:59:00+00:00"))
     empty = result(7, n_rows=0, created_at=(datetime(2024, 4, 1, 7, tzinfo=UTC)).isoformat())
