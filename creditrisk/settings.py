@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         pattern=r"^$|^https?://[^\s?#]+$",
         description="address at which people open archived reports; empty: http://127.0.0.1:<exporter_port>/reports",
     )
+    notify: str = Field(
+        "",
+        repr=False,  # it holds passwords
+        description="whom to tell of alarms, failed runs, promotions: apprise addresses, by commas; empty: nobody",
+    )
     search_trials: int = Field(
         3, ge=1, le=10_000, description="settings tried for each family of models in a training that a person starts"
     )

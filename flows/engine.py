@@ -23,6 +23,7 @@ from uuid import UUID
 from creditrisk.errors import CreditRiskError, SettingsError
 from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from flows.logs import log_sentences_only
+from flows.notices import tell_of_run
 
 if TYPE_CHECKING:
     from prefect import Flow
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 # Where prefect.yaml says that a flow is, and the module and name under which it is imported.
 FLOWS = {
     f"flows/{name}.py:{name}": (f"flows.{name}", name)
-    for name in ("model_train", "evidently_report", "promote", "batch_score", "outcomes")
+    for name in ("model_train", "evidently_report", "promote", "batch_score", "outcomes", "prune_reports")
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARK_SECONDS = 3.0
@@ -53,7 +54,7 @@ class ForeignRunError(CreditRiskError):
 
 
 def flow_of(entrypoint: str | None) -> Flow[..., Any]:
-    """The flow behind an entry point.
+    """The flow behind an entry point; how its runs end is told to whom the settings name.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def flow_of(entrypoint: str | None) -> Flow[..., Any]:
         )
     module, name = FLOWS[entrypoint]
     flow: Flow[..., Any] = getattr(import_module(module), name)
-    return flow
+    return flow.with_options(on_completion=[tell_of_run], on_failure=[tell_of_run], on_crashed=[tell_of_run])
 
 
 def run(entrypoint: str, flow_run: FlowRun, return_type: Literal["state", "result"]) -> None:

@@ -18,6 +18,7 @@ from creditrisk.errors import RegistryError, ReportError
 from creditrisk.home import one_at_a_time
 from creditrisk.registry import Champion, Registry, find_champion
 from creditrisk.settings import Settings, read_settings
+from flows.notices import tell_of_report
 from monitoring import archive, drift, performance, report, windows
 from monitoring.archive import Stored
 from monitoring.results import PerformanceFigures, Result
@@ -102,6 +103,7 @@ def evidently_report(dataset: str | None = None) -> Result:
         measured = measure(champion, window, settings, created_at)
         html, result = draw(champion, window, measured, created_at, problems)
         stored = keep(html, result, settings)
+        tell_of_report(result, stored, settings)
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}
 

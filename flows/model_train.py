@@ -50,6 +50,7 @@ from creditrisk.text import counted
 from creditrisk.training import Budget, Training, train
 from creditrisk.validation import DataFacts, pack_json, validate, validation_page, winner_plots
 from flows.fan_out import spread
+from flows.notices import tell_of_promotion
 from flows.progress import report_progress
 from flows.training_records import (
     TrainingRecord,
@@ -274,6 +275,8 @@ def model_train(
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
         version = register(training, compared.evidence, trained_from, pages | compared.pages, registry)
         is_champion, why = decide_champion(version, registry, settings)
+        if is_champion:
+            tell_of_promotion(version.model, version.version, settings)
     record = TrainingRecord(
         version,
         training,

@@ -25,6 +25,7 @@ from creditrisk.registry import (
     objections,
 )
 from creditrisk.settings import read_settings
+from flows.notices import tell_of_promotion
 
 
 class Promoted(TypedDict):
@@ -66,6 +67,7 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     found = find_challenger(registry, model or settings.dataset, version or "")
     show_evidence(found, registry, settings.mlflow_port)
     print(move_champion(found, approved_by.strip(), why, registry))
+    tell_of_promotion(found.model, found.version, settings)
     if other := not_served_notice(registry, found.model, settings.dataset):
         print(other)
     return {"model": found.model, "version": found.version}

@@ -258,11 +258,13 @@ def schema_infer(
 def promote(dataset: str, version: str, by: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
     from creditrisk.registry import Registry, approve, find_challenger, not_served_notice, who
+    from flows.notices import tell_of_promotion
 
     settings = read_settings()
     registry = Registry(settings.stores)
     found = find_challenger(registry, dataset or settings.dataset, version)
     click.echo(approve(registry, found, by=by or who(), why=why))
+    tell_of_promotion(found.model, found.version, settings)
     if other := not_served_notice(registry, found.model, settings.dataset):
         click.echo(other)
 
@@ -274,6 +276,7 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
 def rollback(dataset: str, by: str, why: str) -> None:
     """Go back to the previous champion; once more, and the newer one is back."""
     from creditrisk.registry import Registry, roll_back, serving_name, who
+    from flows.notices import tell_of_promotion
 
     settings = read_settings()
     registry = Registry(settings.stores)
@@ -281,6 +284,8 @@ def rollback(dataset: str, by: str, why: str) -> None:
     if not model:
         raise click.ClickException("No model serves yet, so there is nothing to go back to.")
     click.echo(roll_back(registry, model, by=by or who(), why=why))
+    if (champion := registry.champion(model)) is not None:
+        tell_of_promotion(model, champion.version, settings)
 
 
 @main.command()

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from creditrisk.registry import (
 from creditrisk.schema import Costs
 from creditrisk.settings import Settings
 from riskometer.cli import main
+from tests.integration.receivers import WebServer, web_server
 
 MODEL = "corner_lender"
 
@@ -42,6 +44,14 @@ def settings(tmp_path: Path, prove_corner, lay_registry) -> Settings:
     prove_corner(tmp_path)
     lay_registry(tmp_path)
     return Settings(home=tmp_path)
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebServer]:
+    """Who is told of promotions."""
+    with web_server() as web:
+        monkeypatch.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
+        yield web
 
 
 @pytest.fixture
@@ -326,7 +336,7 @@ def test_two_promotions_at_once_follow_each_other(settings, registry, make):
 # On the command line and in Prefect's pages
 
 
-def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, registry, make, monkeypatch):
+def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, registry, make, told, monkeypatch):
     monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
 
     def run(*words: str):
@@ -346,10 +356,13 @@ def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, reg
     assert registry.champion(MODEL).tags["promoted_by"] != ""
     assert run("rollback", "--why", "no, forward").exit_code == 0
     assert standing(registry) == ("2", "1")
+    titles = [message["title"] for message in told.sent_to("/hook")]
+    assert titles == [f"Risk-O-Meter: corner_lender version {version} is champion now" for version in (1, 2, 1, 2)]
+    assert not re.search("Ada|it is time", str(told.bodies))  # that is kept with the version
 
 
 @pytest.mark.usefixtures("prefect")
-def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registry, make, monkeypatch):
+def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registry, make, told, monkeypatch):
     from prefect.artifacts import Artifact
 
     from flows.promote import promote
@@ -360,6 +373,7 @@ def test_the_deployment_promotes_and_shows_what_was_decided_on(settings, registr
     with pytest.raises(RegistryError, match="who approved it and why"):
         promote(approved_by=" ", why="")
     assert promote(approved_by="Ada", why="seen and approved") == {"model": MODEL, "version": "2"}
+    assert len(told.sent_to("/hook")) == 1
     shown = Artifact.get("promotion").data
     assert "promote: better beyond chance" in shown
     assert f"runs/{better.run_id}/artifacts/comparison.html" in shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import urllib.request
@@ -28,10 +29,13 @@ from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings, read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
+from flows.engine import flow_of
+from flows.logs import log_sentences_only
 from monitoring import archive, drift, report
 from monitoring.exporter import make_app
 from monitoring.windows import Counted, Window, profile_of
 from tests.conftest import assemble
+from tests.integration.receivers import web_server
 from tests.integration.test_archive import result as archived
 
 N_APPLICANTS = 600
@@ -103,14 +107,19 @@ def scrape(settings: Settings) -> dict[str, list[tuple[dict[str, str], float]]]:
     }
 
 
-def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settings):
+def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settings, monkeypatch):
     from flows.evidently_report import evidently_report
 
     assert "creditrisk_drift_psi" not in scrape(settings)
 
     # A crisis: the simulator's stress moves incomes, and with them instalments as a share of income.
     score_and_log(settings, seed=2, stress=4.0)
-    first = evidently_report()
+    with web_server() as web, monkeypatch.context() as whoever_is_told:
+        whoever_is_told.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
+        first = evidently_report()
+    [message] = web.sent_to("/hook")
+    assert "of simulated has shifted" in message["title"]
+    assert f"Report: http://127.0.0.1:9697/reports/{first['id']}.html" in message["message"]
     assert (first["n_rows"], first["first_seq"], first["last_seq"]) == (N_APPLICANTS, N_AHEAD + 1, LAST)
     assert first["drift_share"] > 0
     assert any("has shifted" in finding for finding in first["findings"])
@@ -239,3 +248,23 @@ def test_evidently_draws_fields_without_a_value_and_with_one_single_value(fitted
     schema = scorer.schema
     for name in ("income_eur", "loan_term_months"):  # without any value, and with one single value
         assert f"Drift in column &#39;{schema.field(name).label}&#39;" in page
+
+
+@pytest.mark.usefixtures("prefect")
+def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch, capsys):
+    log_sentences_only()
+    with web_server() as web:
+        monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
+        monkeypatch.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
+        run = flow_of("flows/outcomes.py:outcomes")
+        failed = run(source=str(tmp_path / "nowhere.csv"), return_state=True)
+        run()  # there is no table for today, which is no failure
+        first, last = web.sent_to("/hook")
+
+    assert failed.is_failed()
+    assert "hook" not in capsys.readouterr().err.replace("/hook", "")
+    assert first["title"] == "Risk-O-Meter: A run of outcomes failed"
+    how_bad, action = first["message"].splitlines()[2:]
+    assert how_bad.startswith("How bad: ticket, within a working day. There is no file '")
+    assert re.match(r"What to do: Look at the log of the run \S+ in Prefect's pages", action)
+    assert last["title"] == "Risk-O-Meter: Over: A run of outcomes failed"

@@ -92,6 +92,23 @@ def test_only_the_gate_and_the_worker_have_a_way_out():
     assert outwards == {"gate", "worker"}
 
 
+def test_alerts_find_a_way_out_only_where_a_person_gives_them_one():
+    added = yaml.safe_load((ROOT / "infra/alertmanager/sending.yml").read_text())
+    assert added["networks"] == {"alerts-out": None}
+    assert added["services"] == {
+        "alertmanager": {"environment": {"ALERTS_WAY_OUT": "true"}, "networks": {"alerts-out": None}}
+    }
+    # Nobody gets in by it: it listens in another network, see LISTENING_ONLY_AS.
+    assert "alerts-out" not in COMPOSE["networks"]
+    assert re.search(r"^# COMPOSE_FILE=docker-compose.yml:infra/alertmanager/sending.yml$", EXAMPLE, re.MULTILINE)
+
+
+def test_what_alerts_are_sent_with_is_told_to_alertmanager_alone():
+    for secret in ("ALERTS_SMTP_PASSWORD", "ALERTS_SLACK_URL", "ALERTS_WEBHOOK_URL"):
+        assert [name for name, service in SERVICES.items() if f"${{{secret}:" in str(service)] == ["alertmanager"]
+    assert [name for name, service in SERVICES.items() if "${CREDITRISK_NOTIFY:" in str(service)] == ["worker"]
+
+
 def test_the_host_has_no_address_in_a_network_inside():
     for name, network in COMPOSE["networks"].items():
         if not has_way_out(name):
@@ -197,7 +214,8 @@ def test_what_our_images_write_is_for_its_owner_only():
     assert 'ENTRYPOINT ["sh", "-c", "umask 077 && exec \\"$@\\"", "sh"]' in DOCKERFILE
     assert DOCKERFILE.count("ENTRYPOINT") == 1
     assert "install --directory --mode 0700 --owner riskometer --group riskometer /var/lib/riskometer" in DOCKERFILE
-    assert not [name for name, service in SERVICES.items() if "entrypoint" in service]
+    # Alertmanager's image is not ours.
+    assert [name for name, service in SERVICES.items() if "entrypoint" in service] == ["alertmanager"]
 
 
 def test_the_prefect_image_holds_all_of_our_code_that_its_server_imports(tmp_path):
