@@ -65,7 +65,7 @@ def act(
     )
     how = BY_HAND
     if settings.retraining == "start" and not resting and _serves(registry, result["model"], settings):
-        how = _start(result["model"], reason, settings) or BY_HAND
+        how = start_training(result["model"], reason, settings) or BY_HAND
     return retraining.with_retraining(result, reason, resting=resting, how=how)
 
 
@@ -80,7 +80,7 @@ def _serves(registry: Registry, model: str, settings: Settings) -> bool:
     return serving_name(registry, settings.dataset) == model
 
 
-def _start(model: str, reason: str, settings: Settings) -> str:
+def start_training(model: str, reason: str, settings: Settings) -> str:
     """Emit the event, unless a training is under way or was asked for lately; what is done then, as a sentence.
 
     Empty where no automation would react: on the server of a single run, or where it was switched off.
