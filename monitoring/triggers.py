@@ -28,6 +28,8 @@ LEAST_ROWS = 30
 MOST_TRIGGERS = 50
 MOST_FILE_BYTES = 100_000
 MOST_NAME, MOST_ACTION = 80, 300
+# Names in a sentence about a wrong one.
+MOST_SHOWN = 8
 
 # What can be held against a limit, and the keys that say of what.
 STATISTICS: dict[str, tuple[str, ...]] = {
@@ -191,7 +193,8 @@ def _text(item: Mapping[str, Any], key: str, longest: int) -> str:
 def _one_of(item: Mapping[str, Any], key: str, allowed: Sequence[str]) -> str:
     value = item.get(key)
     if value not in allowed:
-        raise _WrongTriggerError(f"'{key}' is one of {', '.join(allowed)}{_nearest(value, allowed)}")
+        more = f" and {len(allowed) - MOST_SHOWN} more" if len(allowed) > MOST_SHOWN else ""
+        raise _WrongTriggerError(f"'{key}' is one of {', '.join(allowed[:MOST_SHOWN])}{more}{_nearest(value, allowed)}")
     return str(value)
 
 
