@@ -278,7 +278,9 @@ def model_train(
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = document(training, replace(facts, written_at=_now(), trained_because=reason), compared.comparison) | {
+        pages = document(
+            training, replace(facts, written_at=_now(), trained_because=reason or None), compared.comparison
+        ) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }

@@ -29,7 +29,7 @@ class DataFacts:
     columns: tuple[str, ...] = ()
     seed: int | None = None
     written_at: str | None = None
-    trained_because: str = ""
+    trained_because: str | None = None
 
 
 class PurposeSection(TypedDict):
@@ -353,7 +353,7 @@ class Pack(Figures):
     family: str
     seed: int | None
     written_at: str | None
-    trained_because: str
+    trained_because: str | None
     headline: str
     checks: list[CheckLine]
     limits: list[str]

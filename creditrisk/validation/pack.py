@@ -142,8 +142,8 @@ def validate(
 
 def pack_json(pack: Pack) -> str:
     """The pack as strict JSON, its sections in the order of the page: a figure that does not exist is null."""
-    because = ("trained_because",) if pack["trained_because"] else ()
-    head, tail = ("title", "model", "family", "seed", "written_at", *because, "headline", "checks"), ("bars", "themes")
+    head = ("title", "model", "family", "seed", "written_at", "trained_because", "headline", "checks")
+    tail = ("bars", "themes")
     plain = _plain(pack)
     return json.dumps({name: plain[name] for name in (*head, *SECTIONS, *tail)}, indent=1, allow_nan=False)
 
