@@ -91,6 +91,15 @@ class Settings(BaseSettings):
         repr=False,  # it holds passwords
         description="whom to tell of alarms, failed runs, promotions: apprise addresses, by commas; empty: nobody",
     )
+    triggers: str = Field("", description="TOML file of limits that reports watch; empty: home/triggers.toml")
+    retraining: Literal["off", "propose", "start"] = Field(
+        "propose",
+        description="what a report does that calls for a retraining; off: nothing; propose: it says so; start: it has "
+        "Prefect start one",
+    )
+    retraining_cooldown_days: int = Field(
+        7, ge=0, le=3_650, description="days after a training of the model during which no report calls for another"
+    )
     search_trials: int = Field(
         3, ge=1, le=10_000, description="settings tried for each family of models in a training that a person starts"
     )
@@ -173,6 +182,11 @@ class Settings(BaseSettings):
     def outcomes_of_day(self) -> str:
         """Where outcomes are, with `{date}` for the day."""
         return self.outcomes_source or str(self.home / "outcomes" / "{date}.csv")
+
+    @property
+    def triggers_file(self) -> Path:
+        """The file of limits that reports watch."""
+        return Path(os.path.expanduser(self.triggers)) if self.triggers else self.home / "triggers.toml"
 
     @property
     def stores(self) -> Stores:

@@ -1,7 +1,7 @@
 """Hand the flows of prefect.yaml to the Prefect server: `python -m flows.deploy`.
 
 Done at each start of `up` and of the containers; doing it again changes nothing. The work pool they wait in is made
-here too, as the worker may start later.
+here too, as the worker may start later, and the automation that retrains where a setting wants it (retraining.py).
 """
 
 from __future__ import annotations
@@ -14,18 +14,23 @@ from pathlib import Path
 from creditrisk.settings import Settings, read_settings
 from flows.password import VARIABLE, password
 from flows.queue import WORK_POOL, asking
+from flows.retraining import settle_automation
 
 PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main() -> None:
-    """Make the work pool and the deployments; end with the code of Prefect's own command."""
+    """Make the work pool, the deployments and the automation; end with the code of Prefect's own command."""
     os.umask(0o077)
     settings = read_settings()
     os.environ |= {"PREFECT_API_URL": settings.prefect_url, VARIABLE: password(settings)}
     _make_work_pool(settings)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-    sys.exit(subprocess.run(command, cwd=PROJECT, check=False).returncode)  # noqa: S603  # no shell, and our own words only
+    done = subprocess.run(command, cwd=PROJECT, check=False)  # noqa: S603  # no shell, and our own words only
+    if done.returncode == 0:
+        with asking(settings):
+            settle_automation(settings)
+    sys.exit(done.returncode)
 
 
 def _make_work_pool(settings: Settings) -> None:

@@ -19,8 +19,10 @@ from creditrisk.home import one_at_a_time
 from creditrisk.registry import Champion, Registry, find_champion
 from creditrisk.settings import Settings, read_settings
 from flows.notices import tell_of_report
+from flows.retraining import act
 from monitoring import archive, drift, performance, report, windows
-from monitoring.archive import Stored
+from monitoring.archive import Kept, Stored
+from monitoring.drift import Drift
 from monitoring.results import PerformanceFigures, Result
 from monitoring.windows import Reference, Window
 
@@ -38,11 +40,11 @@ def reference_of(champion: Champion) -> Reference:
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
-def read_window(reference: Reference, settings: Settings) -> tuple[Window, list[str]]:
-    """Count the decisions since the last archived report, and what was wrong with those that should be there."""
+def read_window(reference: Reference, settings: Settings) -> tuple[Window, Kept]:
+    """Count the decisions since the last archived report; and what archives hold, or could not be read there."""
     archives = archive.open_archives(settings.archive_uris)
     kept = archive.read_recent(archives, reference.model, pending=archive.pending_folder(settings.home))
-    return windows.since_last_report(DecisionLog(settings.decision_log), reference, kept.results), kept.problems
+    return windows.since_last_report(DecisionLog(settings.decision_log), reference, kept.results), kept
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
@@ -53,10 +55,10 @@ def measure(champion: Champion, window: Window, settings: Settings, as_of: datet
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
-def draw(
+def compare(
     champion: Champion, window: Window, measured: PerformanceFigures, created_at: datetime, remarks: list[str]
-) -> tuple[bytes, Result]:
-    """Compute drift and draw the page."""
+) -> tuple[Drift, Result]:
+    """Compute drift, and all that the report says of the window."""
     version, scorer = champion.version, champion.scorer
     found = drift.compare(scorer.profile, scorer.schema, window.judged.profile, window.judged.sample)
     result = report.make_result(
@@ -68,7 +70,13 @@ def draw(
         remarks=remarks,
         performance=measured,
     )
-    return report.render(result, found, window, scorer.schema), result
+    return found, result
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def draw(result: Result, found: Drift, window: Window, champion: Champion) -> bytes:
+    """Draw the page."""
+    return report.render(result, found, window, champion.scorer.schema)
 
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False)
@@ -98,10 +106,13 @@ def evidently_report(dataset: str | None = None) -> Result:
         champion = champion_to_report_on(dataset, Registry(settings.stores), settings)
         if champion is None:
             raise RegistryError("there is no champion to report on. Train one with `make model-train-flow`.")
-        window, problems = read_window(reference_of(champion), settings)
+        reference = reference_of(champion)
+        window, earlier = read_window(reference, settings)
         created_at = datetime.now(UTC)
         measured = measure(champion, window, settings, created_at)
-        html, result = draw(champion, window, measured, created_at, problems)
+        found, result = compare(champion, window, measured, created_at, earlier.problems)
+        result = act(result, champion, window, reference=reference, earlier=earlier.results, settings=settings)
+        html = draw(result, found, window, champion)
         stored = keep(html, result, settings)
         tell_of_report(result, stored, settings)
     print(summary(result, stored, settings))

@@ -46,7 +46,7 @@ from creditrisk.schema import Schema
 from creditrisk.scoring import OTHER_FIELDS, Scorer, ScoreScale
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import RawTable
-from creditrisk.text import counted
+from creditrisk.text import counted, shorten
 from creditrisk.training import Budget, Training, train
 from creditrisk.validation import DataFacts, pack_json, validate, validation_page, winner_plots
 from flows.fan_out import spread
@@ -63,6 +63,8 @@ from flows.training_records import (
 )
 
 SEED = 7
+# Of what called for a training; a tag of MLflow takes no more than some thousand characters.
+MOST_REASON = 1_000
 # How deep a training looks: quickly if a person starts it, deeply on Sundays.
 Search = Literal["quick", "deep"]
 
@@ -212,7 +214,13 @@ def document(training: Training, facts: DataFacts, comparison: Comparison | None
 
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
 def register(
-    training: Training, evidence: Evidence, trained_from: TrainedFrom, pages: dict[str, str], registry: Registry
+    training: Training,
+    evidence: Evidence,
+    trained_from: TrainedFrom,
+    pages: dict[str, str],
+    registry: Registry,
+    *,
+    reason: str,
 ) -> Version:
     """Store run and version in MLflow, with all that was tried and every page, and point `challenger` at it."""
     return registry.register(
@@ -222,6 +230,7 @@ def register(
         metrics=run_metrics(training),
         evidence=evidence,
         trained_from=trained_from,
+        reason=reason,
         trials=training.results,
         pages=pages,
     )
@@ -235,8 +244,9 @@ def decide_champion(version: Version, registry: Registry, settings: Settings) ->
 
 @flow(name="model-train", log_prints=True)
 def model_train(
-    dataset: str | None = None, source: str | None = None, test_from: date | None = None, search: Search = "quick"
-) -> Trained:
+    dataset: str | None = None, source: str | None = None, test_from: date | None = None, search: Search = "quick",
+    reason: str = "",
+) -> Trained:  # fmt: skip
     """Train challengers on a dataset and promote one if it is better with evidence.
 
     Args:
@@ -244,9 +254,10 @@ def model_train(
         source: File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
         test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
         search: How many settings of each family are tried: quick or deep, as the settings say; Sunday's is deep.
+        reason: What called for the training, kept with the version; empty: nothing did.
     """
     # Written so because Prefect shows the arguments' words beside its form in this style only.
-    settings = read_settings()
+    settings, reason = read_settings(), shorten(reason, MOST_REASON)
     registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
     busy = TrainingError(
@@ -268,12 +279,14 @@ def model_train(
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
+        pages = document(
+            training, replace(facts, written_at=_now(), trained_because=reason or None), compared.comparison
+        ) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(training, compared.evidence, trained_from, pages | compared.pages, registry)
+        version = register(training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason)
         is_champion, why = decide_champion(version, registry, settings)
         if is_champion:
             tell_of_promotion(version.model, version.version, settings)

@@ -27,6 +27,7 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.hosts import is_asked_from_elsewhere, is_called_by
 from creditrisk.settings import Settings, refuse_open_address
 from monitoring import archive, heads
+from monitoring.acting_metrics import metrics_of_acting
 from monitoring.drift_metrics import metrics_of_all_fields
 from monitoring.performance_metrics import metrics_of_performance
 from monitoring.results import Result, by_log_head
@@ -187,6 +188,7 @@ def metrics_of_result(result: Result) -> list[Metric]:
     return [
         *metrics,
         *metrics_of_all_fields(result, dict(zip(MODEL_LABELS, model, strict=True))),
+        *metrics_of_acting(result, dict(zip(MODEL_LABELS, model, strict=True))),
         *(metrics_of_performance(measured, dict(zip(MODEL_LABELS, model, strict=True))) if measured else []),
     ]
 

@@ -170,10 +170,8 @@ def _rounded(value: float | None) -> float | None:
 
 def _headline(drift: Drift, result: Result) -> str:
     """The one sentence for a reader in a hurry."""
-    if not result["log"]["is_intact"]:
-        return "The decision log is not what it was"
-    if "performance" in result and result["performance"]["alarms"]:
-        return "Outcomes are not what was predicted"
+    if alarm := _alarm(result):
+        return alarm
     if drift.n_rows == 0:
         return "No applications in this window"
     if drift.n_rows < MIN_ROWS:
@@ -191,6 +189,16 @@ def _headline_of_all_together(drift: Drift) -> str:
     if drift.importance and drift.importance.level:
         return "Other fields count most than before"
     return "Nothing has drifted"
+
+
+def _alarm(result: Result) -> str:
+    """What is more pressing than any shift; empty if nothing is."""
+    if not result["log"]["is_intact"]:
+        return "The decision log is not what it was"
+    if "performance" in result and result["performance"]["alarms"]:
+        return "Outcomes are not what was predicted"
+    met = [trigger["name"] for trigger in result.get("triggers", []) if trigger["is_met"]]
+    return f"A limit is passed: {met[0]}{f' and {len(met) - 1} more' if len(met) > 1 else ''}" if met else ""
 
 
 def _row(field: FieldDrift) -> dict[str, Any]:

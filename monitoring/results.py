@@ -11,6 +11,7 @@ it.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NotRequired
@@ -256,6 +257,16 @@ class PerformanceFigures(TypedDict):
 
 
 @with_config(_CONFIG)
+class TriggerFigures(TypedDict):
+    """How a limit that a person wrote stands; `value` is None where too few applications were there to judge it."""
+
+    name: Annotated[str, Field(min_length=1)]
+    sentence: str
+    value: float | None
+    is_met: bool
+
+
+@with_config(_CONFIG)
 class LogHead(TypedDict):
     """Where the decision log ended when the report was made."""
 
@@ -273,7 +284,10 @@ class LogFinding(TypedDict):
 
 @with_config(_CONFIG)
 class Result(TypedDict):
-    """The result of one report; an archive adds `id` and `html_sha256` when it keeps it."""
+    """The result of one report; an archive adds `id` and `html_sha256` when it keeps it.
+
+    `retraining` says why a retraining is called for; absent where it is not.
+    """
 
     schema_version: NotRequired[Annotated[int, Field(ge=1)]]
     model: Annotated[str, Field(min_length=1)]
@@ -296,6 +310,8 @@ class Result(TypedDict):
     deciles: NotRequired[DecileFigures]
     findings: list[str]
     performance: NotRequired[PerformanceFigures]
+    triggers: NotRequired[list[TriggerFigures]]
+    retraining: NotRequired[str]
     id: NotRequired[str]
     html_sha256: NotRequired[Sha256]
 
@@ -322,6 +338,13 @@ def check(value: object) -> Result:
     if result["last_seq"] > result["log_head"]["seq"]:
         raise UnreadableResultError("its last decision comes after the end of the log it was made from")
     return result
+
+
+def with_findings(result: Result, sentences: Sequence[str]) -> Result:
+    """The result with more findings, ahead of all others but that about the log."""
+    n_ahead = 0 if result["log"]["is_intact"] else 1
+    said = result["findings"]
+    return {**result, "findings": [*said[:n_ahead], *sentences, *said[n_ahead:]]}
 
 
 def json_schema() -> str:

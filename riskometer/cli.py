@@ -16,6 +16,7 @@ from creditrisk.home import close_home, make_home
 from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from riskometer.log_commands import by_option, erase_application, log_group, replay_decisions, verify_log
 from riskometer.report_commands import reports_group
+from riskometer.trigger_commands import show_triggers
 
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
@@ -308,7 +309,7 @@ def switch(model: str, by: str, why: str) -> None:
     click.echo(done)
 
 
-for command in (replay_decisions, verify_log, erase_application, log_group, reports_group):
+for command in (replay_decisions, verify_log, erase_application, log_group, reports_group, show_triggers):
     main.add_command(command)
 
 

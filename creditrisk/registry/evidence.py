@@ -77,9 +77,11 @@ def evidence_from(comparison: Comparison | None, champion: Version | None, asked
     return Evidence(comparison.verdict, comparison.sentence, champion.version, missed)
 
 
-def tags_of(evidence: Evidence, trained_from: TrainedFrom) -> dict[str, str]:
-    """Both as tags of a version, and the verdict in words for people who look in MLflow; those are never read back."""
+def tags_of(evidence: Evidence, trained_from: TrainedFrom, reason: str = "") -> dict[str, str]:
+    """Both as tags of a version; for people who look in MLflow, and never read back, verdict and reason in words."""
     shown = {"verdict": evidence.verdict, "verdict_why": evidence.sentence} if evidence.is_compared else {}
+    if reason:
+        shown["reason"] = reason
     return {EVIDENCE_TAG: to_tag(evidence), TRAINED_FROM_TAG: to_tag(trained_from), **shown}
 
 

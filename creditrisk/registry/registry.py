@@ -61,6 +61,7 @@ class Registry(Moves):
         metrics: Mapping[str, float],
         evidence: Evidence = NOT_COMPARED,
         trained_from: TrainedFrom = UNKNOWN_TABLE,
+        reason: str = "",
         trials: Iterable[Result] = (),
         pages: Mapping[str, str] = MappingProxyType({}),
     ) -> Version:
@@ -74,6 +75,8 @@ class Registry(Moves):
             Of the run, as MLflow shows them.
         evidence, trained_from
             Kept with the version.
+        reason
+            What called for the training, kept with run and version and in the decision log; empty: nothing did.
         trials
             What was tried; each becomes a nested run.
         pages
@@ -81,7 +84,7 @@ class Registry(Moves):
         """
         import mlflow
 
-        name, tags = scorer.schema.name, tags_of(evidence, trained_from)
+        name, tags = scorer.schema.name, tags_of(evidence, trained_from, reason)
         with self.away(), self.scratch() as scratch:
             folder = scratch / "scorer"
             scorer.save(folder)
@@ -104,7 +107,7 @@ class Registry(Moves):
                 mlflow.log_artifact(str(folder / "card.md"))
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
                 version = self._unused(name, _log_model(folder, name))
-                self.notes.note_scorer(name, version, sha256, by=self.here, why="registered")
+                self.notes.note_scorer(name, version, sha256, by=self.here, why=_registered(reason))
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self.client.set_model_version_tag(name, version, key, value)
                 self.client.set_registered_model_alias(name, "challenger", version)
@@ -168,6 +171,10 @@ class Registry(Moves):
             for run in running:
                 self.client.set_terminated(run.info.run_id, status="KILLED")
             return len(running)
+
+
+def _registered(reason: str) -> str:
+    return f"registered; trained because: {reason}" if reason else "registered"
 
 
 def load_version(stores: Stores, model: str, version: str) -> Scorer:

@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,6 +113,12 @@ class MLflowStore:
         with self.away():
             versions = self.client.search_model_versions(f"name = '{model}'")
             return sum(_may_be_trained_on(version_from(item), data_sha256) for item in versions)
+
+    def last_trained(self, model: str) -> datetime | None:
+        """When the newest version of a model was registered; None if there is none."""
+        with self.away():
+            versions = self.client.search_model_versions(f"name = '{model}'")
+            return max((version_from(item).created_at for item in versions), default=None)
 
     def page_address(self, version: Version, page: str, mlflow_port: int) -> str:
         """Where a browser on this machine finds a page kept with a version, once MLflow's server runs."""

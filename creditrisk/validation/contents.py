@@ -16,7 +16,8 @@ from creditrisk.schema import Costs
 class DataFacts:
     """Facts about a table that only its reader knows; all optional.
 
-    `rejected` counts the rows set aside by reason, `columns` are the names in the file.
+    `rejected` counts the rows set aside by reason, `columns` are the names in the file; `trained_because` says what
+    called for the training, if anything did.
     """
 
     source: str | None = None
@@ -28,6 +29,7 @@ class DataFacts:
     columns: tuple[str, ...] = ()
     seed: int | None = None
     written_at: str | None = None
+    trained_because: str | None = None
 
 
 class PurposeSection(TypedDict):
@@ -351,6 +353,7 @@ class Pack(Figures):
     family: str
     seed: int | None
     written_at: str | None
+    trained_because: str | None
     headline: str
     checks: list[CheckLine]
     limits: list[str]

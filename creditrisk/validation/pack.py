@@ -129,6 +129,7 @@ def validate(
         "family": inputs.scorer.model.family,
         "seed": data.seed,
         "written_at": data.written_at,
+        "trained_because": data.trained_because,
         "headline": headline_of(checks),
         "checks": checks,
         **figures,
@@ -141,7 +142,8 @@ def validate(
 
 def pack_json(pack: Pack) -> str:
     """The pack as strict JSON, its sections in the order of the page: a figure that does not exist is null."""
-    head, tail = ("title", "model", "family", "seed", "written_at", "headline", "checks"), ("bars", "themes")
+    head = ("title", "model", "family", "seed", "written_at", "trained_because", "headline", "checks")
+    tail = ("bars", "themes")
     plain = _plain(pack)
     return json.dumps({name: plain[name] for name in (*head, *SECTIONS, *tail)}, indent=1, allow_nan=False)
 

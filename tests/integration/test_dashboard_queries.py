@@ -102,6 +102,8 @@ def prometheus(
     home = folder / "home"
     shutil.copytree(german_champion.settings.home, home)
     lay_prefect(home)
+    limit = '[[trigger]]\nname = "Too quiet"\nstatistic = "applications"\nbelow = 10\n'
+    (home / "triggers.toml").write_text(limit, encoding="utf-8")
     web, exporter, asked = free_ports(3)
     environment = os.environ | {
         "CREDITRISK_HOME": str(home),

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log.facts import facts
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Registry, TrainedFrom, load_version, serving_folder, serving_name
 from creditrisk.scoring import Scorer
@@ -112,3 +113,19 @@ def test_a_number_that_the_decision_log_knows_from_an_older_registry_is_not_give
     there = {int(item.version) for item in registry.client.search_model_versions("name = 'corner_lender'")}
     assert not {last + 1, last + 2} & there
     assert registry.load(registry.at("corner_lender", "challenger")).sha256 == version.sha256
+
+
+def test_what_called_for_a_training_is_kept_with_version_run_and_decision_log(
+    settings, versions, corner_scorer, corner_reference
+):
+    registry = Registry(settings.stores)
+    why = "Income has shifted strongly."
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, reason=why)
+    assert registry.version("corner_lender", version.version).tags["reason"] == why
+    assert registry.client.get_run(version.run_id).data.tags["reason"] == why
+    assert registry.last_trained("corner_lender") == registry.version("corner_lender", version.version).created_at
+    assert registry.last_trained("nobody") is None
+    with DecisionLog(settings.decision_log).store.transaction() as connection:
+        [noted] = [fact.why for fact in facts(connection, "scorer") if fact.key == f"corner_lender/{version.version}"]
+    assert noted == f"registered; trained because: {why}"
+    assert "reason" not in versions[0].tags

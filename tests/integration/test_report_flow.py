@@ -15,6 +15,7 @@ from wsgiref.simple_server import make_server
 import numpy as np
 import polars as pl
 import pytest
+from click.testing import CliRunner
 from filelock import FileLock
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -34,6 +35,7 @@ from flows.logs import log_sentences_only
 from monitoring import archive, drift, report
 from monitoring.exporter import make_app
 from monitoring.windows import Counted, Window, profile_of
+from riskometer.cli import main
 from tests.conftest import assemble
 from tests.integration.receivers import web_server
 from tests.integration.test_archive import result as archived
@@ -268,3 +270,70 @@ def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch, cap
     assert how_bad.startswith("How bad: ticket, within a working day. There is no file '")
     assert re.match(r"What to do: Look at the log of the run \S+ in Prefect's pages", action)
     assert last["title"] == "Risk-O-Meter: Over: A run of outcomes failed"
+
+
+LIMITS = """
+[[trigger]]
+name = "Income of the day"
+statistic = "mean"
+field = "income_eur"
+below = 1_000_000
+over = "day"
+action = "Ask the branches"
+retrain = true
+
+[[trigger]]
+name = "Too quiet"
+statistic = "applications"
+below = 100
+
+[[trigger]]
+name = "Misspelt"
+statistic = "median"
+below = 1
+"""
+
+
+def test_a_report_holds_limits_against_the_log_and_calls_for_a_retraining(settings, monkeypatch):
+    from flows.evidently_report import evidently_report
+
+    (settings.home / "triggers.toml").write_text(LIMITS, encoding="utf-8")
+    # The server of a single run starts none: it stays a proposal.
+    monkeypatch.setenv("CREDITRISK_RETRAINING", "start")
+    score_and_log(settings, seed=2, stress=0.0)
+
+    first = evidently_report()
+
+    income, quiet = first["triggers"]
+    assert (income["is_met"], quiet["is_met"], quiet["value"]) == (True, False, N_APPLICANTS)
+    assert income["sentence"].endswith("below 1,000,000 EUR (600 applications of the last day). Ask the branches.")
+    resting = "Retraining would be called for, but the model was trained today, and 7 days are waited after a training."
+    assert first["findings"][:2] == [f"{resting} {income['sentence']}", income["sentence"]]
+    assert "trigger 'Misspelt': 'statistic' is one of mean" in first["findings"][2]
+    assert "retraining" not in first
+    page = archive.open_archives(settings.archive_uris)[0].html(first["id"]).decode()
+    assert "<h1>A limit is passed: Income of the day</h1>" in page
+    assert "✓ kept" in page
+    metrics = scrape(settings)
+    version = {"model": "simulated", "model_version": "1"}
+    assert metrics["creditrisk_trigger_met"] == [
+        ({**version, "trigger": "Income of the day"}, 1),
+        ({**version, "trigger": "Too quiet"}, 0),
+    ]
+    assert metrics["creditrisk_retraining_called_for"] == [(version, 0)]
+
+    # Without a cool-down it is called for; the day has not changed since.
+    monkeypatch.setenv("CREDITRISK_RETRAINING_COOLDOWN_DAYS", "0")
+    second = evidently_report()
+    assert second["retraining"] == income["sentence"]
+    assert second["findings"][0] == (
+        f"Retraining is called for. {income['sentence']} Start it with `make model-train-flow`, or in Prefect as "
+        "model-train/sunday."
+    )
+    assert [trigger["is_met"] for trigger in second["triggers"]] == [True, True], "nobody was scored since the first"
+    assert scrape(settings)["creditrisk_retraining_called_for"] == [(version, 1)]
+
+    shown = CliRunner().invoke(main, ["triggers"])
+    assert shown.exit_code == 1
+    assert shown.stdout.splitlines() == [trigger["sentence"] for trigger in second["triggers"]]
+    assert "trigger 'Misspelt'" in shown.stderr

@@ -497,6 +497,15 @@ def test_the_page_loads_nothing_and_escapes_what_came_from_outside(pack):
     assert "<script" not in html
 
 
+def test_a_training_that_was_called_for_says_why_on_top_and_any_other_has_no_such_line(pack):
+    assert "Trained because" not in validation_page(pack)
+    assert json.loads(pack_json(pack))["trained_because"] is None
+    called_for = pack | {"trained_because": "Income <has> shifted."}
+    top = validation_page(called_for).partition('<div class="checks')[0]
+    assert "<p>Trained because: Income &lt;has&gt; shifted.</p>" in top
+    assert json.loads(pack_json(called_for))["trained_because"] == "Income <has> shifted."
+
+
 def test_the_top_of_the_page_says_which_training_is_signed_for(pack):
     top = validation_page(pack).partition('<div class="checks')[0]
     for fact in ("2026-01-02T03:04+00:00", "logistic regression", "<dd>7</dd>", FACTS.sha256):
