@@ -9,7 +9,7 @@ other table is described by a schema file somewhere else, and goes the same way.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import import_module
@@ -20,7 +20,7 @@ import polars as pl
 
 from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.schema import Schema
+from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable, is_there, read_table
 from creditrisk.text import shorten
 
@@ -134,6 +134,14 @@ def check_blocks(blocks: Iterable[RawTable], schema: Schema) -> Iterator[quality
         came = pl.concat(waiting)
         waiting.clear()
         yield replace(checked, raw=came.tail(checked.raw.height))
+
+
+def read_every_row(
+    blocks: Iterable[RawTable], schema: Schema, beside: Sequence[Field] = ()
+) -> Iterator[quality.ReadBlock]:
+    """`quality.read_every_row` for tables in any spelling that the schema's dataset circulates in."""
+    prepare = _reader_for(schema).prepare
+    yield from quality.read_every_row(blocks if prepare is None else map(prepare, blocks), schema, beside)
 
 
 @lru_cache

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 from numpy.typing import ArrayLike
 
@@ -26,6 +27,8 @@ from creditrisk.schema import Field, Schema
 MAX_BINS = 10
 # Parts that a grid divides the reference rows into.
 GRID = 100
+# Squares of larger numbers overflow, and so do their sums: they count as missing. Checks let none through (quality).
+LARGEST = 1e100
 
 
 class NumericEntry(TypedDict):
@@ -358,10 +361,9 @@ def _joined(grid: Sequence[float], grid_counts: IntArray, edges: Sequence[float]
 def _bins_of(entry: Entry, column: pl.Series) -> IntArray:
     """The bin of every row, in the order of `counts_of`."""
     if entry["type"] == "numeric":
-        values = column.cast(pl.Float64, strict=False).to_numpy()
-        is_known = np.isfinite(values)
+        values = _as_numbers(column).to_numpy()
         bins = np.searchsorted(np.asarray(entry["edges"]), values, side="left")
-        return np.where(is_known, bins, len(entry["counts"])).astype(np.int64)
+        return np.where(_is_usable(values), bins, len(entry["counts"])).astype(np.int64)
     places = {value: place for place, value in enumerate(entry["categories"])}
     n_bins = len(places)
     texts = column.cast(pl.String).to_list()
@@ -386,16 +388,31 @@ def _category_entry(column: pl.Series, field: Field) -> CategoryEntry:
 
 def _category_counts(categories: Sequence[str], column: pl.Series) -> list[int]:
     """Rows per category, then missing ones, then those in no category."""
-    found = dict(column.cast(pl.String).alias("value").value_counts().iter_rows())
+    try:
+        found = dict(column.cast(pl.String).alias("value").value_counts().iter_rows())
+    except pl.exceptions.PolarsError:  # lists and bytes are no texts: in no category either
+        found = {None: column.null_count()}
     per_value = [int(found.get(category, 0)) for category in categories]
     n_missing = int(found.get(None, 0))
     return [*per_value, n_missing, len(column) - n_missing - sum(per_value)]
 
 
 def _finite(column: pl.Series) -> FloatArray:
-    """The values that can be binned; null, NaN and infinity count as missing."""
-    values = column.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
-    return np.asarray(values[np.isfinite(values)], dtype=np.float64)
+    """The values that can be binned; null, NaN, infinity and what is too large count as missing."""
+    values = _as_numbers(column).drop_nulls().to_numpy()
+    return np.asarray(values[_is_usable(values)], dtype=np.float64)
+
+
+def _as_numbers(column: pl.Series) -> pl.Series:
+    """A column as numbers; null where there is none."""
+    try:
+        return column.cast(pl.Float64, strict=False)
+    except pl.exceptions.PolarsError:  # lists, say, which no cast takes
+        return pl.Series(column.name, [None], dtype=pl.Float64).new_from_index(0, len(column))
+
+
+def _is_usable(values: FloatArray) -> npt.NDArray[np.bool_]:
+    return np.abs(values) <= LARGEST
 
 
 def _edges(values: FloatArray) -> list[float]:
