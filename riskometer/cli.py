@@ -131,13 +131,16 @@ def drift_of_table(table: str, dataset: str, json_path: Path | None) -> None:
     the table has a column prob_default.
     """
     from creditrisk.sources import check_uri
-    from flows.local_run import run_here
+    from flows.local_run import run_here, run_here_seen
+    from flows.queue import prefect_server_answers
     from riskometer.table_drift import show_table_drift
 
     check_uri(table)
     settings = read_settings()
+    make_home(settings.home)
     given: FlowArguments = {"table": _absolute(table)} | ({"dataset": dataset} if dataset else {})
-    run_here(settings, "flows/table_drift.py:table_drift", given)
+    run_flow = run_here_seen if prefect_server_answers(settings) else run_here
+    run_flow(settings, "flows/table_drift.py:table_drift", given)
     click.echo(show_table_drift(settings.home, json_path))
 
 

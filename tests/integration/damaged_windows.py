@@ -45,6 +45,7 @@ class Case:
     labelled: pl.DataFrame | None = None
     n_erased: int = 0
     n_again: int = 0
+    n_unreadable: int = 0
     n_blocks: int = 2
     kinds: list[str] = field(default_factory=list)
 
@@ -160,6 +161,7 @@ def wrong_type(case: Case) -> None:
         (timedelta(days=3), pl.Duration),
         (Decimal("1.50"), pl.Decimal(10, 2)),
         (b"\xff\x00", pl.Binary),
+        (object(), pl.Object),
         ([1.0, 2.0], pl.List(pl.Float64)),
         ([], pl.List(pl.Null)),
         ({"a": 1}, pl.Struct({"a": pl.Int64})),
@@ -239,8 +241,13 @@ def all_again(case: Case) -> None:
 
 
 @damage
+def mostly_unreadable(case: Case) -> None:
+    case.n_unreadable, case.frame = case.frame.height - 1, case.frame.tail(1)
+
+
+@damage
 def in_many_blocks(case: Case) -> None:
-    case.n_blocks = case.frame.height or 1
+    case.n_blocks = 20
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -463,8 +470,8 @@ class StandInLog:
         case = self._case
         length = max(1, -(-case.frame.height // case.n_blocks))
         for start in range(0, max(case.frame.height, 1), length):
-            first = start == 0
-            yield WindowBlock(case.frame[start : start + length], case.n_erased * first, case.n_again * first)
+            counts = (case.n_erased, case.n_again, case.n_unreadable) if start == 0 else (0, 0)
+            yield WindowBlock(case.frame[start : start + length], *counts)
 
     def labelled(self, _model: str, **_which: Any) -> Iterator[pl.DataFrame]:
         if self._case.labelled is not None:
