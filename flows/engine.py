@@ -32,7 +32,15 @@ if TYPE_CHECKING:
 # Where prefect.yaml says that a flow is, and the module and name under which it is imported.
 FLOWS = {
     f"flows/{name}.py:{name}": (f"flows.{name}", name)
-    for name in ("model_train", "evidently_report", "promote", "batch_score", "outcomes", "prune_reports")
+    for name in (
+        "model_train",
+        "evidently_report",
+        "promote",
+        "batch_score",
+        "outcomes",
+        "prune_reports",
+        "table_drift",
+    )
 }
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 MARK_SECONDS = 3.0

@@ -1,4 +1,4 @@
-"""Where the fits of a training are done: threads of this process, or the workers of a Dask cluster.
+"""Where the fits of a training, and the parts of a table, are worked on: threads here, or workers of a Dask cluster.
 
 One Prefect task a job, so that each is seen in the Prefect UI with its name and its log.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
-from prefect import task
+from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.futures import as_completed
 from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
 
-from creditrisk.errors import TrainingError
+from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.training import Job, JobResult, OnFitDone, Runner, run_job
 from flows.logs import log_sentences_only
+
+T = TypeVar("T")
 
 
 # Inputs are whole tables: they are neither hashed for a cache nor kept.
@@ -32,33 +34,44 @@ def spread(dask_address: str) -> Runner:
     """A runner over the cluster at `dask_address`, such as tcp://scheduler:8786; over threads if it is empty."""
 
     def run(jobs: list[Job], on_fit_done: OnFitDone) -> Iterable[tuple[int, JobResult]]:
-        log = logging.getLogger("prefect.task_runs")
-        log.addFilter(_is_news)
-        try:
-            with _task_runner(dask_address) as runner:
-                # A call cannot come back from another machine; what was fitted there is told job by job.
-                during = None if dask_address else on_fit_done
-                futures = {
-                    runner.submit(fit, {"name": job.family, "job": job, "on_fit_done": during}): index
-                    for index, job in enumerate(jobs)
-                }
-                for future in as_completed(list(futures)):
-                    result = future.result()
-                    if dask_address:
-                        for trial in result.trials:
-                            on_fit_done(trial.family, trial.seconds)
-                    yield futures[future], result
-        except OSError as exc:
-            if not dask_address:
-                raise
-            raise TrainingError(
-                f"the Dask cluster at {dask_address} does not answer. Start its scheduler, or take "
-                "CREDITRISK_DASK_ADDRESS away to train in threads of this machine."
-            ) from exc
-        finally:
-            log.removeFilter(_is_news)
+        # A call cannot come back from another machine; what was fitted there is told job by job.
+        during = None if dask_address else on_fit_done
+        arguments = [{"name": job.family, "job": job, "on_fit_done": during} for job in jobs]
+        for index, result in each_done(fit, arguments, dask_address, TrainingError):
+            if dask_address:
+                for trial in result.trials:
+                    on_fit_done(trial.family, trial.seconds)
+            yield index, result
 
     return run
+
+
+def each_done(
+    work: Task[..., T], arguments: Sequence[Mapping[str, object]], dask_address: str, error: type[CreditRiskError]
+) -> Iterator[tuple[int, T]]:
+    """Do a task with each of the arguments, on a cluster or in threads; yield each one's index and result, once done.
+
+    Raises
+    ------
+    CreditRiskError
+        Of the type `error`, if the cluster does not answer.
+    """
+    log = logging.getLogger("prefect.task_runs")
+    log.addFilter(_is_news)
+    try:
+        with _task_runner(dask_address) as runner:
+            futures = {runner.submit(work, dict(some)): index for index, some in enumerate(arguments)}
+            for future in as_completed(list(futures)):
+                yield futures[future], future.result()
+    except OSError as exc:
+        if not dask_address:
+            raise
+        raise error(
+            f"the Dask cluster at {dask_address} does not answer. Start its scheduler, or take "
+            "CREDITRISK_DASK_ADDRESS away to work in threads of this machine."
+        ) from exc
+    finally:
+        log.removeFilter(_is_news)
 
 
 def _task_runner(dask_address: str) -> TaskRunner[Any]:
@@ -70,5 +83,5 @@ def _task_runner(dask_address: str) -> TaskRunner[Any]:
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """That a fit has ended well is told by the progress, once for many."""
+    """That a job has ended well is told by the progress, once for many."""
     return not record.getMessage().startswith("Finished in state Completed")

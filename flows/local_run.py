@@ -23,6 +23,7 @@ from importlib import import_module
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import make_home
 from creditrisk.settings import Settings
+from flows import queue
 from flows.engine import EndedBySignal, flow_of, heard_signals, leave, run
 from flows.logs import log_sentences_only
 from flows.password import VARIABLE, new_password
@@ -45,23 +46,40 @@ def run_here(settings: Settings, entrypoint: str, arguments: FlowArguments) -> i
     """
     make_home(settings.home)
     log_sentences_only()
-    try:
-        with heard_signals(), asking(server := start_server()):
-            from prefect import get_client
+    with _leaving_at_signals(), asking(server := start_server()):
+        # What takes long to import is imported while the server starts; every flow asks MLflow.
+        flow_of(entrypoint)
+        import_module("mlflow")
+        wait_until_it_answers(server, settings)
+        return _run(entrypoint, arguments)
 
-            # What takes long to import is imported while the server starts; every flow asks MLflow.
-            flow = flow_of(entrypoint)
-            import_module("mlflow")
-            wait_until_it_answers(server, settings)
-            with get_client(sync_client=True) as client:
-                flow_run = client.create_flow_run(flow, parameters=arguments)
-            run(entrypoint, flow_run, "result")
-            with get_client(sync_client=True) as client:
-                state = client.read_flow_run(flow_run.id).state
-            return NOT_YET_CODE if state is not None and state.name == NOT_YET else 0
+
+def run_here_seen(settings: Settings, entrypoint: str, arguments: FlowArguments) -> int:
+    """The same, told to the Prefect server at `settings.prefect_url`, which workers on other machines can reach."""
+    log_sentences_only()
+    with _leaving_at_signals(), queue.asking(settings):
+        return _run(entrypoint, arguments)
+
+
+def _run(entrypoint: str, arguments: FlowArguments) -> int:
+    from prefect import get_client
+
+    with get_client(sync_client=True) as client:
+        flow_run = client.create_flow_run(flow_of(entrypoint), parameters=arguments)
+    run(entrypoint, flow_run, "result")
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(flow_run.id).state
+    return NOT_YET_CODE if state is not None and state.name == NOT_YET else 0
+
+
+@contextmanager
+def _leaving_at_signals() -> Iterator[None]:
+    try:
+        with heard_signals():
+            yield
     except EndedBySignal as ended:
         print(f"\nEnded by {ended.signal.name} before it was done.", file=sys.stderr)
-        leave(128 + ended.signal)  # which closes the pipe that the server lives by
+        leave(128 + ended.signal)  # which closes the pipe that a temporary server lives by
 
 
 @dataclass(frozen=True)

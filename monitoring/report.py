@@ -76,8 +76,8 @@ def make_result(
         "n_judged": drift.n_rows,
         "stretch": window.stretch,
         "drift_share": drift.drift_share,
-        "score": _figures(drift.score),
-        "fields": {field.name: _figures(field) for field in drift.fields},
+        "score": figures_of(drift.score),
+        "fields": {field.name: figures_of(field) for field in drift.fields},
         "findings": [
             *([window.log_finding] if window.log_finding else []),
             *(performance["alarms"] if performance else []),
@@ -144,7 +144,8 @@ def _stretch_remark(window: Window) -> list[str]:
     ]
 
 
-def _figures(field: FieldDrift) -> FieldFigures:
+def figures_of(field: FieldDrift) -> FieldFigures:
+    """The figures of one field, ready for strict JSON."""
     return {
         "label": field.label,
         "status": field.status,

@@ -33,7 +33,8 @@ class Counted:
     """Decisions counted in the bins of a reference profile, a sample of them as such bins, and which they are.
 
     `first_seq` and `last_seq` are None, and so are the times (UTC), if there is none. `n_erased` more are not
-    counted, as their contents were erased, and `n_again` because the same applicant was decided about once more.
+    counted, as their contents were erased, `n_again` because the same applicant was decided about once more, and
+    `n_unreadable` because somebody changed them.
     """
 
     profile: Profile
@@ -43,6 +44,7 @@ class Counted:
     n_erased: int = 0
     n_again: int = 0
     sample: RowSample = field(default_factory=lambda: empty_sample(0), compare=False)
+    n_unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,12 @@ def count(blocks: Iterable[WindowBlock], reference: Reference) -> Counted:
     found = Counted(nobody, sample=empty_sample(len(fields)))
     for block in blocks:
         frame = block.frame
-        found = replace(found, n_erased=found.n_erased + block.n_erased, n_again=found.n_again + block.n_again)
+        found = replace(
+            found,
+            n_erased=found.n_erased + block.n_erased,
+            n_again=found.n_again + block.n_again,
+            n_unreadable=found.n_unreadable + block.n_unreadable,
+        )
         if frame.is_empty():
             continue
         first_at, last_at = frame["decided_at"][0], frame["decided_at"][-1]
@@ -146,7 +153,7 @@ def since_last_report(log: DecisionLog, reference: Reference, earlier: Sequence[
         head_hash=head_hash,
         judged=judged,
         stretch=stretch,
-        log_finding=heads.compare(log, earlier),
+        log_finding=heads.compare(log, earlier) or _changed(found),
         remarks=_left_aside([result for result in earlier if result not in borne_out]) + _left_out(found),
     )
 
@@ -167,6 +174,16 @@ def _long_enough(log: DecisionLog, reference: Reference, window: Counted) -> tup
         if longer.profile["n_rows"] >= MIN_ROWS:
             return longer, name
     return window, ""
+
+
+def _changed(found: Counted) -> str:
+    if not found.n_unreadable:
+        return ""
+    were = "decision of this window was", "decisions of this window were"
+    return (
+        f"{counted(found.n_unreadable, *were)} changed after being written, into what cannot be read, and left out; "
+        "run `riskometer verify-log`."
+    )
 
 
 def _left_out(found: Counted) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from creditrisk.text import counted, distinct, number, shares_in_per_cent, shorten
@@ -54,13 +55,22 @@ def lines_of_report(result: Result) -> list[str]:
         f"{rows}{_period(result)}",
         "",
     ]
-    for finding in result["findings"]:
-        lines += _SENTENCE.wrap(_printable(finding))
+    lines += lines_of_findings(result["findings"])
     lines += _performance(result)
-    figures = [result["score"], *sorted(result["fields"].values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
+    return [*lines, "", *lines_of_fields(result["score"], result["fields"])]
+
+
+def lines_of_findings(findings: Iterable[str]) -> list[str]:
+    """Findings as a list of sentences."""
+    return [line for finding in findings for line in _SENTENCE.wrap(_printable(finding))]
+
+
+def lines_of_fields(score: FieldFigures, fields: Mapping[str, FieldFigures]) -> list[str]:
+    """A table of figures: the score, then the fields, the most pressing first."""
+    figures = [score, *sorted(fields.values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
     width = min(WIDEST_LABEL, max(len(one["label"]) for one in figures))
     heads = f"{'Field':<{width}}  {'Status':<12}  {'PSI':>8}  {'by chance':>9}  {'missing':>7}  {'unseen':>6}"
-    return [*lines, "", heads, *(_line_of_field(one, width) for one in figures)]
+    return [heads, *(_line_of_field(one, width) for one in figures)]
 
 
 def _performance(result: Result) -> list[str]:

@@ -60,9 +60,9 @@ def main() -> None:
     os.environ["PREFECT_HOME"] = str(settings.home / "prefect")
 
 
-def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path) -> Path:
+def _in_a_folder(_context: click.Context, _option: click.Parameter, path: Path | None) -> Path | None:
     """A file to write must have a folder; said before anything is scored and logged, not after."""
-    if not path.parent.is_dir():
+    if path is not None and not path.parent.is_dir():
         raise click.BadParameter(f"there is no folder {path.parent}. Make it first, or name another file.")
     return path
 
@@ -113,6 +113,36 @@ def train(dataset: str, source: str, test_from: datetime | None) -> None:
 def report(dataset: str) -> None:
     """Report on the applications scored since the last report."""
     _run_flow("flows/evidently_report.py:evidently_report", "evidently-report/every-3-hours", {"dataset": dataset})
+
+
+@main.command("drift")
+@click.argument("table")
+@dataset_option
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(dir_okay=False, writable=True, path_type=Path),
+    callback=_in_a_folder,
+    help="JSON file to write, with all figures.",
+)
+def drift_of_table(table: str, dataset: str, json_path: Path | None) -> None:
+    """Hold the TABLE, a file, a folder of files or a URI, against what the champion learnt from.
+
+    Part by part, in threads or on the Dask cluster of CREDITRISK_DASK_ADDRESS. The predicted risk is looked at too if
+    the table has a column prob_default.
+    """
+    from creditrisk.sources import check_uri
+    from flows.local_run import run_here, run_here_seen
+    from flows.queue import prefect_server_answers
+    from riskometer.table_drift import show_table_drift
+
+    check_uri(table)
+    settings = read_settings()
+    make_home(settings.home)
+    given: FlowArguments = {"table": _absolute(table)} | ({"dataset": dataset} if dataset else {})
+    run_flow = run_here_seen if prefect_server_answers(settings) else run_here
+    run_flow(settings, "flows/table_drift.py:table_drift", given)
+    click.echo(show_table_drift(settings.home, json_path))
 
 
 @main.command("batch-score")

@@ -1,7 +1,7 @@
 """The tables this project knows: a schema file each, and a reader where one is needed. Any other table comes with its
 own schema file."""
 
-from creditrisk.datasets.catalogue import KNOWN, check, check_blocks, check_few, load_schema, read
+from creditrisk.datasets.catalogue import KNOWN, check, check_blocks, check_few, load_schema, read, read_every_row
 
 __all__ = [
     "KNOWN",
@@ -10,4 +10,5 @@ __all__ = [
     "check_few",
     "load_schema",
     "read",
+    "read_every_row",
 ]

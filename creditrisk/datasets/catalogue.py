@@ -20,7 +20,7 @@ import polars as pl
 
 from creditrisk import quality
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.schema import Schema
+from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable, Record, from_records, is_there, read_table
 from creditrisk.text import shorten
 
@@ -142,6 +142,14 @@ def check_blocks(blocks: Iterable[RawTable], schema: Schema) -> Iterator[quality
         came = pl.concat(waiting)
         waiting.clear()
         yield replace(checked, raw=came.tail(checked.raw.height))
+
+
+def read_every_row(
+    blocks: Iterable[RawTable], schema: Schema, beside: Sequence[Field] = ()
+) -> Iterator[quality.ReadBlock]:
+    """`quality.read_every_row` for tables in any spelling that the schema's dataset circulates in."""
+    prepare = _reader_for(schema).prepare
+    yield from quality.read_every_row(blocks if prepare is None else map(prepare, blocks), schema, beside)
 
 
 @lru_cache

@@ -45,11 +45,14 @@ class WindowBlock:
     n_again
         Decisions about an application that was decided about once more before the end of the window; only the last one
         is in the frame.
+    n_unreadable
+        Decisions that were changed after they were written, into something that is none; they are not in the frame.
     """
 
     frame: pl.DataFrame
     n_erased: int
     n_again: int
+    n_unreadable: int = 0
 
 
 def logged_from(entry: Entry, versions: Mapping[int, Version]) -> Logged:
@@ -93,7 +96,29 @@ def window_of(
                     n_again += 1
                 else:
                     kept.setdefault(entry.version or 0, []).append(entry)
-            yield WindowBlock(frame_of(kept, versions), n_erased, n_again)
+            frame, n_unreadable = _readable(kept, versions)
+            yield WindowBlock(frame, n_erased, n_again, n_unreadable)
+
+
+def _readable(entries: Mapping[int, list[Entry]], versions: Mapping[int, Version]) -> tuple[pl.DataFrame, int]:
+    """The frame of what can be read, and how many entries cannot: one that was changed must not hide the others."""
+    try:
+        return frame_of(entries, versions), 0
+    except UnreadableEntryError:
+        kept = {
+            number: readable
+            for number, some in entries.items()
+            if (readable := [entry for entry in some if _is_readable(entry, versions[number])])
+        }
+        return frame_of(kept, versions), sum(map(len, entries.values())) - sum(map(len, kept.values()))
+
+
+def _is_readable(entry: Entry, version: Version) -> bool:
+    try:
+        _frame([entry], version)
+    except UnreadableEntryError:
+        return False
+    return True
 
 
 def is_decided_again(versions: list[int], until_seq: int) -> ColumnElement[bool]:
@@ -138,6 +163,8 @@ def _frame(entries: list[Entry], version: Version) -> pl.DataFrame:
         ):
             raise _unreadable(entry.seq)
     series = [pl.Series(name, values, strict=False) for name, values in inputs.items()]
+    if any(column.dtype.is_nested() or column.dtype == pl.Object for column in series):
+        raise _unreadable(entries[0].seq)  # lists and objects were never written
     return pl.DataFrame([*(pl.Series(name, values, dtype=_TYPES[name]) for name, values in told.items()), *series])
 
 

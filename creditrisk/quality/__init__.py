@@ -1,6 +1,7 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
 from creditrisk.quality.cells import read_cells
+from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
@@ -22,6 +23,7 @@ __all__ = [
     "Checked",
     "CheckedFew",
     "DataReport",
+    "ReadBlock",
     "Rejection",
     "below_second_header",
     "check",
@@ -34,6 +36,7 @@ __all__ = [
     "is_missing",
     "leaks_target",
     "read_cells",
+    "read_every_row",
     "same_value",
     "unit_of",
     "with_problems",

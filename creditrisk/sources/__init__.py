@@ -5,6 +5,7 @@ here; what the cells mean, and which of them cannot be used, is decided in credi
 """
 
 from creditrisk.sources.files import check_uri, is_there, read_blocks, read_bytes, read_table
+from creditrisk.sources.parts import parts_of
 from creditrisk.sources.snapshots import Snapshot, take_snapshot
 from creditrisk.sources.table import (
     MAX_COLUMNS,
@@ -42,6 +43,7 @@ __all__ = [
     "parse_blocks",
     "parse_table",
     "parse_upload",
+    "parts_of",
     "put_file",
     "read_blocks",
     "read_bytes",
