@@ -205,6 +205,23 @@ def metrics_of_result(result: Result) -> list[Metric]:
         ("creditrisk_window_rows", "Applications in the window of the last report.", result["n_rows"]),
         ("creditrisk_report_last_success_timestamp_seconds", "When the last report was written.", written),
     ]
+    metrics: list[Metric] = []
+    for name, help_text, value in single:
+        metric = GaugeMetricFamily(name, help_text, labels=MODEL_LABELS)
+        if value is not None:
+            metric.add_metric(model, value)
+        metrics.append(metric)
+    labels = dict(zip(MODEL_LABELS, model, strict=True))
+    measured = result.get("performance")
+    return [
+        *metrics,
+        *_of_fields(result, model),
+        *metrics_of_score(result, labels),
+        *(metrics_of_performance(measured, labels) if measured else []),
+    ]
+
+
+def _of_fields(result: Result, model: list[str]) -> list[Metric]:
     per_field = [
         ("creditrisk_drift_psi", "PSI of a field against the reference.", "psi"),
         ("creditrisk_drift_psi_bound", "What chance alone stays below in 95 of 100 windows.", "psi_bound"),
@@ -217,11 +234,6 @@ def metrics_of_result(result: Result) -> list[Metric]:
         ("creditrisk_missing_share_reference", "The same in the reference.", "missing_share_reference"),
     ]
     metrics: list[Metric] = []
-    for name, help_text, value in single:
-        metric = GaugeMetricFamily(name, help_text, labels=MODEL_LABELS)
-        if value is not None:
-            metric.add_metric(model, value)
-        metrics.append(metric)
     for name, help_text, key in per_field:
         metric = GaugeMetricFamily(name, help_text, labels=[*MODEL_LABELS, "field"])
         for field, figures in result["fields"].items():
@@ -237,14 +249,7 @@ def metrics_of_result(result: Result) -> list[Metric]:
     for field, figures in result["fields"].items():
         if figures["n_rows"]:
             unseen.add_metric([*model, field], figures["n_unseen"] / figures["n_rows"])
-    labels = dict(zip(MODEL_LABELS, model, strict=True))
-    measured = result.get("performance")
-    return [
-        *metrics,
-        unseen,
-        *metrics_of_score(result, labels),
-        *(metrics_of_performance(measured, labels) if measured else []),
-    ]
+    return [*metrics, unseen]
 
 
 class _Server(ThreadingMixIn, WSGIServer):
