@@ -55,8 +55,8 @@ def _panels() -> list[tuple[object, int, int]]:
         (
             lines(
                 "PSI",
-                "Population stability index; lines at 0.10 (look) and 0.25 (act). Chance alone stays below the bound in "
-                "95 of 100 windows of this size.",
+                "Population stability index; lines at 0.10 (look) and 0.25 (act). Chance alone stays below the bound "
+                "in 95 of 100 windows of this size.",
                 [
                     Query(f"creditrisk_drift_psi{{{_CHOSEN}}}", "PSI", BLUE),
                     Query(f"creditrisk_drift_psi_bound{{{_CHOSEN}}}", "by chance", GREY, is_dashed=True),

@@ -54,7 +54,7 @@ def _all_models() -> list[tuple[object, int, int]]:
         (
             figure(
                 "Status",
-                "The most pressing thing that the last report found: its log, outcomes, or the field that drifted most.",
+                "The most pressing thing in the last report: its log, outcomes, or the field that drifted most.",
                 [Query(f"creditrisk_status{{{_ALL}}}", "{{model}}")],
                 words=STATUS,
             ),
@@ -285,7 +285,7 @@ def _goodness() -> list[tuple[object, int, int]]:
         (
             lines(
                 "Observed over expected",
-                "Bad rate over mean PD of clients whose outcome is known, with its 95 % interval; 1 if the PDs are true.",
+                "Bad rate over mean PD of clients whose outcome is known, with its 95 % interval; 1 if PDs are true.",
                 [
                     Query(f"creditrisk_observed_over_expected{{{_ONE}}}", "came true", BLUE),
                     Query(f"creditrisk_observed_over_expected_low{{{_ONE}}}", "came true, 95 % from", BLUE),

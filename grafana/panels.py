@@ -86,6 +86,7 @@ class Placed:
         self._x = self._y = self._height = 0
 
     def next(self, width: int, height: int) -> GridPos:
+        """The next place of that size, in the same row if it has room."""
         if self._x + width > TALLEST:
             self._x, self._y, self._height = 0, self._y + self._height, 0
         place = GridPos(h=height, w=width, x=self._x, y=self._y)
@@ -93,7 +94,7 @@ class Placed:
         return place
 
 
-def target(query: Query, ref_id: str, *, instant: bool, table: bool = False) -> prometheus.Dataquery:
+def _target(query: Query, ref_id: str, *, instant: bool, table: bool = False) -> prometheus.Dataquery:
     found = prometheus.Dataquery().ref_id(ref_id).datasource(SOURCE).expr(query.expr).legend_format(query.legend)
     if table:
         found = found.format("table")
@@ -102,6 +103,10 @@ def target(query: Query, ref_id: str, *, instant: bool, table: bool = False) -> 
 
 def _fixed(colour: str) -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(FieldColorModeId.FIXED).fixed_color(colour)
+
+
+def _by_threshold() -> dashboard.FieldColor:
+    return dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
 
 
 def _steps(*steps: tuple[float | None, str]) -> dashboard.ThresholdsConfig:
@@ -156,7 +161,7 @@ def _begun(
 ) -> Any:
     panel = panel.title(title).description(description).datasource(SOURCE)
     for index, query in enumerate(queries):
-        panel = panel.with_target(target(query, chr(ord("A") + index), instant=instant, table=table))
+        panel = panel.with_target(_target(query, chr(ord("A") + index), instant=instant, table=table))
     return panel
 
 
@@ -182,11 +187,7 @@ def figure(
         .unit(unit)
         .no_value(otherwise)
         .thresholds(_steps(*steps))
-        .color_scheme(
-            dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS)
-            if alarm_from is not None or words
-            else _fixed(BLUE)
-        )
+        .color_scheme(_by_threshold() if alarm_from is not None or words else _fixed(BLUE))
         .color_mode(BigValueColorMode.VALUE)
         .graph_mode(BigValueGraphMode.NONE)
         .text_mode(text)
@@ -251,7 +252,7 @@ def states(title: str, description: str, queries: list[Query], words: dict[str, 
         _begun(statetimeline.Panel(), title, description, queries, instant=False)
         .mappings(_mapping(words))
         .thresholds(_steps((None, BLUE)))
-        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS))
+        .color_scheme(_by_threshold())
         .merge_values(True)
         .show_value(VisibilityMode.NEVER)
         .row_height(0.85)
@@ -277,7 +278,7 @@ def ranking(
         .decimals(decimals)
         .min(0)
         .thresholds(_steps((None, BLUE), *marks))
-        .color_scheme(dashboard.FieldColor().mode(FieldColorModeId.THRESHOLDS) if marks else _fixed(BLUE))
+        .color_scheme(_by_threshold() if marks else _fixed(BLUE))
         .orientation(VizOrientation.HORIZONTAL)
         .display_mode(BarGaugeDisplayMode.BASIC)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False))
