@@ -92,7 +92,7 @@ def draw(
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
     asked = Asked(prometheus_url, start, end, variables)
     style = {
-        "font.family": ["Segoe UI", "Helvetica Neue", "Arial", "Liberation Sans", "DejaVu Sans"],
+        "font.family": "sans-serif",
         "font.size": 8,
         "svg.hashsalt": "grafana",
         "text.color": tones["ink"],
@@ -125,18 +125,19 @@ def _closed_up(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _draw_panel(picture: Any, panel: Mapping[str, Any], asked: Asked, height: float, tones: Mapping[str, str]) -> None:
     place, drawing = panel["gridPos"], _DRAWINGS[panel["type"]]
     series = asked.series(panel)
-    # Room for the title above, for the words of the axes to the left and below.
-    left, above, below = {
-        "stat": (0.3, 1.2, 0.2),
-        "bargauge": (4.2, 1.6, 0.4),
-        "state-timeline": (4.2, 1.6, 1.2),
-        "barchart": (1.2, 1.6, 4.4),
-    }.get(panel["type"], (1.2, 1.6, 2.4))
+    # Room for figures to the right, for the title above, and for the words of the axes.
+    left, right, above, below = {
+        "stat": (0.3, 0.4, 1.2, 0.2),
+        "bargauge": (4.2, 1.4, 1.6, 0.4),
+        "state-timeline": (4.2, 0.4, 1.6, 1.2),
+        "barchart": (1.2, 0.4, 2.2, 4.4),
+        "trend": (1.2, 1.6, 1.6, 2.4),
+    }.get(panel["type"], (1.2, 0.4, 1.6, 2.8))
     axes = picture.add_axes(
         (
             (place["x"] + left) / 24,
             1 - (place["y"] + place["h"] - below) / height,
-            (place["w"] - left - 0.4) / 24,
+            (place["w"] - left - right) / 24,
             max(0.2, place["h"] - above - below) / height,
         )
     )
@@ -264,7 +265,7 @@ def _axes(axes: Any, panel: Mapping[str, Any], asked: Asked) -> None:
     names = axes.get_legend_handles_labels()[1]
     if names:
         axes.legend(
-            loc="upper left", bbox_to_anchor=(-0.02, -0.12), ncols=min(len(names), 3), frameon=False, fontsize=7
+            loc="upper left", bbox_to_anchor=(-0.02, -0.14), ncols=min(len(names), 4), frameon=False, fontsize=7
         )
 
 
@@ -281,10 +282,10 @@ def _states(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]
     days = asked.step_seconds / 86_400
     shown = {}
     for line, (_, one) in enumerate(series):
-        stretches: dict[str, list[tuple[datetime, float]]] = {}
+        stretches: dict[str, list[tuple[float, float]]] = {}
         for moment, value in zip(one.times, one.values, strict=True):
             text, colour = _words(panel, value)
-            stretches.setdefault(colour or COLOURS[0], []).append((datetime.fromtimestamp(moment, UTC), days))
+            stretches.setdefault(colour or COLOURS[0], []).append((moment / 86_400, days))
             shown[text] = colour or COLOURS[0]
         for colour, parts in stretches.items():
             axes.broken_barh(parts, (line - 0.4, 0.8), color=colour, linewidth=0)
@@ -298,11 +299,13 @@ def _states(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]
 def _ranking(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]], _asked: Asked) -> None:
     values = [one.values[-1] for _, one in series]
     shown = [_words(panel, value) for value in values]
-    axes.barh(range(len(series)), values, color=[colour or COLOURS[0] for _, colour in shown], height=0.62)
+    axes.barh(
+        range(len(series)), values, clip_on=True, color=[colour or COLOURS[0] for _, colour in shown], height=0.62
+    )
     longest = panel["fieldConfig"]["defaults"].get("max") or max(values) or 1.0
     for line, (text, _) in enumerate(shown):
-        axes.text(min(values[line], longest), line, f" {text}", va="center", fontsize=7)
-    axes.set_xlim(0, longest * 1.12)
+        axes.text(min(values[line], longest), line, f" {text}", va="center", fontsize=7, clip_on=False)
+    axes.set_xlim(0, longest)
     axes.set_ylim(len(series) - 0.4, -0.6)
     axes.set_yticks(range(len(series)), [name for name, _ in series], fontsize=7 if len(series) < 24 else 5.5)
     axes.set_xticks([])
@@ -323,7 +326,7 @@ def _spread(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]
     axes.set_xticks(range(len(places)), words, rotation=45, ha="right", fontsize=7)
     axes.yaxis.set_major_formatter(lambda value, _: _words(panel, value)[0])
     axes.grid(axis="y", lw=0.4, alpha=0.5)
-    axes.legend(loc="upper right", frameon=False, fontsize=7)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=7)
 
 
 def _curves(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]], _asked: Asked) -> None:

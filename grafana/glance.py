@@ -21,12 +21,17 @@ from grafana.panels import (
     row,
     spread,
     states,
+    variable,
 )
 
 WATCH_AND_ACT = ((0.1, GREY), (0.25, VIOLET))
 OUTCOMES = {"-1": ("too few to tell", GREY), "0": ("as predicted", BLUE), "2": ("not as predicted", VIOLET)}
 INTERVAL = "/ 95 % (from|to)$/"
+_PROTECTED = variable(
+    "protected", "Protected field", 'label_values(creditrisk_group_approval_rate{model=~"$model"}, field)'
+)
 _ONE = 'model="$model"'
+_GROUPS = 'model="$model", field="$protected"'
 _ALL = 'model=~"$model"'
 
 
@@ -38,7 +43,8 @@ def build() -> str:
         "Model at a glance",
         "Whether each model can still be trusted. Same words and colours as the page.",
     )
-    board = board.with_variable(MODEL).with_variable(REPORTS_ADDRESS).with_row(row("All models", places))
+    board = board.with_variable(MODEL).with_variable(_PROTECTED).with_variable(REPORTS_ADDRESS)
+    board = board.with_row(row("All models", places))
     for panel, width, height in _all_models():
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     board = board.with_row(row("$model", places, repeat="model"))
@@ -102,6 +108,7 @@ def _all_models() -> list[tuple[object, int, int]]:
                 "Decisions",
                 "Decisions answered by the Risk-O-Meter in the time shown.",
                 [Query(f"sum by (verdict) ({verdicts})", "{{verdict}}")],
+                otherwise="none yet",
             ),
             10,
             4,
@@ -112,6 +119,7 @@ def _all_models() -> list[tuple[object, int, int]]:
                 "Offers among all decisions in the time shown.",
                 [Query(f"sum({offered}) / sum({verdicts})", "offered")],
                 unit="percentunit",
+                otherwise="none yet",
             ),
             4,
             4,
@@ -121,6 +129,7 @@ def _all_models() -> list[tuple[object, int, int]]:
                 "Could not be scored",
                 "Rows sent back with a reason in the time shown.",
                 [Query("sum(increase(creditrisk_rejected_rows_total[$__range]))", "rows")],
+                otherwise="none yet",
             ),
             5,
             4,
@@ -335,12 +344,12 @@ def _fairness() -> list[tuple[object, int, int]]:
         (
             lines(
                 title,
-                f"{described} Groups of protected fields, which no model reads, with 95 % intervals; groups of fewer "
-                "than 30 have no figure.",
+                f"{described} Groups of the protected field that is chosen above, which no model reads, with 95 % "
+                "intervals; groups of fewer than 30 have no figure.",
                 [
-                    Query(f"creditrisk_group_{name}{{{_ONE}}}", "{{field}}: {{group}}"),
-                    Query(f"creditrisk_group_{name}_low{{{_ONE}}}", "{{field}}: {{group}}, 95 % from"),
-                    Query(f"creditrisk_group_{name}_high{{{_ONE}}}", "{{field}}: {{group}}, 95 % to"),
+                    Query(f"creditrisk_group_{name}{{{_GROUPS}}}", "{{group}}"),
+                    Query(f"creditrisk_group_{name}_low{{{_GROUPS}}}", "{{group}}, 95 % from"),
+                    Query(f"creditrisk_group_{name}_high{{{_GROUPS}}}", "{{group}}, 95 % to"),
                 ],
                 unit="percentunit",
                 decimals=0,
