@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from grafana.panels import (
     BLUE,
     GREY,
@@ -23,12 +25,16 @@ _CHOSEN = 'model="$model", field="$field"'
 _FIELD = variable("field", "Field", 'label_values(creditrisk_drift_status{model="$model"}, field)')
 
 
+# A panel, its width and its height.
+Sized = tuple[Any, int, int]
+
+
 def build() -> str:
     """The dashboard as JSON."""
     places = Placed()
     board = begin("risk-o-meter-field", "Drift by field", "One field against the training data, in all figures.")
     board = board.with_variable(ONE_MODEL).with_variable(_FIELD).with_variable(REPORTS_ADDRESS)
-    for panel, width, height in _panels():
+    for panel, width, height in (*_drift(), *_values(), *_others()):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
 
@@ -40,7 +46,7 @@ def _now_and_then(name: str, then: str) -> list[Query]:
     ]
 
 
-def _panels() -> list[tuple[object, int, int]]:
+def _drift() -> list[Sized]:
     return [
         (
             states(
@@ -90,6 +96,11 @@ def _panels() -> list[tuple[object, int, int]]:
             12,
             9,
         ),
+    ]
+
+
+def _values() -> list[Sized]:
+    return [
         (
             lines(
                 "Mean",
@@ -123,6 +134,11 @@ def _panels() -> list[tuple[object, int, int]]:
             12,
             9,
         ),
+    ]
+
+
+def _others() -> list[Sized]:
+    return [
         (
             lines(
                 "The five fields that moved most (PSI)",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from grafana.panels import (
     BLUE,
     GREY,
@@ -35,6 +37,10 @@ _GROUPS = 'model="$model", field="$protected"'
 _ALL = 'model=~"$model"'
 
 
+# A panel, its width and its height.
+Sized = tuple[Any, int, int]
+
+
 def build() -> str:
     """The dashboard as JSON."""
     places = Placed()
@@ -45,17 +51,23 @@ def build() -> str:
     )
     board = board.with_variable(MODEL).with_variable(_PROTECTED).with_variable(REPORTS_ADDRESS)
     board = board.with_row(row("All models", places))
-    for panel, width, height in _all_models():
+    for panel, width, height in (*_reports(), *_decisions()):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     board = board.with_row(row("$model", places, repeat="model"))
-    for panel, width, height in (*_drift(), *_goodness(), *_fairness(), *_vintages()):
+    for panel, width, height in (
+        *_drift(),
+        *_risk(),
+        *_rankings(),
+        *_came_true(),
+        *_outcomes(),
+        *_fairness(),
+        *_vintages(),
+    ):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
 
 
-def _all_models() -> list[tuple[object, int, int]]:
-    verdicts = "increase(creditrisk_decisions_total[$__range])"
-    offered = 'increase(creditrisk_decisions_total{verdict="approve"}[$__range])'
+def _reports() -> list[Sized]:
     return [
         (
             figure(
@@ -103,6 +115,13 @@ def _all_models() -> list[tuple[object, int, int]]:
             6,
             4,
         ),
+    ]
+
+
+def _decisions() -> list[Sized]:
+    verdicts = "increase(creditrisk_decisions_total[$__range])"
+    offered = 'increase(creditrisk_decisions_total{verdict="approve"}[$__range])'
+    return [
         (
             figure(
                 "Decisions",
@@ -147,7 +166,7 @@ def _all_models() -> list[tuple[object, int, int]]:
     ]
 
 
-def _drift() -> list[tuple[object, int, int]]:
+def _drift() -> list[Sized]:
     return [
         (
             states(
@@ -170,6 +189,11 @@ def _drift() -> list[tuple[object, int, int]]:
             10,
             13,
         ),
+    ]
+
+
+def _risk() -> list[Sized]:
+    return [
         (
             lines(
                 "Drift of the risk (PSI)",
@@ -214,6 +238,11 @@ def _drift() -> list[tuple[object, int, int]]:
             8,
             8,
         ),
+    ]
+
+
+def _rankings() -> list[Sized]:
+    return [
         (
             ranking(
                 "Drift of each field (PSI)",
@@ -263,7 +292,7 @@ def _estimated_and_realised(name: str) -> list[Query]:
     ]
 
 
-def _goodness() -> list[tuple[object, int, int]]:
+def _came_true() -> list[Sized]:
     only_approved = "Outcomes exist only for those who were given a loan."
     return [
         (
@@ -291,6 +320,11 @@ def _goodness() -> list[tuple[object, int, int]]:
             12,
             9,
         ),
+    ]
+
+
+def _outcomes() -> list[Sized]:
+    return [
         (
             lines(
                 "Observed over expected",
@@ -335,7 +369,7 @@ def _goodness() -> list[tuple[object, int, int]]:
     ]
 
 
-def _fairness() -> list[tuple[object, int, int]]:
+def _fairness() -> list[Sized]:
     what = {
         "approval_rate": ("Approval rate by group", "Of the applications in the window."),
         "bad_rate": ("Bad rate by group", "Of the clients whose outcome is known, who were given a loan."),
@@ -363,7 +397,7 @@ def _fairness() -> list[tuple[object, int, int]]:
     ]
 
 
-def _vintages() -> list[tuple[object, int, int]]:
+def _vintages() -> list[Sized]:
     return [
         (
             curves(

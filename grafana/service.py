@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from grafana.panels import BLUE, GREY, MODEL, VIOLET, Placed, Query, begin, document, figure, lines, states
 
 ANSWERS = {"1": ("answers", BLUE), "0": ("away", VIOLET)}
@@ -10,16 +12,20 @@ SERVED = {"1": ("serves", BLUE)}
 _BUCKETS = "sum by (le) (rate(creditrisk_scoring_duration_seconds_bucket[$__rate_interval]))"
 
 
+# A panel, its width and its height.
+Sized = tuple[Any, int, int]
+
+
 def build() -> str:
     """The dashboard as JSON."""
     places = Placed()
     board = begin("risk-o-meter-service", "Service", "Whether everything answers, and how fast.").with_variable(MODEL)
-    for panel, width, height in (*_now(), *_over_time()):
+    for panel, width, height in (*_now(), *_work(), *_parts()):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
 
 
-def _now() -> list[tuple[object, int, int]]:
+def _now() -> list[Sized]:
     return [
         (
             figure(
@@ -78,7 +84,7 @@ def _now() -> list[tuple[object, int, int]]:
     ]
 
 
-def _over_time() -> list[tuple[object, int, int]]:
+def _work() -> list[Sized]:
     return [
         (
             lines(
@@ -129,6 +135,11 @@ def _over_time() -> list[tuple[object, int, int]]:
             12,
             8,
         ),
+    ]
+
+
+def _parts() -> list[Sized]:
+    return [
         (
             states(
                 "Version that answers",
