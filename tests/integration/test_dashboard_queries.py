@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -13,7 +14,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,11 @@ import pytest
 import yaml
 
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.settings import Settings
 from grafana.build import FOLDER, dashboards
+from grafana.draw import draw
 from grafana.queries import asked, at, filled
+from monitoring.archive import open_archives
 from tests.conftest import ROOT, Trained
 
 DASHBOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
@@ -39,7 +43,6 @@ ALERTS = [rule for rule in RULES if "alert" in rule]
 GRAFANA = {
     "__range": "1h",
     "__rate_interval": "5m",
-    "model": "german_credit",
     "field": "duration_months",
     "protected": "age_years",
 }
@@ -87,8 +90,25 @@ class Asked:
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
 
-    def values(self, query: str) -> list[float]:
-        return [series.values[0] for series in at(self.url, filled(query, GRAFANA))]
+    def values(self, query: str, model: str = "german_credit") -> list[float]:
+        return [series.values[0] for series in at(self.url, filled(query, GRAFANA | {"model": model}))]
+
+
+def archive_grown_old(home: Path) -> None:
+    """Archive the report once more, on another model: with what only months of outcomes and a new profile can tell."""
+    [kept] = open_archives(Settings(home=home).archive_uris)
+    found = kept.latest("german_credit")
+    assert found is not None
+    page = kept.html(found["id"])
+    measured = found["performance"]
+    assert measured["vintages"]
+    vintages = [{**vintage, "curve": [0.01, 0.02, 0.04]} for vintage in measured["vintages"]]
+    told = {
+        "model": "older",
+        "fields": {name: {**figures, "impact": 0.5} for name, figures in found["fields"].items()},
+        "performance": {**measured, "vintages": vintages},
+    }
+    kept.put(page, {**{key: found[key] for key in found if key not in ("id", "html_sha256")}, **told})
 
 
 @pytest.fixture(scope="module")
@@ -175,6 +195,8 @@ def prometheus(
         done = subprocess.run(report, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         wait_until("the report is read", lambda: answers.values("creditrisk_window_rows") == [len(rows) - 1.0])
+        archive_grown_old(home)
+        wait_until("reports on both models are read", lambda: len(answers.values("creditrisk_window_rows")) == 2)
         yield answers
     finally:
         for process in running:
@@ -186,9 +208,24 @@ def prometheus(
 
 @pytest.mark.parametrize("query", queries())
 def test_every_query_answers_numbers(prometheus: Asked, query: str) -> None:
-    wait_until(f"{query} answers", lambda: prometheus.values(query))
+    def values() -> list[float]:
+        return prometheus.values(query) or prometheus.values(query, "older")
 
-    assert not any(math.isnan(value) for value in prometheus.values(query))
+    wait_until(f"{query} answers", values)
+
+    assert not any(math.isnan(value) for value in values())
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_is_drawn_from_what_its_queries_answer(prometheus: Asked, name: str) -> None:
+    end = datetime.now(UTC)
+    chosen = GRAFANA | {"model": "older"}
+
+    picture = draw(DASHBOARDS[name], prometheus.url, end - timedelta(minutes=5), end, variables=chosen).decode()
+
+    titles = [filled(panel["title"], chosen) for panel in DASHBOARDS[name]["panels"] if panel["type"] != "row"]
+    assert all(f">{html.escape(title, quote=False)}<" in picture for title in titles)
+    assert "no data" not in picture
 
 
 def test_dashboards_are_what_their_code_builds() -> None:
