@@ -33,4 +33,5 @@ def to_openmetrics(results: Iterable[Result]) -> str:
     for family in families.values():
         family.samples.sort(key=lambda sample: sorted(sample.labels.items()))
     known = [families[name] for name in sorted(families)]
-    return generate_latest(SimpleNamespace(collect=lambda: known)).decode()
+    text: bytes = generate_latest(SimpleNamespace(collect=lambda: known))  # type: ignore[no-untyped-call]
+    return text.decode()
