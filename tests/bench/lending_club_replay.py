@@ -211,6 +211,7 @@ def tell(loans: pl.DataFrame, scorers: Mapping[str, Scorer], settings: Settings,
     found = lending_club_story.retrainings(loans.filter(pl.col("issued") >= RETRAINED), scorers, champion.schema.costs)
     for table in (
         lending_club_story.table_of_halves(months),
+        lending_club_story.within_band(months),
         lending_club_story.table_of_fields(months),
         lending_club_story.table_of_alarms(results, live),
         lending_club_story.table_of_retrainings(found),

@@ -91,7 +91,8 @@ def table_of_halves(months: Sequence[Month]) -> str:
         areas = [month.estimated_auc["value"] for month in half]
         lines.append(
             f"| {half[0].first:%b %Y} to {half[-1].first:%b %Y} | {loans.height:,} | "
-            f"{long.height / loans.height:.0%} | {min(psi):.2f} to {max(psi):.2f} | {np.mean(areas):.3f} | {of(_auc(loans))} | "
+            f"{long.height / loans.height:.0%} | {min(psi):.2f} to {max(psi):.2f} | {np.mean(areas):.3f} | "
+            f"{of(_auc(loans))} | "
             f"{loans['prob_default'].mean():.1%} | {loans['default'].mean():.1%} | {of(over_expected(loans), 2)} | "
             f"{of(over_expected(long), 2)} |"
         )
@@ -146,6 +147,12 @@ def table_of_alarms(results: Sequence[Result], loans: pl.DataFrame) -> str:
                 )
             before = said
     return "\n".join(lines)
+
+
+def within_band(months: Sequence[Month]) -> str:
+    """In how many months the AUC that came true lay within the band that was expected."""
+    held = [month.estimated_auc["low"] <= month.auc.value <= month.estimated_auc["high"] for month in months]
+    return f"AUC within its band in {sum(held)} of {len(held)} months"
 
 
 def table_of_verdicts(loans: pl.DataFrame) -> str:
@@ -275,6 +282,15 @@ def bads(months: Sequence[Month], folder: Path) -> None:
     _keep(figure, folder / "replay-bads.svg", "Bads predicted and come true")
 
 
+# What each scorer of the replay learnt from, for a picture.
+LEARNT_FROM = {
+    "champion": "Champion: loans to 2009, final outcomes",
+    "resolved": "End of 2010: loans that had ended",
+    "first year": "End of 2010: bad in the first year",
+    "hindsight": "Hindsight: loans to 2010, final outcomes",
+}
+
+
 def retrained(found: Sequence[Retrained], folder: Path) -> None:
     """AUC of every scorer on the loans of 2011, with its interval."""
     figure, axes = _canvas("AUC on the loans of 2011", is_dated=False)
@@ -282,7 +298,7 @@ def retrained(found: Sequence[Retrained], folder: Path) -> None:
         colour = INK if one.name == "champion" else ACCENT
         axes.hlines(height, one.auc.low, one.auc.high, color=colour, linewidth=2)
         axes.plot(one.auc.value, height, "o", color=colour, markersize=6)
-        axes.annotate(f"{one.name}: {one.auc.value:.3f}, bads {one.over_expected.value:.2f} times as predicted",
+        axes.annotate(f"{LEARNT_FROM[one.name]}: {one.auc.value:.3f}",
                       (0.611, height), xytext=(0, 9), textcoords="offset points", color=INK, fontsize=9)  # fmt: skip
     axes.set_yticks([])
     axes.set_ylim(-0.5, len(found) - 0.3)
@@ -315,7 +331,7 @@ def _canvas(title: str, *, is_dated: bool = True) -> tuple[Figure, Axes]:
     axes.tick_params(length=0, labelsize=9, labelcolor=MUTED)
     axes.set_title(title, fontsize=10, color=INK, loc="left")
     if is_dated:
-        axes.set_xlim(date(2010, 1, 1), date(2012, 1, 1))
+        axes.set_xlim(date(2009, 12, 20), date(2012, 1, 10))
         axes.xaxis.set_major_locator(MonthLocator((1, 7)))
         axes.xaxis.set_major_formatter(DateFormatter("%b %Y"))
     return figure, axes
