@@ -94,7 +94,7 @@ def print_metrics(model: str) -> None:
     kept = read_all(archives, model or None, pending=pending, limit=EVERY)
     _say(kept.problems)
     _check_some(kept, archives, model)
-    click.echo(to_openmetrics(kept.results), nl=False)
+    sys.stdout.writelines(to_openmetrics(kept.results))
 
 
 @reports_group.command("prune")

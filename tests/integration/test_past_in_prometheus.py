@@ -13,6 +13,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from creditrisk.settings import Settings
 from monitoring.archive import Archive, open_archives
+from monitoring.exporter import metrics_of_result
+from monitoring.openmetrics import to_openmetrics
 from riskometer.cli import main
 from tests.bench.prometheus_past import prometheus_with
 from tests.integration.test_archive import FIGURES, PAGE, result
@@ -61,6 +63,23 @@ def test_one_model_can_be_asked_for(run, reports):
     printed = run("--model", "other").stdout
     assert 'creditrisk_window_rows{model="other",model_version="1"}' in printed
     assert "german_credit" not in printed
+
+
+def test_names_that_the_text_form_would_take_for_its_own_signs_come_back_whole():
+    name = 'my "own"\\model\nof 2024'
+    text = "".join(to_openmetrics([result(6, model=name)]))
+    families = {family.name: family.samples for family in text_string_to_metric_families(text)}
+    assert [sample.labels["model"] for sample in families["creditrisk_window_rows"]] == [name]
+
+
+def test_every_figure_of_the_exporter_is_a_gauge_and_is_told():
+    told = list(text_string_to_metric_families("".join(to_openmetrics([result(6)]))))
+    exported = [metric for metric in metrics_of_result(result(6)) if metric.samples]
+    assert {metric.type for metric in exported} == {"gauge"}
+    assert {family.name: family.documentation for family in told} == {
+        metric.name: metric.documentation for metric in exported
+    }
+    assert sum(len(family.samples) for family in told) == sum(len(metric.samples) for metric in exported)
 
 
 def test_no_report_is_a_sentence_and_no_text(run, tmp_path):

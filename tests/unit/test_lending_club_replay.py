@@ -7,6 +7,7 @@ from datetime import date
 import polars as pl
 
 from tests.bench.lending_club_replay import days_of, first_year, resolved, to_2010
+from tests.bench.lending_club_story import over_expected
 
 LOANS = pl.DataFrame(
     [
@@ -40,3 +41,10 @@ def test_no_training_at_the_end_of_2010_knows_what_became_known_later():
     assert resolved(loans)["id"].to_list() == ["paid early", "charged off"]
     assert dict(first_year(loans).select("id", "default").iter_rows()) == {"paid": 0, "charged off": 1}
     assert to_2010(loans).height == 4
+
+
+def test_observed_over_expected_is_the_bad_rate_over_the_mean_pd():
+    loans = pl.DataFrame({"default": [1] * 20 + [0] * 80, "prob_default": [0.1] * 100})
+    found = over_expected(loans)
+    assert round(found.value, 6) == 2.0
+    assert found.low < 2.0 < found.high
