@@ -1,4 +1,4 @@
-"""Commands about the archived reports: list them, show or open one, and remove the old ones."""
+"""Commands about the archived reports: list them, show or open one, tell Prometheus of them, remove the old ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from riskometer.ages import older_than_option
 from riskometer.log_commands import progress
 
 if TYPE_CHECKING:
-    from monitoring.archive import Archive
+    from monitoring.archive import Archive, Kept
 
 
 @click.group("reports")
@@ -40,13 +40,7 @@ def list_reports(model: str, limit: int) -> None:
     archives, pending = _archives()
     kept = read_all(archives, model or None, pending=pending, limit=limit)
     _say(kept.problems)
-    if len(kept.away) == len(archives) and not kept.results:
-        raise click.ClickException("No archive answers, and no report waits for one.")
-    if not kept.results:
-        of_model = f" of the model '{model}'" if model else ""
-        raise click.ClickException(
-            f"There is no report{of_model} in {_joined(archives, 'or')}. Make one with `riskometer report`."
-        )
+    _check_some(kept, archives, model)
     newest = sorted(kept.results, key=by_log_head, reverse=True)[:limit]
     click.echo("\n".join(table_of_reports(newest)))
 
@@ -84,6 +78,23 @@ def open_report(report_id: str) -> None:
         click.echo(f"Opened in the browser: {path}")
     else:
         click.echo(f"There is no browser here. The page is {path}")
+
+
+@reports_group.command("metrics")
+@click.option("--model", default="", help="Registered model; empty: all.")
+def print_metrics(model: str) -> None:
+    """Print what every report would have told Prometheus, with the time of the report.
+
+    It is OpenMetrics text: `promtool tsdb create-blocks-from openmetrics FILE FOLDER` gives a new Prometheus its past.
+    """
+    from monitoring.archive import EVERY, read_all
+    from monitoring.openmetrics import to_openmetrics
+
+    archives, pending = _archives()
+    kept = read_all(archives, model or None, pending=pending, limit=EVERY)
+    _say(kept.problems)
+    _check_some(kept, archives, model)
+    sys.stdout.writelines(to_openmetrics(kept.results))
 
 
 @reports_group.command("prune")
@@ -132,6 +143,17 @@ def _archives() -> tuple[list[Archive], Path]:
 
     settings = read_settings()
     return open_archives(settings.archive_uris), pending_folder(settings.home)
+
+
+def _check_some(kept: Kept, archives: list[Archive], model: str) -> None:
+    """Where there is no report, say so and end."""
+    if len(kept.away) == len(archives) and not kept.results:
+        raise click.ClickException("No archive answers, and no report waits for one.")
+    if not kept.results:
+        of_model = f" of the model '{model}'" if model else ""
+        raise click.ClickException(
+            f"There is no report{of_model} in {_joined(archives, 'or')}. Make one with `riskometer report`."
+        )
 
 
 def _joined(archives: Iterable[Archive], word: str) -> str:
