@@ -103,7 +103,7 @@ def evidently_report(dataset: str | None = None) -> Result:
         measured = measure(champion, window, settings, created_at)
         html, result = draw(champion, window, measured, created_at, problems)
         stored = keep(html, result, settings)
-        tell_of_report(result, stored, settings)
+        tell_of_report(result, stored, settings, get_run_logger())
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}
 
