@@ -114,7 +114,7 @@ def evidently_report(dataset: str | None = None) -> Result:
         result = act(result, champion, window, reference=reference, earlier=earlier.results, settings=settings)
         html = draw(result, found, window, champion)
         stored = keep(html, result, settings)
-        tell_of_report(result, stored, settings)
+        tell_of_report(result, stored, settings, get_run_logger())
     print(summary(result, stored, settings))
     return {**result, "id": stored.id}
 

@@ -289,7 +289,7 @@ def model_train(
         version = register(training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason)
         is_champion, why = decide_champion(version, registry, settings)
         if is_champion:
-            tell_of_promotion(version.model, version.version, settings)
+            tell_of_promotion(version.model, version.version, settings, get_run_logger())
     record = TrainingRecord(
         version,
         training,

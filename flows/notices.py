@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import one_at_a_time
@@ -37,11 +37,11 @@ if TYPE_CHECKING:
 # Somebody else may be waiting for receivers that do not answer.
 PATIENCE_SECONDS = 120.0
 BUSY = CreditRiskError("other notices are being sent for too long; what was to be told now is not")
-# Where a run's own log is, so that a warning is seen with the run.
-log = logging.getLogger("prefect.flow_runs")
+# A run's own, or that of the command line.
+Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
 
 
-def tell_of_report(result: Result, stored: Stored, settings: Settings) -> None:
+def tell_of_report(result: Result, stored: Stored, settings: Settings, log: Log) -> None:
     """Tell what a report found, what has ended since the one before, and which archive is away.
 
     Reports whose run was killed before it came to that are made up for.
@@ -67,11 +67,13 @@ def tell_of_report(result: Result, stored: Stored, settings: Settings) -> None:
             ledger = telling.note(ledger, scope, alarms, addresses=addresses, now=now, unjudged=unknown)
         return replace(ledger, reports=ledger.reports | {scope: stored.id})
 
-    _tell(settings, noted)
+    _tell(settings, noted, log)
 
 
 def tell_of_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Tell that a run failed, or that it works again; a hook of each of our flows."""
+    from prefect.logging.loggers import flow_run_logger
+
     key = f"run/{flow.name}/"
 
     def noted(ledger: Ledger, addresses: list[str], now: datetime) -> Ledger:
@@ -79,10 +81,10 @@ def tell_of_run(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> N
         return telling.note(ledger, key, alarms, addresses=addresses, now=now)
 
     with suppress(CreditRiskError):  # settings that cannot be read are why it failed
-        _tell(read_settings(), noted)
+        _tell(read_settings(), noted, flow_run_logger(flow_run, flow))
 
 
-def tell_of_promotion(model: str, version: str, settings: Settings) -> None:
+def tell_of_promotion(model: str, version: str, settings: Settings, log: Log) -> None:
     """Tell that a version became champion; who decided that, and why, stays with the version."""
     now = datetime.now(UTC)
     event = Alarm(
@@ -94,7 +96,7 @@ def tell_of_promotion(model: str, version: str, settings: Settings) -> None:
         action="Nothing, if it was meant; `make rollback` goes back to the version before.",
         runbook="docs/promotion.md",
     )
-    _tell(settings, lambda ledger, addresses, now: telling.announce(ledger, event, addresses=addresses, now=now))
+    _tell(settings, lambda ledger, addresses, now: telling.announce(ledger, event, addresses=addresses, now=now), log)
 
 
 def _failure(key: str, flow: str, run: str, state: State[Any]) -> Alarm:
@@ -117,15 +119,15 @@ def _failure(key: str, flow: str, run: str, state: State[Any]) -> Alarm:
     )
 
 
-def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Ledger]) -> None:
+def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Ledger], log: Log) -> None:
     """Note what is to be told, keep that, and send all that waits."""
     if not settings.notify:
         return
     try:
-        receivers = _receivers(settings)
+        receivers = _receivers(settings, log)
         with one_at_a_time(settings.home / "notices.lock", otherwise=BUSY, patience_seconds=PATIENCE_SECONDS):
             book = settings.home / "notices.json"
-            ledger = noted(_read(book), list(receivers), datetime.now(UTC))
+            ledger = noted(_read(book, log), list(receivers), datetime.now(UTC))
             _write_whole(book, telling.to_json(ledger))
             for number, (address, receiver) in enumerate(receivers.items(), start=1):
                 waiting = list(ledger.waiting.get(address, {}).values())
@@ -146,7 +148,7 @@ def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Led
         log.warning("Nobody was told: %s.", type(exc).__name__)
 
 
-def _receivers(settings: Settings) -> dict[str, NotifyBase]:
+def _receivers(settings: Settings, log: Log) -> dict[str, NotifyBase]:
     """Whom to tell, by what stands for their address in the ledger."""
     from apprise import Apprise, AppriseAsset
 
@@ -184,7 +186,7 @@ def _send(receiver: NotifyBase, messages: list[Message]) -> bool:
         return False
 
 
-def _read(book: Path) -> Ledger:
+def _read(book: Path, log: Log) -> Ledger:
     try:
         return telling.from_json(book.read_bytes())
     except FileNotFoundError:

@@ -11,6 +11,7 @@ from typing import TypedDict
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from creditrisk.errors import RegistryError
 from creditrisk.registry import (
@@ -67,7 +68,7 @@ def promote(approved_by: str, why: str, model: str | None = None, version: str |
     found = find_challenger(registry, model or settings.dataset, version or "")
     show_evidence(found, registry, settings.mlflow_port)
     print(move_champion(found, approved_by.strip(), why, registry))
-    tell_of_promotion(found.model, found.version, settings)
+    tell_of_promotion(found.model, found.version, settings, get_run_logger())
     if other := not_served_notice(registry, found.model, settings.dataset):
         print(other)
     return {"model": found.model, "version": found.version}

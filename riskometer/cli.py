@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -21,6 +22,8 @@ from riskometer.trigger_commands import show_triggers
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
 
+# Warnings go to the terminal.
+log = logging.getLogger("riskometer")
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Set before any library is imported.
@@ -295,7 +298,7 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
     registry = Registry(settings.stores)
     found = find_challenger(registry, dataset or settings.dataset, version)
     click.echo(approve(registry, found, by=by or who(), why=why))
-    tell_of_promotion(found.model, found.version, settings)
+    tell_of_promotion(found.model, found.version, settings, log)
     if other := not_served_notice(registry, found.model, settings.dataset):
         click.echo(other)
 
@@ -316,7 +319,7 @@ def rollback(dataset: str, by: str, why: str) -> None:
         raise click.ClickException("No model serves yet, so there is nothing to go back to.")
     click.echo(roll_back(registry, model, by=by or who(), why=why))
     if (champion := registry.champion(model)) is not None:
-        tell_of_promotion(model, champion.version, settings)
+        tell_of_promotion(model, champion.version, settings, log)
 
 
 @main.command()

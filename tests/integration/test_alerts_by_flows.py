@@ -28,6 +28,7 @@ from tests.integration.receivers import MailServer, WebServer, mail_server, text
 from tests.integration.test_archive import FIGURES, result
 
 SECRET = "s3cr3t-t0ken"
+LOG = logging.getLogger("whoever-tells")
 DRIFTED = result(6, fields={"amount": FIGURES | {"level": 2, "psi": 0.41, "psi_bound": 0.05, "n_rows": 1_200}})
 QUIET = result(9)
 
@@ -42,7 +43,7 @@ class Told:
 
     def report(self, made: Result) -> None:
         folder = self.settings.archive_uris[0]
-        tell_of_report(made, Stored(f"report-{made['created_at'][11:13]}", (folder,), ()), self.settings)
+        tell_of_report(made, Stored(f"report-{made['created_at'][11:13]}", (folder,), ()), self.settings, LOG)
 
     def texts(self) -> list[tuple[str, str]]:
         """Title and text of what the webhook was sent."""
@@ -67,12 +68,8 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Told]:
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
     """All that is logged by anybody, in which no address may ever be."""
-    runs = logging.getLogger("prefect.flow_runs")
-    before = runs.propagate
-    runs.propagate = True  # Prefect keeps it from the root's handlers, of which caplog is one
     caplog.set_level(logging.DEBUG)
     yield caplog
-    runs.propagate = before
     assert SECRET not in caplog.text
 
 
@@ -112,7 +109,7 @@ def test_who_is_away_is_told_with_the_next_notice(told: Told, log: pytest.LogCap
     assert "could not be sent to address 2 of CREDITRISK_NOTIFY (NotifyJSON)" in log.text
 
     told.web.status = 200
-    tell_of_promotion("german_credit", "8", told.settings)
+    tell_of_promotion("german_credit", "8", told.settings, LOG)
 
     assert told.n_sent() == (2, 1)
     [(title, text)] = told.texts()
@@ -148,7 +145,7 @@ def test_nothing_that_goes_wrong_fails_a_flow(told: Told, log: pytest.LogCapture
     assert "is begun anew" in log.text
 
     mistyped = told.settings.model_copy(update={"notify": f"nobody://{SECRET}, {told.settings.notify}"})
-    tell_of_promotion("german_credit", "8", mistyped)
+    tell_of_promotion("german_credit", "8", mistyped, LOG)
     assert told.n_sent() == (2, 2)
     assert "CREDITRISK_NOTIFY holds an address that cannot be read" in log.text
 
@@ -179,7 +176,7 @@ def test_addresses_are_kept_nowhere(told: Told) -> None:
 
 
 def test_whoever_names_nobody_has_no_ledger(tmp_path: Path) -> None:
-    tell_of_promotion("german_credit", "8", Settings(home=tmp_path))
+    tell_of_promotion("german_credit", "8", Settings(home=tmp_path), LOG)
 
     assert list(tmp_path.iterdir()) == []
 
@@ -189,7 +186,7 @@ def test_a_report_whose_run_was_killed_before_it_told_is_made_up_for(told: Told)
     ids = [opened.put(b"<html></html>", made) for made in (result(3), DRIFTED, QUIET)]
 
     def tell(made: Result, report_id: str) -> None:
-        tell_of_report(made, Stored(report_id, (opened.name,), ()), told.settings)
+        tell_of_report(made, Stored(report_id, (opened.name,), ()), told.settings, LOG)
 
     tell(result(3), ids[0])
     assert told.texts() == []

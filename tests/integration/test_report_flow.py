@@ -257,14 +257,18 @@ def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch, cap
     log_sentences_only()
     with web_server() as web:
         monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path))
-        monkeypatch.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
+        monkeypatch.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook, nobody://secret")
         run = flow_of("flows/outcomes.py:outcomes")
         failed = run(source=str(tmp_path / "nowhere.csv"), return_state=True)
         run()  # there is no table for today, which is no failure
         first, last = web.sent_to("/hook")
 
     assert failed.is_failed()
-    assert "hook" not in capsys.readouterr().err.replace("/hook", "")
+    said = capsys.readouterr().err
+    assert "hook" not in said
+    assert "CREDITRISK_NOTIFY holds an address that cannot be read" in said
+    assert "Logging error" not in said
+    assert "secret" not in said
     assert first["title"] == "Risk-O-Meter: A run of outcomes failed"
     how_bad, action = first["message"].splitlines()[2:]
     assert how_bad.startswith("How bad: ticket, within a working day. There is no file '")
