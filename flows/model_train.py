@@ -239,7 +239,10 @@ def register(
 @task(retries=2, retry_delay_seconds=5, persist_result=False, cache_policy=NO_CACHE)
 def decide_champion(version: Version, registry: Registry, settings: Settings) -> PromotionResult:
     """Make the version champion if its evidence, and this lender's way of promoting, allow it."""
-    return promote_if_better(registry, version, settings.promotion)
+    decided = promote_if_better(registry, version, settings.promotion)
+    if decided.is_champion:
+        tell_of_promotion(version.model, version.version, settings, get_run_logger())
+    return decided
 
 
 @flow(name="model-train", log_prints=True)
@@ -274,22 +277,19 @@ def model_train(
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = replace(facts_of(checked, report), source=source or "", sha256=data_sha256, seed=SEED)
+        facts = facts_of(checked, report, reason)
+        facts = replace(facts, source=source or "", sha256=data_sha256, seed=SEED)
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = document(
-            training, replace(facts, written_at=_now(), trained_because=reason or None), compared.comparison
-        ) | {
+        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
             "data_checks.html": data_page(report, title=schema.title),
             "data_checks.json": report.to_json(),
         }
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
         version = register(training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason)
         is_champion, why = decide_champion(version, registry, settings)
-        if is_champion:
-            tell_of_promotion(version.model, version.version, settings, get_run_logger())
     record = TrainingRecord(
         version,
         training,
@@ -324,14 +324,15 @@ def what_to_train(
     return dataset or "simulated", source or None
 
 
-def facts_of(checked: Checked, report: DataReport) -> DataFacts:
-    """What the validation pack says of the table as it was taken: a second line of names is no row of it."""
+def facts_of(checked: Checked, report: DataReport, reason: str) -> DataFacts:
+    """What the validation pack says of the table as it was taken, and why: a second line of names is no row of it."""
     return DataFacts(
         n_read=checked.raw.height,
         columns=tuple(checked.raw.columns),
         n_accepted=checked.accepted.height,
         n_bad=report.n_bad,
         rejected=report.set_aside,
+        trained_because=reason or None,
     )
 
 

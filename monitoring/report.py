@@ -27,7 +27,7 @@ from monitoring import joint, ranking
 from monitoring.curves import draw
 from monitoring.deciles import heat_map
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
-from monitoring.results import SCHEMA_VERSION, FieldFigures, PerformanceFigures, RealisedDecile, Result
+from monitoring.results import SCHEMA_VERSION, BinFigures, FieldFigures, PerformanceFigures, RealisedDecile, Result
 from monitoring.windows import Window
 
 if TYPE_CHECKING:
@@ -77,14 +77,7 @@ def make_result(
         "stretch": window.stretch,
         "drift_share": drift.drift_share,
         "score": figures_of(drift.score),
-        "score_bins": [
-            {
-                "words": bin_.words,
-                "share": _rounded(bin_.current_share),
-                "share_reference": round(bin_.reference_share, 6),
-            }
-            for bin_ in drift.score.bins
-        ],
+        "score_bins": _bins(drift.score),
         "fields": {field.name: figures_of(field) for field in drift.fields},
         "findings": [
             *([window.log_finding] if window.log_finding else []),
@@ -104,6 +97,17 @@ def make_result(
     if performance:
         result["performance"] = performance
     return result
+
+
+def _bins(score: FieldDrift) -> list[BinFigures]:
+    return [
+        {
+            "words": bin_.words,
+            "share": _rounded(bin_.current_share),
+            "share_reference": round(bin_.reference_share, 6),
+        }
+        for bin_ in score.bins
+    ]
 
 
 def render(result: Result, drift: Drift, window: Window, schema: Schema) -> bytes:

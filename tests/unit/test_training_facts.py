@@ -34,7 +34,7 @@ def test_a_second_line_of_names_is_no_row_and_the_names_above_it_are_no_columns(
     frame = pl.DataFrame(rows, schema=["X1", "X2", "Y", "X3"], orient="row")
     checked = check(RawTable(frame, list(range(2, 43))), SCHEMA, with_target=True)
 
-    facts = facts_of(checked, examine(checked, SCHEMA))
+    facts = facts_of(checked, examine(checked, SCHEMA), "")
 
     assert (facts.n_read, facts.n_accepted, facts.n_bad) == (40, 40, 20)
     assert not_in_schema(facts.columns, SCHEMA) == {"known_later": [], "others": ["note"]}
