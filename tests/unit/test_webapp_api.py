@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from datetime import date
+from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -17,6 +18,7 @@ from webapp import short_way
 from webapp.api_models import OutcomeReport
 from webapp.app import create_app
 from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
+from webapp.http_requests import AppTask
 from webapp.openapi import describe
 
 HEADER = "client,age_years,amount_eur,income_eur,housing"
@@ -86,6 +88,25 @@ def test_a_plain_scoring_request_does_without_flask_and_none_of_a_browser_does(c
     for headers in ({"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.example"}):
         with pytest.raises(pytest.fail.Exception, match="Flask was asked"):
             client.post("/api/v1/score", json=GOOD, headers=headers)
+
+
+@pytest.mark.parametrize(("length", "n_written"), [(2, 1), (4, 3)])
+def test_an_answer_of_one_part_goes_out_together_with_its_head(length, n_written):
+    written = []
+    server = SimpleNamespace(adj=SimpleNamespace(ident=None))
+    task = AppTask(
+        SimpleNamespace(write_soon=written.append, server=server),
+        SimpleNamespace(version="1.1", headers={}, command="POST"),
+    )
+    task.start()
+    task.complete, task.content_length = True, length
+    for _ in range(length // 2):
+        task.write(b"ok")
+    assert len(written) == n_written
+    head, end, body = b"".join(written).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 OK")
+    assert (end, body) == (b"\r\n\r\n", b"ok" * (length // 2))
+    assert task.n_written == task.content_bytes_written == length
 
 
 def test_an_unforeseen_failure_on_the_short_way_is_answered_and_scores_once(client, corner_app, monkeypatch):
