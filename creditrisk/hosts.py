@@ -77,6 +77,22 @@ def is_asked_from_elsewhere(host: str, origin: str | None, site: str | None) -> 
     return (site or "none") not in ("same-origin", "none") or (origin is not None and _netloc(origin) != host.lower())
 
 
+def is_link_followed(method: str, mode: str | None, dest: str | None) -> bool:
+    """Whether a browser follows a link: a person sees the answer, the page that holds the link does not.
+
+    Parameters
+    ----------
+    mode, dest
+        The headers Sec-Fetch-Mode and Sec-Fetch-Dest, None where they are missing.
+
+    Examples
+    --------
+    >>> is_link_followed("GET", "navigate", "document"), is_link_followed("GET", "navigate", "iframe")
+    (True, False)
+    """
+    return (method, mode, dest) == ("GET", "navigate", "document")
+
+
 def _name(host: str) -> str:
     """The name or address without the port; an IPv6 address to listen on has no brackets."""
     try:

@@ -111,6 +111,7 @@ def estimate(scored: Scored, costs: Costs) -> EstimatedFigures:
     return {
         "n_rows": everybody.n_rows,
         "n_approved": approved.n_rows,
+        "n_by_verdict": {name: counts.n_rows for name, counts in sorted(scored.by_verdict.items())},
         # Rounded: the sum over a few is nearly somebody's PD.
         "n_bad": round(everybody.n_bad),
         "auc": _estimated_auc(everybody),

@@ -75,6 +75,14 @@ def make_result(
         "stretch": window.stretch,
         "drift_share": drift.drift_share,
         "score": _figures(drift.score),
+        "score_bins": [
+            {
+                "words": bin_.words,
+                "share": _rounded(bin_.current_share),
+                "share_reference": round(bin_.reference_share, 6),
+            }
+            for bin_ in drift.score.bins
+        ],
         "fields": {field.name: _figures(field) for field in drift.fields},
         "findings": [
             *([window.log_finding] if window.log_finding else []),

@@ -74,6 +74,15 @@ class FieldFigures(TypedDict):
 
 
 @with_config(_CONFIG)
+class BinFigures(TypedDict):
+    """One frozen bin of the predicted risk: its words, and the share of rows in it now (None: no rows) and then."""
+
+    words: str
+    share: Share | None
+    share_reference: Share
+
+
+@with_config(_CONFIG)
 class Interval(TypedDict):
     """A figure and its 95 % interval."""
 
@@ -87,11 +96,12 @@ class EstimatedFigures(TypedDict):
     """What the PDs of a window lead to expect, before any outcome; see `performance.estimate`.
 
     `bad_rate` is that of the approved, `cost` the mean of the verdicts, in units of one good applicant declined. Of too
-    few there is no figure but None, here and in all that follows.
+    few there is no figure but None, here and in all that follows. `n_by_verdict` counts each verdict that was given.
     """
 
     n_rows: Count
     n_approved: Count
+    n_by_verdict: NotRequired[dict[str, Count]]
     n_bad: Count
     auc: Interval | None
     bad_rate: Interval | None
@@ -211,6 +221,7 @@ class Result(TypedDict):
     stretch: NotRequired[str]
     drift_share: Share | None
     score: FieldFigures
+    score_bins: NotRequired[list[BinFigures]]
     fields: dict[str, FieldFigures]
     findings: list[str]
     performance: NotRequired[PerformanceFigures]

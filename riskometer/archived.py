@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 from creditrisk.text import counted, distinct, number, shares_in_per_cent, shorten
 from monitoring.archive import Prunable
 from monitoring.results import FieldFigures, Interval, Result
+from monitoring.status import most_pressing
 
 WIDTH = 80
 WIDEST_LABEL = 28
-LEVEL_OF_CONCEPT_DRIFT = 2
-LEVELS = {2: "act", 1: "watch", 0: "stable", -1: "not judged"}
 _SENTENCE = textwrap.TextWrapper(WIDTH, initial_indent="- ", subsequent_indent="  ", break_on_hyphens=False)
 
 
@@ -22,25 +21,13 @@ def table_of_reports(results: list[Result]) -> list[str]:
     lines = [f"{'Report':<{width}}  Version  Applications  Status"]
     for result in results:
         version, n_rows = shorten(_printable(result["model_version"]), 7), f"{result['n_rows']:,}"
-        lines.append(f"{result['id']:<{width}}  {version:>7}  {n_rows:>12}  {_status(result)}")
+        lines.append(f"{result['id']:<{width}}  {version:>7}  {n_rows:>12}  {most_pressing(result).words}")
     return lines
 
 
 def _printable(text: str) -> str:
     """Others can write to an archive: no text from there moves the cursor or colours the terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
-
-
-def _status(result: Result) -> str:
-    """The most pressing thing a report has to say, in a word or two."""
-    if not result["log"]["is_intact"]:
-        return "log broken"
-    if not result["n_rows"]:
-        return "empty"
-    if "performance" in result and result["performance"]["level"] == LEVEL_OF_CONCEPT_DRIFT:
-        return "not as predicted"
-    levels = [figures["level"] for figures in (result["score"], *result["fields"].values())]
-    return LEVELS[max(levels)]
 
 
 def lines_of_report(result: Result) -> list[str]:

@@ -218,6 +218,7 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
     for part in parts:
         if part.url:
             table.add_row(f"  {part.title}", f"[link={part.url}]{part.url}[/link]")
+    table.add_row("  Archived reports", f"[link={settings.reports_address}/]{settings.reports_address}/[/link]")
     console.print()
     console.print(table)
     console.print()

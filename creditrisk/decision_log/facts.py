@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
 from creditrisk.decision_log.chain import Head, canonical
 from creditrisk.decision_log.entries import Actor, Entries
-from creditrisk.decision_log.reading import IN_ORDER, entries
+from creditrisk.decision_log.payloads import time_of
+from creditrisk.decision_log.reading import IN_ORDER, Entry, entries
 from creditrisk.decision_log.store import ChangeRefusedError, locked_head
 from creditrisk.decision_log.tables import EVENTS, IS_OTHER
 from creditrisk.decision_log.writing import write
@@ -35,6 +38,15 @@ class Fact:
     why: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class MadeChampion:
+    """A version that was made champion of a model, and when (UTC)."""
+
+    model: str
+    version: str
+    at: datetime
+
+
 def kind_of_entry(kind: str) -> Literal["promotion", "setting"]:
     """The kind of entry that a fact of this kind is."""
     return "promotion" if kind in ("scorer", "champion") else "setting"
@@ -42,11 +54,20 @@ def kind_of_entry(kind: str) -> Literal["promotion", "setting"]:
 
 def facts(connection: Connection, kind: str) -> Iterator[Fact]:
     """The facts of a kind in the order of writing; those that others made unreadable are left to `verify`."""
-    return (fact for _, fact in _numbered(connection, kind))
+    return (fact for _, fact in _with_entries(connection, kind))
 
 
-def _numbered(connection: Connection, kind: str) -> Iterator[tuple[int, Fact]]:
-    """The same, each with the number of its entry."""
+def last_champions(connection: Connection) -> list[MadeChampion]:
+    """The version that was last made champion of each model; an entry that others made unreadable is none."""
+    last: dict[str, MadeChampion] = {}
+    for entry, fact in _with_entries(connection, "champion"):
+        with suppress(OverflowError, TypeError):
+            last[str(fact.key)] = MadeChampion(str(fact.key), str(fact.value), time_of(entry.at))
+    return list(last.values())
+
+
+def _with_entries(connection: Connection, kind: str) -> Iterator[tuple[Entry, Fact]]:
+    """The same, each with its entry."""
     wanted = IN_ORDER.where(IS_OTHER, EVENTS.c.kind == kind_of_entry(kind))
     for entry in entries(connection, wanted):
         try:
@@ -54,12 +75,12 @@ def _numbered(connection: Connection, kind: str) -> Iterator[tuple[int, Fact]]:
         except (TypeError, ValueError):
             continue
         if fact.kind == kind:
-            yield entry.seq, fact
+            yield entry, fact
 
 
 def n_entries_since(connection: Connection, kind: str, key: str, role: str) -> int:
     """How many entries a role wrote after a fact was first noted; 0 if it was not."""
-    first = next((seq for seq, fact in _numbered(connection, kind) if fact.key == key), None)
+    first = next((entry.seq for entry, fact in _with_entries(connection, kind) if fact.key == key), None)
     if first is None:
         return 0
     wanted = select(func.count()).select_from(EVENTS).where(EVENTS.c.seq > first, EVENTS.c.role == role)

@@ -330,6 +330,11 @@ class DecisionLog:
         with self.store.transaction() as connection:
             return facts.noted(connection, kind, key)
 
+    def last_champions(self) -> list[facts.MadeChampion]:
+        """The version that was last made champion of each model, and when."""
+        with self.store.transaction() as connection:
+            return facts.last_champions(connection)
+
     def n_entries_by(self, role: str, kind: str, key: str) -> int:
         """How many entries somebody in a role wrote since a fact was first noted; 0 if it was not."""
         with self.store.transaction() as connection:

@@ -15,8 +15,18 @@ from creditrisk.errors import ArchiveError
 from monitoring.archive.delivery import Stored, n_waiting, pending_folder, store, waiting_ids
 from monitoring.archive.protocol import EVERY, Archive, DamagedReportError, Kind, UnknownReportError
 from monitoring.archive.pruning import Prunable, prunable, remove
-from monitoring.archive.reading import Found, Kept, find, find_page, known_ids, last_result, read_all, read_recent
-from monitoring.archive.sealing import without_credentials
+from monitoring.archive.reading import (
+    Found,
+    Kept,
+    find,
+    find_page,
+    known_ids,
+    last_result,
+    newest_until,
+    read_all,
+    read_recent,
+)
+from monitoring.archive.sealing import check_id, without_credentials
 
 __all__ = [
     "EVERY",
@@ -27,11 +37,13 @@ __all__ = [
     "Prunable",
     "Stored",
     "UnknownReportError",
+    "check_id",
     "find",
     "find_page",
     "known_ids",
     "last_result",
     "n_waiting",
+    "newest_until",
     "open_archives",
     "pending_folder",
     "prunable",

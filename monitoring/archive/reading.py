@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from creditrisk.errors import ArchiveError
 from monitoring.archive.delivery import outgoing_room, waiting_room
 from monitoring.archive.protocol import RECENT, Archive, UnknownReportError
+from monitoring.archive.sealing import model_folder, written_at
 from monitoring.results import Result, by_sequence
 
 # Nobody reads a list of hundreds, least of all in a report.
@@ -147,6 +149,17 @@ def find_page(archives: Sequence[Archive], report_id: str, *, pending: Path) -> 
             except ArchiveError as exc:
                 problems.append(str(exc))
     raise _not_found(archives, report_id, problems)
+
+
+def newest_until(archives: Sequence[Archive], model: str, until: datetime, *, pending: Path) -> str | None:
+    """The id of the report on a model that was the newest at a time; None if no archive that answers has one."""
+    folder = model_folder(model)
+    written = [
+        (at, report_id)
+        for report_id in known_ids(archives, pending=pending)
+        if report_id.partition("/")[0] == folder and (at := written_at(report_id)) is not None and at <= until
+    ]
+    return max(written, default=(until, None))[1]
 
 
 def known_ids(archives: Sequence[Archive], *, pending: Path) -> list[str]:

@@ -77,6 +77,12 @@ def seqs(window: windows.Window) -> tuple[int | None, int | None, int]:
     return window.counted.first_seq, window.counted.last_seq, window.n_rows
 
 
+def exported(home: Home, metric: str) -> dict[str, float]:
+    """What the exporter says of each model."""
+    [samples] = [found.samples for found in DriftCollector(home.settings).collect() if found.name == metric]
+    return {sample.labels["model"]: sample.value for sample in samples}
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path)
@@ -184,8 +190,7 @@ def test_a_result_that_ends_beyond_the_log_does_not_blind_the_monitoring(home, l
     assert f"Report {home.reports[-1]} says that it ended at entry {last_seq + 2}" in window.remarks[0]
     assert home.reports[-1] in window.log_finding
     # The metrics go on with the last report that can be right.
-    found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
-    assert [sample.value for sample in found["creditrisk_window_rows"]] == [100]
+    assert exported(home, "creditrisk_window_rows") == {"german_credit": 100, "simulated": 100}
 
 
 def test_a_forged_result_makes_no_report_skip_applications(home, verify):
@@ -198,8 +203,7 @@ def test_a_forged_result_makes_no_report_skip_applications(home, verify):
     assert "holds a result whose noted head the decision log does not have: entry 8" in window.log_finding
     assert "or that result was changed" in window.log_finding
     assert "or the note changed" in verify().output
-    found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
-    assert [sample.value for sample in found["creditrisk_window_rows"]] == [100]
+    assert exported(home, "creditrisk_window_rows") == {"german_credit": 100, "simulated": 100}
 
 
 def test_a_record_of_promotions_that_is_unreadable_is_not_passed_over(home, verify, monkeypatch):
@@ -252,5 +256,4 @@ def test_the_report_of_a_lost_log_is_not_intact_in_page_and_metrics(home):
         log={"is_intact": False, "finding": "The decision log is not what it was."},
     )
     home.archive.put(PAGE, lost)
-    found = {metric.name: metric.samples for metric in DriftCollector(home.settings).collect()}
-    assert [sample.value for sample in found["creditrisk_decision_log_intact"]] == [0]
+    assert exported(home, "creditrisk_decision_log_intact") == {"german_credit": 0, "simulated": 1}

@@ -98,7 +98,15 @@ def test_of_nobody_nothing_is_expected():
     assert np.isnan(expected_bad_rate(count_pds([])).sd)
     assert np.isnan(expected_cost(count_pds([]), count_pds([]), 0, COSTS).value)
     figures = performance.estimate(performance.NOBODY, COSTS)
-    assert figures == {"n_rows": 0, "n_approved": 0, "n_bad": 0, "auc": None, "bad_rate": None, "cost": None}
+    assert figures == {
+        "n_rows": 0,
+        "n_approved": 0,
+        "n_by_verdict": {},
+        "n_bad": 0,
+        "auc": None,
+        "bad_rate": None,
+        "cost": None,
+    }
 
 
 def test_a_window_counted_in_blocks_is_estimated_as_the_whole():
