@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -11,10 +12,9 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,14 @@ import pytest
 import yaml
 
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.settings import Settings
+from grafana.build import FOLDER, dashboards
+from grafana.draw import draw
+from grafana.queries import asked, at, filled
+from monitoring.archive import open_archives
 from tests.conftest import ROOT, Trained
 
-DASHBOARDS = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+DASHBOARDS = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.json"))}
 DATA_SOURCES = yaml.safe_load((ROOT / "grafana/provisioning/datasources/prometheus.yml").read_text(encoding="utf-8"))
 CONFIG = ROOT / "infra" / "prometheus" / "prometheus.yml"
 RULES = [
@@ -33,20 +38,24 @@ RULES = [
     for rule in group["rules"]
 ]
 ALERTS = [rule for rule in RULES if "alert" in rule]
-# What Grafana fills in: the span of the page, and at least four scrapes; long enough for a report on a busy machine.
-GRAFANA = {"$__range": "1h", "$__rate_interval": "5m"}
+# What Grafana fills in: the span of the page, at least four scrapes (long enough for a report on a busy machine), and
+# what was chosen above a dashboard.
+GRAFANA = {
+    "__range": "1h",
+    "__rate_interval": "5m",
+    "field": "duration_months",
+    "protected": "age_years",
+}
 PATIENCE_SECONDS = 60
 
 
 def panels() -> list[dict[str, Any]]:
-    return [panel for path in DASHBOARDS for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]]
+    return [panel for dashboard in DASHBOARDS.values() for panel in dashboard["panels"]]
 
 
 def queries() -> list[Any]:
     return [
-        pytest.param(target["expr"], id=f"{panel['title']} {target['refId']}")
-        for panel in panels()
-        for target in panel.get("targets", [])
+        pytest.param(expression, id=name) for dashboard in DASHBOARDS.values() for name, expression in asked(dashboard)
     ]
 
 
@@ -79,13 +88,27 @@ class Asked:
     """A running Prometheus."""
 
     def __init__(self, port: int) -> None:
-        self._url = f"http://127.0.0.1:{port}/api/v1/query"
+        self.url = f"http://127.0.0.1:{port}"
 
-    def values(self, query: str) -> list[float]:
-        for variable, value in GRAFANA.items():
-            query = query.replace(variable, value)
-        answer = get(f"{self._url}?{urllib.parse.urlencode({'query': query})}")
-        return [float(series["value"][1]) for series in answer["data"]["result"]]
+    def values(self, query: str, model: str = "german_credit") -> list[float]:
+        return [series.values[0] for series in at(self.url, filled(query, GRAFANA | {"model": model}))]
+
+
+def archive_grown_old(home: Path) -> None:
+    """Archive the report once more, on another model: with what only months of outcomes and a new profile can tell."""
+    [kept] = open_archives(Settings(home=home).archive_uris)
+    found = kept.latest("german_credit")
+    assert found is not None
+    page = kept.html(found["id"])
+    measured = found["performance"]
+    assert measured["vintages"]
+    vintages = [{**vintage, "curve": [0.01, 0.02, 0.04]} for vintage in measured["vintages"]]
+    told = {
+        "model": "older",
+        "fields": {name: {**figures, "impact": 0.5} for name, figures in found["fields"].items()},
+        "performance": {**measured, "vintages": vintages},
+    }
+    kept.put(page, {**{key: found[key] for key in found if key not in ("id", "html_sha256")}, **told})
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +125,7 @@ def prometheus(
     home = folder / "home"
     shutil.copytree(german_champion.settings.home, home)
     lay_prefect(home)
-    web, exporter, asked = free_ports(3)
+    web, exporter, listening = free_ports(3)
     environment = os.environ | {
         "CREDITRISK_HOME": str(home),
         "CREDITRISK_WEB_PORT": str(web),
@@ -125,7 +148,7 @@ def prometheus(
     options = {
         "config.file": folder / "prometheus.yml",
         "storage.tsdb.path": folder / "data",
-        "web.listen-address": f"127.0.0.1:{asked}",
+        "web.listen-address": f"127.0.0.1:{listening}",
     }
     commands = (
         [*riskometer, "serve"],
@@ -137,7 +160,7 @@ def prometheus(
         subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT) for command in commands
     ]
     try:
-        answers = Asked(asked)
+        answers = Asked(listening)
         wait_until("the app has a model", lambda: get(f"http://127.0.0.1:{web}/ready")["ready"])
         # Prometheus has to see the counters at rest before it can tell that they moved.
         wait_until("both are read", lambda: answers.values("up") == [1.0, 1.0])
@@ -172,6 +195,8 @@ def prometheus(
         done = subprocess.run(report, env=environment, cwd=folder, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         wait_until("the report is read", lambda: answers.values("creditrisk_window_rows") == [len(rows) - 1.0])
+        archive_grown_old(home)
+        wait_until("reports on both models are read", lambda: len(answers.values("creditrisk_window_rows")) == 2)
         yield answers
     finally:
         for process in running:
@@ -183,9 +208,75 @@ def prometheus(
 
 @pytest.mark.parametrize("query", queries())
 def test_every_query_answers_numbers(prometheus: Asked, query: str) -> None:
-    wait_until(f"{query} answers", lambda: prometheus.values(query))
+    def values() -> list[float]:
+        return prometheus.values(query) or prometheus.values(query, "older")
 
-    assert not any(math.isnan(value) for value in prometheus.values(query))
+    wait_until(f"{query} answers", values)
+
+    assert not any(math.isnan(value) for value in values())
+
+
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_a_dashboard_is_drawn_from_what_its_queries_answer(prometheus: Asked, name: str) -> None:
+    end = datetime.now(UTC)
+    chosen = GRAFANA | {"model": "older"}
+
+    picture = draw(DASHBOARDS[name], prometheus.url, end - timedelta(minutes=5), end, variables=chosen).decode()
+
+    titles = [filled(panel["title"], chosen) for panel in DASHBOARDS[name]["panels"] if panel["type"] != "row"]
+    assert all(f">{html.escape(title, quote=False)}<" in picture for title in titles)
+    assert "no data" not in picture
+
+
+def test_dashboards_are_what_their_code_builds() -> None:
+    built = dashboards()
+
+    assert DASHBOARDS.keys() == built.keys()
+    assert {name: (FOLDER / name).read_text(encoding="utf-8") for name in built} == built, "run python -m grafana.build"
+
+
+def test_dashboards_keep_their_addresses() -> None:
+    # Bookmarks and links name these.
+    assert {name: dashboard["uid"] for name, dashboard in DASHBOARDS.items()} == {
+        "risk-o-meter.json": "risk-o-meter",
+        "risk-o-meter-field.json": "risk-o-meter-field",
+        "risk-o-meter-service.json": "risk-o-meter-service",
+    }
+
+
+def test_panels_lie_beside_each_other_and_have_numbers_of_their_own() -> None:
+    for dashboard in DASHBOARDS.values():
+        found = dashboard["panels"]
+        assert len({panel["id"] for panel in found}) == len(found)
+        cells = [
+            (x, y)
+            for panel in found
+            for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
+            for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
+        ]
+        assert len(set(cells)) == len(cells)
+        assert max(x for x, _ in cells) < 24
+
+
+def test_a_point_leads_to_the_report_that_it_is_of(prometheus: Asked) -> None:
+    links = {
+        link["url"] for panel in panels() for link in panel.get("fieldConfig", {}).get("defaults", {}).get("links", [])
+    }
+    [address] = [series.labels["address"] for series in at(prometheus.url, "creditrisk_reports_info")]
+    now_ms = str(int(1_000 * time.time()))
+    for address_of in links:
+        followed = address_of
+        for name, value in (
+            ("reports:raw", address),
+            ("model:percentencode", "german_credit"),
+            ("__field.labels.model", "german_credit"),
+            ("__value.time", now_ms),
+        ):
+            followed = followed.replace(f"${{{name}}}", value)
+        with urllib.request.urlopen(followed, timeout=10) as response:
+            assert b"<iframe" in response.read()
+            assert response.headers["Content-Security-Policy"].startswith("sandbox allow-scripts")
+    assert len(links) == 2
 
 
 def test_the_decisions_on_the_dashboard_are_those_that_were_answered(prometheus: Asked) -> None:
@@ -199,6 +290,8 @@ def test_every_panel_reads_the_data_source_that_is_provisioned() -> None:
     provisioned = {source["uid"] for source in DATA_SOURCES["datasources"]}
 
     used = {target["datasource"]["uid"] for panel in panels() for target in panel.get("targets", [])}
+    used |= {one["datasource"]["uid"] for board in DASHBOARDS.values() for one in board["annotations"]["list"]}
+    used |= {one["datasource"]["uid"] for board in DASHBOARDS.values() for one in board["templating"]["list"]}
 
     assert used == provisioned
 

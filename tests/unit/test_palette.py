@@ -108,11 +108,14 @@ def test_the_drift_report_has_the_tones_of_the_pages_and_no_colour_of_a_verdict(
     assert {name: dark[name] for name in dark.keys() - own} == DARK
     assert own <= light.keys() == dark.keys()
     assert not hex_colours(template) & OF_VERDICTS
+    listed = (ROOT / "monitoring" / "templates" / "reports.html").read_text(encoding="utf-8")
+    assert hex_colours(listed) <= {light["card"], dark["card"]}
 
 
-def test_the_dashboard_shows_verdicts_in_the_colours_of_the_palette_and_nothing_else_in_them():
-    dashboard = json.loads((ROOT / "grafana" / "dashboards" / "risk-o-meter.json").read_text(encoding="utf-8"))
-    overrides = [item for panel in dashboard["panels"] for item in panel.get("fieldConfig", {}).get("overrides", [])]
+def test_dashboards_show_verdicts_in_the_colours_of_the_palette_and_nothing_else_in_them():
+    paths = sorted((ROOT / "grafana" / "dashboards").glob("*.json"))
+    panels = [panel for path in paths for panel in json.loads(path.read_text(encoding="utf-8"))["panels"]]
+    overrides = [item for panel in panels for item in panel.get("fieldConfig", {}).get("overrides", [])]
     coloured = [
         (item["matcher"]["options"], found["value"]["fixedColor"].lower())
         for item in overrides
@@ -122,7 +125,7 @@ def test_the_dashboard_shows_verdicts_in_the_colours_of_the_palette_and_nothing_
     of_verdicts = [pair for pair in coloured if pair[0] in VERDICT_LOOKS]
     assert {verdict for verdict, _ in of_verdicts} == VERDICT_LOOKS.keys()
     assert all(colour == VERDICT_LOOKS[verdict].on_either for verdict, colour in of_verdicts)
-    shown = re.findall(r"#[0-9a-f]{6}\b", json.dumps(dashboard["panels"]).lower())
+    shown = re.findall(r"#[0-9a-f]{6}\b", json.dumps(panels).lower())
     on_either = {look.on_either for look in VERDICT_LOOKS.values()}
     assert sum(colour in on_either for colour in shown) == len(of_verdicts)
     assert not set(shown) & (OF_VERDICTS - on_either)

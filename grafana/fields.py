@@ -1,0 +1,154 @@
+"""Drift by field: one field, chosen above, in all that is told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grafana.panels import (
+    BLUE,
+    GREY,
+    ONE_MODEL,
+    REPORTS_ADDRESS,
+    STATUS,
+    VIOLET,
+    Placed,
+    Query,
+    begin,
+    document,
+    lines,
+    states,
+    variable,
+)
+
+WATCH_AND_ACT = ((0.1, GREY), (0.25, VIOLET))
+_CHOSEN = 'model="$model", field="$field"'
+_FIELD = variable("field", "Field", 'label_values(creditrisk_drift_status{model="$model"}, field)')
+
+
+# A panel, its width and its height.
+Sized = tuple[Any, int, int]
+
+
+def build() -> str:
+    """The dashboard as JSON."""
+    places = Placed()
+    board = begin("risk-o-meter-field", "Drift by field", "One field against the training data, in all figures.")
+    board = board.with_variable(ONE_MODEL).with_variable(_FIELD).with_variable(REPORTS_ADDRESS)
+    for panel, width, height in (*_drift(), *_values(), *_others()):
+        board = board.with_panel(panel.grid_pos(places.next(width, height)))
+    return document(board)
+
+
+def _now_and_then(name: str, then: str) -> list[Query]:
+    return [
+        Query(f"creditrisk_{name}{{{_CHOSEN}}}", "now", BLUE),
+        Query(f"creditrisk_{then}{{{_CHOSEN}}}", "training data", GREY, is_dashed=True),
+    ]
+
+
+def _drift() -> list[Sized]:
+    return [
+        (
+            states(
+                "Status of $field",
+                "Whether it drifted beyond what chance explains, and by enough to matter.",
+                [Query(f"max by (field) (creditrisk_drift_status{{{_CHOSEN}}})", "{{field}}")],
+                STATUS,
+            ),
+            24,
+            4,
+        ),
+        (
+            lines(
+                "PSI",
+                "Population stability index; lines at 0.10 (look) and 0.25 (act). Chance alone stays below the bound "
+                "in 95 of 100 windows of this size.",
+                [
+                    Query(f"creditrisk_drift_psi{{{_CHOSEN}}}", "PSI", BLUE),
+                    Query(f"creditrisk_drift_psi_bound{{{_CHOSEN}}}", "by chance", GREY, is_dashed=True),
+                ],
+                decimals=2,
+                least=0,
+                marks=WATCH_AND_ACT,
+            ),
+            12,
+            9,
+        ),
+        (
+            lines(
+                "Distance",
+                "How far it moved: in standard deviations for a number, Jensen-Shannon for a category.",
+                [Query(f"creditrisk_drift_distance{{{_CHOSEN}}}", "distance", BLUE)],
+                decimals=2,
+                least=0,
+            ),
+            12,
+            9,
+        ),
+        (
+            lines(
+                "What that does to the risk",
+                "What the shift adds to the average predicted risk, of 100; around 0 it is noise.",
+                [Query(f"creditrisk_drift_impact_of_100{{{_CHOSEN}}}", "of 100", BLUE)],
+                decimals=1,
+                marks=((0, GREY),),
+            ),
+            12,
+            9,
+        ),
+    ]
+
+
+def _values() -> list[Sized]:
+    return [
+        (
+            lines(
+                "Mean",
+                "In the field's own unit; a category has none.",
+                _now_and_then("field_mean", "field_mean_reference"),
+            ),
+            12,
+            9,
+        ),
+        (
+            lines(
+                "Missing values",
+                "Share of applications without a value.",
+                _now_and_then("missing_share", "missing_share_reference"),
+                unit="percentunit",
+                decimals=1,
+                least=0,
+            ),
+            12,
+            9,
+        ),
+        (
+            lines(
+                "Values never seen",
+                "Share of applications with a value that the model does not know.",
+                [Query(f"creditrisk_unseen_share{{{_CHOSEN}}}", "unseen", BLUE)],
+                unit="percentunit",
+                decimals=1,
+                least=0,
+            ),
+            12,
+            9,
+        ),
+    ]
+
+
+def _others() -> list[Sized]:
+    return [
+        (
+            lines(
+                "The five fields that moved most (PSI)",
+                "All fields of the model; lines at 0.10 (look) and 0.25 (act).",
+                [Query('topk(5, creditrisk_drift_psi{model="$model"})', "{{field}}")],
+                decimals=2,
+                least=0,
+                marks=WATCH_AND_ACT,
+            ),
+            24,
+            9,
+        ),
+    ]
