@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from grafana.panels import (
     BLUE,
     GREY,
     ONE_MODEL,
     REPORTS_ADDRESS,
     STATUS,
-    VIOLET,
+    WATCH_AND_ACT,
     Placed,
     Query,
+    Sized,
     begin,
     document,
     lines,
@@ -20,13 +19,8 @@ from grafana.panels import (
     variable,
 )
 
-WATCH_AND_ACT = ((0.1, GREY), (0.25, VIOLET))
 _CHOSEN = 'model="$model", field="$field"'
 _FIELD = variable("field", "Field", 'label_values(creditrisk_drift_status{model="$model"}, field)')
-
-
-# A panel, its width and its height.
-Sized = tuple[Any, int, int]
 
 
 def build() -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from grafana.panels import (
     BLUE,
     GREY,
@@ -12,8 +10,10 @@ from grafana.panels import (
     REPORTS_ADDRESS,
     STATUS,
     VIOLET,
+    WATCH_AND_ACT,
     Placed,
     Query,
+    Sized,
     begin,
     curves,
     document,
@@ -26,7 +26,6 @@ from grafana.panels import (
     variable,
 )
 
-WATCH_AND_ACT = ((0.1, GREY), (0.25, VIOLET))
 OUTCOMES = {"-1": ("too few to tell", GREY), "0": ("as predicted", BLUE), "2": ("not as predicted", VIOLET)}
 INTERVAL = "/ 95 % (from|to)$/"
 _PROTECTED = variable(
@@ -35,10 +34,6 @@ _PROTECTED = variable(
 _ONE = 'model="$model"'
 _GROUPS = 'model="$model", field="$protected"'
 _ALL = 'model=~"$model"'
-
-
-# A panel, its width and its height.
-Sized = tuple[Any, int, int]
 
 
 def build() -> str:

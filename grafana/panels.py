@@ -64,7 +64,10 @@ REPORT_OF_SERIES = "${reports:raw}/at?model=${__field.labels.model}&time=${__val
 EVERY_REPORT = "${reports:raw}/"
 REPORTS = "${reports:raw}/?model=${model:percentencode}"
 STATUS = {"-1": ("cannot be judged", GREY), "0": ("stable", BLUE), "1": ("watch", PALE), "2": ("act", VIOLET)}
-TALLEST = 24
+WATCH_AND_ACT = ((0.1, GREY), (0.25, VIOLET))
+COLUMNS = 24
+# A panel, its width and its height.
+Sized = tuple[Any, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Placed:
 
     def next(self, width: int, height: int) -> GridPos:
         """The next place of that size, in the same row if it has room."""
-        if self._x + width > TALLEST:
+        if self._x + width > COLUMNS:
             self._x, self._y, self._height = 0, self._y + self._height, 0
         place = GridPos(h=height, w=width, x=self._x, y=self._y)
         self._x, self._height = self._x + width, max(self._height, height)
@@ -348,7 +351,7 @@ def variable(name: str, label: str, query: str, *, several: bool = False, hidden
 
 def row(title: str, places: Placed, *, repeat: str = "") -> dashboard.Row:
     """A heading; with `repeat`, what follows comes once for each value chosen of that variable."""
-    found = dashboard.Row(title).grid_pos(places.next(TALLEST, 1))
+    found = dashboard.Row(title).grid_pos(places.next(COLUMNS, 1))
     return found.repeat(repeat) if repeat else found
 
 

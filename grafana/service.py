@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from grafana.panels import BLUE, GREY, MODEL, VIOLET, Placed, Query, begin, document, figure, lines, states
+from grafana.panels import BLUE, GREY, MODEL, VIOLET, Placed, Query, Sized, begin, document, figure, lines, states
 
 ANSWERS = {"1": ("answers", BLUE), "0": ("away", VIOLET)}
 INTACT = {"1": ("as noted", BLUE), "0": ("not what it was", VIOLET)}
 SERVED = {"1": ("serves", BLUE)}
 _BUCKETS = "sum by (le) (rate(creditrisk_scoring_duration_seconds_bucket[$__rate_interval]))"
-
-
-# A panel, its width and its height.
-Sized = tuple[Any, int, int]
 
 
 def build() -> str:

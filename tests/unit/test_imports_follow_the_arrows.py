@@ -20,6 +20,7 @@ MAY_IMPORT = {
     "flows": {"creditrisk", "monitoring"},
     "webapp": {"creditrisk", "monitoring"},
     "riskometer": {"creditrisk", "monitoring", "flows", "webapp"},
+    "grafana": {"creditrisk"},
 }
 # The rooms of the domain from the ground floor to the roof: each stands on those before it, and knows none after it.
 FLOORS = (
