@@ -39,7 +39,7 @@ SCHEMA = Schema(
 COSTS = SCHEMA.costs
 AS_OF = datetime(2026, 3, 31, tzinfo=UTC)
 # Of the deciles of a reference.
-EDGES = [0.05, 0.1, 0.2, 0.4]
+EDGES = [0.02, 0.04, 0.06, 0.08, 0.1, 0.15, 0.2, 0.3, 0.4]
 risks = st.lists(st.floats(0.001, 0.999), min_size=2, max_size=60)
 
 
