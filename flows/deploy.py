@@ -14,7 +14,6 @@ from pathlib import Path
 from creditrisk.settings import Settings, read_settings
 from flows.password import VARIABLE, password
 from flows.queue import WORK_POOL, asking
-from flows.retraining import settle_automation
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -28,6 +27,9 @@ def main() -> None:
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=PROJECT, check=False)  # noqa: S603  # no shell, and our own words only
     if done.returncode == 0:
+        # Not above: the supervisor imports this module, and should not carry Prefect and the registry with it.
+        from flows.retraining import settle_automation
+
         with asking(settings):
             settle_automation(settings)
     sys.exit(done.returncode)

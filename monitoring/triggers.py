@@ -119,7 +119,8 @@ def read_triggers(path: Path, schema: Schema, reference: Profile, *, must_exist:
             if trigger.name in triggers:
                 raise _WrongTriggerError("two have that name; each needs one of its own")
         except _WrongTriggerError as exc:
-            problems.append(f"{path}, trigger {called}: {exc}. It was not judged.")
+            stop = "" if str(exc).endswith("?") else "."
+            problems.append(f"{path}, trigger {called}: {exc}{stop} It was not judged.")
         else:
             triggers[trigger.name] = trigger
     return TriggerFile(tuple(triggers.values()), tuple(problems))
@@ -303,7 +304,7 @@ def _figures(trigger: Trigger, profile: Profile, verdicts: Counter[str], schema:
     if value is None:
         have = "with a value " if trigger.statistic == "mean" else ""
         some = f"{counted(n_rows, 'application')} {have}{stretch}"
-        sentence = f"{trigger.name}: not judged, as there are {some} and it takes {LEAST_ROWS}."
+        sentence = f"{trigger.name}: not judged on {some}; it takes {LEAST_ROWS}."
         return {"name": trigger.name, "sentence": sentence, "value": None, "is_met": False}
     is_met = value > trigger.limit if trigger.is_above else value < trigger.limit
     side = f"{'' if is_met else 'not '}{'above' if trigger.is_above else 'below'}"

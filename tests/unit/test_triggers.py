@@ -128,8 +128,8 @@ def test_of_few_applications_nothing_is_judged_but_their_number(tmp_path):
     text = INCOME + '[[trigger]]\nname = "Quiet"\nstatistic = "applications"\nbelow = 50\n'
     few = judge(read(tmp_path / "triggers.toml", text), Log(rows(29, income=1.0)))
     assert few == [
-        ("Income of the day: not judged, as there are 29 applications with a value since the last report and it takes "
-         "30.", None, False),
+        ("Income of the day: not judged on 29 applications with a value since the last report; it takes 30.",
+         None, False),
         ("Quiet: applications 29, below 50 (since the last report).", 29.0, True),
     ]  # fmt: skip
 
@@ -138,7 +138,7 @@ WRONG = {
     '[[trigger]\nname="a"': r"is no TOML: .*\(at line 1.*Mend it there\. No trigger was judged",
     "limit = 5": r"every trigger begins with a line \[\[trigger\]\]",
     "trigger = 5": r"every trigger begins with a line \[\[trigger\]\]",
-    INCOME.replace("below", "bellow"): r"'Income of the day': there is no key 'bellow'; did you mean 'below'\?",
+    INCOME.replace("below", "bellow"): r"'Income of the day': there is no key 'bellow'; did you mean 'below'\? It was",
     INCOME.replace('"mean"', '"average"'): "'statistic' is one of mean, missing_share, .*approval_rate",
     INCOME.replace("income_eur", "incomes_eur"): "'field' is one of age_years, .*did you mean 'income_eur'",
     INCOME.replace("income_eur", "housing"): "'housing' is a category and has no mean",
