@@ -112,7 +112,8 @@ class Settings(BaseSettings):
     dask_address: str = Field(
         "",
         pattern=r"^$|^(tcp|tls|ws|wss)://[^/\s]+$",
-        description="Dask scheduler that spreads a training, such as tcp://scheduler:8786; empty: threads",
+        description="Dask scheduler that spreads a training, or the parts of a table, such as tcp://scheduler:8786; "
+        "empty: threads",
     )
     promotion: Literal["automatic", "approval"] = Field(
         "automatic", description="automatic: a better challenger becomes champion; approval: a person has to say so"

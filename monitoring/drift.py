@@ -39,6 +39,8 @@ SMALL_IMPACT = 0.1
 Status = Literal["stable", "watch", "act", "too few rows", "empty window", "all missing", "constant"]
 LEVELS = {"stable": 0, "watch": 1, "act": 2}
 CANNOT_JUDGE = -1
+# The words for the bin of values that the reference does not hold.
+UNSEEN = "an unseen value"
 # The predicted PD is looked at like a field; people read it as "n of 100".
 SCORE = Field("prob_default", "number", "Predicted risk", unit="of 100")
 
@@ -211,7 +213,7 @@ def _sentences(field: FieldDrift) -> list[str]:
         strength = "has shifted strongly" if field.status == "act" else "has shifted"
         sentences.append(
             f"{field.label} {strength} ({_how_far(field)}): mostly {direction} "
-            f"applications with {change.words} ({share_before} before, {share_now} now){_impact(field)}."
+            f"applications with {change.words} ({share_before} before, {share_now} now){_impact(field, change)}."
         )
     if field.n_unseen:
         rows = "row holds" if field.n_unseen == 1 else "rows hold"
@@ -230,10 +232,12 @@ def _how_far(field: FieldDrift) -> str:
     return f"by {field.distance:.2f} {unit}; {by_psi}"
 
 
-def _impact(field: FieldDrift) -> str:
+def _impact(field: FieldDrift, change: Bin) -> str:
     """What that does to the risk, to follow what has shifted."""
     if field.impact is None:
         return ""
+    if change.words == UNSEEN:
+        return "; what that does to the risk cannot be told, as the model learned nothing about it"
     if abs(field.impact) < SMALL_IMPACT:
         return "; it hardly moves the average risk"
     raises = "raises" if field.impact > 0 else "lowers"
@@ -288,7 +292,7 @@ def _is_constant(current: Entry, reference_shares: FloatArray) -> bool:
 def _bin_words(entry: Entry, field: Field) -> list[str]:
     """Words for every bin, in the order of the counts, to follow "applications with"."""
     if entry["type"] == "category":
-        return [*(field.category_label(value) for value in entry["categories"]), "no value", "an unseen value"]
+        return [*(field.category_label(value) for value in entry["categories"]), "no value", UNSEEN]
     unit = f" {field.unit}" if field.unit else ""
     scale = 100 if field is SCORE else 1
     values = [scale * edge for edge in entry["edges"]]

@@ -110,21 +110,23 @@ def _nothing(reference: Reference) -> CountedPart:
 
 
 def _count(frame: pl.DataFrame, n_unreadable: Mapping[str, int], reference: Reference) -> CountedPart:
-    scores = pl.Series([], dtype=pl.Float64)
-    if PROB_DEFAULT.name in frame.columns:
-        scores = _own_scores(frame, reference.model_version)
-        n_no_share = int((~scores.is_between(0, 1)).sum())
-        if n_no_share:
-            scores = pl.select(pl.when(scores.is_between(0, 1)).then(scores)).to_series()
-            n_unreadable = {**n_unreadable, PROB_DEFAULT.name: n_unreadable.get(PROB_DEFAULT.name, 0) + n_no_share}
-    return CountedPart(count_profile(reference.profile, frame, scores), n_unreadable)
+    if PROB_DEFAULT.name not in frame.columns:
+        unscored = pl.repeat(None, frame.height, dtype=pl.Float64, eager=True)
+        nobody = pl.repeat(False, frame.height, dtype=pl.Boolean, eager=True)
+        return CountedPart(count_profile(reference.profile, frame, unscored, nobody), n_unreadable)
+    scores, is_own = frame[PROB_DEFAULT.name], _is_own(frame, reference.model_version)
+    n_no_share = int((~scores.filter(is_own).is_between(0, 1)).sum())
+    if n_no_share:
+        scores = pl.select(pl.when(scores.is_between(0, 1)).then(scores)).to_series()
+        n_unreadable = {**n_unreadable, PROB_DEFAULT.name: n_unreadable.get(PROB_DEFAULT.name, 0) + n_no_share}
+    return CountedPart(count_profile(reference.profile, frame, scores, is_own), n_unreadable)
 
 
-def _own_scores(frame: pl.DataFrame, version: str) -> pl.Series:
-    """The scores that this version gave, as far as the table says who gave them: a change of model is no drift."""
+def _is_own(frame: pl.DataFrame, version: str) -> pl.Series:
+    """Whose scores this version gave, as far as the table says who gave them: a change of model is no drift."""
     if MODEL_VERSION.name not in frame.columns:
-        return frame[PROB_DEFAULT.name]
-    return frame.filter(pl.col(MODEL_VERSION.name) == version)[PROB_DEFAULT.name]
+        return pl.repeat(True, frame.height, dtype=pl.Boolean, eager=True)
+    return frame[MODEL_VERSION.name].eq_missing(version)
 
 
 def _together(one: CountedPart, other: CountedPart) -> CountedPart:

@@ -37,7 +37,7 @@ _LOCK = (
 )
 # Between two tries to write into SQLite while another process does. Left to itself it would sleep ever longer, up to a
 # tenth of a second, while others come and go.
-TRY_SECONDS = 0.000_5
+TRY_SECONDS = 0.000_2
 # Between two looks at whether others have given up files of a SQLite log that were deleted.
 RETRY_SECONDS = 0.01
 # What databases say when a lock was not to be had in time.

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     event,
-    select,
     text,
 )
 
@@ -111,8 +110,9 @@ for _table, _triggers in ((VERSIONS, APPEND_ONLY), (EVENTS, APPEND_ONLY), (CONTE
             event.listen(_table, "after_create", _trigger.execute_if(dialect=_dialect))
 
 
-# Every append asks it, so the driver is asked directly.
+# Every append asks for one or both while others wait for the log, so the driver is asked directly.
 _LAST = f"SELECT seq, hash FROM {EVENTS.name} ORDER BY seq DESC LIMIT 1"  # noqa: S608  # our own name
+_AT = f"SELECT hash FROM {EVENTS.name} WHERE seq = {{seq}}"  # noqa: S608  # our own name and a number
 
 
 def head_of(connection: Connection) -> Head:
@@ -124,5 +124,6 @@ def head_of(connection: Connection) -> Head:
 
 def hash_at(connection: Connection, seq: int) -> str | None:
     """The hash of the entry with a number; None if there is none."""
-    digest = connection.execute(select(EVENTS.c.hash).where(EVENTS.c.seq == seq)).scalar_one_or_none()
-    return None if digest is None else digest.hex()
+    driver: Any = connection.connection.driver_connection
+    row = driver.execute(_AT.format(seq=int(seq))).fetchone()
+    return None if row is None else row[0].hex()

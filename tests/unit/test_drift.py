@@ -102,7 +102,7 @@ def test_psi_is_never_negative_symmetric_and_finite(two):
     assert psi == pytest.approx(stability.population_stability_index(other, one))
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32 - 1))
 def test_drift_ignores_the_order_of_rows(seed):
     window = sample(400, seed=2, income_shift=0.3)

@@ -55,7 +55,7 @@ def test_the_expected_auc_is_that_of_all_pairs_weighed_by_their_chances(values):
     assert expected_auc(count_pds(p)).value == pytest.approx((weights * wins).sum() / weights.sum(), abs=1e-3)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(risks, risks)
 def test_counts_of_parts_add_up_to_those_of_the_whole(one, other):
     whole, parts = count_pds([*one, *other]), merge_pds([count_pds(one), count_pds(other)])
