@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, cast
 
 from creditrisk.text import distinct
 from monitoring.results import FieldFigures, Result
+from monitoring.status import ACT
 
 # `page` wants somebody now, `ticket` within a working day, a `note` wants nothing.
 Severity: TypeAlias = Literal["note", "ticket", "page"]
@@ -23,6 +24,10 @@ ACTIONS = {
     "FieldDrifted": "Open the last report; it says which values and what that does to the risk. Check the source of "
     "the field first.",
     "RiskDrifted": "Open the last report; if applicants have changed for good, train on newer data.",
+    "FieldsDriftedTogether": "Open the last report; it names the fields that tell it most. See whether two sources are "
+    "still joined as they were.",
+    "ImportanceDrifted": "Open the last report; it names the fields that changed places. See whether the model still "
+    "fits these applicants.",
     "NotAsPredicted": "Open the last report; it says which figure, by how much and in which months. Train on newer "
     "outcomes.",
     "DecisionLogNotIntact": "Run riskometer verify-log; keep the log and its backups as they are until it is clear "
@@ -80,7 +85,7 @@ def alarms_of(
         what = "The decision log does not hold what earlier reports noted of it"
         found.add("log", "DecisionLogNotIntact", what, result["log"]["finding"], severity="page")
     measured = result.get("performance")
-    if measured is not None and measured["level"] == 2:
+    if measured is not None and measured["level"] == ACT:
         what, sentences = f"Outcomes of {model} are not what was predicted", measured["alarms"]
         found.add("performance", "NotAsPredicted", what, " ".join(sentences), degree=len(sentences))
     score = result["score"]
@@ -88,8 +93,9 @@ def alarms_of(
         what = f"The predicted risk of {model} has shifted"
         found.add("risk", "RiskDrifted", what, how_far(score), degree=score["level"])
     for name, figures in result["fields"].items():
-        if figures["level"] == 2:
+        if figures["level"] == ACT:
             found.add(f"field/{name}", "FieldDrifted", f"{name} of {model} has shifted strongly", how_far(figures))
+    _add_all_fields(found)
     for name, sentence in _triggers_met(result):
         found.add(f"trigger/{name}", "TriggerMet", f"A limit is passed for {model}: {name}", sentence)
     if reason := cast(Mapping[str, str], result).get("retraining"):
@@ -103,6 +109,22 @@ def alarms_of(
     return found.alarms
 
 
+def _add_all_fields(found: _Found) -> None:
+    """What shows in all fields together only."""
+    result, model = found.result, found.result["model"]
+    joint, importance = result.get("multivariate"), result.get("importance")
+    if joint is not None and joint["level"] == ACT:
+        auc, bound = distinct(joint["auc"], joint["auc_bound"], places=2)
+        what = f"All fields of {model} taken together have shifted strongly"
+        how_bad = f"AUC {auc}; chance alone stays below {bound}. {joint['n_rows']:,} applications."
+        found.add("together", "FieldsDriftedTogether", what, how_bad)
+    if importance is not None and importance["level"] == ACT:
+        gain, bound = distinct(importance["gain"], importance["gain_bound"], places=2)
+        what = f"Other fields than before decide the risk of {model}"
+        how_bad = f"Gain {gain}, 1 where nothing changed; chance alone stays above {bound}."
+        found.add("importance", "ImportanceDrifted", what, how_bad)
+
+
 def unjudged(result: Result) -> frozenset[str]:
     """The keys of what a report could not judge: an alarm about it goes on, as nobody knows that it has ended.
 
@@ -114,6 +136,8 @@ def unjudged(result: Result) -> frozenset[str]:
         *(["performance"] if measured is None or measured["level"] < 0 else []),
         *(["risk"] if result["score"]["level"] < 0 else []),
         *(f"field/{name}" for name, figures in result["fields"].items() if figures["level"] < 0),
+        *(["together"] if "multivariate" not in result else []),
+        *(["importance"] if "importance" not in result else []),
         *(f"trigger/{trigger['name']}" for trigger in triggers if trigger["value"] is None),
     ]
     return frozenset(scope_of_report(result["model"]) + key for key in keys)

@@ -22,6 +22,16 @@ FIGURES = {
     "label": "Income", "status": "stable", "level": 0, "n_rows": 1_200, "psi": 0.4123, "psi_bound": 0.05,
     "impact": 2.34, "missing_share": 0.0, "missing_share_reference": 0.0, "n_unseen": 0,
 }  # fmt: skip
+TOGETHER = {
+    "auc": 0.5,
+    "auc_bound": 0.55,
+    "p_value": 0.5,
+    "level": 0,
+    "n_rows": 1_200,
+    "n_reference": 2_000,
+    "fields": [],
+}
+IMPORTANCE = {"gain": 1.0, "gain_bound": 0.95, "p_value": 0.5, "level": 0, "fields": {}}
 RULES = {
     rule["alert"]: rule
     for group in yaml.safe_load((ROOT / "infra/prometheus/alerts.yml").read_text(encoding="utf-8"))["groups"]
@@ -43,6 +53,8 @@ def result(hour: int = 6, **other: object) -> Result:
         "n_rows": 1_200,
         "score": FIGURES,
         "fields": {"income_eur": FIGURES},
+        "multivariate": TOGETHER,
+        "importance": IMPORTANCE,
         "performance": {"level": 0, "alarms": []},
         "id": f"report-{hour}",
     }
@@ -79,6 +91,9 @@ def test_an_alarm_says_what_since_when_how_bad_what_to_do_and_where() -> None:
         ({}, None),
         ({"fields": {"income_eur": FIGURES | {"level": 1}}}, None),
         ({"score": FIGURES | {"level": 1}}, "risk"),
+        ({"multivariate": TOGETHER | {"level": 1}, "importance": IMPORTANCE | {"level": 1}}, None),
+        ({"multivariate": TOGETHER | {"level": 2}}, "together"),
+        ({"importance": IMPORTANCE | {"level": 2}}, "importance"),
         ({"performance": {"level": 2, "alarms": ["Outcomes are worse."]}}, "performance"),
         ({"performance": {"level": -1, "alarms": []}}, None),
         ({"log": {"is_intact": False, "finding": "It was cut."}}, "log"),
@@ -118,10 +133,11 @@ def test_data_stays_quiet_when_the_last_full_report_is_no_longer_at_hand() -> No
 
 
 def test_the_first_step_is_that_of_the_rule_of_the_same_name() -> None:
-    shared = ACTIONS.keys() & RULES.keys()
-
-    assert ACTIONS.keys() - shared <= {"TriggerMet", "RetrainingCalledFor"}
-    assert {name: ACTIONS[name] for name in shared} == {name: RULES[name]["annotations"]["action"] for name in shared}
+    assert {name: RULES[name]["annotations"]["action"] for name in ACTIONS} == ACTIONS
+    # Those that no report can tell of are Prometheus' alone.
+    assert RULES.keys() - ACTIONS.keys() == {
+        "ServiceDown", "ScoringSlow", "SourceAway", "ReportTooOld", "ArchivedResultsUnreadable",
+    }  # fmt: skip
 
 
 def told(ledger: Ledger, *current: Alarm, hours: float, unjudged: tuple[str, ...] = ()) -> tuple[Ledger, list[str]]:
@@ -150,6 +166,22 @@ def test_an_alarm_is_told_again_when_it_gets_worse() -> None:
     _, as_bad_as_before = told(ledger, replace(ALARM, degree=1), hours=9)
 
     assert (worse, better, as_bad_as_before) == ([f"Worse: {ALARM.what}"], [], [])
+
+
+def test_of_all_fields_together_people_are_told_how_far() -> None:
+    joint = TOGETHER | {"auc": 0.7123, "level": 2}
+
+    together, importance = found(result(multivariate=joint, importance=IMPORTANCE | {"gain": 0.8811, "level": 2}))
+
+    assert together.how_bad == "AUC 0.71; chance alone stays below 0.55. 1,200 applications."
+    assert importance.how_bad == "Gain 0.88, 1 where nothing changed; chance alone stays above 0.95."
+
+
+def test_too_few_for_all_fields_together_have_not_ended_what_was_told() -> None:
+    made = result()
+    del made["multivariate"], made["importance"]
+
+    assert unjudged(made) == {"report/m/together", "report/m/importance"}
 
 
 def test_what_cannot_be_judged_has_not_ended() -> None:
