@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import gzip
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.protocol import RECENT, TIMEOUT_SECONDS, Archive, Reading
+from monitoring.archive.protocol import TIMEOUT_SECONDS, Archive, Reading
 from monitoring.archive.sealing import (
     check_id,
     model_folder,
@@ -28,6 +29,8 @@ from monitoring.results import MAX_RESULT_BYTES, Result, UnreadableResultError, 
 SCHEMES = ("gs",)
 ADDRESS = "gs://BUCKET"
 COMPLEXITY = 2
+# The newest hundred results of 100 kB, three times over; whoever reads them every few seconds fetches what is new only.
+MOST_BYTES_HELD = 32_000_000
 
 
 class CloudStorageArchive(Archive):
@@ -39,8 +42,7 @@ class CloudStorageArchive(Archive):
         self._bucket_name = parts.netloc
         self._prefix = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         self._connected: Any = None
-        # What was downloaded, by name and generation: an object never changes without a new one.
-        self._downloaded: dict[tuple[str, int], bytes] = {}
+        self._held = _Held(MOST_BYTES_HELD)
 
     def put(self, html: bytes, result: Result) -> str:
         """Keep a report; an object that exists already is left as it is."""
@@ -56,7 +58,7 @@ class CloudStorageArchive(Archive):
         prefix = self._prefix + (f"{model_folder(model)}/" if model else "")
         with self._answering():
             sealed = [blob for blob in self._list(prefix) if blob.name.endswith(".json")]
-            newest = sorted(sealed, key=lambda blob: str(blob.name).rsplit("/", 1)[-1], reverse=True)
+            newest = sorted(sealed, key=lambda blob: _time_of(str(blob.name)), reverse=True)
             kept = (
                 (str(blob.name).removeprefix(self._prefix).removesuffix(".json"), functools.partial(self._json, blob))
                 for blob in newest
@@ -115,11 +117,11 @@ class CloudStorageArchive(Archive):
         if blob.size is None or blob.size > MAX_RESULT_BYTES:
             raise UnreadableResultError(f"it is longer than {MAX_RESULT_BYTES / 1e6:.0f} MB")
         key = (str(blob.name), int(blob.generation or 0))
-        if key not in self._downloaded:
-            self._downloaded[key] = self._download(blob)
-        while len(self._downloaded) > 2 * RECENT:
-            del self._downloaded[next(iter(self._downloaded))]
-        return from_json(self._downloaded[key])
+        content = self._held.get(key)
+        if content is None:
+            content = self._download(blob)
+            self._held.add(key, content)
+        return from_json(content)
 
     @property
     def _bucket(self) -> Any:
@@ -158,6 +160,37 @@ class CloudStorageArchive(Archive):
             yield
         except (GoogleAPIError, GoogleAuthError, RequestException) as exc:
             raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+
+
+class _Held:
+    """What was downloaded, by name and generation: an object never changes without a new one.
+
+    Of more than so many bytes the oldest reports go first, so that a look at all of them leaves the newest in place.
+    Several threads may use it at once.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes, self._n_bytes = most_bytes, 0
+        self._contents: dict[tuple[str, int], bytes] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: tuple[str, int]) -> bytes | None:
+        return self._contents.get(key)
+
+    def add(self, key: tuple[str, int], content: bytes) -> None:
+        with self._lock:
+            if key in self._contents:
+                return
+            self._contents[key] = content
+            self._n_bytes += len(content)
+            while self._n_bytes > self._most_bytes:
+                oldest = min(self._contents, key=lambda held: _time_of(held[0]))
+                self._n_bytes -= len(self._contents.pop(oldest))
+
+
+def _time_of(name: str) -> str:
+    """The part of an object's name that sorts by the time of its report."""
+    return name.rsplit("/", 1)[-1]
 
 
 def open_archive(uri: str) -> CloudStorageArchive:

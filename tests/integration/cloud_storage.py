@@ -22,6 +22,7 @@ class CloudStorage:
         self.port = port
         self.uri = f"gs://{bucket}"
         self.n_to_refuse = 0  # so many calls are answered with 503
+        self.downloaded: list[str] = []  # the names of the objects whose contents were asked for
         self._emulator = server.create_server("127.0.0.1", port, in_memory=True, default_bucket=bucket)
 
     def start(self) -> None:
@@ -42,6 +43,8 @@ class CloudStorage:
             elif call in (objects.insert, objects.delete) and not _is_as_asked(request, storage):
                 response.status = HTTPStatus.PRECONDITION_FAILED
             else:
+                if call is objects.download:
+                    self.downloaded.append(request.params["object_id"])
                 call(request, response, storage, *arguments)
 
         return answer

@@ -380,6 +380,36 @@ def test_calls_that_cloud_storage_refuses_for_a_moment_are_made_again(cloud_stor
         use(report_id)
 
 
+def test_a_scrape_fetches_from_cloud_storage_what_is_new_only(cloud_storage, cloud_storage_archive, tmp_path):
+    ids = [cloud_storage_archive.put(PAGE, result(hour)) for hour in (6, 9)]
+    exporter = DriftCollector(Settings(home=tmp_path, archives=f"{cloud_storage.uri}/drift"))
+
+    def fetched() -> list[str]:
+        cloud_storage.downloaded.clear()
+        rows = [metric for metric in exporter.collect() if metric.name == "creditrisk_window_rows"]
+        assert len(rows) == 1
+        return cloud_storage.downloaded
+
+    assert sorted(fetched()) == [f"drift/{report_id}.json" for report_id in ids]
+    assert fetched() == []
+    newest = cloud_storage_archive.put(PAGE, result(12))
+    assert fetched() == [f"drift/{newest}.json"]
+
+
+def test_of_more_than_may_be_held_the_newest_results_are_not_fetched_again(cloud_storage, monkeypatch):
+    [kept] = open_archives([cloud_storage.uri])
+    ids = [kept.put(PAGE, result(hour)) for hour in (6, 9, 12)]
+    n_bytes = kept._bucket.get_blob(f"{ids[0]}.json").size
+    monkeypatch.setattr("monitoring.archive.gcs.MOST_BYTES_HELD", int(2.5 * n_bytes))
+    [bounded] = open_archives([cloud_storage.uri])
+
+    for _ in range(2):
+        cloud_storage.downloaded.clear()
+        assert [found["id"] for found in bounded.results(None, limit=10)] == ids[::-1]
+
+    assert cloud_storage.downloaded == [f"{ids[0]}.json"]
+
+
 def test_mongodb_looks_reports_up_by_index(mongodb_archive):
     mongodb_archive.put(PAGE, result(9))
     indexes = [list(index["key"].items()) for index in mongodb_archive._database.reports.list_indexes()]
