@@ -23,6 +23,10 @@ from grafana.queries import Series, at, filled, over
 MOST_POINTS = 400
 # Of a picture: inches for one column and one row of Grafana's grid.
 COLUMN, LINE = 0.62, 0.30
+# Words of so many characters need not be turned.
+SHORT = 4
+# Numbers so large are written without decimals, unless a panel says otherwise.
+ROUND_FROM = 100
 COLOURS = ("#3B5B92", "#7A3E9D", "#6B7280", "#9FB4E3", "#2A7F9E", "#8C6D46", "#B05C8A", "#4A6B57")
 
 
@@ -125,14 +129,7 @@ def _closed_up(panels: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def _draw_panel(picture: Any, panel: Mapping[str, Any], asked: Asked, height: float, tones: Mapping[str, str]) -> None:
     place, drawing = panel["gridPos"], _DRAWINGS[panel["type"]]
     series = asked.series(panel)
-    # Room for figures to the right, for the title above, and for the words of the axes.
-    left, right, above, below = {
-        "stat": (0.3, 0.4, 1.2, 0.2),
-        "bargauge": (4.2, 1.4, 1.6, 0.4),
-        "state-timeline": (4.2, 0.4, 1.6, 1.2),
-        "barchart": (1.2, 0.4, 2.2, 4.4),
-        "trend": (1.2, 1.6, 1.6, 2.4),
-    }.get(panel["type"], (1.2, 0.4, 1.6, 2.8))
+    left, right, above, below = _margins(panel, series)
     axes = picture.add_axes(
         (
             (place["x"] + left) / 24,
@@ -156,6 +153,41 @@ def _draw_panel(picture: Any, panel: Mapping[str, Any], asked: Asked, height: fl
         axes.set_axis_off()
         words = panel["fieldConfig"]["defaults"].get("noValue", "no data")
         axes.text(0.02, 0.5, words, transform=axes.transAxes, color=tones["muted"])
+
+
+def _margins(panel: Mapping[str, Any], series: list[tuple[str, Series]]) -> tuple[float, float, float, float]:
+    """Room for names to the left, for figures to the right, for the title above, and for words below."""
+    match panel["type"]:
+        case "stat":
+            return 0.3, 0.4, 1.2, 0.2
+        case "bargauge":
+            return 4.2, 1.4, 1.6, 0.4
+        case "state-timeline":
+            return 4.2, 0.4, 1.6, 1.2
+        case "barchart":
+            by = panel["options"]["xField"]
+            is_short = all(len(one.labels[by]) <= SHORT for _, one in series)
+            return 1.2, 0.4, 2.2, 1.0 if is_short else 4.4
+        case "trend":
+            return 1.2, 1.6, 1.6, 2.0
+    names = _in_legend(panel, series)
+    return 1.4, 0.4, 1.6, 1.7 + 0.65 * -(-len(names) // _legend_columns(panel, names))
+
+
+def _in_legend(panel: Mapping[str, Any], series: list[tuple[str, Series]]) -> list[str]:
+    """The names that the legend of lines shows."""
+    shown = [(name, _overrides(panel, name)) for name, _ in series]
+    return [
+        said.get("displayName", name)
+        for name, said in shown
+        if not said.get("custom.hideFrom", {}).get("legend", False)
+    ]
+
+
+def _legend_columns(panel: Mapping[str, Any], names: list[str]) -> int:
+    """How many names fit side by side."""
+    inches = 0.5 + 0.06 * max(map(len, names), default=1)
+    return max(1, min(len(names), int(panel["gridPos"]["w"] * COLUMN / inches)))
 
 
 # --- what each kind of panel shows ------------------------------------------------------------------------------------
@@ -195,7 +227,9 @@ def _words(panel: Mapping[str, Any], value: float) -> tuple[str, str | None]:
         return (
             f"{hours:.1f} h" if hours >= 1 else f"{value / 60:.0f} min" if value >= 60 else f"{value:.3g} s"
         ), colour
-    return f"{value:,.{2 if places is None else places}f}", colour
+    if places is None:
+        places = 0 if abs(value) >= ROUND_FROM else 2
+    return f"{value:,.{places}f}", colour
 
 
 def _figures(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]], _asked: Asked) -> None:
@@ -209,8 +243,11 @@ def _figures(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series
         text, colour = _words(panel, one.values[-1])
         colour = said.get("color", {}).get("fixedColor") or colour or COLOURS[0]
         label = said.get("displayName", name)
-        small = 12 if lines > 1 or columns > 2 else 17
-        axes.text(x, y - 0.06 / lines, label if is_name else text, fontsize=small, color=colour, va="top")
+        words = label if is_name else text
+        largest = 12 if lines > 1 or columns > 2 else 17
+        # A character is a little more than half as wide as it is high.
+        fitting = 72 * (panel["gridPos"]["w"] / columns - 0.7) * COLUMN / (0.6 * len(words))
+        axes.text(x, y - 0.06 / lines, words, fontsize=min(largest, fitting), color=colour, va="top")
         if (not is_name and len(series) > 1) or (not is_name and panel["options"]["textMode"] == "value_and_name"):
             axes.text(x, y - 0.62 / lines, label, fontsize=8, va="top")
 
@@ -264,8 +301,17 @@ def _axes(axes: Any, panel: Mapping[str, Any], asked: Asked) -> None:
     axes.grid(axis="y", lw=0.4, alpha=0.5)
     names = axes.get_legend_handles_labels()[1]
     if names:
+        box, height = axes.get_position(), axes.figure.get_figheight()
         axes.legend(
-            loc="upper left", bbox_to_anchor=(-0.02, -0.14), ncols=min(len(names), 4), frameon=False, fontsize=7
+            loc="upper left",
+            # Below the days and the month, whatever the height of the panel.
+            bbox_to_anchor=(box.x0 - 0.01, box.y0 - 1.35 * LINE / height),
+            bbox_transform=axes.figure.transFigure,
+            ncols=_legend_columns(panel, names),
+            frameon=False,
+            fontsize=7,
+            borderpad=0,
+            borderaxespad=0,
         )
 
 
@@ -323,7 +369,10 @@ def _spread(axes: Any, panel: Mapping[str, Any], series: list[tuple[str, Series]
         heights = [values.get(place, 0.0) for place in places]
         axes.bar(at_places, heights, width * 0.95, color=_colour(panel, letter, index), label=name)
     words = [re.sub(r"^\d+: ", "", place) for place in places]
-    axes.set_xticks(range(len(places)), words, rotation=45, ha="right", fontsize=7)
+    if max(map(len, words)) <= SHORT:
+        axes.set_xticks(range(len(places)), words, fontsize=7)
+    else:
+        axes.set_xticks(range(len(places)), words, rotation=45, ha="right", fontsize=7)
     axes.yaxis.set_major_formatter(lambda value, _: _words(panel, value)[0])
     axes.grid(axis="y", lw=0.4, alpha=0.5)
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=7)

@@ -8,6 +8,7 @@ from grafana.panels import (
     ONE_MODEL,
     REPORTS_ADDRESS,
     STATUS,
+    VIOLET,
     WATCH_AND_ACT,
     Placed,
     Query,
@@ -15,6 +16,7 @@ from grafana.panels import (
     begin,
     document,
     lines,
+    ranking,
     states,
     variable,
 )
@@ -28,7 +30,7 @@ def build() -> str:
     places = Placed()
     board = begin("risk-o-meter-field", "Drift by field", "One field against the training data, in all figures.")
     board = board.with_variable(ONE_MODEL).with_variable(_FIELD).with_variable(REPORTS_ADDRESS)
-    for panel, width, height in (*_drift(), *_values(), *_others()):
+    for panel, width, height in (*_drift(), *_values(), *_importance(), *_others()):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
 
@@ -65,7 +67,7 @@ def _drift() -> list[Sized]:
                 least=0,
                 marks=WATCH_AND_ACT,
             ),
-            12,
+            8,
             9,
         ),
         (
@@ -76,7 +78,7 @@ def _drift() -> list[Sized]:
                 decimals=2,
                 least=0,
             ),
-            12,
+            8,
             9,
         ),
         (
@@ -87,7 +89,7 @@ def _drift() -> list[Sized]:
                 decimals=1,
                 marks=((0, GREY),),
             ),
-            12,
+            8,
             9,
         ),
     ]
@@ -101,7 +103,7 @@ def _values() -> list[Sized]:
                 "In the field's own unit; a category has none.",
                 _now_and_then("field_mean", "field_mean_reference"),
             ),
-            12,
+            8,
             9,
         ),
         (
@@ -113,7 +115,7 @@ def _values() -> list[Sized]:
                 decimals=1,
                 least=0,
             ),
-            12,
+            8,
             9,
         ),
         (
@@ -125,7 +127,48 @@ def _values() -> list[Sized]:
                 decimals=1,
                 least=0,
             ),
-            12,
+            8,
+            9,
+        ),
+    ]
+
+
+def _importance() -> list[Sized]:
+    return [
+        (
+            lines(
+                "How much it counts",
+                "What the field adds to the log-odds on average, by size.",
+                _now_and_then("field_importance", "field_importance_reference"),
+                decimals=2,
+                least=0,
+            ),
+            8,
+            9,
+        ),
+        (
+            lines(
+                "Order in which fields count (gain)",
+                "1 if all fields count in the order they did in the training data; lines at 0.98 (look) and 0.90 "
+                "(act). Chance alone stays above the bound.",
+                [
+                    Query('creditrisk_importance_gain{model="$model"}', "gain", BLUE),
+                    Query('creditrisk_importance_gain_bound{model="$model"}', "by chance", GREY, is_dashed=True),
+                ],
+                decimals=2,
+                marks=((0.9, VIOLET), (0.98, GREY)),
+            ),
+            8,
+            9,
+        ),
+        (
+            ranking(
+                "Fields that count most",
+                "What a field adds to the log-odds on average, by size; all fields of the model.",
+                Query('topk(10, creditrisk_field_importance{model="$model"})', "{{field}}"),
+                decimals=2,
+            ),
+            8,
             9,
         ),
     ]

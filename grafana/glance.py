@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from grafana import outcomes
 from grafana.panels import (
     BLUE,
     GREY,
     MODEL,
-    PALE,
     REPORTS_ADDRESS,
     STATUS,
     VIOLET,
@@ -15,7 +15,6 @@ from grafana.panels import (
     Query,
     Sized,
     begin,
-    curves,
     document,
     figure,
     lines,
@@ -26,13 +25,12 @@ from grafana.panels import (
     variable,
 )
 
-OUTCOMES = {"-1": ("too few to tell", GREY), "0": ("as predicted", BLUE), "2": ("not as predicted", VIOLET)}
-INTERVAL = "/ 95 % (from|to)$/"
+CALLED_FOR = {"0": ("no", BLUE), "1": ("called for", VIOLET)}
+WATCH_AND_ACT_AUC = ((0.55, GREY), (0.64, VIOLET))
 _PROTECTED = variable(
     "protected", "Protected field", 'label_values(creditrisk_group_approval_rate{model=~"$model"}, field)'
 )
 _ONE = 'model="$model"'
-_GROUPS = 'model="$model", field="$protected"'
 _ALL = 'model=~"$model"'
 
 
@@ -53,10 +51,11 @@ def build() -> str:
         *_drift(),
         *_risk(),
         *_rankings(),
-        *_came_true(),
-        *_outcomes(),
-        *_fairness(),
-        *_vintages(),
+        *_together(),
+        *outcomes.came_true(),
+        *outcomes.against_prediction(),
+        *outcomes.by_group(),
+        *outcomes.by_month(),
     ):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
@@ -71,7 +70,7 @@ def _reports() -> list[Sized]:
                 [Query(f"creditrisk_status{{{_ALL}}}", "{{model}}")],
                 words=STATUS,
             ),
-            8,
+            6,
             4,
         ),
         (
@@ -83,7 +82,7 @@ def _reports() -> list[Sized]:
                 decimals=None,
                 alarm_from=25_200,
             ),
-            5,
+            4,
             4,
         ),
         (
@@ -92,7 +91,17 @@ def _reports() -> list[Sized]:
                 "Below a few hundred, drift cannot be told from chance.",
                 [Query(f"creditrisk_window_rows{{{_ALL}}}", "{{model}}")],
             ),
-            5,
+            4,
+            4,
+        ),
+        (
+            figure(
+                "Retraining",
+                "Whether the last report calls for one; it says why.",
+                [Query(f"creditrisk_retraining_called_for{{{_ALL}}}", "{{model}}")],
+                words=CALLED_FOR,
+            ),
+            4,
             4,
         ),
         (
@@ -124,7 +133,7 @@ def _decisions() -> list[Sized]:
                 [Query(f"sum by (verdict) ({verdicts})", "{{verdict}}")],
                 otherwise="none yet",
             ),
-            10,
+            9,
             4,
         ),
         (
@@ -135,7 +144,7 @@ def _decisions() -> list[Sized]:
                 unit="percentunit",
                 otherwise="none yet",
             ),
-            4,
+            3,
             4,
         ),
         (
@@ -145,7 +154,7 @@ def _decisions() -> list[Sized]:
                 [Query("sum(increase(creditrisk_rejected_rows_total[$__range]))", "rows")],
                 otherwise="none yet",
             ),
-            5,
+            4,
             4,
         ),
         (
@@ -155,7 +164,17 @@ def _decisions() -> list[Sized]:
                 [Query(f"count(creditrisk_drift_status{{{_ALL}}} == 2) or vector(0)", "fields")],
                 alarm_from=1,
             ),
-            5,
+            4,
+            4,
+        ),
+        (
+            figure(
+                "Limits passed",
+                "Limits of triggers.toml that the last report found passed.",
+                [Query(f"count(creditrisk_trigger_met{{{_ALL}}} == 1) or vector(0)", "limits")],
+                alarm_from=1,
+            ),
+            4,
             4,
         ),
     ]
@@ -236,6 +255,44 @@ def _risk() -> list[Sized]:
     ]
 
 
+def _together() -> list[Sized]:
+    return [
+        (
+            lines(
+                "All fields together (AUC)",
+                "How well a classifier tells the window from the training data by all fields, 0.5 not at all; lines at "
+                "0.55 (look) and 0.64 (act). Chance alone stays below the bound in 95 of 100 windows of this size.",
+                [
+                    Query(f"creditrisk_multivariate_auc{{{_ONE}}}", "AUC", BLUE),
+                    Query(f"creditrisk_multivariate_auc_bound{{{_ONE}}}", "by chance", GREY, is_dashed=True),
+                ],
+                decimals=2,
+                marks=WATCH_AND_ACT_AUC,
+            ),
+            12,
+            8,
+        ),
+        (
+            states(
+                "What else wants attention",
+                "Status of the risk, of all fields together and of the order in which they count; limits that are "
+                "passed, outcomes that are not as predicted and a retraining that is called for are to be acted on.",
+                [
+                    Query(f"max(creditrisk_score_status{{{_ONE}}})", "predicted risk"),
+                    Query(f"max(creditrisk_multivariate_status{{{_ONE}}})", "all fields together"),
+                    Query(f"max(creditrisk_importance_status{{{_ONE}}})", "which fields count most"),
+                    Query(f"max(creditrisk_performance_status{{{_ONE}}})", "outcomes"),
+                    Query(f"2 * max by (trigger) (creditrisk_trigger_met{{{_ONE}}})", "limit: {{trigger}}"),
+                    Query(f"2 * max(creditrisk_retraining_called_for{{{_ONE}}})", "retraining"),
+                ],
+                STATUS,
+            ),
+            12,
+            8,
+        ),
+    ]
+
+
 def _rankings() -> list[Sized]:
     return [
         (
@@ -260,162 +317,5 @@ def _rankings() -> list[Sized]:
             ),
             12,
             11,
-        ),
-    ]
-
-
-def _with_band(name: str, what: str, population: str, colour: str) -> list[Query]:
-    labels = f'{_ONE}, population="{population}"'
-    return [
-        Query(f"creditrisk_{name}{{{labels}}}", what, colour),
-        Query(f"creditrisk_{name}_low{{{labels}}}", f"{what}, 95 % from", colour, is_dashed=True),
-        Query(
-            f"creditrisk_{name}_high{{{labels}}}",
-            f"{what}, 95 % to",
-            colour,
-            band_to=f"{what}, 95 % from",
-            is_dashed=True,
-        ),
-    ]
-
-
-def _estimated_and_realised(name: str) -> list[Query]:
-    return [
-        *_with_band(f"{name}_estimated", "expected of the window", "window", PALE),
-        *_with_band(f"{name}_estimated", "expected of those with an outcome", "with_outcome", GREY),
-        *_with_band(f"{name}_realised", "came true", "with_outcome", BLUE),
-    ]
-
-
-def _came_true() -> list[Sized]:
-    only_approved = "Outcomes exist only for those who were given a loan."
-    return [
-        (
-            lines(
-                "AUC",
-                "What is to be expected from the PDs alone, and what came true of clients whose outcome is known, each "
-                f"with its 95 % interval. An estimate cannot see concept drift. {only_approved}",
-                _estimated_and_realised("auc"),
-                decimals=2,
-                quiet=INTERVAL,
-            ),
-            12,
-            9,
-        ),
-        (
-            lines(
-                "Bad rate of the approved",
-                f"What is to be expected from the PDs alone, and what came true. {only_approved}",
-                _estimated_and_realised("bad_rate"),
-                unit="percentunit",
-                decimals=1,
-                least=0,
-                quiet=INTERVAL,
-            ),
-            12,
-            9,
-        ),
-    ]
-
-
-def _outcomes() -> list[Sized]:
-    return [
-        (
-            lines(
-                "Observed over expected",
-                "Bad rate over mean PD of clients whose outcome is known, with its 95 % interval; 1 if PDs are true.",
-                [
-                    Query(f"creditrisk_observed_over_expected{{{_ONE}}}", "came true", BLUE),
-                    Query(f"creditrisk_observed_over_expected_low{{{_ONE}}}", "came true, 95 % from", BLUE),
-                    Query(
-                        f"creditrisk_observed_over_expected_high{{{_ONE}}}",
-                        "came true, 95 % to",
-                        BLUE,
-                        band_to="came true, 95 % from",
-                    ),
-                ],
-                decimals=2,
-                marks=((1, GREY),),
-                quiet=INTERVAL,
-            ),
-            12,
-            8,
-        ),
-        (
-            figure(
-                "Outcomes against prediction",
-                "Whether outcomes came out as the PDs had led to expect; if they did not, applicants have changed in "
-                "what no field shows (concept drift).",
-                [Query(f"max(creditrisk_performance_status{{{_ONE}}})", "outcomes")],
-                words=OUTCOMES,
-            ),
-            6,
-            8,
-        ),
-        (
-            figure(
-                "Clients with an outcome",
-                "Clients whose outcome is known, in the months that are judged.",
-                [Query(f"creditrisk_outcomes_judged{{{_ONE}}}", "clients")],
-            ),
-            6,
-            8,
-        ),
-    ]
-
-
-def _fairness() -> list[Sized]:
-    what = {
-        "approval_rate": ("Approval rate by group", "Of the applications in the window."),
-        "bad_rate": ("Bad rate by group", "Of the clients whose outcome is known, who were given a loan."),
-    }
-    return [
-        (
-            lines(
-                title,
-                f"{described} Groups of the protected field that is chosen above, which no model reads, with 95 % "
-                "intervals; groups of fewer than 30 have no figure.",
-                [
-                    Query(f"creditrisk_group_{name}{{{_GROUPS}}}", "{{group}}"),
-                    Query(f"creditrisk_group_{name}_low{{{_GROUPS}}}", "{{group}}, 95 % from"),
-                    Query(f"creditrisk_group_{name}_high{{{_GROUPS}}}", "{{group}}, 95 % to"),
-                ],
-                unit="percentunit",
-                decimals=0,
-                least=0,
-                quiet=INTERVAL,
-            ),
-            12,
-            9,
-        )
-        for name, (title, described) in what.items()
-    ]
-
-
-def _vintages() -> list[Sized]:
-    return [
-        (
-            curves(
-                "Bads by months on book",
-                "Share of a month's approved clients that was bad after so many months; a curve for each month.",
-                Query(
-                    f"sum by (vintage, months_on_book) (creditrisk_vintage_bad_share{{{_ONE}}})",
-                    "{{vintage}}",
-                ),
-                along="months_on_book",
-                by="vintage",
-            ),
-            12,
-            10,
-        ),
-        (
-            ranking(
-                "Bad rate by month of decision",
-                "Of the approved clients of a month whose outcome is known.",
-                Query(f"creditrisk_vintage_bad_rate{{{_ONE}}}", "{{vintage}}"),
-                unit="percentunit",
-            ),
-            12,
-            10,
         ),
     ]

@@ -7,6 +7,7 @@ from grafana.panels import BLUE, GREY, MODEL, VIOLET, Placed, Query, Sized, begi
 ANSWERS = {"1": ("answers", BLUE), "0": ("away", VIOLET)}
 INTACT = {"1": ("as noted", BLUE), "0": ("not what it was", VIOLET)}
 SERVED = {"1": ("serves", BLUE)}
+_ERRORS = "sum(increase(creditrisk_http_errors_total"
 _BUCKETS = "sum by (le) (rate(creditrisk_scoring_duration_seconds_bucket[$__rate_interval]))"
 
 
@@ -14,7 +15,7 @@ def build() -> str:
     """The dashboard as JSON."""
     places = Placed()
     board = begin("risk-o-meter-service", "Service", "Whether everything answers, and how fast.").with_variable(MODEL)
-    for panel, width, height in (*_now(), *_work(), *_parts()):
+    for panel, width, height in (*_now(), *_work(), *_trouble(), *_parts(), *_kept()):
         board = board.with_panel(panel.grid_pos(places.next(width, height)))
     return document(board)
 
@@ -106,6 +107,11 @@ def _work() -> list[Sized]:
             12,
             9,
         ),
+    ]
+
+
+def _trouble() -> list[Sized]:
+    return [
         (
             lines(
                 "Rows that could not be scored",
@@ -115,18 +121,33 @@ def _work() -> list[Sized]:
                 least=0,
                 bars=True,
             ),
-            12,
+            8,
             8,
         ),
         (
             lines(
-                "Decisions in the log",
-                "All that the log holds, erased ones included: it never falls.",
-                [Query("sum(creditrisk_decisions_logged)", "decisions", BLUE)],
+                "Requests answered with an error",
+                "Per step of the axis: refused (400 to 499), and not answered as they should be (500 and above).",
+                [
+                    Query(f'{_ERRORS}{{status=~"4.."}}[$__rate_interval]))', "refused", GREY),
+                    Query(f'{_ERRORS}{{status=~"5.."}}[$__rate_interval]))', "not answered", VIOLET),
+                ],
+                decimals=0,
+                least=0,
+                bars=True,
+            ),
+            8,
+            8,
+        ),
+        (
+            lines(
+                "Files waiting or being scored",
+                "Those dropped on the page and not done yet; four at most, then the next is refused.",
+                [Query("max(creditrisk_uploads_unfinished)", "files", BLUE)],
                 decimals=0,
                 least=0,
             ),
-            12,
+            8,
             8,
         ),
     ]
@@ -158,6 +179,22 @@ def _parts() -> list[Sized]:
             12,
             7,
         ),
+    ]
+
+
+def _kept() -> list[Sized]:
+    return [
+        (
+            lines(
+                "Decisions in the log",
+                "All that the log holds, erased ones included: it never falls.",
+                [Query("sum(creditrisk_decisions_logged)", "decisions", BLUE)],
+                decimals=0,
+                least=0,
+            ),
+            8,
+            7,
+        ),
         (
             lines(
                 "Reports waiting over time",
@@ -169,7 +206,7 @@ def _parts() -> list[Sized]:
                 decimals=0,
                 least=0,
             ),
-            12,
+            8,
             7,
         ),
         (
@@ -180,7 +217,7 @@ def _parts() -> list[Sized]:
                 unit="s",
                 least=0,
             ),
-            12,
+            8,
             7,
         ),
     ]

@@ -33,17 +33,22 @@ def _of_joint(joint: JointFigures, model: Mapping[str, str]) -> list[Metric]:
 
 def _of_importance(importance: ImportanceFigures, model: Mapping[str, str]) -> list[Metric]:
     words = "1 if fields count in the order they did in the reference (normalised discounted gain)."
-    sizes = [field["importance"] for field in importance["fields"].values()]
+    bound = "What that gain stays above in 95 of 100 windows by chance alone."
+    fields = importance["fields"]
+    sizes = [field["importance"] for field in fields.values()]
+    sizes_then = [field["importance_reference"] for field in fields.values()]
     by_field = "What a field adds to the log-odds on average, by size."
     return [
         _gauge("importance_gain", words, model, [importance["gain"]]),
+        _gauge("importance_gain_bound", bound, model, [importance["gain_bound"]]),
         _gauge("importance_status", "0 stable, 1 watch, 2 act.", model, [importance["level"]]),
-        _gauge("field_importance", by_field, model, sizes, field=list(importance["fields"])),
+        _gauge("field_importance", by_field, model, sizes, field=list(fields)),
+        _gauge("field_importance_reference", "The same in the reference.", model, sizes_then, field=list(fields)),
     ]
 
 
 def _of_deciles(deciles: DecileFigures, model: Mapping[str, str]) -> list[Metric]:
-    numbers = [str(number) for number, _ in enumerate(deciles["n_rows"], start=1)]
+    numbers = [f"{number:02}" for number, _ in enumerate(deciles["n_rows"], start=1)]
     words = "Applications of the window by decile of the predicted risk."
     return [
         _gauge("decile_rows", words, model, deciles["n_rows"], decile=numbers),

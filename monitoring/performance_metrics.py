@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from monitoring.results import Interval, PerformanceFigures
+from monitoring.results import Interval, PerformanceFigures, RealisedDecile
 
 # The applications that are judged, and the clients whose outcome is known.
 WINDOW, WITH_OUTCOME = "window", "with_outcome"
@@ -99,3 +99,15 @@ def _add_estimated_and_realised(gauges: _Gauges, figures: PerformanceFigures) ->
     gauges.add(
         "outcomes_judged", "Clients whose outcome is known, in the vintages that are judged.", realised["n_rows"]
     )
+    _add_deciles(gauges, realised.get("deciles", []))
+
+
+def _add_deciles(gauges: _Gauges, deciles: Sequence[RealisedDecile]) -> None:
+    """Those with enough clients only: a share of three tells of persons."""
+    for number, decile in enumerate(deciles, start=1):
+        if decile["n_rows"] and decile["prob_default"] is not None:
+            label = {"decile": f"{number:02}"}
+            words = "Bad rate of the clients of a decile of the risk whose outcome is known, 0 to 1."
+            gauges.add("decile_bad_rate_realised", words, decile["n_bad"] / decile["n_rows"], **label)
+            words = "Mean PD of the same clients, 0 to 1."
+            gauges.add("decile_bad_rate_estimated", words, decile["prob_default"], **label)

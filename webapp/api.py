@@ -103,7 +103,8 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        return Response(context.metrics.text(context.champion.state), content_type=CONTENT_TYPE_LATEST)
+        text = context.metrics.text(context.champion.state, context.uploads.n_unfinished())
+        return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def scored_json(context: AppContext, body: Any) -> bytes:

@@ -254,6 +254,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         The most bytes that a body may have, by the path of the request.
     max_body
         The largest of these limits.
+    on_answer
+        Is told the status of every answer, from the thread that gives it.
     load
         What this process has to do beside others on the same socket; None if it is alone.
     """
@@ -267,8 +269,10 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         *,
         body_limit: Callable[[str], int],
         max_body: int,
+        on_answer: Callable[[int], None],
         load: SharedLoad | None = None,
     ) -> None:
+        self.on_answer = on_answer
         self._load = load
         self._yields_until = 0.0
         self._has_yielded = False

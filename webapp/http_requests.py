@@ -111,6 +111,7 @@ class _AccessLogged(Task):  # type: ignore[misc]  # waitress has no types
                 method = self.request.command if self.request.command in _METHODS else "(other)"
                 route = (getattr(self, "environ", None) or {}).get("route", "(no route)")
                 microseconds = round((time.perf_counter() - before) * 1e6)
+                self.channel.server.on_answer(int(self.status[:3]))
                 access_log.info("%s %s %.3s %d %d", method, route, self.status, self.n_written, microseconds)
 
     def write(self, data: bytes) -> None:

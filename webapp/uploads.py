@@ -142,6 +142,10 @@ class Uploads:
             if not upload.is_over and upload.details.started < latest and upload.folder.name not in at_work
         ]
 
+    def n_unfinished(self) -> int:
+        """How many wait to be scored or are being scored, by any process of the home."""
+        return sum(not upload.is_over for upload in self._all())
+
     def submit(self, folder: Path, work: Callable[[Upload], None]) -> Future[None]:
         """Have `work` done on an upload in the background, unless another process does it by then."""
         with self._lock:

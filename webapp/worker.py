@@ -60,7 +60,14 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     limit = partial(body_limit, settings)
     with socket.socket(fileno=listener) as shared:
         load = SharedLoad(loads, position)
-        server = Server(app, shared, body_limit=limit, max_body=limit("/invocations"), load=load)
+        server = Server(
+            app,
+            shared,
+            body_limit=limit,
+            max_body=limit("/invocations"),
+            on_answer=context.metrics.count_answer,
+            load=load,
+        )
 
         def stop() -> None:
             context.stopping.set()

@@ -4,6 +4,7 @@ import http.client
 import os
 import re
 import signal
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -78,6 +79,13 @@ def test_connections_are_spread_and_counters_of_all_processes_add_up_also_after_
             score_on(connection)
     assert counted(web, "creditrisk_decisions_total") == 4
     assert counted(web, "creditrisk_scoring_duration_seconds_count") == 4
+    # One that the app answers, and one that is refused before it.
+    assert requests.get(f"{web.url}/nowhere", timeout=30).status_code == 404
+    with socket.create_connection(("127.0.0.1", web.port), timeout=30) as sock:
+        sock.sendall(b"GET / HTTP/9.9\r\n\r\n")
+        assert b" 400 " in sock.recv(100)
+    wait_until(lambda: counted(web, 'creditrisk_http_errors_total{status="404"}') == 1)
+    wait_until(lambda: counted(web, 'creditrisk_http_errors_total{status="400"}') == 1)
 
     before = answering(web)
     before[0].kill()

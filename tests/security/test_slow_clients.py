@@ -105,7 +105,8 @@ def quick_url(corner_app, corner_settings, monkeypatch):
         def limit(path):
             return body_limit(corner_settings, path)
 
-        server = Server(corner_app, listener, body_limit=limit, max_body=2_000_000)
+        counted = corner_app.extensions["creditrisk"].metrics.count_answer
+        server = Server(corner_app, listener, body_limit=limit, max_body=2_000_000, on_answer=counted)
         runs = threading.Thread(target=server.run, args=(stopping,))
         runs.start()
         yield f"http://127.0.0.1:{port}"

@@ -67,6 +67,8 @@ def test_when_too_many_files_wait_the_next_is_refused(context, monkeypatch):
     works = [begin(kept, context, CSV, "clients.csv")[1] for _ in range(uploads.MOST_WAITING)]
     with pytest.raises(BusyError, match="try again in a minute"):
         begin(kept, context, CSV, "clients.csv")
+    # Another process of the app counts the same files.
+    assert Uploads(context.settings.home).n_unfinished() == uploads.MOST_WAITING
     gate.set()
     for work in works:
         work.result(timeout=30)
