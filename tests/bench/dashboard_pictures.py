@@ -50,7 +50,7 @@ SAVINGS_MISSING = datetime(2026, 11, 21, 18, tzinfo=UTC)
 BADS_KNOWN = datetime(2026, 11, 21, 6, tzinfo=UTC)
 STRESS_A_DAY = 0.25
 # Years like those that the champion learnt from.
-QUIET = {"start": date(2019, 1, 1), "end": date(2020, 12, 31)}
+QUIET = {"start": date(2023, 1, 1), "end": date(2024, 12, 31)}
 N_IN_A_WINDOW, N_KNOWN = 500, 9_000
 LEAST_INCOME = 2_000
 PICTURES = {"risk-o-meter": "glance", "risk-o-meter-field": "field", "risk-o-meter-service": "service"}
