@@ -31,10 +31,13 @@ def read(text: str) -> dict[str, Any]:
     return hcl2.loads(text, serialization_options=options)
 
 
+CONTENTS = [read(path.read_text(encoding="utf-8")) for path in FILES]
+
+
 def blocks(kind: str) -> Iterator[tuple[str, Any]]:
     """The blocks of a kind in all files, each with its labels: `google_storage_bucket.this`."""
-    for path in FILES:
-        for block in read(path.read_text(encoding="utf-8")).get(kind, []):
+    for content in CONTENTS:
+        for block in content.get(kind, []):
             [(name, body)] = block.items()
             if kind in ("resource", "data"):
                 [(second, body)] = body.items()
@@ -44,7 +47,7 @@ def blocks(kind: str) -> Iterator[tuple[str, Any]]:
 
 RESOURCES = dict(blocks("resource"))
 VARIABLES = dict(blocks("variable"))
-LOCALS = read((FOLDER / "locals.tf").read_text(encoding="utf-8"))["locals"][0]
+LOCALS = CONTENTS[FILES.index(FOLDER / "locals.tf")]["locals"][0]
 BUCKET = RESOURCES["google_storage_bucket.this"]
 
 
@@ -146,7 +149,7 @@ def test_every_line_for_the_env_file_is_a_setting_and_names_a_bucket():
 
 
 def test_the_provider_comes_in_one_version_and_the_state_in_no_bucket_of_ours():
-    [terraform] = [body for path in FILES for body in read(path.read_text(encoding="utf-8")).get("terraform", [])]
+    [terraform] = [body for content in CONTENTS for body in content.get("terraform", [])]
     [providers] = terraform["required_providers"]
     assert re.fullmatch(r"\d+\.\d+\.\d+", providers["google"]["version"])
     [backend] = terraform["backend"]
