@@ -39,8 +39,8 @@ SMALL_IMPACT = 0.1
 Status = Literal["stable", "watch", "act", "too few rows", "empty window", "all missing", "constant"]
 LEVELS = {"stable": 0, "watch": 1, "act": 2}
 CANNOT_JUDGE = -1
-# The words for the bin of values that the reference does not hold.
-UNSEEN = "an unseen value"
+# The words for two bins: rows without a value, and values that the reference does not hold.
+MISSING, UNSEEN = "no value", "an unseen value"
 # The predicted PD is looked at like a field; people read it as "n of 100".
 SCORE = Field("prob_default", "number", "Predicted risk", unit="of 100")
 
@@ -292,12 +292,12 @@ def _is_constant(current: Entry, reference_shares: FloatArray) -> bool:
 def _bin_words(entry: Entry, field: Field) -> list[str]:
     """Words for every bin, in the order of the counts, to follow "applications with"."""
     if entry["type"] == "category":
-        return [*(field.category_label(value) for value in entry["categories"]), "no value", UNSEEN]
+        return [*(field.category_label(value) for value in entry["categories"]), MISSING, UNSEEN]
     unit = f" {field.unit}" if field.unit else ""
     scale = 100 if field is SCORE else 1
     values = [scale * edge for edge in entry["edges"]]
     edges = [f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" for value in values]
     if not edges:
-        return ["any value", "no value"]
+        return ["any value", MISSING]
     between = [f"{low} to {high}{unit}" for low, high in pairwise(edges)]
-    return [f"{edges[0]}{unit} or less", *between, f"more than {edges[-1]}{unit}", "no value"]
+    return [f"{edges[0]}{unit} or less", *between, f"more than {edges[-1]}{unit}", MISSING]

@@ -3,39 +3,32 @@
 The page has our findings in plain words on top and Evidently's charts below; the result is the small JSON beside it
 that exporter, web app and the next window read.
 
-The page loads nothing from anywhere: its policy forbids it. Evidently is imported here, inside a function, and nowhere
-else. Nothing in a page comes from one applicant: everything, Evidently's charts too, is drawn from the counts in the
-frozen bins.
+The page loads nothing from anywhere: its policy forbids it. Nothing in a page comes from one applicant: everything,
+Evidently's charts (charts.py) too, is drawn from the counts in the frozen bins.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from creditrisk.metrics import ACT_PSI, MIN_ROWS, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.schema import Schema
 from creditrisk.text import counted, distinct, shares_in_per_cent, signed
 from monitoring import joint, ranking
+from monitoring.charts import evidently_charts
 from monitoring.curves import draw
 from monitoring.deciles import heat_map
 from monitoring.drift import CANNOT_JUDGE, Bin, Drift, FieldDrift, findings
 from monitoring.results import SCHEMA_VERSION, BinFigures, FieldFigures, PerformanceFigures, RealisedDecile, Result
 from monitoring.windows import Window
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 TEMPLATES = Path(__file__).parent / "templates"
-# Evidently's time grows with the rows; its charts do not get better.
-CHART_ROWS = 5_000
 # The PSI bars of the page end here; anything longer is drawn full.
 PSI_FULL_BAR = 0.5
 
@@ -113,7 +106,7 @@ def _bins(score: FieldDrift) -> list[BinFigures]:
 def render(result: Result, drift: Drift, window: Window, schema: Schema) -> bytes:
     """The page of one report."""
     pressing_first = [drift.score, *sorted(drift.fields, key=lambda field: (-field.level, -(field.psi or 0.0)))]
-    charts = _evidently_charts(drift.n_rows, pressing_first)
+    charts = evidently_charts(drift, pressing_first, result, schema.costs.cutoff_prob_default)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -243,76 +236,3 @@ def _then_and_now(bin_: Bin) -> str:
 
 def _bar(psi: float) -> float:
     return min(100.0, 100 * psi / PSI_FULL_BAR)
-
-
-# --- Evidently's part -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Charts:
-    """Evidently's page, or why there is none; and the columns that were left out of it, each with the reason."""
-
-    html: str | None
-    note: str
-    left_out: tuple[str, ...]
-
-
-def _evidently_charts(n_rows: int, order: list[FieldDrift]) -> _Charts:
-    """Draw what can be drawn: one empty column would make Evidently give up on all of them."""
-    if n_rows == 0:
-        return _Charts(None, "The window is empty: there is nothing to draw.", ())
-    drawn, left_out = [], []
-    for field in order:
-        if field.n_rows and field.n_reference:
-            drawn.append(field)
-        else:
-            left_out.append(f"{field.label}: no value in the {'reference' if field.n_rows else 'window'}")
-    if not drawn:
-        return _Charts(None, "No column has values that could be drawn.", tuple(left_out))
-    try:
-        html = _run_evidently(drawn)
-    except Exception as exc:
-        # Evidently raises anything on a table it does not like; our findings must get through all the same.
-        return _Charts(None, f"Evidently could not draw its charts ({type(exc).__name__}).", tuple(left_out))
-    note = f"Counts are scaled down to {CHART_ROWS:,} applications." if n_rows > CHART_ROWS else ""
-    return _Charts(html, note, tuple(left_out))
-
-
-def _run_evidently(fields: list[FieldDrift]) -> str:
-    from evidently import DataDefinition, Dataset, Report
-    from evidently.metrics import ValueDrift
-
-    names = [field.label for field in fields]
-    # Bins are categories to Evidently: of numbers it would draw up to 150 applicants one by one.
-    definition = DataDefinition(categorical_columns=names)
-    report = Report(
-        [
-            ValueDrift(column=field.label, method="psi", threshold=max(WATCH_PSI, field.psi_bound or 0.0))
-            for field in fields
-        ]
-    )
-    snapshot = report.run(
-        Dataset.from_pandas(_counted_rows(fields, is_current=True), data_definition=definition),
-        Dataset.from_pandas(_counted_rows(fields, is_current=False), data_definition=definition),
-    )
-    for result, field in zip(snapshot.metric_results.values(), fields, strict=True):
-        in_order = {"categoryorder": "array", "categoryarray": [bin_.words for bin_ in field.bins]}
-        for tab in (tab for widget in result.widget for tab in widget.tabs):
-            tab.widget.params["layout"]["xaxis"].update(in_order)
-    return str(snapshot.get_html_str(as_iframe=False))
-
-
-def _counted_rows(fields: list[FieldDrift], *, is_current: bool) -> pd.DataFrame:
-    """A table that has nothing but the counts: in every column each bin's words, as often as rows fell into it.
-
-    The rows are nobody: what stands beside what in one of them comes from sorting each column by itself.
-    """
-    import pandas as pd
-
-    columns = {}
-    for field in fields:
-        n_rows = min(CHART_ROWS, field.n_rows if is_current else field.n_reference)
-        shares = [(bin_.current_share or 0.0) if is_current else bin_.reference_share for bin_ in field.bins]
-        counts = np.rint(np.array(shares) * n_rows).astype(np.int64)
-        columns[field.label] = pd.Series(np.repeat([bin_.words for bin_ in field.bins], counts), dtype="object")
-    return pd.DataFrame(columns)
