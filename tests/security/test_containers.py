@@ -172,6 +172,33 @@ def test_the_exporter_reads_with_rights_to_read():
     assert SERVICES["exporter"]["volumes"] == ["worker:/var/lib/riskometer:ro"]
 
 
+def test_a_setting_offered_in_the_example_reaches_who_reads_it():
+    told = {name: set(re.findall(r"\$\{(CREDITRISK_\w+)[:}]", str(service))) for name, service in SERVICES.items()}
+    assert set().union(*told.values()) == set(re.findall(r"^(?:# )?(CREDITRISK_\w+)=", EXAMPLE, re.MULTILINE))
+    # All that the flows read; the others are told what they act on.
+    assert told["worker"] == set().union(*told.values())
+    # Links to a report lead to the same place, whoever draws them.
+    assert {name for name in told if "CREDITRISK_REPORTS_URL" in told[name]} == {"worker", "exporter", "alertmanager"}
+    # Each under its own name.
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if given := re.fullmatch(r"\$\{(CREDITRISK_\w+):-.*\}", str(value)):
+                assert given[1] == name
+
+
+def test_files_that_the_example_names_lie_where_the_worker_sees_them():
+    assert "${DATA_FOLDER:-./data}:/data:ro" in SERVICES["worker"]["volumes"]
+    for name in ("CREDITRISK_BATCH_SOURCE", "CREDITRISK_OUTCOMES_SOURCE"):
+        assert re.search(rf"^{name}=/data/\w+/{{date}}\.csv$", EXAMPLE, re.MULTILINE)
+
+
+def test_what_alerts_lead_to_is_published():
+    published = {port.rpartition(":")[0] for port in SERVICES["gate"]["ports"]}
+    for name in ("prometheus", "alertmanager"):
+        [address] = [word for word in SERVICES[name]["command"] if word.startswith("--web.external-url=http://")]
+        assert address.removeprefix("--web.external-url=http://") in published
+
+
 def test_mongodb_s_users_may_do_nothing_outside_their_database():
     script = (ROOT / "infra/mongo/users.js").read_text()
     users = re.findall(r'user: "(\w+)",\s*pwd: process\.env\.(\w+),\s*roles: (\[.*\])', script)
