@@ -130,7 +130,7 @@ def _tables(path: Path, *, must_exist: bool) -> list[dict[str, Any]]:
     """The tables of a file, unchecked; none if it need not exist and does not."""
     try:
         # A pipe would keep the report waiting for ever.
-        if path.exists() and not path.is_file():
+        if path.exists() and not (path.is_file() or path.is_dir()):
             raise _WrongFileError(f"{path} is no file.")
         with path.open("rb") as file:
             content = file.read(MOST_FILE_BYTES + 1)
