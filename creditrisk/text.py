@@ -35,13 +35,18 @@ def escape_formula(text: pl.Expr) -> pl.Expr:
 
 
 def shorten(text: str, width: int = 40) -> str:
-    """The text on one line and at most `width` characters long, for a sentence.
+    """The text on one line and at most `width` characters long, for a sentence; what cannot be printed is a blank.
 
     Examples
     --------
     >>> shorten("a value that\\nnever ends", 14)
     'a value that …'
+    >>> shorten("red \\x1b[31m\\x00 alert")
+    'red [31m alert'
     """
+    if not text.isprintable():
+        # Signs that would steer a terminal, turn a line around, or be refused by a database.
+        text = "".join(sign if sign.isprintable() else " " for sign in text)
     text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
 

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from creditrisk.errors import CreditRiskError
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 # Somebody else may be waiting for receivers that do not answer.
 PATIENCE_SECONDS = 120.0
+# A receiver that answers byte by byte would otherwise hold a run for ever.
+SEND_SECONDS = 30.0
 BUSY = CreditRiskError("other notices are being sent for too long; what was to be told now is not")
 # A run's own, or that of the command line.
 Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[Any]"
@@ -131,7 +134,7 @@ def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Led
             _write_whole(book, telling.to_json(ledger))
             for number, (address, receiver) in enumerate(receivers.items(), start=1):
                 waiting = list(ledger.waiting.get(address, {}).values())
-                if waiting and _send(receiver, waiting):
+                if waiting and _send_in_time(receiver, waiting):
                     ledger = telling.sent(ledger, address)
                     _write_whole(book, telling.to_json(ledger))
                 elif waiting:
@@ -168,6 +171,15 @@ def _address(receiver: NotifyBase) -> bytes:
     return address.encode()
 
 
+def _send_in_time(receiver: NotifyBase, messages: list[Message]) -> bool:
+    """Whether the messages were sent before long; what is taken after that is told twice at worst."""
+    outcomes: list[bool] = []
+    sending = Thread(target=lambda: outcomes.append(_send(receiver, messages)), name="notice", daemon=True)
+    sending.start()
+    sending.join(SEND_SECONDS)
+    return outcomes == [True]
+
+
 def _send(receiver: NotifyBase, messages: list[Message]) -> bool:
     from apprise import Apprise, NotifyFormat, NotifyType
 
@@ -199,7 +211,8 @@ def _read(book: Path, log: Log) -> Ledger:
 def _write_whole(path: Path, content: bytes) -> None:
     """Write to a neighbour, then rename: what was there before stays whole until then, also at a power cut."""
     half = path.with_name(f".{path.name}.new")
-    with half.open("wb") as file:
+    # For its owner only: it holds what addresses with their passwords hash to.
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

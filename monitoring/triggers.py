@@ -6,7 +6,7 @@ The file is read at each report. What is wrong in it is a sentence and costs tha
 from __future__ import annotations
 
 import difflib
-import math
+import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -129,7 +129,11 @@ def read_triggers(path: Path, schema: Schema, reference: Profile, *, must_exist:
 def _tables(path: Path, *, must_exist: bool) -> list[dict[str, Any]]:
     """The tables of a file, unchecked; none if it need not exist and does not."""
     try:
-        content = path.read_bytes()
+        # A pipe would keep the report waiting for ever.
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise _WrongFileError(f"{path} is no file.")
+        with path.open("rb") as file:
+            content = file.read(MOST_FILE_BYTES + 1)
     except FileNotFoundError:
         if must_exist:
             raise _WrongFileError(
@@ -205,7 +209,7 @@ def _nearest(value: object, allowed: Sequence[str]) -> str:
 
 
 def _limit(value: object, key: str, statistic: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise _WrongTriggerError(f"'{key}' is a number")
     if statistic in BETWEEN_0_AND_1 and not 0 <= value <= 1:
         raise _WrongTriggerError(f"'{key}' is between 0 and 1 for '{statistic}': 0.05 is 5 of 100")

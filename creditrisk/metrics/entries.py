@@ -333,29 +333,34 @@ def sum_of(one: Sequence[Number], other: Sequence[Number]) -> list[Number]:
 
 def check_entry(entry: Any, field: Field | None, what: str) -> None:
     """See that this is an entry of a profile read from a file, for a field or for the PD; ScorerError otherwise."""
+    # An edge may lie beside the largest value.
+    most = 2 * LARGEST
     if field is None or field.is_numeric:
         entry = strict.fields(entry, what, NumericEntry.__annotations__)
-        kind, n_bins, n_more = "numeric", len(strict.numbers(entry["edges"], what)) + 1, 1
+        kind, n_bins, n_more = "numeric", len(strict.numbers(entry["edges"], what, low=-most, high=most)) + 1, 1
         strict.rising(entry["edges"], what, strictly=True)
-        strict.rising(strict.numbers(entry["grid"], what), what, strictly=True)
+        strict.rising(strict.numbers(entry["grid"], what, low=-most, high=most), what, strictly=True)
         if not set(entry["edges"]) <= set(entry["grid"]):
             raise ScorerError(f"{what} has bins whose edges are not all in its grid")
         _check_counts(entry["grid_counts"], len(entry["grid"]) + 1, what)
         for name in ("mean", "sd", "low", "high"):
             if entry[name] is not None:
-                strict.number(entry[name], what)
+                strict.number(entry[name], what, 0 if name == "sd" else -most, most)
     else:
         entry = strict.fields(entry, what, CategoryEntry.__annotations__)
         known = {category.value for category in field.categories}
-        if not isinstance(entry["categories"], list) or not known.issuperset(entry["categories"]):
+        categories = entry["categories"]
+        if not isinstance(categories, list) or not all(isinstance(item, str) and item in known for item in categories):
             raise ScorerError(f"{what} has categories that the schema does not know")
-        kind, n_bins, n_more = "category", len(set(entry["categories"])), 2
+        if len(set(categories)) < len(categories):
+            raise ScorerError(f"{what} has a category twice")
+        kind, n_bins, n_more = "category", len(categories), 2
         strict.whole(entry["n_unseen"], what)
     strict.whole(entry["n_missing"], what)
     if entry["type"] != kind:
         raise ScorerError(f"{what} must be {kind}")
     _check_counts(entry["counts"], n_bins, what)
-    if entry["pushes"]:
+    if entry["pushes"] != []:
         strict.numbers(entry["pushes"], what, n_bins + n_more)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray
+from creditrisk.errors import ScorerError
 from creditrisk.metrics.by_decile import Deciles, check_deciles, count_deciles, merge_deciles
 from creditrisk.metrics.entries import (
     Entry,
@@ -173,6 +174,8 @@ def check_profile(profile: object, schema: Schema) -> Profile:
     for field in schema.features:
         check_entry(entries[field.name], field, f"'{field.name}' in profile.json")
     check_entry(item["prob_default"], None, "prob_default in profile.json")
+    if len({bool(entry["pushes"]) for entry in entries.values()}) > 1:
+        raise ScorerError("profile.json must say of all fields what their values add to the log-odds, or of none")
     check_deciles(item["deciles"], entries, len(item["prob_default"]["edges"]) + 1)
     check_sample(item["sample"], entries)
     return cast(Profile, item)

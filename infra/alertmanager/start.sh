@@ -14,7 +14,8 @@ text() { printf "'%s'" "$(printf %s "$1" | sed "s/'/''/g")"; }
 
 reports=${CREDITRISK_REPORTS_URL:-http://127.0.0.1:9697/reports}
 cp "$from"/*.tmpl "$folder"
-printf '{{ define "reports" }}%s/{{ end }}\n' "${reports%/}" > "$folder/reports.tmpl"
+# What stands in braces there is no part of the template.
+printf '{{ define "reports" }}%s/{{ end }}\n' "$(printf %s "${reports%/}" | sed 's/{{/{{"{{"}}/g')" > "$folder/reports.tmpl"
 cat "$from/alertmanager.yml" > "$config"
 
 if [ -n "${ALERTS_SLACK_URL:-}" ]; then
@@ -31,6 +32,10 @@ fi
 if [ -n "${ALERTS_EMAIL_TO:-}" ]; then
     : "${ALERTS_EMAIL_FROM:?is the sender of alerts, and is not set in .env}"
     : "${ALERTS_SMTP_SERVER:?is the mail server for alerts, as host:port, and is not set in .env}"
+    case ${ALERTS_SMTP_TLS:-true} in
+        true | false) ;;
+        *) echo 'ALERTS_SMTP_TLS is true or false in .env, and nothing else.' >&2; exit 2 ;;
+    esac
     cat >> "$config" <<END
     email_configs:
       - to: $(text "$ALERTS_EMAIL_TO")

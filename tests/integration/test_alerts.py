@@ -93,6 +93,24 @@ def test_a_mail_address_without_a_server_is_a_sentence(tmp_path: Path) -> None:
     assert "ALERTS_SMTP_SERVER: is the mail server for alerts, as host:port, and is not set in .env" in done.stderr
 
 
+@pytest.mark.parametrize("tls", ["true\n      - to: evil@e.example", "yes", "True"])
+def test_whether_mail_is_encrypted_is_true_or_false(tmp_path: Path, tls: str) -> None:
+    done = start(tmp_path, ALL | {"ALERTS_SMTP_TLS": tls})
+
+    assert done.returncode == 2
+    assert done.stderr == "ALERTS_SMTP_TLS is true or false in .env, and nothing else.\n"
+
+
+@pytest.mark.skipif(shutil.which("amtool") is None, reason="amtool not found: install Debian's prometheus-alertmanager")
+def test_braces_in_the_address_of_reports_are_no_template(tmp_path: Path) -> None:
+    address = 'https://lender.example/{{end}}{{define "title"}}{{'
+    assert start(tmp_path, {"CREDITRISK_REPORTS_URL": address}).returncode == 0
+
+    template = ["template", "render", "--template.glob", tmp_path / "made/reports.tmpl"]
+    text = '--template.text={{ template "reports" }}'
+    assert subprocess.check_output(["amtool", *template, text], text=True).strip() == f"{address}/"
+
+
 def test_every_receiver_of_the_example_reaches_the_container() -> None:
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     script = (CONFIGURED / "start.sh").read_text(encoding="utf-8")

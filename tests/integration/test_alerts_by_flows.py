@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -117,18 +118,32 @@ def test_who_is_away_is_told_with_the_next_notice(told: Told, log: pytest.LogCap
     assert "german_credit version 8 is champion now" in text
 
 
+def test_who_answers_byte_by_byte_holds_up_nobody(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "SEND_SECONDS", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        # Its connection is taken by the system, and nobody ever answers on it.
+        address = f"json://127.0.0.1:{slow.getsockname()[1]}/?rto=600"
+        settings = told.settings.model_copy(update={"notify": f"{address}, {told.settings.notify}"})
+
+        tell_of_promotion("german_credit", "8", settings, LOG)
+
+    assert told.n_sent() == (1, 1)
+    assert (told.settings.home / "notices.json").stat().st_mode & 0o777 == 0o600
+    assert "german_credit version 8" in (told.settings.home / "notices.json").read_text()
+
+
 def test_a_kill_while_sending_tells_twice_at_worst(told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
     class Killed(BaseException):
         pass
 
-    send = notices._send
+    send = notices._send_in_time
 
     def killed_after(receiver: Any, messages: Any) -> bool:
         send(receiver, messages)
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(notices, "_send", killed_after)
+        patched.setattr(notices, "_send_in_time", killed_after)
         with pytest.raises(Killed):
             told.report(DRIFTED)
     assert told.n_sent() == (1, 0)

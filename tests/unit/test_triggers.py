@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -146,6 +147,7 @@ WRONG = {
     INCOME.replace("mean", "mean_risk"): "'field' does not belong to the statistic 'mean_risk'",
     INCOME.replace("1500", "true"): "'below' is a number",
     INCOME.replace("1500", "nan"): "'below' is a number",
+    INCOME.replace("1500", "9" * 400): "'below' is a number",
     INCOME.replace("mean", "missing_share"): "'below' is between 0 and 1 for 'missing_share': 0.05 is 5 of 100",
     INCOME + "above = 3\n": "needs either 'below' or 'above'",
     INCOME + 'over = "year"\n': "'over' is one of report, day, week, month",
@@ -166,6 +168,12 @@ def test_what_is_wrong_in_a_file_is_a_sentence_that_names_it(text, tmp_path):
     assert problem.startswith(str(tmp_path / "triggers.toml"))
     assert re.search(WRONG[text], problem), problem
     assert problem.endswith((" No trigger was judged.", " It was not judged."))
+
+
+def test_a_pipe_is_no_file_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "triggers.toml")
+    file = read_triggers(tmp_path / "triggers.toml", CORNER_SCHEMA, REFERENCE.profile, must_exist=False)
+    assert file.problems == (f"{tmp_path / 'triggers.toml'} is no file. No trigger was judged.",)
 
 
 def test_one_wrong_trigger_does_not_cost_the_others(tmp_path):
