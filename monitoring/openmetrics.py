@@ -41,6 +41,8 @@ def to_openmetrics(results: Iterable[Result]) -> Iterator[str]:
             for sample in metric.samples:
                 series.setdefault(tuple(sorted(sample.labels.items())), array("d")).extend((at, sample.value))
     for name, family in sorted(families.items()):
+        if not family.series:
+            continue
         # All that is told of a result is a gauge.
         yield f"# HELP {name} {family.words.translate(_ESCAPED)}\n# TYPE {name} gauge\n"
         for labels, points in sorted(family.series.items()):

@@ -266,7 +266,6 @@ def test_a_failed_run_is_told_and_that_it_works_again(tmp_path, monkeypatch, cap
     assert failed.is_failed()
     said = capsys.readouterr().err
     assert "hook" not in said
-    assert "CREDITRISK_NOTIFY holds an address that cannot be read" in said
     assert "Logging error" not in said
     assert "secret" not in said
     assert first["title"] == "Risk-O-Meter: A run of outcomes failed"
