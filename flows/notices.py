@@ -153,7 +153,7 @@ def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Led
 
 def _receivers(settings: Settings, log: Log) -> dict[str, NotifyBase]:
     """Whom to tell, by what stands for their address in the ledger."""
-    from apprise import Apprise, AppriseAsset
+    from apprise import Apprise, AppriseAsset, NotifyFormat
 
     # It writes addresses into its log.
     logging.getLogger("apprise").disabled = True
@@ -163,7 +163,12 @@ def _receivers(settings: Settings, log: Log) -> dict[str, NotifyBase]:
             "CREDITRISK_NOTIFY holds an address that cannot be read, so nobody is told there. Expected such as "
             "mailto://... or slack://..., several by commas; see docs/alerts.md."
         )
-    return {hashlib.sha256(_address(receiver)).hexdigest()[:16]: receiver for receiver in known}
+    by_address = {hashlib.sha256(_address(receiver)).hexdigest()[:16]: receiver for receiver in known}
+    for receiver in by_address.values():
+        if receiver.notify_format == NotifyFormat.HTML:
+            # Made of plain text, apprise's HTML has no blank at which a line could break.
+            receiver.notify_format = NotifyFormat.TEXT
+    return by_address
 
 
 def _address(receiver: NotifyBase) -> bytes:

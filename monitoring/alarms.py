@@ -90,11 +90,12 @@ def alarms_of(
         found.add("performance", "NotAsPredicted", what, " ".join(sentences), degree=len(sentences))
     score = result["score"]
     if score["level"] >= 1:
-        what = f"The predicted risk of {model} has shifted"
+        what = f"The predicted risk of {model} has shifted{' strongly' if score['level'] == ACT else ''}"
         found.add("risk", "RiskDrifted", what, how_far(score), degree=score["level"])
     for name, figures in result["fields"].items():
         if figures["level"] == ACT:
-            found.add(f"field/{name}", "FieldDrifted", f"{name} of {model} has shifted strongly", how_far(figures))
+            what = f"{figures['label']} of {model} has shifted strongly"
+            found.add(f"field/{name}", "FieldDrifted", what, how_far(figures))
     _add_all_fields(found)
     for name, sentence in _triggers_met(result):
         found.add(f"trigger/{name}", "TriggerMet", f"A limit is passed for {model}: {name}", sentence)

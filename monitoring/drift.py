@@ -186,7 +186,8 @@ def _about_importance(drift: Drift) -> list[str]:
     if importance is None or not importance.level:
         return []
     labels = {field.name: field.label for field in drift.fields}
-    gain, bound = distinct(importance.shift.gain, importance.shift.bound, places=2)
+    # A gain of 1 would be the same order: what is below it is not written as 1.
+    gain, bound, _ = distinct(importance.shift.gain, importance.shift.bound, 1.0, places=2)
     moves = ", ".join(f"{labels[name]} (number {then}, now {now})" for name, then, now in importance.moved)
     return [
         f"The fields that count most in the risk are others than before: {moves} (gain {gain}; chance alone stays "

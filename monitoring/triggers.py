@@ -210,7 +210,7 @@ def _nearest(value: object, allowed: Sequence[str]) -> str:
 
 def _limit(value: object, key: str, statistic: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
-        raise _WrongTriggerError(f"'{key}' is a number")
+        raise _WrongTriggerError(f"'{key}' is a number, such as 1500 or 0.05, without quotation marks")
     if statistic in BETWEEN_0_AND_1 and not 0 <= value <= 1:
         raise _WrongTriggerError(f"'{key}' is between 0 and 1 for '{statistic}': 0.05 is 5 of 100")
     return float(value)
@@ -218,6 +218,9 @@ def _limit(value: object, key: str, statistic: str) -> float:
 
 def _field(item: Mapping[str, Any], statistic: str, schema: Schema, reference: Profile) -> Field:
     names = tuple(reference["fields"])
+    labelled = {schema.field(name).label: name for name in names}
+    if (label := item.get("field")) not in names and isinstance(label, str) and label in labelled:
+        raise _WrongTriggerError(f"'field' is the name of a column: '{labelled[label]}' for '{label}'")
     field = schema.field(_one_of(item, "field", names))
     if statistic == "mean" and not field.is_numeric:
         raise _WrongTriggerError(f"'{field.name}' is a category and has no mean; use category_share")

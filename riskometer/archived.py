@@ -52,9 +52,9 @@ def lines_of_findings(findings: Iterable[str]) -> list[str]:
     return [line for finding in findings for line in _SENTENCE.wrap(_printable(finding))]
 
 
-def lines_of_fields(score: FieldFigures, fields: Mapping[str, FieldFigures]) -> list[str]:
-    """A table of figures: the score, then the fields, the most pressing first."""
-    figures = [score, *sorted(fields.values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
+def lines_of_fields(score: FieldFigures | None, fields: Mapping[str, FieldFigures]) -> list[str]:
+    """A table of figures: the score if there is one, then the fields, the most pressing first."""
+    figures = [*([score] if score else []), *sorted(fields.values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
     width = min(WIDEST_LABEL, max(len(one["label"]) for one in figures))
     heads = f"{'Field':<{width}}  {'Status':<12}  {'PSI':>8}  {'by chance':>9}  {'missing':>7}  {'unseen':>6}"
     return [heads, *(_line_of_field(one, width) for one in figures)]

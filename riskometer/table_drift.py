@@ -33,7 +33,7 @@ def show_table_drift(home: Path, copy: Path | None) -> str:
         "",
         *lines_of_findings(found["findings"]),
         "",
-        *lines_of_fields(found["score"], found["fields"]),
+        *lines_of_fields(found["score"] if found["score"]["n_rows"] else None, found["fields"]),
     ]
     if copy is not None:
         try:

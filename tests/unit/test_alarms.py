@@ -73,7 +73,7 @@ def test_an_alarm_says_what_since_when_how_bad_what_to_do_and_where() -> None:
         Alarm(
             key="report/m/field/income_eur",
             severity="ticket",
-            what="income_eur of m has shifted strongly",
+            what="Income of m has shifted strongly",
             since=NOW,
             how_bad="PSI 0.41; chance alone stays below 0.05; it moves the average risk by about +2.3 of 100. "
             "1,200 applications.",
