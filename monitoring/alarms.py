@@ -120,7 +120,7 @@ def _add_all_fields(found: _Found) -> None:
         how_bad = f"AUC {auc}; chance alone stays below {bound}. {joint['n_rows']:,} applications."
         found.add("together", "FieldsDriftedTogether", what, how_bad)
     if importance is not None and importance["level"] == ACT:
-        gain, bound = distinct(importance["gain"], importance["gain_bound"], places=2)
+        gain, bound, _ = distinct(importance["gain"], importance["gain_bound"], 1.0, places=2)
         what = f"Other fields than before decide the risk of {model}"
         how_bad = f"Gain {gain}, 1 where nothing changed; chance alone stays above {bound}."
         found.add("importance", "ImportanceDrifted", what, how_bad)

@@ -54,7 +54,8 @@ def lines_of_findings(findings: Iterable[str]) -> list[str]:
 
 def lines_of_fields(score: FieldFigures | None, fields: Mapping[str, FieldFigures]) -> list[str]:
     """A table of figures: the score if there is one, then the fields, the most pressing first."""
-    figures = [*([score] if score else []), *sorted(fields.values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))]
+    in_order = sorted(fields.values(), key=lambda one: (-one["level"], -(one["psi"] or 0)))
+    figures = [score, *in_order] if score else in_order
     width = min(WIDEST_LABEL, max(len(one["label"]) for one in figures))
     heads = f"{'Field':<{width}}  {'Status':<12}  {'PSI':>8}  {'by chance':>9}  {'missing':>7}  {'unseen':>6}"
     return [heads, *(_line_of_field(one, width) for one in figures)]

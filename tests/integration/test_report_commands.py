@@ -13,6 +13,7 @@ from creditrisk.settings import Settings
 from monitoring import archive as archives
 from monitoring.archive import Archive, open_archives
 from monitoring.archive.delivery import waiting_room
+from riskometer.archived import lines_of_fields
 from riskometer.cli import main
 from tests.integration.test_archive import FIGURES, PAGE, free_port, result
 
@@ -143,3 +144,8 @@ def test_old_reports_are_counted_first_and_removed_when_that_is_said(run, report
     assert reports.ids() == ids[2:]
     assert "0 reports from before" in run("prune", "--older-than", "25m", "--yes").output
     assert run("prune", "--older-than", "soon").exit_code == 2
+
+
+def test_a_table_without_scores_has_no_line_for_the_score():
+    figures = FIGURES | {"label": "Income"}
+    assert [line.split()[0] for line in lines_of_fields(None, {"income_eur": figures})] == ["Field", "Income"]

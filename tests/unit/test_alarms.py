@@ -177,6 +177,11 @@ def test_of_all_fields_together_people_are_told_how_far() -> None:
     assert importance.how_bad == "Gain 0.88, 1 where nothing changed; chance alone stays above 0.95."
 
 
+def test_a_bound_just_below_one_is_not_told_as_one() -> None:
+    [alarm] = found(result(importance=IMPORTANCE | {"gain": 0.8811, "gain_bound": 0.9964, "level": 2}))
+    assert "Gain 0.881, 1 where nothing changed; chance alone stays above 0.996." in alarm.how_bad
+
+
 def test_too_few_for_all_fields_together_have_not_ended_what_was_told() -> None:
     made = result()
     del made["multivariate"], made["importance"]
