@@ -212,6 +212,16 @@ def test_mongodb_s_users_may_do_nothing_outside_their_database():
         assert uri == f"mongodb://{name}:${{{variable}:?see .env.example}}@mongo:27017/creditrisk?authSource=creditrisk"
 
 
+def test_who_wants_no_mongodb_keeps_reports_in_all_other_archives():
+    without = yaml.safe_load((ROOT / "infra/mongo/without.yml").read_text())["services"]
+    assert without.keys() == {name for name, service in SERVICES.items() if "@mongo:" in str(service)}
+    for name, service in without.items():
+        archives = SERVICES[name]["environment"]["CREDITRISK_ARCHIVES"].split(",")
+        rest = ",".join(uri for uri in archives if not uri.startswith("mongodb://"))
+        assert service == {"environment": {"CREDITRISK_ARCHIVES": rest}}
+    assert "# COMPOSE_FILE=docker-compose.yml:infra/mongo/without.yml" in EXAMPLE
+
+
 def test_prometheus_answers_the_pages_of_no_other_origin():
     [allowed] = [word for word in SERVICES["prometheus"]["command"] if word.startswith("--web.cors.origin=")]
     assert not re.search(allowed.removeprefix("--web.cors.origin=").replace("$$", "$"), "https://evil.example")
