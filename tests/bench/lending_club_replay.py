@@ -195,10 +195,10 @@ def report(champion: Champion, settings: Settings, moment: datetime) -> None:
     """What the flow does, task by task, without Prefect around it."""
     from flows import evidently_report as flow
 
-    window, problems = flow.read_window.fn(flow.reference_of(champion), settings)
+    window, earlier = flow.read_window.fn(flow.reference_of(champion), settings)
     measured = flow.measure.fn(champion, window, settings, moment)
-    html, result = flow.draw.fn(champion, window, measured, moment, problems)
-    flow.keep.fn(html, result, settings)
+    found, result = flow.compare.fn(champion, window, measured, moment, earlier.problems)
+    flow.keep.fn(flow.draw.fn(result, found, window, champion), result, settings)
 
 
 def tell(loans: pl.DataFrame, scorers: Mapping[str, Scorer], settings: Settings, folder: Path) -> None:
