@@ -39,7 +39,7 @@ reference = windows.Reference("simulated", "1", profile, has_ids=True)
 log, now = DecisionLog(sys.argv[1]), datetime.now(UTC)
 window = windows.since_last_report(log, reference, [])
 measured = performance.of_log(log, window.judged, reference, schema, now)
-found = drift.compare(profile, schema, window.judged.profile)
+found = drift.compare(profile, schema, window.judged.profile, window.judged.sample)
 made = report.make_result(
     found, window, model="simulated", model_version="1", created_at=now, performance=measured
 )
