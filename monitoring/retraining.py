@@ -105,7 +105,7 @@ def trained_lately(trained_at: datetime | None, as_of: datetime, cooldown_days: 
 
 
 def with_retraining(result: Result, reason: str, *, resting: str = "", how: str = "") -> Result:
-    """The result with what calls for a retraining, as its first finding.
+    """The result with what calls for a retraining, as its first finding; as its last if nothing is to be done yet.
 
     Parameters
     ----------
@@ -119,7 +119,8 @@ def with_retraining(result: Result, reason: str, *, resting: str = "", how: str 
     if not reason:
         return result
     if resting:
-        return with_findings(result, [f"Retraining would be called for, but {resting}. {reason}"])
+        waits = f"Retraining would be called for, but {resting}. {reason}"
+        return {**result, "findings": [*result["findings"], waits]}
     return {**with_findings(result, [f"Retraining is called for. {reason} {how}".rstrip()]), "retraining": reason}
 
 

@@ -128,10 +128,8 @@ def test_within_the_cool_down_nothing_is_called_for_and_that_is_said():
     assert resting == "the model was trained 2 days ago, and 7 days are waited after a training"
     found = with_retraining(result(is_intact=False), "Income has shifted.", resting=resting)
     assert "retraining" not in found
-    assert found["findings"][:2] == [
-        "The log is broken.",
-        f"Retraining would be called for, but {resting}. Income has shifted.",
-    ]
+    assert found["findings"][0] == "The log is broken."
+    assert found["findings"][-1] == f"Retraining would be called for, but {resting}. Income has shifted."
     assert trained_lately(NOW - timedelta(days=7), NOW, 7) == trained_lately(None, NOW, 7) == ""
     assert trained_lately(NOW, NOW, 0) == ""
 
