@@ -14,7 +14,7 @@ import polars as pl
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError
-from creditrisk.metrics.entries import CategoryEntry, Entry, NumericEntry, sum_of
+from creditrisk.metrics.entries import CategoryEntry, Entry, NumericEntry, as_numbers, as_texts, sum_of
 
 
 class DecileSums(TypedDict):
@@ -136,11 +136,11 @@ def _check_counts(counts: Any, n_deciles: int, what: str) -> None:
 def _sums(entry: Entry, column: pl.Series, places: IntArray, n_deciles: int) -> DecileSums:
     if entry["type"] == "category":
         value = commonest(entry)
-        texts = column.cast(pl.String)
+        texts = as_texts(column)
         weights = (texts == value).fill_null(value=False).cast(pl.Float64).to_numpy() if value is not None else None
         is_known = texts.is_not_null().to_numpy() if texts.null_count() else None
     else:
-        values = column.cast(pl.Float64, strict=False).to_numpy()
+        values = as_numbers(column).to_numpy()
         finite = np.isfinite(values)
         is_known = None if finite.all() else finite
         low, high = entry["low"], entry["high"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
 import numpy as np
@@ -165,12 +166,12 @@ def _joined(grid: Sequence[float], grid_counts: IntArray, edges: Sequence[float]
 def bins_of(entry: Entry, column: pl.Series) -> IntArray:
     """The bin of every row, in the order of `counts_of`."""
     if entry["type"] == "numeric":
-        values = _as_numbers(column).to_numpy()
+        values = as_numbers(column).to_numpy()
         bins = np.searchsorted(np.asarray(entry["edges"]), values, side="left")
         return np.where(_is_usable(values), bins, len(entry["counts"])).astype(np.int64)
     places = {value: place for place, value in enumerate(entry["categories"])}
     n_bins = len(places)
-    texts = _as_texts(column).to_list()
+    texts = as_texts(column).to_list()
     return np.array([n_bins if text is None else places.get(text, n_bins + 1) for text in texts], dtype=np.int64)
 
 
@@ -192,7 +193,7 @@ def _category_entry(column: pl.Series, field: Field) -> CategoryEntry:
 
 def _category_counts(categories: Sequence[str], column: pl.Series) -> list[int]:
     """Rows per category, then missing ones, then those in no category."""
-    found = dict(_as_texts(column).alias("value").value_counts().iter_rows())
+    found = dict(as_texts(column).alias("value").value_counts().iter_rows())
     per_value = [int(found.get(category, 0)) for category in categories]
     n_missing = int(found.get(None, 0))
     return [*per_value, n_missing, len(column) - n_missing - sum(per_value)]
@@ -200,24 +201,27 @@ def _category_counts(categories: Sequence[str], column: pl.Series) -> list[int]:
 
 def finite(column: pl.Series) -> FloatArray:
     """The values that can be binned; null, NaN, infinity and what is too large count as missing."""
-    values = _as_numbers(column).drop_nulls().to_numpy()
+    values = as_numbers(column).drop_nulls().to_numpy()
     return np.asarray(values[_is_usable(values)], dtype=np.float64)
 
 
-def _as_numbers(column: pl.Series) -> pl.Series:
+def as_numbers(column: pl.Series) -> pl.Series:
     """A column as numbers; null where there is none."""
-    try:
-        return column.cast(pl.Float64, strict=False)
-    except pl.exceptions.PolarsError:  # lists, say, which no cast takes
-        return pl.Series(column.name, [None], dtype=pl.Float64).new_from_index(0, len(column))
+    # Of lists some cannot be cast, and of the others the items are.
+    with suppress(pl.exceptions.PolarsError):
+        numbers = column.cast(pl.Float64, strict=False)
+        if numbers.dtype == pl.Float64:
+            return numbers
+    return pl.Series(column.name, [None], dtype=pl.Float64).new_from_index(0, len(column))
 
 
-def _as_texts(column: pl.Series) -> pl.Series:
+def as_texts(column: pl.Series) -> pl.Series:
     """A column as texts; lists and bytes become a text that is in no category."""
-    try:
-        return column.cast(pl.String)
-    except pl.exceptions.PolarsError:
-        return pl.select(pl.when(column.is_not_null()).then(pl.lit("")).alias(column.name)).to_series()
+    with suppress(pl.exceptions.PolarsError):
+        texts = column.cast(pl.String)
+        if texts.dtype == pl.String:
+            return texts
+    return pl.select(pl.when(column.is_not_null()).then(pl.lit("")).alias(column.name)).to_series()
 
 
 def _is_usable(values: FloatArray) -> NDArray[np.bool_]:

@@ -24,6 +24,7 @@ from creditrisk.metrics.by_decile import Deciles, check_deciles, count_deciles, 
 from creditrisk.metrics.entries import (
     Entry,
     NumericEntry,
+    as_numbers,
     bins_of,
     check_entry,
     count_entry,
@@ -107,7 +108,7 @@ def count_profile(
     }
     scored, risks = (frame, prob_default) if is_own is None else (frame.filter(is_own), prob_default.filter(is_own))
     in_deciles = {name: reference["fields"][name] for name in reference["deciles"]["fields"]}
-    by_number = risks.cast(pl.Float64, strict=False).to_numpy()
+    by_number = as_numbers(risks).to_numpy()
     return {
         "n_rows": frame.height,
         "fields": fields,

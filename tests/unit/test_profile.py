@@ -158,3 +158,25 @@ def test_a_bin_knows_what_its_values_add_to_the_risk():
     pushes = with_pushes(built, rows, contributions)["fields"]
     assert pushes["housing"]["pushes"] == [-0.5, 0.25, 0.0, 0.0]  # own, rent, missing, unseen
     assert pushes["age_years"]["pushes"] == [0.0] * 11
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pl.Series([[1.0]] * 50),
+        pl.Series([[]] * 50),
+        pl.Series([[1.0]] * 50, dtype=pl.Array(pl.Float64, 1)),
+        pl.Series([b"\xff"] * 50),
+        pl.Series([{"a": 1}] * 50),
+        pl.Series(["x"] * 50, dtype=pl.Categorical),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_a_column_of_another_kind_is_missing_or_unseen_and_stops_nothing(values):
+    reference = build_profile(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
+    odd = pl.DataFrame({name: values for name in reference["fields"]})
+    counted = count_profile(reference, odd, pl.repeat(0.1, 50, dtype=pl.Float64, eager=True))
+    for entry in counted["fields"].values():
+        assert sum(entry["counts"]) == 0
+        assert (entry["n_missing"] if entry["type"] == "numeric" else entry["n_unseen"]) == 50
+    assert merge_profiles(counted, counted)["n_rows"] == 100
