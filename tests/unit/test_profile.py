@@ -174,7 +174,7 @@ def test_a_bin_knows_what_its_values_add_to_the_risk():
 )
 def test_a_column_of_another_kind_is_missing_or_unseen_and_stops_nothing(values):
     reference = build_profile(frame(), SCHEMA, np.linspace(0.01, 0.5, 1_000))
-    odd = pl.DataFrame({name: values for name in reference["fields"]})
+    odd = pl.DataFrame(dict.fromkeys(reference["fields"], values))
     counted = count_profile(reference, odd, pl.repeat(0.1, 50, dtype=pl.Float64, eager=True))
     for entry in counted["fields"].values():
         assert sum(entry["counts"]) == 0
