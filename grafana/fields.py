@@ -16,6 +16,8 @@ from grafana.panels import (
     begin,
     document,
     lines,
+    now_and_then,
+    psi_with_bound,
     ranking,
     states,
     variable,
@@ -35,13 +37,6 @@ def build() -> str:
     return document(board)
 
 
-def _now_and_then(name: str, then: str) -> list[Query]:
-    return [
-        Query(f"creditrisk_{name}{{{_CHOSEN}}}", "now", BLUE),
-        Query(f"creditrisk_{then}{{{_CHOSEN}}}", "training data", GREY, is_dashed=True),
-    ]
-
-
 def _drift() -> list[Sized]:
     return [
         (
@@ -55,18 +50,7 @@ def _drift() -> list[Sized]:
             4,
         ),
         (
-            lines(
-                "PSI",
-                "Population stability index; lines at 0.10 (look) and 0.25 (act). Chance alone stays below the bound "
-                "in 95 of 100 windows of this size.",
-                [
-                    Query(f"creditrisk_drift_psi{{{_CHOSEN}}}", "PSI", BLUE),
-                    Query(f"creditrisk_drift_psi_bound{{{_CHOSEN}}}", "by chance", GREY, is_dashed=True),
-                ],
-                decimals=2,
-                least=0,
-                marks=WATCH_AND_ACT,
-            ),
+            psi_with_bound("PSI", "Population stability index", "drift_psi", _CHOSEN),
             8,
             9,
         ),
@@ -101,7 +85,7 @@ def _values() -> list[Sized]:
             lines(
                 "Mean",
                 "In the field's own unit; a category has none.",
-                _now_and_then("field_mean", "field_mean_reference"),
+                now_and_then("field_mean", _CHOSEN),
             ),
             8,
             9,
@@ -110,7 +94,7 @@ def _values() -> list[Sized]:
             lines(
                 "Missing values",
                 "Share of applications without a value.",
-                _now_and_then("missing_share", "missing_share_reference"),
+                now_and_then("missing_share", _CHOSEN),
                 unit="percentunit",
                 decimals=1,
                 least=0,
@@ -139,7 +123,7 @@ def _importance() -> list[Sized]:
             lines(
                 "How much it counts",
                 "What the field adds to the log-odds on average, by size.",
-                _now_and_then("field_importance", "field_importance_reference"),
+                now_and_then("field_importance", _CHOSEN),
                 decimals=2,
                 least=0,
             ),

@@ -18,6 +18,8 @@ from grafana.panels import (
     document,
     figure,
     lines,
+    now_and_then,
+    psi_with_bound,
     ranking,
     row,
     spread,
@@ -209,17 +211,8 @@ def _drift() -> list[Sized]:
 def _risk() -> list[Sized]:
     return [
         (
-            lines(
-                "Drift of the risk (PSI)",
-                "Population stability index of the predicted risk; lines at 0.10 (look) and 0.25 (act). Chance alone "
-                "stays below the bound in 95 of 100 windows of this size.",
-                [
-                    Query(f"creditrisk_score_psi{{{_ONE}}}", "PSI", BLUE),
-                    Query(f"creditrisk_score_psi_bound{{{_ONE}}}", "by chance", GREY, is_dashed=True),
-                ],
-                decimals=2,
-                least=0,
-                marks=WATCH_AND_ACT,
+            psi_with_bound(
+                "Drift of the risk (PSI)", "Population stability index of the predicted risk", "score_psi", _ONE
             ),
             8,
             8,
@@ -228,10 +221,7 @@ def _risk() -> list[Sized]:
             lines(
                 "Mean predicted risk",
                 "Of the applications in the window, and in the training data.",
-                [
-                    Query(f"creditrisk_prob_default_mean{{{_ONE}}}", "now", BLUE),
-                    Query(f"creditrisk_prob_default_mean_reference{{{_ONE}}}", "training data", GREY, is_dashed=True),
-                ],
+                now_and_then("prob_default_mean", _ONE),
                 unit="percentunit",
                 decimals=1,
                 least=0,

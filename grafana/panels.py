@@ -249,6 +249,30 @@ def lines(
     return _style(panel, queries)
 
 
+def psi_with_bound(title: str, what: str, metric: str, chosen: str) -> Any:
+    """A PSI over time beside what chance alone stays below; `chosen` are the labels of its series."""
+    return lines(
+        title,
+        f"{what}; lines at 0.10 (look) and 0.25 (act). Chance alone stays below the bound in 95 of 100 windows of "
+        "this size.",
+        [
+            Query(f"creditrisk_{metric}{{{chosen}}}", "PSI", BLUE),
+            Query(f"creditrisk_{metric}_bound{{{chosen}}}", "by chance", GREY, is_dashed=True),
+        ],
+        decimals=2,
+        least=0,
+        marks=WATCH_AND_ACT,
+    )
+
+
+def now_and_then(metric: str, chosen: str) -> list[Query]:
+    """A figure of the window, and the same of the training data."""
+    return [
+        Query(f"creditrisk_{metric}{{{chosen}}}", "now", BLUE),
+        Query(f"creditrisk_{metric}_reference{{{chosen}}}", "training data", GREY, is_dashed=True),
+    ]
+
+
 def states(title: str, description: str, queries: list[Query], words: dict[str, tuple[str, str]]) -> Any:
     """A line of coloured stretches for each series: what its value stood for, and when it changed."""
     return (

@@ -6,10 +6,10 @@ are new, and who is told, is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 from creditrisk.text import distinct
 from monitoring.results import FieldFigures, Result
@@ -99,7 +99,7 @@ def alarms_of(
     _add_all_fields(found)
     for name, sentence in _triggers_met(result):
         found.add(f"trigger/{name}", "TriggerMet", f"A limit is passed for {model}: {name}", sentence)
-    if reason := cast(Mapping[str, str], result).get("retraining"):
+    if reason := result.get("retraining"):
         found.add("retraining", "RetrainingCalledFor", f"A retraining of {model} is called for", reason)
     if (since := quiet_since(result, earlier)) is not None:
         what = f"No application was scored by {model} for a day"
@@ -132,7 +132,7 @@ def unjudged(result: Result) -> frozenset[str]:
     At night hardly anybody applies; what was wrong in the evening is not right for that.
     """
     measured = result.get("performance")
-    triggers = cast(Mapping[str, Any], result).get("triggers", ())
+    triggers = result.get("triggers", [])
     keys = [
         *(["performance"] if measured is None or measured["level"] < 0 else []),
         *(["risk"] if result["score"]["level"] < 0 else []),
@@ -201,7 +201,7 @@ def quiet_since(result: Result, earlier: Sequence[Result]) -> datetime | None:
 
 def _triggers_met(result: Result) -> list[tuple[str, str]]:
     """Name and sentence of each trigger that a person wrote and that is met."""
-    triggers = cast(Mapping[str, Any], result).get("triggers", ())
+    triggers = result.get("triggers", [])
     return [(trigger["name"], trigger["sentence"]) for trigger in triggers if trigger["is_met"]]
 
 

@@ -19,12 +19,14 @@ class Status:
 
 
 def most_pressing(result: Result) -> Status:
-    """The status of a report: of its log, else of outcomes, else of the field that drifted most."""
+    """The status of a report: of its log, else of outcomes, else of what drifted most: a field, or all together."""
     if not result["log"]["is_intact"]:
         return Status(ACT, "log broken")
     if "performance" in result and result["performance"]["level"] == ACT:
         return Status(ACT, "not as predicted")
     if not result["n_rows"]:
         return Status(-1, "empty")
-    level = max(figures["level"] for figures in (result["score"], *result["fields"].values()))
+    drifted = [result["score"], *result["fields"].values()]
+    together = [result[key]["level"] for key in ("multivariate", "importance") if key in result]
+    level = max([figures["level"] for figures in drifted] + together)
     return Status(level, WORDS[level])

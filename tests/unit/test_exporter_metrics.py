@@ -107,6 +107,8 @@ def test_the_most_pressing_thing_is_the_log_then_outcomes_then_drift() -> None:
     assert most_pressing(result(6)).words == "stable"
     assert most_pressing(drifted).words == "watch"
     assert most_pressing(result(6, n_rows=0)).words == "empty"
+    joint = {"auc": 0.7, "auc_bound": 0.55, "p_value": 0.001, "level": 2, "n_rows": 400, "n_reference": 2_000}
+    assert most_pressing(result(6, multivariate=joint | {"fields": []})).words == "act"
     assert most_pressing(result(6, **concept)).words == "not as predicted"
     # Outcomes come in when nobody is scored, too.
     assert most_pressing(result(6, n_rows=0, **concept)).level == 2
