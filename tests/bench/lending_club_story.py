@@ -101,7 +101,7 @@ def table_of_halves(months: Sequence[Month]) -> str:
 
 def over_expected(loans: pl.DataFrame) -> Estimate:
     """Bad rate over mean PD, with its interval."""
-    found, expected = rate(int(loans["default"].sum()), loans.height), float(loans["prob_default"].mean())  # type: ignore[arg-type]
+    found, expected = rate(int(loans["default"].sum()), loans.height), float(loans["prob_default"].mean())  # type: ignore[arg-type]  # numbers
     return Estimate(found.value / expected, found.low / expected, found.high / expected)
 
 
