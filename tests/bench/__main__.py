@@ -14,7 +14,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from creditrisk.settings import read_settings
+from creditrisk.settings import collect_seldom, read_settings
 from tests.bench.figure import Figure, keep, show, to_json
 
 # Each is a module of this package with `figures(rows)`.
@@ -29,6 +29,8 @@ LONG_PARTS = ("damaged_windows", "drift", "report_memory", "table_drift")
 @click.option("--keep", "is_kept", is_flag=True, help="Make these ratios the baseline.")
 def main(parts: tuple[str, ...], rows: int, is_kept: bool) -> None:
     """Measure PARTS, or everything but what takes minutes."""
+    # As whatever scores and logs does.
+    collect_seldom()
     console = Console(width=None if sys.stdout.isatty() else 160)
     figures: list[Figure] = []
     for part in parts or PARTS:
