@@ -126,6 +126,12 @@ class Settings(BaseSettings):
     score_base_points: float = Field(600.0, ge=-1e6, le=1e6, description="scorecard points at the base odds")
     score_base_odds: float = Field(30.0, gt=0, le=1e6, description="good:bad odds that earn the base points")
     score_points_to_double: float = Field(20.0, gt=0, le=1e6, description="points that double the good:bad odds")
+    ask_below: float = Field(
+        0.8,
+        ge=0,
+        le=1,
+        description="confidence below which a verdict is left to a colleague, from the next training on; 0: none",
+    )
     champion_poll_seconds: float = Field(
         60.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
     )

@@ -150,6 +150,7 @@ def train_scorer(
             accepted,
             schema,
             scale=ScoreScale(settings.score_base_points, settings.score_base_odds, settings.score_points_to_double),
+            ask_below=settings.ask_below,
             seed=SEED,
             budget=Budget(n_trials, settings.search_seconds or None),
             run=spread(settings.dask_address),

@@ -29,12 +29,13 @@ from creditrisk import learners
 from creditrisk.datasets import load_schema, read
 from creditrisk.decision_log import DecisionLog
 from creditrisk.encoding import Encoder, fit_encoder
-from creditrisk.learners import Model, logistic_regression
+from creditrisk.learners import LogMean, Model, logistic_regression
+from creditrisk.learners._trees import Tree, to_text
 from creditrisk.metrics import build_profile
 from creditrisk.quality import check
 from creditrisk.registry import CHAMPION_NOTE, SCORER_NOTE, SERVING_NOTE, Registry, TrainedFrom, Version
 from creditrisk.schema import Category, Field, Schema, Target
-from creditrisk.scoring import Scorer, ScoreScale, approved_rows, fingerprint, fit_platt, fit_rule, proving
+from creditrisk.scoring import Scorer, ScoreScale, Spread, approved_rows, fingerprint, fit_platt, fit_rule, proving
 from creditrisk.settings import Settings, configure_mlflow
 from webapp.app import create_app
 from webapp.champion_poller import ChampionPoller
@@ -318,7 +319,20 @@ def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema,
     prob_default = calibration.prob_default(model.log_odds(matrix))
     reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
     rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
-    return Scorer(schema, encoder, model, calibration, rule, build_profile(rows, schema, prob_default), {}, card)
+    spread = Spread(_two_leaves(encoder), factor=1.8, centre=-1.0, level_variance=0.01, slope_variance=0.01)
+    return Scorer(
+        schema, encoder, model, calibration, spread, rule, build_profile(rows, schema, prob_default), {}, card
+    )
+
+
+def _two_leaves(encoder: Encoder) -> LogMean:
+    """A variance of log-odds of 0.02 up to the middle of the first field and 0.04 above it, without a library."""
+    either, none = np.array([0, -1, -1]), np.array([0.0, 0.0, 0.0])
+    value, count = np.array([0.0, np.log(0.02), np.log(0.04)]), np.array([2, 1, 1])
+    split = Tree(
+        np.array([1, -1, -1]), np.array([2, -1, -1]), either, none + encoder.fields[0].fill, either, value, count
+    )
+    return LogMean.parsed(to_text([split], encoder), encoder, "the trees")
 
 
 _POLLERS: WeakKeyDictionary[ServedModel, ChampionPoller] = WeakKeyDictionary()

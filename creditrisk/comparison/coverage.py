@@ -53,8 +53,8 @@ def conformal_sets(rule: DecisionRule, prob_default: FloatArray, alpha: float) -
     """Whether each row's set holds good (column 0) and bad (column 1): all that cannot be ruled out, (n_rows, 2)."""
     rows = len(prob_default)
     # An approval is as sure as a bad outcome can be ruled out, a decline as a good one.
-    rules_out_good = rule.confidence(prob_default, np.full(rows, "decline"))
-    rules_out_bad = rule.confidence(prob_default, np.full(rows, "approve"))
+    rules_out_good = rule.conformal_level(prob_default, np.full(rows, "decline"))
+    rules_out_bad = rule.conformal_level(prob_default, np.full(rows, "approve"))
     return np.column_stack([rules_out_good, rules_out_bad]) < 1 - alpha
 
 

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
+from creditrisk.learners._log_mean import LogMean
 from creditrisk.learners._protocol import Family, Model, Parameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FAMILIES", "Model", "Parameters", "family", "fit", "is_blend", "members_of", "steps_per_client"]
+__all__ = ["FAMILIES", "LogMean", "Model", "Parameters", "family", "fit", "is_blend", "members_of", "steps_per_client"]
 
 
 def family(name: str) -> Family:

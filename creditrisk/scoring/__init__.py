@@ -2,6 +2,7 @@
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
 from creditrisk.scoring.decision import (
+    ASK_BELOW,
     BANDS,
     VERDICTS,
     DecisionRule,
@@ -17,8 +18,10 @@ from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from creditrisk.scoring.scored_row import ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
+from creditrisk.scoring.spread import Spread, fit_spread
 
 __all__ = [
+    "ASK_BELOW",
     "BANDS",
     "BYTE_ORDER_MARK",
     "MAX_MODEL_BYTES",
@@ -31,6 +34,7 @@ __all__ = [
     "ScoreScale",
     "ScoredRow",
     "Scorer",
+    "Spread",
     "Verdict",
     "approved_rows",
     "check_files",
@@ -42,6 +46,7 @@ __all__ = [
     "fit_calibration",
     "fit_platt",
     "fit_rule",
+    "fit_spread",
     "load",
     "prior_shift",
     "result_file",

@@ -1,8 +1,9 @@
 """From a calibrated PD to a verdict, a confidence and scorecard points.
 
 The verdict is the cheapest of three expected costs: accept a bad, decline a good, have a person look. The confidence is
-conformal and per class: how firmly the opposite outcome can be ruled out, measured on applicants it had not seen.
-Everything here is fixed when a scorer is made and travels with it as decision.json.
+the probability that the true PD lies where the PD does, so that another training would have come to the same verdict;
+where it is too low, a person is asked. Everything here is fixed when a scorer is made and travels with it as
+decision.json.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit, ndtr
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError, TrainingError
 from creditrisk.schema import Costs
+from creditrisk.scoring.spread import centre_of
 
 Verdict = Literal["approve", "refer", "decline"]
 VERDICTS: tuple[Verdict, ...] = ("approve", "refer", "decline")
@@ -26,6 +29,8 @@ BANDS: dict[Verdict, str] = {"approve": "green", "refer": "amber", "decline": "r
 
 # Enough to place a PD among thousands of calibration rows to within a tenth of a percent, small enough for a text file.
 MAX_QUANTILES = 1_001
+# Below so high a confidence a colleague is asked, unless a lender says otherwise.
+ASK_BELOW = 0.8
 # In units of another cost: beyond it every application would be decided alike.
 MAX_COST = 1e9
 # No value of an applicant is farther from 0.
@@ -69,6 +74,8 @@ class DecisionRule:
     n_bad: int
     # The typical approved applicant, encoded, None where nothing is given: what reasons are measured against.
     reference: tuple[float | None, ...]
+    # A person is asked about an approval or a decline with a confidence below.
+    ask_below: float = ASK_BELOW
 
     @property
     def approve_below(self) -> float:
@@ -89,12 +96,34 @@ class DecisionRule:
         verdicts[needs_look] = "refer"
         return verdicts
 
-    def confidence(self, prob_default: FloatArray, verdicts: NDArray[np.str_]) -> FloatArray:
-        """Level, 0 to 1, at which the opposite outcome can be ruled out; shape (n_rows,).
+    def confidence(self, prob_default: FloatArray, sd: FloatArray) -> FloatArray:
+        """Probability, 0 to 1, that the verdict by the PD alone stands: that the true PD lies in its zone; (n_rows,).
+
+        Parameters
+        ----------
+        prob_default
+            PDs as people see them, shape (n_rows,).
+        sd
+            How far the truth may lie from them, in log-odds, see `Spread.sd`.
+        """
+        # A zone that goes down to a PD of 0, or up to 1, has no end in log-odds.
+        ends = np.array([-np.inf, logit(self.approve_below), logit(self.decline_from), np.inf])
+        # As in `verdicts`: a PD on both sides of an empty amber zone is declined.
+        zone = np.where(prob_default >= self.decline_from, 2, np.where(prob_default <= self.approve_below, 0, 1))
+        centre = centre_of(prob_default, sd)
+        below = ndtr((ends[zone + 1] - centre) / sd)
+        return np.asarray(below - ndtr((ends[zone] - centre) / sd), dtype=np.float64)
+
+    def asks(self, confidence: FloatArray) -> NDArray[np.bool_]:
+        """Whether each verdict is too unsure to stand without a person, shape (n_rows,)."""
+        return confidence < self.ask_below
+
+    def conformal_level(self, prob_default: FloatArray, verdicts: NDArray[np.str_]) -> FloatArray:
+        """Level, 0 to 1, at which the opposite outcome can be ruled out; for the validation pack, shape (n_rows,).
 
         For an approval: one minus the share of bads whose PD is as low or lower. For a decline: one minus the share of
         goods whose PD is as high or higher. A referral rules out neither outcome firmly; it shows the weaker of the
-        two.
+        two. PDs are on the scale of the sample.
 
         References
         ----------
@@ -157,6 +186,7 @@ class DecisionRule:
             n_good=strict.whole(item["n_good"], "n_good", 1),
             n_bad=strict.whole(item["n_bad"], "n_bad", 1),
             reference=_read_reference(item["reference"]),
+            ask_below=strict.number(item["ask_below"], "ask_below", 0, 1),
         )
         # They are there for the reader of the file; what decides follows from the costs.
         zones = {"approve_below": rule.approve_below, "decline_from": rule.decline_from}
@@ -185,6 +215,8 @@ def fit_rule(
     reference: FloatArray,
     costs: Costs,
     scale: ScoreScale,
+    *,
+    ask_below: float = ASK_BELOW,
 ) -> DecisionRule:
     """Make the rule from rows the model was not fitted on.
 
@@ -194,6 +226,8 @@ def fit_rule(
         Calibrated PDs and outcomes (1 = default), shape (n_rows,).
     reference
         The encoded applicant that is typical of the `approved_rows`, shape (n_fields,).
+    ask_below
+        The confidence below which a person is asked.
 
     Raises
     ------
@@ -211,6 +245,7 @@ def fit_rule(
         n_good=len(good),
         n_bad=len(bad),
         reference=tuple(None if np.isnan(value) else float(value) for value in reference),
+        ask_below=ask_below,
     )
 
 

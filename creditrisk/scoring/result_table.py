@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 RESULT_COLUMNS = (
     "application_id",
     "prob_default",
+    "prob_default_low",
+    "prob_default_high",
     "score_points",
     "verdict",
     "band",

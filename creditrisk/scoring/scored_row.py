@@ -18,6 +18,8 @@ class ScoredRow(TypedDict):
     row_number: int
     application_id: str
     prob_default: float
+    prob_default_low: float
+    prob_default_high: float
     score_points: float
     verdict: str
     band: str

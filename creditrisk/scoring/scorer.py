@@ -48,6 +48,7 @@ from creditrisk.scoring.folder import (
 )
 from creditrisk.scoring.reasons import REASON, Phrases, phrases_of, reasons_of, reasons_of_few
 from creditrisk.scoring.scored_row import ScoredRow
+from creditrisk.scoring.spread import Spread, likely_range
 from creditrisk.sources import Record
 
 # Rows scored at once: bounds the memory that contributions and reasons take. They are explained in blocks, several at
@@ -64,6 +65,8 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row_number": pl.Int64,
     "application_id": pl.String,
     "prob_default": pl.Float64,
+    "prob_default_low": pl.Float64,
+    "prob_default_high": pl.Float64,
     "score_points": pl.Float64,
     "verdict": pl.String,
     "band": pl.String,
@@ -83,6 +86,8 @@ class _Decided(NamedTuple):
     """What was decided about each row, (n_rows,), and what each of its fields contributed, (n_rows, n_fields)."""
 
     prob_default: FloatArray
+    low: FloatArray
+    high: FloatArray
     points: FloatArray
     verdicts: NDArray[np.str_]
     confidence: FloatArray
@@ -97,6 +102,7 @@ class Scorer:
     encoder: Encoder
     model: Model
     calibration: Calibration
+    spread: Spread
     rule: DecisionRule
     profile: Profile
     metrics: Mapping[str, Any]
@@ -122,6 +128,14 @@ class Scorer:
     def contributions(self, accepted: pl.DataFrame) -> FloatArray:
         """What each field adds to the calibrated log-odds beyond the typical approved applicant, (n_rows, n_fields)."""
         return self._explained(self.encoder.matrix(accepted))[1]
+
+    def confidence(self, accepted: pl.DataFrame, sample_prob_default: FloatArray) -> FloatArray:
+        """How surely the verdicts by given PDs, of the scale of `sample_prob_default`, stand for these rows, (n_rows,).
+
+        The PDs may be those that other models gave the rows: of the same recipe, by which they are tested.
+        """
+        sd = self.spread.sd(self.encoder.matrix(accepted), sample_prob_default)
+        return self.rule.confidence(shifted(sample_prob_default, self.shift), sd)
 
     def _sample_prob_default(self, matrix: FloatArray) -> FloatArray:
         return self.calibration.prob_default(self.model.log_odds(matrix))
@@ -176,13 +190,22 @@ class Scorer:
         problems = [list(row.get("problems", ())) for row in rows]
         decided = self._decide(matrix, np.array([len(item) > 0 for item in problems], dtype=np.bool_))
         reasons = reasons_of_few(self._phrases, matrix, decided.contributions)
-        numbers = zip(decided.prob_default.tolist(), decided.points.tolist(), decided.confidence.tolist(), strict=True)
+        numbers = zip(
+            decided.prob_default.tolist(),
+            decided.low.tolist(),
+            decided.high.tolist(),
+            decided.points.tolist(),
+            decided.confidence.tolist(),
+            strict=True,
+        )
         verdicts: list[Verdict] = decided.verdicts.tolist()
         return [
             {
                 "row_number": row["row_number"],
                 "application_id": self._id_of(row),
                 "prob_default": prob_default,
+                "prob_default_low": low,
+                "prob_default_high": high,
                 "score_points": score_points,
                 "verdict": verdict,
                 "band": BANDS[verdict],
@@ -192,7 +215,7 @@ class Scorer:
                 "model_version": self.version,
                 "problems": odd,
             }
-            for row, (prob_default, score_points, confidence), verdict, because, odd in zip(
+            for row, (prob_default, low, high, score_points, confidence), verdict, because, odd in zip(
                 rows, numbers, verdicts, reasons, problems, strict=True
             )
         ]
@@ -208,6 +231,8 @@ class Scorer:
             "row_number": accepted["row_number"],
             "application_id": self._ids(accepted),
             "prob_default": decided.prob_default,
+            "prob_default_low": decided.low,
+            "prob_default_high": decided.high,
             "score_points": decided.points,
             "verdict": names,
             "band": [BANDS[name] for name in names],
@@ -222,10 +247,11 @@ class Scorer:
     def _decide(self, matrix: FloatArray, needs_look: NDArray[np.bool_]) -> _Decided:
         log_odds, contributions = self._explained(matrix)
         on_sample = self.calibration.prob_default(log_odds)
-        prob_default = shifted(on_sample, self.shift)
-        verdicts = self.rule.verdicts(prob_default, needs_look)
-        points, confidence = self.rule.scale.points(prob_default), self.rule.confidence(on_sample, verdicts)
-        return _Decided(prob_default, points, verdicts, confidence, contributions)
+        prob_default, sd = shifted(on_sample, self.shift), self.spread.sd(matrix, on_sample)
+        confidence = self.rule.confidence(prob_default, sd)
+        verdicts = self.rule.verdicts(prob_default, needs_look | self.rule.asks(confidence))
+        points = self.rule.scale.points(prob_default)
+        return _Decided(prob_default, *likely_range(prob_default, sd), points, verdicts, confidence, contributions)
 
     def _id_of(self, row: Record) -> str:
         """The client's own id; the row's number where there is none."""
@@ -272,6 +298,7 @@ class Scorer:
         self.model.save(folder)
         calibration = {"family": self.model.family, **calibration_to_json(self.calibration)}
         _write_json(folder / CALIBRATION_FILE, calibration)
+        self.spread.save(folder)
         (folder / DECISION_FILE).write_text(self.rule.to_json(), encoding="utf-8")
         _write_json(folder / PROFILE_FILE, self.profile)
         _write_json(folder / METRICS_FILE, self.metrics)
@@ -351,6 +378,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         schema=schema,
         encoder=encoder,
         calibration=calibration_from_json(calibration),
+        spread=Spread.load(folder, encoder),
         rule=rule,
         profile=check_profile(_object(folder / PROFILE_FILE), schema),
         metrics=_object(folder / METRICS_FILE),

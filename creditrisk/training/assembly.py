@@ -17,9 +17,10 @@ from creditrisk.errors import TrainingError
 from creditrisk.learners import Model
 from creditrisk.metrics import Performance, auc, build_profile, evaluate, with_pushes
 from creditrisk.schema import Costs
-from creditrisk.scoring import Calibration, Scorer, approved_rows, fit_platt, fit_rule, prior_shift, shifted
+from creditrisk.scoring import Calibration, Scorer, approved_rows, fit_platt, fit_rule, fit_spread, prior_shift, shifted
 from creditrisk.training.card import write_card
 from creditrisk.training.choosing import Choice, candidate_recipes, choose
+from creditrisk.training.halves import scores_by_halves
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Candidate, HeldOut, Recipe, Result, Training, metrics_of
 from creditrisk.training.scores import OutOfSampleScores, target_of
@@ -37,8 +38,9 @@ class Resampling:
 
     Parameters
     ----------
-    train, encoder
-        What the deployed model is fitted on: the rows, the validation rows among them, and the encoder of its matrix.
+    train, train_rows, encoder
+        What the deployed model is fitted on: the rows, the validation rows among them; their positions in the table;
+        and the encoder of its matrix.
     validation, validation_rows
         The rows that choose and calibrate, by models that were not fitted on them; and their positions in the table.
     validation_prob_default
@@ -56,6 +58,7 @@ class Resampling:
     """
 
     train: pl.DataFrame
+    train_rows: IntArray
     encoder: Encoder
     validation: pl.DataFrame
     validation_rows: IntArray
@@ -71,6 +74,7 @@ class Resampling:
 def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Training:
     """Choose, work out all figures, fit the chosen recipe for good and put the scorer together."""
     choice = choose(scores, resampling.validation_rows, plan)
+    by_halves = scores_by_halves(scores, choice.recipe, resampling.train_rows, resampling.train, plan)
     n_train = resampling.train.height
     all_or_some = "all " if n_train == len(scores.target) else ""
     what = f"fitting {choice.recipe.family} on {all_or_some}{n_train:,} applications"
@@ -84,9 +88,8 @@ def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Tra
         members = {name: fit.result() for name, fit in fitting.items()}
     module: Any = learners.family(choice.recipe.family)
     model = module.combine(members) if learners.is_blend(choice.recipe.family) else members[choice.recipe.family]
-    scorer = _scorer(
-        model, choice.calibration, scores.log_odds(choice.recipe, resampling.validation_rows), resampling, plan
-    )
+    log_odds = scores.log_odds(choice.recipe, resampling.validation_rows)
+    scorer = _scorer(model, choice.calibration, log_odds, by_halves=by_halves, resampling=resampling, plan=plan)
     prob_default = resampling.path_prob_default
     if prob_default is None:
         prob_default = scorer.sample_prob_default(resampling.test)[np.newaxis]
@@ -160,19 +163,29 @@ def _results(scores: OutOfSampleScores, resampling: Resampling, costs: Costs) ->
     return results
 
 
-def _scorer(model: Model, calibration: Calibration, log_odds: FloatArray, resampling: Resampling, plan: Plan) -> Scorer:
+def _scorer(
+    model: Model,
+    calibration: Calibration,
+    log_odds: FloatArray,
+    *,
+    by_halves: FloatArray,
+    resampling: Resampling,
+    plan: Plan,
+) -> Scorer:
     """The scorer, its rule fitted on the validation rows; their `log_odds` come from models that did not see them."""
     schema, validation = plan.schema, resampling.validation
     target = target_of(validation)
     prob_default = calibration.prob_default(log_odds)
     shown = shifted(prob_default, prior_shift(float(target.mean()), schema.portfolio_bad_rate))
     approved = resampling.encoder.matrix(validation[approved_rows(shown, schema.costs)])
+    encoder, costs = resampling.encoder, schema.costs
     scorer = Scorer(
         schema=schema,
-        encoder=resampling.encoder,
+        encoder=encoder,
         model=model,
         calibration=calibration,
-        rule=fit_rule(prob_default, target, resampling.encoder.typical(approved), schema.costs, plan.scale),
+        spread=fit_spread(encoder.matrix(resampling.train), by_halves, encoder, prob_default, target, seed=plan.seed),
+        rule=fit_rule(prob_default, target, encoder.typical(approved), costs, plan.scale, ask_below=plan.ask_below),
         profile=build_profile(validation, schema, shown),
         metrics={},
         card="",

@@ -63,6 +63,7 @@ def train_by_folds(frame: pl.DataFrame, plan: Plan, champion: Scorer | None) -> 
     repeats = f"{n_repeats} x {n_folds}" if n_repeats > 1 else str(n_folds)
     resampling = Resampling(
         train=frame,
+        train_rows=np.arange(frame.height),
         encoder=fit_encoder(frame, plan.schema),
         validation=frame,
         validation_rows=np.arange(frame.height),

@@ -48,10 +48,12 @@ def train_by_time(
         calibration = fit_platt(scores.log_odds(recipe, rows.validation), target)
         return calibration.prob_default(scores.log_odds(recipe, rows.test))
 
+    # The validation rows are the newest that may be fitted on: once they have chosen, the winner is fitted again.
+    train_rows = np.concatenate([rows.train, rows.validation])
     test, tested = frame[rows.test], times.gather(rows.test)
     resampling = Resampling(
-        # The validation rows are the newest that may be fitted on: once they have chosen, the winner is fitted again.
-        train=frame[np.concatenate([rows.train, rows.validation])],
+        train=frame[train_rows],
+        train_rows=train_rows,
         encoder=encoder,
         validation=frame[rows.validation],
         validation_rows=rows.validation,

@@ -22,6 +22,7 @@ class Plan:
 
     schema: Schema
     scale: ScoreScale
+    ask_below: float
     seed: int
     budget: Budget
     run: Runner

@@ -21,6 +21,8 @@ from creditrisk.training.progress import ProgressEstimate, run_jobs
 from creditrisk.training.results import Recipe
 from creditrisk.training.tuning import Job, JobResult, Trial, calibrated_log_losses
 
+# So often the rows are divided into halves, and the chosen recipe fitted on each, see `halves`.
+HALVINGS = 3
 # A model of a repeat's splits: repeat, family, parameters.
 _Key = tuple[int, str, tuple[tuple[str, Any], ...]]
 
@@ -156,8 +158,11 @@ class OutOfSampleScores:
         kept = {trial.number for rows in choices for trial in self._not_beaten(name, rows)}
         return tuple(trial.parameters for trial in self._screened[name] if trial.number in kept)
 
-    def fit_missing(self, wanted: Iterable[tuple[Split, Recipe]]) -> None:
-        """Fit what these recipes need in these splits and was not fitted there before; what fails stays missing."""
+    def fit_missing(self, wanted: Iterable[tuple[Split, Recipe]], *, what: str = "judging") -> None:
+        """Fit what these recipes need in these splits and was not fitted there before; what fails stays missing.
+
+        `what` is their name on the bar.
+        """
         jobs: dict[tuple[_Key, int], tuple[Split, Job]] = {}
         for split, recipe in wanted:
             for name, parameters in recipe.parameters.items():
@@ -165,7 +170,7 @@ class OutOfSampleScores:
                     job = self._job(split, name, (parameters,))
                     jobs[_key(split.repeat, name, parameters), split.fold] = (split, job)
         fits = [job for _, job in jobs.values()]
-        results = run_jobs(fits, self._plan, "judging", self.estimate, self._later({}, 0))
+        results = run_jobs(fits, self._plan, what, self.estimate, self._later({}, 0))
         for (split, _), result in zip(jobs.values(), results, strict=True):
             self._keep(split, result)
 
@@ -193,11 +198,11 @@ class OutOfSampleScores:
 
     def covers(self, recipe: Recipe) -> bool:
         """Whether every split has the recipe's scores."""
-        return all(
-            self._is_known(split, name, parameters)
-            for split in self.splits
-            for name, parameters in recipe.parameters.items()
-        )
+        return all(self.has(split, recipe) for split in self.splits)
+
+    def has(self, split: Split, recipe: Recipe) -> bool:
+        """Whether a split has the recipe's scores."""
+        return all(self._is_known(split, name, parameters) for name, parameters in recipe.parameters.items())
 
     def _job(self, split: Split, name: str, proposals: tuple[Parameters, ...], n_validation: int = 0) -> Job:
         return Job(
@@ -237,10 +242,14 @@ class OutOfSampleScores:
         return failures
 
     def _later(self, fits: Mapping[str, float], n_further: int) -> dict[str, float]:
-        """About how many fits come after a stage: these, the likely choice in further splits, and the one for good."""
+        """About how many fits come after a stage: these, the likely choice in further splits, on halves and for good.
+
+        Two fits on half of the rows count as one on all of them.
+        """
         later: Counter[str] = Counter()
         later.update(fits)
-        later.update(dict.fromkeys(members_of(FAMILIES[-1], self.n_train), n_further + len(self.target) / self.n_train))
+        n_whole = (1 + HALVINGS) * len(self.target) / self.n_train
+        later.update(dict.fromkeys(members_of(FAMILIES[-1], self.n_train), n_further + n_whole))
         return dict(later)
 
     def _whole(self, name: str, splits: Sequence[Split]) -> list[Trial]:

@@ -14,7 +14,7 @@ import polars as pl
 
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Schema
-from creditrisk.scoring import Scorer, ScoreScale
+from creditrisk.scoring import ASK_BELOW, Scorer, ScoreScale
 from creditrisk.training.by_folds import train_by_folds
 from creditrisk.training.by_time import train_by_time
 from creditrisk.training.plan import DEFAULT_BUDGET, Plan, Progress, Runner
@@ -31,6 +31,7 @@ def train(
     schema: Schema,
     *,
     scale: ScoreScale,
+    ask_below: float = ASK_BELOW,
     seed: int = 7,
     budget: Budget = DEFAULT_BUDGET,
     run: Runner | None = None,
@@ -46,6 +47,8 @@ def train(
         Accepted rows as `quality.check` gives them with the target: features and `default` (1 = bad).
     scale
         Scorecard points.
+    ask_below
+        The confidence below which a person is asked.
     budget
         How many settings of each family are tried.
     run
@@ -66,7 +69,7 @@ def train(
             f"{frame.height:,} usable rows with {n_bad:,} bads are too few to train and judge a model: at least "
             f"{MIN_ROWS} rows with {MIN_BADS} bads and {MIN_BADS} goods are needed."
         )
-    plan = Plan(schema, scale, seed, budget, run or in_threads(), progress)
+    plan = Plan(schema, scale, ask_below, seed, budget, run or in_threads(), progress)
     if schema.time_field is not None:
         return train_by_time(frame, frame[schema.time_field.name], plan, champion, test_from)
     if test_from is not None:

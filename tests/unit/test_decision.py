@@ -59,14 +59,14 @@ def test_confidence_rules_out_the_opposite_outcome_as_often_as_it_says(alpha):
     target = rng.random(20_000) < prob_default
     # Of the bads, at most alpha may be approved with a confidence of 1 - alpha or more; and of the goods declined so.
     for verdict, opposite in (("approve", target), ("decline", ~target)):
-        confidence = rule.confidence(prob_default, np.full(20_000, verdict, dtype="<U7"))
+        confidence = rule.conformal_level(prob_default, np.full(20_000, verdict, dtype="<U7"))
         wrong = (confidence[opposite] > 1 - alpha).mean()
         assert wrong == pytest.approx(alpha, abs=0.02)
 
 
 def test_confidence_is_low_on_the_fence_and_high_far_from_it():
     rule = _rule()
-    fence, safe = rule.confidence(np.array([0.17, 0.01]), np.array(["refer", "approve"]))
+    fence, safe = rule.conformal_level(np.array([0.17, 0.01]), np.array(["refer", "approve"]))
     assert fence < safe
     assert 0 <= fence <= 1
 

@@ -45,8 +45,14 @@ def test_a_scorer_survives_its_folder_to_the_last_bit(corner_scorer, folder):
 
 def test_the_folder_holds_the_files_of_the_contract_and_strict_json(folder):
     names = {path.name for path in folder.iterdir()}
-    tables = {"encoder.json", "calibration.json", "decision.json", "profile.json", "metrics.json"}
-    assert names == tables | {"golden.json", "schema.toml", "model.logistic_regression.safetensors", "card.md"}
+    tables = {"encoder.json", "calibration.json", "spread.json", "decision.json", "profile.json", "metrics.json"}
+    assert names == tables | {
+        "golden.json",
+        "spread.txt",
+        "schema.toml",
+        "model.logistic_regression.safetensors",
+        "card.md",
+    }
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
