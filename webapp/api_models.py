@@ -28,10 +28,15 @@ class ScoredApplication(BaseModel):
     row: Annotated[int, Field(ge=1)]
     application_id: str
     prob_default: Share
+    prob_default_low: Annotated[float, Field(ge=0, le=1, description="The true PD lies from here …")]
+    prob_default_high: Annotated[float, Field(ge=0, le=1, description="… to here for 80 of 100 applicants.")]
     score_points: Annotated[float, Field(description="Higher is safer; 20 points double the odds.")]
     verdict: Literal["approve", "refer", "decline"]
     band: Literal["green", "amber", "red"]
-    confidence: Share
+    confidence: Annotated[
+        float,
+        Field(ge=0, le=1, description="Probability that the verdict by the PD alone would stand."),
+    ]
     reasons: Annotated[list[Reason], Field(max_length=4, description="What raised the risk, strongest first.")]
     model: str
     model_version: str

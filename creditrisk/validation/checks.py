@@ -201,7 +201,7 @@ CALIBRATION: tuple[Check[PackFacts], ...] = (
         _error,
     ),
     *(
-        rule.check(f"Confidence holds for {outcome}: 90 %, give or take 4", partial(_coverage, outcome=outcome))
+        rule.check(f"Conformal sets hold for {outcome}: 90 %, give or take 4", partial(_coverage, outcome=outcome))
         for outcome, rule in COVERAGE_RULES.items()
     ),
 )

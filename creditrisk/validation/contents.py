@@ -140,8 +140,17 @@ class PerformanceSection(TypedDict):
     by_segment: list[Segment]
 
 
+class DoubtLine(TypedDict):
+    """What asking a colleague below a confidence comes to: the share asked, and the mean cost of an application."""
+
+    ask_below: float
+    asked: Estimate
+    cost: Estimate
+    saved: Estimate
+
+
 class CalibrationSection(TypedDict):
-    """Whether PDs are what comes true, and confidence what is kept."""
+    """Whether PDs are what comes true, conformal sets what is kept, and what asking in doubt costs."""
 
     method: str
     n_rows: int
@@ -155,6 +164,8 @@ class CalibrationSection(TypedDict):
     error_by_chance: float
     error_bound: float
     coverage: list[Coverage]
+    ask_below: float
+    doubt: list[DoubtLine]
 
 
 class ShiftLine(TypedDict):

@@ -44,6 +44,7 @@ from creditrisk.validation.contents import (
     ComparisonSection,
     DataFacts,
     DataSection,
+    DoubtLine,
     FairnessLine,
     NotInSchema,
     PerformanceSection,
@@ -54,6 +55,8 @@ from creditrisk.validation.contents import (
 )
 
 ALPHAS = (0.1, 0.2)
+# Bounds of confidence below which a colleague could be asked, shown beside the one that is set.
+ASKED = (0.0, 0.7, 0.8, 0.9)
 SEGMENT_FIELDS = 3
 # A group with fewer rows than this says nothing about a segment.
 MIN_SEGMENT_ROWS = 30
@@ -260,7 +263,7 @@ def _by_segment(inputs: PackInputs) -> list[Segment]:
 
 
 def calibration_section(inputs: PackInputs) -> CalibrationSection:
-    """Whether PDs are what comes true, and confidence what is kept."""
+    """Whether PDs are what comes true, conformal sets what is kept, and what asking in doubt costs."""
     target = inputs.target
     floor_mean, floor_bound = calibration_error_floor(inputs.prob_default, seed=SEED)
     observed, expected = rate(int(target.sum()), len(target)), float(inputs.prob_default.mean())
@@ -280,7 +283,31 @@ def calibration_section(inputs: PackInputs) -> CalibrationSection:
         "coverage": [
             held_out_coverage(rule, inputs.prob_default, target, inputs.test.folds[0], alpha=alpha) for alpha in ALPHAS
         ],
+        "ask_below": rule.ask_below,
+        "doubt": _doubt(inputs),
     }
+
+
+def _doubt(inputs: PackInputs) -> list[DoubtLine]:
+    """The price of asking a colleague in doubt: as it is set, and at a few other bounds; the judged rows' outcomes."""
+    rule, costs, is_bad = inputs.scorer.rule, inputs.schema.costs, inputs.target == 1
+    confidence = inputs.scorer.confidence(inputs.test.frame, inputs.prob_default)
+    wrong = np.where(is_bad, costs.accept_bad, 0.0)
+    declined = np.where(is_bad, 0.0, costs.decline_good)
+    by_pd = np.select([inputs.verdicts == "approve", inputs.verdicts == "decline"], [wrong, declined], costs.review)
+    lines: list[DoubtLine] = []
+    for ask_below in sorted({*ASKED, rule.ask_below}):
+        is_asked = (inputs.verdicts != "refer") & (confidence < ask_below)
+        paid = np.where(is_asked, costs.review, by_pd)
+        lines.append(
+            {
+                "ask_below": ask_below,
+                "asked": rate(int(is_asked.sum()), len(is_asked)),
+                "cost": mean_estimate(paid),
+                "saved": mean_estimate(by_pd - paid),
+            }
+        )
+    return lines
 
 
 def stability_section(inputs: PackInputs) -> StabilitySection:

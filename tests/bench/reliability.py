@@ -97,7 +97,8 @@ def simulated(n_rows: int, n_trainings: int) -> Kept:
         scored, true = scorer.score(others), others["true_prob_default"].to_numpy()
         nobody = np.zeros(others.height, dtype=np.bool_)
         by_pd = scorer.rule.verdicts(scored["prob_default"].to_numpy(), nobody)
-        is_held = (scored["prob_default_low"] <= true) & (true <= scored["prob_default_high"])
+        low, high = scored["prob_default_low"].to_numpy(), scored["prob_default_high"].to_numpy()
+        is_held = (low <= true) & (true <= high)
         confidence = scored["confidence"].to_numpy()
         asked = (by_pd != "refer") & (confidence < ASK_BELOW)
         parts.append(

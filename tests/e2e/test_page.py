@@ -104,7 +104,7 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
         assert cells["client"] == row["application_id"]
         assert cells["verdict"] == VERDICT_LOOKS[row["verdict"]].words
         assert cells["risk"] == risk_words(float(row["prob_default"]))
-        assert cells["sure"] == f"{confidence_words(row['verdict'], confidence)} · {percent(confidence)}"
+        assert cells["sure"] == f"{confidence_words(confidence)} · {percent(confidence)}"
         assert cells["reasons"] == (row["reasons"].replace("; ", " · ") or "—")
     for verdict, look in VERDICT_LOOKS.items():
         n_clients = sum(row["verdict"] == verdict for row in expected)

@@ -78,7 +78,7 @@ def test_the_style_of_the_web_page_has_the_colours_of_the_palette(found, page, m
 
 
 def test_gauge_and_mark_have_the_shapes_of_the_palette():
-    light, dark = gauge(0.2, 0.14, 0.3).split("@media (prefers-color-scheme:dark)")
+    light, dark = gauge(0.2, 0.14, 0.3, (0.1, 0.4)).split("@media (prefers-color-scheme:dark)")
     mark = (ROOT / "webapp" / "assets" / "mark.svg").read_text(encoding="utf-8")
     for look in VERDICT_LOOKS.values():
         assert f".{look.band}{{stroke:{look.light.shape}}}" in light

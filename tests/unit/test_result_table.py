@@ -15,6 +15,8 @@ RESULT = pl.DataFrame(
         "row_number": [1, 3],
         "application_id": ["1", "3"],
         "prob_default": [0.04, 0.41],
+        "prob_default_low": [0.02, 0.3],
+        "prob_default_high": [0.07, 0.5],
         "score_points": [610.0, 500.0],
         "verdict": ["approve", "decline"],
         "band": ["green", "red"],

@@ -21,8 +21,8 @@ def test_the_needle_points_into_the_zone_of_the_verdict(prob_default):
 
 def test_a_rule_without_referrals_gives_a_gauge_of_two_zones():
     assert [band for band, _, _ in zones(0.2, 0.2)] == ["green", "red"]
-    assert re.findall(r'class="zone (\w+)"', gauge(0.5, 0.2, 0.2)) == ["green", "red"]
+    assert re.findall(r'class="zone (\w+)"', gauge(0.5, 0.2, 0.2, (0.4, 0.6))) == ["green", "red", "likely"]
 
 
 def test_the_gauge_says_in_words_what_it_shows():
-    assert "<title>Gauge: risk 41 of 100</title>" in gauge(0.41, 0.14, 0.30)
+    assert "<title>Gauge: risk 41 of 100, likely 30 to 52</title>" in gauge(0.41, 0.14, 0.30, (0.30, 0.52))

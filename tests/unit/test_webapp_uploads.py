@@ -9,6 +9,7 @@ from creditrisk.sources import parse_upload
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
 from webapp.pages import client_drawer, scored_file
+from webapp.pages.wording import range_words
 from webapp.scoring import CHUNK_ROWS
 from webapp.uploads import Uploads
 
@@ -174,6 +175,26 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     assert ("What lowered the risk" in text) == bool(lowered)
     assert all(label in text for label in raised + lowered)
     assert "52,000 EUR" in text
+    row = scored.row(0, named=True)
+    assert f"Likely {range_words(row['prob_default_low'], row['prob_default_high'])} of 100." in text
+
+
+def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer):
+    checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
+    rule = corner_scorer.rule
+    [row] = corner_scorer.score(checked.accepted.head(1)).to_dicts()
+    doubtful = {**row, "verdict": "refer", "prob_default": 0.13, "confidence": 0.57}
+    parts = client_drawer.drawer(
+        doubtful,
+        corner_scorer.explain(checked.accepted.head(1)),
+        approve_below=rule.approve_below,
+        decline_from=rule.decline_from,
+        target=corner_scorer.schema.target,
+        model="corner_lender v3",
+    )
+    text = words_of(parts)
+    assert "just inside, 57 %" in text
+    assert "The risk points to an offer, but would have stayed one in only 57 of 100 trainings" in text
 
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):

@@ -8,10 +8,11 @@ from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
-from creditrisk.scoring import ScoredRow
+from creditrisk.scoring import ScoredRow, Verdict
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
 
+_ZONES: dict[Verdict, str] = {"approve": "an offer", "decline": "a decline"}
 # In each direction.
 MOST_BARS = 5
 
@@ -41,7 +42,9 @@ def drawer(
         Name and version of the model that answered.
     """
     look, prob_default, confidence = VERDICT_LOOKS[row["verdict"]], row["prob_default"], row["confidence"]
-    svg = gauge.gauge(prob_default, approve_below, decline_from)
+    likely = row["prob_default_low"], row["prob_default_high"]
+    svg = gauge.gauge(prob_default, approve_below, decline_from, likely)
+    zone = gauge.zone_of(prob_default, approve_below, decline_from)
     raised = pushes.filter(pl.col("contribution") > 0).sort("contribution", descending=True).head(MOST_BARS)
     lowered = pushes.filter(pl.col("contribution") < 0).sort("contribution").head(MOST_BARS)
     longest = max([abs(value) for value in pushes["contribution"]], default=0.0) or 1.0
@@ -51,14 +54,20 @@ def drawer(
         html.Span(look.words, className=f"verdict {look.band}"),
         html.Img(src=gauge.as_address(svg), alt=f"Gauge: risk {wording.risk_words(prob_default)}", className="gauge"),
         html.P(
-            [html.B(sentence(_about(prob_default))), f" similar applicants {target.bad_happened}."], className="natural"
+            [
+                html.B(sentence(_about(prob_default))),
+                f" similar applicants {target.bad_happened}.",
+                html.Br(),
+                html.Small(f"Likely {wording.range_words(*likely)} of 100."),
+            ],
+            className="natural",
         ),
         html.P(
             [
                 "How sure: ",
-                html.B(f"{wording.confidence_words(row['verdict'], confidence)}, {wording.percent(confidence)}"),
+                html.B(f"{wording.confidence_words(confidence)}, {wording.percent(confidence)}"),
                 html.Br(),
-                html.Small(sureness(row["verdict"], confidence, target)),
+                html.Small(sureness(row["verdict"], zone, confidence, is_odd=bool(row["problems"]))),
             ],
             className="sure",
         ),
@@ -74,20 +83,35 @@ def _problems(problems: list[str]) -> list[Component]:
     return [html.Ul([html.Li(problem) for problem in problems], className="problems")] if problems else []
 
 
-def sureness(verdict: str, confidence: float, target: Target) -> str:
-    """What the confidence of a verdict means, in a sentence.
+def sureness(verdict: str, zone: Verdict, confidence: float, *, is_odd: bool) -> str:
+    """What the confidence means, in a sentence, and why a colleague is asked.
+
+    Parameters
+    ----------
+    zone
+        What the risk alone points to.
+    is_odd
+        Whether something about the row is odd, which is told beside it.
 
     Examples
     --------
-    >>> sureness("approve", 0.93, Target("default", "Default", bad=("1",), good=("0",)))
-    'Of 100 applicants who did not repay, about 93 were rated riskier than this one.'
+    >>> sureness("approve", "approve", 0.93, is_odd=False)
+    'Trained on other applicants, the model would have come to the same in 93 of 100 trainings.'
+    >>> print(sureness("refer", "approve", 0.71, is_odd=False))
+    The risk points to an offer, but would have stayed one in only 71 of 100 trainings on other applicants: a colleague
+    decides.
     """
     n = wording.of_100(confidence)
-    if verdict == "approve":
-        return f"Of 100 applicants who {target.bad_happened}, about {n} were rated riskier than this one."
-    if verdict == "decline":
-        return f"Of 100 applicants who {target.good_happened}, about {n} were rated safer than this one."
-    return "Too close to call, or something unusual: a person who knows the client should decide."
+    if verdict == zone == "refer":
+        return f"Too close to call: the risk lies between offer and decline, and would in {n} of 100 trainings."
+    if verdict == zone:
+        return f"Trained on other applicants, the model would have come to the same in {n} of 100 trainings."
+    if is_odd:
+        return f"The risk points to {_ZONES[zone]}, but something about this client is unusual: a colleague decides."
+    return (
+        f"The risk points to {_ZONES[zone]}, but would have stayed one in only {n} of 100 trainings on other "
+        "applicants: a colleague decides."
+    )
 
 
 def bars(title: str, pushes: pl.DataFrame, longest: float, direction: str) -> list[Component]:

@@ -11,10 +11,11 @@ from typing import Literal
 from urllib.parse import quote
 
 from creditrisk.pages.palette import DARK, LIGHT, VERDICT_LOOKS
-from creditrisk.scoring import BANDS
-from webapp.pages.wording import risk_words
+from creditrisk.scoring import BANDS, Verdict
+from webapp.pages.wording import range_words, risk_words
 
 _WIDTH, _HEIGHT, _RADIUS, _THICKNESS = 340, 196, 122, 26
+_BAND_THICKNESS = 10
 _CENTRE_X, _CENTRE_Y = _WIDTH / 2, 158
 _GAP_DEGREES = 1.6
 
@@ -22,7 +23,8 @@ _GAP_DEGREES = 1.6
 def _rules(mode: Literal["light", "dark"]) -> str:
     tones = LIGHT if mode == "light" else DARK
     zones = "".join(f".{look.band}{{stroke:{getattr(look, mode).shape}}}" for look in VERDICT_LOOKS.values())
-    return f"text{{fill:{tones['muted']}}}{zones}.needle{{fill:{tones['ink']}}}"
+    likely = f".likely{{stroke:{tones['accent']};stroke-opacity:.4}}"
+    return f"text{{fill:{tones['muted']}}}{zones}{likely}.needle{{fill:{tones['ink']}}}"
 
 
 _STYLE = f"""
@@ -67,8 +69,21 @@ def needle_degrees(prob_default: float, approve_below: float, decline_from: floa
     return 0.0
 
 
-def gauge(prob_default: float, approve_below: float, decline_from: float) -> str:
-    """A half-round gauge with its zones and a needle, as SVG.
+def zone_of(prob_default: float, approve_below: float, decline_from: float) -> Verdict:
+    """The verdict that a PD points to by itself.
+
+    Examples
+    --------
+    >>> zone_of(0.14, 0.14, 0.30), zone_of(0.2, 0.14, 0.30), zone_of(0.2, 0.2, 0.2)
+    ('approve', 'refer', 'decline')
+    """
+    if prob_default >= decline_from:
+        return "decline"
+    return "approve" if prob_default <= approve_below else "refer"
+
+
+def gauge(prob_default: float, approve_below: float, decline_from: float, likely: tuple[float, float]) -> str:
+    """A half-round gauge with its zones, a needle and the likely range as a soft band below it, as SVG.
 
     Parameters
     ----------
@@ -76,6 +91,8 @@ def gauge(prob_default: float, approve_below: float, decline_from: float) -> str
         The client's PD, 0 to 1.
     approve_below, decline_from
         The PDs where the verdict changes.
+    likely
+        The ends of the PD's likely range.
     """
     parts = zones(approve_below, decline_from)
     share = 180.0 / len(parts)
@@ -85,8 +102,10 @@ def gauge(prob_default: float, approve_below: float, decline_from: float) -> str
         shapes.append(_arc(band, start - _GAP_DEGREES / 2, end + _GAP_DEGREES / 2))
         if index:
             shapes.append(_label(start, f"{100 * low:.0f}"))
+    start, end = (needle_degrees(end, approve_below, decline_from) for end in likely)
+    shapes.append(_arc("likely", start, end, radius=_RADIUS - _THICKNESS, thickness=_BAND_THICKNESS))
     shapes.append(_needle(needle_degrees(prob_default, approve_below, decline_from)))
-    title = f"Gauge: risk {risk_words(prob_default)}"
+    title = f"Gauge: risk {risk_words(prob_default)}, likely {range_words(*likely)}"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{_HEIGHT}" '
         f'viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img"><title>{title}</title><style>{_STYLE}</style>'
@@ -110,11 +129,11 @@ def _point(degrees: float, radius: float) -> tuple[float, float]:
     return _CENTRE_X + radius * math.cos(angle), _CENTRE_Y - radius * math.sin(angle)
 
 
-def _arc(band: str, start: float, end: float) -> str:
-    (x1, y1), (x2, y2) = _point(start, _RADIUS), _point(end, _RADIUS)
+def _arc(band: str, start: float, end: float, *, radius: int = _RADIUS, thickness: int = _THICKNESS) -> str:
+    (x1, y1), (x2, y2) = _point(start, radius), _point(end, radius)
     return (
-        f'<path class="zone {band}" stroke-width="{_THICKNESS}" '
-        f'd="M{x1:.1f} {y1:.1f}A{_RADIUS} {_RADIUS} 0 0 1 {x2:.1f} {y2:.1f}"/>'
+        f'<path class="zone {band}" stroke-width="{thickness}" '
+        f'd="M{x1:.1f} {y1:.1f}A{radius} {radius} 0 0 1 {x2:.1f} {y2:.1f}"/>'
     )
 
 

@@ -13,6 +13,9 @@ from creditrisk.schema import Field
 from creditrisk.text import counted
 from webapp.upload_records import Record
 
+# Confidence from which we say so.
+WELL_INSIDE, INSIDE = 0.95, 0.90
+
 
 def risk_words(prob_default: float) -> str:
     """A probability of default as a natural frequency.
@@ -29,25 +32,33 @@ def risk_words(prob_default: float) -> str:
     return f"{math.floor(100 * prob_default + 0.5)} of 100"
 
 
-def confidence_words(verdict: str, confidence: float) -> str:
-    """How sure the verdict is, in words; the bounds are the two usual levels of conformal sets.
-
-    A referral is never called clear: its confidence says only how far the model leans to one side.
+def range_words(low: float, high: float) -> str:
+    """The likely range of a PD, as natural frequencies without "of 100".
 
     Examples
     --------
-    >>> confidence_words("approve", 0.93), confidence_words("decline", 0.85), confidence_words("approve", 0.4)
-    ('clear', 'fairly clear', 'borderline')
-    >>> confidence_words("refer", 0.93)
-    'borderline'
+    >>> range_words(0.021, 0.068), range_words(0.001, 0.012), range_words(0.31, 0.313), range_words(0.9, 0.999)
+    ('2 to 7', 'under 1 to 1', '31', '90 to over 99')
     """
-    if verdict == "refer" or confidence < 0.80:
-        return "borderline"
-    return "clear" if confidence >= 0.90 else "fairly clear"
+    ends = [risk_words(end).removesuffix(" of 100") for end in (low, high)]
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
+
+
+def confidence_words(confidence: float) -> str:
+    """How far inside its zone, of offer, review or decline, the risk of a client lies, in words.
+
+    Examples
+    --------
+    >>> confidence_words(0.96), confidence_words(0.93), confidence_words(0.71)
+    ('well inside', 'inside', 'just inside')
+    """
+    if confidence >= WELL_INSIDE:
+        return "well inside"
+    return "inside" if confidence >= INSIDE else "just inside"
 
 
 def percent(share: float) -> str:
-    """A share as whole percent, rounded down: 89.9 % is still below the 90 % from which we say "clear".
+    """A share as whole percent, rounded down: 89.9 % is still below the 90 % from which we say "inside".
 
     Examples
     --------
