@@ -25,6 +25,7 @@ from creditrisk.arrays import FloatArray
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import LogMean, family, members_of
 from creditrisk.metrics import fit_line
+from creditrisk.pages.palette import LIGHT
 from creditrisk.quality import check
 from creditrisk.schema import Costs
 from creditrisk.scoring import ASK_BELOW, ScoreScale
@@ -37,6 +38,7 @@ from creditrisk.training.scores import OutOfSampleScores, Split, target_of
 from tests.bench.figure import Figure
 
 DATA = Path(os.environ.get("CREDITRISK_DATA_DIR", Path(__file__).resolve().parents[3] / "shared" / "data"))
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "confidence.svg"
 # Training rows, and how many trainings, each of other applicants.
 SIZES = ((2_000, 4), (20_000, 2))
 N_TRUE = 20_000
@@ -80,6 +82,7 @@ def figures(_rows: int) -> list[Figure]:
     """Print the tables; the largest distance of stated and kept of each, beside five points."""
     results = [*(simulated(n, trainings) for n, trainings in SIZES), *(repeated(name) for name in TABLES)]
     show(results)
+    draw(results, PICTURE)
     return [
         Figure(f"reliability, {item.name}", 100 * item.worst, 100 * TOLERANCE, "points", "five points", at_most=1.0)
         for item in results
@@ -184,3 +187,21 @@ def show(results: Sequence[Kept]) -> None:
         else:
             table.add_section()
     Console(width=120).print(table)
+
+
+def draw(results: Sequence[Kept], path: Path) -> None:
+    """Stated against kept, a panel each, as SVG; a point's area goes with the verdicts behind it."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure as Canvas
+
+    with rc_context({"svg.hashsalt": "confidence", "svg.fonttype": "none", "font.size": 9}):
+        canvas = Canvas(figsize=(3.0 * len(results), 3.2), layout="constrained")
+        for axes, item in zip(np.atleast_1d(canvas.subplots(1, len(results), sharey=True)), results, strict=True):
+            stated, kept, n = (np.array(values) for values in zip(*item.bands(), strict=True))
+            axes.fill_between([0, 1], [-TOLERANCE, 1 - TOLERANCE], [TOLERANCE, 1 + TOLERANCE], color=LIGHT["soft"])
+            axes.plot([0, 1], [0, 1], color=LIGHT["muted"], linewidth=1)
+            axes.scatter(stated, kept, s=20 + 160 * n / n.sum(), color=LIGHT["accent"])
+            axes.set(xlim=(0.3, 1.02), ylim=(0.3, 1.02), xlabel="stated", title=item.name)
+            axes.title.set_fontsize(8)
+        canvas.axes[0].set_ylabel("kept")
+        canvas.savefig(path, format="svg", metadata={"Date": None})
