@@ -67,7 +67,7 @@ def scores(runner):
     frame = simulate(100, seed=1)
     encoder = fit_encoder(frame, SCHEMA)
     splits = [Split(repeat, fold, HALVES[1 - fold], HALVES[fold], encoder) for repeat in range(2) for fold in range(2)]
-    plan = Plan(SCHEMA, ScoreScale(), 1, Budget(2), runner, lambda *_: None)
+    plan = Plan(SCHEMA, ScoreScale(), 0.8, 1, Budget(2), runner, lambda *_: None)
     return OutOfSampleScores(frame, splits, plan)
 
 
