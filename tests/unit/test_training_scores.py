@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 from creditrisk.datasets import load_schema
@@ -20,10 +21,11 @@ from creditrisk.schema import Costs
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.training import Budget, Candidate, Job, JobResult, OnFitDone, Recipe
+from creditrisk.training.halves import scores_by_halves
 from creditrisk.training.plan import Plan
 from creditrisk.training.progress import ProgressEstimate
 from creditrisk.training.results import metrics_of, noted_recipe
-from creditrisk.training.scores import OutOfSampleScores, Split, simple_families
+from creditrisk.training.scores import HALVINGS, OutOfSampleScores, Split, simple_families
 from creditrisk.training.tuning import Trial
 
 HALVES = np.arange(0, 50), np.arange(50, 100)
@@ -207,3 +209,24 @@ def test_the_recipe_kept_with_a_scorer_is_read_back():
     assert noted_recipe({}) is None
     unknown = replace(recipe, parameters={"of_another_version": {}})
     assert noted_recipe(metrics_of(unknown, [], performance, "tested")) is None
+
+
+def test_every_row_is_scored_by_models_of_the_halves_without_it(scores, runner):
+    recipe, rows = Recipe("dnn", {"dnn": {"step": 2}}), np.arange(10, 90)
+    by_halves = scores_by_halves(scores, recipe, rows, scores_frame(), scores._plan)
+    assert len(runner.done) == 2 * HALVINGS
+    assert by_halves.shape == (HALVINGS, 80)
+    assert np.isfinite(by_halves).all()
+    # A model scores its rows by their place, and each half has a line of its own.
+    assert all(len(np.unique(division)) == 80 for division in by_halves)
+
+
+def test_a_recipe_that_fits_no_halves_is_refused(scores, monkeypatch):
+    monkeypatch.setattr(scores, "has", lambda split, recipe: False)
+    recipe, rows = Recipe("dnn", {"dnn": {"step": 2}}), np.arange(10, 90)
+    with pytest.raises(TrainingError, match="could not be fitted on halves of the 80 applications"):
+        scores_by_halves(scores, recipe, rows, scores_frame(), scores._plan)
+
+
+def scores_frame() -> pl.DataFrame:
+    return simulate(100, seed=1)[10:90]
