@@ -318,7 +318,8 @@ def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema,
     prob_default = calibration.prob_default(model.log_odds(matrix))
     reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
     rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
-    return Scorer(schema, encoder, model, calibration, rule, build_profile(rows, schema, prob_default), {}, card)
+    profile = build_profile(rows, schema, prob_default)
+    return Scorer(schema, encoder, model, calibration, rule, profile, (), {}, card).measured(rows, rows)
 
 
 _POLLERS: WeakKeyDictionary[ServedModel, ChampionPoller] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import polars as pl
 
-from creditrisk.scoring import ReasonRow, ScoredRow, Scorer
+from creditrisk.scoring import NamedReason, ScoredRow, Scorer
 from creditrisk.sources import Record
 
 Channel = Literal["ui", "api", "batch"]
@@ -33,7 +33,7 @@ class Decision:
     verdict: str
     band: str
     confidence: float
-    reasons: list[ReasonRow]
+    reasons: list[NamedReason]
     problems: list[str]
     inputs: dict[str, Any]
 
@@ -90,7 +90,8 @@ def decisions_of_few(
             verdict=row["verdict"],
             band=row["band"],
             confidence=row["confidence"],
-            reasons=row["reasons"],
+            # By their codes; the yardsticks follow from the inputs and the version.
+            reasons=[{"code": item["code"], "text": item["text"]} for item in row["reasons"]],
             problems=row["problems"],
             inputs={name: _as_json(given[name]) for name in names},
         )

@@ -174,11 +174,13 @@ def _scorer(model: Model, calibration: Calibration, log_odds: FloatArray, resamp
         calibration=calibration,
         rule=fit_rule(prob_default, target, resampling.encoder.typical(approved), schema.costs, plan.scale),
         profile=build_profile(validation, schema, shown),
+        yardsticks=(),
         metrics={},
         card="",
     )
     # What each bin adds to the risk is a mean: every so many rows tell it as well as all.
     some = validation.gather_every(1 + validation.height // PUSH_ROWS)
+    scorer = scorer.measured(resampling.train, some)
     return replace(scorer, profile=with_pushes(scorer.profile, some, scorer.contributions(some)))
 
 
