@@ -90,13 +90,17 @@ def decisions_of_few(
             verdict=row["verdict"],
             band=row["band"],
             confidence=row["confidence"],
-            # By their codes; the yardsticks follow from the inputs and the version.
-            reasons=[{"code": item["code"], "text": item["text"]} for item in row["reasons"]],
+            reasons=named(row["reasons"]),
             problems=row["problems"],
             inputs={name: _as_json(given[name]) for name in names},
         )
         for row, given in zip(scored, accepted, strict=True)
     ]
+
+
+def named(reasons: Sequence[NamedReason]) -> list[NamedReason]:
+    """Reasons by code and text alone: their yardsticks follow from the inputs and the version."""
+    return [{"code": item["code"], "text": item["text"]} for item in reasons]
 
 
 def _as_json(value: Any) -> Any:

@@ -238,7 +238,8 @@ def as_lists(phrases: Phrases, chosen: Chosen) -> list[list[ReasonRow]]:
     return [
         [
             {
-                **phrases.phrases[phrase],
+                "code": phrases.phrases[phrase]["code"],
+                "text": phrases.phrases[phrase]["text"],
                 "value": phrases.values[phrase] or phrases.fields[field].in_words(value),
                 "typical": chosen.typical[field],
                 "push": push,
