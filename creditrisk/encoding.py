@@ -22,7 +22,7 @@ import polars as pl
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import SchemaError, ScorerError
-from creditrisk.schema import Schema
+from creditrisk.schema import Schema, Sign
 from creditrisk.sources import Record
 
 # Shares of the training values between which a standardised number may lie; beyond them it is held at the edge, so that
@@ -30,6 +30,7 @@ from creditrisk.sources import Record
 CLIP_SHARES = (0.005, 0.995)
 # Within them no training value lies farther from the mean, in standard deviations.
 MAX_STANDARDISED = 1e6
+SIGNS: dict[Sign, int] = {"+": 1, "-": -1, "": 0}
 # So few are sooner encoded one by one than in columns.
 FEW_ROWS = 8
 
@@ -48,6 +49,8 @@ class EncodedField:
     high: float = 0.0
     # A flag column only where training rows had gaps; otherwise its weight could not be learned.
     has_missing: bool = False
+    # 1 where a higher value or a later category may only raise the risk, -1 where it may only lower it.
+    sign: int = 0
 
     @property
     def is_category(self) -> bool:
@@ -149,6 +152,19 @@ class Encoder:
         """For each column of the design, the position of the field it belongs to, shape (n_design,)."""
         return np.repeat(np.arange(len(self.fields)), [field.width for field in self.fields])
 
+    @cached_property
+    def signs(self) -> IntArray:
+        """Which way each field may push the risk, shape (n_fields,), see `EncodedField.sign`."""
+        return np.array([field.sign for field in self.fields], dtype=np.int64)
+
+    @cached_property
+    def design_signs(self) -> IntArray:
+        """The same of each column of the design, shape (n_design,); a column that flags missing values has none."""
+        of_fields = [
+            [field.sign] * (field.width - field.has_missing) + [0] * field.has_missing for field in self.fields
+        ]
+        return np.array([sign for signs in of_fields for sign in signs], dtype=np.int64)
+
     def to_json(self) -> str:
         """The encoder as JSON; `from_json` gives it back unchanged."""
         return json.dumps([asdict(field) for field in self.fields], indent=1)
@@ -167,6 +183,8 @@ class Encoder:
             if field is None or encoded is None or field.name != encoded.name:
                 raise ScorerError("encoder.json and schema.toml do not name the same features in the same order")
             categories = tuple(item.value for item in field.categories) if field.type == "category" else ()
+            if encoded.sign != SIGNS[field.sign]:
+                raise ScorerError(f"encoder.json and schema.toml do not agree on the sign of '{field.name}'")
             if (encoded.vocabulary, encoded.is_ordered) != (categories, bool(categories) and field.is_ordered):
                 raise ScorerError(f"encoder.json and schema.toml do not agree on the categories of '{field.name}'")
 
@@ -192,7 +210,8 @@ def _read_field(item: Any) -> EncodedField:
     # So that a standardised number is never far from 1, whatever an applicant writes.
     if not (low <= high and sd > 0 and max(abs(low - mean), abs(high - mean)) <= MAX_STANDARDISED * sd):
         raise ScorerError(f"{what} must have limits in their order and a spread that fits them")
-    return EncodedField(name, vocabulary, item["is_ordered"], fill, mean, sd, low, high, item["has_missing"])
+    sign = strict.whole(item["sign"], what, -1, 1)
+    return EncodedField(name, vocabulary, item["is_ordered"], fill, mean, sd, low, high, item["has_missing"], sign)
 
 
 def fit_encoder(frame: pl.DataFrame, schema: Schema) -> Encoder:
@@ -206,8 +225,9 @@ def fit_encoder(frame: pl.DataFrame, schema: Schema) -> Encoder:
         column = frame[field.name]
         if field.type == "category":
             vocabulary = tuple(category.value for category in field.categories)
-            has_missing = column.is_null().any() or not column.drop_nulls().is_in(vocabulary).all()
-            encoded.append(EncodedField(field.name, vocabulary, field.is_ordered, has_missing=bool(has_missing)))
+            has_missing = bool(column.is_null().any() or not column.drop_nulls().is_in(vocabulary).all())
+            sign = SIGNS[field.sign]
+            encoded.append(EncodedField(field.name, vocabulary, field.is_ordered, has_missing=has_missing, sign=sign))
             continue
         values = column.cast(pl.Float64).drop_nulls().to_numpy()
         if values.size == 0:
@@ -226,6 +246,7 @@ def fit_encoder(frame: pl.DataFrame, schema: Schema) -> Encoder:
                 low=low,
                 high=high,
                 has_missing=bool(column.is_null().any()),
+                sign=SIGNS[field.sign],
             )
         )
     return Encoder(tuple(encoded))

@@ -20,10 +20,12 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, ValidatorFunction
 
 from creditrisk.columns import is_post_outcome
 from creditrisk.errors import SchemaError
-from creditrisk.text import plain_number
+from creditrisk.text import plain_number, singular
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
+# Which way a higher value, or a later category of an order, pushes the risk: up, down, or either.
+Sign = Literal["+", "-", ""]
 
 
 # Columns that checking, scoring and the decision log add to a table.
@@ -73,7 +75,8 @@ class Field:
 
     `minimum` and `maximum` bound what is plausible, in `unit`: a value beyond them is scored, flagged and referred to a
     person. A missing value in a field that `is_required` keeps the row from being scored. `reason_high` and
-    `reason_low` are the words for a high (low) value that raised the risk.
+    `reason_low` are the words for a high (low) value in a reason. `sign` is for a feature that beyond doubt pushes the
+    risk one way, whatever the table says: models are held to it.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = _STRICT
@@ -94,11 +97,17 @@ class Field:
     description: str = ""
     # How dates are written where days and months could be taken for one another, such as "%m/%d/%Y".
     date_format: str = ""
+    sign: Sign = ""
 
     @property
     def is_numeric(self) -> bool:
         """Whether the encoder reads this field as a number."""
         return self.type in ("number", "integer")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its numbers are parts of 1, by its name and as it has no unit: they are shown in per cent."""
+        return self.is_numeric and not self.unit and self.name.endswith("_share")
 
     @property
     def is_needed(self) -> bool:
@@ -137,19 +146,25 @@ class Field:
         return next((category.label for category in self.categories if category.value == value), value)
 
     def in_words(self, value: object) -> str:
-        """A cell as people read it, with its unit.
+        """A cell as people read it, with its unit; a share in per cent.
 
         Examples
         --------
         >>> Field("income_eur", "number", "Income", unit="EUR").in_words(32000.0)
         '32,000 EUR'
+        >>> Field("used_share", "number", "Used").in_words(0.405)
+        '40.5 %'
+        >>> Field("late_count", "integer", "Late payments", unit="payments").in_words(1)
+        '1 payment'
         """
         if value is None:
             return "not given"
         if self.type == "category":
             return self.category_label(str(value))
         if isinstance(value, int | float):
-            return f"{plain_number(value)} {self.unit}".strip()
+            if self.is_share:
+                return f"{plain_number(round(100 * value, 1))} %"
+            return f"{plain_number(value)} {singular(self.unit) if value == 1 else self.unit}".strip()
         return str(value)
 
 
@@ -282,6 +297,11 @@ class Schema:
             yield f"lists a category of '{field.name}' twice."
         if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:
             yield f"bounds '{field.name}' from {field.minimum:g} to {field.maximum:g}: no value lies between them."
+        if field.sign and not (field.is_numeric or (field.type == "category" and field.is_ordered)):
+            yield (
+                f"gives '{field.name}' the sign '{field.sign}'; only a number, and a category whose order is meant "
+                "(is_ordered), has one."
+            )
         later = [name for name in (field.name, field.label, *field.aliases) if is_post_outcome(name)]
         if field.role == "feature" and later:
             yield (

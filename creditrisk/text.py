@@ -114,6 +114,50 @@ def plain_number(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,g}"
 
 
+# One of what is counted, where it is not the plural less an s.
+_ONE_OF = {"people": "person", "children": "child", "men": "man", "women": "woman"}
+
+
+def singular(unit: str) -> str:
+    """A unit as it stands behind 1; one that is no plural stays as it is.
+
+    Examples
+    --------
+    >>> singular("payments"), singular("enquiries"), singular("people"), singular("years in a job"), singular("DM")
+    ('payment', 'enquiry', 'person', 'year in a job', 'DM')
+    """
+    first, blank, rest = unit.partition(" ")
+    if first.endswith("ies") and len(first) > 4:
+        one = f"{first[:-3]}y"
+    elif first.endswith("s") and not first.endswith("ss"):
+        one = first[:-1]
+    else:
+        one = first
+    return f"{_ONE_OF.get(first, one)}{blank}{rest}"
+
+
+def within_sentence(label: str) -> str:
+    """A label as it stands within a sentence: with a small letter, unless it begins with letters that stand for words.
+
+    Examples
+    --------
+    >>> within_sentence("Time in present job"), within_sentence("FICO score"), within_sentence("A"), within_sentence("")
+    ('time in present job', 'FICO score', 'a', '')
+    """
+    return label if label[1:2].isupper() or label[1:2].isdigit() else label[:1].lower() + label[1:]
+
+
+def push_words(push: float) -> str:
+    """How far something moves a PD, as a natural frequency; less than 1 of 100 to a tenth.
+
+    Examples
+    --------
+    >>> push_words(0.112), push_words(-0.034), push_words(0.0041)
+    ('+11 of 100', '-3 of 100', '+0.4 of 100')
+    """
+    return f"{signed(100 * push, 0 if abs(push) >= 0.01 else 1)} of 100"
+
+
 def signed(value: float, places: int) -> str:
     """A number with its sign; a zero, written out, has none.
 

@@ -320,9 +320,8 @@ def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema,
     reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
     rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
     spread = Spread(_two_leaves(encoder), factor=1.9, centre=-1.0, level_variance=0.01, slope_variance=0.01)
-    return Scorer(
-        schema, encoder, model, calibration, spread, rule, build_profile(rows, schema, prob_default), {}, card
-    )
+    profile = build_profile(rows, schema, prob_default)
+    return Scorer(schema, encoder, model, calibration, spread, rule, profile, (), {}, card).measured(rows, rows)
 
 
 def _two_leaves(encoder: Encoder) -> LogMean:

@@ -16,10 +16,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Reason(BaseModel):
-    """What raised the risk of one application."""
+    """What raised the risk of one application, or what speaks for it."""
 
     code: str
     text: str
+    value: Annotated[str, Field(description="The applicant's own, in words with its unit.")]
+    typical: Annotated[
+        str, Field(description="What is typical of those who get an offer; in `strengths`, of all applicants.")
+    ]
+    push: Annotated[
+        float, Field(ge=-1, le=1, description="The PD less what it would be without: 0.11 is 11 of 100 more.")
+    ]
 
 
 class ScoredApplication(BaseModel):
@@ -38,6 +45,9 @@ class ScoredApplication(BaseModel):
         Field(ge=0, le=1, description="Probability that the verdict by the PD alone would stand."),
     ]
     reasons: Annotated[list[Reason], Field(max_length=4, description="What raised the risk, strongest first.")]
+    strengths: Annotated[
+        list[Reason], Field(max_length=4, description="What speaks for an applicant with an offer, strongest first.")
+    ]
     model: str
     model_version: str
     problems: list[str]

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 
 import polars as pl
 
-from creditrisk.scoring import ReasonRow, ScoredRow, Scorer
+from creditrisk.scoring import NamedReason, ScoredRow, Scorer
 from creditrisk.sources import Record
 
 Channel = Literal["ui", "api", "batch"]
@@ -33,7 +33,7 @@ class Decision:
     verdict: str
     band: str
     confidence: float
-    reasons: list[ReasonRow]
+    reasons: list[NamedReason]
     problems: list[str]
     inputs: dict[str, Any]
 
@@ -90,12 +90,17 @@ def decisions_of_few(
             verdict=row["verdict"],
             band=row["band"],
             confidence=row["confidence"],
-            reasons=row["reasons"],
+            reasons=named(row["reasons"]),
             problems=row["problems"],
             inputs={name: _as_json(given[name]) for name in names},
         )
         for row, given in zip(scored, accepted, strict=True)
     ]
+
+
+def named(reasons: Sequence[NamedReason]) -> list[NamedReason]:
+    """Reasons by code and text alone: their yardsticks follow from the inputs and the version."""
+    return [{"code": item["code"], "text": item["text"]} for item in reasons]
 
 
 def _as_json(value: Any) -> Any:

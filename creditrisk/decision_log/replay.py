@@ -11,7 +11,7 @@ from functools import cache
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from creditrisk.decision_log.decisions import Logged
+from creditrisk.decision_log.decisions import Logged, named
 from creditrisk.decision_log.erasure import Erased, erased_in
 from creditrisk.decision_log.grouping import CHUNK_ROWS
 from creditrisk.decision_log.log import DecisionLog
@@ -21,7 +21,8 @@ from creditrisk.quality import frame_from_inputs, with_problems
 if TYPE_CHECKING:
     from creditrisk.scoring import Scorer
 
-COMPARED = ("prob_default", "score_points", "confidence", "verdict", "reasons")
+# Reasons too, by their codes and texts.
+COMPARED = ("prob_default", "score_points", "confidence", "verdict")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:
         for name, before, now in (
             ("scorer_sha256", logged.decision.scorer_sha256, scorer.sha256),
             *((name, getattr(logged.decision, name), row[name]) for name in COMPARED),
+            ("reasons", logged.decision.reasons, named(row["reasons"])),
         )
         if before != now
     ]

@@ -20,7 +20,18 @@ from creditrisk.learners._protocol import Family, Model, Parameters
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FAMILIES", "LogMean", "Model", "Parameters", "family", "fit", "is_blend", "members_of", "steps_per_client"]
+__all__ = [
+    "FAMILIES",
+    "LogMean",
+    "Model",
+    "Parameters",
+    "family",
+    "fit",
+    "is_blend",
+    "members_fitted",
+    "members_of",
+    "steps_per_client",
+]
 
 
 def family(name: str) -> Family:
@@ -32,6 +43,12 @@ def members_of(name: str, n_rows: int) -> tuple[str, ...]:
     """The families a family is blended of on a table with so many rows; itself, if it is fitted by itself."""
     module: Any = family(name)
     return tuple(module.members(n_rows)) if is_blend(name) else (name,)
+
+
+def members_fitted(model: Model) -> tuple[Model, ...]:
+    """The models a fitted blend is made of; itself, if it is made of none."""
+    members: tuple[Model, ...] = getattr(model, "members", (model,))
+    return members
 
 
 def is_blend(name: str) -> bool:

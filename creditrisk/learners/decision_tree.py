@@ -50,8 +50,11 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     """Grow the tree best leaf first."""
     from sklearn.tree import DecisionTreeClassifier
 
-    grown: Any = DecisionTreeClassifier(random_state=seed, **parameters).fit(matrix, target)
-    n_rows, bad_rate = grown.tree_.n_node_samples, target.mean()
+    signs = encoder.signs if encoder.signs.any() else None
+    grown: Any = DecisionTreeClassifier(random_state=seed, monotonic_cst=signs, **parameters).fit(matrix, target)
+    # All leaves alike where signs are held: drawing the smaller ones farther could turn the order of two round.
+    n_rows = grown.tree_.n_node_samples if signs is None else int(parameters["min_samples_leaf"])
+    bad_rate = target.mean()
     drawn = (grown.tree_.value[:, 0, 1] * n_rows + bad_rate * PRIOR_ROWS) / (n_rows + PRIOR_ROWS)
     text = to_text([from_sklearn(grown.tree_, logit(drawn))], encoder)
     return SumOfTrees.parsed("decision_tree", text, encoder, {})

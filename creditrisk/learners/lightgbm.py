@@ -6,6 +6,7 @@ few columns a tree and a slow rate mend that. Categories enter as ordinals, whic
 
 from __future__ import annotations
 
+import re
 from math import log2
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,7 +72,7 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     data = lightgbm.Dataset(matrix, label=target, feature_name=[item.name for item in encoder.fields])
     history: dict[str, dict[str, list[float]]] = {}
     booster = lightgbm.train(
-        {**FIXED, **parameters, "seed": seed, "num_threads": 1},
+        {**FIXED, **parameters, **_held(encoder), "seed": seed, "num_threads": 1},
         data,
         valid_sets=[data],
         valid_names=["fitted rows"],
@@ -80,7 +81,12 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     # What follows the last tree is for training on.
     trees, end, _ = booster.model_to_string().rpartition(END)
     losses = {rows: values["binary_logloss"] for rows, values in history.items()}
-    return SumOfTrees.parsed("lightgbm", trees + end, encoder, losses)
+    # The trees hold to the signs; the text need not repeat them.
+    return SumOfTrees.parsed("lightgbm", re.sub(r"\nmonotone_constraints=[^\n]*", "", trees + end), encoder, losses)
+
+
+def _held(encoder: Encoder) -> dict[str, list[int]]:
+    return {"monotone_constraints": encoder.signs.tolist()} if encoder.signs.any() else {}
 
 
 def load(folder: Path, encoder: Encoder) -> SumOfTrees:

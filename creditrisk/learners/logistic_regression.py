@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import expit, logit
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
@@ -73,11 +74,25 @@ def steps_per_client(parameters: Parameters) -> float:
 def fit(
     matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int
 ) -> LogisticRegressionModel:
-    """Fit by L-BFGS, which has one optimum: the seed does not change it."""
-    from sklearn.linear_model import LogisticRegression
+    """Fit by L-BFGS, which has one optimum: the seed does not change it. No weight is against its field's sign."""
+    from scipy.optimize import minimize
 
-    estimator = LogisticRegression(C=parameters["inverse_penalty"], max_iter=2000).fit(encoder.design(matrix), target)
-    return LogisticRegressionModel(encoder, estimator.coef_[0].astype(np.float64), float(estimator.intercept_[0]))
+    design, penalty = encoder.design(matrix), 1.0 / float(parameters["inverse_penalty"])
+    n_rows, n_weights = design.shape
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        """The mean log loss with the penalty's share, and its slope; the intercept comes last and is not shrunk."""
+        log_odds = design @ weights[:-1] + weights[-1]
+        residual = expit(log_odds) - target
+        shrunk = np.append(weights[:-1], 0.0) * penalty
+        value = np.logaddexp(0.0, log_odds).sum() - log_odds @ target + 0.5 * shrunk @ weights
+        return value / n_rows, (np.append(design.T @ residual, residual.sum()) + shrunk) / n_rows
+
+    bounds = [(0.0 if sign > 0 else None, 0.0 if sign < 0 else None) for sign in (*encoder.design_signs, 0)]
+    start = np.append(np.zeros(n_weights), logit(target.mean()))
+    options = {"maxiter": 2_000, "maxfun": 20_000, "ftol": 1e-12, "gtol": 1e-7}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return LogisticRegressionModel(encoder, found.x[:-1], float(found.x[-1]))
 
 
 def load(folder: Path, encoder: Encoder) -> LogisticRegressionModel:

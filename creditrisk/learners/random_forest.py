@@ -54,7 +54,8 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     """Grow every tree."""
     from sklearn.ensemble import RandomForestClassifier
 
-    forest = RandomForestClassifier(random_state=seed, **parameters).fit(matrix, target)
+    signs = encoder.signs if encoder.signs.any() else None
+    forest = RandomForestClassifier(random_state=seed, monotonic_cst=signs, **parameters).fit(matrix, target)
     grown = [member.tree_ for member in forest.estimators_]
     trees = [from_sklearn(tree, tree.value[:, 0, 1] / len(grown)) for tree in grown]
     return MeanOfTrees.parsed("random_forest", to_text(trees, encoder), encoder, {})

@@ -85,6 +85,8 @@ def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Para
     import xgboost
 
     others: dict[str, Any] = dict(parameters)
+    if encoder.signs.any():
+        others["monotone_constraints"] = tuple(encoder.signs.tolist())
     n_rounds = others.pop("num_boost_round")
     rows = xgboost.DMatrix(matrix, label=target, nthread=1)
     history: dict[str, dict[str, list[float]]] = {}

@@ -21,6 +21,7 @@ from creditrisk.schema_inference.document import Inference
 from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
 from creditrisk.schema_inference.outcome import read_outcome, with_target
 from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id, one_time
+from creditrisk.schema_inference.signs import with_sign
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, shorten
 
@@ -65,7 +66,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         for column in headers
     ]
     columns = one_id(columns)
-    columns = one_time(columns, frame, outcome)
+    columns = [with_sign(column, frame, outcome) for column in one_time(columns, frame, outcome)]
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
             f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "

@@ -16,7 +16,7 @@ from creditrisk.scoring.golden import sample_record
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
-from creditrisk.scoring.scored_row import ReasonRow, ScoredRow
+from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
 
@@ -30,6 +30,7 @@ __all__ = [
     "VERDICTS",
     "Calibration",
     "DecisionRule",
+    "NamedReason",
     "ReasonRow",
     "ScoreScale",
     "ScoredRow",

@@ -19,13 +19,14 @@ SPREAD_FILE = "spread.json"
 SPREAD_TREES_FILE = "spread.txt"
 DECISION_FILE = "decision.json"
 PROFILE_FILE = "profile.json"
+YARDSTICKS_FILE = "reasons.json"
 METRICS_FILE = "metrics.json"
 CARD_FILE = "card.md"
 # What a scorer folder holds, beside a file for each model; sizes are some twenty times what the largest of ours take.
 FILES = frozenset(
     {
         SCHEMA_FILE, ENCODER_FILE, CALIBRATION_FILE, SPREAD_FILE, SPREAD_TREES_FILE, DECISION_FILE, PROFILE_FILE,
-        METRICS_FILE, CARD_FILE, golden.GOLDEN_FILE,
+        YARDSTICKS_FILE, METRICS_FILE, CARD_FILE, golden.GOLDEN_FILE,
     }
 )  # fmt: skip
 MODEL_FILE = re.compile(rf"model\.({'|'.join(name for name in FAMILIES if name != 'blend')})\.(txt|json|safetensors)")

@@ -29,6 +29,7 @@ RESULT_COLUMNS = (
     "band",
     "confidence",
     "reasons",
+    "strengths",
     "model",
     "model_version",
     "problems",
@@ -74,7 +75,8 @@ def result_table(
         schema={"row_number": pl.Int64, "error": pl.String},
     )
     results = scored.with_columns(
-        pl.col("reasons").list.eval(pl.element().struct.field("text")).list.join("; "),
+        pl.col("reasons").list.eval(_in_full("typical of offers")).list.join("; "),
+        pl.col("strengths").list.eval(_in_full("typical of all")).list.join("; "),
         pl.col("problems").list.join("; "),
     )
     own = as_texts(raw).rename(_beside_results(raw.columns))
@@ -82,6 +84,31 @@ def result_table(
         errors, on="row_number", how="left", maintain_order="left"
     )
     return pl.concat([table.select(RESULT_COLUMNS), own], how="horizontal")
+
+
+def _in_full(of_whom: str) -> pl.Expr:
+    """A reason with its yardstick, such as "Long loan term: 48 months (typical of offers: 18 months; 11 of 100 more)".
+
+    Without a sign: behind a comma a spreadsheet might take it for a formula's.
+    """
+    code, text, value, typical, push = (
+        pl.element().struct.field(name) for name in ("code", "text", "value", "typical", "push")
+    )
+    # A category's text ends with it, and what is to be asked for has no value.
+    says_it = text.str.ends_with(value) | code.str.ends_with(":missing")
+    size = 100 * push.abs()
+    figure = (
+        pl.when(size >= 1).then(size.round(0).cast(pl.Int64).cast(pl.String)).otherwise(size.round(1).cast(pl.String))
+    )
+    return pl.format(
+        "{}{} ({}: {}; {} of 100 {})",
+        text,
+        pl.when(says_it).then(pl.lit("")).otherwise(pl.concat_str(pl.lit(": "), value)),
+        pl.lit(of_whom),
+        typical,
+        figure,
+        pl.when(push > 0).then(pl.lit("more")).otherwise(pl.lit("fewer")),
+    )
 
 
 def _beside_results(names: Sequence[str]) -> dict[str, str]:

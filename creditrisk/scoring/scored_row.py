@@ -5,11 +5,23 @@ from __future__ import annotations
 from typing import TypedDict
 
 
-class ReasonRow(TypedDict):
-    """What pushed the risk up, as a code and in words."""
+class NamedReason(TypedDict):
+    """What moved the risk, as a code for machines and in words."""
 
     code: str
     text: str
+
+
+class ReasonRow(NamedReason):
+    """The same with its yardstick.
+
+    `value` is the client's own and `typical` that of those who get an offer (of all applicants, where it speaks for the
+    client), both in words; `push` is the PD less what it would be without: above 0 where it raises the risk.
+    """
+
+    value: str
+    typical: str
+    push: float
 
 
 class ScoredRow(TypedDict):
@@ -25,6 +37,7 @@ class ScoredRow(TypedDict):
     band: str
     confidence: float
     reasons: list[ReasonRow]
+    strengths: list[ReasonRow]
     model: str
     model_version: str
     problems: list[str]

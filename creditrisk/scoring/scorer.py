@@ -9,7 +9,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +25,7 @@ from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.learners import FAMILIES, Model, family
 from creditrisk.metrics import Profile, check_profile
 from creditrisk.schema import Schema
-from creditrisk.scoring import golden
+from creditrisk.scoring import golden, yardsticks
 from creditrisk.scoring.calibration import (
     Calibration,
     calibration_from_json,
@@ -43,12 +43,14 @@ from creditrisk.scoring.folder import (
     METRICS_FILE,
     PROFILE_FILE,
     SCHEMA_FILE,
+    YARDSTICKS_FILE,
     check_files,
     fingerprint,
 )
-from creditrisk.scoring.reasons import REASON, Phrases, phrases_of, reasons_of, reasons_of_few
+from creditrisk.scoring.reasons import REASON, Chosen, Phrases, as_lists, as_series, choose, phrases_of, risk_push
 from creditrisk.scoring.scored_row import ScoredRow
 from creditrisk.scoring.spread import Spread, likely_range
+from creditrisk.scoring.yardsticks import Yardstick
 from creditrisk.sources import Record
 
 # Rows scored at once: bounds the memory that contributions and reasons take. They are explained in blocks, several at
@@ -72,6 +74,7 @@ RESULT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "band": pl.String,
     "confidence": pl.Float64,
     "reasons": pl.List(REASON),
+    "strengths": pl.List(REASON),
     "model": pl.String,
     "model_version": pl.String,
     "problems": pl.List(pl.String),
@@ -93,6 +96,12 @@ class _Decided(NamedTuple):
     confidence: FloatArray
     contributions: FloatArray
 
+    @property
+    def has_offer(self) -> NDArray[np.bool_]:
+        """Which rows are approved, (n_rows,)."""
+        approved: NDArray[np.bool_] = self.verdicts == "approve"
+        return approved
+
 
 @dataclass(frozen=True)
 class Scorer:
@@ -105,6 +114,7 @@ class Scorer:
     spread: Spread
     rule: DecisionRule
     profile: Profile
+    yardsticks: tuple[Yardstick, ...]
     metrics: Mapping[str, Any]
     card: str
     name: str = ""
@@ -158,10 +168,18 @@ class Scorer:
 
     @cached_property
     def _phrases(self) -> Phrases:
-        """What reasons can say; a number is neither high nor low between the median of all and the reference."""
-        of_all = np.array([item.fill for item in self.encoder.fields])
-        reference = np.where(np.isnan(self._reference), of_all, self._reference)
-        return phrases_of(self.schema.features, np.sort([of_all, reference], axis=0))
+        """What reasons can say."""
+        return phrases_of(self.schema.features, self.encoder, self._reference, self.yardsticks)
+
+    def measured(self, rows: pl.DataFrame, some: pl.DataFrame) -> Scorer:
+        """This scorer with what values are measured against: the outcomes of `rows`, and the mean pushes of `some`."""
+        target = rows["default"].to_numpy().astype(np.int64)
+        matrix, pushes = self.encoder.matrix(rows), self.contributions(some)
+        return replace(self, yardsticks=yardsticks.measure(self.encoder, self._reference, matrix, target, pushes))
+
+    def _chosen(self, matrix: FloatArray, decided: _Decided) -> tuple[Chosen, Chosen]:
+        """Reasons and strengths of each row."""
+        return choose(self._phrases, matrix, decided.contributions, decided.prob_default, decided.has_offer)
 
     def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Decide about each row.
@@ -189,15 +207,9 @@ class Scorer:
         matrix = self.encoder.matrix_of_few(rows)
         problems = [list(row.get("problems", ())) for row in rows]
         decided = self._decide(matrix, np.array([len(item) > 0 for item in problems], dtype=np.bool_))
-        reasons = reasons_of_few(self._phrases, matrix, decided.contributions)
-        numbers = zip(
-            decided.prob_default.tolist(),
-            decided.low.tolist(),
-            decided.high.tolist(),
-            decided.points.tolist(),
-            decided.confidence.tolist(),
-            strict=True,
-        )
+        reasons, strengths = (as_lists(self._phrases, chosen) for chosen in self._chosen(matrix, decided))
+        figures = decided.prob_default, decided.low, decided.high, decided.points, decided.confidence
+        numbers = zip(*(column.tolist() for column in figures), strict=True)
         verdicts: list[Verdict] = decided.verdicts.tolist()
         return [
             {
@@ -211,12 +223,13 @@ class Scorer:
                 "band": BANDS[verdict],
                 "confidence": confidence,
                 "reasons": because,
+                "strengths": in_favour,
                 "model": self.name,
                 "model_version": self.version,
                 "problems": odd,
             }
-            for row, (prob_default, low, high, score_points, confidence), verdict, because, odd in zip(
-                rows, numbers, verdicts, reasons, problems, strict=True
+            for row, (prob_default, low, high, score_points, confidence), verdict, because, in_favour, odd in zip(
+                rows, numbers, verdicts, reasons, strengths, problems, strict=True
             )
         ]
 
@@ -227,6 +240,7 @@ class Scorer:
         problems = accepted["problems"] if "problems" in accepted.columns else _no_problems(accepted.height)
         decided = self._decide(matrix, problems.list.len().to_numpy() > 0)
         names: list[Verdict] = decided.verdicts.tolist()
+        reasons, strengths = (as_series(self._phrases, chosen) for chosen in self._chosen(matrix, decided))
         columns: dict[str, Any] = {
             "row_number": accepted["row_number"],
             "application_id": self._ids(accepted),
@@ -237,7 +251,8 @@ class Scorer:
             "verdict": names,
             "band": [BANDS[name] for name in names],
             "confidence": decided.confidence,
-            "reasons": reasons_of(self._phrases, matrix, decided.contributions),
+            "reasons": reasons,
+            "strengths": strengths,
             "model": [self.name] * accepted.height,
             "model_version": [self.version] * accepted.height,
             "problems": problems,
@@ -269,11 +284,12 @@ class Scorer:
         return ids.fill_null(numbers) if ids.null_count() else ids
 
     def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
-        """Every field's push, in words: columns row_number, field, label, value and contribution (log-odds).
+        """Every field's push, in words: columns row_number, field, label, value, contribution (log-odds) and push.
 
-        A positive contribution raises the risk beyond that of the typical approved applicant.
+        A positive contribution raises the risk beyond that of the typical approved applicant; `push` is the PD less
+        what it would be without.
         """
-        contributions = self.contributions(accepted)
+        contributions, prob_default = self.contributions(accepted), self.prob_default(accepted)
         parts = [
             pl.DataFrame(
                 {
@@ -282,6 +298,7 @@ class Scorer:
                     "label": [item.label] * accepted.height,
                     "value": [item.in_words(value) for value in accepted[item.name].to_list()],
                     "contribution": contributions[:, index],
+                    "push": risk_push(prob_default, contributions[:, index]),
                 }
             )
             for index, item in enumerate(self.schema.features)
@@ -301,6 +318,8 @@ class Scorer:
         self.spread.save(folder)
         (folder / DECISION_FILE).write_text(self.rule.to_json(), encoding="utf-8")
         _write_json(folder / PROFILE_FILE, self.profile)
+        written = yardsticks.to_json(self.yardsticks, self.encoder)
+        (folder / YARDSTICKS_FILE).write_text(written, encoding="utf-8")
         _write_json(folder / METRICS_FILE, self.metrics)
         (folder / CARD_FILE).write_text(self.card, encoding="utf-8")
         rows = golden.make_golden_rows(self.schema, self.encoder)
@@ -381,6 +400,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         spread=Spread.load(folder, encoder),
         rule=rule,
         profile=check_profile(_object(folder / PROFILE_FILE), schema),
+        yardsticks=yardsticks.from_json((folder / YARDSTICKS_FILE).read_text(encoding="utf-8"), encoder),
         metrics=_object(folder / METRICS_FILE),
         card=(folder / CARD_FILE).read_text(encoding="utf-8"),
         # Last, when all else is known to fit: it is read by the family's own library.

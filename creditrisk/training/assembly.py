@@ -187,11 +187,13 @@ def _scorer(
         spread=fit_spread(encoder.matrix(resampling.train), by_halves, encoder, prob_default, target, seed=plan.seed),
         rule=fit_rule(prob_default, target, encoder.typical(approved), costs, plan.scale, ask_below=plan.ask_below),
         profile=build_profile(validation, schema, shown),
+        yardsticks=(),
         metrics={},
         card="",
     )
     # What each bin adds to the risk is a mean: every so many rows tell it as well as all.
     some = validation.gather_every(1 + validation.height // PUSH_ROWS)
+    scorer = scorer.measured(resampling.train, some)
     return replace(scorer, profile=with_pushes(scorer.profile, some, scorer.contributions(some)))
 
 

@@ -260,6 +260,14 @@ class ReasonLine(TypedDict):
     share: float
 
 
+class SignLine(TypedDict):
+    """In how many pairs of applicants, alike but for one field with a sign, a family's model goes against it."""
+
+    family: str
+    n_pairs: int
+    n_against: int
+
+
 class ReasonsSection(TypedDict):
     """Whether the reasons are what moved the PD, and stay what they are."""
 
@@ -272,6 +280,8 @@ class ReasonsSection(TypedDict):
     most_given: list[ReasonLine]
     n_left_out: int
     protected_used: list[str]
+    signed: list[str]
+    sign_lines: list[SignLine]
 
 
 class ComparisonSection(TypedDict):

@@ -15,6 +15,7 @@ from creditrisk.schema import Field
 from creditrisk.validation.case import SEED, PackInputs
 from creditrisk.validation.contents import Deletion, ReasonsSection, ReasonStability
 from creditrisk.validation.sensitivity import constant, times
+from creditrisk.validation.sign_tests import sign_lines
 
 # Every number is moved by at most this share of itself, which should change no reason.
 JITTER = 0.01
@@ -43,6 +44,8 @@ def reasons_section(inputs: PackInputs) -> ReasonsSection:
         ],
         "n_left_out": max(len(given) - REASONS_SHOWN, 0),
         "protected_used": protected_used(scorer),
+        "signed": [f"{field.label} ({field.sign})" for field in inputs.schema.features if field.sign],
+        "sign_lines": sign_lines(scorer.model, scorer.encoder, scorer.encoder.matrix(sample)),
     }
 
 
@@ -51,8 +54,10 @@ def _deletion(inputs: PackInputs, scored: pl.DataFrame) -> Deletion:
     frame, features = inputs.test.frame, inputs.schema.features
     approved = frame.filter(pl.Series(inputs.verdicts == "approve"))
     usual_of = approved if approved.height else frame
-    rows = np.flatnonzero((scored["verdict"] != "approve").to_numpy())
-    top = inputs.contributions.argmax(axis=1)
+    rows = np.flatnonzero((scored["verdict"] != "approve").to_numpy() & (scored["reasons"].list.len() > 0).to_numpy())
+    places = {field.name: place for place, field in enumerate(features)}
+    codes = scored["reasons"].list.first().struct.field("code").to_list()
+    top = np.array([-1 if code is None else places[code.split(":")[0]] for code in codes], dtype=np.int64)
     n_tried = n_fell = 0
     for place in np.unique(top[rows]):
         field, here = features[place], rows[top[rows] == place]

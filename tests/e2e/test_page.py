@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,7 +17,7 @@ from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings
 from tests.conftest import adopt
-from webapp.pages.wording import confidence_words, percent, risk_words
+from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
 # What the grid shows now: for each row its number and the text of each cell, pinned columns and others alike.
@@ -88,6 +89,13 @@ def every_row(page: Page, n_rows: int) -> dict[str, dict[str, str]]:
     return seen
 
 
+def _without_yardsticks(told: str) -> list[str]:
+    """The reasons of a download, each without what stands in brackets behind it."""
+    return (
+        re.sub(r" \(typical of (offers|all): .*?; [0-9.]+ of 100 (more|fewer)\)", "", told).split("; ") if told else []
+    )
+
+
 def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_and_reasons(page, web, german_clients):
     drop(page, german_clients)
     page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
@@ -105,7 +113,10 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
         assert cells["verdict"] == VERDICT_LOOKS[row["verdict"]].words
         assert cells["risk"] == risk_words(float(row["prob_default"]))
         assert cells["sure"] == f"{confidence_words(confidence)} · {percent(confidence)}"
-        assert cells["reasons"] == (row["reasons"].replace("; ", " · ") or "—")
+        strengths, reasons = _without_yardsticks(row["strengths"]), _without_yardsticks(row["reasons"])
+        if strengths and reasons:
+            reasons[0] = f"{AGAINST}: {reasons[0]}"
+        assert cells["reasons"] == (" · ".join([*strengths, *reasons]) or "—")
     for verdict, look in VERDICT_LOOKS.items():
         n_clients = sum(row["verdict"] == verdict for row in expected)
         assert page.inner_text(f".tile.{look.band} .count") == str(n_clients)

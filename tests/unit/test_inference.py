@@ -640,3 +640,26 @@ def test_what_lending_club_wrote_down_later_is_left_out_and_what_it_asked_for_st
     assert schema.field("term").unit == "months"
     assert schema.field("emp_length").is_ordered
     assert schema.amount_field == "loan_amnt"
+
+
+# Signs
+
+
+@pytest.mark.parametrize(
+    ("name", "slope", "sign"),
+    [
+        ("debt_to_income", 1, "+"),
+        ("credit_score", -1, "-"),
+        # The data speaks against the name, says nothing, or the name says nothing.
+        ("debt_to_income", -1, ""),
+        ("debt_to_income", 0, ""),
+        ("shoe_size", 1, ""),
+    ],
+)
+def test_a_sign_is_proposed_where_the_name_and_the_data_agree(name, slope, sign):
+    noise = np.random.default_rng(1).normal(size=N_LOANS)
+    proposed = inferred(table(**{name: np.round(60 + 10 * (noise + slope * OUTCOME), 1).tolist()}))
+    [of_name] = [item for item in proposed.columns if item.header == name]
+    assert of_name.field.sign == sign
+    assert ("can only" in of_name.decide) == bool(sign)
+    assert Schema.from_toml(proposed.to_toml()).field(of_name.field.name).sign == sign

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -14,6 +15,7 @@ from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
 from creditrisk.metrics import auc
 from creditrisk.simulator import simulate
 from creditrisk.training.tuning import propose
+from creditrisk.validation.sign_tests import sign_lines
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,22 @@ def test_every_setting_it_may_suggest_fits(name, table):
         assert np.isfinite(model.log_odds(matrix)).all(), parameters
 
 
+def test_a_signed_field_pushes_one_way_only_where_a_family_can_hold_to_it(model, table):
+    encoder, matrix, _ = table
+    lines = {line["family"]: line["n_against"] for line in sign_lines(model, encoder, matrix)}
+    measured = {"gradient_boosting", "dnn", "blend"}
+    assert {name for name, n_against in lines.items() if n_against} <= measured
+    assert lines.keys() >= {model.family, *members_of(model.family, 1_000)}
+
+
+def test_a_tree_without_its_sign_goes_against_it(table):
+    encoder, matrix, target = table
+    free = replace(encoder, fields=tuple(replace(field, sign=0) for field in encoder.fields))
+    settings = family("lightgbm").defaults(1_000)
+    [line] = sign_lines(family("lightgbm").fit(matrix, target, free, settings, seed=1), encoder, matrix)
+    assert line["n_against"] > 0
+
+
 @pytest.mark.parametrize("name", ["decision_tree", "random_forest", "gradient_boosting"])
 def test_what_is_written_down_scores_like_what_scikit_learn_fitted(name, table):
     from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
@@ -127,7 +145,10 @@ def test_what_is_written_down_scores_like_what_scikit_learn_fitted(name, table):
         "random_forest": RandomForestClassifier,
         "gradient_boosting": GradientBoostingClassifier,
     }
-    theirs = classes[name](random_state=1, **settings).fit(whole[:1_000], target[:1_000]).predict_proba(whole)[:, 1]
+    held = {} if name == "gradient_boosting" else {"monotonic_cst": encoder.signs}
+    theirs = (
+        classes[name](random_state=1, **held, **settings).fit(whole[:1_000], target[:1_000]).predict_proba(whole)[:, 1]
+    )
     ours = family(name).fit(whole[:1_000], target[:1_000], encoder, settings, seed=1).log_odds(whole)
     if name == "decision_tree":  # its leaves are drawn towards the table's bad rate, which keeps their order
         assert all(len(set(ours[theirs == value])) == 1 for value in set(theirs))

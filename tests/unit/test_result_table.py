@@ -8,6 +8,7 @@ import pytest
 
 from creditrisk.quality import Rejection
 from creditrisk.scoring import csv_text, result_table
+from creditrisk.scoring.reasons import REASON
 from creditrisk.scoring.result_table import RESULT_COLUMNS
 
 RESULT = pl.DataFrame(
@@ -21,12 +22,23 @@ RESULT = pl.DataFrame(
         "verdict": ["approve", "decline"],
         "band": ["green", "red"],
         "confidence": [0.98, 0.93],
-        "reasons": [[{"code": "a", "text": "Long loan term"}, {"code": "b", "text": "Rents"}], []],
+        "reasons": [
+            [
+                {"code": "a:high", "text": "Long loan term", "value": "48 months", "typical": "1 month", "push": 0.113},
+                {"code": "b:rent", "text": "Home: rents", "value": "rents", "typical": "owns", "push": 0.004},
+                {"code": "c:missing", "text": "Ask for: pay", "value": "not given", "typical": "1 EUR", "push": 0.01},
+            ],
+            [],
+        ],
+        "strengths": [
+            [{"code": "d:low", "text": "Few debts", "value": "2 %", "typical": "30 %", "push": -0.02}],
+            [],
+        ],
         "model": ["m", "m"],
         "model_version": ["1", "1"],
         "problems": [[], ["Age: 130 is outside 18 to 100 years"]],
     },
-    schema_overrides={"reasons": pl.List(pl.Struct({"code": pl.String, "text": pl.String}))},
+    schema_overrides={"reasons": pl.List(REASON), "strengths": pl.List(REASON)},
 )
 REJECTED = [Rejection(2, 3, "Age", "abc", "'abc' is not a number", "a whole number")]
 RAW = pl.DataFrame({"age": ["36", "abc", "130"], "verdict": ["?", "?", "?"]})
@@ -38,7 +50,12 @@ def test_every_row_of_the_file_is_in_the_result_in_the_order_of_the_file():
     again = result_table(table, RESULT, [])
     assert len({*again.columns}) == again.width == len(RESULT_COLUMNS) + table.width
     assert table["application_id"].to_list() == ["1", None, "3"]
-    assert table["reasons"].to_list() == ["Long loan term; Rents", None, ""]
+    reasons = (
+        "Long loan term: 48 months (typical of offers: 1 month; 11 of 100 more); "
+        "Home: rents (typical of offers: owns; 0.4 of 100 more); Ask for: pay (typical of offers: 1 EUR; 1 of 100 more)"
+    )
+    assert table["reasons"].to_list() == [reasons, None, ""]
+    assert table["strengths"].to_list() == ["Few debts: 2 % (typical of all: 30 %; 2 of 100 fewer)", None, ""]
     assert table["problems"].to_list() == ["", None, "Age: 130 is outside 18 to 100 years"]
     assert table["error"].to_list() == [
         None,

@@ -45,14 +45,17 @@ def test_a_scorer_survives_its_folder_to_the_last_bit(corner_scorer, folder):
 
 def test_the_folder_holds_the_files_of_the_contract_and_strict_json(folder):
     names = {path.name for path in folder.iterdir()}
-    tables = {"encoder.json", "calibration.json", "spread.json", "decision.json", "profile.json", "metrics.json"}
-    assert names == tables | {
-        "golden.json",
-        "spread.txt",
-        "schema.toml",
-        "model.logistic_regression.safetensors",
-        "card.md",
+    tables = {
+        "encoder.json",
+        "calibration.json",
+        "spread.json",
+        "decision.json",
+        "profile.json",
+        "reasons.json",
+        "metrics.json",
     }
+    others = {"golden.json", "spread.txt", "schema.toml", "model.logistic_regression.safetensors", "card.md"}
+    assert names == tables | others
 
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
@@ -136,8 +139,11 @@ def test_pushes_and_reasons_agree(corner_scorer):
     explained = corner_scorer.explain(frame)
     for row in scored.iter_rows(named=True):
         pushes = explained.filter(pl.col("row_number") == row["row_number"]).sort("contribution", descending=True)
-        upward = pushes.filter(pl.col("contribution") >= SMALLEST_PUSH)["field"].to_list()[:4]
-        assert [reason["code"].split(":")[0] for reason in row["reasons"]] == upward
+        upward = pushes.filter(pl.col("contribution") >= SMALLEST_PUSH)
+        fields = [reason["code"].split(":")[0] for reason in row["reasons"]]
+        assert fields == [name for name in upward["field"] if name in fields]
+        by_field = dict(zip(pushes["field"], pushes["push"], strict=True))
+        assert [reason["push"] for reason in row["reasons"]] == [by_field[name] for name in fields]
 
 
 def test_moving_the_top_reason_to_what_is_usual_lowers_the_risk(corner_scorer):
@@ -152,4 +158,7 @@ def test_high_and_low_are_said_against_the_typical_approved_applicants_too(corne
     [given] = replace(corner_scorer, rule=rule).score(frame)["reasons"].to_list()
     against_all = {item.name: item.fill for item in corner_scorer.encoder.fields}
     assert against_all["income_eur"] < 37_000.0 < 40_000.0
-    assert "income_eur:usual" in [reason["code"] for reason in given]
+    assert "income_eur" not in [reason["code"].split(":")[0] for reason in given]
+    higher = frame.with_columns(income_eur=pl.lit(against_all["income_eur"] - 1.0))
+    [given] = replace(corner_scorer, rule=rule).score(higher)["reasons"].to_list()
+    assert "income_eur:low" in [reason["code"] for reason in given]

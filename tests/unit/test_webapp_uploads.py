@@ -6,10 +6,11 @@ import pytest
 
 from creditrisk.quality import check
 from creditrisk.sources import parse_upload
+from creditrisk.text import push_words
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
 from webapp.pages import client_drawer, scored_file
-from webapp.pages.wording import range_words
+from webapp.pages.wording import range_words, reason_text
 from webapp.scoring import CHUNK_ROWS
 from webapp.uploads import Uploads
 
@@ -169,14 +170,14 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     text = words_of(parts)
     assert "similar applicants did not repay." in text
     assert "Scored by corner_lender v3" in text
-    raised = pushes.filter(pl.col("contribution") > 0)["label"].to_list()
-    lowered = pushes.filter(pl.col("contribution") < 0)["label"].to_list()
-    assert ("What raised the risk" in text) == bool(raised)
-    assert ("What lowered the risk" in text) == bool(lowered)
-    assert all(label in text for label in raised + lowered)
-    assert "52,000 EUR" in text
     row = scored.row(0, named=True)
     assert f"Likely {range_words(row['prob_default_low'], row['prob_default_high'])} of 100." in text
+    assert "Income: high: 52,000 EUR" in [reason_text(reason) for reason in row["strengths"]]
+    assert "What speaks for this client" in text
+    assert ("What speaks against" in text) == bool(row["reasons"])
+    for reason in [*row["strengths"], *row["reasons"]]:
+        for words in (reason_text(reason), push_words(reason["push"]), reason["typical"]):
+            assert words in text
 
 
 def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer):
@@ -195,6 +196,18 @@ def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer
     text = words_of(parts)
     assert "just inside, 57 %" in text
     assert "The risk points to an offer, but would have stayed one in only 57 of 100 trainings" in text
+
+
+def test_without_an_offer_what_raised_the_risk_comes_first(corner_scorer):
+    csv = b"client,age_years,amount_eur,income_eur,housing\nA7,20,19000,12000,rent\n"
+    accepted = check(parse_upload(csv, filename="c.csv", max_rows=10), corner_scorer.schema).accepted
+    row = corner_scorer.score(accepted).row(0, named=True)
+    assert (row["verdict"], row["strengths"]) == ("decline", [])
+    pushes = corner_scorer.explain(accepted).with_columns(push=pl.when(pl.col("field") == "age_years").then(-0.03))
+    target = corner_scorer.schema.target
+    text = words_of(client_drawer.drawer(row, pushes, approve_below=0.14, decline_from=0.3, target=target, model="m"))
+    assert text.index("What raised the risk") < text.index("Income: low: 12,000 EUR")
+    assert "What lowered the risk Age: 20 years -3 of 100" in text
 
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
-from creditrisk.scoring import ScoredRow, Verdict
+from creditrisk.scoring import ReasonRow, ScoredRow, Verdict
+from creditrisk.text import push_words
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
 
 _ZONES: dict[Verdict, str] = {"approve": "an offer", "decline": "a decline"}
-# In each direction.
-MOST_BARS = 5
+# What lowered the risk of a client without an offer.
+MOST_LOWERED = 3
+
+
+class Bar(NamedTuple):
+    """What moved a risk: in words with the client's value, how far in PD, and what is typical."""
+
+    words: str
+    push: float
+    yardstick: str = ""
 
 
 def drawer(
@@ -33,7 +44,7 @@ def drawer(
     row
         The client's row of the results.
     pushes
-        Columns `label`, `value` (words) and `contribution` (log-odds, above 0 raises the risk), one row a field.
+        Columns `label`, `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field.
     approve_below, decline_from
         The PDs where the verdict changes.
     target
@@ -45,9 +56,14 @@ def drawer(
     likely = row["prob_default_low"], row["prob_default_high"]
     svg = gauge.gauge(prob_default, approve_below, decline_from, likely)
     zone = gauge.zone_of(prob_default, approve_below, decline_from)
-    raised = pushes.filter(pl.col("contribution") > 0).sort("contribution", descending=True).head(MOST_BARS)
-    lowered = pushes.filter(pl.col("contribution") < 0).sort("contribution").head(MOST_BARS)
-    longest = max([abs(value) for value in pushes["contribution"]], default=0.0) or 1.0
+    against = bars_of(row["reasons"], wording.OF_OFFERS)
+    if row["verdict"] == "approve":
+        parts = {wording.IN_FAVOUR: bars_of(row["strengths"], wording.OF_ALL), wording.AGAINST: against}
+    else:
+        lowered = pushes.filter(pl.col("push") < 0).sort("push").head(MOST_LOWERED)
+        of_lowered = [Bar(f"{label}: {value}", push) for label, value, push in lowered["label", "value", "push"].rows()]
+        parts = {wording.RAISED: against, wording.LOWERED: of_lowered}
+    longest = max((abs(bar.push) for of_part in parts.values() for bar in of_part), default=0.0) or 1.0
     return [
         closer(),
         html.H2(f"Client {row['application_id']}"),
@@ -72,8 +88,7 @@ def drawer(
             className="sure",
         ),
         *_problems(row["problems"]),
-        *bars("What raised the risk", raised, longest, "up"),
-        *bars("What lowered the risk", lowered, longest, "down"),
+        *(component for title, of_part in parts.items() for component in bars(title, of_part, longest)),
         html.P(wording.COMPARED_WITH, className="quiet"),
         html.P(f"Scored by {model}", className="quiet"),
     ]
@@ -114,21 +129,28 @@ def sureness(verdict: str, zone: Verdict, confidence: float, *, is_odd: bool) ->
     )
 
 
-def bars(title: str, pushes: pl.DataFrame, longest: float, direction: str) -> list[Component]:
-    """Bars of what pushed the risk one way, longest first, with the client's own value."""
-    if pushes.is_empty():
+def bars_of(reasons: list[ReasonRow], of_whom: str) -> list[Bar]:
+    """Reasons with their yardsticks."""
+    return [Bar(wording.reason_text(item), item["push"], f"{of_whom}: {item['typical']}") for item in reasons]
+
+
+def bars(title: str, of_part: list[Bar], longest: float) -> list[Component]:
+    """Bars of what pushed the risk one way, longest first."""
+    if not of_part:
         return []
     rows = [
         html.Li(
             [
-                html.Span([html.Span(label), html.Span(value, className="value")], className="what"),
+                html.Span([html.Span(bar.words), html.Span(push_words(bar.push), className="value")], className="what"),
                 html.Span(
-                    html.Span(style={"width": f"{max(2.0, 100 * abs(contribution) / longest):.0f}%"}), className="bar"
+                    html.Span(style={"width": f"{max(2.0, 100 * abs(bar.push) / longest):.0f}%"}), className="bar"
                 ),
+                *([html.Small(bar.yardstick, className="typical")] if bar.yardstick else []),
             ]
         )
-        for label, value, contribution in pushes.select("label", "value", "contribution").iter_rows()
+        for bar in of_part
     ]
+    direction = "up" if of_part[0].push > 0 else "down"
     return [html.H3(title), html.Ul(rows, className=f"bars {direction}")]
 
 

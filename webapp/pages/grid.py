@@ -14,7 +14,7 @@ from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.scoring import VERDICTS, ScoredRow
-from webapp.pages.wording import confidence_words, percent, risk_words, value_words
+from webapp.pages.wording import confidence_words, percent, reason_texts, risk_words, value_words
 from webapp.scoring import scored_rows
 
 _VERDICT_ORDER = {verdict: index for index, verdict in enumerate(VERDICTS)}
@@ -160,7 +160,7 @@ def _row(result: ScoredRow, inputs: dict[str, object], extras: tuple[str, ...], 
         "verdict": result["verdict"],
         "risk": risk_words(result["prob_default"]),
         "sure": f"{confidence_words(confidence)} · {percent(confidence)}",
-        "reasons": " · ".join([*result["problems"], *(reason["text"] for reason in result["reasons"])]) or "—",
+        "reasons": " · ".join([*result["problems"], *reason_texts(result)]) or "—",
         **{f"f{index}": value_words(field, inputs[field.name]) for index, field in enumerate(fields)},
         **{f"x{index}": text for index, text in enumerate(extras)},
     }
