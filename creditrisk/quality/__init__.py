@@ -17,6 +17,7 @@ from creditrisk.quality.rows import (
     with_problems,
 )
 from creditrisk.quality.table import DataReport, data_page, examine
+from creditrisk.quality.young import YoungLoans, months_of, young_loans
 
 __all__ = [
     "LARGEST_INTEGER",
@@ -25,6 +26,7 @@ __all__ = [
     "DataReport",
     "ReadBlock",
     "Rejection",
+    "YoungLoans",
     "below_second_header",
     "check",
     "check_blocks",
@@ -35,9 +37,11 @@ __all__ = [
     "frame_from_inputs",
     "is_missing",
     "leaks_target",
+    "months_of",
     "read_cells",
     "read_every_row",
     "same_value",
     "unit_of",
     "with_problems",
+    "young_loans",
 ]

@@ -19,8 +19,9 @@ from creditrisk.schema import RESERVED, Costs, Field, Schema
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
 from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
+from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
 from creditrisk.schema_inference.outcome import read_outcome, with_target
-from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id, one_time
+from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, shorten
 
@@ -65,7 +66,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         for column in headers
     ]
     columns = one_id(columns)
-    columns = one_time(columns, frame, outcome)
+    columns, young = time_of_mature(columns, frame, outcome)
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
             f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
@@ -81,7 +82,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         costs=Costs(),
         amount_field=lent,
     )
-    return Inference(schema, remarks, tuple(columns))
+    return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
 
 
 def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
