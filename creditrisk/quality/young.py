@@ -1,7 +1,9 @@
-"""Loans too young to judge by: where most are still open, those with an outcome are the ones that failed early.
+"""Loans too young to judge by: where many are still open, those with an outcome are the ones whose outcome came early.
 
-The share of loans with an outcome is taken by month of application. The newest months, of which clearly fewer have one
-than of the oldest, neither teach nor judge: their share of bads says how soon bads show, not how many there are.
+The share of loans with an outcome is taken by month of application. Where clearly fewer of the newest months have one
+than of the oldest, and these are bad more often (or hardly ever), the newest months neither teach nor judge: their
+share of bads says how soon bads show, not how many there are. Where they are bad as often as the older ones, what is
+open was left out for another reason, such as a longer term, and nothing is set aside.
 """
 
 from __future__ import annotations
@@ -26,6 +28,10 @@ MATURE_SHARE = 0.9
 # Where a person says how long an outcome takes, younger months are held to more.
 MATURE_BEFORE_HORIZON = 0.99
 OLDEST = 0.1
+# Bads come first, or goods, where the young months' share of bads is so many times that of the older ones, and lies so
+# many standard errors away from it.
+BADS_FIRST, GOODS_FIRST = 1.25, 0.5
+BEYOND_CHANCE = 2.0
 # Fewer open loans may be gaps in the table.
 MIN_OPEN = 20
 # Months on book at which the table of ages is divided.
@@ -63,13 +69,14 @@ class YoungLoans:
         """
         start = f"{self.first_month // 12:04d}-{self.first_month % 12 + 1:02d}"
         newest = "the newest month" if self.n_months == 1 else f"the newest {self.n_months} months"
-        bads = f" ({self.n_bad / self.n_resolved:.0%} of these are bad, of older ones {self.older_bad_rate:.0%})"
         verb = "teaches nor judges" if self.n_months == 1 else "teach nor judge"
+        share, bad_rate = self.n_resolved / self.n_loans, self.n_bad / self.n_resolved
+        first = "bad" if bad_rate > self.older_bad_rate else "good"
         return (
-            f"{newest} (from {start} on), {counted(self.n_loans, 'loan')}, neither {verb}: only "
-            f"{self.n_resolved / self.n_loans:.0%} of them have an outcome, the bad ones first"
-            f"{bads if self.n_resolved else ''}"
-        ).replace("%", " %")
+            f"{newest} (from {start} on), {counted(self.n_loans, 'loan')}, neither {verb}: only {100 * share:.0f} % of "
+            f"them have an outcome, the {first} ones first ({100 * bad_rate:.0f} % of these are bad, of older ones "
+            f"{100 * self.older_bad_rate:.0f} %)"
+        )
 
     @property
     def ages(self) -> str:
@@ -117,13 +124,15 @@ def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None =
     if int(is_young.sum()) - n_resolved < MIN_OPEN:
         return None
     older = outcome[is_resolved & ~is_young]
+    if not _came_early(outcome[is_resolved & is_young], older):
+        return None
     return YoungLoans(
         first_month=first,
         n_months=newest - first + 1,
         n_loans=int(is_young.sum()),
         n_resolved=n_resolved,
         n_bad=int((outcome[is_young] == 1).sum()),
-        older_bad_rate=float((older == 1).mean()) if len(older) else 0.0,
+        older_bad_rate=float(older.mean()),
         by_age=_by_age(newest - months, is_resolved),
     )
 
@@ -144,6 +153,17 @@ def _first_young(months: IntArray, is_resolved: NDArray[np.bool_], matures_at: i
         return None
     is_young |= (present > matures_at) & (falling < MATURE_BEFORE_HORIZON * usual)
     return int(present[is_young.argmax()])
+
+
+def _came_early(young: IntArray, older: IntArray) -> bool:
+    """Whether outcomes of the young months are bad more often than those of the older ones, or hardly ever."""
+    if not len(young) or not len(older):
+        return False
+    usual, bad_rate = float(older.mean()), float(young.mean())
+    overall = float(np.concatenate([young, older]).mean())
+    error = np.sqrt(overall * (1 - overall) * (1 / len(young) + 1 / len(older)))
+    is_other = bad_rate > BADS_FIRST * usual or bad_rate < GOODS_FIRST * usual
+    return bool(is_other and abs(bad_rate - usual) > BEYOND_CHANCE * error)
 
 
 def _by_age(ages: IntArray, is_resolved: NDArray[np.bool_]) -> tuple[tuple[str, float], ...]:
