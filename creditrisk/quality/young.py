@@ -1,8 +1,8 @@
 """Loans too young to judge by: where many are still open, those with an outcome are the ones whose outcome came early.
 
-The share of loans with an outcome is taken by month of application. Where clearly fewer of the newest months have one
-than of the oldest, and these are bad more often (or hardly ever), the newest months neither teach nor judge: their
-share of bads says how soon bads show, not how many there are. Where they are bad as often as the older ones, what is
+The share of loans with an outcome is taken by month of application. The newest months, of which clearly fewer have one
+than of the oldest, neither teach nor judge: their share of bads says how soon bads show, not how many there are. Where
+somebody says how long an outcome takes, and the outcomes of such months are bad as often as the older ones, what is
 open was left out for another reason, such as a longer term, and nothing is set aside.
 """
 
@@ -71,10 +71,12 @@ class YoungLoans:
         newest = "the newest month" if self.n_months == 1 else f"the newest {self.n_months} months"
         verb = "teaches nor judges" if self.n_months == 1 else "teach nor judge"
         share, bad_rate = self.n_resolved / self.n_loans, self.n_bad / self.n_resolved
-        first = "bad" if bad_rate > self.older_bad_rate else "good"
+        first = ""
+        if bad_rate > BADS_FIRST * self.older_bad_rate or bad_rate < GOODS_FIRST * self.older_bad_rate:
+            first = f", the {'bad' if bad_rate > self.older_bad_rate else 'good'} ones first"
         return (
             f"{newest} (from {start} on), {counted(self.n_loans, 'loan')}, neither {verb}: only {100 * share:.0f} % of "
-            f"them have an outcome, the {first} ones first ({100 * bad_rate:.0f} % of these are bad, of older ones "
+            f"them have an outcome{first} ({100 * bad_rate:.0f} % of these are bad, of older ones "
             f"{100 * self.older_bad_rate:.0f} %)"
         )
 
@@ -108,7 +110,7 @@ def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None =
         1 bad, 0 good, -1 still open, shape (n_rows,).
     horizon_months
         How long an outcome takes, if somebody says so: where some months are too young, all younger than this are held
-        to `MATURE_BEFORE_HORIZON`.
+        to `MATURE_BEFORE_HORIZON`, and their outcomes must have come early to be set aside.
     """
     months = months_of(days)
     outcome, months = outcome[months >= 0], months[months >= 0]
@@ -124,7 +126,9 @@ def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None =
     if int(is_young.sum()) - n_resolved < MIN_OPEN:
         return None
     older = outcome[is_resolved & ~is_young]
-    if not _came_early(outcome[is_resolved & is_young], older):
+    if not n_resolved or not len(older):
+        return None
+    if horizon_months and not _came_early(outcome[is_resolved & is_young], older):
         return None
     return YoungLoans(
         first_month=first,
@@ -157,8 +161,6 @@ def _first_young(months: IntArray, is_resolved: NDArray[np.bool_], matures_at: i
 
 def _came_early(young: IntArray, older: IntArray) -> bool:
     """Whether outcomes of the young months are bad more often than those of the older ones, or hardly ever."""
-    if not len(young) or not len(older):
-        return False
     usual, bad_rate = float(older.mean()), float(young.mean())
     overall = float(np.concatenate([young, older]).mean())
     error = np.sqrt(overall * (1 - overall) * (1 / len(young) + 1 / len(older)))
