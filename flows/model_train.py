@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from creditrisk import datasets
-from creditrisk.comparison import Comparison, Floors, compare, comparison_page
+from creditrisk.comparison import Comparison, Floors, compare, comparison_page, doubt_about
 from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.home import one_at_a_time
@@ -167,9 +167,10 @@ def compare_with_champion(
     # A setting of 0 asks for nothing.
     floors = Floors(settings.floor_auc or None, settings.floor_f1 or None, settings.ceiling_cost or None)
     asked = floors.guardrails(asdict(training.performance))
-    if champion is None or training.champion_prob_default is None:
-        return ComparisonRecord(None, evidence_from(None, None, asked), {})
     test, schema = training.test, training.scorer.schema
+    doubt = doubt_about(test.prob_default, test.target, schema.horizon_months)
+    if champion is None or training.champion_prob_default is None:
+        return ComparisonRecord(None, evidence_from(None, None, asked, doubt), {})
     comparison = compare(
         training.champion_prob_default,
         test.prob_default,
@@ -195,7 +196,7 @@ def compare_with_champion(
         ),
         DETAILS: comparison.to_json(),
     }
-    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked), pages)
+    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked, doubt), pages)
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)

@@ -18,6 +18,7 @@ from creditrisk.errors import SchemaError
 from creditrisk.schema import RESERVED, Costs, Field, Schema
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
+from creditrisk.schema_inference.families import ask_about_sisters
 from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
 from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
 from creditrisk.schema_inference.outcome import read_outcome, with_target
@@ -65,7 +66,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         describe_column(Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names)
         for column in headers
     ]
-    columns = one_id(columns)
+    columns = ask_about_sisters(one_id(columns))
     columns, young = time_of_mature(columns, frame, outcome)
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
