@@ -15,6 +15,7 @@ import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.metrics import Estimate, auc, auc_standard_error, recalibrate, share_estimate, with_interval
+from creditrisk.quality import TOO_GOOD_AUC
 from creditrisk.scoring import Scorer
 
 # "look" is for a person to look at; "unknown" cannot be told from these rows.
@@ -75,15 +76,12 @@ SLOPE_RULE = Rule(
     low=0.8,
     high=1.25,
 )
-# Of tables that hold who repaid, the largest public one is ranked with an AUC of about 0.87, and most stay below 0.8
-# (Lessmann, Baesens, Seow, Thomas 2015, European Journal of Operational Research 247): whoever finds more than this has
-# most probably read the outcome.
 PLAUSIBLE_RULE = Rule(
     "plausible-auc",
     "performance",
     "AUC on the judged rows against what tables of repayments ever gave; more has most probably read the outcome. "
     "Outcomes that are decisions are not held to it.",
-    high=0.90,
+    high=TOO_GOOD_AUC,
 )
 # Of conformal sets made at 90 %, by the outcome that came.
 COVERAGE_RULES = {

@@ -20,6 +20,7 @@ from creditrisk.metrics import Profile, Shift, count_entry, judged, shift_of
 from creditrisk.quality.cells import DTYPES
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.rows import Checked
+from creditrisk.quality.together import leaks_together
 from creditrisk.quality.young import STILL_OPEN, TOO_YOUNG, YoungLoans
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted
@@ -241,6 +242,17 @@ def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Find
                 "'excluded', unless it was known before the decision."
             )
             findings.append(Finding("warn", sentence, field.name, frame.height))
+    if findings:  # what a single field gives away is mended first
+        return findings
+    names = [field.name for field in schema.features]
+    together = leaks_together(frame.select(names), target, may_rank_well=schema.horizon_months == 0)
+    if together is not None:
+        labels = " and ".join(schema.field(name).label for name in together.names)
+        sentence = (
+            f"{labels} together may tell the outcome: {together.evidence}. Give the later of them the role 'excluded', "
+            "unless all were known before the decision."
+        )
+        findings.append(Finding("warn", sentence, together.names[0], frame.height))
     return findings
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from creditrisk.arrays import IntArray
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality.cells import ReadColumn
 from creditrisk.schema import Schema
 from creditrisk.text import counted
@@ -117,34 +117,35 @@ def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None =
     is_resolved = outcome >= 0
     if len(months) - int(is_resolved.sum()) < MIN_OPEN or not is_resolved.any():
         return None
-    newest = int(months.max())
-    first = _first_young(months, is_resolved, newest - (horizon_months or 0))
-    if first is None:
+    present, shares = _falling_shares(months, is_resolved)
+    is_young = shares < MATURE_SHARE
+    if not is_young.any():
         return None
-    is_young = months >= first
-    n_resolved = int((is_young & is_resolved).sum())
-    if int(is_young.sum()) - n_resolved < MIN_OPEN:
-        return None
-    older = outcome[is_resolved & ~is_young]
-    if not n_resolved or not len(older):
-        return None
-    if horizon_months and not _came_early(outcome[is_resolved & is_young], older):
+    newest, first = int(present[-1]), int(present[is_young.argmax()])
+    if horizon_months:
+        if not _came_early(outcome[is_resolved & (months >= first)], outcome[is_resolved & (months < first)]):
+            return None
+        is_young |= (present > newest - horizon_months) & (shares < MATURE_BEFORE_HORIZON)
+        first = int(present[is_young.argmax()])
+    young, older = outcome[months >= first], outcome[is_resolved & (months < first)]
+    n_resolved = int((young >= 0).sum())
+    if not n_resolved or not len(older) or len(young) - n_resolved < MIN_OPEN:
         return None
     return YoungLoans(
         first_month=first,
         n_months=newest - first + 1,
-        n_loans=int(is_young.sum()),
+        n_loans=len(young),
         n_resolved=n_resolved,
-        n_bad=int((outcome[is_young] == 1).sum()),
+        n_bad=int((young == 1).sum()),
         older_bad_rate=float(older.mean()),
         by_age=_by_age(newest - months, is_resolved),
     )
 
 
-def _first_young(months: IntArray, is_resolved: NDArray[np.bool_], matures_at: int) -> int | None:
-    """The first month too young, of shares that only fall from the oldest month to the newest; None if there is none.
+def _falling_shares(months: IntArray, is_resolved: NDArray[np.bool_]) -> tuple[IntArray, FloatArray]:
+    """The months there are, and the share of their loans with an outcome over that of the oldest tenth of all loans.
 
-    Months after `matures_at` are held to more, where there are young ones at all.
+    The shares are made to fall from month to month, so that chance in a small month makes neither young nor mature.
     """
     from scipy.optimize import isotonic_regression
 
@@ -152,15 +153,13 @@ def _first_young(months: IntArray, is_resolved: NDArray[np.bool_], matures_at: i
     shares = np.bincount(index, weights=is_resolved) / n_loans
     falling = np.asarray(isotonic_regression(shares, weights=n_loans.astype(np.float64), increasing=False).x)
     usual = falling[np.searchsorted(np.cumsum(n_loans), OLDEST * len(months))]
-    is_young = falling < MATURE_SHARE * usual
-    if not is_young.any():
-        return None
-    is_young |= (present > matures_at) & (falling < MATURE_BEFORE_HORIZON * usual)
-    return int(present[is_young.argmax()])
+    return present, falling / max(usual, 1 / len(months))
 
 
 def _came_early(young: IntArray, older: IntArray) -> bool:
     """Whether outcomes of the young months are bad more often than those of the older ones, or hardly ever."""
+    if not len(young) or not len(older):
+        return False
     usual, bad_rate = float(older.mean()), float(young.mean())
     overall = float(np.concatenate([young, older]).mean())
     error = np.sqrt(overall * (1 - overall) * (1 / len(young) + 1 / len(older)))

@@ -23,6 +23,7 @@ from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
 from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
 from creditrisk.schema_inference.outcome import read_outcome, with_target
 from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id
+from creditrisk.schema_inference.together import ask_about_pairs
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, shorten
 
@@ -67,6 +68,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         for column in headers
     ]
     columns = ask_about_sisters(one_id(columns))
+    columns = ask_about_pairs(columns, frame, outcome, raw.delimiter)
     columns, young = time_of_mature(columns, frame, outcome)
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
