@@ -278,8 +278,8 @@ def model_train(
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = facts_of(checked, report, reason)
-        facts = replace(facts, source=source or "", sha256=data_sha256, seed=SEED)
+        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=data_sha256, seed=SEED)
+        young_notice = checked.young.sentence if checked.young is not None else ""
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
@@ -302,6 +302,7 @@ def model_train(
         had_champion=champion is not None,
         microseconds_per_client=microseconds_per_client(training.scorer, training.test.frame),
         pack_address=registry.page_address(version, PACK, settings.mlflow_port),
+        young_notice=young_notice,
         not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
     print(summary(record, settings.web_port))

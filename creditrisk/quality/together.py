@@ -81,10 +81,10 @@ def leaks_together(
     if min(n_bad, len(target) - n_bad) < MIN_ROWS or not frame.width:
         return None
     numbers = {name: _numbers(frame[name]) for name in frame.columns if frame[name].dtype.is_numeric()}
-    for name in left_out.columns if left_out is not None and len(numbers) > 1 else ():
-        parts, how = _parts(_numbers(left_out[name]), numbers)
+    for whole in left_out.get_columns() if left_out is not None and len(numbers) > 1 else ():
+        parts, how = _parts(_numbers(whole), numbers)
         if parts:
-            evidence = f"together they give back '{name}', which tells the outcome and was left out ({how})"
+            evidence = f"together they give back '{whole.name}', which tells the outcome and was left out ({how})"
             return Together(_most_telling_first(parts, numbers, target), evidence)
     matrix = np.column_stack([numbers.get(name, _codes(frame[name])) for name in frame.columns])
     scores, gains = _quick_model(matrix, target)
@@ -138,7 +138,7 @@ def _pursue(whole: FloatArray, sides: dict[str, FloatArray]) -> list[str]:
     Pati, Y., Rezaiifar, R., Krishnaprasad, P. (1993). Orthogonal matching pursuit. Asilomar Conference.
     """
     whole = whole - whole.mean()
-    left, taken = whole, []
+    left, taken = whole, list[str]()
     while sides and len(taken) < min(MOST_PARTS, len(sides)):
         near = {name: abs(float(side @ left)) for name, side in sides.items() if name not in taken}
         taken.append(max(near, key=lambda name: near[name]))
