@@ -21,7 +21,7 @@ from creditrisk.home import Stores
 
 PREFIX = "CREDITRISK_"
 # Read by the tests only: where the public credit data for tests lies, and a MongoDB server to test against.
-OUTSIDE_SETTINGS = frozenset({"CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
+OUTSIDE_SETTINGS = frozenset({"CREDITRISK_CASES_DIR", "CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
 
 

@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 
 from creditrisk import datasets
-from creditrisk.comparison import Comparison, Floors, compare, comparison_page
+from creditrisk.comparison import Comparison, Floors, compare, comparison_page, doubt_about
 from creditrisk.datasets import simulated
 from creditrisk.errors import CreditRiskError, TrainingError
 from creditrisk.home import one_at_a_time
@@ -168,9 +168,10 @@ def compare_with_champion(
     # A setting of 0 asks for nothing.
     floors = Floors(settings.floor_auc or None, settings.floor_f1 or None, settings.ceiling_cost or None)
     asked = floors.guardrails(asdict(training.performance))
-    if champion is None or training.champion_prob_default is None:
-        return ComparisonRecord(None, evidence_from(None, None, asked), {})
     test, schema = training.test, training.scorer.schema
+    doubt = doubt_about(test.prob_default, test.target, schema.horizon_months)
+    if champion is None or training.champion_prob_default is None:
+        return ComparisonRecord(None, evidence_from(None, None, asked, doubt), {})
     comparison = compare(
         training.champion_prob_default,
         test.prob_default,
@@ -196,7 +197,7 @@ def compare_with_champion(
         ),
         DETAILS: comparison.to_json(),
     }
-    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked), pages)
+    return ComparisonRecord(comparison, evidence_from(comparison, champion.version, asked, doubt), pages)
 
 
 @task(persist_result=False, cache_policy=NO_CACHE)
@@ -278,8 +279,8 @@ def model_train(
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = facts_of(checked, report, reason)
-        facts = replace(facts, source=source or "", sha256=data_sha256, seed=SEED)
+        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=data_sha256, seed=SEED)
+        young_notice = checked.young.sentence if checked.young is not None else ""
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
@@ -302,6 +303,7 @@ def model_train(
         had_champion=champion is not None,
         microseconds_per_client=microseconds_per_client(training.scorer, training.test.frame),
         pack_address=registry.page_address(version, PACK, settings.mlflow_port),
+        young_notice=young_notice,
         not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
     print(summary(record, settings.web_port))

@@ -33,6 +33,8 @@ class TrainingRecord:
     pack_address: str
     # What scoring a client with reasons took, by the new scorer.
     microseconds_per_client: float
+    # Which loans were too young to teach and judge, and why; empty if none were.
+    young_notice: str
     # That the page serves another model, and how to change that; empty if it serves this one.
     not_served_notice: str
 
@@ -114,6 +116,8 @@ def summary(record: TrainingRecord, web_port: int) -> str:
         lines.append(f"    best reachable AUC on these rows {record.best_auc:.3f}: the simulator knows every true PD")
     if record.n_rejected:
         lines.append(f"    {counted(record.n_rejected, 'row')} set aside; the log names the first of them")
+    if record.young_notice:
+        lines.append(f"    {record.young_notice}")
     stays = "; the champion stays" if record.had_champion else ""
     place = "champion" if record.is_champion else f"challenger{stays}"
     lines += [

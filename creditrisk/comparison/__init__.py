@@ -2,12 +2,15 @@
 
 from creditrisk.comparison.checks import (
     COVERAGE_RULES,
+    PLAUSIBLE_RULE,
     PROTECTED_RULE,
     SLOPE_RULE,
     Answer,
     Check,
     Status,
+    doubt_about,
     mean_slope,
+    plausibility,
     protected_used,
     status_of,
     within,
@@ -19,6 +22,7 @@ from creditrisk.comparison.guardrails import Floors, Guardrail
 
 __all__ = [
     "COVERAGE_RULES",
+    "PLAUSIBLE_RULE",
     "PROTECTED_RULE",
     "SLOPE_RULE",
     "Answer",
@@ -32,8 +36,10 @@ __all__ = [
     "Verdict",
     "compare",
     "comparison_page",
+    "doubt_about",
     "held_out_coverage",
     "mean_slope",
+    "plausibility",
     "protected_used",
     "status_of",
     "within",

@@ -14,7 +14,8 @@ from typing import Generic, Literal, TypeVar
 import numpy as np
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.metrics import Estimate, recalibrate
+from creditrisk.metrics import Estimate, auc, auc_standard_error, recalibrate, share_estimate, with_interval
+from creditrisk.quality import TOO_GOOD_AUC
 from creditrisk.scoring import Scorer
 
 # "look" is for a person to look at; "unknown" cannot be told from these rows.
@@ -75,6 +76,13 @@ SLOPE_RULE = Rule(
     low=0.8,
     high=1.25,
 )
+PLAUSIBLE_RULE = Rule(
+    "plausible-auc",
+    "performance",
+    "AUC on the judged rows against what tables of repayments ever gave; more has most probably read the outcome. "
+    "Outcomes that are decisions are not held to it.",
+    high=TOO_GOOD_AUC,
+)
 # Of conformal sets made at 90 %, by the outcome that came.
 COVERAGE_RULES = {
     outcome: Rule(
@@ -116,6 +124,40 @@ def mean_slope(prob_default: FloatArray, target: IntArray) -> Estimate:
     # Repeats judge the same rows again, so they make the slope no surer.
     slope, error = float(np.mean([line.slope for line in lines])), float(np.mean([line.slope_se for line in lines]))
     return Estimate(slope, slope - 1.96 * error, slope + 1.96 * error)
+
+
+def mean_auc(prob_default: FloatArray, target: IntArray) -> Estimate:
+    """The AUC of PDs of shape (n_repeats, n_rows), averaged over repeats, with DeLong's interval."""
+    repeats = np.atleast_2d(prob_default)
+    # Repeats judge the same rows again, so they make the figure no surer.
+    error = float(np.mean([auc_standard_error(repeat, target) for repeat in repeats]))
+    return share_estimate(float(np.mean([auc(repeat, target) for repeat in repeats])), error)
+
+
+def plausibility(area: Estimate, horizon_months: int | None) -> Answer:
+    """Whether an AUC is one that honest fields can give; of a decision, with a horizon of 0, any is.
+
+    Examples
+    --------
+    >>> plausibility(Estimate(0.96, 0.94, 0.97), 12).status, plausibility(Estimate(0.96, 0.94, 0.97), 0).status
+    ('look', 'holds')
+    """
+    finding = f"AUC {with_interval(area)}"
+    if horizon_months == 0:
+        return Answer("holds", f"{finding}, of a decision, which may follow rules", "none for a decision")
+    return Answer(PLAUSIBLE_RULE.judge(area), finding, f"up to {PLAUSIBLE_RULE.high:.2f}")
+
+
+def doubt_about(prob_default: FloatArray, target: IntArray, horizon_months: int | None) -> str:
+    """That a training looks too good to be true, in a sentence without its end; empty if it does not."""
+    area = mean_auc(prob_default, target)
+    if plausibility(area, horizon_months).status != "look":
+        return ""
+    return (
+        f"it looks too good to be true: an AUC of {with_interval(area)} on applicants it has not seen, where honest "
+        f"tables of repayments stay below {PLAUSIBLE_RULE.high:.2f}, so most probably a field, or several together, "
+        "was written after the outcome was known"
+    )
 
 
 def protected_used(scorer: Scorer) -> list[str]:

@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.comparison.checks import (
     COVERAGE_RULES,
+    PLAUSIBLE_RULE,
     PROTECTED_RULE,
     SLOPE_RULE,
     Answer,
     Check,
     Subject,
+    mean_auc,
     mean_slope,
+    plausibility,
     protected_used,
     status_of,
     within,
@@ -155,7 +158,7 @@ def guardrails_of(inputs: GuardrailInputs) -> list[Guardrail]:
 
 def guardrail_checks(inputs: GuardrailInputs) -> list[Check[GuardrailInputs]]:
     """The guardrails that can be asked of these inputs."""
-    checks = [SLOPE]
+    checks = [PLAUSIBLE, SLOPE]
     if inputs.challenger is not None:
         names = {field.label: field.name for field in inputs.challenger.schema.protected}
         checks += [*COVERAGE, PROTECTED]
@@ -172,6 +175,11 @@ def _known(value: T | None) -> T:
     if value is None:
         raise ComparisonError("a guardrail was asked of inputs that do not hold what it looks at")
     return value
+
+
+def _plausible(inputs: GuardrailInputs) -> Answer:
+    horizon_months = inputs.challenger.schema.horizon_months if inputs.challenger is not None else None
+    return plausibility(mean_auc(inputs.prob_default, inputs.target), horizon_months)
 
 
 def _slope(inputs: GuardrailInputs) -> Answer:
@@ -325,6 +333,7 @@ def _strongest(scorer: Scorer, sample: pl.DataFrame) -> list[set[str]]:
 # The guardrails
 
 
+PLAUSIBLE: Check[GuardrailInputs] = PLAUSIBLE_RULE.check("Not too good to be true", _plausible)
 SLOPE: Check[GuardrailInputs] = SLOPE_RULE.check("Calibration slope", _slope)
 COVERAGE: tuple[Check[GuardrailInputs], ...] = tuple(
     rule.check(f"Coverage of {outcome}", partial(_coverage, outcome=outcome))

@@ -23,7 +23,7 @@ from creditrisk.metrics.estimated import (
 )
 from creditrisk.metrics.fairness import MIN_GROUP_ROWS, Treatment, audit, groups_of, may_be_basis, protected_groups
 from creditrisk.metrics.importance import ImportanceShift, importance_shift
-from creditrisk.metrics.intervals import Estimate, mean_estimate, rate, rate_interval, with_interval
+from creditrisk.metrics.intervals import Estimate, mean_estimate, rate, rate_interval, share_estimate, with_interval
 from creditrisk.metrics.losses import decision_costs, log_loss, log_losses
 from creditrisk.metrics.performance import Performance, evaluate
 from creditrisk.metrics.profile import Profile, build_profile, check_profile, count_profile, merge_profiles, with_pushes
@@ -107,6 +107,7 @@ __all__ = [
     "rate",
     "rate_interval",
     "recalibrate",
+    "share_estimate",
     "shift_of",
     "smoothed_bad_rate",
     "with_interval",

@@ -17,14 +17,18 @@ from creditrisk.quality.rows import (
     with_problems,
 )
 from creditrisk.quality.table import DataReport, data_page, examine
+from creditrisk.quality.together import TOO_GOOD_AUC, leaks_together
+from creditrisk.quality.young import YoungLoans, months_of, young_loans
 
 __all__ = [
     "LARGEST_INTEGER",
+    "TOO_GOOD_AUC",
     "Checked",
     "CheckedFew",
     "DataReport",
     "ReadBlock",
     "Rejection",
+    "YoungLoans",
     "below_second_header",
     "check",
     "check_blocks",
@@ -35,9 +39,12 @@ __all__ = [
     "frame_from_inputs",
     "is_missing",
     "leaks_target",
+    "leaks_together",
+    "months_of",
     "read_cells",
     "read_every_row",
     "same_value",
     "unit_of",
     "with_problems",
+    "young_loans",
 ]

@@ -23,13 +23,13 @@ from creditrisk.quality.headers import find_columns, find_needed, read_fields
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
 from creditrisk.quality.rejections import Fault, Rejection, rejections_of
+from creditrisk.quality.young import STILL_OPEN, YoungLoans, set_young_aside
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable, Record, as_text, from_records, join_blocks, texts_of_records
 
 BAD_RATE_TOLERANCE = 0.05
 # How many rows of a table in blocks are enough to tell where its columns stand and how they are written.
 HEAD_ROWS = 10_000
-STILL_OPEN = "is no outcome yet: the loan has not run its course"
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,13 @@ class Checked:
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
     the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
     odd about it. `raw` is the file as it came, as in `RawTable.frame`; names on its second line are taken as names.
+    `young` tells of the months whose outcomes were set aside because most of their loans are still open.
     """
 
     accepted: pl.DataFrame
     rejected: list[Rejection]
     raw: pl.DataFrame
+    young: YoungLoans | None = None
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,13 @@ def _check(
         return _check_few(raw, schema, headers, notations)
     columns = _read_columns(raw, schema, headers, notations)
     after = {name: column.notation for name, column in columns.items()}
+    young = None
     if with_target:
-        columns["default"] = _read_target(as_text(raw.frame[headers[schema.target.name]]), schema.target)
+        outcome = _read_target(as_text(raw.frame[headers[schema.target.name]]), schema.target)
+        columns["default"], young = set_young_aside(outcome, columns, schema)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
-    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame), after
+    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame, young), after
 
 
 def _check_few(

@@ -19,7 +19,9 @@ from creditrisk.arrays import IntArray
 from creditrisk.metrics import Profile, Shift, count_entry, judged, shift_of
 from creditrisk.quality.cells import DTYPES
 from creditrisk.quality.leakage import leaks_target
-from creditrisk.quality.rows import STILL_OPEN, Checked
+from creditrisk.quality.rows import Checked
+from creditrisk.quality.together import leaks_together
+from creditrisk.quality.young import STILL_OPEN, TOO_YOUNG, YoungLoans
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted
 
@@ -97,7 +99,10 @@ def examine(checked: Checked, schema: Schema, last_profile: Profile | None = Non
     target = frame["default"].to_numpy().astype(np.int64)
     n_rows, n_open = frame.height + len(checked.rejected), sum(STILL_OPEN in item.fault for item in checked.rejected)
     set_aside = Counter(_reason(item.column, item.fault) for item in checked.rejected)
-    checks = {"rows set aside": _set_aside(frame.height, n_rows - n_open, set_aside)}
+    n_young = sum(TOO_YOUNG in item.fault for item in checked.rejected)
+    checks = {"rows set aside": _set_aside(frame.height, n_rows - n_open - n_young, set_aside)}
+    if checked.young is not None:
+        checks["months too young to judge"] = _young(checked.young)
     if frame.height:
         checks |= {
             "the share of bads": _outcome(target),
@@ -159,13 +164,20 @@ def _set_aside(n_accepted: int, n_rows: int, reasons: Counter[str]) -> list[Find
     n_out = n_rows - n_accepted
     if not n_out:
         return []
-    most = "; ".join(f"{reason} ({n:,})" for reason, n in reasons.most_common(SHOWN) if STILL_OPEN not in reason)
+    # Loans still open, and outcomes that came early, are nobody's mistake.
+    faults = Counter({why: n for why, n in reasons.items() if STILL_OPEN not in why and TOO_YOUNG not in why})
+    most = "; ".join(f"{reason} ({n:,})" for reason, n in faults.most_common(SHOWN))
     share = n_out / n_rows
     were = "was" if n_out == 1 else "were"
     sentence = f"{n_out:,} of {n_rows:,} rows ({share:.1%}) {were} set aside: {most}."
     if share > MOSTLY_BAD:
         return [Finding("stop", f"{sentence} The table is not what the schema describes; mend one of them.", "", n_out)]
     return [Finding("warn" if share > MANY_SET_ASIDE else "note", sentence, "", n_out)]
+
+
+def _young(young: YoungLoans) -> list[Finding]:
+    sentence = f"{young.sentence[:1].upper()}{young.sentence[1:]}. {young.ages[:1].upper()}{young.ages[1:]}."
+    return [Finding("warn", sentence, "", young.n_loans)]
 
 
 def _outcome(target: IntArray) -> list[Finding]:
@@ -230,6 +242,17 @@ def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Find
                 "'excluded', unless it was known before the decision."
             )
             findings.append(Finding("warn", sentence, field.name, frame.height))
+    if findings:  # what a single field gives away is mended first
+        return findings
+    names = [field.name for field in schema.features]
+    together = leaks_together(frame.select(names), target, may_rank_well=schema.horizon_months == 0)
+    if together is not None:
+        labels = " and ".join(schema.field(name).label for name in together.names)
+        sentence = (
+            f"{labels} together may tell the outcome: {together.evidence}. Give the later of them the role 'excluded', "
+            "unless all were known before the decision."
+        )
+        findings.append(Finding("warn", sentence, together.names[0], frame.height))
     return findings
 
 

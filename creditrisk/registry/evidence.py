@@ -19,13 +19,15 @@ class Evidence:
     """What speaks for and against a version, so that whoever promotes it later finds it.
 
     `verdict`, `sentence` and `compared_with`, the version that was champion then, come from the comparison; they are
-    empty where it was not compared. `floors_missed` are sentences, one a floor.
+    empty where it was not compared. `floors_missed` are sentences, one a floor; `doubt` says that it looks too good to
+    be true, and is empty where it does not.
     """
 
     verdict: str = ""
     sentence: str = ""
     compared_with: str = ""
     floors_missed: tuple[str, ...] = ()
+    doubt: str = ""
 
     @property
     def is_compared(self) -> bool:
@@ -57,7 +59,9 @@ SAID = frozenset({"", *get_args(Verdict)})
 Kept = TypeVar("Kept", Evidence, TrainedFrom)
 
 
-def evidence_from(comparison: Comparison | None, champion: Version | None, asked: Sequence[Guardrail] = ()) -> Evidence:
+def evidence_from(
+    comparison: Comparison | None, champion: Version | None, asked: Sequence[Guardrail] = (), doubt: str = ""
+) -> Evidence:
     """The evidence of a new version.
 
     Parameters
@@ -68,13 +72,15 @@ def evidence_from(comparison: Comparison | None, champion: Version | None, asked
         The version it was compared with.
     asked
         The absolute floors, as `Floors.guardrails` gives them.
+    doubt
+        Why the training looks too good to be true, as `comparison.doubt_about` says.
     """
     missed = tuple(
         f"{floor.label}: {floor.finding}, {floor.bar} is asked" for floor in asked if floor.is_passed is False
     )
     if comparison is None or champion is None:
-        return Evidence(floors_missed=missed)
-    return Evidence(comparison.verdict, comparison.sentence, champion.version, missed)
+        return Evidence(floors_missed=missed, doubt=doubt)
+    return Evidence(comparison.verdict, comparison.sentence, champion.version, missed, doubt)
 
 
 def tags_of(evidence: Evidence, trained_from: TrainedFrom, reason: str = "") -> dict[str, str]:

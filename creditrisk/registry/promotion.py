@@ -26,6 +26,7 @@ NOTHING_KEPT = "nothing is kept of how it was judged, so nobody knows what speak
 Mode: TypeAlias = Literal["automatic", "approval"]
 
 HOW_TO_APPROVE = "approve it with `make promote`, or run the deployment promote/on-demand in Prefect's pages"
+HOW_TO_VOUCH = "whoever knows that it is honest says so: `riskometer promote --dataset {} --why 'the reason'`"
 
 
 class PromotionResult(NamedTuple):
@@ -49,6 +50,8 @@ def promote_if_better(registry: Registry, version: Version, mode: Mode = "automa
     if evidence.floors_missed:
         missed = "; ".join(evidence.floors_missed)
         return PromotionResult(False, f"it stays below what this lender asks of any model ({missed})")
+    if evidence.doubt:
+        return PromotionResult(False, f"{evidence.doubt}; {HOW_TO_VOUCH.format(version.model)}")
     if champion is None:
         why = "there was no champion yet"
     elif evidence.is_better:
@@ -75,6 +78,8 @@ def objections(version: Version, champion: Version | None) -> str:
     found = []
     if evidence.floors_missed:
         found.append(f"it stays below what this lender asks of any model: {'; '.join(evidence.floors_missed)}")
+    if evidence.doubt:
+        found.append(evidence.doubt)
     if evidence.is_compared and not evidence.is_better:
         found.append(f"the comparison says {evidence.sentence}")
     if champion is not None and evidence.compared_with not in ("", champion.version):

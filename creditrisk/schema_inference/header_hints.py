@@ -179,9 +179,20 @@ def sounds_later(header: str) -> bool:
     >>> [sounds_later(name) for name in ("PAY_0", "pub_rec", "previous_default_flag", "chargeoff_within_12_mths")]
     [False, False, False, False]
     """
+    is_later = _LATER.search(f"_{'_'.join(words(header))}_") is not None
+    return is_post_outcome(header) or (is_later and not is_history(header))
+
+
+def is_history(header: str) -> bool:
+    """Whether the name says that the column tells of the time before the application.
+
+    Examples
+    --------
+    >>> [is_history(name) for name in ("chargeoff_within_12_mths", "previous_default", "paid_after_12m", "charge_off")]
+    [True, True, False, False]
+    """
     name = f"_{'_'.join(words(header))}_"
-    is_history = _HISTORY.search(name) is not None and "_after_" not in name and "_nach_" not in name
-    return is_post_outcome(header) or (_LATER.search(name) is not None and not is_history)
+    return _HISTORY.search(name) is not None and "_after_" not in name and "_nach_" not in name
 
 
 def protected_word(header: str) -> str:

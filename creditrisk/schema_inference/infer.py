@@ -18,10 +18,13 @@ from creditrisk.errors import SchemaError
 from creditrisk.schema import RESERVED, Costs, Field, Schema
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
+from creditrisk.schema_inference.families import ask_about_sisters
 from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
+from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
 from creditrisk.schema_inference.outcome import read_outcome, with_target
-from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id, one_time
+from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id
 from creditrisk.schema_inference.signs import with_sign
+from creditrisk.schema_inference.together import ask_about_pairs
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, shorten
 
@@ -65,8 +68,10 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         describe_column(Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names)
         for column in headers
     ]
-    columns = one_id(columns)
-    columns = [with_sign(column, frame, outcome) for column in one_time(columns, frame, outcome)]
+    columns = ask_about_sisters(one_id(columns))
+    columns = ask_about_pairs(columns, frame, outcome, raw.delimiter)
+    columns, young = time_of_mature(columns, frame, outcome)
+    columns = [with_sign(column, frame, outcome) for column in columns]
     if not any(column.field.role == "feature" for column in columns):
         raise SchemaError(
             f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
@@ -82,7 +87,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
         costs=Costs(),
         amount_field=lent,
     )
-    return Inference(schema, remarks, tuple(columns))
+    return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
 
 
 def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:

@@ -189,14 +189,18 @@ def one_id(columns: list[Column]) -> list[Column]:
     ]
 
 
-def one_time(columns: list[Column], frame: pl.DataFrame, outcome: IntArray) -> list[Column]:
-    """The date of application, if one of the dates is it and the table can be divided by it."""
+def dates_of_application(columns: list[Column]) -> list[Column]:
+    """The dates that may be that of the application, going by their names."""
     dates = [column for column in columns if column.flag == "date"]
     by_name = [column for column in dates if header_hints.is_date_of_application(column.header)]
     open_names = [column for column in dates if header_hints.may_be_any_date(column.header)]
-    candidates = by_name or (open_names if len(dates) == 1 else [])
+    return by_name or (open_names if len(dates) == 1 else [])
+
+
+def one_time(columns: list[Column], frame: pl.DataFrame, outcome: IntArray) -> list[Column]:
+    """The date of application, if one of the dates is it and the table can be divided by it."""
     out = list(columns)
-    for column in candidates:
+    for column in dates_of_application(columns):
         days, _ = read_cells(frame[column.header], replace(column.field, role="time"))
         older = _older_rows(days, outcome)
         index = columns.index(column)

@@ -12,7 +12,17 @@ from functools import partial
 
 import numpy as np
 
-from creditrisk.comparison import COVERAGE_RULES, PROTECTED_RULE, SLOPE_RULE, Answer, Check, status_of, within
+from creditrisk.comparison import (
+    COVERAGE_RULES,
+    PLAUSIBLE_RULE,
+    PROTECTED_RULE,
+    SLOPE_RULE,
+    Answer,
+    Check,
+    plausibility,
+    status_of,
+    within,
+)
 from creditrisk.metrics import MIN_OF_EACH, WATCH_PSI, Estimate, Treatment, log_losses, mean_estimate, with_interval
 from creditrisk.schema import Field, Schema
 from creditrisk.text import counted, per_cent, plain_number
@@ -87,6 +97,10 @@ def _ranks(facts: PackFacts) -> Answer:
     return Answer(status_of(area.low > 0.5), f"AUC {with_interval(area)}", "interval above 0.5")
 
 
+def _plausible(facts: PackFacts) -> Answer:
+    return plausibility(facts.figures["performance"]["auc"], facts.inputs.schema.horizon_months)
+
+
 def _beats_constant(facts: PackFacts) -> Answer:
     limits = "saving beyond chance"
     n_bad = int(facts.inputs.target.sum())
@@ -138,6 +152,7 @@ def _inside_ranges(facts: PackFacts) -> Answer:
 
 PERFORMANCE: tuple[Check[PackFacts], ...] = (
     Check("ranking", "performance", "Ranks better than guessing", "DeLong's interval of the AUC.", _ranks),
+    PLAUSIBLE_RULE.check("Not too good to be true", _plausible),
     Check(
         "better-than-constant",
         "performance",

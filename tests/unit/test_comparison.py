@@ -394,10 +394,10 @@ def test_every_guardrail_has_a_code_of_its_own_and_the_pack_asks_alike(corner_sc
     )  # fmt: skip
     checks = guardrail_checks(inputs)
     assert [check.code for check in checks] == [
-        "calibration-slope", "coverage-bads", "coverage-goods", "protected-fields", "gap-housing", "gap-housing-goods",
-        "scoring-time",
+        "plausible-auc", "calibration-slope", "coverage-bads", "coverage-goods", "protected-fields", "gap-housing",
+        "gap-housing-goods", "scoring-time",
     ]  # fmt: skip
     shared = {check.code: check.how for check in checks} | {check.code: check.how for check in Floors(auc=0.7).checks}
     for check in checks_for(scorer.schema):
         assert shared.get(check.code, check.how) == check.how
-    assert len(shared.keys() & {check.code for check in checks_for(scorer.schema)}) == 4
+    assert len(shared.keys() & {check.code for check in checks_for(scorer.schema)}) == 5

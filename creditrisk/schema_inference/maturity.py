@@ -1,0 +1,50 @@
+"""The time of a table, chosen with an eye on its newest loans: of those too young only the early failures are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+
+from creditrisk.arrays import IntArray
+from creditrisk.quality import YoungLoans, months_of, read_cells, young_loans
+from creditrisk.schema_inference.kinds import Column
+from creditrisk.schema_inference.roles import dates_of_application, one_time
+
+
+def time_of_mature(
+    columns: list[Column], frame: pl.DataFrame, outcome: IntArray
+) -> tuple[list[Column], YoungLoans | None]:
+    """The columns with the date of application among them, and what was found of loans too young to judge by.
+
+    Whether the table can be divided by time is told without the young loans; where there are such, the date stays the
+    time however few rows that leaves, because without it nobody could set them aside.
+    """
+    for column in dates_of_application(columns):
+        days, _ = read_cells(frame[column.header], replace(column.field, role="time"))
+        young = young_loans(days, outcome)
+        if young is None:
+            continue
+        mature = np.where(months_of(days) >= young.first_month, -1, outcome)
+        timed = one_time(columns, frame, mature)
+        if not any(item.field.role == "time" for item in timed):
+            decide = "taken for the date of application, by which the newest loans are set aside: see the outcome."
+            field = replace(column.field, role="time", is_required=False)
+            timed[columns.index(column)] = replace(column, field=field, flag="time", decide=decide)
+        return timed, young
+    return one_time(columns, frame, outcome), None
+
+
+def maturity_remarks(young: YoungLoans | None) -> Sequence[str]:
+    """What to tell about young loans, and what to decide about them; nothing where there are none."""
+    if young is None:
+        return ()
+    sentence, ages = (f"{words[:1].upper()}{words[1:]}." for words in (young.sentence, young.ages))
+    return (
+        sentence,
+        ages,
+        f"DECIDE: how many months after the application is an outcome known? Going by this table, after "
+        f"{young.n_months}: write horizon_months = {young.n_months} above, or more, if that is right.",
+    )
