@@ -1,6 +1,6 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
-from creditrisk.quality.cells import read_cells
+from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
@@ -35,6 +35,7 @@ __all__ = [
     "frame_from_inputs",
     "is_missing",
     "leaks_target",
+    "notation_in",
     "read_cells",
     "read_every_row",
     "same_value",

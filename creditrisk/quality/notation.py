@@ -14,6 +14,8 @@ from typing import TypeVar
 
 import polars as pl
 
+from creditrisk.quality.amounts import CURRENCIES, CURRENCY, NUMBER_LIKE, with_plain_signs
+
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
     {
@@ -26,9 +28,6 @@ NO_NUMBER = MISSING | {
     "unknown", "missing", "not available", "not applicable", "not given", "not stated", "no data", "xna", "unbekannt",
     "keine angabe",
 }  # fmt: skip
-# How currencies are written that a unit names by their code.
-CURRENCY_SIGNS = {"EUR": ("€",), "USD": ("$",), "GBP": ("£",), "JPY": ("¥",), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs"),
-                  "PLN": ("zł",)}  # fmt: skip
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
 DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
                 "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
@@ -58,17 +57,12 @@ _TIME = re.compile(
     r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
     re.I | re.ASCII,
 )
-_NUMBER = r"[+-]?\d[\d.,  '’]*"
-_CURRENCIES = {sign.lower(): code for code, signs in CURRENCY_SIGNS.items() for sign in signs} | {
-    code.lower(): code for code in (*CURRENCY_SIGNS, "CHF", "DM", "CZK", "SEK", "NOK", "DKK", "HUF", "CAD", "AUD")
-}
-_CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(_CURRENCIES, key=len, reverse=True))
 _WITH_UNIT = re.compile(
-    rf"{_NUMBER}\s*(%|{_CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
-    r"|points?|pts|km)",
+    rf"[+(-]*{NUMBER_LIKE}\s*(?:k|mn?|bn?)?\s*(%|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?"
+    r"|points?|pts|km)[\s)*-]*",
     re.IGNORECASE,
 )
-_WITH_SIGN = re.compile(rf"[+-]?\s*({_CURRENCY})\s*{_NUMBER}", re.IGNORECASE)
+_WITH_SIGN = re.compile(rf"[+(-]*\s*({CURRENCY})\s*[+(-]*{NUMBER_LIKE}(?:k|mn?|bn?)?[\s)*-]*", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 _Stored = TypeVar("_Stored", str, int)
 
@@ -202,12 +196,12 @@ def unit_of(texts: pl.Series, *, min_share: float) -> str:
     >>> unit_of(pl.Series(["36 months", "60 months", "1 month"]), min_share=0.98)
     'months'
     """
-    different = texts.unique().sort().head(1_000).to_list()
+    different = with_plain_signs(texts.unique().sort().head(1_000)).to_list()
     times = [text for text in different if months_in(text) is not None]
     if len(times) >= min_share * len(different) and all(any(c in text.lower() for text in times) for c in "ym"):
         return MONTHS
     units = Counter(
-        _CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
+        CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
         for text in different
         if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, read_cells, unit_of
+from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, notation_in, read_cells, unit_of
 from creditrisk.schema import Category, Field, FieldType
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import RawTable
@@ -112,6 +112,7 @@ def _mostly_numbers(cells: Cells) -> Column | None:
         return None
     field = replace(cells.field, type="number", unit=unit_of(texts, min_share=READABLE_SHARE))
     values, unreadable = read_cells(texts, field, cells.delimiter)
+    field = replace(field, notation=notation_in(texts, field, cells.delimiter))
     if len(unreadable) > (1 - READABLE_SHARE) * len(texts):
         return None
     return _numbers(replace(cells, filled=texts), field, values, len(unreadable))
