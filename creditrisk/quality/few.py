@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from creditrisk.quality.notation import NO_NUMBER, UnreadableError
-from creditrisk.quality.numbers import Notation, beyond, notation_after, plain, seen_in, to_number, unusable, without_unit
+from creditrisk.quality.numbers import (
+    Notation,
+    beyond,
+    notation_after,
+    plain,
+    seen_in,
+    to_number,
+    unusable,
+    without_unit,
+)
 from creditrisk.quality.texts import is_known, to_category, to_date, to_text
 from creditrisk.schema import Field
 from creditrisk.text import shorten

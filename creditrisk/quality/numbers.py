@@ -14,7 +14,15 @@ from typing import NamedTuple
 
 import polars as pl
 
-from creditrisk.quality.amounts import bare, is_money, one_currency_of, spellings_of, with_plain_signs, without_words, CURRENCY
+from creditrisk.quality.amounts import (
+    CURRENCY,
+    bare,
+    is_money,
+    one_currency_of,
+    spellings_of,
+    with_plain_signs,
+    without_words,
+)
 from creditrisk.quality.notation import MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
 from creditrisk.schema import Field, Written
 from creditrisk.text import plain_number

@@ -175,7 +175,7 @@ def check_few(records: Sequence[Record], schema: Schema) -> CheckedFew:
         for spec in read_fields(schema)
     }
     numbers = range(1, len(records) + 1)
-    faults = _cell_faults(read_fields(schema), columns, by_name.__getitem__)
+    faults = _cell_faults(_asked_for(schema), columns, by_name.__getitem__)
     return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, numbers))
 
 
@@ -270,7 +270,11 @@ def _faults(
     columns: Mapping[str, ReadColumn] | Mapping[str, FewCells],
 ) -> dict[int, list[Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
-    specs: list[Field | Target] = [*read_fields(schema), *([schema.target] if "default" in columns else [])]
+    specs: list[Field | Target] = list(_asked_for(schema))
+    if "default" in columns:
+        # Who is to teach needs a day as well, if the table is divided by it.
+        specs = [spec for spec in read_fields(schema) if spec in specs or spec.role == "time"]
+        specs += [schema.target]
     by_name: dict[str, ReadColumn | FewCells] = dict(columns)
     if "default" in columns:
         by_name[schema.target.name] = columns["default"]
@@ -281,6 +285,11 @@ def _faults(
         expected = f"{raw.frame.width} cells, one for each column"
         faults[number - 1] = [Fault("", f"{n_cells} cells", fault, expected)]
     return faults
+
+
+def _asked_for(schema: Schema) -> list[Field]:
+    """The fields for which an application is refused: what no model reads may hold anything, unless it is needed."""
+    return [spec for spec in read_fields(schema) if spec.role == "feature" or spec.is_needed]
 
 
 def _cell_faults(

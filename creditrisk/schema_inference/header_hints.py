@@ -73,7 +73,9 @@ _PROTECTED_VALUES = frozenset(
         "verheiratet", "ledig", "geschieden", "verwitwet", "mr", "mrs", "herr", "frau", "muslim", "christian", "hindu",
     }
 )  # fmt: skip
-_SEX_CODES = ({"m", "f"}, {"m", "w"})
+_SEX_CODES = ({"m", "f"}, {"m", "w"}, {"h", "f"})
+# Letters that say nothing beside such codes.
+_UNKNOWN_CODES = frozenset({"u", "x", "n", "o", "d"})
 _NUMBER_OF_CLIENT = frozenset(
     {
         "id", "ids", "uid", "uuid", "guid", "key", "nr", "no", "number", "nummer", "kennung", "ref", "reference",
@@ -100,6 +102,26 @@ _PLACE = frozenset(
     }
 )  # fmt: skip
 _CODES = frozenset({"zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "phone", "mobile", "telefon", "ssn"})
+_CODES |= {"code", "codes", "cd", "naics", "sic", "nace", "isic", "isco", "fips", "msa", "cbsa", "mcc"}
+_NAMED_BY_CODES = frozenset(
+    {
+        "branch", "filiale", "sector", "branche", "industry", "product", "produkt", "agency", "store", "dealer",
+        "channel", "campaign", "type", "no", "nr", "number",
+    }
+)  # fmt: skip
+_COUNTS = frozenset(
+    {
+        "num", "number", "count", "cnt", "n", "anzahl", "times", "inquiries", "inq", "enquiries", "dependents",
+        "dependants", "children", "kids", "kinder", "persons", "people", "accounts", "accts", "acc", "loans", "cards",
+    }
+)  # fmt: skip
+_QUANTITIES = frozenset(
+    {
+        "pct", "percent", "percentage", "rate", "ratio", "ltv", "cltv", "dti", "score", "fico", "term", "months",
+        "balance", "income", "salary", "price", "value", "limit", "days", "years", "mths",
+    }
+)  # fmt: skip
+_INDEX = r"x|row_?names?|row_?num|\.\.\.1|_c0|level_0|obs|rn|index|s[lr]?[\s._]*no\.?|lfd[\s._]*nr\.?"
 _APPLIED = frozenset(
     {
         "issue", "issued", "application", "applied", "apply", "appl", "app", "origination", "originated", "orig",
@@ -207,20 +229,22 @@ def protected_word(header: str) -> str:
 
 
 def protected_value(values: list[str]) -> str:
-    """The value that gives a protected field away whatever its name; empty if there is none.
+    """The value that gives a protected field away whatever its name, if most values do; empty if there is none.
+
+    Of several values one alone does not: it may be a company's name.
 
     Examples
     --------
     >>> protected_value(["male single", "female div/dep/mar"]), protected_value(["F", "M", "XNA"])
     ('male', 'f')
-    >>> protected_value(["own", "rent"])
-    ''
+    >>> protected_value(["own", "rent"]), protected_value(["Mr. Loan Ltd", "Quick Loans", "Others"])
+    ('', '')
     """
     of_values = [words(value) for value in values]
-    for word in (word for parts in of_values for word in parts):
-        if word in _PROTECTED_VALUES:
-            return word
-    letters = {parts[0] for parts in of_values if len(parts) == 1 and len(parts[0]) == 1}
+    telling = [found[0] for parts in of_values if (found := [word for word in parts if word in _PROTECTED_VALUES])]
+    if telling and len(telling) >= min(2, len(values)) and 2 * len(telling) >= len(values):
+        return telling[0]
+    letters = {parts[0] for parts in of_values if len(parts) == 1 and len(parts[0]) == 1} - _UNKNOWN_CODES
     return min(letters) if letters in _SEX_CODES else ""
 
 
@@ -263,8 +287,48 @@ def is_place(header: str) -> bool:
 
 
 def is_code(header: str) -> bool:
-    """Whether digits in the column are no quantity."""
-    return bool({*words(header)} & _CODES)
+    """Whether digits in the column are no quantity.
+
+    Examples
+    --------
+    >>> [is_code(name) for name in ("zip_code", "branch_id", "NAICS", "product", "products_bought")]
+    [True, True, True, True, False]
+    """
+    parts = words(header)
+    return bool({*parts} & _CODES) or bool(parts and {*parts} <= _NAMED_BY_CODES) or parts[-1:] in (("id",), ("nr",))
+
+
+def is_count(header: str) -> bool:
+    """Whether the column counts, so that its numbers are whole.
+
+    Examples
+    --------
+    >>> [is_count(name) for name in ("num_loans", "dependents", "open_acc", "income")]
+    [True, True, True, False]
+    """
+    return bool({*words(header)} & _COUNTS)
+
+
+def is_quantity(header: str) -> bool:
+    """Whether the column measures, so that zeros in front of its numbers mean nothing."""
+    return bool({*words(header)} & (_QUANTITIES | _COUNTS | _AMOUNT))
+
+
+def is_index(header: str) -> bool:
+    """Whether the name is one that programs give to a saved index of rows.
+
+    Examples
+    --------
+    >>> [is_index(name) for name in ("X", "rownames", "...1", "Sr. No", "income")]
+    [True, True, True, True, False]
+    """
+    return re.fullmatch(_INDEX, header.strip(), re.IGNORECASE) is not None
+
+
+def may_hold_days(header: str) -> bool:
+    """Whether numbers in the column may be days: it is named by an event and not as an amount or number."""
+    parts = {*words(header)}
+    return bool(parts & _APPLIED) and not parts & (_AMOUNT | _QUANTITIES | _COUNTS | _LENT | _NUMBER_OF_CLIENT)
 
 
 def is_calendar(header: str) -> bool:

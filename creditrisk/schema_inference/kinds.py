@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
+from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, notation_in, read_cells, unit_of
 from creditrisk.schema import Category, Field, FieldType
 from creditrisk.schema_inference import header_hints
@@ -23,8 +25,14 @@ MAX_CODES = 12
 # A category has at most 60 values, each in 5 rows or more, that together cover 90 % of the filled cells.
 MAX_CATEGORIES = 60
 MIN_CATEGORY_ROWS = 5
+# A category of its own gathers up to so many rare values; its name.
+MAX_RARE = 1_000
+OTHER = "other"
+# So many different codes for missing stand at one end of a column at most.
+MAX_MISSING_CODES = 4
 CATEGORY_COVER = 0.9
-_LEADING_ZERO = r"^0\d+$"
+# Zeros in front make three digits or fewer a quantity filled up, more of them a code.
+_LEADING_ZERO = r"^0\d{3,}$"
 AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
@@ -82,12 +90,13 @@ class Cells:
 def typed_column(cells: Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
     filled, is_named_code = cells.filled, header_hints.is_code(cells.header)
-    is_named_date = header_hints.is_date(cells.header)
+    is_named_date = header_hints.is_date(cells.header) or header_hints.may_hold_days(cells.header)
     date_format = date_format_of(filled, is_named=is_named_date, min_share=READABLE_SHARE)
     # Eight digits may be anything, unless the name says that they are a day.
     is_digits = bool(filled.str.contains(r"^\d+$").all())
-    is_date = date_format is not None and (is_named_date or not is_digits)
-    is_coded = is_named_code or bool(filled.str.contains(_LEADING_ZERO).any())
+    is_date = date_format is not None and (is_named_date or not is_digits or date_format != "")
+    has_zeros = bool(filled.str.contains(_LEADING_ZERO).any()) and not header_hints.is_quantity(cells.header)
+    is_coded = is_named_code or has_zeros
     column = None
     if not is_coded and not is_date:
         column = _mostly_numbers(cells)
@@ -125,6 +134,7 @@ def _mostly_dates(cells: Cells, date_format: str) -> Column | None:
     if len(unreadable) > (1 - READABLE_SHARE) * len(cells.filled):
         return None
     note = "; read with the month first, as in America" if date_format in AMERICAN else ""
+    note = f"; read as {date_format}" if " since " in date_format else note
     return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
 
 
@@ -135,8 +145,11 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     low, high = float(distinct[0]), float(distinct[-1])
     if is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES:
         return _codes(cells, values, Counter(known.astype(np.int64).tolist()))
-    minimum, maximum = _outwards(low, high)
-    kind: FieldType = "integer" if is_whole else "number"
+    codes = _codes_for_missing(distinct, rows)
+    usual = distinct[~np.isin(distinct, codes)]
+    minimum, maximum = _outwards(float(usual[0]), float(usual[-1]))
+    # Only counts need whole numbers: whole amounts may be so by chance.
+    kind: FieldType = "integer" if is_whole and header_hints.is_count(cells.header) else "number"
     field = replace(field, type=kind, minimum=minimum, maximum=maximum)
     column = Column(
         cells.header,
@@ -147,15 +160,14 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     if n_unreadable:
         why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
         return replace(column, flag="mixed", decide=why)
-    far = _far_off(distinct, rows)
-    if far is not None:
-        why = f"{plain_number(far[0])} stands in {far[1]:,} rows, far from all other values: does it mean missing?"
-        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
-    below = _few_below_zero(distinct, rows)
-    if below is not None:
-        listed = ", ".join(map(plain_number, below[0]))
-        why = f"{listed} in {below[1]:,} rows, and nothing else below zero: does it mean missing?"
-        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
+    if codes:
+        n_coded = int(rows[np.isin(distinct, codes)].sum())
+        why = f"{', '.join(map(plain_number, codes))} in {n_coded:,} rows, apart from all other values: does it mean missing?"
+        return replace(
+            column,
+            flag="code?",
+            decide=f"{why} If so, leave it empty in the file; as it is, it sends people to a person.",
+        )
     return column
 
 
@@ -199,8 +211,26 @@ def _category_or_text(cells: Cells) -> Column:
         return Column(cells.header, cells.field, looks, flag, why)
     if len(kept) < len(tally):
         n_left, n_rows = len(tally) - len(kept), len(texts) - n_kept
+        if n_left <= MAX_RARE:
+            looks += f"; rare values are one, '{OTHER}': {n_left:,} in {n_rows:,} rows"
+            return _with_other(_category(cells, looks, {text: tally[text] for text in kept}), tally)
         looks += f"; rare values left out, which count as unknown: {n_left:,} in {n_rows:,} rows"
     return _category(cells, looks, {text: tally[text] for text in kept})
+
+
+def _with_other(column: Column, tally: Mapping[str, int]) -> Column:
+    """A category in which the rare values of the table are one, so that nothing the table holds is unknown."""
+    known = column.field.categories
+    rare = sorted(set(tally) - {category.value for category in known})
+    own = next((category for category in known if category.value.casefold() == OTHER), Category(OTHER, "Other"))
+    gathered = replace(own, aliases=tuple(value for value in rare if value.casefold() != own.value.casefold()))
+    categories = tuple(gathered if category is own else category for category in known)
+    counts = dict(column.counts)
+    counts[own.value] = counts.get(own.value, 0) + sum(tally[value] for value in rare)
+    if own not in known:
+        categories = (*known, gathered)
+    field = replace(column.field, categories=categories, is_ordered=column.field.is_ordered and own in known)
+    return replace(column, field=field, counts=tuple(counts.items()))
 
 
 def _tally(texts: pl.Series) -> dict[str, int]:
@@ -213,7 +243,7 @@ def _tally(texts: pl.Series) -> dict[str, int]:
 
 def _category(cells: Cells, looks: str, tally: dict[str, int]) -> Column:
     """The column as a category with these values, the most frequent first, or in their order if they have one."""
-    in_order = _natural_order(list(tally))
+    in_order = [] if header_hints.is_code(cells.header) else _natural_order(list(tally))
     values = in_order or list(tally)
     field = replace(
         cells.field,
@@ -258,24 +288,34 @@ def _natural_order(values: list[str]) -> list[str]:
     return [value for _, value in sorted(zip(ranks, values, strict=True))] if len({*ranks}) == len(ranks) else []
 
 
-def _far_off(distinct: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None:
-    """A frequent value at either end, ten times as far out as all others: 365243, -999."""
-    if len(distinct) < 10:
-        return None
-    for end, rest in ((-1, distinct[:-1]), (0, distinct[1:])):
-        spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
-        gap = abs(float(distinct[end]) - float(rest[end]))
-        if rows[end] >= max(5, 0.005 * rows.sum()) and gap > 5 * spread:
-            return float(distinct[end]), int(rows[end])
-    return None
+def _codes_for_missing(distinct: FloatArray, rows: IntArray) -> list[float]:
+    """The values at one end that probably mean missing: 96 and 98 above 14, 365243, -9 below all else.
+
+    Values that are usual as codes may be few; others are frequent, and far from everything else.
+    """
+    are_few_below = _few_below_zero(distinct, rows)
+    if are_few_below:
+        return are_few_below
+    for n_codes in range(1, min(MAX_MISSING_CODES, len(distinct) - 2) + 1):
+        for codes, rest, counts in (
+            (distinct[-n_codes:], distinct[:-n_codes], rows[-n_codes:]),
+            (distinct[:n_codes], distinct[n_codes:], rows[:n_codes]),
+        ):
+            gap = float(max(codes[0] - rest[-1], rest[0] - codes[-1]))
+            spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
+            are_frequent = len(distinct) >= 10 and bool((counts >= max(5, 0.005 * rows.sum())).all())
+            are_usual = all(re.fullmatch(r"9+[4-9]|8{2,}|7{2,}", f"{abs(code):.0f}") for code in codes)
+            if (are_frequent and gap > 5 * spread) or (are_usual and gap > float(rest[-1] - rest[0])):
+                return list(map(float, codes))
+    return []
 
 
-def _few_below_zero(distinct: np.ndarray, rows: np.ndarray) -> tuple[list[float], int] | None:
+def _few_below_zero(distinct: FloatArray, rows: IntArray) -> list[float]:
     """At most three frequent whole values below zero where all others are not: -9, -8, -7."""
     is_below = distinct < 0
     values, n_rows = distinct[is_below], int(rows[is_below].sum())
     are_few = 1 <= len(values) <= 3 and len(distinct) >= 10 and bool((values == np.rint(values)).all())
-    return (values.tolist(), n_rows) if are_few and n_rows >= max(5, 0.005 * rows.sum()) else None
+    return values.tolist() if are_few and n_rows >= max(5, 0.005 * rows.sum()) else []
 
 
 def _outwards(low: float, high: float) -> tuple[float, float]:

@@ -19,6 +19,7 @@ from creditrisk.splits import time_split
 # A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
 MIN_FILLED = 20
 MIN_FILLED_SHARE = 0.002
+HALF = 0.5
 # In fewer rows, different values in all of them may be chance.
 MIN_TO_TELL_APART = 50
 # Each part of a table divided by time needs as many bads and goods.
@@ -98,9 +99,12 @@ def _protected(column: Column) -> _Verdict | None:
 def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
     """The column as a client's number, if it tells the rows apart."""
     filled, n_rows, kind = cells.filled, len(cells.all), column.field.type
-    if kind not in ("integer", "text"):
+    is_whole = kind == "number" and bool(filled.str.contains(r"^\d+$").all())
+    if kind not in ("integer", "text") and not is_whole:
         return None
     n_values = filled.n_unique()
+    if header_hints.is_index(column.header) and n_values >= 0.99 * n_rows:
+        return _Verdict("id", "id", "taken for the number of the row in some table: never learned from.")
     if header_hints.is_number_of_client(column.header) and n_values >= 0.99 * n_rows:
         return _Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
     if header_hints.is_only_number_of_client(column.header) and n_values > MAX_CATEGORIES:
@@ -109,6 +113,13 @@ def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
     if n_values < n_rows or n_rows < MIN_TO_TELL_APART:
         return None
     numbers = filled.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
+    if kind == "text" and _share_like_numbers(filled) > HALF:
+        return _Verdict(
+            "excluded",
+            "unread",
+            f"{_share_like_numbers(filled):.0%} of its cells seem to be numbers, written "
+            "in a way that is not read. Write them with digits and a point.",
+        )
     is_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
     is_word = kind == "text" and not filled.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
     if not is_running and not is_word:
@@ -116,9 +127,14 @@ def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
     return _Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
 
 
+def _share_like_numbers(filled: pl.Series) -> float:
+    """The share of cells that are digits, separators and at most one other sign."""
+    return float(filled.str.contains(r"^[^\w\s]?\s?\d+([.,' ]\d+)+\s?[^\w\s]?$").mean() or 0.0)  # type: ignore[arg-type]
+
+
 def _of_a_person(column: Column, cells: Cells) -> _Verdict | None:
     field = column.field
-    is_long = field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
+    is_long = field.is_numeric and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
     if not header_hints.is_of_a_person(column.header) or not (field.type == "text" or is_long):
         return None
     if cells.filled.n_unique() <= MAX_CATEGORIES:
