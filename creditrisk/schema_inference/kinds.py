@@ -162,7 +162,8 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
         return replace(column, flag="mixed", decide=why)
     if codes:
         n_coded = int(rows[np.isin(distinct, codes)].sum())
-        why = f"{', '.join(map(plain_number, codes))} in {n_coded:,} rows, apart from all other values: does it mean missing?"
+        shown = ", ".join(map(plain_number, codes))
+        why = f"{shown} in {n_coded:,} rows, apart from all other values: does it mean missing?"
         return replace(
             column,
             flag="code?",
