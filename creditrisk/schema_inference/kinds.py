@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, notation_in, read_cells, unit_of
-from creditrisk.schema import Category, Field, FieldType
-from creditrisk.schema_inference import header_hints
+from creditrisk.schema import Category, Field, FieldType, Role
+from creditrisk.schema_inference import calendar_hints, header_hints
+from creditrisk.schema_inference.missing_codes import few_missing_codes, missing_codes
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, plain_number, shorten
 
@@ -28,8 +28,6 @@ MIN_CATEGORY_ROWS = 5
 # A category of its own gathers up to so many rare values; its name.
 MAX_RARE = 1_000
 OTHER = "other"
-# So many different codes for missing stand at one end of a column at most.
-MAX_MISSING_CODES = 4
 CATEGORY_COVER = 0.9
 # Zeros in front make three digits or fewer a quantity filled up, more of them a code.
 _LEADING_ZERO = r"^0\d{3,}$"
@@ -57,6 +55,15 @@ class Column:
     flag: str = ""
     decide: str = ""
     counts: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a column is proposed to be, in a word or two, and what to decide about it."""
+
+    role: Role
+    flag: str
+    decide: str
 
 
 @dataclass(frozen=True)
@@ -90,28 +97,38 @@ class Cells:
 def typed_column(cells: Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
     filled, is_named_code = cells.filled, header_hints.is_code(cells.header)
-    is_named_date = header_hints.is_date(cells.header) or header_hints.may_hold_days(cells.header)
-    date_format = date_format_of(filled, is_named=is_named_date, min_share=READABLE_SHARE)
-    # Eight digits may be anything, unless the name says that they are a day.
     is_digits = bool(filled.str.contains(r"^\d+$").all())
-    is_date = date_format is not None and (is_named_date or not is_digits or date_format != "")
+    date_format = _date_format(cells, is_digits=is_digits)
     has_zeros = bool(filled.str.contains(_LEADING_ZERO).any()) and not header_hints.is_quantity(cells.header)
-    is_coded = is_named_code or has_zeros
     column = None
-    if not is_coded and not is_date:
+    if not is_named_code and not has_zeros and date_format is None:
         column = _mostly_numbers(cells)
     if column is None and date_format is not None:
         column = _mostly_dates(cells, date_format)
     if column is not None:
         return column
     column = _category_or_text(cells)
-    if column.field.type == "text" and is_digits and not is_named_code and date_format is None:
+    if column.field.type == "text" and is_digits and is_named_code:
+        why = "going by its name its digits are codes and no quantity, too many to learn. Group them in the file."
+        return replace(column, flag="codes", decide=why)
+    if column.field.type == "text" and is_digits and date_format is None:
         # Zeros in front that make no categories fill up a number: 00280.
         field = replace(cells.field, type="number")
         values, unreadable = read_cells(filled, field, cells.delimiter)
         if not unreadable:
             return _numbers(cells, field, values, 0)
     return column
+
+
+def _date_format(cells: Cells, *, is_digits: bool) -> str | None:
+    """How the cells are written as dates; None if they are none, as far as digits alone can tell."""
+    is_named = calendar_hints.is_date(cells.header) or calendar_hints.may_hold_days(cells.header)
+    if calendar_hints.are_years(cells.filled):
+        return None
+    date_format = date_format_of(cells.filled, is_named=is_named, min_share=READABLE_SHARE)
+    # Eight digits may be anything, unless the name says that they are a day or all of many are.
+    is_open = is_digits and not is_named and date_format == "" and not calendar_hints.are_days_in_digits(cells.filled)
+    return None if is_open else date_format
 
 
 def _mostly_numbers(cells: Cells) -> Column | None:
@@ -145,8 +162,12 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     low, high = float(distinct[0]), float(distinct[-1])
     if is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES:
         return _codes(cells, values, Counter(known.astype(np.int64).tolist()))
-    codes = _codes_for_missing(distinct, rows)
+    codes = missing_codes(distinct, rows)
     usual = distinct[~np.isin(distinct, codes)]
+    if is_whole and header_hints.is_code_if_few(cells.header) and len(usual) <= MAX_CATEGORIES:
+        column = _category_or_text(cells)
+        if column.field.type == "category":
+            return column
     minimum, maximum = _outwards(float(usual[0]), float(usual[-1]))
     # Only counts need whole numbers: whole amounts may be so by chance.
     kind: FieldType = "integer" if is_whole and header_hints.is_count(cells.header) else "number"
@@ -160,21 +181,24 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     if n_unreadable:
         why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
         return replace(column, flag="mixed", decide=why)
-    if codes:
-        n_coded = int(rows[np.isin(distinct, codes)].sum())
-        shown = ", ".join(map(plain_number, codes))
-        why = f"{shown} in {n_coded:,} rows, apart from all other values: does it mean missing?"
-        return replace(
-            column,
-            flag="code?",
-            decide=f"{why} If so, leave it empty in the file; as it is, it sends people to a person.",
-        )
-    return column
+    return _with_codes(column, codes, int(rows[np.isin(distinct, codes)].sum()), len(cells.all)) if codes else column
+
+
+def _with_codes(column: Column, codes: Sequence[float], n_coded: int, n_rows: int) -> Column:
+    """A column some of whose numbers may mean that nothing is known."""
+    shown = ", ".join(map(plain_number, codes))
+    why = f"{shown} in {n_coded:,} rows ({n_coded / n_rows:.1%}), apart from all other values: does it mean missing?"
+    todo = "If so, leave it empty in the file"
+    if column.field.is_numeric:
+        todo += "; if not, move the bounds: as it is, these rows go to a person"
+    return replace(column, flag="code?", decide=f"{why} {todo}.")
 
 
 def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
-    numbers = range(min(tally), max(tally) + 1)
+    codes = few_missing_codes(tally)
+    usual = [number for number in tally if number not in codes]
+    numbers = [*range(min(usual), max(usual) + 1), *codes]
     spellings: dict[int, set[str]] = {number: set() for number in numbers}
     for text, value in zip(cells.filled.to_list(), values.to_list(), strict=True):
         spellings[int(value)].add(text)
@@ -184,9 +208,11 @@ def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
         categories=tuple(
             Category(str(number), str(number), tuple(sorted(spellings[number] - {str(number)}))) for number in numbers
         ),
-        is_ordered=len(numbers) > 2,
+        # A code for missing has no place among the others.
+        is_ordered=len(numbers) > 2 and not codes,
     )
-    return Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
+    column = Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
+    return _with_codes(column, codes, sum(tally[code] for code in codes), len(cells.all)) if codes else column
 
 
 def _category_or_text(cells: Cells) -> Column:
@@ -287,36 +313,6 @@ def _natural_order(values: list[str]) -> list[str]:
         is_above = len(numbers) == 1 and re.search(r"[>+]|over|above|more|mehr|über|ueber", value)
         ranks.append((first, -1 if is_below else 1 if is_above else 0))
     return [value for _, value in sorted(zip(ranks, values, strict=True))] if len({*ranks}) == len(ranks) else []
-
-
-def _codes_for_missing(distinct: FloatArray, rows: IntArray) -> list[float]:
-    """The values at one end that probably mean missing: 96 and 98 above 14, 365243, -9 below all else.
-
-    Values that are usual as codes may be few; others are frequent, and far from everything else.
-    """
-    are_few_below = _few_below_zero(distinct, rows)
-    if are_few_below:
-        return are_few_below
-    for n_codes in range(1, min(MAX_MISSING_CODES, len(distinct) - 2) + 1):
-        for codes, rest, counts in (
-            (distinct[-n_codes:], distinct[:-n_codes], rows[-n_codes:]),
-            (distinct[:n_codes], distinct[n_codes:], rows[:n_codes]),
-        ):
-            gap = float(max(codes[0] - rest[-1], rest[0] - codes[-1]))
-            spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
-            are_frequent = len(distinct) >= 10 and bool((counts >= max(5, 0.005 * rows.sum())).all())
-            are_usual = all(re.fullmatch(r"9+[4-9]|8{2,}|7{2,}", f"{abs(code):.0f}") for code in codes)
-            if (are_frequent and gap > 5 * spread) or (are_usual and gap > float(rest[-1] - rest[0])):
-                return list(map(float, codes))
-    return []
-
-
-def _few_below_zero(distinct: FloatArray, rows: IntArray) -> list[float]:
-    """At most three frequent whole values below zero where all others are not: -9, -8, -7."""
-    is_below = distinct < 0
-    values, n_rows = distinct[is_below], int(rows[is_below].sum())
-    are_few = 1 <= len(values) <= 3 and len(distinct) >= 10 and bool((values == np.rint(values)).all())
-    return values.tolist() if are_few and n_rows >= max(5, 0.005 * rows.sum()) else []
 
 
 def _outwards(low: float, high: float) -> tuple[float, float]:

@@ -136,7 +136,7 @@ def test_few_values_below_zero_are_asked_about_and_stay():
     found = inferred(table(months=months, gain=[number % 100 - 50 for number in range(N_LOANS)]))
 
     assert [(item.flag, item.field.role) for item in found.columns[1:]] == [("code?", "feature"), ("", "feature")]
-    assert found.columns[1].decide.startswith("-9, -8 in 50 rows, apart from all other values")
+    assert found.columns[1].decide.startswith("-9, -8 in 50 rows (12.5%), apart from all other values")
 
 
 def test_two_terms_far_apart_stay_numbers():
