@@ -16,10 +16,11 @@ from creditrisk.quality.rows import (
     frame_from_inputs,
     with_problems,
 )
-from creditrisk.quality.table import DataReport, data_page, examine
+from creditrisk.quality.table import USUAL_BAD_RATE, DataReport, data_page, examine
 
 __all__ = [
     "LARGEST_INTEGER",
+    "USUAL_BAD_RATE",
     "Checked",
     "CheckedFew",
     "DataReport",

@@ -47,6 +47,8 @@ _BESIDE = frozenset(
     {"loan", "credit", "fiscal", "financial", "business", "calendar", "report", "reporting", "of", "the", "data",
      "sample", "in", "name", "no", "number"}
 )  # fmt: skip
+# Moments counted in periods of a panel.
+_MOMENTS = frozenset({"time", "orig", "origination", "first", "mat", "maturity", "start", "end", "last", "loan", "obs"})
 _DATE = frozenset({"date", "day", "tag", "d", "dt", "dte", "fecha", "datum"})
 _SINCE_GRANTED = re.compile(
     r"_(days?|weeks?|months?|mths?|years?|time)_since_(loan_)?(origination|issue|issued|application|approval|granting"
@@ -83,7 +85,10 @@ def is_calendar(header: str) -> bool:
     parts = {*words(header)}
     is_of_application = bool(parts & _CALENDAR) and bool(parts & _APPLIED) and not parts & _OTHER_DAYS
     is_alone = bool(parts & _CALENDAR) and parts <= _CALENDAR | _BESIDE
-    return is_of_application or is_alone or _SINCE_GRANTED.search(f"_{'_'.join(words(header))}_") is not None
+    is_moment = "time" in parts and parts <= _MOMENTS
+    return (
+        is_of_application or is_alone or is_moment or _SINCE_GRANTED.search(f"_{'_'.join(words(header))}_") is not None
+    )
 
 
 def is_date(header: str) -> bool:
@@ -99,9 +104,15 @@ def is_date(header: str) -> bool:
     return is_last or parts[:1] == ("fecha",)
 
 
+def says_date(header: str) -> bool:
+    """Whether the name says `date` in so many words: a `day` may as well be a number of days."""
+    parts = words(header)
+    return any(word in ("dt", "dte", "fecha", "datum") or word.endswith(("datum", "date")) for word in parts)
+
+
 def is_date_of_application(header: str) -> bool:
     """Whether a date of this name is that of the application or of the loan's beginning."""
-    parts = {*words(header)}
+    parts = {part for word in words(header) for part in (word, word.removesuffix("date"))}
     return bool(parts & _APPLIED) and not parts & _OTHER_DAYS and not sounds_later(header)
 
 

@@ -25,7 +25,7 @@ _LATER = re.compile(
     r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
     r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
     r"|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
-    r"|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
+    r"|(principal|interest)_balance|restructured|rescheduled|active_late|recovery_stage|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
     r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
     r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final|end|exit)_(status|state|outcome)|outcome"
@@ -111,8 +111,8 @@ _PLACE = frozenset(
         "zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "city", "town", "stadt", "wohnort", "ort",
         "county", "district", "neighborhood", "neighbourhood", "suburb", "village", "region", "state", "bundesland",
         "province", "pincode", "pin", "cep", "tract", "municipality", "commune", "departement", "department",
-        
-        "area", "territory", "postalcode", "kreis", "bezirk", "ciudad",
+
+        "territory", "postalcode", "kreis", "bezirk", "ciudad",
         "ville",
     }
 )  # fmt: skip
@@ -143,7 +143,7 @@ _BESIDE_CODES = frozenset(
 )  # fmt: skip
 _KINDS = frozenset(
     {"type", "kind", "category", "purpose", "occupation", "profession", "job", "industry", "sector", "reason", "art",
-     "zweck", "beruf", "branche", "kategorie", "channel", "product"}
+     "zweck", "beruf", "branche", "kategorie", "channel", "product", "area"}
 )  # fmt: skip
 _COUNTS = frozenset(
     {
@@ -166,6 +166,7 @@ _AMOUNT_ALONE = frozenset(
     {"amount", "betrag", "hoehe", "kreditbetrag", "kreditsumme", "kredithoehe", "darlehensbetrag", "darlehenssumme",
      "loanamount", "creditamount"}
 )  # fmt: skip
+_MEASURED = _QUANTITIES | _AMOUNT
 
 
 def words(header: str) -> tuple[str, ...]:
@@ -266,7 +267,12 @@ def is_number_of_client(header: str) -> bool:
     """
     parts = {*words(header)}
     is_numbered = "num" in parts and len(parts) > 1 and parts <= _NUMBERED
-    return bool(parts & _NUMBER_OF_CLIENT) or is_numbered or any(word.endswith("nummer") for word in parts)
+    return bool(parts & _NUMBER_OF_CLIENT) or is_numbered or any(map(_is_number, parts))
+
+
+def _is_number(word: str) -> bool:
+    """Whether one word is a number's name: customerid, loanno, Vorgangsnummer."""
+    return word.endswith("nummer") or (word.endswith(("id", "no", "nr")) and word[:-2] in _NUMBERED)
 
 
 def is_only_number_of_client(header: str) -> bool:
@@ -278,12 +284,15 @@ def is_only_number_of_client(header: str) -> bool:
     [True, True, True, False, False]
     """
     parts = {*words(header)}
-    return is_number_of_client(header) and not parts - _NUMBER_OF_CLIENT - _NUMBERED
+    others = {word for word in parts - _NUMBER_OF_CLIENT - _NUMBERED if not _is_number(word)}
+    return is_number_of_client(header) and not others
 
 
 def is_of_a_person(header: str) -> bool:
     """Whether the name says that the column identifies or reaches a person."""
     parts = {*words(header)}
+    if parts & _MEASURED:
+        return False
     return bool(parts & _PERSON) or any(parts.issuperset(pair) for pair in _PERSON_PAIRS)
 
 
@@ -306,6 +315,8 @@ def is_code(header: str) -> bool:
     """
     parts = _without_digits(header)
     named = {*parts} - _BESIDE_CODES
+    if {*parts} & _MEASURED and parts[-1:] not in (("code",), ("cd",), ("id",), ("nr",)):
+        return False
     is_numbered = parts[-1:] in (("id",), ("nr",)) or any(
         word.endswith(("nummer", "schluessel")) for word in parts[-1:]
     )
@@ -338,7 +349,7 @@ def is_count(header: str) -> bool:
 
 def is_quantity(header: str) -> bool:
     """Whether the column measures, so that zeros in front of its numbers mean nothing."""
-    return bool({*words(header)} & (_QUANTITIES | _COUNTS | _AMOUNT))
+    return bool({*words(header)} & (_MEASURED | _COUNTS))
 
 
 def is_index(header: str) -> bool:

@@ -18,10 +18,11 @@ import polars as pl
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
 from creditrisk.quality import is_missing
-from creditrisk.schema import RESERVED, Costs, Field, Schema
+from creditrisk.schema import RESERVED, Costs, Field, Schema, Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
-from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
+from creditrisk.schema_inference.doubts import doubts_about
+from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells, Column
 from creditrisk.schema_inference.outcome import read_outcome, with_target
 from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id, one_time
 from creditrisk.sources import RawTable
@@ -82,17 +83,23 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
             f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
             "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
         )
+    schema = _schema(name, columns, spec)
+    remarks += doubts_about(raw, schema, columns, outcome)
+    return Inference(schema, remarks, tuple(columns))
+
+
+def _schema(name: str, columns: Sequence[Column], target: Target) -> Schema:
+    """The schema of these columns, called by the name."""
     lent = next((column.field.name for column in columns if is_amount_lent(column)), "")
-    schema = Schema(
+    return Schema(
         # A name that has no Latin letters must not be that of every such table.
         name=header_hints.canonical(name) or f"own_data_{zlib.crc32(name.encode()):08x}",
         title=header_hints.label(name) or "Own data",
         fields=tuple(column.field for column in columns),
-        target=spec,
+        target=target,
         costs=Costs(),
         amount_field=lent,
     )
-    return Inference(schema, remarks, tuple(columns))
 
 
 def _below_the_table(raw: RawTable, header: str) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class Column:
     """One column of the table: the field proposed, how the column looks, and what a person should decide about it.
 
     `flag` is one or two words for the table on the terminal, empty where nothing calls for a decision; `counts` holds
-    the rows of each category.
+    the rows of each category, and `n_odd` is how many rows the checks would set aside or send to a person for it.
     """
 
     header: str
@@ -55,6 +55,7 @@ class Column:
     flag: str = ""
     decide: str = ""
     counts: tuple[tuple[str, int], ...] = ()
+    n_odd: int = 0
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     )
     if n_unreadable:
         why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
-        return replace(column, flag="mixed", decide=why)
+        return replace(column, flag="mixed", decide=why, n_odd=n_unreadable)
     return _with_codes(column, codes, int(rows[np.isin(distinct, codes)].sum()), len(cells.all)) if codes else column
 
 
@@ -189,9 +190,10 @@ def _with_codes(column: Column, codes: Sequence[float], n_coded: int, n_rows: in
     shown = ", ".join(map(plain_number, codes))
     why = f"{shown} in {n_coded:,} rows ({n_coded / n_rows:.1%}), apart from all other values: does it mean missing?"
     todo = "If so, leave it empty in the file"
-    if column.field.is_numeric:
-        todo += "; if not, move the bounds: as it is, these rows go to a person"
-    return replace(column, flag="code?", decide=f"{why} {todo}.")
+    if not column.field.is_numeric:
+        return replace(column, flag="code?", decide=f"{why} {todo}.")
+    todo += "; if not, move the bounds: as it is, these rows go to a person"
+    return replace(column, flag="code?", decide=f"{why} {todo}.", n_odd=n_coded)
 
 
 def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
@@ -242,6 +244,7 @@ def _category_or_text(cells: Cells) -> Column:
             looks += f"; rare values are one, '{OTHER}': {n_left:,} in {n_rows:,} rows"
             return _with_other(_category(cells, looks, {text: tally[text] for text in kept}), tally)
         looks += f"; rare values left out, which count as unknown: {n_left:,} in {n_rows:,} rows"
+        return replace(_category(cells, looks, {text: tally[text] for text in kept}), n_odd=n_rows)
     return _category(cells, looks, {text: tally[text] for text in kept})
 
 

@@ -60,13 +60,23 @@ def _at_top(distinct: FloatArray, rows: IntArray, *, is_turned: bool) -> list[fl
         spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
         are_frequent = len(distinct) >= 10 and bool((counts >= max(5, 0.005 * n_rows)).all())
         are_usual = all(_USUAL.fullmatch(f"{-code if is_turned else code:.10g}") for code in codes)
-        has_zero = bool((codes == 0).any())
-        are_usual = are_usual and (not has_zero or len(distinct) >= 10)
-        # Many rows with the very same value, above a gap where the values next to it are few.
-        is_spike = bool((counts >= np.maximum(5, 4 * others[-10:].mean())).all()) and gap > 0.15 * span and not has_zero
-        if (are_frequent and gap > _FAR * spread) or (are_usual and (gap > span or is_spike)):
+        if bool((codes == 0).any()):
+            is_apart = len(distinct) >= 10 and gap > span
+        else:
+            is_apart = gap > span or (gap > 0.15 * span and _stands_out(codes, counts, rest, others))
+        if (are_frequent and gap > _FAR * spread) or (are_usual and is_apart):
             return list(map(float, codes))
     return []
+
+
+def _stands_out(codes: FloatArray, counts: IntArray, rest: FloatArray, others: IntArray) -> bool:
+    """Whether codes within reach of the other values are none of them.
+
+    Many rows have them, and few the values next to them; or they have three digits or more, and no others lie apart.
+    """
+    is_spike = bool((counts >= max(5.0, 4 * float(others[-10:].mean()))).all())
+    is_lone = float(np.abs(codes).min()) > 100 and codes[0] - rest[-1] > 3 * float(np.diff(rest).max())
+    return is_spike or bool(is_lone)
 
 
 def _below_zero(distinct: FloatArray, rows: IntArray) -> list[float]:

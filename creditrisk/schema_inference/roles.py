@@ -15,16 +15,15 @@ from creditrisk.schema import Field, Role
 from creditrisk.schema_inference import calendar_hints, header_hints, sensitive
 from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, Verdict, typed_column
 from creditrisk.schema_inference.row_names import row_name
-from creditrisk.splits import time_split
+from creditrisk.splits import MIN_EACH, time_split
 
 # A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
 MIN_FILLED = 20
 MIN_FILLED_SHARE = 0.002
 HALF = 0.5
+MOST = 0.9
 # Digits and what may divide them, with a few other signs in front or behind.
-_LIKE_NUMBER = r"^\D{0,8}\d[\d.,'’ʼ·٫٬_ ]*\D{0,8}$|^\d+ ?[-–—/] ?\d+$|^\d+ \d+/\d+$"
-# Each part of a table divided by time needs as many bads and goods.
-MIN_EACH = 20
+_LIKE_NUMBER = r"^(?:\D{0,3}|[a-z.]{2,8} ?)\d[\d.,'’ʼ·٫٬_ ]*\D{0,8}$|^\d+ ?[-–—/] ?\d+$|^\d+ \d+/\d+$"
 
 
 def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Column:
@@ -38,6 +37,7 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
         _later(column)
         or _barred(column)
         or _protected(column)
+        or (None if has_name else _perhaps_ages(column, cells))
         or _of_a_person(column, cells)
         or _unread(column, cells)
         or row_name(column, cells)
@@ -102,17 +102,27 @@ def _protected(column: Column) -> Verdict | None:
     return Verdict("protected", "protected?", f"{why}, which the law may protect: {does}")
 
 
+def _perhaps_ages(column: Column, cells: Cells) -> Verdict | None:
+    """A column without a name whose numbers are spread as ages are."""
+    if not column.field.is_numeric or not sensitive.looks_like_ages(cells.read(column.field)):
+        return None
+    why = "it has no name, and its numbers are spread as ages are, which the law may protect: kept from the model."
+    return Verdict("protected", "protected?", f"{why} Make it a feature if it is no age.")
+
+
 def _unread(column: Column, cells: Cells) -> Verdict | None:
     """The column as numbers most of which are written in a way that is not read."""
-    if column.field.type != "text" or header_hints.is_number_of_client(column.header) or column.flag == "codes":
+    is_name = header_hints.is_number_of_client(column.header) or header_hints.is_place(column.header)
+    if column.field.type != "text" or is_name or column.flag == "codes":
         return None
     filled = cells.filled
     _, unreadable = read_cells(filled, Field(column.field.name, "number", column.field.label), cells.delimiter)
     n_read = len(filled) - len(unreadable)
     like = filled.gather(unreadable).str.contains(_LIKE_NUMBER)
-    # Names of things are written alike, amounts are of any length.
+    # Names of things differ in every row and are all written alike; amounts are of any length.
     shapes = filled.str.replace_all(r"\d", "9").value_counts(sort=True)["count"]
-    if n_read + int(like.sum()) <= HALF * len(filled) or int(shapes[0]) > 0.9 * len(filled):
+    are_names = int(shapes[0]) > MOST * len(filled) and filled.n_unique() > MOST * len(filled)
+    if n_read + int(like.sum()) <= HALF * len(filled) or are_names:
         return None
     share = math.floor(100 * n_read / len(filled))
     why = (
@@ -151,7 +161,7 @@ def _when_granted(column: Column, cells: Cells) -> Verdict | None:
     if is_year or are_periods or calendar_hints.is_calendar(header):
         return Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")
     is_named = (
-        calendar_hints.is_date(header) and len(column.counts) != 2 and bool(filled.str.contains(r"^[\d.]+$").all())
+        calendar_hints.says_date(header) and len(column.counts) != 2 and bool(filled.str.contains(r"^[\d.]+$").all())
     )
     if is_named or calendar_hints.are_days_in_digits(filled):
         why = "it seems to hold days, in digits that are not read as days. Write them as 2024-03-31 to divide by them."

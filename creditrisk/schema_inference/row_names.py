@@ -7,7 +7,7 @@ import polars as pl
 
 from creditrisk.arrays import FloatArray
 from creditrisk.schema_inference import header_hints
-from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, Verdict
+from creditrisk.schema_inference.kinds import MAX_CODES, Cells, Column, Verdict
 
 # In fewer rows, different values in all of them may be chance.
 MIN_TO_TELL_APART = 50
@@ -35,7 +35,7 @@ def _by_name(cells: Cells) -> Verdict | None:
         return Verdict("id", "id", "taken for the number of the row in some table: never learned from.")
     if header_hints.is_number_of_client(header) and tells_apart:
         return Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
-    if header_hints.is_only_number_of_client(header) and n_values > MAX_CATEGORIES:
+    if header_hints.is_only_number_of_client(header) and n_values > MAX_CODES:
         why = "going by its name it is a client's number, of clients who stand in several rows: never learned from."
         return Verdict("excluded", "id", why)
     return None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import polars as pl
+
 from creditrisk.schema_inference.header_hints import words
 
 _BARRED = {
@@ -103,6 +105,8 @@ _BESIDE = {
     "st": {"obc", "sc"},
 }
 _SEX_CODES = ({"m", "f"}, {"m", "w"}, {"h", "f"}, {"k", "m"}, {"h", "m"}, {"m", "v"})
+# The codes of the Statlog data, which circulate without names: sex and marital status, foreign workers.
+_STATLOG = ({"A91", "A92", "A93", "A94", "A95"}, {"A201", "A202"})
 # What may stand beside such codes and says nothing.
 _UNKNOWN_CODES = frozenset(
     {"u", "x", "n", "o", "d", "na", "xna", "unknown", "other", "others", "diverse", "unspecified", "undisclosed",
@@ -146,6 +150,8 @@ def protected_value(values: Sequence[str]) -> str:
     >>> protected_value(["own", "rent"]), protected_value(["Mr. Loan Ltd", "Quick Loans", "Others"])
     ('', '')
     """
+    if any({*values} <= codes for codes in _STATLOG) and len(values) > 1:
+        return values[0]
     of_values = [parts for value in values if (parts := words(value)) and not parts[0].isdigit()]
     present = {word for parts in of_values for word in parts}
     telling = [word for parts in of_values if (word := _telling(parts, present))]
@@ -154,6 +160,21 @@ def protected_value(values: Sequence[str]) -> str:
         return next((word for word in telling if word in _PROTECTED_VALUES), telling[0])
     codes = {parts[0] for parts in known if len(parts) == 1 and len(parts[0]) == 1}
     return min(codes) if codes in _SEX_CODES and 2 * len(codes) >= len(known) else ""
+
+
+def looks_like_ages(numbers: pl.Series) -> bool:
+    """Whether whole numbers are spread as the ages of grown-up people, for columns that have no names.
+
+    Examples
+    --------
+    >>> looks_like_ages(pl.Series(range(19, 76))), looks_like_ages(pl.Series(range(4, 73)))
+    (True, False)
+    """
+    low, high = numbers.min(), numbers.max()
+    if not isinstance(low, float | int) or not isinstance(high, float | int):
+        return False
+    is_whole = bool((numbers.drop_nulls() % 1 == 0).all())
+    return is_whole and 15 <= low <= 25 and 60 <= high <= 110 and numbers.n_unique() >= 35
 
 
 def _telling(parts: Sequence[str], present: set[str]) -> str:
