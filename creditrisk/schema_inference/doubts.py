@@ -61,7 +61,7 @@ def _many_odd(raw: RawTable, schema: Schema, columns: Sequence[Column], n_known:
         return []
     checked = check(raw, schema, with_target=True)
     n_person = int((checked.accepted["problems"].list.len() > 0).sum())
-    n_aside = sum(rejection.column != schema.target.label for rejection in checked.rejected)
+    n_aside = n_known - checked.accepted.height
     if n_person + n_aside <= MAX_ODD_SHARE * n_known:
         return []
     most = sorted(odd, key=lambda column: -column.n_odd)[:SHOWN]

@@ -54,12 +54,14 @@ _PROTECTED = frozenset(
         "behinderung", "schwerbehindert", "genero", "sesso", "geslacht", "plec", "gndr", "edad", "idade", "leeftijd",
         "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat", "maritalstatus",
         "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza", "raca", "language",
-        "muttersprache", "agegroup", "ageband", "agegrp", "agecat",
+        "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs", "kids", "kinder",
+        "kinderzahl", "hijos", "enfants", "filhos", "figli",
     }
 )  # fmt: skip
 _PROTECTED_PAIRS = (
     ("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"), ("estado", "civil"),
     ("etat", "civil"), ("stato", "civile"), ("situation", "familiale"), ("mother", "tongue"), ("public", "assistance"),
+    ("fam", "members"), ("family", "members"), ("family", "size"),
 )  # fmt: skip
 # "age" and "alter" are a person's, unless the name says whose else.
 _AGES = frozenset({"age", "ages", "alter"})

@@ -228,6 +228,9 @@ def _category_or_text(cells: Cells) -> Column:
     frequent = sorted(
         (text for text, n in tally.items() if n >= MIN_CATEGORY_ROWS), key=lambda text: (-tally[text], text)
     )
+    if len(tally) <= MAX_CATEGORIES and _natural_order(list(tally)) and not header_hints.is_code(cells.header):
+        # The rare values of a scale have their place between the others.
+        frequent = list(tally)
     kept = frequent[:MAX_CATEGORIES]
     n_kept = sum(tally[text] for text in kept)
     if n_kept < CATEGORY_COVER * len(texts) or not kept:
@@ -273,7 +276,10 @@ def _tally(texts: pl.Series) -> dict[str, int]:
 
 def _category(cells: Cells, looks: str, tally: dict[str, int]) -> Column:
     """The column as a category with these values, the most frequent first, or in their order if they have one."""
-    in_order = [] if header_hints.is_code(cells.header) else _natural_order(list(tally))
+    are_codes = header_hints.is_code(cells.header) or (
+        header_hints.is_code_if_few(cells.header) and all(map(str.isdigit, tally))
+    )
+    in_order = [] if are_codes else _natural_order(list(tally))
     values = in_order or list(tally)
     field = replace(
         cells.field,
@@ -297,6 +303,8 @@ def _natural_order(values: list[str]) -> list[str]:
     ['< 1 year', '1 year', '3 years', '10+ years']
     >>> _natural_order(["A34", "A410", "A40"]), _natural_order(["C", "A", "B"])
     ([], ['A', 'B', 'C'])
+    >>> _natural_order(["A14", "A12", "A11", "A13"])
+    ['A11', 'A12', 'A13', 'A14']
     """
     if len(values) < 3:
         return []
@@ -304,6 +312,12 @@ def _natural_order(values: list[str]) -> list[str]:
         re.fullmatch(r"[A-H][1-9]", value) for value in values
     ):
         return sorted(values)
+    codes = [re.fullmatch(r"([A-Za-z]{1,3})[-_]?(\d{1,3})", value) for value in values]
+    if len(values) > 3 and all(codes) and len({code[1] for code in codes if code}) == 1:
+        # Whoever numbers four values or more without a gap mostly goes along a scale.
+        numbers = sorted(int(code[2]) for code in codes if code)
+        is_running = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        return sorted(values, key=lambda value: int(re.sub(r"\D", "", value))) if is_running else []
     ranks = []
     for value in values:
         numbers = re.findall(r"\d+(?:[.,]\d+)?", value)
