@@ -315,8 +315,8 @@ def _natural_order(values: list[str]) -> list[str]:
     codes = [re.fullmatch(r"([A-Za-z]{1,3})[-_]?(\d{1,3})", value) for value in values]
     if len(values) > 3 and all(codes) and len({code[1] for code in codes if code}) == 1:
         # Whoever numbers four values or more without a gap mostly goes along a scale.
-        numbers = sorted(int(code[2]) for code in codes if code)
-        is_running = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        places = sorted(int(code[2]) for code in codes if code)
+        is_running = places == list(range(places[0], places[0] + len(places)))
         return sorted(values, key=lambda value: int(re.sub(r"\D", "", value))) if is_running else []
     ranks = []
     for value in values:
