@@ -7,19 +7,21 @@ predicts the past. The names are those of the loan tables that circulate; whoeve
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
 
 @lru_cache(maxsize=10_000)
 def key(name: str) -> str:
-    """What is left of a column's name once its spelling is put aside.
+    """What is left of a column's name once its spelling is put aside: letters and digits, in one case.
 
     Examples
     --------
-    >>> key("Loan_Amount Term") == key("loan-amount-TERM")
+    >>> key("Loan_Amount Term") == key("loan-amount-TERM") == key("Loan.Amount.Term.")
     True
     """
-    return re.sub(r"[\s_-]+", "", name).casefold()
+    name = unicodedata.normalize("NFKC", name).casefold()
+    return re.sub(r"[\W_]+", "", name) or name
 
 
 KNOWN_POST_OUTCOME_NAMES = frozenset(

@@ -23,6 +23,8 @@ from creditrisk.errors import SchemaError
 from creditrisk.text import plain_number, singular
 
 FieldType = Literal["number", "integer", "category", "date", "text"]
+# How a column of numbers is written, shown by 1234.5 or by -1234.5 in brackets; empty for plain numbers.
+Written = Literal["", "1,234.50", "1.234,50", "(1,234.50)", "(1.234,50)"]
 Role = Literal["feature", "target", "time", "id", "protected", "excluded"]
 # Which way a higher value, or a later category of an order, pushes the risk: up, down, or either.
 Sign = Literal["+", "-", ""]
@@ -97,6 +99,8 @@ class Field:
     description: str = ""
     # How dates are written where days and months could be taken for one another, such as "%m/%d/%Y".
     date_format: str = ""
+    # How its numbers are written where a file does not say it by itself, such as "1.234,50".
+    notation: Written = ""
     sign: Sign = ""
 
     @property

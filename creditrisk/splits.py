@@ -12,6 +12,9 @@ import polars as pl
 from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
 
+# What any training needs: so many rows, so many bads and goods.
+MIN_ROWS = 200
+MIN_EACH = 20
 TRAIN_SHARE = 0.6
 VALIDATION_SHARE = 0.2
 

@@ -1,6 +1,6 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
-from creditrisk.quality.cells import read_cells
+from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
@@ -16,13 +16,14 @@ from creditrisk.quality.rows import (
     frame_from_inputs,
     with_problems,
 )
-from creditrisk.quality.table import DataReport, data_page, examine
+from creditrisk.quality.table import USUAL_BAD_RATE, DataReport, data_page, examine
 from creditrisk.quality.together import TOO_GOOD_AUC, leaks_together
 from creditrisk.quality.young import YoungLoans, months_of, young_loans
 
 __all__ = [
     "LARGEST_INTEGER",
     "TOO_GOOD_AUC",
+    "USUAL_BAD_RATE",
     "Checked",
     "CheckedFew",
     "DataReport",
@@ -41,6 +42,7 @@ __all__ = [
     "leaks_target",
     "leaks_together",
     "months_of",
+    "notation_in",
     "read_cells",
     "read_every_row",
     "same_value",

@@ -26,12 +26,13 @@ from creditrisk.quality.numbers import (
     Notation,
     beyond,
     notation_after,
+    seen_in,
     to_number,
     to_numbers,
     unusable,
 )
 from creditrisk.quality.texts import is_known, to_category, to_date
-from creditrisk.schema import Field
+from creditrisk.schema import Field, Written
 from creditrisk.sources import as_text
 from creditrisk.text import shorten
 
@@ -81,8 +82,21 @@ def read_cells(cells: pl.Series, spec: Field, delimiter: str = ",") -> tuple[pl.
     >>> values.to_list(), unreadable
     ([10.65, None, None], [2])
     """
-    column = read_column(cells, spec, Notation(delimiter == ";"))
+    column = read_column(cells, spec, Notation.of(spec, semicolons=delimiter == ";"))
     return column.values, sorted(column.faults)
+
+
+def notation_in(cells: pl.Series, spec: Field, delimiter: str = ",") -> Written:
+    """How the numbers of a column are written, as a schema keeps it.
+
+    Examples
+    --------
+    >>> notation_in(pl.Series(["10,65", "7,5", "1.234,50"]), Field("rate", "number", "Rate"))
+    '1.234,50'
+    """
+    if not cells.str.contains("[,(]|[.]...").any():
+        return ""
+    return read_column(cells, spec, Notation.of(spec, semicolons=delimiter == ";")).notation.in_words
 
 
 def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
@@ -243,9 +257,10 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
         read = cells.cast(pl.Int64 if is_whole else pl.Float64, strict=False)
     largest = LARGEST_NUMBER if spec.type == "number" else LARGEST_INTEGER
     is_clean = _has_only(cells, read) and _is_within(read, -int(largest), int(largest))
-    if is_clean and not is_whole and notation == Notation():
-        # All are plain, and a single point says what points mean.
-        notation = notation_after(notation, _first_with_point(cells))
+    if is_clean and not is_whole and notation.decimal_comma is None and not notation.semicolons:
+        # All are plain, and a single point says what points mean, unless the rest of the file says otherwise.
+        pointed = _plain_and_pointed(cells, read.to_numpy()) if notation.likely_comma else _first_with_point(cells)
+        notation = notation_after(notation, pointed)
     if is_clean and (is_whole or (not notation.semicolons and not notation.decimal_comma)):
         return ReadColumn(read, {}, _out_of_bounds(read, spec), notation)
     values = read.cast(pl.Float64).to_numpy().copy()
@@ -253,6 +268,7 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     left = np.flatnonzero(np.isnan(values))
     rows = cells if len(left) == len(cells) else cells.gather(left)
     bare = without_units(rows.drop_nulls().unique().to_list(), spec) if len(left) else {}
+    notation = seen_in(bare, notation)
     marked = [text for text in bare.values() if "," in text or "." in text]
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)

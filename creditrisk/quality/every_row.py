@@ -57,7 +57,9 @@ def read_every_row(blocks: Iterable[RawTable], schema: Schema, beside: Sequence[
         wanted = [spec for spec in (*free.features, *beside) if spec.name in headers]
         read = {
             spec.name: read_column(
-                table.frame[headers[spec.name]], spec, notations.get(spec.name, Notation(table.delimiter == ";"))
+                table.frame[headers[spec.name]],
+                spec,
+                notations.get(spec.name, Notation.of(spec, semicolons=table.delimiter == ";")),
             )
             for spec in wanted
         }

@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from creditrisk.quality.notation import NO_NUMBER, UnreadableError
-from creditrisk.quality.numbers import Notation, beyond, notation_after, plain, to_number, unusable, without_unit
+from creditrisk.quality.numbers import (
+    Notation,
+    beyond,
+    notation_after,
+    plain,
+    seen_in,
+    to_number,
+    unusable,
+    without_unit,
+)
 from creditrisk.quality.texts import is_known, to_category, to_date, to_text
 from creditrisk.schema import Field
 from creditrisk.text import shorten
@@ -64,6 +73,7 @@ def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> Fe
     numbers = [plain(text) for text in texts]
     left = {text for text, number in zip(texts, numbers, strict=True) if number is None and text is not None}
     bare = without_units(left, spec) if left else {}
+    notation = seen_in(left, notation)
     marked = {text for text in {bare.get(text or "", text) for text in texts} if text and ("," in text or "." in text)}
     notation = notation_after(notation, marked) if marked else notation
     cells = FewCells([None] * len(texts), notation=notation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from creditrisk.columns import key
@@ -29,6 +30,10 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
         return header_of
     for header in headers:
         by_key.setdefault(key(header), header)
+    for header in headers:
+        # R puts an X in front of names that begin with no letter.
+        if re.match("X[^A-Za-z]", header):
+            by_key.setdefault(key(header[1:]), header)
     for spec in specs:
         if spec.name in header_of:
             continue

@@ -14,6 +14,9 @@ from typing import TypeVar
 
 import polars as pl
 
+from creditrisk.quality.amounts import CURRENCIES, CURRENCY, NUMBER_LIKE, with_plain_signs
+from creditrisk.quality.times import counted_day, counted_format_of, day_of_period, order_told_by, with_english_months
+
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
     {
@@ -26,13 +29,15 @@ NO_NUMBER = MISSING | {
     "unknown", "missing", "not available", "not applicable", "not given", "not stated", "no data", "xna", "unbekannt",
     "keine angabe",
 }  # fmt: skip
-# How currencies are written that a unit names by their code.
-CURRENCY_SIGNS = {"EUR": ("€",), "USD": ("$",), "GBP": ("£",), "JPY": ("¥",), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs"),
-                  "PLN": ("zł",)}  # fmt: skip
+# What people, programs and spreadsheets write for yes and no.
+YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "ja", "j", "wahr", "oui", "o", "vrai", "si", "sí", "sì", "s",
+                 "sim", "tak", "verdadero", "verdadeiro", "vero", "waar", "да"})  # fmt: skip
+NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "não", "nao", "nie", "nee",
+                "falso", "onwaar", "нет"})  # fmt: skip
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
 DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
                 "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
-                "%B %d, %Y", "%B %d %Y")  # fmt: skip
+                "%B %d, %Y", "%B %d %Y", "%b %d %Y", "period")  # fmt: skip
 # Dates that can be read in several ways: the first of these formats that fits nearly all of a column is its own.
 _SLASHED = (
     "%m/%d/%Y",
@@ -58,17 +63,12 @@ _TIME = re.compile(
     r"(?=\d)(?:(\d{1,3})\s*(?:y|yrs?|years?))?[\s,]*(?:and\s+)?(?:(\d{1,4})\s*(?:m|mos?|mons?|months?))?",
     re.I | re.ASCII,
 )
-_NUMBER = r"[+-]?\d[\d.,  '’]*"
-_CURRENCIES = {sign.lower(): code for code, signs in CURRENCY_SIGNS.items() for sign in signs} | {
-    code.lower(): code for code in (*CURRENCY_SIGNS, "CHF", "DM", "CZK", "SEK", "NOK", "DKK", "HUF", "CAD", "AUD")
-}
-_CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(_CURRENCIES, key=len, reverse=True))
 _WITH_UNIT = re.compile(
-    rf"{_NUMBER}\s*(%|{_CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?|k"
-    r"|points?|pts|km)",
+    rf"[+(-]*{NUMBER_LIKE}\s*(?:k|mn?|bn?)?\s*(%|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?"
+    r"|points?|pts|km)[\s)*-]*",
     re.IGNORECASE,
 )
-_WITH_SIGN = re.compile(rf"[+-]?\s*({_CURRENCY})\s*{_NUMBER}", re.IGNORECASE)
+_WITH_SIGN = re.compile(rf"[+(-]*\s*({CURRENCY})\s*[+(-]*{NUMBER_LIKE}(?:k|mn?|bn?)?[\s)*-]*", re.IGNORECASE)
 _WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 _Stored = TypeVar("_Stored", str, int)
 
@@ -123,17 +123,27 @@ def read_day(text: str, formats: tuple[str, ...]) -> date | None:
     (datetime.date(1997, 2, 28), datetime.date(1966, 2, 28), None)
     """
     for pattern in formats:
-        if not _shape(pattern).fullmatch(text):
-            continue
-        try:
-            day = datetime.strptime(text, pattern).date()
-        except ValueError:
-            continue
-        if "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD:
-            day = day.replace(year=day.year - 100)
-        if day >= FIRST_DAY:
+        day = _day(text, pattern)
+        if day is not None and day >= FIRST_DAY:
             return day
+    if len(formats) > 1 and re.search("[^\\W\\d]{3}", text) and (english := with_english_months(text)) != text:
+        return read_day(english, formats)
     return None
+
+
+def _day(text: str, pattern: str) -> date | None:
+    if pattern == "period":
+        return day_of_period(text)
+    if "%" not in pattern:
+        return counted_day(text, pattern)
+    if not _shape(pattern).fullmatch(text):
+        return None
+    try:
+        day = datetime.strptime(text, pattern).date()
+    except ValueError:
+        return None
+    is_ahead = "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD
+    return day.replace(year=day.year - 100) if is_ahead else day
 
 
 @lru_cache
@@ -160,6 +170,8 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str
     >>> date_format_of(pl.Series(["12/31/2019", "01/15/2020"]), is_named=False, min_share=0.98)
     '%m/%d/%Y'
     """
+    if (counted := counted_format_of(texts, is_named=is_named)) is not None:
+        return counted
     different = texts.unique().sort().to_list()
     sample = different if len(different) <= 400 else different[:: len(different) // 400]
     if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
@@ -167,8 +179,13 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str
     days = [without_time(text) for text in sample]
     if _share_read(days, DATE_FORMATS) >= min_share:
         return ""
-    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named else _SLASHED
-    if _is_first_of_month(days):
+    # Months of our years one and all, in so many different numbers, are no chance.
+    are_months = len(different) >= 6 and all(
+        re.fullmatch(r"(19[5-9]|20[0-4])\d(0[1-9]|1[0-2])", text) for text in sample
+    )
+    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named or are_months else _SLASHED
+    order = order_told_by(texts)
+    if order > 0 or (order == 0 and _is_first_of_month(days)):
         formats = tuple(sorted(formats, key=lambda pattern: not pattern.startswith("%d")))
     return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)
 
@@ -202,12 +219,12 @@ def unit_of(texts: pl.Series, *, min_share: float) -> str:
     >>> unit_of(pl.Series(["36 months", "60 months", "1 month"]), min_share=0.98)
     'months'
     """
-    different = texts.unique().sort().head(1_000).to_list()
+    different = with_plain_signs(texts.unique().sort().head(1_000)).to_list()
     times = [text for text in different if months_in(text) is not None]
     if len(times) >= min_share * len(different) and all(any(c in text.lower() for text in times) for c in "ym"):
         return MONTHS
     units = Counter(
-        _CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
+        CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
         for text in different
         if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
     )

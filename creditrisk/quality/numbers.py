@@ -9,13 +9,22 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import polars as pl
 
-from creditrisk.quality.notation import CURRENCY_SIGNS, MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
-from creditrisk.schema import Field
+from creditrisk.quality.amounts import (
+    CURRENCY,
+    bare,
+    is_money,
+    one_currency_of,
+    spellings_of,
+    with_plain_signs,
+    without_words,
+)
+from creditrisk.quality.notation import MISSING, MONTHS, NO_NUMBER, UnreadableError, months_in
+from creditrisk.schema import Field, Written
 from creditrisk.text import plain_number
 
 # No amount in any currency is larger; sums and squares of what is smaller stay finite.
@@ -26,6 +35,7 @@ LARGEST_INTEGER = 2.0**53
 MIN_TELLING = 3
 # What polars casts to a number as well.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_BRACKETS = re.compile(r"\(\W*[A-Za-z]{0,4}\W*\d[^()]*\)")
 GROUPED_BY_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 
 
@@ -51,10 +61,17 @@ class Spelling(NamedTuple):
         return pl.select(pl.when(fits).then(plain_texts).cast(pl.Float64)).to_series()
 
 
-_GROUPED_BY_COMMA = Spelling(re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+(\.[0-9]+)?"), ",")
-_DECIMAL_COMMA = Spelling(re.compile(r"[+-]?([0-9]+|[1-9][0-9]{0,2}(\.[0-9]{3})+)(,[0-9]+)?"), ".")
+_POWER = "([eE][+-]?[0-9]{1,3})?"
+# In India the last three digits stand apart, and those before them in twos: 12,34,567.
+_GROUPED_BY_COMMA = Spelling(
+    re.compile(rf"[+-]?[1-9][0-9]{{0,2}}((,[0-9]{{3}})+|(,[0-9]{{2}})*,[0-9]{{3}})(\.[0-9]+)?{_POWER}"), ","
+)
+_DECIMAL_COMMA = Spelling(re.compile(rf"[+-]?([0-9]+|[1-9][0-9]{{0,2}}(\.[0-9]{{3}})+)(,[0-9]+)?{_POWER}"), ".")
 _GROUPED_OTHERWISE = Spelling(
-    re.compile("[+-]?[1-9][0-9]{0,2}([ \u00a0\u202f'’][0-9]{3})+([.,][0-9]+)?"), " \u00a0\u202f'’"
+    re.compile(
+        f"[+-]?[1-9][0-9]{{0,2}}(([ \u00a0\u202f'’][0-9]{{3}})+|([ '][0-9]{{2}})+[ '][0-9]{{3}})([.,][0-9]+)?{_POWER}"
+    ),
+    " \u00a0\u202f'’",
 )
 
 
@@ -64,12 +81,29 @@ class Notation:
 
     `decimal_comma` is None until a cell with a comma or a point says so, and then stays: of a table that is read in
     blocks, a later cell that contradicts it is refused. `has_decimal_point` is whether a cell has a point that cannot
-    stand between thousands; it is asked only where semicolons divide the cells (`semicolons`).
+    stand between thousands; it is asked only where semicolons divide the cells (`semicolons`). `likely_comma` is what
+    the schema or the rest of the file says about commas, for columns that do not say it by themselves. `has_brackets`
+    is whether amounts below zero stand in brackets: then a lone dash is nought, as accountants write it.
     """
 
     semicolons: bool = False
     decimal_comma: bool | None = None
     has_decimal_point: bool = False
+    likely_comma: bool | None = None
+    has_brackets: bool = False
+
+    @classmethod
+    def of(cls, spec: Field, *, semicolons: bool) -> Notation:
+        """What the schema says about a column before a cell of it was seen."""
+        comma = spec.notation.rstrip(")").endswith(",50") if spec.notation else None
+        return cls(semicolons, likely_comma=comma, has_brackets=spec.notation.startswith("("))
+
+    @property
+    def in_words(self) -> Written:
+        """The notation as a schema keeps it: by how the column writes a number; empty for plain numbers."""
+        if self.has_brackets:
+            return "(1.234,50)" if self.decimal_comma else "(1,234.50)"
+        return "1.234,50" if self.decimal_comma else ""
 
     @property
     def has_unclear_points(self) -> bool:
@@ -100,13 +134,24 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
         pointed = [text for text in marked if "." in text and "," not in text]
         has_point = before.has_decimal_point or not all(map(GROUPED_BY_POINT.fullmatch, pointed))
         known = before.decimal_comma
-        return Notation(True, (with_comma or (False if has_point else None)) if known is None else known, has_point)
+        if known is None and pointed and not with_comma and not has_point and before.likely_comma is not None:
+            return replace(before, decimal_comma=before.likely_comma, has_decimal_point=not before.likely_comma)
+        known = (with_comma or (False if has_point else None)) if known is None else known
+        return replace(before, decimal_comma=known, has_decimal_point=has_point)
     marked = [text for text in marked if text.casefold() not in MISSING]
     if before.decimal_comma is not None or not marked:
         return before
-    readable = with_comma and all(_DECIMAL_COMMA.read(text) is not None for text in marked)
+    readable = all(_DECIMAL_COMMA.read(text) is not None for text in marked)
     telling = {text for text in marked if "," in text and _GROUPED_BY_COMMA.read(text) is None}
-    return Notation(False, readable and len(telling) >= MIN_TELLING)
+    is_likely = bool(before.likely_comma) and (bool(telling) or not with_comma)
+    return replace(before, decimal_comma=readable and (len(telling) >= MIN_TELLING or is_likely))
+
+
+def seen_in(texts: Collection[str], notation: Notation) -> Notation:
+    """What is known once these texts were seen as they stand: whether brackets are put around what is below zero."""
+    if notation.has_brackets or not any("(" in text and _BRACKETS.search(text) for text in texts):
+        return notation
+    return replace(notation, has_brackets=True)
 
 
 def plain(text: str | None) -> float | None:
@@ -125,6 +170,8 @@ def to_number(text: str, notation: Notation) -> float | None:
         raise UnreadableError("can be read in two ways: write thousands without a point and decimals with a comma")
     if notation.semicolons and notation.decimal_comma is False and "," in text:
         raise UnreadableError("has a comma where the rows above it write decimals with a point")
+    if notation.has_brackets and text in ("-", "--"):
+        return 0.0
     if number is not None or text.casefold() in NO_NUMBER:
         return number
     for spelling in notation.spellings:
@@ -150,19 +197,24 @@ def to_numbers(texts: pl.Series, notation: Notation) -> pl.Series:
 
 
 def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
-    """Texts without the field's own unit or currency beside a number: "10.65%", "36 months", "€ 1,200".
+    """Different texts as digits with a sign in front: without unit or currency, brackets and letters for thousands.
 
-    Times in years and months become months, where the field counts those.
+    The unit is the field's own. Of currencies it is any where the field has none, and another one where all texts have
+    it, as in a spreadsheet of another country: one cell may be a slip of the hand, three are a habit. Times in years
+    and months become months, where the field counts those.
     """
-    if not spec.unit or not texts.str.contains(r"[^0-9+\-.,]").any():
+    if not texts.str.contains(r"[^0-9+\-.,]|\d-").any():
         return texts
+    texts = with_plain_signs(texts)
     if spec.unit == MONTHS:
         texts = _in_months(texts)
-    spellings = {spec.unit, spec.unit.removesuffix("s"), *CURRENCY_SIGNS.get(spec.unit, ())}
-    words = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
-    return texts.str.replace(rf"(?i)^(.*\d)\s*(?:{words})$", "${1}").str.replace(
-        rf"(?i)^([+-]?)\s*(?:{words})\s*([+-]?[\d.,].*)$", "${1}${2}"
-    )
+    if not spec.unit:
+        texts = without_words(texts, CURRENCY)
+    elif texts.str.contains(r"[^0-9+\-.,() ']").any():
+        texts = without_words(texts, spellings_of(spec.unit))
+        if is_money(spec.unit) and len(texts) >= MIN_TELLING and (sign := one_currency_of(texts)):
+            texts = without_words(texts, re.escape(sign))
+    return bare(texts, has_tens=is_money(spec.unit))
 
 
 def _in_months(texts: pl.Series) -> pl.Series:

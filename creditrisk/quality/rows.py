@@ -175,11 +175,18 @@ def check_few(records: Sequence[Record], schema: Schema) -> CheckedFew:
         return CheckedFew(checked.accepted.to_dicts(), checked.rejected)
     by_name = {name: texts[header] for name, header in headers.items()}
     columns = {
-        spec.name: _few_cells(by_name, spec, len(records), Notation(semicolons=False)) for spec in read_fields(schema)
+        spec.name: _few_cells(by_name, spec, len(records), _notation_of_texts(by_name.get(spec.name, ()), spec))
+        for spec in read_fields(schema)
     }
     numbers = range(1, len(records) + 1)
-    faults = _cell_faults(read_fields(schema), columns, by_name.__getitem__)
+    faults = _cell_faults(_asked_for(schema), columns, by_name.__getitem__)
     return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, numbers))
+
+
+def _notation_of_texts(texts: Sequence[str | None], spec: Field) -> Notation:
+    """The notation of a JSON call, whose plain numbers are what they are: only a comma asks what the schema says."""
+    has_comma = spec.notation != "" and any(text and "," in text for text in texts)
+    return Notation.of(spec, semicolons=False) if has_comma else Notation(has_brackets=spec.notation.startswith("("))
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -237,11 +244,27 @@ def _read_columns(
             columns[spec.name] = ReadColumn(pl.Series(spec.name, [None], dtype=DTYPES[spec.type]).new_from_index(0, n))
         else:
             columns[spec.name] = read_column(raw.frame[header], spec, _notation(spec, raw, notations))
+    if (comma := _commas_say(columns)) is not None:
+        for spec in read_fields(schema):
+            # What a column does not say by itself, the others of its file do.
+            before = _notation(spec, raw, notations)
+            is_open = spec.is_numeric and before.decimal_comma is None and before.likely_comma is None
+            if is_open and spec.name in headers and columns[spec.name].notation.decimal_comma is not comma:
+                likely = replace(before, likely_comma=comma)
+                columns[spec.name] = read_column(raw.frame[headers[spec.name]], spec, likely)
     return columns
 
 
+def _commas_say(columns: Mapping[str, ReadColumn]) -> bool | None:
+    """Whether commas divide decimals wherever a column of the file says it; None if none does, or they contradict."""
+    told = {column.notation.decimal_comma for column in columns.values() if column.values.dtype.is_numeric()} - {None}
+    is_divided_so = any(column.notation.semicolons for column in columns.values())
+    # Where commas divide the cells, that a column has a point says little.
+    return told.pop() if len(told) == 1 and is_divided_so else (True if True in told and not is_divided_so else None)
+
+
 def _notation(spec: Field, raw: RawTable, notations: Mapping[str, Notation]) -> Notation:
-    return notations.get(spec.name, Notation(raw.delimiter == ";"))
+    return notations.get(spec.name, Notation.of(spec, semicolons=raw.delimiter == ";"))
 
 
 def _faults(
@@ -251,7 +274,11 @@ def _faults(
     columns: Mapping[str, ReadColumn] | Mapping[str, FewCells],
 ) -> dict[int, list[Fault]]:
     """By row index every cell that keeps its row out, in the order of the schema, the outcome's last."""
-    specs: list[Field | Target] = [*read_fields(schema), *([schema.target] if "default" in columns else [])]
+    specs: list[Field | Target] = list(_asked_for(schema))
+    if "default" in columns:
+        # Who is to teach needs a day as well, if the table is divided by it.
+        specs = [spec for spec in read_fields(schema) if spec in specs or spec.role == "time"]
+        specs += [schema.target]
     by_name: dict[str, ReadColumn | FewCells] = dict(columns)
     if "default" in columns:
         by_name[schema.target.name] = columns["default"]
@@ -262,6 +289,11 @@ def _faults(
         expected = f"{raw.frame.width} cells, one for each column"
         faults[number - 1] = [Fault("", f"{n_cells} cells", fault, expected)]
     return faults
+
+
+def _asked_for(schema: Schema) -> list[Field]:
+    """The fields for which an application is refused: what no model reads may hold anything, unless it is needed."""
+    return [spec for spec in read_fields(schema) if spec.role == "feature" or spec.is_needed]
 
 
 def _cell_faults(

@@ -8,6 +8,8 @@ from functools import lru_cache
 from creditrisk.quality.notation import (
     DATE_FORMATS,
     MISSING,
+    NO,
+    YES,
     UnreadableError,
     by_number,
     read_day,
@@ -26,7 +28,8 @@ def to_date(text: str, spec: Field) -> date | None:
     """The day that is written as the field says, or in one way only; None for a word for nothing."""
     if text.casefold() in MISSING:
         return None
-    formats = (spec.date_format,) if spec.date_format else DATE_FORMATS
+    # What can be read in one way only is read beside the field's own way to write dates.
+    formats = (spec.date_format, *DATE_FORMATS) if spec.date_format else DATE_FORMATS
     day = read_day(text, formats) or read_day(without_time(text), formats)
     if day is None:
         raise UnreadableError("is not a date")
@@ -57,4 +60,15 @@ def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
     aliases = {alias.casefold(): known.value for known in spec.categories for alias in known.aliases}
     labels = {known.label.casefold(): known.value for known in spec.categories}
     known = aliases | labels | {known.value.casefold(): known.value for known in spec.categories}
-    return known, by_number(known)
+    return _yes_and_no(known) | known, by_number(known)
+
+
+def _yes_and_no(known: dict[str, str]) -> dict[str, str]:
+    """Every way to say yes and no, for a field that knows one of each; none for others."""
+    spellings = {}
+    for words in (YES, NO):
+        said = {value for spelling, value in known.items() if spelling in words}
+        if len(said) != 1:
+            return {}
+        spellings |= dict.fromkeys(words, said.pop())
+    return spellings if len(set(spellings.values())) == 2 else {}

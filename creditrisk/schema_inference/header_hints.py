@@ -25,7 +25,7 @@ _LATER = re.compile(
     r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
     r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
     r"|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
-    r"|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
+    r"|(principal|interest)_balance|restructured|rescheduled|active_late|recovery_stage|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
     r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
     r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final|end|exit)_(status|state|outcome)|outcome"
@@ -51,10 +51,18 @@ _PROTECTED = frozenset(
         "citizenship", "foreign", "foreigner", "auslaender", "gastarbeiter", "gastarb", "immigrant", "immigration",
         "migrant", "migration", "herkunft", "religion", "religious", "konfession", "race", "racial", "ethnic",
         "ethnicity", "ethnie", "caste", "tribe", "minority", "disability", "disabled", "handicap", "handicapped",
-        "behinderung", "schwerbehindert",
+        "behinderung", "schwerbehindert", "genero", "sesso", "geslacht", "plec", "gndr", "edad", "idade", "leeftijd",
+        "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat", "maritalstatus",
+        "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza", "raca", "language",
+        "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs", "kids", "kinder",
+        "kinderzahl", "hijos", "enfants", "filhos", "figli",
     }
 )  # fmt: skip
-_PROTECTED_PAIRS = (("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"))
+_PROTECTED_PAIRS = (
+    ("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"), ("estado", "civil"),
+    ("etat", "civil"), ("stato", "civile"), ("situation", "familiale"), ("mother", "tongue"), ("public", "assistance"),
+    ("fam", "members"), ("family", "members"), ("family", "size"),
+)  # fmt: skip
 # "age" and "alter" are a person's, unless the name says whose else.
 _AGES = frozenset({"age", "ages", "alter"})
 _AGED_THINGS = frozenset(
@@ -66,68 +74,101 @@ _AGED_THINGS = frozenset(
         "asset", "relationship", "equipment",
     }
 )  # fmt: skip
+_LANGUAGE_THINGS = frozenset({"pack", "programming", "version", "contract", "document"})
 _FOREIGN_THINGS = frozenset({"currency", "exchange", "trade", "transaction", "transactions", "account", "accounts"})
-_PROTECTED_VALUES = frozenset(
-    {
-        "male", "female", "maennlich", "weiblich", "married", "unmarried", "divorced", "widowed", "widow",
-        "verheiratet", "ledig", "geschieden", "verwitwet", "mr", "mrs", "herr", "frau", "muslim", "christian", "hindu",
-    }
-)  # fmt: skip
-_SEX_CODES = ({"m", "f"}, {"m", "w"})
 _NUMBER_OF_CLIENT = frozenset(
     {
         "id", "ids", "uid", "uuid", "guid", "key", "nr", "no", "number", "nummer", "kennung", "ref", "reference",
-        "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr",
+        "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr", "identifier",
+        "recno", "seq", "seqno", "serial", "policy", "police", "voucher", "vertragsnr", "matricule", "dossier", "folio",
     }
 )  # fmt: skip
 _NUMBERED = frozenset(
     {
         "client", "customer", "cust", "borrower", "applicant", "member", "person", "user", "loan", "account", "acct",
         "contract", "application", "listing", "unique", "unnamed", "kunde", "kunden", "kredit", "antrag", "konto",
+        "row",
+        "record", "case", "file", "deal", "policy", "num", "obs",
     }
 )  # fmt: skip
 _PERSON = frozenset(
     {
         "name", "names", "firstname", "lastname", "surname", "vorname", "nachname", "email", "mail", "phone", "mobile",
         "telephone", "telefon", "handy", "iban", "ssn", "passport", "address", "adresse", "street", "strasse", "url",
-        "ip",
+        "ip", "msisdn", "imei", "vin", "licence", "license", "username", "cpf", "cnpj", "curp", "rfc", "nif", "nie",
+        "dni",
+        "nino", "pesel", "bsn", "aadhaar", "aadhar", "pan", "nric", "tin", "ein", "siren", "siret", "cuit", "cuil",
+        "rut",
+        "bvn", "cnic", "personnummer", "fodselsnummer", "cpr", "hetu", "egn", "oib", "jmbg", "cnp", "ahv", "svnr",
+        "steuernummer", "steuerid", "sozialversicherungsnummer", "codicefiscale", "passnummer", "ausweisnummer",
     }
+)  # fmt: skip
+# Two words that together name a person's number with the state.
+_PERSON_PAIRS = (
+    ("national", "id"), ("steuer", "id"), ("tax", "id"), ("social", "security"), ("id", "card"), ("identity", "number"),
+    ("codice", "fiscale"), ("driving", "licence"), ("drivers", "license"), ("personal", "number"),
 )  # fmt: skip
 _PLACE = frozenset(
     {
         "zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "city", "town", "stadt", "wohnort", "ort",
         "county", "district", "neighborhood", "neighbourhood", "suburb", "village", "region", "state", "bundesland",
+        "province", "pincode", "pin", "cep", "tract", "municipality", "commune", "departement", "department",
+
+        "territory", "postalcode", "kreis", "bezirk", "ciudad",
+        "ville",
     }
 )  # fmt: skip
-_CODES = frozenset({"zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "phone", "mobile", "telefon", "ssn"})
-_APPLIED = frozenset(
+_COORDINATES = frozenset({"latitude", "longitude", "lat", "lon", "lng", "gps", "breitengrad", "laengengrad"})
+_CODES = frozenset(
     {
-        "issue", "issued", "application", "applied", "apply", "appl", "app", "origination", "originated", "orig",
-        "booking", "booked", "disbursal", "disbursed", "disbursement", "funded", "funding", "approval", "approved",
-        "contract", "start", "request", "requested", "submitted", "submission", "decision", "granted", "opened",
-        "created", "creation", "snapshot", "observation", "vintage", "cohort", "antrag", "antragsdatum", "auszahlung",
-        "auszahlungsdatum", "vertrag", "vertragsbeginn", "vertragsdatum", "abschlussdatum", "eingang",
+        "zip", "zipcode", "postal", "postcode", "postalcode", "plz", "postleitzahl", "pincode", "cep", "phone",
+        "mobile",
+        "telefon", "ssn", "code", "codes", "cd", "kode", "codigo", "naics", "sic", "nace", "isic", "isco", "anzsic",
+        "soc",
+        "fips", "msa", "cbsa", "mcc", "tract", "wz",
     }
 )  # fmt: skip
-_OTHER_DAYS = frozenset(
+# Names of things that are numbered, and words that may stand beside them.
+_NAMED_BY_CODES = frozenset(
     {
-        "birth", "last", "next", "end", "close", "closed", "closing", "maturity", "paid", "payment", "pymnt",
-        "earliest", "first", "due", "default", "expiry", "expiration", "employment", "employed", "hire", "hired",
-        "registration", "since", "update", "updated", "modified", "pull", "settlement", "hardship", "ende", "letzte",
-        "faelligkeit", "geburt", "seit",
+        "branch", "filiale", "sector", "branche", "industry", "product", "produkt", "agency", "store", "dealer",
+        "channel", "campaign", "type", "no", "nr", "number", "bank", "lender", "seller", "servicer", "issuer",
+        "supplier", "manufacturer", "vendor", "merchant", "broker", "officer", "advisor", "agent", "employee", "shop",
+        "outlet", "office", "segment", "cluster", "occupation", "profession", "job", "purpose", "category", "scheme",
+        "country", "sucursal", "agence", "agencia", "filial", "haendler", "makler", "berater", "vertriebsweg", "kanal",
+        "beruf", "zweck", "verwendungszweck", "abteilung", "kostenstelle", "unit",
     }
 )  # fmt: skip
-_CALENDAR = frozenset({"year", "jahr", "yr", "fy", "quarter", "quartal"})
-_SINCE_GRANTED = re.compile(
-    r"_(days?|weeks?|months?|mths?|years?|time)_since_(loan_)?(origination|issue|issued|application|approval|granting"
-    r"|disbursal|disbursement|funding|booking)_"
-)
+_BESIDE_CODES = frozenset(
+    {"loan", "credit", "business", "home", "property", "current", "permanent", "borrower", "client", "customer", "of",
+     "the", "main", "sub", "residence", "company", "firm", "id", "numeric", "sales", "listing", "use"}
+)  # fmt: skip
+_KINDS = frozenset(
+    {"type", "kind", "category", "purpose", "occupation", "profession", "job", "industry", "sector", "reason", "art",
+     "zweck", "beruf", "branche", "kategorie", "channel", "product", "area"}
+)  # fmt: skip
+_COUNTS = frozenset(
+    {
+        "num", "number", "count", "cnt", "n", "anzahl", "times", "inquiries", "inq", "enquiries", "dependents",
+        "dependants", "children", "kids", "kinder", "persons", "people", "accounts", "accts", "acc", "loans", "cards",
+    }
+)  # fmt: skip
+_QUANTITIES = frozenset(
+    {
+        "pct", "percent", "percentage", "rate", "ratio", "ltv", "cltv", "dti", "score", "fico", "term", "months",
+        "balance", "income", "salary", "price", "value", "limit", "days", "years", "mths",
+    }
+)  # fmt: skip
+_INDEX = r"x(\.\d+)?|row_?names?|row_?num(ber)?|_c0|obs|rn|index|s[lr]?[\s._]*no\.?|lfd[\s._]*nr\.?|#|n[o°º]\.?"
+# What programs call a column that had no name.
+_NO_NAME = r"column[\s_]?\d+|unnamed\W*\d*(\W\d+)?|\.\.\.\d+|__index_level_\d+__|level_0|field[\s_]?\d+"
 _LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal"})
 _AMOUNT = frozenset({"amount", "amnt", "amt", "betrag", "summe", "hoehe", "sum"})
 _AMOUNT_ALONE = frozenset(
     {"amount", "betrag", "hoehe", "kreditbetrag", "kreditsumme", "kredithoehe", "darlehensbetrag", "darlehenssumme",
      "loanamount", "creditamount"}
 )  # fmt: skip
+_MEASURED = _QUANTITIES | _AMOUNT
 
 
 def words(header: str) -> tuple[str, ...]:
@@ -208,31 +249,14 @@ def protected_word(header: str) -> str:
     parts = words(header)
     present = frozenset(re.sub(r"\d+$", "", word) for word in parts)
     for word in parts:
-        if word.rstrip("0123456789") in _PROTECTED and not (word == "foreign" and present & _FOREIGN_THINGS):
+        others = _FOREIGN_THINGS if word == "foreign" else _LANGUAGE_THINGS if word == "language" else frozenset()
+        if word.rstrip("0123456789") in _PROTECTED and not present & others:
             return word.rstrip("0123456789")
     for pair in _PROTECTED_PAIRS:
         if present.issuperset(pair):
             return " ".join(pair)
     ages = present & _AGES
     return min(ages) if ages and not present & _AGED_THINGS else ""
-
-
-def protected_value(values: list[str]) -> str:
-    """The value that gives a protected field away whatever its name; empty if there is none.
-
-    Examples
-    --------
-    >>> protected_value(["male single", "female div/dep/mar"]), protected_value(["F", "M", "XNA"])
-    ('male', 'f')
-    >>> protected_value(["own", "rent"])
-    ''
-    """
-    of_values = [words(value) for value in values]
-    for word in (word for parts in of_values for word in parts):
-        if word in _PROTECTED_VALUES:
-            return word
-    letters = {parts[0] for parts in of_values if len(parts) == 1 and len(parts[0]) == 1}
-    return min(letters) if letters in _SEX_CODES else ""
 
 
 def sounds_earlier(header: str) -> bool:
@@ -247,8 +271,21 @@ def sounds_earlier(header: str) -> bool:
 
 
 def is_number_of_client(header: str) -> bool:
-    """Whether the name is that of a number given to a client, loan or row."""
-    return bool({*words(header)} & _NUMBER_OF_CLIENT)
+    """Whether the name is that of a number given to a client, loan or row.
+
+    Examples
+    --------
+    >>> [is_number_of_client(name) for name in ("Loan ID", "cust_num", "Vorgangsnummer", "num_loans")]
+    [True, True, True, False]
+    """
+    parts = {*words(header)}
+    is_numbered = "num" in parts and len(parts) > 1 and parts <= _NUMBERED
+    return bool(parts & _NUMBER_OF_CLIENT) or is_numbered or any(map(_is_number, parts))
+
+
+def _is_number(word: str) -> bool:
+    """Whether one word is a number's name: customerid, loanno, Vorgangsnummer."""
+    return word.endswith("nummer") or (word.endswith(("id", "no", "nr")) and word[:-2] in _NUMBERED)
 
 
 def is_only_number_of_client(header: str) -> bool:
@@ -260,57 +297,94 @@ def is_only_number_of_client(header: str) -> bool:
     [True, True, True, False, False]
     """
     parts = {*words(header)}
-    return bool(parts & _NUMBER_OF_CLIENT) and not parts - _NUMBER_OF_CLIENT - _NUMBERED
+    others = {word for word in parts - _NUMBER_OF_CLIENT - _NUMBERED if not _is_number(word)}
+    return is_number_of_client(header) and not others
 
 
 def is_of_a_person(header: str) -> bool:
     """Whether the name says that the column identifies or reaches a person."""
-    return bool({*words(header)} & _PERSON)
+    parts = {*words(header)}
+    if parts & _MEASURED:
+        return False
+    return bool(parts & _PERSON) or any(parts.issuperset(pair) for pair in _PERSON_PAIRS)
+
+
+def _without_digits(header: str) -> tuple[str, ...]:
+    return tuple(bare for word in words(header) if (bare := word.rstrip("0123456789")))
 
 
 def is_place(header: str) -> bool:
     """Whether the column says where somebody lives, which may stand in for origin."""
-    return bool({*words(header)} & _PLACE)
+    return bool({*_without_digits(header)} & (_PLACE | _COORDINATES))
 
 
 def is_code(header: str) -> bool:
-    """Whether digits in the column are no quantity."""
-    return bool({*words(header)} & _CODES)
-
-
-def is_calendar(header: str) -> bool:
-    """Whether the column is the year or quarter of the application, or counts how long ago the loan was granted.
+    """Whether digits in the column are no quantity.
 
     Examples
     --------
-    >>> [is_calendar(name) for name in ("ApprovalFY", "issue_year", "months_since_origination", "employed_years")]
+    >>> [is_code(name) for name in ("zip3", "branch_id", "NAICS", "product", "state", "products_bought")]
+    [True, True, True, True, True, False]
+    """
+    parts = _without_digits(header)
+    named = {*parts} - _BESIDE_CODES
+    if {*parts} & _MEASURED and parts[-1:] not in (("code",), ("cd",), ("id",), ("nr",)):
+        return False
+    is_numbered = parts[-1:] in (("id",), ("nr",)) or any(
+        word.endswith(("nummer", "schluessel")) for word in parts[-1:]
+    )
+    return bool({*parts} & _CODES) or (bool(named) and named <= _NAMED_BY_CODES | _PLACE) or is_numbered
+
+
+def is_code_if_few(header: str) -> bool:
+    """Whether whole numbers in the column are codes where only some dozens of them are in use.
+
+    Examples
+    --------
+    >>> [is_code_if_few(name) for name in ("UseOfLoan", "ListingCategory (numeric)", "OccupationArea", "purpose_cost")]
     [True, True, True, False]
     """
-    parts = {*words(header)}
-    is_of_application = bool(parts & _CALENDAR) and bool(parts & _APPLIED) and not parts & _OTHER_DAYS
-    return is_of_application or _SINCE_GRANTED.search(f"_{'_'.join(words(header))}_") is not None
+    parts = [word for word in _without_digits(header) if word not in ("numeric", "code", "id")]
+    pairs = (("use", "of"), ("occupation", "area"), ("employment", "status"), ("home", "ownership"))
+    return parts[-1:] != [] and (parts[-1] in _KINDS or any({*parts} >= {*pair} for pair in pairs))
 
 
-def is_date(header: str) -> bool:
-    """Whether the name says that the column holds days.
+def is_count(header: str) -> bool:
+    """Whether the column counts, so that its numbers are whole.
 
     Examples
     --------
-    >>> is_date("visit_date"), is_date("Antragsdatum"), is_date("updated")
-    (True, True, False)
+    >>> [is_count(name) for name in ("num_loans", "dependents", "open_acc", "income")]
+    [True, True, True, False]
     """
-    return any(word in ("date", "day", "tag", "d") or word.endswith(("datum", "date")) for word in words(header)[-2:])
+    return bool({*words(header)} & _COUNTS)
 
 
-def is_date_of_application(header: str) -> bool:
-    """Whether a date of this name is that of the application or of the loan's beginning."""
-    parts = {*words(header)}
-    return bool(parts & _APPLIED) and not parts & _OTHER_DAYS and not sounds_later(header)
+def is_quantity(header: str) -> bool:
+    """Whether the column measures, so that zeros in front of its numbers mean nothing."""
+    return bool({*words(header)} & (_MEASURED | _COUNTS))
 
 
-def may_be_any_date(header: str) -> bool:
-    """Whether the name leaves open which day is meant, as `date` does."""
-    return not {*words(header)} & _OTHER_DAYS and not sounds_later(header) and not protected_word(header)
+def is_index(header: str) -> bool:
+    """Whether the name is one that programs give to a saved index of rows.
+
+    Examples
+    --------
+    >>> [is_index(name) for name in ("X", "rownames", "X.1", "Sr. No", "income")]
+    [True, True, True, True, False]
+    """
+    return re.fullmatch(_INDEX, header.strip(), re.IGNORECASE) is not None
+
+
+def is_no_name(header: str) -> bool:
+    """Whether the name is one that programs give to a column without a name.
+
+    Examples
+    --------
+    >>> [is_no_name(name) for name in ("Unnamed: 0", "Unnamed: 0.1", "...1", "Column1", "column 3", "V1")]
+    [True, True, True, True, True, False]
+    """
+    return re.fullmatch(_NO_NAME, header.strip(), re.IGNORECASE) is not None
 
 
 def is_amount_lent(header: str) -> bool:

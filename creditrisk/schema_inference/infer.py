@@ -13,13 +13,17 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 
+import polars as pl
+
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.schema import RESERVED, Costs, Field, Schema
+from creditrisk.quality import is_missing
+from creditrisk.schema import RESERVED, Costs, Field, Schema, Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
+from creditrisk.schema_inference.doubts import doubts_about
 from creditrisk.schema_inference.families import ask_about_sisters
-from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells
+from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells, Column
 from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
 from creditrisk.schema_inference.outcome import read_outcome, with_target
 from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id
@@ -27,6 +31,9 @@ from creditrisk.schema_inference.signs import with_sign
 from creditrisk.schema_inference.together import ask_about_pairs
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, shorten
+
+# So many lines below a table are looked at.
+MAX_BELOW = 10
 
 
 def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str] = (), name: str) -> Inference:
@@ -55,17 +62,22 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     >>> loans = [{"income": str(500 + 7 * n), "sex": "mf"[n % 2], "BAD": str(int(n % 5 == 0))} for n in range(200)]
     >>> proposed = infer(from_records(loans), target="bad", bad=["1"], name="corner")
     >>> [(field.name, field.type, field.role) for field in proposed.schema.fields]
-    [('income', 'integer', 'feature'), ('sex', 'category', 'protected')]
+    [('income', 'number', 'feature'), ('sex', 'category', 'protected')]
     """
     _check_widths(raw)
     raw, header = with_target(raw, target)
     # Rows in an order of their own: however the file is sorted, the same comes out.
-    frame = raw.texts[raw.texts.hash_rows(seed=1).arg_sort()]
+    order = raw.texts.hash_rows(seed=1).arg_sort()
+    frame = raw.texts[order]
     spec, outcome, remarks = read_outcome(frame[header], header, bad, good)
+    remarks += _below_the_table(raw, header)
+    known = pl.Series(outcome >= 0)
     headers = [column for column in frame.columns if column != header]
     fields = _names(headers, taken={spec.name, key(header)})
     columns = [
-        describe_column(Cells.of(frame[column], fields[column], raw), outcome, has_name=raw.has_names)
+        describe_column(
+            Cells.of(frame[column].filter(known), fields[column], raw), outcome[outcome >= 0], has_name=raw.has_names
+        )
         for column in headers
     ]
     columns = ask_about_sisters(one_id(columns))
@@ -77,17 +89,33 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
             f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
             "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
         )
+    schema = _schema(name, columns, spec)
+    remarks += doubts_about(raw, schema, columns, outcome)
+    return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
+
+
+def _schema(name: str, columns: Sequence[Column], target: Target) -> Schema:
+    """The schema of these columns, called by the name."""
     lent = next((column.field.name for column in columns if is_amount_lent(column)), "")
-    schema = Schema(
+    return Schema(
         # A name that has no Latin letters must not be that of every such table.
         name=header_hints.canonical(name) or f"own_data_{zlib.crc32(name.encode()):08x}",
         title=header_hints.label(name) or "Own data",
         fields=tuple(column.field for column in columns),
-        target=spec,
+        target=target,
         costs=Costs(),
         amount_field=lent,
     )
-    return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
+
+
+def _below_the_table(raw: RawTable, header: str) -> tuple[str, ...]:
+    """What to say of the last rows if they hold no outcome, as totals and notes below a table do."""
+    empty = is_missing(raw.texts[header].tail(MAX_BELOW)).reverse()
+    n_below = int(empty.cum_min().sum()) if len(empty) else 0
+    if not n_below or n_below == len(empty) or not raw.has_lines:
+        return ()
+    lines = ", ".join(f"{line:,}" for line in raw.lines[-n_below:])
+    return (f"Nothing is learned from line{'s' * (n_below > 1)} {lines}, without an outcome: totals or notes?",)
 
 
 def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:

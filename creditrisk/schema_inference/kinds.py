@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
 
-from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, read_cells, unit_of
-from creditrisk.schema import Category, Field, FieldType
-from creditrisk.schema_inference import header_hints
+from creditrisk.quality import LARGEST_INTEGER, date_format_of, is_missing, notation_in, read_cells, unit_of
+from creditrisk.schema import Category, Field, FieldType, Role
+from creditrisk.schema_inference import calendar_hints, header_hints
+from creditrisk.schema_inference.missing_codes import few_missing_codes, missing_codes
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, plain_number, shorten
 
@@ -23,8 +25,12 @@ MAX_CODES = 12
 # A category has at most 60 values, each in 5 rows or more, that together cover 90 % of the filled cells.
 MAX_CATEGORIES = 60
 MIN_CATEGORY_ROWS = 5
+# A category of its own gathers up to so many rare values; its name.
+MAX_RARE = 1_000
+OTHER = "other"
 CATEGORY_COVER = 0.9
-_LEADING_ZERO = r"^0\d+$"
+# Zeros in front make three digits or fewer a quantity filled up, more of them a code.
+_LEADING_ZERO = r"^0\d{3,}$"
 AMERICAN = ("%m/%d/%Y", "%m/%d/%y", "%m-%d-%Y", "%m-%d-%y")
 # What stands around the numbers of categories that have an order: "< 1 year", "10+ years", "1<=X<4", "bis 3 Jahre".
 _AROUND_NUMBERS = re.compile(
@@ -40,7 +46,7 @@ class Column:
     """One column of the table: the field proposed, how the column looks, and what a person should decide about it.
 
     `flag` is one or two words for the table on the terminal, empty where nothing calls for a decision; `counts` holds
-    the rows of each category.
+    the rows of each category, and `n_odd` is how many rows the checks would set aside or send to a person for it.
     """
 
     header: str
@@ -49,6 +55,16 @@ class Column:
     flag: str = ""
     decide: str = ""
     counts: tuple[tuple[str, int], ...] = ()
+    n_odd: int = 0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a column is proposed to be, in a word or two, and what to decide about it."""
+
+    role: Role
+    flag: str
+    decide: str
 
 
 @dataclass(frozen=True)
@@ -82,27 +98,38 @@ class Cells:
 def typed_column(cells: Cells) -> Column:
     """The column as what its cells are: numbers, codes, dates, categories or text."""
     filled, is_named_code = cells.filled, header_hints.is_code(cells.header)
-    is_named_date = header_hints.is_date(cells.header)
-    date_format = date_format_of(filled, is_named=is_named_date, min_share=READABLE_SHARE)
-    # Eight digits may be anything, unless the name says that they are a day.
     is_digits = bool(filled.str.contains(r"^\d+$").all())
-    is_date = date_format is not None and (is_named_date or not is_digits)
-    is_coded = is_named_code or bool(filled.str.contains(_LEADING_ZERO).any())
+    date_format = _date_format(cells, is_digits=is_digits)
+    has_zeros = bool(filled.str.contains(_LEADING_ZERO).any()) and not header_hints.is_quantity(cells.header)
     column = None
-    if not is_coded and not is_date:
+    if not is_named_code and not has_zeros and date_format is None:
         column = _mostly_numbers(cells)
     if column is None and date_format is not None:
         column = _mostly_dates(cells, date_format)
     if column is not None:
         return column
     column = _category_or_text(cells)
-    if column.field.type == "text" and is_digits and not is_named_code and date_format is None:
+    if column.field.type == "text" and is_digits and is_named_code:
+        why = "going by its name its digits are codes and no quantity, too many to learn. Group them in the file."
+        return replace(column, flag="codes", decide=why)
+    if column.field.type == "text" and is_digits and date_format is None:
         # Zeros in front that make no categories fill up a number: 00280.
         field = replace(cells.field, type="number")
         values, unreadable = read_cells(filled, field, cells.delimiter)
         if not unreadable:
             return _numbers(cells, field, values, 0)
     return column
+
+
+def _date_format(cells: Cells, *, is_digits: bool) -> str | None:
+    """How the cells are written as dates; None if they are none, as far as digits alone can tell."""
+    is_named = calendar_hints.is_date(cells.header) or calendar_hints.may_hold_days(cells.header)
+    if calendar_hints.are_years(cells.filled):
+        return None
+    date_format = date_format_of(cells.filled, is_named=is_named, min_share=READABLE_SHARE)
+    # Eight digits may be anything, unless the name says that they are a day or all of many are.
+    is_open = is_digits and not is_named and date_format == "" and not calendar_hints.are_days_in_digits(cells.filled)
+    return None if is_open else date_format
 
 
 def _mostly_numbers(cells: Cells) -> Column | None:
@@ -112,6 +139,7 @@ def _mostly_numbers(cells: Cells) -> Column | None:
         return None
     field = replace(cells.field, type="number", unit=unit_of(texts, min_share=READABLE_SHARE))
     values, unreadable = read_cells(texts, field, cells.delimiter)
+    field = replace(field, notation=notation_in(texts, field, cells.delimiter))
     if len(unreadable) > (1 - READABLE_SHARE) * len(texts):
         return None
     return _numbers(replace(cells, filled=texts), field, values, len(unreadable))
@@ -124,6 +152,7 @@ def _mostly_dates(cells: Cells, date_format: str) -> Column | None:
     if len(unreadable) > (1 - READABLE_SHARE) * len(cells.filled):
         return None
     note = "; read with the month first, as in America" if date_format in AMERICAN else ""
+    note = f"; read as {date_format}" if " since " in date_format else note
     return Column(cells.header, field, f"{cells.looks}, {values.min()!s} to {values.max()!s}{note}")
 
 
@@ -134,8 +163,15 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     low, high = float(distinct[0]), float(distinct[-1])
     if is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES:
         return _codes(cells, values, Counter(known.astype(np.int64).tolist()))
-    minimum, maximum = _outwards(low, high)
-    kind: FieldType = "integer" if is_whole else "number"
+    codes = missing_codes(distinct, rows)
+    usual = distinct[~np.isin(distinct, codes)]
+    if is_whole and header_hints.is_code_if_few(cells.header) and len(usual) <= MAX_CATEGORIES:
+        column = _category_or_text(cells)
+        if column.field.type == "category":
+            return column
+    minimum, maximum = _outwards(float(usual[0]), float(usual[-1]))
+    # Only counts need whole numbers: whole amounts may be so by chance.
+    kind: FieldType = "integer" if is_whole and header_hints.is_count(cells.header) else "number"
     field = replace(field, type=kind, minimum=minimum, maximum=maximum)
     column = Column(
         cells.header,
@@ -145,22 +181,26 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     )
     if n_unreadable:
         why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
-        return replace(column, flag="mixed", decide=why)
-    far = _far_off(distinct, rows)
-    if far is not None:
-        why = f"{plain_number(far[0])} stands in {far[1]:,} rows, far from all other values: does it mean missing?"
-        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
-    below = _few_below_zero(distinct, rows)
-    if below is not None:
-        listed = ", ".join(map(plain_number, below[0]))
-        why = f"{listed} in {below[1]:,} rows, and nothing else below zero: does it mean missing?"
-        return replace(column, flag="code?", decide=f"{why} If so, leave it empty in the file.")
-    return column
+        return replace(column, flag="mixed", decide=why, n_odd=n_unreadable)
+    return _with_codes(column, codes, int(rows[np.isin(distinct, codes)].sum()), len(cells.all)) if codes else column
+
+
+def _with_codes(column: Column, codes: Sequence[float], n_coded: int, n_rows: int) -> Column:
+    """A column some of whose numbers may mean that nothing is known."""
+    shown = ", ".join(map(plain_number, codes))
+    why = f"{shown} in {n_coded:,} rows ({n_coded / n_rows:.1%}), apart from all other values: does it mean missing?"
+    todo = "If so, leave it empty in the file"
+    if not column.field.is_numeric:
+        return replace(column, flag="code?", decide=f"{why} {todo}.")
+    todo += "; if not, move the bounds: as it is, these rows go to a person"
+    return replace(column, flag="code?", decide=f"{why} {todo}.", n_odd=n_coded)
 
 
 def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
-    numbers = range(min(tally), max(tally) + 1)
+    codes = few_missing_codes(tally)
+    usual = [number for number in tally if number not in codes]
+    numbers = [*range(min(usual), max(usual) + 1), *codes]
     spellings: dict[int, set[str]] = {number: set() for number in numbers}
     for text, value in zip(cells.filled.to_list(), values.to_list(), strict=True):
         spellings[int(value)].add(text)
@@ -170,9 +210,11 @@ def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
         categories=tuple(
             Category(str(number), str(number), tuple(sorted(spellings[number] - {str(number)}))) for number in numbers
         ),
-        is_ordered=len(numbers) > 2,
+        # A code for missing has no place among the others.
+        is_ordered=len(numbers) > 2 and not codes,
     )
-    return Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
+    column = Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
+    return _with_codes(column, codes, sum(tally[code] for code in codes), len(cells.all)) if codes else column
 
 
 def _category_or_text(cells: Cells) -> Column:
@@ -186,6 +228,9 @@ def _category_or_text(cells: Cells) -> Column:
     frequent = sorted(
         (text for text, n in tally.items() if n >= MIN_CATEGORY_ROWS), key=lambda text: (-tally[text], text)
     )
+    if len(tally) <= MAX_CATEGORIES and _natural_order(list(tally)) and not header_hints.is_code(cells.header):
+        # The rare values of a scale have their place between the others.
+        frequent = list(tally)
     kept = frequent[:MAX_CATEGORIES]
     n_kept = sum(tally[text] for text in kept)
     if n_kept < CATEGORY_COVER * len(texts) or not kept:
@@ -198,8 +243,27 @@ def _category_or_text(cells: Cells) -> Column:
         return Column(cells.header, cells.field, looks, flag, why)
     if len(kept) < len(tally):
         n_left, n_rows = len(tally) - len(kept), len(texts) - n_kept
+        if n_left <= MAX_RARE:
+            looks += f"; rare values are one, '{OTHER}': {n_left:,} in {n_rows:,} rows"
+            return _with_other(_category(cells, looks, {text: tally[text] for text in kept}), tally)
         looks += f"; rare values left out, which count as unknown: {n_left:,} in {n_rows:,} rows"
+        return replace(_category(cells, looks, {text: tally[text] for text in kept}), n_odd=n_rows)
     return _category(cells, looks, {text: tally[text] for text in kept})
+
+
+def _with_other(column: Column, tally: Mapping[str, int]) -> Column:
+    """A category in which the rare values of the table are one, so that nothing the table holds is unknown."""
+    known = column.field.categories
+    rare = sorted(set(tally) - {category.value for category in known})
+    own = next((category for category in known if category.value.casefold() == OTHER), Category(OTHER, "Other"))
+    gathered = replace(own, aliases=tuple(value for value in rare if value.casefold() != own.value.casefold()))
+    categories = tuple(gathered if category is own else category for category in known)
+    counts = dict(column.counts)
+    counts[own.value] = counts.get(own.value, 0) + sum(tally[value] for value in rare)
+    if own not in known:
+        categories = (*known, gathered)
+    field = replace(column.field, categories=categories, is_ordered=column.field.is_ordered and own in known)
+    return replace(column, field=field, counts=tuple(counts.items()))
 
 
 def _tally(texts: pl.Series) -> dict[str, int]:
@@ -212,7 +276,10 @@ def _tally(texts: pl.Series) -> dict[str, int]:
 
 def _category(cells: Cells, looks: str, tally: dict[str, int]) -> Column:
     """The column as a category with these values, the most frequent first, or in their order if they have one."""
-    in_order = _natural_order(list(tally))
+    are_codes = header_hints.is_code(cells.header) or (
+        header_hints.is_code_if_few(cells.header) and all(map(str.isdigit, tally))
+    )
+    in_order = [] if are_codes else _natural_order(list(tally))
     values = in_order or list(tally)
     field = replace(
         cells.field,
@@ -236,6 +303,8 @@ def _natural_order(values: list[str]) -> list[str]:
     ['< 1 year', '1 year', '3 years', '10+ years']
     >>> _natural_order(["A34", "A410", "A40"]), _natural_order(["C", "A", "B"])
     ([], ['A', 'B', 'C'])
+    >>> _natural_order(["A14", "A12", "A11", "A13"])
+    ['A11', 'A12', 'A13', 'A14']
     """
     if len(values) < 3:
         return []
@@ -243,6 +312,12 @@ def _natural_order(values: list[str]) -> list[str]:
         re.fullmatch(r"[A-H][1-9]", value) for value in values
     ):
         return sorted(values)
+    codes = [re.fullmatch(r"([A-Za-z]{1,3})[-_]?(\d{1,3})", value) for value in values]
+    if len(values) > 3 and all(codes) and len({code[1] for code in codes if code}) == 1:
+        # Whoever numbers four values or more without a gap mostly goes along a scale.
+        places = sorted(int(code[2]) for code in codes if code)
+        is_running = places == list(range(places[0], places[0] + len(places)))
+        return sorted(values, key=lambda value: int(re.sub(r"\D", "", value))) if is_running else []
     ranks = []
     for value in values:
         numbers = re.findall(r"\d+(?:[.,]\d+)?", value)
@@ -255,26 +330,6 @@ def _natural_order(values: list[str]) -> list[str]:
         is_above = len(numbers) == 1 and re.search(r"[>+]|over|above|more|mehr|über|ueber", value)
         ranks.append((first, -1 if is_below else 1 if is_above else 0))
     return [value for _, value in sorted(zip(ranks, values, strict=True))] if len({*ranks}) == len(ranks) else []
-
-
-def _far_off(distinct: np.ndarray, rows: np.ndarray) -> tuple[float, int] | None:
-    """A frequent value at either end, ten times as far out as all others: 365243, -999."""
-    if len(distinct) < 10:
-        return None
-    for end, rest in ((-1, distinct[:-1]), (0, distinct[1:])):
-        spread = max(abs(float(rest[0])), abs(float(rest[-1])), 1.0)
-        gap = abs(float(distinct[end]) - float(rest[end]))
-        if rows[end] >= max(5, 0.005 * rows.sum()) and gap > 5 * spread:
-            return float(distinct[end]), int(rows[end])
-    return None
-
-
-def _few_below_zero(distinct: np.ndarray, rows: np.ndarray) -> tuple[list[float], int] | None:
-    """At most three frequent whole values below zero where all others are not: -9, -8, -7."""
-    is_below = distinct < 0
-    values, n_rows = distinct[is_below], int(rows[is_below].sum())
-    are_few = 1 <= len(values) <= 3 and len(distinct) >= 10 and bool((values == np.rint(values)).all())
-    return (values.tolist(), n_rows) if are_few and n_rows >= max(5, 0.005 * rows.sum()) else None
 
 
 def _outwards(low: float, high: float) -> tuple[float, float]:

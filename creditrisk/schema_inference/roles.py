@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, replace
+import math
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,26 +12,18 @@ from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
 from creditrisk.quality import is_missing, leaks_target, read_cells
 from creditrisk.schema import Field, Role
-from creditrisk.schema_inference import header_hints
-from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, typed_column
-from creditrisk.splits import time_split
+from creditrisk.schema_inference import calendar_hints, header_hints, sensitive
+from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, Verdict, typed_column
+from creditrisk.schema_inference.row_names import row_name
+from creditrisk.splits import MIN_EACH, time_split
 
 # A column filled in less often teaches next to nothing, and not at all in a fold that has none of it.
 MIN_FILLED = 20
 MIN_FILLED_SHARE = 0.002
-# In fewer rows, different values in all of them may be chance.
-MIN_TO_TELL_APART = 50
-# Each part of a table divided by time needs as many bads and goods.
-MIN_EACH = 20
-
-
-@dataclass(frozen=True)
-class _Verdict:
-    """What a column is proposed to be, in a word or two, and what to decide about it."""
-
-    role: Role
-    flag: str
-    decide: str
+HALF = 0.5
+MOST = 0.9
+# Digits and what may divide them, with a few other signs in front or behind.
+_LIKE_NUMBER = r"^(?:\D{0,3}|[a-z.]{2,8} ?)\d[\d.,'’ʼ·٫٬_ ]*\D{0,8}$|^\d+ ?[-–—/] ?\d+$|^\d+ \d+/\d+$"
 
 
 def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Column:
@@ -43,11 +35,14 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
     # What cannot be asked for comes first, then what must not be used, then what is of no use.
     verdict = (
         _later(column)
+        or _barred(column)
         or _protected(column)
-        or _number_of_client(column, cells)
+        or (None if has_name else _perhaps_ages(column, cells))
         or _of_a_person(column, cells)
+        or _unread(column, cells)
+        or row_name(column, cells)
         or _too_little(column, cells)
-        or _when_granted(column)
+        or _when_granted(column, cells)
         or _leaks(column, cells.read(column.field), outcome)
         or _date(column)
         or _place(column)
@@ -57,7 +52,7 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
     return _judged(column, verdict) if verdict is not None else column
 
 
-def _judged(column: Column, verdict: _Verdict) -> Column:
+def _judged(column: Column, verdict: Verdict) -> Column:
     field = replace(column.field, role=verdict.role)
     if verdict.role != "feature":
         field = replace(field, is_required=False)
@@ -67,89 +62,122 @@ def _judged(column: Column, verdict: _Verdict) -> Column:
     return replace(column, field=field, flag=verdict.flag, decide=verdict.decide)
 
 
-def _nothing_to_learn(cells: Cells, *, has_name: bool) -> _Verdict | None:
+def _nothing_to_learn(cells: Cells, *, has_name: bool) -> Verdict | None:
     if not len(cells.filled):
-        return _Verdict("excluded", "empty", "nothing stands in it, in any row.")
+        return Verdict("excluded", "empty", "nothing stands in it, in any row.")
     if cells.filled.n_unique() == 1 and len(cells.filled) == len(cells.all):
-        return _Verdict("excluded", "constant", "it is the same in every row, so there is nothing to learn from it.")
-    if has_name and re.fullmatch(r"column \d+|unnamed[: _]*\d*", cells.header, re.IGNORECASE):
+        return Verdict("excluded", "constant", "it is the same in every row, so there is nothing to learn from it.")
+    if has_name and header_hints.is_no_name(cells.header):
         why = "it has no name; often it only counts the rows. Name it in the file to use it."
-        return _Verdict("excluded", "no name", why)
+        return Verdict("excluded", "no name", why)
     return None
 
 
-def _later(column: Column) -> _Verdict | None:
+def _later(column: Column) -> Verdict | None:
     if not header_hints.sounds_later(column.header):
         return None
     why = "going by its name it was written after the decision, when nobody can ask for it."
-    return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before.")
+    return Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before.")
 
 
-def _protected(column: Column) -> _Verdict | None:
+def _barred(column: Column) -> Verdict | None:
+    word, kind = sensitive.barred_kind(column.header)
+    if not word:
+        return None
+    why = f"its name says '{word}': the law bars data on {kind} from decisions on credit ({sensitive.LAW})."
+    return Verdict("excluded", "barred", f"{why} Make it a feature only if it is about something else.")
+
+
+def _protected(column: Column) -> Verdict | None:
     word = header_hints.protected_word(column.header)
-    value = header_hints.protected_value([value for value, _ in column.counts])
+    value = "" if word else sensitive.protected_value([value for value, _ in column.counts])
     if not word and not value:
         return None
     why = f"its name says '{word}'" if word else f"it holds values such as '{value}'"
     does = "kept from the model, used to check that it treats all groups alike."
-    return _Verdict("protected", "protected?", f"{why}, which the law may protect: {does}")
+    if sensitive.is_barred_too(word):
+        return Verdict(
+            "protected", "protected?", f"{why}, which no decision on credit may use ({sensitive.LAW}): {does}"
+        )
+    return Verdict("protected", "protected?", f"{why}, which the law may protect: {does}")
 
 
-def _number_of_client(column: Column, cells: Cells) -> _Verdict | None:
-    """The column as a client's number, if it tells the rows apart."""
-    filled, n_rows, kind = cells.filled, len(cells.all), column.field.type
-    if kind not in ("integer", "text"):
+def _perhaps_ages(column: Column, cells: Cells) -> Verdict | None:
+    """A column without a name whose numbers are spread as ages are."""
+    if not column.field.is_numeric or not sensitive.looks_like_ages(cells.read(column.field)):
         return None
-    n_values = filled.n_unique()
-    if header_hints.is_number_of_client(column.header) and n_values >= 0.99 * n_rows:
-        return _Verdict("id", "id", "taken for the client's number: shown with the result, never learned from.")
-    if header_hints.is_only_number_of_client(column.header) and n_values > MAX_CATEGORIES:
-        why = "going by its name it is a client's number, of clients who stand in several rows: never learned from."
-        return _Verdict("excluded", "id", why)
-    if n_values < n_rows or n_rows < MIN_TO_TELL_APART:
-        return None
-    numbers = filled.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
-    is_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
-    is_word = kind == "text" and not filled.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
-    if not is_running and not is_word:
-        return None
-    return _Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
+    why = "it has no name, and its numbers are spread as ages are, which the law may protect: kept from the model."
+    return Verdict("protected", "protected?", f"{why} Make it a feature if it is no age.")
 
 
-def _of_a_person(column: Column, cells: Cells) -> _Verdict | None:
+def _unread(column: Column, cells: Cells) -> Verdict | None:
+    """The column as numbers most of which are written in a way that is not read."""
+    is_name = header_hints.is_number_of_client(column.header) or header_hints.is_place(column.header)
+    if column.field.type != "text" or is_name or column.flag == "codes":
+        return None
+    filled = cells.filled
+    _, unreadable = read_cells(filled, Field(column.field.name, "number", column.field.label), cells.delimiter)
+    n_read = len(filled) - len(unreadable)
+    like = filled.gather(unreadable).str.contains(_LIKE_NUMBER)
+    # Names of things differ in every row and are all written alike; amounts are of any length.
+    shapes = filled.str.replace_all(r"\d", "9").value_counts(sort=True)["count"]
+    are_names = int(shapes[0]) > MOST * len(filled) and filled.n_unique() > MOST * len(filled)
+    if n_read + int(like.sum()) <= HALF * len(filled) or are_names:
+        return None
+    share = math.floor(100 * n_read / len(filled))
+    why = (
+        f"it seems to hold numbers, but only {share}% of its cells read as such."
+        if n_read
+        else ("it seems to hold numbers in a notation that is not read: 0% of its cells are.")
+    )
+    return Verdict("excluded", "unread", f"{why} Write them with digits and a point, then make it a feature.")
+
+
+def _of_a_person(column: Column, cells: Cells) -> Verdict | None:
     field = column.field
-    is_long = field.type == "integer" and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
+    is_long = field.is_numeric and (field.minimum or 0) >= 0 and (field.maximum or 0) >= 1e6
     if not header_hints.is_of_a_person(column.header) or not (field.type == "text" or is_long):
         return None
     if cells.filled.n_unique() <= MAX_CATEGORIES:
         return None
     why = "it seems to name a person or to lead to one, and a model must not know clients."
-    return _Verdict("excluded", "personal?", why)
+    return Verdict("excluded", "personal?", why)
 
 
-def _too_little(column: Column, cells: Cells) -> _Verdict | None:
+def _too_little(column: Column, cells: Cells) -> Verdict | None:
     if column.field.type == "text":
-        return _Verdict("excluded", column.flag, column.decide)
+        return Verdict("excluded", column.flag, column.decide)
     if len(cells.filled) < max(MIN_FILLED, MIN_FILLED_SHARE * len(cells.all)):
-        return _Verdict("excluded", "rare", f"only {len(cells.filled):,} rows have anything in it.")
+        return Verdict("excluded", "rare", f"only {len(cells.filled):,} rows have anything in it.")
     return None
 
 
-def _when_granted(column: Column) -> _Verdict | None:
-    if column.field.type != "date" and header_hints.is_calendar(column.header):
-        return _Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")
+def _when_granted(column: Column, cells: Cells) -> Verdict | None:
+    if column.field.type == "date":
+        return None
+    header, filled = column.header, cells.filled
+    is_year = calendar_hints.are_years(filled) and calendar_hints.is_date_of_application(header)
+    are_periods = column.field.type == "category" and calendar_hints.are_periods(filled.unique().to_list())
+    if is_year or are_periods or calendar_hints.is_calendar(header):
+        return Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")
+    is_named = (
+        calendar_hints.says_date(header) and len(column.counts) != 2 and bool(filled.str.contains(r"^[\d.]+$").all())
+    )
+    if is_named or calendar_hints.are_days_in_digits(filled):
+        why = "it seems to hold days, in digits that are not read as days. Write them as 2024-03-31 to divide by them."
+        return Verdict("excluded", "calendar", why)
     return None
 
 
-def _date(column: Column) -> _Verdict | None:
+def _date(column: Column) -> Verdict | None:
     if column.field.type != "date":
         return None
     why = "models take numbers and categories, not dates. Days before the application would do."
-    return _Verdict("excluded", "date", why)
+    return Verdict("excluded", "date", why)
 
 
-def _leaks(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | None:
-    if column.field.type == "date" and header_hints.is_date_of_application(column.header):
+def _leaks(column: Column, values: pl.Series, outcome: IntArray) -> Verdict | None:
+    if column.field.type == "date" and calendar_hints.is_date_of_application(column.header):
         return None
     known = outcome >= 0
     values, target = values.filter(pl.Series(known)), outcome[known]
@@ -158,15 +186,15 @@ def _leaks(column: Column, values: pl.Series, outcome: IntArray) -> _Verdict | N
         return None
     if header_hints.sounds_earlier(column.header) and not leaks_target(values, target, is_from_before=True):
         why = "going by its name it was known before all the same. Exclude it if it was not."
-        return _Verdict("feature", "strong?", f"{evidence}: {why}")
+        return Verdict("feature", "strong?", f"{evidence}: {why}")
     why = f"{evidence}: most probably it was written after the outcome was known."
-    return _Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before the decision.")
+    return Verdict("excluded", "leakage?", f"{why} Make it a feature only if it was known before the decision.")
 
 
-def _place(column: Column) -> _Verdict | None:
+def _place(column: Column) -> Verdict | None:
     if not header_hints.is_place(column.header) or column.flag:
         return None
-    return _Verdict("feature", "place", "where people live may stand in for where they come from.")
+    return Verdict("feature", "place", "where people live may stand in for where they come from.")
 
 
 def one_id(columns: list[Column]) -> list[Column]:
@@ -192,8 +220,8 @@ def one_id(columns: list[Column]) -> list[Column]:
 def dates_of_application(columns: list[Column]) -> list[Column]:
     """The dates that may be that of the application, going by their names."""
     dates = [column for column in columns if column.flag == "date"]
-    by_name = [column for column in dates if header_hints.is_date_of_application(column.header)]
-    open_names = [column for column in dates if header_hints.may_be_any_date(column.header)]
+    by_name = [column for column in dates if calendar_hints.is_date_of_application(column.header)]
+    open_names = [column for column in dates if calendar_hints.may_be_any_date(column.header)]
     return by_name or (open_names if len(dates) == 1 else [])
 
 

@@ -15,15 +15,13 @@ import polars as pl
 from creditrisk.errors import TrainingError
 from creditrisk.schema import Schema
 from creditrisk.scoring import ASK_BELOW, Scorer, ScoreScale
+from creditrisk.splits import MIN_EACH, MIN_ROWS
 from creditrisk.training.by_folds import train_by_folds
 from creditrisk.training.by_time import train_by_time
 from creditrisk.training.plan import DEFAULT_BUDGET, Plan, Progress, Runner
 from creditrisk.training.progress import in_threads
 from creditrisk.training.results import Training
 from creditrisk.training.tuning import Budget
-
-MIN_ROWS = 200
-MIN_BADS = 20
 
 
 def train(
@@ -64,10 +62,10 @@ def train(
         If there are too few rows or bads to train and test on, or no family ranks unseen rows the right way round.
     """
     n_bad = int(frame["default"].sum())
-    if frame.height < MIN_ROWS or not MIN_BADS <= n_bad <= frame.height - MIN_BADS:
+    if frame.height < MIN_ROWS or not MIN_EACH <= n_bad <= frame.height - MIN_EACH:
         raise TrainingError(
             f"{frame.height:,} usable rows with {n_bad:,} bads are too few to train and judge a model: at least "
-            f"{MIN_ROWS} rows with {MIN_BADS} bads and {MIN_BADS} goods are needed."
+            f"{MIN_ROWS} rows with {MIN_EACH} bads and {MIN_EACH} goods are needed."
         )
     plan = Plan(schema, scale, ask_below, seed, budget, run or in_threads(), progress)
     if schema.time_field is not None:

@@ -1,0 +1,127 @@
+"""How people write amounts around their digits, and what is left once that is put aside.
+
+A minus of any sort, in front, behind or as brackets; a currency's sign or code; K, M and lakh; a stray sign behind the
+digits. What points and commas mean between the digits is told in quality.numbers.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+
+# How currencies are written beside their ISO code.
+SIGNS = {
+    "EUR": ("€", "euros", "euro"), "USD": ("US$", "$"), "GBP": ("£",), "JPY": ("¥", "円"), "BRL": ("R$",),
+    "INR": ("₹", "Rs.", "Rs"), "PLN": ("zł",), "NGN": ("₦",), "ZAR": ("R",), "CHF": ("SFr.", "SFr", "Fr.", "Fr"),
+    "KES": ("KSh",), "TZS": ("TSh",), "UGX": ("USh",), "GHS": ("GH₵", "GH¢", "₵"), "ILS": ("₪",), "KRW": ("₩", "원"),
+    "VND": ("₫",), "PHP": ("₱",), "THB": ("฿",), "TRY": ("₺",), "RUB": ("₽", "руб.", "руб"), "UAH": ("₴",),
+    "KZT": ("₸",), "CNY": ("元", "RMB", "CN¥"), "CZK": ("Kč",), "HUF": ("Ft",), "SEK": ("kr.", "kr"), "RON": ("lei",),
+    "BGN": ("лв.", "лв"), "IDR": ("Rp.", "Rp"), "MYR": ("RM",), "PEN": ("S/.", "S/"), "CRC": ("₡",), "BDT": ("৳", "Tk"),
+    "LKR": ("රු",), "AUD": ("A$", "AU$"), "CAD": ("C$", "CA$"), "NZD": ("NZ$",), "HKD": ("HK$",), "SGD": ("S$",),
+    "TWD": ("NT$",), "MXN": ("MX$", "Mex$"), "GEL": ("₾",), "AZN": ("₼",), "PYG": ("₲",), "MNT": ("₮",), "LAK": ("₭",),
+}  # fmt: skip
+_CODES = (
+    "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF CLP "
+    "CNY COP CRC CUP CVE CZK DJF DKK DM DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG HUF "
+    "IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT "
+    "MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD "
+    "SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND "
+    "VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWG"
+).split()
+CURRENCIES = {code.lower(): code for code in _CODES} | {
+    sign.lower(): code for code, signs in SIGNS.items() for sign in signs
+}
+_MINUSES = dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d\u207b", "-") | {"\uff0b": "+"}
+_BLANKS = dict.fromkeys("\u00a0\u202f\u2007\u2008\u2009\u200a", " ")
+_REPLACED = _MINUSES | _BLANKS | dict.fromkeys("\u2018\u2019\u00b4`", "'")
+# What may stand behind digits and say nothing: footnotes, marks of a spreadsheet.
+_STRAY = r"[*†‡§°^~#'_=;:!]+"
+# What letters behind digits multiply by, as a power of ten; a small m may be months and is asked for decimals.
+_TENS = (
+    (3, r"(?i:k|tsd\.?|thousand)"),
+    (5, r"(?i:lakhs?|lacs?)"),
+    (6, r"M|MM|(?i:mn|mio\.?|mln|million)"),
+    (7, r"(?i:crores?)"),
+    (9, r"B|(?i:bn|mrd\.?|billion)"),
+)
+# A number but for what stands around it.
+NUMBER_LIKE = r"[+-]?\d[\d.,' ]*"
+# Every way to write a currency; case does not matter.
+CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(CURRENCIES, key=len, reverse=True)) + "|[$¢£¤¥৲৳฿₠-⃀]"
+_MONEY = frozenset({"dollar", "dollars", "euro", "euros", "pounds", "rupees", "yen", "francs", "mark", "marks", "a"})
+
+
+def is_money(unit: str) -> bool:
+    """Whether a unit is a currency, or an amount of one in some time.
+
+    Examples
+    --------
+    >>> [is_money(unit) for unit in ("EUR", "USD a year", "NT dollars", "a month", "", "months", "%")]
+    [True, True, True, True, True, False, False]
+    """
+    return not unit or any(word.upper() in _CODES or word in _MONEY for word in unit.split())
+
+
+def spellings_of(unit: str) -> str:
+    """A pattern for the ways to write a unit or a currency."""
+    codes = [word for word in unit.split() if word in _CODES]
+    signs = [sign for code in codes for sign in SIGNS.get(code, ())]
+    spellings = {unit, unit.removesuffix("s"), *codes, *signs}
+    return "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+
+
+def one_currency_of(texts: pl.Series) -> str:
+    """The currency's sign that stands beside all of these amounts; empty if none does, or if there are several."""
+    signs = texts.str.extract(rf"(?i)^[+(-]*\s*({CURRENCY})\s*[+(-]*\d", 1)
+    signs = signs.fill_null(texts.str.extract(rf"(?i)\d\s*({CURRENCY})[\s)-]*$", 1)).str.to_lowercase()
+    found = signs.drop_nulls().unique().to_list()
+    return found[0] if len(found) == 1 and signs.null_count() <= 0.02 * len(signs) else ""
+
+
+def with_plain_signs(texts: pl.Series) -> pl.Series:
+    """Texts with one sort of minus, blank and apostrophe.
+
+    Examples
+    --------
+    >>> with_plain_signs(pl.Series(["\u2212702.22", "1\u2009200"])).to_list()
+    ['-702.22', '1 200']
+    """
+    if not texts.str.contains(r"[^\x00-\x7F]|`").any():
+        return texts
+    return texts.str.replace_many(list(_REPLACED), list(_REPLACED.values()))
+
+
+def without_words(texts: pl.Series, words: str) -> pl.Series:
+    """Amounts without the words, a pattern, that stand in front of the digits or behind them."""
+    return (
+        texts.str.replace(rf"(?i)^(.*\d)\s*(?:{words})(\s*[)*]?-?)$", "${1}${2}")
+        .str.replace(rf"(?i)^([+(-]*)\s*(?:{words})\s*([+-]?\(?[+-]?[\d.,].*)$", "${1}${2}")
+        .str.replace(rf"(?i)^(?:{words})\s*-+$|^-+\s*(?:{words})$", "0")
+    )
+
+
+def bare(texts: pl.Series, *, has_tens: bool) -> pl.Series:
+    """Amounts as digits with a sign in front: brackets, signs behind and, if `has_tens`, letters for thousands.
+
+    Examples
+    --------
+    >>> bare(pl.Series(["(1,234.50)", "702-", "12.5K", "1.2M", "1.200,-", "- 5", "--5", "7*"]), has_tens=True).to_list()
+    ['-1,234.50', '-702', '12.5e3', '1.2e6', '1.200', '-5', '--5', '7']
+    """
+    if not texts.str.contains(r"[^0-9.,+-]|\d-").any():
+        return texts
+    texts = (
+        texts.str.replace(r'^="(.*)"$', "${1}")
+        .str.replace(r"^'", "")
+        .str.replace(r"[.,]-+$", "")
+        .str.replace(rf"^(.*[\d)])\s*{_STRAY}$", "${1}")
+        .str.replace(r"^\(\s*([^()+-]*\d[^()]*?)\s*\)$", "-${1}")
+        .str.replace(r"^([^+-].*\d)\s*-$", "-${1}")
+        .str.replace(r"^([+-])\s+", "${1}")
+    )
+    if has_tens and texts.str.contains(r"\d\s*[A-Za-z]+\.?$").any():
+        for power, letters in _TENS:
+            texts = texts.str.replace(rf"^({NUMBER_LIKE})\s*(?:{letters})$", f"${{1}}e{power}")
+        texts = texts.str.replace(r"^([+-]?\d[\d' ]*[.,]\d+)\s*m$", "${1}e6")
+    return texts
