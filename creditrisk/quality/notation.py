@@ -64,8 +64,8 @@ _TIME = re.compile(
     re.I | re.ASCII,
 )
 _WITH_UNIT = re.compile(
-    rf"[+(-]*{NUMBER_LIKE}\s*(?:k|mn?|bn?)?\s*(%|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?|wochen?"
-    r"|points?|pts|km)[\s)*-]*",
+    rf"[+(-]*{NUMBER_LIKE}\s*(?:k|mn?|bn?)?\s*(%|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?"
+    r"|wochen?|points?|pts|km)[\s)*-]*",
     re.IGNORECASE,
 )
 _WITH_SIGN = re.compile(rf"[+(-]*\s*({CURRENCY})\s*[+(-]*{NUMBER_LIKE}(?:k|mn?|bn?)?[\s)*-]*", re.IGNORECASE)

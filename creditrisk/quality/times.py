@@ -19,7 +19,10 @@ _MILLENNIUM = (date(2000, 1, 1) - date(1970, 1, 1)).days
 # So many different numbers do not all fall among the times of our years by chance.
 _TELLING = 20
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
-_PART = r"(?:(?:q|qtr|quarter|quartal|t|trim|trimestre|trimester)\.?\s*(?P<quarter>[1-4])|(?:h|hy|half)\s*(?P<half>[12])|(?:w|kw|week)\s*(?P<week>\d\d?))"
+_PART = (
+    r"(?:(?:q|qtr|quarter|quartal|t|trim|trimestre|trimester)\.?\s*(?P<quarter>[1-4])|(?:h|hy|half)\s*(?P<half>[12])"
+    r"|(?:w|kw|week)\s*(?P<week>\d\d?))"
+)
 _PERIODS = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (

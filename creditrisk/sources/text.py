@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from creditrisk.errors import SourceError
+from creditrisk.sources.above import NUMBERS_SHARE, TOP_LINES, delimiter_in, start_of
 from creditrisk.sources.rows import Layout, Text, numbered, pieces
 from creditrisk.sources.table import (
     MAX_CELLS,
@@ -48,8 +49,6 @@ _FILE_KINDS = (
 )
 # How spreadsheets say on a line of its own what divides the columns.
 _NAMED_DELIMITER = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
-# If so large a part of the first line are numbers, it is a row already.
-_NUMBERS_SHARE = 0.25
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 
 
@@ -109,7 +108,8 @@ def _pieces(
     stream.seek(start)
     text = Text(stream, encoding)
     top = text.position
-    first = next((line for line in text.lines() if line.strip()), "").replace("\r\n", "\n")
+    lines = list(islice((line for line in text.lines() if line.strip()), TOP_LINES))
+    first = (lines or [""])[0].replace("\r\n", "\n")
     text.position = top
     if len(first) > MAX_LINE_CHARS:
         raise SourceError(
@@ -117,9 +117,15 @@ def _pieces(
             "check that the file is a CSV file with one client on each line."
         )
     named = _NAMED_DELIMITER.fullmatch(first.rstrip("\r\n"))
-    delimiter = named[1] if named else _delimiter(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
-    rows = numbered(text, delimiter, shown)
+    n_titles = 0
     if named:
+        delimiter, n_titles = named[1], 1
+    elif names is None:
+        delimiter, n_titles = start_of(lines, shown, blanks=suffix_of(filename) in BLANK_SEPARATED)
+    else:
+        delimiter = delimiter_in(first, blanks=suffix_of(filename) in BLANK_SEPARATED)
+    rows = numbered(text, delimiter, shown)
+    for _ in range(n_titles):
         next(rows)
     header = list(names) if names is not None else _names(text, rows, delimiter, shown)
     check_size(f"the first line of '{shown}'", 0, len(header))
@@ -208,15 +214,6 @@ def _is_text(stream: BinaryIO, encoding: str, shown: str) -> bool:
     return not has_nul and not _CONTROL.search(top[:_TOP_CHARS])
 
 
-def _delimiter(line: str, *, blanks: bool) -> str:
-    """The most frequent of comma, semicolon, tab and bar outside quotation marks."""
-    bare = re.sub(r'"[^"]*"', "", line)
-    best = max(",;\t|", key=bare.count)
-    if not bare.count(best) and blanks and " " in bare.strip():
-        return " "
-    return best
-
-
 def _is_row(top: Sequence[Sequence[str]]) -> bool:
     """Whether the first of two lines is a row already: many numbers, where the second has no words.
 
@@ -226,7 +223,7 @@ def _is_row(top: Sequence[Sequence[str]]) -> bool:
         return False
     first, second = ([cell.strip() for cell in cells] for cells in top)
     numeric = [column for column, cell in enumerate(first) if PLAIN_NUMBER.fullmatch(cell)]
-    if len(numeric) < max(2, _NUMBERS_SHARE * len(first)) or len(first) != len(second):
+    if len(numeric) < max(2, NUMBERS_SHARE * len(first)) or len(first) != len(second):
         return False
     numbers = [float(first[column].replace(",", ".")) for column in numeric]
     if all(after - before == 1 for before, after in pairwise(numbers)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -405,3 +406,22 @@ def test_days_beyond_the_calendar_are_numbers_that_nobody_reads_as_a_day():
     assert as_text(days).to_list() == ["-800000000", "1970-01-01", "", "9999-12-31"]
     times = pl.Series([2**63 - 1, 0], dtype=pl.Int64).cast(pl.Datetime("us"))
     assert as_text(times).to_list() == ["9223372036854775807", "1970-01-01T00:00:00.000000"]
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["Loans by region, as of May\n", "Loans;;\n\n", "Report of 31.12.2019\nBranch 7;;\n;;\n", "sep=;\n"],
+)
+def test_titles_above_the_names_are_no_names(above):
+    table = parse_upload(f"{above}income;age;BAD\n1,5;40;0\n2,5;41;1\n".encode(), filename="l.csv", max_rows=9)
+    assert table.frame.columns == ["income", "age", "BAD"]
+    assert table.lines[0] == above.count("\n") + 2
+    assert table.frame.row(0) == ("1,5", "40", "0")
+
+
+@pytest.mark.parametrize(("sign", "words"), [(" ", "blanks"), ("   ", "blanks"), ("^", "the sign ^")])
+def test_cells_that_are_divided_by_something_else_are_named_and_quote_nobody(sign, words):
+    rows = [("1820.47", "3", "1"), ("2826.80", "2", "0")]
+    with pytest.raises(SourceError, match=re.escape(f"divided by {words}. Expected commas")) as caught:
+        parse_upload("\n".join(map(sign.join, rows)).encode(), filename="l.csv", max_rows=9)
+    assert "1820" not in str(caught.value)
