@@ -12,6 +12,7 @@ import polars as pl
 
 # How currencies are written beside their ISO code.
 SIGNS = {
+    "DEM": ("DM",),
     "EUR": ("€", "euros", "euro"), "USD": ("US$", "$"), "GBP": ("£",), "JPY": ("¥", "円"), "BRL": ("R$",),
     "INR": ("₹", "Rs.", "Rs"), "PLN": ("zł",), "NGN": ("₦",), "ZAR": ("R",), "CHF": ("SFr.", "SFr", "Fr.", "Fr"),
     "KES": ("KSh",), "TZS": ("TSh",), "UGX": ("USh",), "GHS": ("GH₵", "GH¢", "₵"), "ILS": ("₪",), "KRW": ("₩", "원"),
@@ -22,10 +23,10 @@ SIGNS = {
     "TWD": ("NT$",), "MXN": ("MX$", "Mex$"), "GEL": ("₾",), "AZN": ("₼",), "PYG": ("₲",), "MNT": ("₮",), "LAK": ("₭",),
 }  # fmt: skip
 _CODES = (
-    "COD", "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD",
+    "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD",
     "BIF", "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP",
-    "CRC", "CUP", "CVE", "CZK", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL",
-    "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK",
+    "CRC", "CUP", "CVE", "CZK", "DEM", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP",
+    "GEL", "GHS", "GIP", "GMD", "GNF", "GTQ", "GYD", "HKD", "HNL", "HTG", "HUF", "IDR", "ILS", "INR", "IQD", "IRR", "ISK",
     "JMD", "JOD", "JPY", "KES", "KGS", "KHR", "KMF", "KRW", "KWD", "KYD", "KZT", "LAK", "LBP", "LKR", "LRD", "LSL",
     "LYD", "MAD", "MDL", "MGA", "MKD", "MMK", "MNT", "MOP", "MRU", "MUR", "MVR", "MWK", "MXN", "MYR", "MZN", "NAD",
     "NGN", "NIO", "NOK", "NPR", "NZD", "OMR", "PAB", "PEN", "PGK", "PHP", "PKR", "PLN", "PYG", "QAR", "RON", "RSD",
@@ -64,23 +65,42 @@ def is_money(unit: str) -> bool:
     >>> [is_money(unit) for unit in ("EUR", "USD a year", "NT dollars", "a month", "", "months", "%")]
     [True, True, True, True, True, False, False]
     """
-    return not unit or any(word.upper() in _CODES or word in _MONEY for word in unit.split())
+    return not unit or any(word.lower() in CURRENCIES or word in _MONEY for word in unit.split())
 
 
 def spellings_of(unit: str) -> str:
     """A pattern for the ways to write a unit or a currency."""
-    codes = [word for word in unit.split() if word in _CODES]
+    codes = _codes_in(unit)
     signs = [sign for code in codes for sign in SIGNS.get(code, ())]
     spellings = {unit, unit.removesuffix("s"), *codes, *signs}
     return "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
 
 
+def _codes_in(unit: str) -> list[str]:
+    return [CURRENCIES[word.lower()] for word in unit.split() if word.lower() in CURRENCIES]
+
+
 def one_currency_of(texts: pl.Series) -> str:
     """The currency's sign that stands beside all of these amounts; empty if none does, or if there are several."""
-    signs = texts.str.extract(rf"(?i)^[+(-]*\s*({CURRENCY})\s*[+(-]*\d", 1)
-    signs = signs.fill_null(texts.str.extract(rf"(?i)\d\s*({CURRENCY})[\s)-]*$", 1)).str.to_lowercase()
+    signs = _currency_signs(texts)
     found = signs.drop_nulls().unique().to_list()
     return found[0] if len(found) == 1 and signs.null_count() <= 0.02 * len(signs) else ""
+
+
+def currencies_in(texts: pl.Series) -> set[str]:
+    """The currencies that stand beside amounts, by their code where it is known.
+
+    Examples
+    --------
+    >>> sorted(currencies_in(pl.Series(["€ 5", "5 EUR", "$7"])))
+    ['EUR', 'USD']
+    """
+    return {CURRENCIES.get(sign, sign) for sign in _currency_signs(texts).drop_nulls().unique()}
+
+
+def _currency_signs(texts: pl.Series) -> pl.Series:
+    signs = texts.str.extract(rf"(?i)^[+(-]*\s*({CURRENCY})\s*[+(-]*\d", 1)
+    return signs.fill_null(texts.str.extract(rf"(?i)\d\s*({CURRENCY})[\s)-]*$", 1)).str.to_lowercase()
 
 
 def with_plain_signs(texts: pl.Series) -> pl.Series:

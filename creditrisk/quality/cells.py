@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -31,7 +31,7 @@ from creditrisk.quality.numbers import (
     to_numbers,
     unusable,
 )
-from creditrisk.quality.texts import is_known, to_category, to_date
+from creditrisk.quality.texts import days_seen_in, is_known, to_category, to_date
 from creditrisk.schema import Field, Written
 from creditrisk.sources import as_text
 from creditrisk.text import shorten
@@ -114,7 +114,7 @@ def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
     elif spec.type == "category":
         column = _read_categories(as_text(cells), spec)
     elif spec.type == "date":
-        column = _read_dates(as_text(cells), spec)
+        column = _read_dates(as_text(cells), spec, notation)
     else:
         column = _read_texts(as_text(cells))
     if spec.is_needed and column.values.null_count() > len(column.faults):
@@ -207,12 +207,15 @@ def _read_texts(cells: pl.Series) -> ReadColumn:
     return ReadColumn(texts.rename(cells.name))
 
 
-def _read_dates(cells: pl.Series, spec: Field) -> ReadColumn:
+def _read_dates(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
     keys = None
     if ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
         # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
         keys = cells.str.replace(r"(?s)^(.*?\d)[ T]\d\d?:.*$", "${1}")
-    return read_each(cells, partial(to_date, spec=spec), pl.Date, keys=keys)
+    if notation.day_first is None:
+        notation = days_seen_in((cells if keys is None else keys).drop_nulls().unique().to_list(), notation)
+    parse = partial(to_date, spec=spec, day_first=notation.day_first)
+    return replace(read_each(cells, parse, pl.Date, keys=keys), notation=notation)
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:
@@ -259,7 +262,9 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     is_clean = _has_only(cells, read) and _is_within(read, -int(largest), int(largest))
     if is_clean and not is_whole and notation.decimal_comma is None and not notation.semicolons:
         # All are plain, and a single point says what points mean, unless the rest of the file says otherwise.
-        pointed = _plain_and_pointed(cells, read.to_numpy()) if notation.likely_comma else _first_with_point(cells)
+        pointed = _first_with_point(cells)
+        if pointed and (notation.likely_comma or GROUPED_BY_POINT.fullmatch(pointed[0])):
+            pointed = _plain_and_pointed(cells, read.to_numpy())
         notation = notation_after(notation, pointed)
     if is_clean and (is_whole or (not notation.semicolons and not notation.decimal_comma)):
         return ReadColumn(read, {}, _out_of_bounds(read, spec), notation)
@@ -267,8 +272,8 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     values[np.isinf(values)] = np.nan
     left = np.flatnonzero(np.isnan(values))
     rows = cells if len(left) == len(cells) else cells.gather(left)
-    bare = without_units(rows.drop_nulls().unique().to_list(), spec) if len(left) else {}
-    notation = seen_in(bare, notation)
+    bare, currency = without_units(rows.drop_nulls().unique().to_list(), spec, notation.currency)
+    notation = seen_in(bare, notation, currency)
     marked = [text for text in bare.values() if "," in text or "." in text]
     if not is_whole and (notation.decimal_comma is None or (notation.semicolons and not notation.has_decimal_point)):
         marked += _plain_and_pointed(cells, values)
@@ -331,7 +336,7 @@ def _plain_and_pointed(cells: pl.Series, values: FloatArray) -> list[str]:
     if not len(pointed):
         return []
     other = pointed.filter(~pointed.str.contains(f"^(?:{GROUPED_BY_POINT.pattern})$"))
-    return [*pointed.head(1), *other.head(1)]
+    return [*pointed.head(_TOP_ROWS), *other.head(1)]
 
 
 def _read_left(

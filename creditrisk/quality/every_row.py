@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import polars as pl
 
 from creditrisk.columns import key
-from creditrisk.quality.cells import read_column
+from creditrisk.quality.agreement import read_together
+from creditrisk.quality.cells import ReadColumn, read_column
 from creditrisk.quality.headers import find_columns
 from creditrisk.quality.numbers import Notation
 from creditrisk.schema import Field, Schema
@@ -44,6 +46,8 @@ def read_every_row(blocks: Iterable[RawTable], schema: Schema, beside: Sequence[
     """
     lax = [replace(spec, is_required=False, minimum=None, maximum=None) for spec in schema.fields]
     free = replace(schema, fields=tuple(lax))
+    # Bounds make no values odd here, yet they help to tell how a column is written.
+    bounded = {spec.name: spec for spec in (*schema.fields, *beside)}
     names: list[str] = []
     headers: dict[str, str] = {}
     notations: dict[str, Notation] = {}
@@ -55,14 +59,12 @@ def read_every_row(blocks: Iterable[RawTable], schema: Schema, beside: Sequence[
             names = table.frame.columns
             headers = _beside(names, beside, headers) | headers
         wanted = [spec for spec in (*free.features, *beside) if spec.name in headers]
-        read = {
-            spec.name: read_column(
-                table.frame[headers[spec.name]],
-                spec,
-                notations.get(spec.name, Notation.of(spec, semicolons=table.delimiter == ";")),
-            )
+        before = {
+            spec.name: notations.get(spec.name, Notation.of(bounded[spec.name], semicolons=table.delimiter == ";"))
             for spec in wanted
         }
+        by_name = {spec.name: table.frame[headers[spec.name]] for spec in wanted}
+        read = read_together(wanted, partial(_read, by_name), before)
         notations = {name: column.notation for name, column in read.items()}
         frame = pl.DataFrame([column.values.alias(name) for name, column in read.items()])
         # Cells may have moved into a neighbour's column, so what was read from these rows means nothing.
@@ -72,6 +74,10 @@ def read_every_row(blocks: Iterable[RawTable], schema: Schema, beside: Sequence[
             frame = frame.select(pl.when(~row.is_in(sorted(moved))).then(pl.all()))
         counts = {name: len(column.faults.keys() | moved) for name, column in read.items()}
         yield ReadBlock(frame, {name: n_cells for name, n_cells in counts.items() if n_cells})
+
+
+def _read(cells: Mapping[str, pl.Series], spec: Field, notation: Notation) -> ReadColumn:
+    return read_column(cells[spec.name], spec, notation)
 
 
 def _beside(names: Sequence[str], fields: Sequence[Field], taken: Mapping[str, str]) -> dict[str, str]:

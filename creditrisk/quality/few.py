@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
@@ -22,14 +23,13 @@ from creditrisk.quality.numbers import (
     unusable,
     without_unit,
 )
-from creditrisk.quality.texts import is_known, to_category, to_date, to_text
+from creditrisk.quality.texts import days_seen_in, is_known, to_category, to_date, to_text
 from creditrisk.schema import Field
 from creditrisk.text import shorten
 
 # Up to so many rows Python is faster than polars.
 FEW = 64
 NOTHING = "nothing is filled in"
-PARSERS: dict[str, Callable[[str, Field], object]] = {"category": to_category, "date": to_date, "text": to_text}
 
 
 @dataclass
@@ -44,7 +44,7 @@ class FewCells:
 
 def read_few(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
     """The cells as values of the field's type; what `cells.read_column` does to whole columns."""
-    cells = _numbers(texts, spec, notation) if spec.is_numeric else _values(texts, spec)
+    cells = _numbers(texts, spec, notation) if spec.is_numeric else _values(texts, spec, notation)
     if spec.is_needed:
         for row, value in enumerate(cells.values):
             if value is None:
@@ -52,14 +52,18 @@ def read_few(texts: Sequence[str | None], spec: Field, notation: Notation) -> Fe
     return cells
 
 
-def _values(texts: Sequence[str | None], spec: Field) -> FewCells:
-    parse = PARSERS[spec.type]
-    cells = FewCells([None] * len(texts))
+def _values(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
+    if spec.type == "date":
+        notation = days_seen_in([text for text in texts if text], notation)
+        parse: Callable[[str], object] = partial(to_date, spec=spec, day_first=notation.day_first)
+    else:
+        parse = partial(to_category if spec.type == "category" else to_text, spec=spec)
+    cells = FewCells([None] * len(texts), notation=notation)
     for row, text in enumerate(texts):
         if text is None:
             continue
         try:
-            value = parse(text.strip(), spec)
+            value = parse(text.strip())
         except UnreadableError as exc:
             cells.faults[row] = f"'{shorten(text)}' {exc}"
             continue
@@ -72,8 +76,8 @@ def _values(texts: Sequence[str | None], spec: Field) -> FewCells:
 def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
     numbers = [plain(text) for text in texts]
     left = {text for text, number in zip(texts, numbers, strict=True) if number is None and text is not None}
-    bare = without_units(left, spec) if left else {}
-    notation = seen_in(left, notation)
+    bare, currency = without_units(left, spec, notation.currency)
+    notation = seen_in(left, notation, currency)
     marked = {text for text in {bare.get(text or "", text) for text in texts} if text and ("," in text or "." in text)}
     notation = notation_after(notation, marked) if marked else notation
     cells = FewCells([None] * len(texts), notation=notation)
@@ -100,9 +104,13 @@ def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> Fe
     return cells
 
 
-def without_units(texts: Collection[str], spec: Field) -> dict[str, str]:
-    """Each of some different texts, with what is left of it without blanks around it and its unit."""
+def without_units(texts: Collection[str], spec: Field, currency: str = "") -> tuple[dict[str, str], str]:
+    """Each of some different texts, with what is left of it without blanks around it and its unit; and a currency.
+
+    The latter as of `numbers.without_unit`.
+    """
     if all(text.casefold() in NO_NUMBER for text in texts):
-        return {text: text for text in texts}
+        return {text: text for text in texts}, currency
     stripped = pl.Series(list(texts), dtype=pl.String).str.strip_chars()
-    return dict(zip(texts, without_unit(stripped, spec).to_list(), strict=True))
+    left, currency = without_unit(stripped, spec, currency)
+    return dict(zip(texts, left.to_list(), strict=True)), currency

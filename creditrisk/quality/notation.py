@@ -30,27 +30,17 @@ NO_NUMBER = MISSING | {
     "keine angabe",
 }  # fmt: skip
 # What people, programs and spreadsheets write for yes and no.
-YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "ja", "j", "wahr", "oui", "o", "vrai", "si", "sí", "sì", "s",
-                 "sim", "tak", "verdadero", "verdadeiro", "vero", "waar", "да"})  # fmt: skip
+YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "ja", "j", "wahr", "oui", "o", "vrai", "si", "sí", "sì",
+                 "s", "sim", "tak", "verdadero", "verdadeiro", "vero", "waar", "да"})  # fmt: skip
 NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "não", "nao", "nie", "nee",
                 "falso", "onwaar", "нет"})  # fmt: skip
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
 DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
                 "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
                 "%B %d, %Y", "%B %d %Y", "%b %d %Y", "period")  # fmt: skip
-# Dates that can be read in several ways: the first of these formats that fits nearly all of a column is its own.
-_SLASHED = (
-    "%m/%d/%Y",
-    "%d/%m/%Y",
-    "%m/%d/%y",
-    "%d/%m/%y",
-    "%m-%d-%Y",
-    "%d-%m-%Y",
-    "%m-%d-%y",
-    "%d-%m-%y",
-    "%m/%Y",
-    "%d.%m.%y",
-)
+# Dates that can be read in several ways, by what comes first.
+DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
+MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
 _SIX_DIGITS = ("%Y%m", "%y%m%d")
 FIRST_DAY = date(1900, 1, 1)
 _LAST_YEAR = 2200
@@ -183,10 +173,9 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str
     are_months = len(different) >= 6 and all(
         re.fullmatch(r"(19[5-9]|20[0-4])\d(0[1-9]|1[0-2])", text) for text in sample
     )
-    formats: tuple[str, ...] = (*_SLASHED, *_SIX_DIGITS) if is_named or are_months else _SLASHED
-    order = order_told_by(texts)
-    if order > 0 or (order == 0 and _is_first_of_month(days)):
-        formats = tuple(sorted(formats, key=lambda pattern: not pattern.startswith("%d")))
+    order = order_told_by(different)[1] or (1 if _is_first_of_month(days) else -1)
+    slashed = (*DAY_FIRST, *MONTH_FIRST) if order > 0 else (*MONTH_FIRST, *DAY_FIRST)
+    formats = (*slashed, "%m/%Y", *(_SIX_DIGITS if is_named or are_months else ()))
     return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)
 
 

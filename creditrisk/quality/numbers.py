@@ -17,6 +17,7 @@ import polars as pl
 from creditrisk.quality.amounts import (
     CURRENCY,
     bare,
+    currencies_in,
     is_money,
     one_currency_of,
     spellings_of,
@@ -33,6 +34,8 @@ LARGEST_NUMBER = 1e15
 LARGEST_INTEGER = 2.0**53
 # One cell such as 10,65 may be a slip of the hand; three different ones are a habit.
 MIN_TELLING = 3
+# So large a part of the cells is nearly all of them.
+_MOSTLY = 0.9
 # What polars casts to a number as well.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _BRACKETS = re.compile(r"\(\W*[A-Za-z]{0,4}\W*\d[^()]*\)")
@@ -77,26 +80,46 @@ _GROUPED_OTHERWISE = Spelling(
 
 @dataclass(frozen=True, slots=True)
 class Notation:
-    """How a column of numbers is written, as far as its cells have said.
+    """How a column is written, as far as its cells have said.
 
     `decimal_comma` is None until a cell with a comma or a point says so, and then stays: of a table that is read in
-    blocks, a later cell that contradicts it is refused. `has_decimal_point` is whether a cell has a point that cannot
-    stand between thousands; it is asked only where semicolons divide the cells (`semicolons`). `likely_comma` is what
-    the schema or the rest of the file says about commas, for columns that do not say it by themselves. `has_brackets`
-    is whether amounts below zero stand in brackets: then a lone dash is nought, as accountants write it.
+    blocks, a later cell that contradicts it is refused. `is_told` is whether cells that can be read in one way only
+    said it. `has_decimal_point` is whether a cell has a point that cannot stand between thousands; it is asked only
+    where semicolons divide the cells (`semicolons`). `likely_comma` is what the schema says about commas, or, if it
+    `is_agreed`, the rest of the file, for columns that do not say it by themselves. `has_brackets` is whether amounts
+    below zero stand in brackets: then a lone dash is nought, as accountants write it. `currency` is one that all
+    amounts are in and that is not the field's. Of dates that slashes divide (`has_slashes`), `day_first` is whether the
+    day comes before the month. `low`, `high` and `is_whole` are what the field asks for. Of a record of a JSON call
+    (`is_record`) plain numbers are what they are.
     """
 
     semicolons: bool = False
     decimal_comma: bool | None = None
+    is_told: bool = False
     has_decimal_point: bool = False
     likely_comma: bool | None = None
+    is_agreed: bool = False
     has_brackets: bool = False
+    currency: str = ""
+    has_slashes: bool = False
+    day_first: bool | None = None
+    low: float | None = None
+    high: float | None = None
+    is_whole: bool = False
+    is_record: bool = False
 
     @classmethod
-    def of(cls, spec: Field, *, semicolons: bool) -> Notation:
+    def of(cls, spec: Field, *, semicolons: bool, is_record: bool = False) -> Notation:
         """What the schema says about a column before a cell of it was seen."""
-        comma = spec.notation.rstrip(")").endswith(",50") if spec.notation else None
-        return cls(semicolons, likely_comma=comma, has_brackets=spec.notation.startswith("("))
+        return cls(
+            semicolons,
+            is_record=is_record,
+            likely_comma=spec.notation.rstrip(")").endswith(",50") if spec.notation else None,
+            has_brackets=spec.notation.startswith("("),
+            low=spec.minimum,
+            high=spec.maximum,
+            is_whole=spec.type == "integer",
+        )
 
     @property
     def in_words(self) -> Written:
@@ -128,7 +151,14 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
     True
     >>> notation_after(Notation(), ["10,65", "7.5", "1.234,50"]).decimal_comma
     False
+    >>> notation_after(Notation(low=200, high=20_000), ["1.169", "5.951"]).decimal_comma
+    True
     """
+    marked = {text for text in marked if text.casefold() not in MISSING}
+    if before.is_record and not any("," in text for text in marked):
+        return before
+    if before.decimal_comma is None and (are_thousands := _are_thousands(before, marked)) is not None:
+        return replace(before, decimal_comma=are_thousands, is_told=True, has_decimal_point=not are_thousands)
     with_comma = any("," in text for text in marked)
     if before.semicolons:
         pointed = [text for text in marked if "." in text and "," not in text]
@@ -137,21 +167,49 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
         if known is None and pointed and not with_comma and not has_point and before.likely_comma is not None:
             return replace(before, decimal_comma=before.likely_comma, has_decimal_point=not before.likely_comma)
         known = (with_comma or (False if has_point else None)) if known is None else known
-        return replace(before, decimal_comma=known, has_decimal_point=has_point)
-    marked = [text for text in marked if text.casefold() not in MISSING]
+        return replace(before, decimal_comma=known, has_decimal_point=has_point, is_told=known is not None)
     if before.decimal_comma is not None or not marked:
         return before
     readable = all(_DECIMAL_COMMA.read(text) is not None for text in marked)
     telling = {text for text in marked if "," in text and _GROUPED_BY_COMMA.read(text) is None}
-    is_likely = bool(before.likely_comma) and (bool(telling) or not with_comma)
-    return replace(before, decimal_comma=readable and (len(telling) >= MIN_TELLING or is_likely))
+    is_likely = bool(before.likely_comma) and (bool(telling) or not with_comma or before.is_agreed)
+    is_comma = readable and (len(telling) >= MIN_TELLING or is_likely)
+    is_point = not readable and any(_DECIMAL_COMMA.read(text) is None and _is_pointed(text) for text in marked)
+    return replace(before, decimal_comma=is_comma, is_told=bool(is_comma and telling) or is_point)
 
 
-def seen_in(texts: Collection[str], notation: Notation) -> Notation:
-    """What is known once these texts were seen as they stand: whether brackets are put around what is below zero."""
-    if notation.has_brackets or not any("(" in text and _BRACKETS.search(text) for text in texts):
+def _is_pointed(text: str) -> bool:
+    return "." in text and (plain(text) is not None or _GROUPED_BY_COMMA.read(text) is not None)
+
+
+def _are_thousands(notation: Notation, marked: set[str]) -> bool | None:
+    """Whether points stand between thousands, where all cells with one have three digits behind it; None if unsaid.
+
+    Two points in one cell say it, and a count that would not be whole; the field's bounds, if only one way to read the
+    cells lies within them; where semicolons divide the cells, three different ones, unless the schema says otherwise.
+    """
+    if not marked or not all(map(GROUPED_BY_POINT.fullmatch, marked)):
+        return None
+    if any(text.count(".") > 1 for text in marked):
+        return True
+    decimals, thousands = [float(text) for text in marked], [float(text.replace(".", "")) for text in marked]
+    if notation.is_whole and not all(number.is_integer() for number in decimals):
+        return True
+    low = -math.inf if notation.low is None else notation.low
+    high = math.inf if notation.high is None else notation.high
+    within = [sum(low <= number <= high for number in numbers) / len(numbers) for numbers in (decimals, thousands)]
+    if max(within) >= _MOSTLY and min(within) <= 1 - _MOSTLY:
+        return within[1] > within[0]
+    is_habit = notation.semicolons and notation.likely_comma is None and len(marked) >= MIN_TELLING
+    return True if is_habit and within[0] == within[1] else None
+
+
+def seen_in(texts: Collection[str], notation: Notation, currency: str = "") -> Notation:
+    """What is known once these texts were seen as they stand: what is put around numbers, such as brackets."""
+    has_brackets = notation.has_brackets or any("(" in text and _BRACKETS.search(text) for text in texts)
+    if has_brackets == notation.has_brackets and not currency:
         return notation
-    return replace(notation, has_brackets=True)
+    return replace(notation, has_brackets=has_brackets, currency=currency or notation.currency)
 
 
 def plain(text: str | None) -> float | None:
@@ -196,25 +254,28 @@ def to_numbers(texts: pl.Series, notation: Notation) -> pl.Series:
     return pl.select(pl.when(numbers.is_finite() & ~unsure).then(numbers)).to_series()
 
 
-def without_unit(texts: pl.Series, spec: Field) -> pl.Series:
-    """Different texts as digits with a sign in front: without unit or currency, brackets and letters for thousands.
+def without_unit(texts: pl.Series, spec: Field, currency: str = "") -> tuple[pl.Series, str]:
+    """Different texts as digits with a sign in front, without unit, brackets and letters for thousands; and a currency.
 
-    The unit is the field's own. Of currencies it is any where the field has none, and another one where all texts have
-    it, as in a spreadsheet of another country: one cell may be a slip of the hand, three are a habit. Times in years
-    and months become months, where the field counts those.
+    The unit is the field's own. Of currencies it is any where the field has none, but not several, and another one
+    where all texts have it, as in a spreadsheet of another country: one cell may be a slip of the hand, three are a
+    habit. That one is told, or was in the rows above (`currency`). Times in years and months become months, where the
+    field counts those.
     """
     if not texts.str.contains(r"[^0-9+\-.,]|\d-").any():
-        return texts
+        return texts, currency
     texts = with_plain_signs(texts)
     if spec.unit == MONTHS:
         texts = _in_months(texts)
-    if not spec.unit:
+    if not spec.unit and len(currencies_in(texts)) <= 1:
         texts = without_words(texts, CURRENCY)
-    elif texts.str.contains(r"[^0-9+\-.,() ']").any():
+    elif spec.unit and texts.str.contains(r"[^0-9+\-.,() ']").any():
         texts = without_words(texts, spellings_of(spec.unit))
-        if is_money(spec.unit) and len(texts) >= MIN_TELLING and (sign := one_currency_of(texts)):
-            texts = without_words(texts, re.escape(sign))
-    return bare(texts, has_tens=is_money(spec.unit))
+        if is_money(spec.unit) and not currency and len(texts) >= MIN_TELLING:
+            currency = one_currency_of(texts)
+        if currency:
+            texts = without_words(texts, re.escape(currency))
+    return bare(texts, has_tens=is_money(spec.unit)), currency
 
 
 def _in_months(texts: pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.errors import SchemaError
+from creditrisk.quality.agreement import in_a_sentence, read_together
 from creditrisk.quality.cells import DTYPES, ReadColumn, read_column, read_each
 from creditrisk.quality.few import FEW, FewCells, read_few
 from creditrisk.quality.headers import find_columns, find_needed, read_fields
@@ -39,12 +40,14 @@ class Checked:
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
     the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
     odd about it. `raw` is the file as it came, as in `RawTable.frame`; names on its second line are taken as names.
+    `read_as` says in a sentence how its dates and amounts were read where they could be read otherwise.
     `young` tells of the months whose outcomes were set aside because most of their loans are still open.
     """
 
     accepted: pl.DataFrame
     rejected: list[Rejection]
     raw: pl.DataFrame
+    read_as: str = ""
     young: YoungLoans | None = None
 
 
@@ -119,7 +122,8 @@ def _check(
         columns["default"], young = set_young_aside(outcome, columns, schema)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
-    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame, young), after
+    read_as = in_a_sentence(read_fields(schema), after)
+    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame, read_as, young), after
 
 
 def _check_few(
@@ -129,21 +133,24 @@ def _check_few(
     wanted = set(headers.values())
     by_header = {cells.name: as_text(cells).to_list() for cells in raw.frame.get_columns() if cells.name in wanted}
     texts = {name: by_header[header] for name, header in headers.items()}
-    columns = {
-        spec.name: _few_cells(texts, spec, raw.frame.height, _notation(spec, raw, notations))
-        for spec in read_fields(schema)
-    }
+    before = {spec.name: _notation(spec, raw, notations) for spec in read_fields(schema)}
+    columns = _few_columns(texts, schema, raw.frame.height, before)
     faults = _faults(raw, schema, headers, columns)
     rows = _few_rows(schema, columns, faults, range(raw.first_row, raw.first_row + raw.frame.height))
     dtypes = {spec.name: DTYPES[spec.type] for spec in read_fields(schema)}
     frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
     after = {name: column.notation for name, column in columns.items()}
-    return Checked(frame, rejections_of(faults, raw.lines, raw.first_row), raw.frame), after
+    read_as = in_a_sentence(read_fields(schema), after)
+    return Checked(frame, rejections_of(faults, raw.lines, raw.first_row), raw.frame, read_as), after
 
 
-def _few_cells(texts: Mapping[str, Sequence[str | None]], spec: Field, n_rows: int, notation: Notation) -> FewCells:
-    # A field that the file does not have is null, and no fault: needed ones are all there.
-    return read_few(texts[spec.name], spec, notation) if spec.name in texts else FewCells([None] * n_rows)
+def _few_columns(
+    texts: Mapping[str, Sequence[str | None]], schema: Schema, n_rows: int, notations: Mapping[str, Notation]
+) -> dict[str, FewCells]:
+    """Each field's cells as values; a field it does not have is null, and no fault: needed ones are there."""
+    there = [spec for spec in read_fields(schema) if spec.name in texts]
+    read = read_together(there, lambda spec, known: read_few(texts[spec.name], spec, known), notations)
+    return {spec.name: read.get(spec.name) or FewCells([None] * n_rows) for spec in read_fields(schema)}
 
 
 def _few_rows(
@@ -174,19 +181,11 @@ def check_few(records: Sequence[Record], schema: Schema) -> CheckedFew:
         checked = check(from_records(records), schema)
         return CheckedFew(checked.accepted.to_dicts(), checked.rejected)
     by_name = {name: texts[header] for name, header in headers.items()}
-    columns = {
-        spec.name: _few_cells(by_name, spec, len(records), _notation_of_texts(by_name.get(spec.name, ()), spec))
-        for spec in read_fields(schema)
-    }
+    before = {spec.name: Notation.of(spec, semicolons=False, is_record=True) for spec in read_fields(schema)}
+    columns = _few_columns(by_name, schema, len(records), before)
     numbers = range(1, len(records) + 1)
     faults = _cell_faults(_asked_for(schema), columns, by_name.__getitem__)
     return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, numbers))
-
-
-def _notation_of_texts(texts: Sequence[str | None], spec: Field) -> Notation:
-    """The notation of a JSON call, whose plain numbers are what they are: only a comma asks what the schema says."""
-    has_comma = spec.notation != "" and any(text and "," in text for text in texts)
-    return Notation.of(spec, semicolons=False) if has_comma else Notation(has_brackets=spec.notation.startswith("("))
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -237,34 +236,18 @@ def _read_columns(
 ) -> dict[str, ReadColumn]:
     """Each field's cells as values; all null for a field that the file does not have."""
     n = raw.frame.height
-    columns: dict[str, ReadColumn] = {}
-    for spec in read_fields(schema):
-        header = headers.get(spec.name)
-        if header is None:
-            columns[spec.name] = ReadColumn(pl.Series(spec.name, [None], dtype=DTYPES[spec.type]).new_from_index(0, n))
-        else:
-            columns[spec.name] = read_column(raw.frame[header], spec, _notation(spec, raw, notations))
-    if (comma := _commas_say(columns)) is not None:
-        for spec in read_fields(schema):
-            # What a column does not say by itself, the others of its file do.
-            before = _notation(spec, raw, notations)
-            is_open = spec.is_numeric and before.decimal_comma is None and before.likely_comma is None
-            if is_open and spec.name in headers and columns[spec.name].notation.decimal_comma is not comma:
-                likely = replace(before, likely_comma=comma)
-                columns[spec.name] = read_column(raw.frame[headers[spec.name]], spec, likely)
-    return columns
+    there = [spec for spec in read_fields(schema) if spec.name in headers]
+    before = {spec.name: _notation(spec, raw, notations) for spec in there}
+    read = read_together(there, lambda spec, known: read_column(raw.frame[headers[spec.name]], spec, known), before)
+    return {spec.name: read[spec.name] if spec.name in read else _absent(spec, n) for spec in read_fields(schema)}
 
 
-def _commas_say(columns: Mapping[str, ReadColumn]) -> bool | None:
-    """Whether commas divide decimals wherever a column of the file says it; None if none does, or they contradict."""
-    told = {column.notation.decimal_comma for column in columns.values() if column.values.dtype.is_numeric()} - {None}
-    is_divided_so = any(column.notation.semicolons for column in columns.values())
-    # Where commas divide the cells, that a column has a point says little.
-    return told.pop() if len(told) == 1 and is_divided_so else (True if True in told and not is_divided_so else None)
+def _absent(spec: Field, n_rows: int) -> ReadColumn:
+    return ReadColumn(pl.Series(spec.name, [None], dtype=DTYPES[spec.type]).new_from_index(0, n_rows))
 
 
 def _notation(spec: Field, raw: RawTable, notations: Mapping[str, Notation]) -> Notation:
-    return notations.get(spec.name, Notation.of(spec, semicolons=raw.delimiter == ";"))
+    return notations.get(spec.name) or Notation.of(spec, semicolons=raw.delimiter == ";", is_record=not raw.has_lines)
 
 
 def _faults(

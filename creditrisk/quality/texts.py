@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 
 from creditrisk.quality.notation import (
     DATE_FORMATS,
+    DAY_FIRST,
     MISSING,
+    MONTH_FIRST,
     NO,
     YES,
     UnreadableError,
@@ -16,6 +20,8 @@ from creditrisk.quality.notation import (
     without_idle_zeros,
     without_time,
 )
+from creditrisk.quality.numbers import Notation
+from creditrisk.quality.times import order_told_by
 from creditrisk.schema import Field
 
 
@@ -24,16 +30,46 @@ def to_text(text: str, spec: Field) -> str | None:
     return None if text.casefold() in MISSING else text
 
 
-def to_date(text: str, spec: Field) -> date | None:
-    """The day that is written as the field says, or in one way only; None for a word for nothing."""
+def to_date(text: str, spec: Field, day_first: bool | None = None) -> date | None:
+    """The day that is written as its file or the field says, or in one way only; None for a word for nothing."""
     if text.casefold() in MISSING:
         return None
-    # What can be read in one way only is read beside the field's own way to write dates.
-    formats = (spec.date_format, *DATE_FORMATS) if spec.date_format else DATE_FORMATS
+    formats = _formats(spec.date_format, day_first)
     day = read_day(text, formats) or read_day(without_time(text), formats)
     if day is None:
         raise UnreadableError("is not a date")
     return day
+
+
+def is_day_first(date_format: str) -> bool | None:
+    """Whether a schema's way to write dates puts the day before the month; None if it does not say.
+
+    Examples
+    --------
+    >>> is_day_first("%m/%d/%Y"), is_day_first("%d-%m-%y"), is_day_first("%Y-%m-%d"), is_day_first("%m/%Y")
+    (False, True, None, None)
+    """
+    return True if date_format in DAY_FIRST else (False if date_format in MONTH_FIRST else None)
+
+
+def days_seen_in(texts: Collection[str], notation: Notation) -> Notation:
+    """What is known once these dates were seen: whether the day comes first, if one beyond the 12th says it."""
+    if notation.day_first is not None:
+        return notation
+    has_slashes, order = order_told_by(texts)
+    return replace(notation, has_slashes=has_slashes or notation.has_slashes, day_first={1: True, -1: False}.get(order))
+
+
+@lru_cache
+def _formats(date_format: str, day_first: bool | None) -> tuple[str, ...]:
+    """The ways to write a date that are tried, one after the other.
+
+    What can be read in one way only is read beside the field's own way; the file's word goes before the schema's.
+    """
+    own = is_day_first(date_format)
+    order = own if day_first is None else day_first
+    first = (date_format,) if date_format and (own is None or own == order) else ()
+    return *first, *(() if order is None else DAY_FIRST if order else MONTH_FIRST), *DATE_FORMATS
 
 
 def to_category(text: str, spec: Field) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from datetime import date, timedelta
 
 import polars as pl
@@ -33,6 +34,9 @@ _PERIODS = tuple(
         rf"(?:fy|gj|cy)\s*[-' ]?(?:{_YEAR}|(?P<short>\d\d))(?:\s*[-/]\s*\d\d(?:\d\d)?)?",
     )
 )
+_MONTHS_A_YEAR = 12
+# What can be read with the day or with the month first; four digits or points leave one way only.
+_TWO_ORDERS = re.compile(r"\s*(\d{1,2})[-/.](\d{1,2})(?:[-/]\d{4}|[-/.]\d\d)(?!\d)", re.ASCII)
 # The months in other languages by how they begin, without accents.
 _MONTHS = {
     "ene": "Jan", "gen": "Jan", "fev": "Feb", "mrt": "Mar", "mae": "Mar", "avr": "Apr", "abr": "Apr", "mai": "May",
@@ -142,8 +146,16 @@ def with_english_months(text: str) -> str:
     return re.sub("[A-Za-z]{3,}", english, plain)
 
 
-def order_told_by(texts: pl.Series) -> int:
-    """Whether the day comes first (1) or second (-1) in dates as 31/12/2019; 0 if nothing beyond the 12th says it."""
-    first = (texts.str.extract(r"^(\d{1,2})[-/.]\d{1,2}[-/.]").cast(pl.Int32) > 12).sum()
-    second = (texts.str.extract(r"^\d{1,2}[-/.](\d{1,2})[-/.]").cast(pl.Int32) > 12).sum()
-    return int(first > second) - int(second > first)
+def order_told_by(texts: Collection[str]) -> tuple[bool, int]:
+    """Whether a date is written as 31/12/2019, and what comes first: the day (1), the month (-1), or none says (0).
+
+    Nothing but a day beyond the 12th says it.
+
+    Examples
+    --------
+    >>> order_told_by(["31/12/2019", "01/02/2020"]), order_told_by(["01/02/2020"]), order_told_by(["2020-01-31"])
+    ((True, 1), (True, 0), (False, 0))
+    """
+    dates = [found for text in texts if (found := _TWO_ORDERS.match(text))]
+    first, second = (sum(int(found[part]) > _MONTHS_A_YEAR for found in dates) for part in (1, 2))
+    return bool(dates), int(first > second) - int(second > first)

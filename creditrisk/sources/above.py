@@ -80,7 +80,9 @@ def _n_titles(lines: Sequence[str], delimiter: str) -> int | None:
         if n_filled <= width // 2:
             continue
         n_numbers = sum(map(bool, map(PLAIN_NUMBER.fullmatch, cells)))
-        are_names = len(cells) == len(below) == width and n_filled >= width - 1 and len({*cells}) == width
+        is_full = len(cells) == len(below) == width and n_filled >= width - 1 and len({*cells}) == width
+        # Names hold no other sign that divides cells.
+        are_names = is_full and not any(sign in cell for cell in cells for sign in ";\t|")
         return number if are_names and n_numbers < NUMBERS_SHARE * width else None
     return None
 

@@ -1,0 +1,105 @@
+"""What the columns of one file say about one another, and how the file was read, in a sentence.
+
+Whoever writes decimals with a comma, or the day before the month, does so in all columns of a file. So what the cells
+of one column say, the others are read by, if theirs do not say it themselves; what no cell says is as in the schema.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol, TypeVar
+
+from creditrisk.quality.numbers import Notation
+from creditrisk.quality.texts import is_day_first
+from creditrisk.schema import Field
+
+
+class _Column(Protocol):
+    @property
+    def faults(self) -> Collection[int]: ...
+
+    @property
+    def notation(self) -> Notation: ...
+
+
+_Read = TypeVar("_Read", bound=_Column)
+
+
+def read_together(
+    specs: Collection[Field], read: Callable[[Field, Notation], _Read], notations: Mapping[str, Notation]
+) -> dict[str, _Read]:
+    """Read the columns of these fields, so that they agree on how they are written.
+
+    Parameters
+    ----------
+    read
+        Reads the column of a field that is written so.
+    notations
+        What is known of each field's column so far.
+    """
+    columns = {spec.name: read(spec, notations[spec.name]) for spec in specs}
+    comma = _commas_say(column.notation for column in columns.values())
+    day_first = _days_say(column.notation for column in columns.values())
+    for spec in specs:
+        before, after = notations[spec.name], columns[spec.name].notation
+        if spec.is_numeric and comma is not None and before.decimal_comma is None and not before.is_agreed:
+            is_open = not after.is_told and (after.decimal_comma is not None or after.has_unclear_points)
+            if is_open and after.decimal_comma is not comma:
+                agreed = replace(before, likely_comma=comma, is_agreed=True)
+                columns[spec.name] = read(spec, agreed)
+        elif spec.type == "date" and after.has_slashes and after.day_first is None:
+            order = is_day_first(spec.date_format) if day_first is None else day_first
+            # Nobody who writes the month first divides decimals by a comma.
+            order = True if order is None and comma else order
+            if order is not None:
+                columns[spec.name] = read(spec, replace(before, day_first=order, has_slashes=True))
+    return columns
+
+
+def in_a_sentence(specs: Iterable[Field], notations: Mapping[str, Notation]) -> str:
+    """How a file was read where it could have been read otherwise; empty if it could not.
+
+    Examples
+    --------
+    >>> specs = Field("rate", "number", "Rate"), Field("day", "date", "Day")
+    >>> in_a_sentence(specs, {"rate": Notation(decimal_comma=True), "day": Notation(day_first=True)})
+    'Dates read as day/month/year; amounts with a decimal comma.'
+    >>> in_a_sentence([Field("income", "number", "Income", unit="EUR")], {"income": Notation(currency="$")})
+    'Amounts in $ taken for EUR: nothing was converted.'
+    """
+    clauses: dict[str, None] = {}
+    amounts: dict[str, None] = {}
+    for spec in specs:
+        notation = notations.get(spec.name, Notation())
+        if notation.has_slashes or notation.day_first is not None:
+            order = {True: "as day/month/year", False: "as month/day/year"}
+            clauses[f"dates read {order[notation.day_first]}" if notation.day_first is not None else ""] = None
+        if notation.decimal_comma:
+            amounts["with a decimal comma"] = None
+        if notation.has_brackets:
+            amounts["in brackets as below zero"] = None
+        if notation.currency:
+            amounts[f"in {notation.currency.upper()} taken for {spec.unit}: nothing was converted"] = None
+    if amounts:
+        # What is said once about dates goes for amounts as well.
+        verb = "amounts " if any(clauses) or next(iter(amounts)).startswith("in ") else "amounts read "
+        clauses[verb + " and ".join(amounts)] = None
+    said = "; ".join(filter(None, clauses))
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
+def _commas_say(notations: Iterable[Notation]) -> bool | None:
+    """Whether commas divide decimals wherever a column of the file says it; None if none does, or they contradict."""
+    told = [notation for notation in notations if notation.is_told]
+    said = {notation.decimal_comma for notation in told}
+    if len(said) > 1 and not any(notation.semicolons for notation in told):
+        # Where commas divide the cells, that a column has a point says little.
+        return True
+    return said.pop() if len(said) == 1 else None
+
+
+def _days_say(notations: Iterable[Notation]) -> bool | None:
+    """Whether the day comes first wherever a date of the file says it; None if none does, or they contradict."""
+    said = {notation.day_first for notation in notations} - {None}
+    return said.pop() if len(said) == 1 else None

@@ -1,0 +1,117 @@
+"""The German clients as spreadsheets of six countries save them: the same clients in all of them, to the last bit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from creditrisk.datasets import load_schema, read
+from creditrisk.quality import check
+from creditrisk.schema import Category, Field, Schema
+from creditrisk.schema_inference import infer
+from creditrisk.sources import RawTable, parse_upload
+
+
+@dataclass(frozen=True)
+class Locale:
+    """How a country's spreadsheets write what they hold."""
+
+    delimiter: str
+    encoding: str
+    thousands: str
+    point: str
+    money: str
+    below_zero: str
+    percent: str
+    day: str
+    yes: str
+    no: str
+    groups: tuple[int, int] = (3, 3)
+
+    def number(self, value: float, decimals: int = 2) -> str:
+        """A number without a sign."""
+        whole, _, rest = f"{abs(value):.{decimals}f}".partition(".")
+        last, others = self.groups
+        groups = [whole[-last:]]
+        whole = whole[:-last]
+        while whole:
+            groups.insert(0, whole[-others:])
+            whole = whole[:-others]
+        return self.thousands.join(groups) + (self.point + rest if rest else "")
+
+    def amount(self, value: float, decimals: int = 2) -> str:
+        """An amount of money."""
+        text = self.money.format(self.number(value, decimals))
+        return self.below_zero.format(text) if value < 0 else text
+
+
+LOCALES = {
+    "German": Locale(";", "cp1252", ".", ",", "{} €", "-{}", "{} %", "%d.%m.%Y", "ja", "nein"),
+    "French": Locale(";", "utf-8-sig", "\u202f", ",", "{}\u00a0€", "-{}", "{}\u00a0%", "%d/%m/%Y", "oui", "non"),
+    "British": Locale(",", "utf-8", ",", ".", "£{}", "-{}", "{}%", "%d/%m/%Y", "yes", "no"),
+    "American": Locale(",", "utf-8", ",", ".", "${}", "({})", "{}%", "%m/%d/%Y", "TRUE", "FALSE"),
+    "Swiss": Locale(";", "utf-8", "’", ".", "CHF {}", "-{}", "{}%", "%d.%m.%Y", "Ja", "Nein"),
+    "Indian": Locale(",", "utf-16", ",", ".", "₹ {}", "({})", "{}%", "%d-%m-%Y", "Yes", "No", (3, 2)),
+}
+PLAIN = Locale(",", "utf-8", "", ".", "{}", "-{}", "{}", "%Y-%m-%d", "yes", "no")
+EXTRA = (
+    Field("applied_on", "date", "Date of application", role="time", is_required=False),
+    Field("born_on", "date", "Date of birth", role="protected", is_required=False),
+    Field("balance", "number", "Balance", unit="EUR"),
+    Field("rate", "number", "Rate", unit="%"),
+    Field("has_car", "category", "Has a car", categories=(Category("yes", "Yes"), Category("no", "No"))),
+)
+
+
+@pytest.fixture(scope="module")
+def german(credit_data: Path) -> tuple[pl.DataFrame, Schema]:
+    """The clients, with some more columns, and their schema."""
+    schema = load_schema("german_credit")
+    rows = check(read("german_credit", str(credit_data / "german_credit" / "german.data")), schema).accepted
+    n = pl.int_range(rows.height)
+    rows = rows.with_columns(
+        (pl.lit(date(2024, 1, 1)) + pl.duration(days=n % 500)).dt.date().alias("applied_on"),
+        # Never beyond the 12th of a month: the other column has to say what comes first.
+        pl.date(1960 + n % 40, 1 + n % 12, 1 + n % 11).alias("born_on"),
+        ((n * 7919 % 400_000_00 - 100_000_00) / 100).alias("balance"),
+        ((n * 31 % 1_500) / 100).alias("rate"),
+        pl.Series("has_car", ["yes", "no", "no"]).gather(n % 3),
+    )
+    fields = tuple(replace(field, is_ordered=False) for field in (*schema.fields, *EXTRA))
+    return rows, replace(schema, name="clients", fields=fields, currency="EUR")
+
+
+def _saved(rows: pl.DataFrame, schema: Schema, locale: Locale) -> RawTable:
+    def text(field: Field) -> Callable[[object], str]:
+        if field.name == "rate":
+            return lambda value: locale.percent.format(locale.number(value))
+        if field.unit in ("DM", "EUR"):
+            return lambda value: locale.amount(value, 0 if field.unit == "DM" else 2)
+        if field.type == "date":
+            return lambda value: value.strftime(locale.day)
+        if field.name == "has_car":
+            return lambda value: locale.yes if value == "yes" else locale.no
+        return str
+
+    out = io.StringIO()
+    writer = csv.writer(out, delimiter=locale.delimiter)
+    writer.writerow(field.name for field in schema.fields)
+    columns = [map(text(field), rows[field.name].to_list()) for field in schema.fields]
+    writer.writerows(zip(*columns, strict=True))
+    return parse_upload(out.getvalue().encode(locale.encoding), filename="clients.csv", max_rows=2_000)
+
+
+@pytest.mark.parametrize("country", LOCALES)
+def test_clients_are_the_same_in_every_country(german, country):
+    rows, schema = german
+    wanted = check(_saved(rows, schema, PLAIN), schema)
+    checked = check(_saved(rows, schema, LOCALES[country]), schema)
+    assert [item.sentence for item in checked.rejected[:3]] == []
+    assert checked.accepted.equals(wanted.accepted)
