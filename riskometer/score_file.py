@@ -43,7 +43,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
         raise CreditRiskError(f"{output} is the file of the clients itself. Name another one for the result.")
     part = output.with_name(f"{output.name}.part")
     verdicts: Counter[str] = Counter()
-    n_rows = 0
+    n_rows, read_as = 0, ""
     with _bar() as show:
         blocks = datasets.check_blocks(read_blocks(clients, BLOCK_ROWS, show), scorer.schema)
         try:
@@ -51,7 +51,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
                 for block in score_blocks(blocks, scorer, log, "batch"):
                     write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
                     verdicts.update(block.scored["verdict"].to_list())
-                    n_rows = block.last_row
+                    n_rows, read_as = block.last_row, block.read_as or read_as
             part.replace(output)
         except (CreditRiskError, KeyboardInterrupt) as exc:
             raise _cut_off(exc, part, n_rows) from None
@@ -65,7 +65,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
     return (
         f"{n_scored:,} clients scored with {scorer.name} version {scorer.version}: "
         + ", ".join(f"{verdict} {verdicts[verdict]:,}" for verdict in VERDICTS)
-        + f". {n_rows - n_scored:,} could not be scored. Result: {output}"
+        + f". {n_rows - n_scored:,} could not be scored. {read_as and f'{read_as} '}Result: {output}"
     )
 
 

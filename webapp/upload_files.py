@@ -7,7 +7,7 @@ alone (0700, files 0600). Whatever is replaced is replaced in one step, so that 
     file           as received, until it was read
     lock           held by the process that works on it; the system lets go of it when its holder dies
     stop           there once a clerk said so
-    checked/       the rows of the file: as they came, those that can be scored, those that cannot
+    checked/       the rows of the file: as they came, those that can be scored, those that cannot, how read
     blocks/        the results, a file for each block of rows: pending until the decision log has it
     scored.arrow   all of them, once it is over
 """
@@ -126,6 +126,7 @@ def keep_checked(folder: Path, checked: Checked) -> None:
     _write_frame(fresh / "raw.arrow", checked.raw)
     _write_frame(fresh / "accepted.arrow", checked.accepted)
     _write(fresh / "rejected.json", json.dumps([asdict(rejection) for rejection in checked.rejected]).encode())
+    _write(fresh / "read_as.txt", checked.read_as.encode())
     fresh.rename(folder / "checked")
     drop_received(folder)
 
@@ -144,7 +145,8 @@ def read_checked(folder: Path) -> Checked | None:
         Rejection(**fields | {"more": tuple(fields["more"])})
         for fields in json.loads((kept / "rejected.json").read_bytes())
     ]
-    return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"))
+    read_as = (kept / "read_as.txt").read_text(encoding="utf-8")
+    return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), read_as)
 
 
 def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:

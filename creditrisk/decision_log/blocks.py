@@ -30,12 +30,14 @@ class ScoredBlock:
     """Some rows of a table after scoring: as they came, the results of those that passed, and why others did not.
 
     `raw` begins with the table's data row `first_row`, counted from 1; rows in `scored` and `rejected` are counted so.
+    `read_as` says how the table was read, as in `Checked`.
     """
 
     first_row: int
     raw: pl.DataFrame
     scored: pl.DataFrame
     rejected: Sequence[Rejection]
+    read_as: str = ""
 
     @property
     def last_row(self) -> int:
@@ -84,7 +86,7 @@ def score_blocks(
         new = scored[n_logged:]
         n_logged = max(0, n_logged - scored.height)
         log.append_scored(new, piece.accepted, scorer, channel, by)
-        return ScoredBlock(first_row, piece.raw, scored, piece.rejected)
+        return ScoredBlock(first_row, piece.raw, scored, piece.rejected, piece.read_as)
 
     try:
         for first_row, piece in _pieces(checked):
@@ -108,5 +110,6 @@ def _pieces(checked: Iterable[Checked]) -> Iterator[tuple[int, Checked]]:
             raw = block.raw.slice(start, BLOCK_ROWS)
             edges = [first_row, first_row + raw.height]
             of_accepted, of_rejected = (slice(*np.searchsorted(rows, edges).tolist()) for rows in (accepted, rejected))
-            yield first_row, Checked(block.accepted[of_accepted], block.rejected[of_rejected], raw)
+            piece = Checked(block.accepted[of_accepted], block.rejected[of_rejected], raw, block.read_as)
+            yield first_row, piece
             first_row += raw.height

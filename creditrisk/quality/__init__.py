@@ -4,6 +4,7 @@ from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
+from creditrisk.quality.no_clients import no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
 from creditrisk.quality.rejections import Rejection
@@ -42,6 +43,7 @@ __all__ = [
     "leaks_target",
     "leaks_together",
     "months_of",
+    "no_clients",
     "notation_in",
     "read_cells",
     "read_every_row",

@@ -12,6 +12,7 @@ from creditrisk.columns import key
 from creditrisk.quality.agreement import read_together
 from creditrisk.quality.cells import ReadColumn, read_column
 from creditrisk.quality.headers import find_columns
+from creditrisk.quality.no_clients import no_clients
 from creditrisk.quality.numbers import Notation
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable
@@ -68,7 +69,7 @@ def read_every_row(blocks: Iterable[RawTable], schema: Schema, beside: Sequence[
         notations = {name: column.notation for name, column in read.items()}
         frame = pl.DataFrame([column.values.alias(name) for name, column in read.items()])
         # Cells may have moved into a neighbour's column, so what was read from these rows means nothing.
-        moved = {number - 1 for number in table.ragged}
+        moved = {number - 1 for number in table.ragged} | no_clients(table).keys()
         if moved:
             row = pl.int_range(pl.len())
             frame = frame.select(pl.when(~row.is_in(sorted(moved))).then(pl.all()))

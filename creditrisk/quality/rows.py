@@ -21,6 +21,7 @@ from creditrisk.quality.agreement import in_a_sentence, read_together
 from creditrisk.quality.cells import DTYPES, ReadColumn, read_column, read_each
 from creditrisk.quality.few import FEW, FewCells, read_few
 from creditrisk.quality.headers import find_columns, find_needed, read_fields
+from creditrisk.quality.no_clients import no_clients
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
 from creditrisk.quality.rejections import Fault, Rejection, rejections_of
@@ -266,10 +267,14 @@ def _faults(
     if "default" in columns:
         by_name[schema.target.name] = columns["default"]
     faults = _cell_faults(specs, by_name, lambda name: as_text(raw.frame[headers[name]]))
+    for row, said in no_clients(raw).items():
+        faults[row] = [Fault("", "", said, "one client on each line")]
     for number, n_cells in raw.ragged.items():
         # Cells may have moved into a neighbour's column, so what was read from this row means nothing.
         fault = f"the row has {n_cells} cells where the table has {raw.frame.width} columns"
         expected = f"{raw.frame.width} cells, one for each column"
+        if number - 1 in faults and not faults[number - 1][0].label:
+            continue
         faults[number - 1] = [Fault("", f"{n_cells} cells", fault, expected)]
     return faults
 

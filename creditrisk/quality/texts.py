@@ -101,7 +101,7 @@ def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
 
 def _yes_and_no(known: dict[str, str]) -> dict[str, str]:
     """Every way to say yes and no, for a field that knows one of each; none for others."""
-    spellings = {}
+    spellings: dict[str, str] = {}
     for words in (YES, NO):
         said = {value for spelling, value in known.items() if spelling in words}
         if len(said) != 1:

@@ -54,6 +54,13 @@ def test_a_file_scored_in_blocks_is_the_file_scored_in_one_piece(
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_how_the_file_was_read_is_said_once(corner_scorer: Scorer, log: DecisionLog, tmp_path: Path) -> None:
+    clients = tmp_path / "clients.csv"
+    clients.write_text("age_years;amount_eur;housing\n40;1.200,50;own\n41;1.300,50;own\n", encoding="utf-8")
+    said = score_file(corner_scorer, log, str(clients), tmp_path / "scored.csv")
+    assert said.count("Amounts read with a decimal comma.") == 1
+
+
 def test_a_result_can_be_a_parquet_file_with_the_same_rows(
     corner_scorer: Scorer, log: DecisionLog, clients: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -144,6 +144,13 @@ def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_oth
     assert "1 row needs your attention" in text
 
 
+def test_above_the_result_stands_how_the_file_was_read(corner_scorer):
+    row = "A7;61;1.200,50;;own\n"
+    text = shown(corner_scorer, f"client;age_years;amount_eur;income_eur;housing\n{row}".encode())
+    assert "Amounts read with a decimal comma." in text
+    assert "Amounts" not in shown(corner_scorer, CSV)
+
+
 def test_a_wholly_failed_file_shows_no_table_and_opens_the_list(corner_scorer):
     text = shown(corner_scorer, CSV.replace(b"61", b"old"))
     assert "none of them could be scored" in text

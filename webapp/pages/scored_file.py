@@ -113,6 +113,8 @@ def result(
             ],
         )
     ]
+    if checked.read_as:
+        parts.append(html.P(checked.read_as, className="quiet"))
     if stopped:
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if n_attention:

@@ -1,0 +1,85 @@
+"""Lines of a file that hold no client: names that stand there once more, and totals and notes below the table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import polars as pl
+
+from creditrisk.quality.numbers import plain
+from creditrisk.sources import RawTable, as_texts
+
+# So many rows at the end may be totals and notes.
+MAX_BELOW = 20
+# In longer tables nobody adds up: it would take as long as reading them.
+MAX_ROWS_ADDED = 200_000
+NAMES_AGAIN = "the line holds the names of the columns once more"
+TOTALS = "the line seems to hold totals, no client"
+NOTE = "the line seems to hold a note, no client"
+_TOTAL = re.compile(
+    r"(grand\s+|sub-?\s*)?(totals?|totale?s?|totaal|sums?|summe|zwischensumme|gesamt(summe|ergebnis)?|insgesamt|suma"
+    r"|somme|averages?|avg|means?|durchschnitt|mittelwert|moyenne|promedio|media|medians?|counts?|anzahl|minimum|maximum"
+    r"|min|max)\b(\s*[:=].*|\s+\S+)?",
+    re.IGNORECASE,
+)
+_NOTE = re.compile(r"(?=.*[^\W\d_]{2})(?=.*(\s|:|©|\*)).{8,}", re.DOTALL)
+_ROWS_ADDED = 3
+_COLUMNS_ADDED = 8
+# In narrower tables a cell may well be alone in its row.
+_WIDE = 3
+
+
+def no_clients(raw: RawTable) -> dict[int, str]:
+    """What is said of each row, by its index in the frame, that holds no client.
+
+    Examples
+    --------
+    >>> from creditrisk.sources import parse_table
+    >>> table = parse_table(b"name,income,age\\nAda,10,36\\nname,income,age\\nBob,5,40\\nTotal,15,\\n", filename="x.csv")
+    >>> sorted(no_clients(table))
+    [1, 3]
+    """
+    if not raw.has_lines or not raw.frame.width:
+        return {}
+    found: dict[int, str] = {}
+    first = raw.frame.to_series(0)
+    if raw.has_names and first.dtype == pl.String:
+        names = tuple(raw.frame.columns)
+        found = {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
+    start = max(0, raw.frame.height - MAX_BELOW)
+    tail = as_texts(raw.frame.tail(MAX_BELOW)).rows()
+    for row in range(raw.frame.height - 1, start - 1, -1):
+        said = found.get(row) or _said_of(tail[row - start], row, raw.frame)
+        if not said:
+            break
+        found[row] = said
+    return found
+
+
+def _said_of(cells: Sequence[str], row: int, frame: pl.DataFrame) -> str:
+    """What the last row but those found is, if it is no client's."""
+    filled = [cell for cell in cells if cell]
+    if not filled:
+        return ""
+    is_total = _TOTAL.fullmatch(filled[0]) is not None
+    if (is_total and len(filled) < len(cells)) or _adds_up(cells, row, frame):
+        return TOTALS
+    is_alone = len(filled) == 1 and len(cells) >= _WIDE and cells[0] != ""
+    return NOTE if is_alone and _NOTE.fullmatch(filled[0]) else ""
+
+
+def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:
+    """Whether at least two numbers of a row, and half of them, are the sums of what stands above them."""
+    if not _ROWS_ADDED <= row <= MAX_ROWS_ADDED:
+        return False
+    n_tried = n_sums = 0
+    for name, cell in zip(frame.columns, cells, strict=True):
+        number = plain(cell)
+        if not number or n_tried == _COLUMNS_ADDED:
+            continue
+        above = frame[name][:row].cast(pl.Float64, strict=False)
+        if above.null_count() < row:
+            n_tried += 1
+            n_sums += number > above.max() and abs(number - above.sum()) <= 1e-6 * abs(number)  # type: ignore[operator]
+    return n_sums > 1 and 2 * n_sums >= n_tried
