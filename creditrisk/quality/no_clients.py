@@ -36,7 +36,8 @@ def no_clients(raw: RawTable) -> dict[int, str]:
     Examples
     --------
     >>> from creditrisk.sources import parse_table
-    >>> table = parse_table(b"name,income,age\\nAda,10,36\\nname,income,age\\nBob,5,40\\nTotal,15,\\n", filename="x.csv")
+    >>> content = b"name,income,age\\nAda,10,36\\nname,income,age\\nBob,5,40\\nTotal,15,\\n"
+    >>> table = parse_table(content, filename="x.csv")
     >>> sorted(no_clients(table))
     [1, 3]
     """

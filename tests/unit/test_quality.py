@@ -491,19 +491,21 @@ def test_no_column_is_read_for_two_fields():
 LINES = "client,age_years,amount_eur,guarantor\n" + "".join(f"c{n},{30 + n},{1000 + n},g1\n" for n in range(4))
 
 
+TOTALS, NOTE = "the line seems to hold totals, no client", "the line seems to hold a note, no client"
+
+
 @pytest.mark.parametrize(
     ("below", "said"),
     [
-        ("Total,,4006,\n", ["the line seems to hold totals, no client"]),
-        ("4,126,4006,g1\n", ["the line seems to hold totals, no client"]),
-        ("Grand total:,,4006,\nSource: the bank's books,,,\n", ["the line seems to hold totals, no client"] * 1
-         + ["the line seems to hold a note, no client"]),
-        ("Note: amounts at par\n", ["the line seems to hold a note, no client"]),
-        ("client,age_years,amount_eur,guarantor\nc9,40,1000,g1\n", ["the line holds the names of the columns once more"]),
+        ("Total,,4006,\n", [TOTALS]),
+        ("4,126,4006,g1\n", [TOTALS]),
+        ("Grand total:,,4006,\nSource: the bank's books,,,\n", [TOTALS, NOTE]),
+        ("Note: amounts at par\n", [NOTE]),
+        (LINES.partition("\n")[0] + "\nc9,40,1000,g1\n", ["the line holds the names of the columns once more"]),
         ("Total,40,1000,g1\n", []),
         ("c9,40,,g1\n", ["nothing is filled in"]),
     ],
-)  # fmt: skip
+)
 def test_totals_notes_and_repeated_names_are_no_clients_and_are_named(below, said):
     schema = replace(SCHEMA, fields=tuple(replace(field, is_required=False) for field in SCHEMA.fields))
     result = checked(LINES + below, SCHEMA if said == ["nothing is filled in"] else schema)
