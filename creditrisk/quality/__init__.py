@@ -1,10 +1,11 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
+from creditrisk.quality.agreement import habits_of
 from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
 from creditrisk.quality.leakage import leaks_target
-from creditrisk.quality.no_clients import no_clients
+from creditrisk.quality.no_clients import without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
 from creditrisk.quality.rejections import Rejection
@@ -39,16 +40,17 @@ __all__ = [
     "date_format_of",
     "examine",
     "frame_from_inputs",
+    "habits_of",
     "is_missing",
     "leaks_target",
     "leaks_together",
     "months_of",
-    "no_clients",
     "notation_in",
     "read_cells",
     "read_every_row",
     "same_value",
     "unit_of",
     "with_problems",
+    "without_no_clients",
     "young_loans",
 ]

@@ -8,11 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from creditrisk.quality.numbers import Notation
-from creditrisk.quality.texts import is_day_first
-from creditrisk.schema import Field
+import polars as pl
+
+from creditrisk.quality.amounts import CURRENCY, NUMBER_LIKE, bare, with_plain_signs, without_words
+from creditrisk.quality.notation import DAY_FIRST, MONTH_FIRST
+from creditrisk.quality.numbers import Notation, notation_after
+from creditrisk.quality.texts import days_seen_in, is_day_first
+from creditrisk.schema import Field, Written
+
+# So many different texts say how a column is written.
+_LOOKED_AT = 1_000
 
 
 class _Column(Protocol):
@@ -55,6 +62,35 @@ def read_together(
             if order is not None:
                 columns[spec.name] = read(spec, replace(before, day_first=order, has_slashes=True))
     return columns
+
+
+class Habits(NamedTuple):
+    """How a file writes numbers and dates, as a schema says it; empty where none of its columns says it."""
+
+    notation: Written
+    date_format: str
+
+
+def habits_of(frame: pl.DataFrame, delimiter: str = ",") -> Habits:
+    """What the cells of a table of texts say about how it is written, whatever its columns hold.
+
+    Examples
+    --------
+    >>> table = pl.DataFrame({"since": ["31/12/2019", "01/02/2020"], "rate": ["0,5", "7,25"]})
+    >>> habits_of(table, ";")
+    Habits(notation='1.234,50', date_format='%d/%m/%Y')
+    """
+    notations = []
+    for cells in frame:
+        texts = with_plain_signs(cells.drop_nulls().unique().sort().head(_LOOKED_AT))
+        marked = bare(without_words(texts, f"{CURRENCY}|%"), has_tens=False)
+        marked = marked.filter(marked.str.contains("[.,]"))
+        is_amount = len(marked) > 0 and marked.str.contains(rf"^{NUMBER_LIKE}$").mean() == 1
+        notation = days_seen_in(texts.to_list(), Notation(semicolons=delimiter == ";"))
+        notations.append(notation_after(notation, marked.to_list()) if is_amount else notation)
+    day_first = _days_say(notations)
+    written: Written = "1.234,50" if _commas_say(notations) else ""
+    return Habits(written, "" if day_first is None else DAY_FIRST[0] if day_first else MONTH_FIRST[0])
 
 
 def in_a_sentence(specs: Iterable[Field], notations: Mapping[str, Notation]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -56,6 +57,18 @@ def no_clients(raw: RawTable) -> dict[int, str]:
             break
         found[row] = said
     return found
+
+
+def without_no_clients(raw: RawTable) -> tuple[RawTable, tuple[int, ...]]:
+    """The table without such rows, and the lines they stand on."""
+    out = no_clients(raw)
+    if not out:
+        return raw, ()
+    kept = [row for row in range(raw.frame.height) if row not in out]
+    place = {row + 1: number for number, row in enumerate(kept, start=1)}
+    ragged = {place[number]: n_cells for number, n_cells in raw.ragged.items() if number in place}
+    table = replace(raw, frame=raw.frame[kept], lines=[raw.lines[row] for row in kept], ragged=ragged)
+    return table, tuple(raw.lines[row] for row in sorted(out))
 
 
 def _said_of(cells: Sequence[str], row: int, frame: pl.DataFrame) -> str:

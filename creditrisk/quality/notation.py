@@ -143,7 +143,7 @@ def _shape(pattern: str) -> re.Pattern[str]:
     return re.compile(re.sub("%[a-zA-Z]", ".+", shape).replace(r"\ ", r"\s+"))
 
 
-def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str | None:
+def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float, habit: str = "") -> str | None:
     """How the dates of a column are written: empty for what can be read in one way only; None if they are no dates.
 
     Parameters
@@ -154,6 +154,8 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str
         Whether the column is named as a date: six digits are one only then.
     min_share
         The share of the different texts that must fit.
+    habit
+        How the file writes dates elsewhere, for those that can be read in several ways.
 
     Examples
     --------
@@ -173,7 +175,8 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float) -> str
     are_months = len(different) >= 6 and all(
         re.fullmatch(r"(19[5-9]|20[0-4])\d(0[1-9]|1[0-2])", text) for text in sample
     )
-    order = order_told_by(different)[1] or (1 if _is_first_of_month(days) else -1)
+    is_day_first = habit in DAY_FIRST if habit else _is_first_of_month(days)
+    order = order_told_by(different)[1] or (1 if is_day_first else -1)
     slashed = (*DAY_FIRST, *MONTH_FIRST) if order > 0 else (*MONTH_FIRST, *DAY_FIRST)
     formats = (*slashed, "%m/%Y", *(_SIX_DIGITS if is_named or are_months else ()))
     return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)

@@ -12,13 +12,14 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality import is_missing
-from creditrisk.schema import RESERVED, Costs, Field, Schema, Target
+from creditrisk.quality import habits_of, is_missing, without_no_clients
+from creditrisk.schema import RESERVED, Costs, Field, Schema, Target, Written
 from creditrisk.schema_inference import header_hints
 from creditrisk.schema_inference.document import Inference
 from creditrisk.schema_inference.doubts import doubts_about
@@ -66,21 +67,26 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     """
     _check_widths(raw)
     raw, header = with_target(raw, target)
+    raw, lines_out = without_no_clients(raw)
     # Rows in an order of their own: however the file is sorted, the same comes out.
     order = raw.texts.hash_rows(seed=1).arg_sort()
     frame = raw.texts[order]
     spec, outcome, remarks = read_outcome(frame[header], header, bad, good)
+    if lines_out:
+        remarks += (f"Nothing is learned from {_lines(lines_out)}: totals, notes or names once more.",)
     remarks += _below_the_table(raw, header)
     known = pl.Series(outcome >= 0)
     headers = [column for column in frame.columns if column != header]
-    fields = _names(headers, taken={spec.name, key(header)})
+    # What a column does not say about how it is written, the others of its file do.
+    habits = habits_of(frame.select(headers), raw.delimiter)._asdict()
+    fields = {name: replace(field, **habits) for name, field in _names(headers, {spec.name, key(header)}).items()}
     columns = [
         describe_column(
             Cells.of(frame[column].filter(known), fields[column], raw), outcome[outcome >= 0], has_name=raw.has_names
         )
         for column in headers
     ]
-    columns = ask_about_sisters(one_id(columns))
+    columns = ask_about_sisters(one_id([_without_habits(column) for column in columns]))
     columns = ask_about_pairs(columns, frame, outcome, raw.delimiter)
     columns, young = time_of_mature(columns, frame, outcome)
     columns = [with_sign(column, frame, outcome) for column in columns]
@@ -114,8 +120,20 @@ def _below_the_table(raw: RawTable, header: str) -> tuple[str, ...]:
     n_below = int(empty.cum_min().sum()) if len(empty) else 0
     if not n_below or n_below == len(empty) or not raw.has_lines:
         return ()
-    lines = ", ".join(f"{line:,}" for line in raw.lines[-n_below:])
-    return (f"Nothing is learned from line{'s' * (n_below > 1)} {lines}, without an outcome: totals or notes?",)
+    return (f"Nothing is learned from {_lines(raw.lines[-n_below:])}, without an outcome: totals or notes?",)
+
+
+def _lines(lines: Sequence[int]) -> str:
+    shown = ", ".join(f"{line:,}" for line in lines[:MAX_BELOW])
+    return f"line{'s' * (len(lines) > 1)} {shown}{', …' if len(lines) > MAX_BELOW else ''}"
+
+
+def _without_habits(column: Column) -> Column:
+    """The column without what is no matter of its type."""
+    field = column.field
+    notation: Written = field.notation if field.is_numeric else ""
+    date_format = field.date_format if field.type == "date" else ""
+    return replace(column, field=replace(field, notation=notation, date_format=date_format))
 
 
 def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:

@@ -126,7 +126,8 @@ def _date_format(cells: Cells, *, is_digits: bool) -> str | None:
     is_named = calendar_hints.is_date(cells.header) or calendar_hints.may_hold_days(cells.header)
     if calendar_hints.are_years(cells.filled):
         return None
-    date_format = date_format_of(cells.filled, is_named=is_named, min_share=READABLE_SHARE)
+    habit = cells.field.date_format
+    date_format = date_format_of(cells.filled, is_named=is_named, min_share=READABLE_SHARE, habit=habit)
     # Eight digits may be anything, unless the name says that they are a day or all of many are.
     is_open = is_digits and not is_named and date_format == "" and not calendar_hints.are_days_in_digits(cells.filled)
     return None if is_open else date_format

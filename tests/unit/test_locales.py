@@ -80,8 +80,8 @@ def german(credit_data: Path) -> tuple[pl.DataFrame, Schema]:
         (pl.lit(date(2024, 1, 1)) + pl.duration(days=n % 500)).dt.date().alias("applied_on"),
         # Never beyond the 12th of a month: the other column has to say what comes first.
         pl.date(1960 + n % 40, 1 + n % 12, 1 + n % 11).alias("born_on"),
-        ((n * 7919 % 400_000_00 - 100_000_00) / 100).alias("balance"),
-        ((n * 31 % 1_500) / 100).alias("rate"),
+        pl.Series("balance", [(number * 7919 % 40_000_000 - 10_000_000) / 100 for number in range(rows.height)]),
+        pl.Series("rate", [number * 31 % 1_500 / 100 for number in range(rows.height)]),
         pl.Series("has_car", ["yes", "no", "no"]).gather(n % 3),
     )
     fields = tuple(replace(field, is_ordered=False) for field in (*schema.fields, *EXTRA))
@@ -106,6 +106,21 @@ def _saved(rows: pl.DataFrame, schema: Schema, locale: Locale) -> RawTable:
     columns = [map(text(field), rows[field.name].to_list()) for field in schema.fields]
     writer.writerows(zip(*columns, strict=True))
     return parse_upload(out.getvalue().encode(locale.encoding), filename="clients.csv", max_rows=2_000)
+
+
+@pytest.mark.parametrize("country", LOCALES)
+def test_a_schema_inferred_in_any_country_reads_the_same(german, country):
+    rows, schema = german
+    table = _saved(rows, schema, LOCALES[country])
+    bad = pl.Series("BAD", ["1", "0", "0"]).gather(pl.int_range(rows.height, eager=True) % 3)
+    inferred = infer(replace(table, frame=table.frame.with_columns(bad)), target="BAD", bad=["1"], name="c").schema
+    assert inferred.field("born_on").date_format == ("" if "." in LOCALES[country].day else LOCALES[country].day)
+    read_so = check(table, Schema.from_toml(inferred.to_toml()))
+    assert read_so.rejected == []
+    for name in ("credit_amount_dm", "balance", "rate", "applied_on", "born_on"):
+        if inferred.field(name).role != "excluded":
+            assert read_so.accepted[name].to_list() == rows[name].to_list()
+    assert inferred.field("balance").type == inferred.field("rate").type == "number"
 
 
 @pytest.mark.parametrize("country", LOCALES)
