@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 
 from creditrisk.quality.amounts import CURRENCY, NUMBER_LIKE, bare, with_plain_signs, without_words
+from creditrisk.quality.cells import ReadColumn
+from creditrisk.quality.few import FewCells
 from creditrisk.quality.notation import DAY_FIRST, MONTH_FIRST
 from creditrisk.quality.numbers import Notation, notation_after
 from creditrisk.quality.texts import days_seen_in, is_day_first
@@ -22,15 +24,7 @@ from creditrisk.schema import Field, Written
 _LOOKED_AT = 1_000
 
 
-class _Column(Protocol):
-    @property
-    def faults(self) -> Collection[int]: ...
-
-    @property
-    def notation(self) -> Notation: ...
-
-
-_Read = TypeVar("_Read", bound=_Column)
+_Read = TypeVar("_Read", ReadColumn, FewCells)
 
 
 def read_together(
@@ -51,10 +45,11 @@ def read_together(
     for spec in specs:
         before, after = notations[spec.name], columns[spec.name].notation
         if spec.is_numeric and comma is not None and before.decimal_comma is None and not before.is_agreed:
-            is_open = not after.is_told and (after.decimal_comma is not None or after.has_unclear_points)
-            if is_open and after.decimal_comma is not comma:
-                agreed = replace(before, likely_comma=comma, is_agreed=True)
-                columns[spec.name] = read(spec, agreed)
+            agreed = replace(before, likely_comma=comma, is_agreed=True)
+            if not after.is_told and after.decimal_comma is not comma:
+                # What has no mark is read already; it is kept for the rows below.
+                is_read = not after.is_marked
+                columns[spec.name] = replace(columns[spec.name], notation=agreed) if is_read else read(spec, agreed)
         elif spec.type == "date" and after.has_slashes and after.day_first is None:
             order = is_day_first(spec.date_format) if day_first is None else day_first
             # Nobody who writes the month first divides decimals by a comma.

@@ -129,11 +129,16 @@ def read_each(
     dtype: pl.DataType | type[pl.DataType],
     *,
     keys: pl.Series | None = None,
+    texts: list[str] | None = None,
 ) -> ReadColumn:
-    """Parse every different text once; `keys` are what to parse in place of the cells, which the sentences quote."""
+    """Parse every different text once; `keys` are what to parse in place of the cells, which the sentences quote.
+
+    `texts` are the different ones, if they are known.
+    """
     keys = cells if keys is None else keys
     is_few = len(cells) <= FEW
-    texts = list(set(keys.to_list()) - {None}) if is_few else keys.drop_nulls().unique().to_list()
+    if texts is None:
+        texts = list(set(keys.to_list()) - {None}) if is_few else keys.drop_nulls().unique().to_list()
     values: dict[str | None, object] = {None: None}
     unreadable: dict[str | None, str] = {}
     for text in texts:
@@ -212,10 +217,10 @@ def _read_dates(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
     if ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
         # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
         keys = cells.str.replace(r"(?s)^(.*?\d)[ T]\d\d?:.*$", "${1}")
-    if notation.day_first is None:
-        notation = days_seen_in((cells if keys is None else keys).drop_nulls().unique().to_list(), notation)
+    texts = (cells if keys is None else keys).drop_nulls().unique()
+    notation = days_seen_in(texts.filter(texts.str.contains(r"^\s*\d\d?[-/.]")).to_list(), notation)
     parse = partial(to_date, spec=spec, day_first=notation.day_first)
-    return replace(read_each(cells, parse, pl.Date, keys=keys), notation=notation)
+    return replace(read_each(cells, parse, pl.Date, keys=keys, texts=texts.to_list()), notation=notation)
 
 
 def _read_categories(cells: pl.Series, spec: Field) -> ReadColumn:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import polars as pl
 
 from creditrisk.quality.numbers import plain
-from creditrisk.sources import RawTable, as_texts
+from creditrisk.sources import RawTable
 
 # So many rows at the end may be totals and notes.
 MAX_BELOW = 20
@@ -49,10 +49,8 @@ def no_clients(raw: RawTable) -> dict[int, str]:
     if raw.has_names and first.dtype == pl.String:
         names = tuple(raw.frame.columns)
         found = {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
-    start = max(0, raw.frame.height - MAX_BELOW)
-    tail = as_texts(raw.frame.tail(MAX_BELOW)).rows()
-    for row in range(raw.frame.height - 1, start - 1, -1):
-        said = found.get(row) or _said_of(tail[row - start], row, raw.frame)
+    for row in range(raw.frame.height - 1, max(-1, raw.frame.height - 1 - MAX_BELOW), -1):
+        said = found.get(row) or _said_of(row, raw.frame)
         if not said:
             break
         found[row] = said
@@ -71,8 +69,9 @@ def without_no_clients(raw: RawTable) -> tuple[RawTable, tuple[int, ...]]:
     return table, tuple(raw.lines[row] for row in sorted(out))
 
 
-def _said_of(cells: Sequence[str], row: int, frame: pl.DataFrame) -> str:
+def _said_of(row: int, frame: pl.DataFrame) -> str:
     """What the last row but those found is, if it is no client's."""
+    cells = _texts(row, frame)
     filled = [cell for cell in cells if cell]
     if not filled:
         return ""
@@ -87,6 +86,8 @@ def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:
     """Whether at least two numbers of a row, and half of them, are the sums of what stands above them."""
     if not _ROWS_ADDED <= row <= MAX_ROWS_ADDED:
         return False
+    if not _may_add_up(cells, [_texts(row - above, frame) for above in range(1, _ROWS_ADDED + 1)]):
+        return False
     n_tried = n_sums = 0
     for name, cell in zip(frame.columns, cells, strict=True):
         number = plain(cell)
@@ -97,3 +98,19 @@ def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:
             n_tried += 1
             n_sums += number > above.max() and abs(number - above.sum()) <= 1e-6 * abs(number)  # type: ignore[operator]
     return n_sums > 1 and 2 * n_sums >= n_tried
+
+
+def _may_add_up(cells: Sequence[str], above: Sequence[Sequence[str]]) -> bool:
+    """Whether at least two numbers, and half of them, are as large as those just above them together."""
+    n_numbers = n_large = 0
+    for cell, *others in zip(cells, *above, strict=True):
+        if number := plain(cell):
+            n_numbers += 1
+            n_large += number >= sum(abs(plain(other) or 0.0) for other in others)
+        if n_numbers == _COLUMNS_ADDED:
+            break
+    return n_large > 1 and 2 * n_large >= n_numbers
+
+
+def _texts(row: int, frame: pl.DataFrame) -> list[str]:
+    return ["" if cell is None else str(cell).strip() for cell in frame.row(row)]

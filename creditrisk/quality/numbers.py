@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ MIN_TELLING = 3
 _MOSTLY = 0.9
 # What polars casts to a number as well.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_LONGEST_MISSING = max(map(len, MISSING))
 _BRACKETS = re.compile(r"\(\W*[A-Za-z]{0,4}\W*\d[^()]*\)")
 GROUPED_BY_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
 
@@ -85,7 +86,8 @@ class Notation:
     `decimal_comma` is None until a cell with a comma or a point says so, and then stays: of a table that is read in
     blocks, a later cell that contradicts it is refused. `is_told` is whether cells that can be read in one way only
     said it. `has_decimal_point` is whether a cell has a point that cannot stand between thousands; it is asked only
-    where semicolons divide the cells (`semicolons`). `likely_comma` is what the schema says about commas, or, if it
+    where semicolons divide the cells (`semicolons`). `is_marked` is whether any cell has a comma or a point.
+    `likely_comma` is what the schema says about commas, or, if it
     `is_agreed`, the rest of the file, for columns that do not say it by themselves. `has_brackets` is whether amounts
     below zero stand in brackets: then a lone dash is nought, as accountants write it. `currency` is one that all
     amounts are in and that is not the field's. Of dates that slashes divide (`has_slashes`), `day_first` is whether the
@@ -97,6 +99,7 @@ class Notation:
     decimal_comma: bool | None = None
     is_told: bool = False
     has_decimal_point: bool = False
+    is_marked: bool = False
     likely_comma: bool | None = None
     is_agreed: bool = False
     has_brackets: bool = False
@@ -154,7 +157,9 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
     >>> notation_after(Notation(low=200, high=20_000), ["1.169", "5.951"]).decimal_comma
     True
     """
-    marked = {text for text in marked if text.casefold() not in MISSING}
+    marked = [text for text in marked if len(text) > _LONGEST_MISSING or text.casefold() not in MISSING]
+    if marked and not before.is_marked:
+        before = replace(before, is_marked=True)
     if before.is_record and not any("," in text for text in marked):
         return before
     if before.decimal_comma is None and (are_thousands := _are_thousands(before, marked)) is not None:
@@ -182,7 +187,7 @@ def _is_pointed(text: str) -> bool:
     return "." in text and (plain(text) is not None or _GROUPED_BY_COMMA.read(text) is not None)
 
 
-def _are_thousands(notation: Notation, marked: set[str]) -> bool | None:
+def _are_thousands(notation: Notation, marked: Sequence[str]) -> bool | None:
     """Whether points stand between thousands, where all cells with one have three digits behind it; None if unsaid.
 
     Two points in one cell say it, and a count that would not be whole; the field's bounds, if only one way to read the
@@ -200,7 +205,7 @@ def _are_thousands(notation: Notation, marked: set[str]) -> bool | None:
     within = [sum(low <= number <= high for number in numbers) / len(numbers) for numbers in (decimals, thousands)]
     if max(within) >= _MOSTLY and min(within) <= 1 - _MOSTLY:
         return within[1] > within[0]
-    is_habit = notation.semicolons and notation.likely_comma is None and len(marked) >= MIN_TELLING
+    is_habit = notation.semicolons and notation.likely_comma is None and len({*marked}) >= MIN_TELLING
     return True if is_habit and within[0] == within[1] else None
 
 
