@@ -48,7 +48,7 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
 def find_needed(names: Sequence[str], schema: Schema) -> dict[str, str] | None:
     """Where each field stands among columns of these names; None if any is missing that `find_columns` asks for."""
     headers = _match(names, schema)
-    needed = [spec for spec in read_fields(schema) if spec.is_needed]
+    needed = [spec for spec in schema.features if spec.is_needed]
     is_there = all(spec.name in headers for spec in needed)
     is_of_use = bool(needed) or any(spec.name in headers for spec in schema.features)
     return headers if is_there and is_of_use else None
@@ -59,7 +59,8 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
     if not raw.has_names:
         _check_width(raw.frame.width, schema)
     headers = _match(raw.frame.columns, schema)
-    required = [spec for spec in read_fields(schema) if spec.is_needed]
+    # Of what no model reads, only who is to teach needs any.
+    required = [spec for spec in read_fields(schema) if spec.is_needed and (with_target or spec.role == "feature")]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
     telling = required or list(schema.features)
     enough = len(required) / 2 or 1

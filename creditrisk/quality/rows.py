@@ -261,7 +261,7 @@ def _faults(
     specs: list[Field | Target] = list(_asked_for(schema))
     if "default" in columns:
         # Who is to teach needs a day as well, if the table is divided by it.
-        specs = [spec for spec in read_fields(schema) if spec in specs or spec.role == "time"]
+        specs = [spec for spec in read_fields(schema) if spec in specs or spec.is_needed or spec.role == "time"]
         specs += [schema.target]
     by_name: dict[str, ReadColumn | FewCells] = dict(columns)
     if "default" in columns:
@@ -280,8 +280,8 @@ def _faults(
 
 
 def _asked_for(schema: Schema) -> list[Field]:
-    """The fields for which an application is refused: what no model reads may hold anything, unless it is needed."""
-    return [spec for spec in read_fields(schema) if spec.role == "feature" or spec.is_needed]
+    """The fields for which an application is refused: what no model reads may hold anything."""
+    return [spec for spec in read_fields(schema) if spec.role == "feature"]
 
 
 def _cell_faults(

@@ -511,3 +511,17 @@ def test_totals_notes_and_repeated_names_are_no_clients_and_are_named(below, sai
     result = checked(LINES + below, SCHEMA if said == ["nothing is filled in"] else schema)
     assert [item.fault for item in result.rejected] == said
     assert result.accepted.height + len(result.rejected) == result.raw.height
+
+
+def test_nobody_is_refused_for_what_no_model_reads():
+    needed = replace(
+        SCHEMA, fields=tuple(replace(field, is_required=True) for field in SCHEMA.fields[:2]) + SCHEMA.fields[2:]
+    )
+    head = "age_years,amount_eur,guarantor"
+    assert checked(f"{head}\n40,1000,g1\n", needed).rejected == []
+    assert (
+        checked(f"{head},applied_on\n40,1000,g1,soon\n40,1000,g1,\n", needed).accepted["applied_on"].to_list()
+        == [None] * 2
+    )
+    with pytest.raises(SchemaError, match="Client number"):
+        checked(f"{head},outcome\n40,1000,g1,1\n", needed, with_target=True)
