@@ -96,7 +96,8 @@ def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:
         above = frame[name][:row].cast(pl.Float64, strict=False)
         if above.null_count() < row:
             n_tried += 1
-            n_sums += number > above.max() and abs(number - above.sum()) <= 1e-6 * abs(number)  # type: ignore[operator]
+            largest, total = float(above.max()), float(above.sum())  # type: ignore[arg-type]
+            n_sums += int(number > largest and abs(number - total) <= 1e-6 * abs(number))
     return n_sums > 1 and 2 * n_sums >= n_tried
 
 

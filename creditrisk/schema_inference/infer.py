@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -72,14 +72,10 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     order = raw.texts.hash_rows(seed=1).arg_sort()
     frame = raw.texts[order]
     spec, outcome, remarks = read_outcome(frame[header], header, bad, good)
-    if lines_out:
-        remarks += (f"Nothing is learned from {_lines(lines_out)}: totals, notes or names once more.",)
-    remarks += _below_the_table(raw, header)
+    remarks += _below_the_table(raw, header, lines_out)
     known = pl.Series(outcome >= 0)
     headers = [column for column in frame.columns if column != header]
-    # What a column does not say about how it is written, the others of its file do.
-    habits = habits_of(frame.select(headers), raw.delimiter)._asdict()
-    fields = {name: replace(field, **habits) for name, field in _names(headers, {spec.name, key(header)}).items()}
+    fields = _with_habits(_names(headers, {spec.name, key(header)}), frame, raw.delimiter)
     columns = [
         describe_column(
             Cells.of(frame[column].filter(known), fields[column], raw), outcome[outcome >= 0], has_name=raw.has_names
@@ -90,11 +86,7 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     columns = ask_about_pairs(columns, frame, outcome, raw.delimiter)
     columns, young = time_of_mature(columns, frame, outcome)
     columns = [with_sign(column, frame, outcome) for column in columns]
-    if not any(column.field.role == "feature" for column in columns):
-        raise SchemaError(
-            f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
-            "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
-        )
+    _check_features(columns, header)
     schema = _schema(name, columns, spec)
     remarks += doubts_about(raw, schema, columns, outcome)
     return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
@@ -114,18 +106,29 @@ def _schema(name: str, columns: Sequence[Column], target: Target) -> Schema:
     )
 
 
-def _below_the_table(raw: RawTable, header: str) -> tuple[str, ...]:
-    """What to say of the last rows if they hold no outcome, as totals and notes below a table do."""
+def _below_the_table(raw: RawTable, header: str, lines_out: Sequence[int]) -> tuple[str, ...]:
+    """What to say of lines that were left out, and of the last rows if they hold no outcome, as totals do."""
+    why = "totals, notes or names once more"
+    said = (f"Nothing is learned from {_lines(lines_out)}: {why}.",) if lines_out else ()
     empty = is_missing(raw.texts[header].tail(MAX_BELOW)).reverse()
     n_below = int(empty.cum_min().sum()) if len(empty) else 0
     if not n_below or n_below == len(empty) or not raw.has_lines:
-        return ()
-    return (f"Nothing is learned from {_lines(raw.lines[-n_below:])}, without an outcome: totals or notes?",)
+        return said
+    return (
+        *said,
+        f"Nothing is learned from {_lines(raw.lines[-n_below:])}, without an outcome: totals or notes?",
+    )
 
 
 def _lines(lines: Sequence[int]) -> str:
     shown = ", ".join(f"{line:,}" for line in lines[:MAX_BELOW])
     return f"line{'s' * (len(lines) > 1)} {shown}{', …' if len(lines) > MAX_BELOW else ''}"
+
+
+def _with_habits(fields: Mapping[str, Field], frame: pl.DataFrame, delimiter: str) -> dict[str, Field]:
+    """The fields with what the others of their file say about how a column is written that does not say it itself."""
+    notation, date_format = habits_of(frame.select(list(fields)), delimiter)
+    return {name: replace(field, notation=notation, date_format=date_format) for name, field in fields.items()}
 
 
 def _without_habits(column: Column) -> Column:
@@ -158,6 +161,14 @@ def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
         aliases = () if key(name) == key(header) else (header,)
         fields[header] = Field(name, "text", shown, aliases=aliases, is_required=False)
     return fields
+
+
+def _check_features(columns: Sequence[Column], header: str) -> None:
+    if not any(column.field.role == "feature" for column in columns):
+        raise SchemaError(
+            f"none of the {len(columns)} columns beside '{shorten(header)}' can be learned from: they are empty, "
+            "constant, free text, numbers of clients, protected, or know the outcome. Give another table."
+        )
 
 
 def _check_widths(raw: RawTable) -> None:
