@@ -120,7 +120,8 @@ def _kept(hidden: torch.Tensor, dropout: float, random: torch.Generator) -> torc
 
     words = torch.empty((hidden.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None, generator=random)
     drawn = words.view(torch.uint8)[: hidden.numel()].view(hidden.shape).to(hidden.device)
-    return (drawn >= round(dropout * 256)).to(hidden.dtype)
+    # As numbers of the layer's own kind: bytes are compared one by one.
+    return drawn.to(hidden.dtype).ge_(round(dropout * 256))
 
 
 def _binned(numbers: FloatArray, low: FloatArray, width: FloatArray) -> NDArray[np.float32]:
