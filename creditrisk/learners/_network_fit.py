@@ -158,7 +158,7 @@ def _draw(inputs: _Inputs, width: int, bad_rate: float, random: torch.Generator)
     )
 
 
-class _AdamW:
+class AdamW:
     """AdamW over some tensors by PyTorch's own function; its class imports a compiler, a second in each process.
 
     References
@@ -188,7 +188,7 @@ class _AdamW:
             tensor.grad = None
 
 
-def _falling(start: float, n_steps: int) -> Iterator[float]:
+def falling_rates(start: float, n_steps: int) -> Iterator[float]:
     """Learning rates that fall from a start to nothing along half a cosine."""
     heights = [1 + math.cos(math.pi * step / n_steps) for step in range(n_steps + 1)]
     for height, following in pairwise(heights):
@@ -207,8 +207,8 @@ def _descend(
     decayed = [networks.embedding, networks.weights, networks.output]
     others = [networks.embedding_bias, networks.scale_in, networks.scale_out, networks.hidden_bias,
               networks.output_bias]  # fmt: skip
-    groups = (_AdamW(decayed, float(parameters["weight_decay"])), _AdamW(others, 0.0))
-    rates = _falling(float(parameters["learning_rate"]), epochs * batches)
+    groups = (AdamW(decayed, float(parameters["weight_decay"])), AdamW(others, 0.0))
+    rates = falling_rates(float(parameters["learning_rate"]), epochs * batches)
     losses = []
     for _ in range(epochs):
         seen = torch.zeros((), device=target.device)
