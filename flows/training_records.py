@@ -17,6 +17,7 @@ from creditrisk.training import Training
 REFERENCE_ROWS = 5_000
 # Enough for a mean, few enough for a family that explains itself slowly.
 TIMED_ROWS = 200
+NO_CUDA = "    no CUDA device here: the network was trained on the CPU"
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,16 @@ def run_params(training: Training, seed: int) -> dict[str, object]:
         "family": training.scorer.model.family,
         "seed": seed,
         "protocol": training.protocol,
-        "device": dnn.device(),
+        **({"device": dnn.device()} if _has_network(training) else {}),
     }
     for member, taken in training.recipe.parameters.items():
         params |= {f"{member}.{name}": value for name, value in taken.items()}
     return params
+
+
+def _has_network(training: Training) -> bool:
+    """Whether one was fitted; otherwise PyTorch is not imported, which takes a second or two."""
+    return any(item.family == "dnn" for item in training.candidates)
 
 
 def run_metrics(training: Training) -> dict[str, float]:
@@ -104,7 +110,7 @@ def summary(record: TrainingRecord, web_port: int) -> str:
             for item in sorted(training.candidates, key=lambda item: item.test.log_loss)
         ),
         *(f"    {name:<20} failed: {why}" for name, why in training.failures.items()),
-        *(["    no CUDA device here: the network was trained on the CPU"] if dnn.device() == "cpu" else []),
+        *([NO_CUDA] if _has_network(training) and dnn.device() == "cpu" else []),
         "What to expect of it on applicants it has not seen:",
         f"    {training.performance}",
         f"    judged by: {training.protocol}",

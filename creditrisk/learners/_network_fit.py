@@ -6,7 +6,10 @@ embeddings. Everything else is kept small beside them.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,7 +30,6 @@ N_NETWORKS = 16
 EMBEDDED_INPUTS = 160
 BATCH_ROWS = 64
 MAX_BATCHES = 60
-# Rows embedded at once when the mean of what goes into the networks is taken.
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def _kept(hidden: torch.Tensor, dropout: float, random: torch.Generator) -> torc
 
     words = torch.empty((hidden.numel() + 7) // 8, dtype=torch.int64).random_(-(2**63), None, generator=random)
     drawn = words.view(torch.uint8)[: hidden.numel()].view(hidden.shape).to(hidden.device)
-    return (drawn >= round(dropout * 256)).to(hidden.dtype)
+    # As numbers of the layer's own kind: bytes are compared one by one.
+    return drawn.to(hidden.dtype).ge_(round(dropout * 256))
 
 
 def _binned(numbers: FloatArray, low: FloatArray, width: FloatArray) -> NDArray[np.float32]:
@@ -155,6 +158,44 @@ def _draw(inputs: _Inputs, width: int, bad_rate: float, random: torch.Generator)
     )
 
 
+class AdamW:
+    """AdamW over some tensors by PyTorch's own function; its class imports a compiler, a second in each process.
+
+    References
+    ----------
+    Loshchilov, I., Hutter, F. (2019). Decoupled Weight Decay Regularization. ICLR.
+    """
+
+    def __init__(self, tensors: list[torch.Tensor], weight_decay: float) -> None:
+        import torch
+
+        self._tensors, self._weight_decay = tensors, weight_decay
+        self._means, self._squares = ([torch.zeros_like(tensor) for tensor in tensors] for _ in range(2))
+        self._steps = [torch.zeros((), device=tensor.device) for tensor in tensors]
+
+    def step(self, learning_rate: float) -> None:
+        """Move the tensors by their gradients, which are used up."""
+        import torch
+        from torch.optim.adamw import adamw
+
+        gradients = [tensor.grad for tensor in self._tensors if tensor.grad is not None]
+        with torch.no_grad():
+            adamw(
+                self._tensors, gradients, self._means, self._squares, [], self._steps, fused=True, amsgrad=False,
+                beta1=0.9, beta2=0.999, lr=learning_rate, weight_decay=self._weight_decay, eps=1e-8, maximize=False,
+            )  # fmt: skip
+        for tensor in self._tensors:
+            tensor.grad = None
+
+
+def falling_rates(start: float, n_steps: int) -> Iterator[float]:
+    """Learning rates that fall from a start to nothing along half a cosine."""
+    heights = [1 + math.cos(math.pi * step / n_steps) for step in range(n_steps + 1)]
+    for height, following in pairwise(heights):
+        yield start
+        start *= following / height
+
+
 def _descend(
     networks: _Networks, inputs: _Inputs, target: torch.Tensor, parameters: Parameters, random: torch.Generator
 ) -> list[float]:
@@ -162,20 +203,12 @@ def _descend(
     import torch
 
     epochs, dropout = int(parameters["epochs"]), float(parameters["dropout"])
-    groups: list[dict[str, Any]] = [
-        {
-            "params": [networks.embedding, networks.weights, networks.output],
-            "weight_decay": parameters["weight_decay"],
-        },
-        {
-            "params": [networks.embedding_bias, networks.scale_in, networks.scale_out, networks.hidden_bias,
-                       networks.output_bias],
-            "weight_decay": 0.0,
-        },
-    ]  # fmt: skip
-    optimiser = torch.optim.AdamW(groups, lr=float(parameters["learning_rate"]), fused=True)
     batches = int(np.clip(inputs.n_rows // BATCH_ROWS, 1, MAX_BATCHES))
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * batches)
+    decayed = [networks.embedding, networks.weights, networks.output]
+    others = [networks.embedding_bias, networks.scale_in, networks.scale_out, networks.hidden_bias,
+              networks.output_bias]  # fmt: skip
+    groups = (AdamW(decayed, float(parameters["weight_decay"])), AdamW(others, 0.0))
+    rates = falling_rates(float(parameters["learning_rate"]), epochs * batches)
     losses = []
     for _ in range(epochs):
         seen = torch.zeros((), device=target.device)
@@ -183,10 +216,10 @@ def _descend(
             log_odds = networks.log_odds(networks.embed(inputs, rows), dropout, random)
             told = target[rows, np.newaxis].expand_as(log_odds)
             loss = torch.nn.functional.binary_cross_entropy_with_logits(log_odds, told)
-            optimiser.zero_grad()
             torch.autograd.backward(loss * N_NETWORKS)  # the sum of the networks' own losses
-            optimiser.step()
-            schedule.step()
+            rate = next(rates)
+            for group in groups:
+                group.step(rate)
             seen += loss.detach() * len(rows) / inputs.n_rows
         losses.append(float(seen))
     return losses

@@ -6,11 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import torch
 from scipy.special import expit, logit
 
 from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import dnn
+from creditrisk.learners._network_fit import AdamW, falling_rates
 from creditrisk.learners._network_inputs import input_fields, split_inputs
 from creditrisk.simulator import simulate
 
@@ -130,3 +132,21 @@ def test_a_category_that_the_networks_were_not_made_for_enters_as_none(model, ta
     beyond, none = reference.copy(), reference.copy()
     beyond[field], none[field] = len(encoder.fields[field].vocabulary), -1.0
     assert model.log_odds(beyond[np.newaxis])[0] == model.log_odds(none[np.newaxis])[0]
+
+
+def test_the_weights_move_as_by_pytorchs_own_adamw_and_schedule_to_the_last_bit():
+    random = torch.Generator().manual_seed(4)
+    start = [torch.randn(shape, generator=random) for shape in ((7, 5), (3,))]
+    ours, theirs = ([tensor.clone().requires_grad_() for tensor in start] for _ in range(2))
+    optimiser = torch.optim.AdamW(theirs, lr=0.01, weight_decay=0.3, fused=True)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, 12)
+    own = AdamW(ours, 0.3)
+    for rate in falling_rates(0.01, 12):
+        for tensors in (ours, theirs):
+            torch.autograd.backward((tensors[0].square().sum() - tensors[1].sin()).sum())
+        own.step(rate)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+    assert all(torch.equal(*pair) for pair in zip(ours, theirs, strict=True))
+    assert not torch.equal(ours[0], start[0])

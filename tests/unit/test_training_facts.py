@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import polars as pl
 import pytest
@@ -18,7 +19,7 @@ from creditrisk.settings import Settings
 from creditrisk.sources import RawTable
 from creditrisk.validation.sections import not_in_schema
 from flows.model_train import facts_of, model_train, what_to_train
-from flows.training_records import TIMED_ROWS, microseconds_per_client
+from flows.training_records import TIMED_ROWS, microseconds_per_client, run_params
 from tests.conftest import ROOT
 
 SCHEMA = Schema(
@@ -92,3 +93,14 @@ def test_what_scoring_a_client_takes_is_measured_on_a_few_rows(monkeypatch):
     scorer = SlowScorer()
     monkeypatch.setattr("flows.training_records.time.perf_counter", lambda: scorer.clock)
     assert microseconds_per_client(scorer, pl.DataFrame({"row_number": range(1_000)})) == pytest.approx(1_000)
+
+
+def test_where_networks_are_trained_is_asked_only_where_one_was(monkeypatch):
+    monkeypatch.setattr("creditrisk.learners.dnn.device", lambda: "cuda")
+    scorer = SimpleNamespace(model=SimpleNamespace(family="decision_tree"))
+    recipe = SimpleNamespace(parameters={"decision_tree": {"max_depth": 4}})
+    tree, network = SimpleNamespace(family="decision_tree"), SimpleNamespace(family="dnn")
+    training = SimpleNamespace(scorer=scorer, recipe=recipe, protocol="by time", candidates=[tree])
+    assert "device" not in run_params(training, 1)
+    training.candidates.append(network)
+    assert run_params(training, 1)["device"] == "cuda"
