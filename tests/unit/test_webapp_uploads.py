@@ -8,8 +8,9 @@ from creditrisk.quality import check
 from creditrisk.sources import parse_upload
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
-from webapp.pages import client_drawer, scored_file
+from webapp.pages import client_drawer, scored_file, shell
 from webapp.scoring import CHUNK_ROWS
+from webapp.serving import ServingState
 from webapp.uploads import Uploads
 
 CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8,abc,2000,,rent\n"
@@ -140,6 +141,19 @@ def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_oth
     assert "'abc' is not a number" in text
     assert "a whole number of years from 18 to 100" in text
     assert "1 row needs your attention" in text
+
+
+def test_one_line_says_why_words_differ_from_those_of_the_file(corner_scorer):
+    why = "Some words differ from the file's own: its list had mixed codes up."
+    assert why not in shown(corner_scorer, CSV)
+    assert why in shown(replace(corner_scorer, schema=replace(corner_scorer.schema, wording=why)), CSV)
+
+
+def test_the_header_calls_the_model_by_its_title(corner_scorer):
+    titled = replace(corner_scorer, name="german_credit", schema=replace(corner_scorer.schema, title="German credit"))
+    text = words_of(shell.status(ServingState(titled, registry_problem="")))
+    assert "German credit" in text
+    assert "german_credit" not in text
 
 
 def test_a_wholly_failed_file_shows_no_table_and_opens_the_list(corner_scorer):
