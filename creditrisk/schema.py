@@ -230,6 +230,8 @@ class Schema:
     # The bad rate of the applicants to be scored, if it is known to differ from that of the table learnt from.
     portfolio_bad_rate: float | None = None
     notes: str = ""
+    # Where its words differ from those that came with the file: why, in one sentence for whoever reads them.
+    wording: str = ""
 
     def __post_init__(self) -> None:
         contradiction = next(self._contradictions(), None)

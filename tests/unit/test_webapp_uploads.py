@@ -9,9 +9,10 @@ from creditrisk.sources import parse_upload
 from creditrisk.text import push_words
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
-from webapp.pages import client_drawer, scored_file
+from webapp.pages import client_drawer, scored_file, shell
 from webapp.pages.wording import range_words, reason_text
 from webapp.scoring import CHUNK_ROWS
+from webapp.serving import ServingState
 from webapp.uploads import Uploads
 
 CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8,abc,2000,,rent\n"
@@ -149,6 +150,19 @@ def test_above_the_result_stands_how_the_file_was_read(corner_scorer):
     text = shown(corner_scorer, f"client;age_years;amount_eur;income_eur;housing\n{row}".encode())
     assert "Amounts read with a decimal comma." in text
     assert "Amounts" not in shown(corner_scorer, CSV)
+
+
+def test_one_line_says_why_words_differ_from_those_of_the_file(corner_scorer):
+    why = "Some words differ from the file's own: its list had mixed codes up."
+    assert why not in shown(corner_scorer, CSV)
+    assert why in shown(replace(corner_scorer, schema=replace(corner_scorer.schema, wording=why)), CSV)
+
+
+def test_the_header_calls_the_model_by_its_title(corner_scorer):
+    titled = replace(corner_scorer, name="german_credit", schema=replace(corner_scorer.schema, title="German credit"))
+    text = words_of(shell.status(ServingState(titled, registry_problem="")))
+    assert "German credit" in text
+    assert "german_credit" not in text
 
 
 def test_a_wholly_failed_file_shows_no_table_and_opens_the_list(corner_scorer):

@@ -222,7 +222,7 @@ def _drawer(result: Result, row_number: int) -> list[Component]:
         approve_below=scorer.rule.approve_below,
         decline_from=scorer.rule.decline_from,
         target=scorer.schema.target,
-        model=f"{scorer.name} v{scorer.version}",
+        model=f"{scorer.schema.title} v{scorer.version}",
     )
 
 

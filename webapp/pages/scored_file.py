@@ -121,6 +121,8 @@ def result(
         parts.append(attention(rejected, scored, is_open=scored.is_empty()))
     if scored.height:
         parts += [tiles(checked, scored, schema), grid(checked, schema)]
+        if schema.wording:
+            parts.append(html.P(schema.wording, className="quiet"))
     return html.Section(parts, className="result")
 
 

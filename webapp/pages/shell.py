@@ -101,7 +101,7 @@ def status(state: ServingState) -> list[Component]:
     """The right of the header: which model answers, since when, and what is away."""
     parts: list[Component] = []
     if state.scorer is not None:
-        parts.append(html.Span(["model ", html.B(state.scorer.name), f" v{state.scorer.version}"]))
+        parts.append(html.Span(["model ", html.B(state.scorer.schema.title), f" v{state.scorer.version}"]))
         if state.since is not None:
             parts.append(html.Span(f"since {wording.day(state.since)}"))
         if state.dataset not in ("", state.scorer.name):
