@@ -1,7 +1,8 @@
 """The JSON and CSV interface: score applications, report outcomes, and what operators ask (health, ready, metrics).
 
 Every decision is in the decision log before it is answered. What a request holds is read in bodies.py; the routes are
-described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py.
+described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py, what
+speaks MLflow's protocol by invocations.py.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
 from creditrisk.decision_log import ScoredBlock
-from creditrisk.quality import Checked, Rejection
-from creditrisk.scoring import Scorer, csv_text, result_table
+from creditrisk.quality import Rejection
+from creditrisk.scoring import csv_text, result_table
 from creditrisk.sources import from_records
 from webapp import bodies
 from webapp.context import AppContext
@@ -27,7 +28,7 @@ from webapp.errors import BadRequestError
 from webapp.openapi import JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import score_few, score_in_chunks, score_stream
+from webapp.scoring import as_result, results_of, score_few, score_stream
 
 # So few applications are scored row by row; more are sooner scored as a table.
 FEW_ROWS = 8
@@ -60,16 +61,6 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
         blocks = score_stream(context, scorer, datasets.check_blocks(table, scorer.schema), channel="api")
         # The first block is made before the answer begins, so that a log that is away still gives a proper error.
         return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
-
-    @blueprint.post("/invocations")
-    def invocations() -> Response:
-        scorer = context.scorer()
-        checked = datasets.check(bodies.mlflow_body(context), scorer.schema)
-        by_row = {result["row"]: result for result in _results(context, scorer, checked)}
-        for rejection in checked.rejected:
-            by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})
-            by_row[rejection.row]["error"] = f"{by_row[rejection.row]['error']} {rejection.sentence}".strip()
-        return jsonify({"predictions": [by_row[row] for row in sorted(by_row)]})
 
 
 def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
@@ -120,11 +111,11 @@ def scored_json(context: AppContext, body: Any) -> bytes:
     results: list[JsonObject]
     if len(items) <= FEW_ROWS:
         few = datasets.check_few(items, scorer.schema)
-        results = [_result({**row}) for row in score_few(context, scorer, few, channel="api")]
+        results = [as_result({**row}) for row in score_few(context, scorer, few, channel="api")]
         rejected = few.rejected
     else:
         checked = datasets.check(from_records(items), scorer.schema)
-        results, rejected = _results(context, scorer, checked), checked.rejected
+        results, rejected = results_of(context, scorer, checked), checked.rejected
     answer = {
         "model": scorer.name,
         "model_version": scorer.version,
@@ -132,17 +123,6 @@ def scored_json(context: AppContext, body: Any) -> bytes:
         "rejected": [_rejected(rejection) for rejection in rejected],
     }
     return f"{_compact(answer)}\n".encode()
-
-
-def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
-    results: list[JsonObject] = []
-    for chunk in score_in_chunks(context, scorer, checked, channel="api"):
-        results += [_result(row) for row in chunk.scored.iter_rows(named=True)]
-    return results
-
-
-def _result(row: JsonObject) -> JsonObject:
-    return {"row": row.pop("row_number"), **row}
 
 
 def _rejected(rejection: Rejection) -> JsonObject:

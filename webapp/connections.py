@@ -57,6 +57,8 @@ _POOLS = {
     "/uploads": "score",
     "/ready": "ready",
     "/health": "operators",
+    "/ping": "operators",
+    "/version": "operators",
     "/metrics": "operators",
 }
 

@@ -53,6 +53,10 @@ def describe(schema: Schema | None) -> JsonObject:
                     errors=("400", "403", "413", "415", "503"),
                 )
             },
+            "/ping": {
+                "get": _operation("Whether there is a model, as MLflow asks it", answer=_json({"type": "string"}))
+            },
+            "/version": {"get": _operation("MLflow's version", answer=_json({"type": "string"}))},
             "/api/v1/openapi.json": {"get": _operation("This description", answer=_json({"type": "object"}))},
             "/health": {"get": _operation("Whether the process is alive", answer=_json({"type": "object"}))},
             "/ready": {
