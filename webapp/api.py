@@ -20,12 +20,12 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from creditrisk import datasets
 from creditrisk.decision_log import ScoredBlock
 from creditrisk.quality import Rejection
-from creditrisk.scoring import csv_text, result_table
+from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
 from webapp import bodies
 from webapp.context import AppContext
 from webapp.errors import BadRequestError
-from webapp.openapi import JsonObject, describe
+from webapp.openapi import Example, JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import as_result, results_of, score_few, score_stream
@@ -80,7 +80,12 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
         scorer = context.champion.state.scorer
-        return jsonify(describe(scorer.schema if scorer else None))
+        megabytes = context.settings.upload_max_mb
+        if scorer is None:
+            return jsonify(describe(None, csv_max_mb=megabytes))
+        record = dict(sample_record(scorer.schema))
+        example = Example(record, _answer(context, scorer, [record], is_decided=False))
+        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -106,23 +111,30 @@ def scored_json(context: AppContext, body: Any) -> bytes:
     CreditRiskError
         If the body holds no applications of the schema's, nothing can be scored now, or the log does not take it.
     """
-    scorer = context.scorer()
-    items = bodies.applications(body)
+    answer = _answer(context, context.scorer(), bodies.applications(body), is_decided=True)
+    return f"{_compact(answer)}\n".encode()
+
+
+def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, is_decided: bool) -> JsonObject:
+    """What is said about applications; if it is not decided, nothing is logged or counted."""
     results: list[JsonObject]
     if len(items) <= FEW_ROWS:
         few = datasets.check_few(items, scorer.schema)
-        results = [as_result({**row}) for row in score_few(context, scorer, few, channel="api")]
-        rejected = few.rejected
+        scored = score_few(context, scorer, few, channel="api") if is_decided else scorer.score_few(few.accepted)
+        results, rejected = [as_result({**row}) for row in scored], few.rejected
     else:
         checked = datasets.check(from_records(items), scorer.schema)
-        results, rejected = results_of(context, scorer, checked), checked.rejected
-    answer = {
+        if is_decided:
+            results = results_of(context, scorer, checked)
+        else:
+            results = [as_result(row) for row in scorer.score(checked.accepted).iter_rows(named=True)]
+        rejected = checked.rejected
+    return {
         "model": scorer.name,
         "model_version": scorer.version,
         "results": results,
         "rejected": [_rejected(rejection) for rejection in rejected],
     }
-    return f"{_compact(answer)}\n".encode()
 
 
 def _rejected(rejection: Rejection) -> JsonObject:

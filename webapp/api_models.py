@@ -5,7 +5,7 @@ Answers are built as plain JSON, because some are large; a test holds them to th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -70,6 +70,24 @@ class Recorded(BaseModel):
     recorded: int
 
 
+class Split(BaseModel):
+    """A frame as pandas writes it with orient="split"; without columns, its values are the model's fields in order."""
+
+    columns: list[str] | None = None
+    index: list[Any] | None = None
+    data: Annotated[list[list[Any]], Field(min_length=1, max_length=JSON_MAX_ROWS)]
+
+
+class Invocation(BaseModel):
+    """Rows in one of MLflow's formats: exactly one of the first four."""
+
+    dataframe_split: Split | None = None
+    dataframe_records: Annotated[list[dict[str, Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
+    instances: Annotated[list[dict[str, Any] | list[Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
+    inputs: dict[str, Any] | list[dict[str, Any] | list[Any]] | None = None
+    params: Annotated[dict[str, Any] | None, Field(description="Taken and passed over.")] = None
+
+
 class RowError(BaseModel):
     """Why a row cannot be scored."""
 
@@ -94,3 +112,11 @@ class Error(BaseModel):
     """A problem."""
 
     error: ErrorDetail
+
+
+class MlflowError(BaseModel):
+    """A problem, as MLflow's scoring server tells it."""
+
+    error_code: str
+    message: str
+    stack_trace: Annotated[str, Field(description="Always empty.")]
