@@ -50,10 +50,15 @@ def json_body(*, is_nan_missing: bool = False) -> Any:
     TooLargeError
         If it holds more objects or values than any table may.
     """
+    return parse_json(json_bytes(), is_nan_missing=is_nan_missing)
+
+
+def json_bytes() -> bytes:
+    """The body as it came, if it is said to be JSON."""
     request.max_content_length = JSON_MAX_BYTES
     if not request.is_json:
         abort(415)
-    return parse_json(request.get_data(cache=False), is_nan_missing=is_nan_missing)
+    return request.get_data(cache=False)
 
 
 def parse_json(body: bytes, *, is_nan_missing: bool = False) -> Any:

@@ -53,6 +53,7 @@ _POOLS = {
     "/api/v1/score": "score",
     "/api/v1/score.csv": "score",
     "/api/v1/outcomes": "score",
+    "/api/v1/decisions/search": "score",
     "/invocations": "score",
     "/uploads": "score",
     "/ready": "ready",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -12,9 +12,28 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import MAX_COLUMNS
-from webapp.api_models import Error, Invocation, MlflowError, Outcomes, Predictions, Recorded, Scored
+from webapp.api_models import (
+    MOST_FOUND,
+    DecisionSearch,
+    Error,
+    FoundDecisions,
+    Invocation,
+    MlflowError,
+    Outcomes,
+    Predictions,
+    Recorded,
+    Scored,
+)
 from webapp.bodies import JSON_MAX_ROWS
-from webapp.errors import RETRY_SECONDS, SENTENCES, NoModelError, StoppingError, shape
+from webapp.errors import (
+    RETRY_SECONDS,
+    SENTENCES,
+    KeyInUseError,
+    KeyReusedError,
+    NoModelError,
+    StoppingError,
+    shape,
+)
 from webapp.security import JSON_MAX_BYTES, MEGABYTE
 
 # A part of the document: JSON, and no more than that.
@@ -25,6 +44,8 @@ _MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
     (Scored, "serialization"),
     (Outcomes, "validation"),
     (Recorded, "serialization"),
+    (DecisionSearch, "validation"),
+    (FoundDecisions, "serialization"),
     (Invocation, "validation"),
     (Predictions, "serialization"),
     (Error, "serialization"),
@@ -38,7 +59,11 @@ _PROBLEMS: dict[str, dict[str, str]] = {
         "unreadable_table": "there are no applications in the request.",
     },
     "403": {"forbidden": "This request was started by another web site, so it was refused."},
-    "422": {"wrong_columns": "These are not the columns of the model."},
+    "409": {
+        "key_in_use": str(KeyInUseError()),
+        "version_not_kept": "The version of the model that was asked for is not kept here; version 3 serves.",
+    },
+    "422": {"wrong_columns": "These are not the columns of the model.", "key_reused": str(KeyReusedError())},
     "500": {"internal": "Something went wrong in the app. It was written to the app's own log."},
     "503": {
         "no_model": str(NoModelError()),
@@ -88,13 +113,19 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
             **_scoring_paths(csv_max_mb, example),
             **_mlflow_paths(csv_max_mb, example),
             **_outcome_paths(example),
+            **_search_paths(example),
             **_operator_paths(),
         },
         "components": {
             "schemas": {"Application": application, "Applications": _APPLICATIONS, **components["$defs"]},
+            "parameters": _PARAMETERS,
             "responses": {
                 **{status: _problem(problems) for status, problems in _PROBLEMS.items()},
-                **{f"mlflow_{status}": _mlflow_problem(problems) for status, problems in _PROBLEMS.items()},
+                **{
+                    f"mlflow_{status}": _mlflow_problem(problems)
+                    for status, problems in _PROBLEMS.items()
+                    if status in _WITH_BODY
+                },
             },
         },
     }
@@ -107,6 +138,21 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
+_HEADERS: JsonObject = {"X-Request-ID": {"schema": {"type": "string"}, "description": "Also in the app's log lines."}}
+_PARAMETERS: JsonObject = {
+    "RequestId": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "schema": {"type": "string", "format": "uuid"},
+        "description": "A UUID, or 32 hexadecimal digits. It comes back with the answer; others are replaced.",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "description": "The same key and body within 24 hours get the same answer, without a second decision.",
+    },
+}
 _APPLICATIONS: JsonObject = {
     "type": "object",
     "properties": {
@@ -115,7 +161,11 @@ _APPLICATIONS: JsonObject = {
             "minItems": 1,
             "maxItems": JSON_MAX_ROWS,
             "items": {"$ref": _REF.format(model="Application")},
-        }
+        },
+        "model_version": {
+            "type": "string",
+            "description": "The version that is to score; without it, the one that serves.",
+        },
     },
     "required": ["applications"],
 }
@@ -131,7 +181,8 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 f"{JSON_MAX_BYTES // MEGABYTE} MB. Those that cannot be scored are in `rejected`.",
                 body=_json({"$ref": _REF.format(model="Applications")}, asked),
                 answer=_json(_ref(Scored), answered),
-                errors=(*_WITH_BODY, "422"),
+                errors=(*_WITH_BODY, "409", "422"),
+                parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
             )
         },
         "/api/v1/score.csv": {
@@ -189,6 +240,21 @@ def _outcome_paths(example: Example | None) -> JsonObject:
     }
 
 
+def _search_paths(example: Example | None) -> JsonObject:
+    asked = {"application_id": example.answer["results"][0]["application_id"]} if example else None
+    return {
+        "/api/v1/decisions/search": {
+            "post": _operation(
+                "Look up what was decided about an application",
+                f"The last {MOST_FOUND} decisions, newest first; none if it was never scored here, or erased.",
+                body=_json(_ref(DecisionSearch), asked),
+                answer=_json(_ref(FoundDecisions)),
+                errors=_WITH_BODY,
+            )
+        }
+    }
+
+
 def _operator_paths() -> JsonObject:
     anything = _json({"type": "object"})
     ready = "Which model answers, what is away, and what follows from that; within two seconds. 503 if it cannot score."
@@ -216,12 +282,14 @@ def _operation(
     body: JsonObject | None = None,
     errors: Iterable[str] = _EVERYWHERE,
     prefix: str = "",
+    parameters: Sequence[JsonObject] = (),
 ) -> JsonObject:
     problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
         "summary": summary,
         "description": description,
-        "responses": {"200": {"description": summary, "content": answer}, **problems},
+        "parameters": [{"$ref": "#/components/parameters/RequestId"}, *parameters],
+        "responses": {"200": {"description": summary, "content": answer, "headers": _HEADERS}, **problems},
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
@@ -238,10 +306,14 @@ def _mlflow_problem(problems: dict[str, str]) -> JsonObject:
 
 
 def _with_retry(problems: dict[str, str], content: JsonObject) -> JsonObject:
-    response: JsonObject = {"description": ", ".join(problems), "content": {"application/json": content}}
+    response: JsonObject = {
+        "description": ", ".join(problems),
+        "content": {"application/json": content},
+        "headers": {**_HEADERS},
+    }
     if not RETRY_SECONDS.keys().isdisjoint(problems):
         seconds = {"schema": {"type": "integer"}, "description": "After how many seconds it is worth asking again"}
-        response["headers"] = {"Retry-After": seconds}
+        response["headers"]["Retry-After"] = seconds
     return response
 
 
