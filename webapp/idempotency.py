@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -50,6 +51,8 @@ class IdempotencyKeys:
 
     def __init__(self, home: Path) -> None:
         self._path = home / "idempotency.sqlite3"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
 
     def claim(self, key: str, body: bytes) -> AnsweredBy | None:
         """Begin to answer the request with a key; who answered it, if somebody did.
@@ -106,22 +109,29 @@ class IdempotencyKeys:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One at a time in this process, on a connection that stays open: closing the last one costs a sync or two."""
         try:
-            if not self._path.exists():
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-            with closing(sqlite3.connect(self._path, timeout=5.0, isolation_level=None)) as connection:
-                connection.executescript(f"PRAGMA journal_mode = WAL; {_SCHEMA}")
-                connection.execute("BEGIN IMMEDIATE")
+            with self._lock:
+                if self._connection is None:
+                    self._connection = self._open()
+                self._connection.execute("BEGIN IMMEDIATE")
                 try:
-                    yield connection
+                    yield self._connection
                 finally:
-                    connection.execute("COMMIT")
+                    self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as exc:
+            self._connection = None
             raise BusyError(
                 "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the "
                 "Idempotency-Key out."
             ) from exc
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection.executescript(f"PRAGMA journal_mode = WAL; {_SCHEMA}")
+        return connection
 
 
 def _digest(key: str) -> bytes:

@@ -135,6 +135,16 @@ def test_keys_are_bounded_and_hold_nothing_of_an_applicant(client, corner_settin
         assert not [word for word in (b"Schmidt", b"A7", b"52000") if word in content]
 
 
+def test_where_keys_cannot_be_kept_nothing_is_scored_until_they_can(client, corner_settings, log):
+    in_the_way = corner_settings.home / "idempotency.sqlite3"
+    in_the_way.mkdir()
+    answer = ask(client)
+    assert (error_of(answer), answer.headers["Retry-After"]) == ((503, "busy"), "30")
+    in_the_way.rmdir()
+    assert ask(client).status_code == 200
+    assert n_decisions(log) == 1
+
+
 # A version by its name
 
 
