@@ -1,7 +1,8 @@
 """The JSON and CSV interface: score applications, report outcomes, and what operators ask (health, ready, metrics).
 
 Every decision is in the decision log before it is answered. What a request holds is read in bodies.py; the routes are
-described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py.
+described in openapi.py; what guards them is in security.py; files from the page come in by upload_routes.py, what
+speaks MLflow's protocol by invocations.py.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -17,17 +19,20 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import ScoredBlock
-from creditrisk.quality import Checked, Rejection
-from creditrisk.scoring import Scorer, csv_text, result_table
+from creditrisk.decision_log import Logged, ScoredBlock
+from creditrisk.quality import Rejection
+from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
 from webapp import bodies
+from webapp.api_models import MOST_FOUND
 from webapp.context import AppContext
-from webapp.errors import BadRequestError
-from webapp.openapi import JsonObject, describe
+from webapp.errors import BadRequestError, BusyError
+from webapp.idempotency import IdempotencyKeys
+from webapp.openapi import Example, JsonObject, describe
 from webapp.outcomes import record_outcomes
+from webapp.pinned_versions import kept_scorer, pinned_scorer
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import score_few, score_in_chunks, score_stream
+from webapp.scoring import as_result, results_of, score_few, score_stream
 
 # So few applications are scored row by row; more are sooner scored as a table.
 FEW_ROWS = 8
@@ -41,16 +46,22 @@ def make_blueprint(context: AppContext) -> Blueprint:
     blueprint = Blueprint("api", __name__)
     _add_scoring(blueprint, context)
     _add_outcomes(blueprint, context)
+    _add_search(blueprint, context)
     _add_operations(blueprint, context)
     return blueprint
 
 
 def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
+    keys = IdempotencyKeys(context.settings.home)
+
     @blueprint.post("/api/v1/score")
     def score() -> Response:
         failed = request.environ.pop(FAILED, None)
         if failed is not None:
             raise failed
+        key = request.headers.get("Idempotency-Key")
+        if key is not None:
+            return _scored_once(context, keys, key)
         return Response(scored_json(context, bodies.json_body()), mimetype="application/json")
 
     @blueprint.post("/api/v1/score.csv")
@@ -61,15 +72,35 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
         # The first block is made before the answer begins, so that a log that is away still gives a proper error.
         return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
 
-    @blueprint.post("/invocations")
-    def invocations() -> Response:
-        scorer = context.scorer()
-        checked = datasets.check(bodies.mlflow_body(context), scorer.schema)
-        by_row = {result["row"]: result for result in _results(context, scorer, checked)}
-        for rejection in checked.rejected:
-            by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})
-            by_row[rejection.row]["error"] = f"{by_row[rejection.row]['error']} {rejection.sentence}".strip()
-        return jsonify({"predictions": [by_row[row] for row in sorted(by_row)]})
+
+def _add_search(blueprint: Blueprint, context: AppContext) -> None:
+    @blueprint.post("/api/v1/decisions/search")
+    def search() -> Response:
+        body = bodies.json_body()
+        application_id = body.get("application_id") if isinstance(body, dict) else None
+        if not isinstance(application_id, str) or not application_id or len(body) > 1:
+            raise BadRequestError('Expected {"application_id": "…"}, and nothing beside it.')
+        found = context.log.decisions_about(application_id, at_most=MOST_FOUND + 1)
+        return jsonify({"decisions": [_found(one) for one in found[:MOST_FOUND]], "has_more": len(found) > MOST_FOUND})
+
+
+def _found(logged: Logged) -> JsonObject:
+    decision = logged.decision
+    return {
+        "entry": logged.seq,
+        "decided_at": logged.decided_at.isoformat(),
+        "channel": decision.channel,
+        "model": decision.model,
+        "model_version": decision.model_version,
+        "prob_default": decision.prob_default,
+        "score_points": decision.score_points,
+        "verdict": decision.verdict,
+        "band": decision.band,
+        "confidence": decision.confidence,
+        "reasons": decision.reasons,
+        "problems": decision.problems,
+        "hash": logged.hash,
+    }
 
 
 def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
@@ -89,7 +120,12 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/api/v1/openapi.json")
     def openapi() -> Response:
         scorer = context.champion.state.scorer
-        return jsonify(describe(scorer.schema if scorer else None))
+        megabytes = context.settings.upload_max_mb
+        if scorer is None:
+            return jsonify(describe(None, csv_max_mb=megabytes))
+        record = dict(sample_record(scorer.schema))
+        example = Example(record, _answer(context, scorer, [record], is_decided=False))
+        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -115,34 +151,65 @@ def scored_json(context: AppContext, body: Any) -> bytes:
     CreditRiskError
         If the body holds no applications of the schema's, nothing can be scored now, or the log does not take it.
     """
-    scorer = context.scorer()
-    items = bodies.applications(body)
+    return _encoded(_answer(context, _scorer_for(context, body), bodies.applications(body), is_decided=True))
+
+
+def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Response:
+    """The answer to a scoring request with an idempotency key; if it was given before, the same without a decision."""
+    sent = bodies.json_bytes()
+    body = bodies.parse_json(sent)
+    answered_by = keys.claim(key, sent)
+    if answered_by is not None:
+        scorer = kept_scorer(context, answered_by.model, answered_by.version, answered_by.sha256)
+        again = _encoded(_answer(context, scorer, bodies.applications(body), is_decided=False))
+        return Response(again, mimetype="application/json", headers={"Idempotent-Replayed": "true"})
+    try:
+        scorer = _scorer_for(context, body)
+        answer = _encoded(_answer(context, scorer, bodies.applications(body), is_decided=True))
+    except Exception:
+        with suppress(BusyError):
+            keys.release(key)
+        raise
+    # It is decided and logged by now, and better answered than not.
+    with suppress(BusyError):
+        keys.note(key, scorer)
+    return Response(answer, mimetype="application/json")
+
+
+def _scorer_for(context: AppContext, body: Any) -> Scorer:
+    """The version that the request names beside its applications, else the one that serves."""
+    version = body.get("model_version") if isinstance(body, dict) and "applications" in body else None
+    if version is None:
+        return context.scorer()
+    if not isinstance(version, str):
+        raise BadRequestError('Expected model_version as a text, such as "3".')
+    return pinned_scorer(context, version)
+
+
+def _encoded(answer: JsonObject) -> bytes:
+    return f"{_compact(answer)}\n".encode()
+
+
+def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, is_decided: bool) -> JsonObject:
+    """What is said about applications; if it is not decided, nothing is logged or counted."""
     results: list[JsonObject]
     if len(items) <= FEW_ROWS:
         few = datasets.check_few(items, scorer.schema)
-        results = [_result({**row}) for row in score_few(context, scorer, few, channel="api")]
-        rejected = few.rejected
+        scored = score_few(context, scorer, few, channel="api") if is_decided else scorer.score_few(few.accepted)
+        results, rejected = [as_result({**row}) for row in scored], few.rejected
     else:
         checked = datasets.check(from_records(items), scorer.schema)
-        results, rejected = _results(context, scorer, checked), checked.rejected
-    answer = {
+        if is_decided:
+            results = results_of(context, scorer, checked)
+        else:
+            results = [as_result(row) for row in scorer.score(checked.accepted).iter_rows(named=True)]
+        rejected = checked.rejected
+    return {
         "model": scorer.name,
         "model_version": scorer.version,
         "results": results,
         "rejected": [_rejected(rejection) for rejection in rejected],
     }
-    return f"{_compact(answer)}\n".encode()
-
-
-def _results(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
-    results: list[JsonObject] = []
-    for chunk in score_in_chunks(context, scorer, checked, channel="api"):
-        results += [_result(row) for row in chunk.scored.iter_rows(named=True)]
-    return results
-
-
-def _result(row: JsonObject) -> JsonObject:
-    return {"row": row.pop("row_number"), **row}
 
 
 def _rejected(rejection: Rejection) -> JsonObject:

@@ -5,12 +5,16 @@ Answers are built as plain JSON, because some are large; a test holds them to th
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from creditrisk.decision_log import OutcomeReport
 from webapp.bodies import JSON_MAX_ROWS
+
+# So many decisions about one application are answered at once.
+MOST_FOUND = 100
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -85,6 +89,57 @@ class Recorded(BaseModel):
     recorded: int
 
 
+class DecisionSearch(BaseModel):
+    """Whose decisions are wanted; not in the address, because an id is an applicant's data."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    application_id: Annotated[str, Field(min_length=1)]
+
+
+class FoundDecision(BaseModel):
+    """A decision as it stands in the log."""
+
+    entry: Annotated[int, Field(ge=1, description="Its number in the decision log.")]
+    decided_at: Annotated[datetime, Field(description="UTC.")]
+    channel: Literal["ui", "api", "batch"]
+    model: str
+    model_version: str
+    prob_default: Share
+    score_points: float
+    verdict: Literal["approve", "refer", "decline"]
+    band: Literal["green", "amber", "red"]
+    confidence: Share
+    reasons: list[Reason]
+    problems: list[str]
+    hash: Annotated[str, Field(description="Its link in the log's chain.")]
+
+
+class FoundDecisions(BaseModel):
+    """The last decisions about an application, newest first."""
+
+    decisions: Annotated[list[FoundDecision], Field(max_length=MOST_FOUND)]
+    has_more: bool
+
+
+class Split(BaseModel):
+    """A frame as pandas writes it with orient="split"; without columns, its values are the model's fields in order."""
+
+    columns: list[str] | None = None
+    index: list[Any] | None = None
+    data: Annotated[list[list[Any]], Field(min_length=1, max_length=JSON_MAX_ROWS)]
+
+
+class Invocation(BaseModel):
+    """Rows in one of MLflow's formats: exactly one of the first four."""
+
+    dataframe_split: Split | None = None
+    dataframe_records: Annotated[list[dict[str, Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
+    instances: Annotated[list[dict[str, Any] | list[Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
+    inputs: dict[str, Any] | list[dict[str, Any] | list[Any]] | None = None
+    params: Annotated[dict[str, Any] | None, Field(description="Taken and passed over.")] = None
+
+
 class RowError(BaseModel):
     """Why a row cannot be scored."""
 
@@ -109,3 +164,11 @@ class Error(BaseModel):
     """A problem."""
 
     error: ErrorDetail
+
+
+class MlflowError(BaseModel):
+    """A problem, as MLflow's scoring server tells it."""
+
+    error_code: str
+    message: str
+    stack_trace: Annotated[str, Field(description="Always empty.")]

@@ -13,7 +13,7 @@ from flask import Flask
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
-from webapp import api, security, short_way, upload_routes
+from webapp import api, docs_page, invocations, security, short_way, upload_routes
 from webapp.context import AppContext
 from webapp.metrics import make_metrics
 from webapp.pages import Page, find_pages, shell
@@ -57,6 +57,8 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))
+    app.register_blueprint(invocations.make_blueprint(context))
+    app.register_blueprint(docs_page.make_blueprint())
     app.register_blueprint(upload_routes.make_blueprint(context))
     pages = find_pages()
     dashes = [_serve_page(app, page, pages, context) for page in pages]

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 from flask import abort, request
 
 from creditrisk.decision_log import BLOCK_ROWS
-from creditrisk.sources import MAX_COLUMNS, RawTable, from_records, from_rows, parse_blocks, parse_upload
+from creditrisk.sources import MAX_COLUMNS, RawTable, parse_blocks, parse_upload
 from creditrisk.text import shorten
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, TooLargeError
@@ -35,8 +35,13 @@ _CSV_NAME = "request.csv"
 _ODD_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
-def json_body() -> Any:
+def json_body(*, is_nan_missing: bool = False) -> Any:
     """The body as JSON.
+
+    Parameters
+    ----------
+    is_nan_missing
+        Take NaN for null, where the protocol has it; otherwise it is refused.
 
     Raises
     ------
@@ -45,13 +50,18 @@ def json_body() -> Any:
     TooLargeError
         If it holds more objects or values than any table may.
     """
+    return parse_json(json_bytes(), is_nan_missing=is_nan_missing)
+
+
+def json_bytes() -> bytes:
+    """The body as it came, if it is said to be JSON."""
     request.max_content_length = JSON_MAX_BYTES
     if not request.is_json:
         abort(415)
-    return parse_json(request.get_data(cache=False))
+    return request.get_data(cache=False)
 
 
-def parse_json(body: bytes) -> Any:
+def parse_json(body: bytes, *, is_nan_missing: bool = False) -> Any:
     """The same of the bytes of a body."""
     if body.count(b"{") + body.count(b"[") > JSON_MAX_OBJECTS or body.count(b",") > JSON_MAX_VALUES:
         raise TooLargeError(
@@ -60,7 +70,8 @@ def parse_json(body: bytes) -> Any:
         )
     try:
         text = body.decode("utf-8-sig")
-        parsed = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        constant = _nan_as_null if is_nan_missing else _refuse_constant
+        parsed = json.loads(text, parse_constant=constant, object_pairs_hook=_object)
     except UnicodeDecodeError as exc:
         raise BadRequestError(f"The body is not UTF-8 text: byte {exc.start + 1:,} cannot be read.") from exc
     except json.JSONDecodeError as exc:
@@ -115,22 +126,13 @@ def _expect_csv(context: AppContext) -> None:
         abort(415)
 
 
-def mlflow_body(context: AppContext) -> RawTable:
-    """The formats of MLflow's own scoring server: dataframe_split, dataframe_records, or CSV."""
-    if not request.is_json:
-        return csv_body(context)
-    body = json_body()
-    if isinstance(body, dict) and isinstance(body.get("dataframe_records"), list):
-        return from_records(applications(body["dataframe_records"]))
-    split = body.get("dataframe_split") if isinstance(body, dict) else None
-    if isinstance(split, dict) and isinstance(split.get("columns"), list) and isinstance(split.get("data"), list):
-        limit_rows(len(split["data"]))
-        return from_rows([str(name) for name in split["columns"]], split["data"])
-    raise BadRequestError('Expected {"dataframe_split": {"columns": […], "data": […]}} or {"dataframe_records": […]}.')
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise BadRequestError(f"The body holds {name}, which is no JSON. Expected a number, or null where there is none.")
+
+
+def _nan_as_null(name: str) -> None:
+    if name != "NaN":
+        _refuse_constant(name)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

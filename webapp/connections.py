@@ -53,10 +53,13 @@ _POOLS = {
     "/api/v1/score": "score",
     "/api/v1/score.csv": "score",
     "/api/v1/outcomes": "score",
+    "/api/v1/decisions/search": "score",
     "/invocations": "score",
     "/uploads": "score",
     "/ready": "ready",
     "/health": "operators",
+    "/ping": "operators",
+    "/version": "operators",
     "/metrics": "operators",
 }
 

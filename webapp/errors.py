@@ -66,6 +66,33 @@ class ForbiddenError(HttpError):
     code = "forbidden"
 
 
+class KeyReusedError(HttpError):
+    """An idempotency key that came with another body before."""
+
+    status = 422
+    code = "key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was sent with another body before. Send a new key with a new request.")
+
+
+class KeyInUseError(HttpError):
+    """A request with this idempotency key is being answered at this moment."""
+
+    status = 409
+    code = "key_in_use"
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is being answered. Ask again for its answer.")
+
+
+class VersionNotKeptError(HttpError):
+    """The version of the model that a request asks for cannot be used here."""
+
+    status = 409
+    code = "version_not_kept"
+
+
 # The domain's errors know no HTTP. The first class that fits decides.
 _DOMAIN_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (DecisionLogError, 503, "decision_log_away"),
@@ -87,7 +114,7 @@ SENTENCES = {
     503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),
 }
 # After how long it is worth asking again.
-RETRY_SECONDS = {"busy": 30, "stopping": 10, "decision_log_away": 10, "no_model": 60}
+RETRY_SECONDS = {"busy": 30, "key_in_use": 2, "stopping": 10, "decision_log_away": 10, "no_model": 60}
 
 
 def error(status: int, code: str, message: str) -> tuple[Response, int]:

@@ -18,6 +18,7 @@ from waitress.task import Task, WSGITask
 from waitress.utilities import Error as WaitressError
 
 from webapp.errors import RETRY_SECONDS, SENTENCES, shape
+from webapp.json_logs import REQUEST_ID, request_id
 
 # Larger bodies and answers lie in temporary files.
 MEMORY_BYTES = 64_000
@@ -95,24 +96,41 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
 
 class _AccessLogged(Task):  # type: ignore[misc]  # waitress has no types
-    """Notes method, route, status, size and microseconds of an answer: nothing that a client sent."""
+    """Gives an answer its request's id, and notes it: nothing that a client sent but the id, which is a UUID."""
 
     wrote_header: bool
     content_bytes_written: int
     n_written = 0
+    request_id = ""
 
     def service(self) -> None:
         """Answer, and note it."""
         before = time.perf_counter()
+        self.request_id = request_id(self.request.headers.get("X_REQUEST_ID"))
         try:
             super().service()
         finally:
             if self.wrote_header:
                 method = self.request.command if self.request.command in _METHODS else "(other)"
                 route = (getattr(self, "environ", None) or {}).get("route", "(no route)")
-                microseconds = round((time.perf_counter() - before) * 1e6)
-                self.channel.server.on_answer(int(self.status[:3]))
-                access_log.info("%s %s %.3s %d %d", method, route, self.status, self.n_written, microseconds)
+                status = int(self.status[:3])
+                self.channel.server.on_answer(status)
+                facts = {
+                    "request_id": self.request_id,
+                    "method": method,
+                    "route": route,
+                    "status": status,
+                    "bytes": self.n_written,
+                    "microseconds": round((time.perf_counter() - before) * 1e6),
+                }
+                access_log.info("answered", extra={"facts": facts})
+
+    def build_response_header(self) -> bytes:
+        """The head of the answer."""
+        if self.request_id:
+            self.response_headers.append(("X-Request-ID", self.request_id))
+        head: bytes = super().build_response_header()
+        return head
 
     def write(self, data: bytes) -> None:
         """Write a part of the answer; one that is a single part goes out together with its head."""
@@ -132,6 +150,7 @@ class AppTask(_AccessLogged, WSGITask):  # type: ignore[misc]  # waitress has no
         """What the app is told about the request."""
         environ: WSGIEnvironment = super().get_environment()
         environ["riskometer.received_at"] = self.request.received_at
+        environ[REQUEST_ID] = self.request_id
         return environ
 
 

@@ -1,7 +1,9 @@
-"""The description of the HTTP interface, as OpenAPI 3.1, with the present model's fields in it."""
+"""The description of the HTTP interface, as OpenAPI 3.1, with the present model's fields and real examples in it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -9,8 +11,30 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from creditrisk.schema import Field, Schema
-from webapp.api_models import Error, Outcomes, Predictions, Recorded, Scored
+from creditrisk.sources import MAX_COLUMNS
+from webapp.api_models import (
+    MOST_FOUND,
+    DecisionSearch,
+    Error,
+    FoundDecisions,
+    Invocation,
+    MlflowError,
+    Outcomes,
+    Predictions,
+    Recorded,
+    Scored,
+)
 from webapp.bodies import JSON_MAX_ROWS
+from webapp.errors import (
+    RETRY_SECONDS,
+    SENTENCES,
+    KeyInUseError,
+    KeyReusedError,
+    NoModelError,
+    StoppingError,
+    shape,
+)
+from webapp.security import JSON_MAX_BYTES, MEGABYTE
 
 # A part of the document: JSON, and no more than that.
 JsonObject = dict[str, Any]
@@ -20,22 +44,64 @@ _MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
     (Scored, "serialization"),
     (Outcomes, "validation"),
     (Recorded, "serialization"),
+    (DecisionSearch, "validation"),
+    (FoundDecisions, "serialization"),
+    (Invocation, "validation"),
     (Predictions, "serialization"),
     (Error, "serialization"),
+    (MlflowError, "serialization"),
 )
-_SCORING_ERRORS = ("400", "403", "413", "415", "422", "503")
+# What can go wrong besides what a server has sentences for: status to codes, with a sentence as it is answered.
+_PROBLEMS: dict[str, dict[str, str]] = {
+    **{str(status): {code: sentence} for status, (code, sentence) in SENTENCES.items()},
+    "400": {
+        "bad_request": "The body is not valid JSON: Expecting value at line 1, column 18.",
+        "unreadable_table": "there are no applications in the request.",
+    },
+    "403": {"forbidden": "This request was started by another web site, so it was refused."},
+    "409": {
+        "key_in_use": str(KeyInUseError()),
+        "version_not_kept": "The version of the model that was asked for is not kept here; version 3 serves.",
+    },
+    "422": {"wrong_columns": "These are not the columns of the model.", "key_reused": str(KeyReusedError())},
+    "500": {"internal": "Something went wrong in the app. It was written to the app's own log."},
+    "503": {
+        "no_model": str(NoModelError()),
+        "decision_log_away": "the decision log cannot be reached.",
+        "model_unusable": "the model's files are not what they were.",
+        "busy": SENTENCES[503][1],
+        "stopping": str(StoppingError()),
+    },
+}
+# Any request may be answered so.
+_EVERYWHERE = ("400", "403", "408", "431", "500", "501", "503")
+_WITH_BODY = (*_EVERYWHERE, "413", "415")
 
 
-def describe(schema: Schema | None) -> JsonObject:
+@dataclass(frozen=True)
+class Example:
+    """An application that could be scored, and the answer to it."""
+
+    application: JsonObject
+    answer: JsonObject
+
+
+def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | None = None) -> JsonObject:
     """The OpenAPI document.
 
     Parameters
     ----------
     schema
         The schema of the model that answers; without one an application is any object.
+    csv_max_mb
+        The most megabytes that a CSV body may have; 0: not told.
+    example
+        Shown where applications are taken and answered.
     """
     _, components = models_json_schema(_MODELS, ref_template=_REF, schema_generator=_Untitled)
-    application = _application(schema) if schema else {"type": "object"}
+    application: JsonObject = _application(schema) if schema else {"type": "object"}
+    if example is not None:
+        application["examples"] = [example.application]
     return {
         "openapi": "3.1.0",
         "info": {
@@ -44,28 +110,24 @@ def describe(schema: Schema | None) -> JsonObject:
             "description": "Scores applications for credit. Every decision is logged before it is answered.",
         },
         "paths": {
-            **_scoring_paths(),
-            "/api/v1/outcomes": {
-                "post": _operation(
-                    "Report what became of applications",
-                    body=_json(_ref(Outcomes)),
-                    answer=_json(_ref(Recorded)),
-                    errors=("400", "403", "413", "415", "503"),
-                )
-            },
-            "/api/v1/openapi.json": {"get": _operation("This description", answer=_json({"type": "object"}))},
-            "/health": {"get": _operation("Whether the process is alive", answer=_json({"type": "object"}))},
-            "/ready": {
-                "get": _operation(
-                    "Whether it can score, with which model, and what is away (503 if it cannot score)",
-                    answer=_json({"type": "object"}),
-                )
-            },
-            "/metrics": {
-                "get": _operation("Metrics for Prometheus", answer={"text/plain": {"schema": {"type": "string"}}})
+            **_scoring_paths(csv_max_mb, example),
+            **_mlflow_paths(csv_max_mb, example),
+            **_outcome_paths(example),
+            **_search_paths(example),
+            **_operator_paths(),
+        },
+        "components": {
+            "schemas": {"Application": application, "Applications": _APPLICATIONS, **components["$defs"]},
+            "parameters": _PARAMETERS,
+            "responses": {
+                **{status: _problem(problems) for status, problems in _PROBLEMS.items()},
+                **{
+                    f"mlflow_{status}": _mlflow_problem(problems)
+                    for status, problems in _PROBLEMS.items()
+                    if status in _WITH_BODY
+                },
             },
         },
-        "components": {"schemas": {"Application": application, "Applications": _APPLICATIONS, **components["$defs"]}},
     }
 
 
@@ -76,6 +138,21 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
+_HEADERS: JsonObject = {"X-Request-ID": {"schema": {"type": "string"}, "description": "Also in the app's log lines."}}
+_PARAMETERS: JsonObject = {
+    "RequestId": {
+        "name": "X-Request-ID",
+        "in": "header",
+        "schema": {"type": "string", "format": "uuid"},
+        "description": "A UUID, or 32 hexadecimal digits. It comes back with the answer; others are replaced.",
+    },
+    "IdempotencyKey": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "description": "The same key and body within 24 hours get the same answer, without a second decision.",
+    },
+}
 _APPLICATIONS: JsonObject = {
     "type": "object",
     "properties": {
@@ -84,60 +161,178 @@ _APPLICATIONS: JsonObject = {
             "minItems": 1,
             "maxItems": JSON_MAX_ROWS,
             "items": {"$ref": _REF.format(model="Application")},
-        }
+        },
+        "model_version": {
+            "type": "string",
+            "description": "The version that is to score; without it, the one that serves.",
+        },
     },
     "required": ["applications"],
 }
 
 
-def _scoring_paths() -> JsonObject:
-    csv_body = {"schema": {"type": "string", "description": "Comma, semicolon or tab; names on the first line."}}
+def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
+    asked, answered = ({"applications": [example.application]}, example.answer) if example else (None, None)
     return {
         "/api/v1/score": {
             "post": _operation(
                 "Score applications",
-                body=_json({"$ref": _REF.format(model="Applications")}),
-                answer=_json(_ref(Scored)),
-                errors=_SCORING_ERRORS,
+                f"Takes one application, a list, or a list under `applications`; at most {JSON_MAX_ROWS:,} of them and "
+                f"{JSON_MAX_BYTES // MEGABYTE} MB. Those that cannot be scored are in `rejected`.",
+                body=_json({"$ref": _REF.format(model="Applications")}, asked),
+                answer=_json(_ref(Scored), answered),
+                errors=(*_WITH_BODY, "409", "422"),
+                parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
             )
         },
         "/api/v1/score.csv": {
             "post": _operation(
-                "Score a table; the answer is streamed while it is made, every row of the table is in it",
-                body={"text/csv": csv_body},
+                "Score a table",
+                f"The answer is streamed while it is made; every row of the table is in it.{_at_most(csv_max_mb)}",
+                body=_csv(example),
                 answer={"text/csv": {"schema": {"type": "string"}}},
-                errors=_SCORING_ERRORS,
+                errors=(*_WITH_BODY, "422"),
             )
         },
+    }
+
+
+def _mlflow_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
+    asked, answered = None, None
+    if example is not None:
+        asked = {"dataframe_records": [example.application]}
+        answered = {"predictions": example.answer["results"]}
+    text = {"application/json": {"schema": {"type": "string"}}}
+    return {
         "/invocations": {
             "post": _operation(
                 "Score in the formats of MLflow's scoring server",
-                body={**_json({"type": "object"}), "text/csv": csv_body},
-                answer=_json(_ref(Predictions)),
-                errors=_SCORING_ERRORS,
+                "Answers and fails as `mlflow models serve` does; a row that cannot be scored has an `error` in its "
+                f"place.{_at_most(csv_max_mb)}",
+                body={**_json(_ref(Invocation), asked), **_csv(example)},
+                answer=_json(_ref(Predictions), answered),
+                errors=_WITH_BODY,
+                prefix="mlflow_",
             )
+        },
+        "/ping": {
+            "get": _operation("Whether there is a model, as MLflow asks it", "404 if there is none.", answer=text)
+        },
+        "/version": {"get": _operation("MLflow's version", "A client of MLflow's may ask for it.", answer=text)},
+    }
+
+
+def _outcome_paths(example: Example | None) -> JsonObject:
+    reported = None
+    if example is not None:
+        scored = example.answer["results"][0]
+        reported = {"application_id": scored["application_id"], "default": False, "observed_on": "2026-03-31"}
+    return {
+        "/api/v1/outcomes": {
+            "post": _operation(
+                "Report what became of applications",
+                "All are recorded or none. One about an application that was never scored here is refused.",
+                body=_json(_ref(Outcomes), {"outcomes": [reported]} if reported else None),
+                answer=_json(_ref(Recorded), {"recorded": 1}),
+                errors=_WITH_BODY,
+            )
+        }
+    }
+
+
+def _search_paths(example: Example | None) -> JsonObject:
+    asked = {"application_id": example.answer["results"][0]["application_id"]} if example else None
+    return {
+        "/api/v1/decisions/search": {
+            "post": _operation(
+                "Look up what was decided about an application",
+                f"The last {MOST_FOUND} decisions, newest first; none if it was never scored here, or erased.",
+                body=_json(_ref(DecisionSearch), asked),
+                answer=_json(_ref(FoundDecisions)),
+                errors=_WITH_BODY,
+            )
+        }
+    }
+
+
+def _operator_paths() -> JsonObject:
+    anything = _json({"type": "object"})
+    ready = "Which model answers, what is away, and what follows from that; within two seconds. 503 if it cannot score."
+    return {
+        "/api/v1/openapi.json": {"get": _operation("This description", "For programs.", answer=anything)},
+        "/health": {
+            "get": _operation(
+                "Whether the process is alive",
+                "Whatever else is away.",
+                answer=_json({"type": "object"}, {"status": "ok"}),
+            )
+        },
+        "/ready": {"get": _operation("Whether it can score", ready, answer=anything)},
+        "/metrics": {
+            "get": _operation("Metrics", "For Prometheus.", answer={"text/plain": {"schema": {"type": "string"}}})
         },
     }
 
 
 def _operation(
-    summary: str, *, answer: JsonObject, body: JsonObject | None = None, errors: tuple[str, ...] = ()
+    summary: str,
+    description: str,
+    *,
+    answer: JsonObject,
+    body: JsonObject | None = None,
+    errors: Iterable[str] = _EVERYWHERE,
+    prefix: str = "",
+    parameters: Sequence[JsonObject] = (),
 ) -> JsonObject:
-    problem = {"description": "A problem, in one sentence", "content": _json(_ref(Error))}
+    problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
         "summary": summary,
-        "responses": {"200": {"description": summary, "content": answer}, **dict.fromkeys(errors, problem)},
+        "description": description,
+        "parameters": [{"$ref": "#/components/parameters/RequestId"}, *parameters],
+        "responses": {"200": {"description": summary, "content": answer, "headers": _HEADERS}, **problems},
     }
-    if "503" in errors:
-        seconds = {"schema": {"type": "integer"}, "description": "After how many seconds it is worth asking again"}
-        operation["responses"]["503"] = {**problem, "headers": {"Retry-After": seconds}}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
     return operation
 
 
-def _json(schema: JsonObject) -> JsonObject:
-    return {"application/json": {"schema": schema}}
+def _problem(problems: dict[str, str]) -> JsonObject:
+    examples = {code: {"value": shape(code, sentence)} for code, sentence in problems.items()}
+    return _with_retry(problems, {**_json(_ref(Error))["application/json"], "examples": examples})
+
+
+def _mlflow_problem(problems: dict[str, str]) -> JsonObject:
+    return _with_retry(problems, _json(_ref(MlflowError))["application/json"])
+
+
+def _with_retry(problems: dict[str, str], content: JsonObject) -> JsonObject:
+    response: JsonObject = {
+        "description": ", ".join(problems),
+        "content": {"application/json": content},
+        "headers": {**_HEADERS},
+    }
+    if not RETRY_SECONDS.keys().isdisjoint(problems):
+        seconds = {"schema": {"type": "integer"}, "description": "After how many seconds it is worth asking again"}
+        response["headers"]["Retry-After"] = seconds
+    return response
+
+
+def _json(schema: JsonObject, example: JsonObject | None = None) -> JsonObject:
+    return {"application/json": {"schema": schema, **({"example": example} if example else {})}}
+
+
+def _csv(example: Example | None) -> JsonObject:
+    content: JsonObject = {
+        "schema": {"type": "string", "description": "Comma, semicolon or tab; names on the first line."}
+    }
+    if example is not None:
+        row = {name: str(value) for name, value in example.application.items()}
+        content["example"] = f"{','.join(row)}\n{','.join(row.values())}\n"
+    return {"text/csv": content}
+
+
+def _at_most(csv_max_mb: int) -> str:
+    return f" At most {csv_max_mb:,} MB." if csv_max_mb else ""
 
 
 def _ref(model: type[BaseModel]) -> JsonObject:
@@ -146,22 +341,25 @@ def _ref(model: type[BaseModel]) -> JsonObject:
 
 def _application(schema: Schema) -> JsonObject:
     fields = [field for field in schema.fields if field.role in ("id", "time", "feature")]
+    required = [field.name for field in fields if field.role == "feature" and field.is_required]
     return {
         "type": "object",
         "title": schema.title,
-        "properties": {field.name: _property(field) for field in fields},
-        "required": [field.name for field in fields if field.role == "feature" and field.is_required],
+        "properties": {field.name: _property(field, is_required=field.name in required) for field in fields},
+        "required": required,
+        "maxProperties": MAX_COLUMNS,
     }
 
 
-def _property(field: Field) -> JsonObject:
+def _property(field: Field, *, is_required: bool) -> JsonObject:
     kind: JsonObject
     if field.type == "category":
-        kind = {"enum": [category.value for category in field.categories]}
-    elif field.type == "date":
-        kind = {"type": "string", "format": "date"}
+        kind = {"enum": [category.value for category in field.categories] + ([] if is_required else [None])}
     else:
-        kind = {"type": {"number": "number", "integer": "integer", "text": "string"}[field.type]}
+        name = {"number": "number", "integer": "integer", "text": "string", "date": "string"}[field.type]
+        kind = {"type": name if is_required else [name, "null"]}
+        if field.type == "date":
+            kind["format"] = "date"
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
     expected = f"{field.label}: {field.expected}."
     return (

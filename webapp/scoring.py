@@ -20,6 +20,7 @@ from creditrisk.quality import Checked, CheckedFew
 from creditrisk.scoring import ScoredRow, Scorer
 from webapp.context import AppContext
 from webapp.errors import StoppingError
+from webapp.openapi import JsonObject
 
 # So few that a block takes less than a second with the slowest models: what is told to stop ends after it.
 CHUNK_ROWS = 2_000
@@ -99,6 +100,17 @@ def score_in_chunks(
             wanted = int(chunk_rows * min(2.0, chunk_seconds / seconds))
             chunk_rows = min(max(wanted, LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+
+
+def results_of(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
+    """The logged results of a program's table, as they are answered in JSON. Errors as of `score_in_chunks`."""
+    chunks = score_in_chunks(context, scorer, checked, channel="api")
+    return [as_result(row) for chunk in chunks for row in chunk.scored.iter_rows(named=True)]
+
+
+def as_result(row: JsonObject) -> JsonObject:
+    """A row of the scorer's answer, as it is answered in JSON."""
+    return {"row": row.pop("row_number"), **row}
 
 
 def score_few(context: AppContext, scorer: Scorer, checked: CheckedFew, *, channel: Channel) -> list[ScoredRow]:

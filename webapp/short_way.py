@@ -23,8 +23,8 @@ PATH = "/api/v1/score"
 # A longer body may lie in a file.
 MOST_BYTES = 64_000
 _TYPES = frozenset({"application/json", "application/json; charset=utf-8"})
-# What only browsers send along; the guard looks at it.
-_OF_BROWSERS = frozenset({"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"})
+# What only browsers send along, at which the guard looks, and what needs more than scoring.
+_NOT_PLAIN = frozenset({"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_IDEMPOTENCY_KEY"})
 
 
 def in_front_of(app: Flask, context: AppContext, headers: Mapping[str, str]) -> WSGIApplication:
@@ -75,5 +75,5 @@ def _is_plain(environ: WSGIEnvironment) -> bool:
         and len(n_bytes) < 6
         and int(n_bytes) <= MOST_BYTES
         and "HTTP_HOST" in environ
-        and _OF_BROWSERS.isdisjoint(environ)
+        and _NOT_PLAIN.isdisjoint(environ)
     )

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import logging
 import os
 import signal
 import socket
@@ -53,7 +52,6 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     from webapp.upload_scoring import keep_taking_up
 
     settings = read_settings()
-    log_accesses()
     quiet_logs()
     app = create_app(settings, started)
     context: AppContext = app.extensions["creditrisk"]
@@ -98,17 +96,6 @@ def poll(lifeline: int, ready: int) -> None:
     ChampionPoller(settings).keep_polling()
 
 
-def log_accesses() -> None:
-    """Write a line for every answer, without what a client sent."""
-    from webapp.http_requests import access_log
-
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%d/%b/%Y:%H:%M:%S %z"))
-    access_log.addHandler(handler)
-    access_log.setLevel(logging.INFO)
-    access_log.propagate = False
-
-
 def _on_end(lifeline: int, end: Callable[[], object]) -> None:
     """Call `end`, in a thread, once the other end of the pipe is closed."""
 
@@ -130,6 +117,9 @@ def _main(kind: str, *given: str) -> None:
     # Ctrl-C reaches all processes of a terminal; the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_seldom()
+    from webapp.json_logs import log_as_json
+
+    log_as_json()
     try:
         if kind == "answer":
             *fds, started = given

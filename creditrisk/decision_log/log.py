@@ -25,7 +25,7 @@ from creditrisk.decision_log.payloads import ReasonLists, bare_version, entries_
 from creditrisk.decision_log.proof import verify
 from creditrisk.decision_log.reading import IN_ORDER, entries
 from creditrisk.decision_log.store import ChangeRefusedError, Store
-from creditrisk.decision_log.tables import EVENTS, hash_at, head_of
+from creditrisk.decision_log.tables import CONTENTS, EVENTS, hash_at, head_of
 from creditrisk.decision_log.versions import all_versions, reasons_known
 from creditrisk.decision_log.windows import WindowBlock, logged_from, window_of
 from creditrisk.errors import DecisionLogError
@@ -154,6 +154,22 @@ class DecisionLog:
                 f"{len(seqs) - n_found} of the entries {seqs[0]} to {seqs[-1]} asked for are not in the decision log; "
                 f"it holds 1 to {self.head()[0]}."
             )
+
+    def decisions_about(self, application_id: str, *, at_most: int) -> list[Logged]:
+        """The last decisions about an application, newest first; erased ones are left out.
+
+        Raises
+        ------
+        UnreadableEntryError
+            If one of them was changed after it was written.
+        """
+        with self.store.transaction() as connection:
+            about = select(CONTENTS.c.seq).join(EVENTS, EVENTS.c.seq == CONTENTS.c.seq)
+            about = about.where(CONTENTS.c.application_id == application_id, EVENTS.c.kind == "decision")
+            seqs = connection.execute(about.order_by(CONTENTS.c.seq.desc()).limit(at_most)).scalars().all()
+            versions = all_versions(connection)
+            with closing(entries(connection, IN_ORDER.where(EVENTS.c.seq.in_(seqs)))) as found:
+                return [logged_from(entry, versions) for entry in found][::-1]
 
     def head(self) -> Head:
         """Number and hash of the last entry; `(0, GENESIS)` of an empty log."""

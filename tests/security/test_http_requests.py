@@ -168,10 +168,11 @@ def test_the_access_log_holds_nothing_that_a_client_sent(web, home, connect):
     connect(b"GET " + path).recv(1000)
     log = home / f"web-{urlsplit(web.url).port}.log"
     deadline = time.monotonic() + 10
-    while "] GET /uploads/<name>/result.csv 4" not in log.read_text():  # written behind the answer
+    wanted = '"method": "GET", "route": "/uploads/<name>/result.csv", "status": 4'
+    while wanted not in log.read_text():  # written behind the answer
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    assert "] (other) " in log.read_text()
+    assert '"method": "(other)"' in log.read_text()
     assert "secret" not in log.read_text().lower()
 
 

@@ -1,0 +1,221 @@
+"""What MLflow's own tests of its scoring server expect, of models that read tables, expected of ours."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+OTHER = {"client": "A8", "age_years": 23, "amount_eur": 19000, "income_eur": 11000, "housing": "rent"}
+ROWS = [GOOD, OTHER]
+# The schema's fields in its order: without the client's number.
+VALUES = [[value for key, value in row.items() if key != "client"] for row in ROWS]
+SPLIT = {"index": [0, 1], "columns": list(GOOD), "data": [[*row.values()] for row in ROWS]}
+JSON = "application/json"
+
+
+@pytest.fixture
+def client(corner_app):
+    return corner_app.test_client()
+
+
+def ask(client, body, content_type=JSON):
+    data = body if isinstance(body, str | bytes) else json.dumps(body)
+    return client.post("/invocations", data=data, content_type=content_type)
+
+
+def expect_error(response, status=400, error_code="BAD_REQUEST"):
+    assert response.status_code == status, response.text
+    assert set(response.json) == {"error_code", "message", "stack_trace"}
+    assert (response.json["error_code"], response.json["stack_trace"]) == (error_code, "")
+    return response.json["message"]
+
+
+def risks(response):
+    assert response.status_code == 200, response.text
+    return [row["prob_default"] for row in response.json["predictions"]]
+
+
+@pytest.fixture
+def expected(client):
+    return [row["prob_default"] for row in client.post("/api/v1/score", json=ROWS).json["results"]]
+
+
+@pytest.mark.parametrize("content_type", [JSON, f"{JSON}; charset=UTF-8", f"{JSON};charset=utf-8"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"dataframe_records": ROWS},
+        {"dataframe_split": SPLIT},
+        {"dataframe_split": {key: SPLIT[key] for key in ("columns", "data")}},
+        {"instances": ROWS},
+        {"instances": VALUES},
+        {"inputs": {key: [row[key] for row in ROWS] for key in GOOD}},
+        {"inputs": ROWS},
+        {"inputs": VALUES},
+        {"dataframe_split": {"data": VALUES}},
+    ],
+    ids=[
+        "records",
+        "split",
+        "split without index",
+        "instances",
+        "lists",
+        "inputs",
+        "input rows",
+        "input lists",
+        "bare",
+    ],
+)
+def test_every_format_gives_the_same_predictions(client, expected, body, content_type):
+    assert risks(ask(client, body, content_type)) == expected
+
+
+def test_the_values_of_one_application_may_stand_under_their_names(client, expected):
+    assert risks(ask(client, {"inputs": GOOD})) == expected[:1]
+
+
+@pytest.mark.parametrize("kind", ["records", "split", "inputs", "csv"])
+def test_columns_are_found_by_their_names_in_any_order(client, expected, kind):
+    names = sorted(GOOD, reverse=True)
+    rows = [{name: row[name] for name in names} for row in ROWS]
+    bodies = {
+        "records": {"dataframe_records": rows},
+        "split": {"dataframe_split": {"columns": names, "data": [[*row.values()] for row in rows]}},
+        "inputs": {"inputs": {name: [row[name] for row in rows] for name in names}},
+        "csv": "\n".join([",".join(names), *(",".join(map(str, row.values())) for row in rows)]),
+    }
+    assert risks(ask(client, bodies[kind], "text/csv" if kind == "csv" else JSON)) == expected
+
+
+@pytest.mark.parametrize("name", ["dataframe_records", "instances"])
+def test_a_text_of_digits_stays_a_text(client, name):
+    assert ask(client, {name: [{**GOOD, "client": "0012"}]}).json["predictions"][0]["application_id"] == "0012"
+
+
+@pytest.mark.parametrize("value", ["http://foo.example", "aaa://bbb", "address:/path", "/etc/passwd"])
+def test_a_value_that_looks_like_an_address_is_a_value(client, value):
+    answer = ask(client, {"dataframe_split": {"columns": [*GOOD, "url"], "data": [[*GOOD.values(), value]]}})
+    assert len(risks(answer)) == 1
+
+
+def test_missing_values_come_as_nan_from_a_frame_and_whole_numbers_as_fractions(client):
+    missing = risks(ask(client, {"dataframe_records": [{**GOOD, "income_eur": None}]}))
+    assert (
+        risks(ask(client, {"dataframe_records": [{**GOOD, "age_years": 61.0, "income_eur": float("nan")}]})) == missing
+    )
+    assert "Infinity" in expect_error(ask(client, {"dataframe_records": [{**GOOD, "income_eur": float("inf")}]}))
+
+
+@pytest.mark.parametrize("params", [{}, {"unknown": "value"}, None])
+def test_params_that_the_model_does_not_have_are_passed_over(client, expected, params):
+    assert risks(ask(client, {"dataframe_split": SPLIT, "params": params})) == expected
+
+
+def test_a_row_that_cannot_be_scored_says_so_in_its_place(client):
+    first, second = ask(client, {"dataframe_records": [GOOD, {**GOOD, "age_years": "abc"}]}).json["predictions"]
+    assert (first["row"], first["application_id"], second["row"]) == (1, "A7", 2)
+    assert "'abc' is not a number" in second["error"]
+
+
+@pytest.mark.parametrize("body", ["this is,,,, not valid json", "", '{"dataframe_records": [', b'{"a": "\xff"}'])
+def test_json_that_is_none_is_called_so(client, body):
+    assert "Ensure that input is a valid JSON formatted string." in expect_error(ask(client, body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [1, "1", [1], None, {"not": "a serialized dataframe"}, {"dataframe_records": [], "dataframe_split": {"data": []}}],
+)
+def test_json_without_exactly_one_format_is_told_which_there_are(client, body):
+    message = expect_error(ask(client, json.dumps(body)))
+    assert "The input must be a JSON dictionary with exactly one of the input fields" in message
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"dataframe_split": ROWS}, "Dataframe split format must be a dictionary. Got list"),
+        ({"dataframe_split": {"columns": list(GOOD)}}, "Dataframe split format must have 'data' field"),
+        ({"dataframe_split": {**SPLIT, "names": []}}, "Dataframe split format must have 'data' field"),
+        ({"dataframe_records": SPLIT}, "Dataframe records format must be a list of records. Got dictionary."),
+        (
+            {"dataframe_split": {"index": [1, 2], "data": [[1], [2], [3]]}},
+            "Provided dataframe_split field is not a valid",
+        ),
+        ({"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}, "Provided dataframe_split field is not a valid"),
+        ({"dataframe_records": [1]}, "Provided dataframe_records field is not a valid"),
+        ({"instances": {"age_years": 3}}, "must be a list of rows. Got dictionary"),
+        ({"inputs": {"age_years": [1, 2], "amount_eur": [1]}}, "not lists of the same length"),
+        ({"inputs": {"age_years": [1], "amount_eur": 1}}, "not lists of the same length"),
+        ({"instances": [[61]]}, "must hold 4 values each"),
+        ({"instances": [VALUES[0], 3]}, "must hold 4 values each"),
+        # A frame that has nothing to do with the model.
+        ({"dataframe_split": {"columns": [0], "data": [[number] for number in range(10)]}}, "age_years"),
+    ],
+)
+def test_a_frame_that_is_none_is_refused_with_what_is_wrong(client, body, said):
+    assert said in expect_error(ask(client, body))
+
+
+def test_an_empty_csv_is_a_bad_request(client):
+    expect_error(ask(client, "", "text/csv"))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["not_a_supported_content_type", "text/plain", f"{JSON}; something=something", f"{JSON}; format=pandas-split",
+     f"{JSON}; charset=latin-1", "text/csv; charset=utf-16", ""],
+)  # fmt: skip
+def test_other_types_and_parameters_of_a_body_are_not_supported(client, content_type):
+    expect_error(ask(client, {"dataframe_split": SPLIT}, content_type), 415)
+
+
+def test_no_error_repeats_what_was_sent(client):
+    wrong = {**GOOD, "client": "Anna Schmidt", "note": ["Anna Schmidt"]}
+    for body in ({"dataframe_records": [wrong]}, {"dataframe_records": "Anna Schmidt"}, {"Anna Schmidt": 1}):
+        assert "Anna" not in expect_error(ask(client, body))
+    assert "Anna" not in expect_error(ask(client, '{"dataframe_records": [Anna Schmidt'))
+
+
+def test_failures_of_the_app_have_mlflows_shape_too(client, corner_app, monkeypatch):
+    def fail(*_args, **_kwargs):
+        raise ZeroDivisionError("Anna Schmidt")
+
+    monkeypatch.setattr(corner_app.extensions["creditrisk"].log, "append", fail)
+    assert "Anna" not in expect_error(ask(client, {"instances": ROWS}), 500, "INTERNAL_ERROR")
+    corner_app.extensions["creditrisk"].stopping.set()
+    answer = ask(client, {"instances": ROWS})
+    expect_error(answer, 503, "TEMPORARILY_UNAVAILABLE")
+    assert answer.headers["Retry-After"] == "10"
+    foreign = client.post("/invocations", json={"instances": ROWS}, headers={"Origin": "http://evil.example"})
+    expect_error(foreign, 403, "PERMISSION_DENIED")
+
+
+def test_ping_says_whether_there_is_a_model(client, corner_app):
+    assert (client.get("/ping").status_code, client.get("/ping").text) == (200, "\n")
+    champion = corner_app.extensions["creditrisk"].champion
+    champion.state = SimpleNamespace(scorer=None)
+    assert client.get("/ping").status_code == 404
+
+
+def test_mlflows_own_client_waits_asks_and_reads(client, expected, monkeypatch):
+    import mlflow.pyfunc.scoring_server.client as of_mlflow
+    import pandas as pd
+    from mlflow.version import VERSION
+
+    def path_of(url):
+        return url.removeprefix("http://here:1")
+
+    monkeypatch.setattr(of_mlflow, "requests", SimpleNamespace(
+        get=lambda url: client.get(path_of(url)),
+        post=lambda url, data, headers: client.post(path_of(url), data=data, headers=headers),
+    ))  # fmt: skip
+    theirs = of_mlflow.ScoringServerClient("here", 1)
+    theirs.wait_server_ready(timeout=5)
+    assert theirs.get_version() == VERSION
+    answer = theirs.invoke(pd.DataFrame(ROWS), params={"unknown": 1}).get_predictions()
+    assert answer["prob_default"].tolist() == expected
+    # A gap makes numpy's fractions of a column of whole numbers.
+    frame = pd.DataFrame([GOOD, {**OTHER, "income_eur": None}])
+    assert theirs.invoke(frame).get_predictions()["prob_default"][0] == expected[0]

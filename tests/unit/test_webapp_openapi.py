@@ -1,0 +1,119 @@
+"""The description of the interface: true to what the routes answer, and shown on a page of our own."""
+
+import json
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from webapp.invocations import FORMATS
+
+SEEN_BY_HAND = {"age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+
+
+@pytest.fixture
+def client(corner_app):
+    return corner_app.test_client()
+
+
+@pytest.fixture
+def document(client):
+    return client.get("/api/v1/openapi.json").json
+
+
+def part_of(document, reference):
+    part = document
+    for key in reference.removeprefix("#/").split("/"):
+        part = part[key]
+    return part
+
+
+def validate(document, schema, value):
+    Draft202012Validator({**schema, "components": document["components"]}).validate(value)
+
+
+def operations(document):
+    return [(path, method, one) for path, methods in document["paths"].items() for method, one in methods.items()]
+
+
+def test_every_example_is_as_its_schema_says_and_is_answered(client, document):
+    n_asked = 0
+    for path, _, operation in operations(document):
+        for kind, content in operation.get("requestBody", {"content": {}})["content"].items():
+            body = content["example"]
+            if kind == "application/json":
+                validate(document, content["schema"], body)
+                body = json.dumps(body)
+            if path == "/api/v1/outcomes":
+                client.post("/api/v1/score", json=part_of(document, "#/components/schemas/Application")["examples"])
+            answer = client.post(path, data=body, content_type=kind)
+            assert answer.status_code == 200, (path, kind, answer.text)
+            n_asked += 1
+        for kind, content in operation["responses"]["200"]["content"].items():
+            if "example" in content:
+                validate(document, content["schema"], content["example"])
+                assert kind == "application/json"
+    assert n_asked >= 5
+
+
+def test_the_example_is_what_the_model_says_and_nothing_is_logged_for_it(client, corner_app, document):
+    score = document["paths"]["/api/v1/score"]["post"]
+    asked = score["requestBody"]["content"]["application/json"]["example"]
+    assert corner_app.extensions["creditrisk"].log.head()[0] == 0
+    answered = client.post("/api/v1/score", json=asked).json
+    assert answered == score["responses"]["200"]["content"]["application/json"]["example"]
+
+
+def test_the_example_of_each_error_has_the_shape_of_errors(document):
+    responses = document["components"]["responses"]
+    for response in responses.values():
+        [content] = response["content"].values()
+        for example in content.get("examples", {}).values():
+            validate(document, content["schema"], example["value"])
+    assert {"400", "403", "413", "415", "422", "500", "503", "mlflow_400"} <= set(responses)
+    assert "Retry-After" in responses["503"]["headers"]
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from([*SEEN_BY_HAND]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+rows = st.lists(
+    st.fixed_dictionaries({key: st.just(value) | anything for key, value in SEEN_BY_HAND.items()}) | anything,
+    max_size=3,
+)
+bodies = st.one_of(
+    anything,
+    rows,
+    st.dictionaries(
+        st.sampled_from([*FORMATS, "applications", "outcomes", "params", "model_version"]), rows | anything
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=bodies, path=st.sampled_from(["/api/v1/score", "/api/v1/outcomes", "/invocations"]))
+def test_whatever_is_sent_is_answered_as_described(client, document, body, path):
+    answer = client.post(path, data=json.dumps(body).encode("utf-8", "replace"), content_type="application/json")
+    assert answer.status_code < 500
+    response = document["paths"][path]["post"]["responses"][str(answer.status_code)]
+    if "$ref" in response:
+        response = part_of(document, response["$ref"])
+    validate(document, response["content"]["application/json"]["schema"], answer.json)
+
+
+def test_the_page_of_the_interface_needs_nothing_from_outside_and_no_inline_script(client):
+    page = client.get("/api/docs")
+    assert (page.status_code, page.mimetype) == (200, "text/html")
+    assert "'unsafe-eval'" not in page.headers["Content-Security-Policy"]
+    assert not re.findall(r"<script(?![^>]*\bsrc=)|\bon\w+=|style=", page.text)
+    addresses = re.findall(r'(?:src|href)="([^"]*)"', page.text)
+    assert {"/api/docs/docs.js", "/api/docs/docs.css"} <= set(addresses)
+    for address in addresses:
+        assert address.startswith("/")
+        assert client.get(address).status_code == 200
+    script = client.get("/api/docs/docs.js").text
+    assert not re.search(r"https?://|innerHTML|eval\(", script)

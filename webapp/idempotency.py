@@ -1,0 +1,147 @@
+"""Idempotency keys: a scoring request that is sent again is answered as before, and not decided again.
+
+A key is good for 24 hours, across processes and restarts of one home. Kept are hashes of the key and of the body and
+the version that answered, and nothing of an applicant: the same applications are scored again by that version, which
+gives the same answer, and this time nothing is logged. The header is that of the IETF's draft
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from creditrisk.scoring import Scorer
+from webapp.errors import BadRequestError, BusyError, KeyInUseError, KeyReusedError
+
+KEPT_SECONDS = 86_400.0
+# After so long whoever began with a key was cut off.
+PENDING_SECONDS = 300.0
+MOST_KEYS = 500_000
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answered (
+    number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, body BLOB NOT NULL, began_at REAL NOT NULL,
+    model TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL DEFAULT ''
+);
+CREATE INDEX IF NOT EXISTS answered_by_age ON answered (began_at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredBy:
+    """The version of a model that answered a request."""
+
+    model: str
+    version: str
+    sha256: str
+
+
+class IdempotencyKeys:
+    """The keys that were used in the last 24 hours, in one small database that all processes of a home share."""
+
+    def __init__(self, home: Path) -> None:
+        self._path = home / "idempotency.sqlite3"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def claim(self, key: str, body: bytes) -> AnsweredBy | None:
+        """Begin to answer the request with a key; who answered it, if somebody did.
+
+        Raises
+        ------
+        BadRequestError
+            If the key is no text of 1 to 255 visible ASCII characters.
+        KeyReusedError
+            If it came with another body before.
+        KeyInUseError
+            If the request is being answered at this moment.
+        BusyError
+            If more keys are kept than there is room for, or where they are kept is away.
+        """
+        if not _KEY.fullmatch(key):
+            raise BadRequestError("The Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID.")
+        digest, now = _digest(key), time.time()
+        # With the key in it, so that nobody who has the hash can try what the body may have been.
+        of_body = sha256(key.encode() + b"\n" + body).digest()
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM answered WHERE began_at < ?", (now - KEPT_SECONDS,))
+            row = connection.execute(
+                "SELECT body, began_at, model, version, sha256 FROM answered WHERE key = ?", (digest,)
+            ).fetchone()
+            if row is None:
+                _refuse_if_full(connection)
+                connection.execute(
+                    "INSERT INTO answered (key, body, began_at) VALUES (?, ?, ?)", (digest, of_body, now)
+                )
+                return None
+            kept_body, began_at, *version = row
+            if kept_body != of_body:
+                raise KeyReusedError
+            if version[0]:
+                return AnsweredBy(*version)
+            if now - began_at < PENDING_SECONDS:
+                raise KeyInUseError
+            connection.execute("UPDATE answered SET began_at = ? WHERE key = ?", (now, digest))
+            return None
+
+    def note(self, key: str, scorer: Scorer) -> None:
+        """The request was answered by this version."""
+        with self._transaction() as connection:
+            connection.execute(
+                "UPDATE answered SET model = ?, version = ?, sha256 = ? WHERE key = ?",
+                (scorer.name, scorer.version, scorer.sha256, _digest(key)),
+            )
+
+    def release(self, key: str) -> None:
+        """The request was not answered: the next one with the key begins anew."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM answered WHERE key = ? AND model = ''", (_digest(key),))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """One at a time in this process, on a connection that stays open: closing the last one costs a sync or two."""
+        try:
+            with self._lock:
+                if self._connection is None:
+                    self._connection = self._open()
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._connection
+                finally:
+                    self._connection.execute("COMMIT")
+        except (sqlite3.Error, OSError) as exc:
+            self._connection = None
+            raise BusyError(
+                "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the "
+                "Idempotency-Key out."
+            ) from exc
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
+        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection.executescript(f"PRAGMA journal_mode = WAL; {_SCHEMA}")
+        return connection
+
+
+def _digest(key: str) -> bytes:
+    return sha256(key.encode()).digest()
+
+
+def _refuse_if_full(connection: sqlite3.Connection) -> None:
+    first, last = connection.execute("SELECT min(number), max(number) FROM answered").fetchone()
+    if first is not None and last - first + 1 >= MOST_KEYS:
+        raise BusyError(
+            f"More than {MOST_KEYS:,} idempotency keys were used within 24 hours; no more are kept. Leave the "
+            "Idempotency-Key out, or try again later."
+        )
