@@ -56,13 +56,7 @@ def drawer(
     likely = row["prob_default_low"], row["prob_default_high"]
     svg = gauge.gauge(prob_default, approve_below, decline_from, likely)
     zone = gauge.zone_of(prob_default, approve_below, decline_from)
-    against = bars_of(row["reasons"], wording.OF_OFFERS)
-    if row["verdict"] == "approve":
-        parts = {wording.IN_FAVOUR: bars_of(row["strengths"], wording.OF_ALL), wording.AGAINST: against}
-    else:
-        lowered = pushes.filter(pl.col("push") < 0).sort("push").head(MOST_LOWERED)
-        of_lowered = [Bar(f"{label}: {value}", push) for label, value, push in lowered["label", "value", "push"].rows()]
-        parts = {wording.RAISED: against, wording.LOWERED: of_lowered}
+    parts = _what_moved(row, pushes)
     longest = max((abs(bar.push) for of_part in parts.values() for bar in of_part), default=0.0) or 1.0
     return [
         closer(),
@@ -92,6 +86,16 @@ def drawer(
         html.P(wording.COMPARED_WITH, className="quiet"),
         html.P(f"Scored by {model}", className="quiet"),
     ]
+
+
+def _what_moved(row: ScoredRow, pushes: pl.DataFrame) -> dict[str, list[Bar]]:
+    """What speaks for and against a client with an offer; what raised and lowered the risk of any other."""
+    against = bars_of(row["reasons"], wording.OF_OFFERS)
+    if row["verdict"] == "approve":
+        return {wording.IN_FAVOUR: bars_of(row["strengths"], wording.OF_ALL), wording.AGAINST: against}
+    lowered = pushes.filter(pl.col("push") < 0).sort("push").head(MOST_LOWERED)
+    of_lowered = [Bar(f"{label}: {value}", push) for label, value, push in lowered["label", "value", "push"].rows()]
+    return {wording.RAISED: against, wording.LOWERED: of_lowered}
 
 
 def _problems(problems: list[str]) -> list[Component]:
