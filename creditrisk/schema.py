@@ -86,6 +86,7 @@ class Field:
     type: FieldType
     label: str
     role: Role = "feature"
+    sign: Sign = ""
     unit: str = ""
     minimum: _AsWritten | None = None
     maximum: _AsWritten | None = None
@@ -101,7 +102,6 @@ class Field:
     date_format: str = ""
     # How its numbers are written where a file does not say it by itself, such as "1.234,50".
     notation: Written = ""
-    sign: Sign = ""
 
     @property
     def is_numeric(self) -> bool:

@@ -97,6 +97,13 @@ class DecisionSearch(BaseModel):
     application_id: Annotated[str, Field(min_length=1)]
 
 
+class LoggedReason(BaseModel):
+    """What raised the risk of one application, as it was logged."""
+
+    code: str
+    text: str
+
+
 class FoundDecision(BaseModel):
     """A decision as it stands in the log."""
 
@@ -110,7 +117,7 @@ class FoundDecision(BaseModel):
     verdict: Literal["approve", "refer", "decline"]
     band: Literal["green", "amber", "red"]
     confidence: Share
-    reasons: list[Reason]
+    reasons: list[LoggedReason]
     problems: list[str]
     hash: Annotated[str, Field(description="Its link in the log's chain.")]
 

@@ -126,7 +126,8 @@ def keep_checked(folder: Path, checked: Checked) -> None:
     _write_frame(fresh / "raw.arrow", checked.raw)
     _write_frame(fresh / "accepted.arrow", checked.accepted)
     _write(fresh / "rejected.json", json.dumps([asdict(rejection) for rejection in checked.rejected]).encode())
-    _write(fresh / "read_as.txt", checked.read_as.encode())
+    reading = {"read_as": checked.read_as, "has_decimal_commas": checked.has_decimal_commas}
+    _write(fresh / "reading.json", json.dumps(reading).encode())
     fresh.rename(folder / "checked")
     drop_received(folder)
 
@@ -145,8 +146,8 @@ def read_checked(folder: Path) -> Checked | None:
         Rejection(**fields | {"more": tuple(fields["more"])})
         for fields in json.loads((kept / "rejected.json").read_bytes())
     ]
-    read_as = (kept / "read_as.txt").read_text(encoding="utf-8")
-    return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), read_as)
+    reading = json.loads((kept / "reading.json").read_bytes())
+    return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), **reading)
 
 
 def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:

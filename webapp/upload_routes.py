@@ -11,6 +11,7 @@ from creditrisk.scoring import BYTE_ORDER_MARK, csv_text, result_table, template
 from webapp import upload_scoring
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, error
+from webapp.pages.download import in_words_of_the_page
 from webapp.security import MEGABYTE
 
 # A small file is done by then, and the page goes straight to the result.
@@ -48,7 +49,10 @@ def make_blueprint(context: AppContext) -> Blueprint:
             return error(404, "not_found", "There is no result here, or no longer. Drop the file again.")
         table = result_table(result.checked.raw.head(result.n_done), result.scored, result.checked.rejected)
         stem = "".join(char for char in upload.details.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_")
-        return _as_download(csv_text(table), f"{stem or 'clients'}-scored.csv")
+        scorer = result.scorer
+        words = in_words_of_the_page(table, f"{scorer.schema.title} v{scorer.version}")
+        text = csv_text(words, has_decimal_commas=result.checked.has_decimal_commas)
+        return _as_download(text, f"{stem or 'clients'}-scored.csv")
 
     @blueprint.get("/template.csv")
     def template() -> Response:

@@ -41,7 +41,8 @@ class Checked:
     `accepted` has the schema's names, order and types without its excluded fields, plus `row_number` (from 1), where
     the outcome was asked for `default` (1 = bad), and `problems`: for each row a list of sentences, empty if nothing is
     odd about it. `raw` is the file as it came, as in `RawTable.frame`; names on its second line are taken as names.
-    `read_as` says in a sentence how its dates and amounts were read where they could be read otherwise.
+    `read_as` says in a sentence how its dates and amounts were read where they could be read otherwise,
+    `has_decimal_commas` whether decimals stand behind commas there.
     `young` tells of the months whose outcomes were set aside because most of their loans are still open.
     """
 
@@ -49,6 +50,7 @@ class Checked:
     rejected: list[Rejection]
     raw: pl.DataFrame
     read_as: str = ""
+    has_decimal_commas: bool = False
     young: YoungLoans | None = None
 
 
@@ -124,7 +126,8 @@ def _check(
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
     read_as = in_a_sentence(read_fields(schema), after)
-    return Checked(accepted, rejections_of(faults, raw.lines, raw.first_row), raw.frame, read_as, young), after
+    rejected, has_commas = rejections_of(faults, raw.lines, raw.first_row), _has_decimal_commas(after)
+    return Checked(accepted, rejected, raw.frame, read_as, has_commas, young), after
 
 
 def _check_few(
@@ -142,7 +145,12 @@ def _check_few(
     frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
     after = {name: column.notation for name, column in columns.items()}
     read_as = in_a_sentence(read_fields(schema), after)
-    return Checked(frame, rejections_of(faults, raw.lines, raw.first_row), raw.frame, read_as), after
+    rejected = rejections_of(faults, raw.lines, raw.first_row)
+    return Checked(frame, rejected, raw.frame, read_as, _has_decimal_commas(after)), after
+
+
+def _has_decimal_commas(notations: Mapping[str, Notation]) -> bool:
+    return any(notation.decimal_comma for notation in notations.values())
 
 
 def _few_columns(

@@ -15,7 +15,7 @@ from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names,
 from creditrisk.scoring.golden import sample_record
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
-from creditrisk.scoring.result_table import BYTE_ORDER_MARK, csv_text, result_table, template_csv
+from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table, template_csv
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
@@ -26,6 +26,7 @@ __all__ = [
     "BYTE_ORDER_MARK",
     "MAX_MODEL_BYTES",
     "OTHER_FIELDS",
+    "RESULT_COLUMNS",
     "RESULT_SUFFIXES",
     "VERDICTS",
     "Calibration",

@@ -123,8 +123,8 @@ def _beside_results(names: Sequence[str]) -> dict[str, str]:
     return renamed
 
 
-def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
-    """A table as comma-separated text that a spreadsheet shows and does not run.
+def csv_text(table: pl.DataFrame, *, with_header: bool = True, has_decimal_commas: bool = False) -> str:
+    """A table as text that a spreadsheet shows and does not run; semicolons divide cells if decimals need commas.
 
     Texts are quoted and inert, by whichever of the characters that `escape_formula` names cells are divided; numbers
     stay numbers, those of the client's own among them. Not so at the start of a line: where something else than the
@@ -141,8 +141,11 @@ def csv_text(table: pl.DataFrame, *, with_header: bool = True) -> str:
         _cell(pl.col(name), starts_line=index == 0).alias(name) if kind == pl.String else pl.col(name)
         for index, (name, kind) in enumerate(table.schema.items())
     ]
-    header = ",".join(_header(table.columns)) + "\n" if with_header else ""
-    return header + table.select(cells).write_csv(include_header=False, quote_style="never")
+    separator = ";" if has_decimal_commas else ","
+    header = separator.join(_header(table.columns)) + "\n" if with_header else ""
+    return header + table.select(cells).write_csv(
+        include_header=False, quote_style="never", separator=separator, decimal_comma=has_decimal_commas
+    )
 
 
 def _cell(text: pl.Expr, *, starts_line: bool) -> pl.Expr:

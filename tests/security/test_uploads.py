@@ -73,7 +73,7 @@ def test_kept_results_are_counted_with_every_file_they_take_and_what_was_receive
     folder = kept.get(scored_upload(kept, context, wide(300))).folder
     files = {path.name: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
     assert upload_files.n_bytes(folder) >= sum(files.values()) > 200 * 300 / 4
-    checked = {"raw.arrow", "accepted.arrow", "rejected.json", "read_as.txt"}
+    checked = {"raw.arrow", "accepted.arrow", "rejected.json", "reading.json"}
     assert set(files) == {"details.json", "lock", "scored.arrow", *checked}
 
 

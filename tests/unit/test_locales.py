@@ -84,7 +84,7 @@ def german(credit_data: Path) -> tuple[pl.DataFrame, Schema]:
         pl.Series("rate", [number * 31 % 1_500 / 100 for number in range(rows.height)]),
         pl.Series("has_car", ["yes", "no", "no"]).gather(n % 3),
     )
-    fields = tuple(replace(field, is_ordered=False) for field in (*schema.fields, *EXTRA))
+    fields = tuple(replace(field, is_ordered=False, sign="") for field in (*schema.fields, *EXTRA))
     return rows, replace(schema, name="clients", fields=fields, currency="EUR")
 
 
