@@ -12,6 +12,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
+from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.scoring import RESULT_COLUMNS
 from creditrisk.settings import Settings
 from tests.conftest import poll
 from webapp import short_way
@@ -302,8 +304,12 @@ def test_a_file_with_a_quirk_is_scored_through_both_doors_with_the_same_result(c
     through_api = post_csv(client, "/api/v1/score.csv", content)
     name = post_csv(client, "/uploads", content).json["upload"]
     through_page = client.get(f"/uploads/{name}/result.csv")
-    assert through_page.text == "\ufeff" + through_api.text
     [row] = csv.DictReader(io.StringIO(through_api.text))
+    [words] = csv.DictReader(io.StringIO(through_page.text.removeprefix("\ufeff")))
+    assert words["Verdict"] == VERDICT_LOOKS[row["verdict"]].word
+    assert float(words["Risk of 100"]) == round(100 * float(row["prob_default"]), 1)
+    own = through_api.text.partition("\n")[0].count(",") + 1 - len(RESULT_COLUMNS)
+    assert list(words.values())[-own:] == list(row.values())[-own:]
     expected = client.post("/api/v1/score", json=GOOD).json["results"][0]
     assert float(row["prob_default"]) == expected["prob_default"]
     assert row.get("name") in (None, "Müller", '\'=HYPERLINK("http://x")')
@@ -316,7 +322,7 @@ def test_text_in_a_number_rejects_the_row_and_scores_the_others(client):
         assert time.monotonic() < deadline, result.text
         time.sleep(0.02)
     rows = list(csv.DictReader(io.StringIO(result.text.lstrip("\ufeff"))))
-    assert [bool(row["error"]) for row in rows] == [False, True, False]
+    assert [bool(row["Not scored because"]) for row in rows] == [False, True, False]
 
 
 # What is away
