@@ -245,6 +245,7 @@ def _leakage(frame: pl.DataFrame, schema: Schema, target: IntArray) -> list[Find
     if findings:  # what a single field gives away is mended first
         return findings
     names = [field.name for field in schema.features]
+    names += [schema.time_field.name] if schema.time_field is not None else []
     together = leaks_together(frame.select(names), target, may_rank_well=schema.horizon_months == 0)
     if together is not None:
         labels = " and ".join(schema.field(name).label for name in together.names)

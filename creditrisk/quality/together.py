@@ -57,7 +57,8 @@ def leaks_together(
     Parameters
     ----------
     frame
-        Numbers and texts that a model may use, null where missing, shape (n_rows, n_columns); none leaks alone.
+        Numbers and texts that a model may use, null where missing, and dates, which only take part in what a number
+        gives away beside them; shape (n_rows, n_columns); none leaks alone.
     target
         1 bad, 0 good, shape (n_rows,).
     left_out
@@ -80,25 +81,48 @@ def leaks_together(
     n_bad = int(target.sum())
     if min(n_bad, len(target) - n_bad) < MIN_ROWS or not frame.width:
         return None
-    numbers = {name: _numbers(frame[name]) for name in frame.columns if frame[name].dtype.is_numeric()}
+    dates = [name for name, dtype in frame.schema.items() if dtype.is_temporal()]
+    if len(dates) == frame.width:
+        return None
+    numbers = {
+        name: _numbers(values) for name, values in frame.to_dict().items() if values.dtype.is_numeric() or name in dates
+    }
     for whole in left_out.get_columns() if left_out is not None and len(numbers) > 1 else ():
         parts, how = _parts(_numbers(whole), numbers)
-        if parts:
+        if not {*parts} <= {*dates}:
             evidence = f"together they give back '{whole.name}', which tells the outcome and was left out ({how})"
-            return Together(_most_telling_first(parts, numbers, target), evidence)
-    matrix = np.column_stack([numbers.get(name, _codes(frame[name])) for name in frame.columns])
-    scores, gains = _quick_model(matrix, target)
+            return Together(_later_first(parts, numbers, target, dates), evidence)
+    pair, area = _found_by_model(frame, numbers, target, dates)
+    if pair is not None or area <= TOO_GOOD_AUC or may_rank_well:
+        return pair
+    # Dates tell the times, which no model reads.
+    return _by_leaving_out(frame.drop(dates), numbers, target)
+
+
+def _found_by_model(
+    frame: pl.DataFrame, numbers: dict[str, FloatArray], target: IntArray, dates: Sequence[str]
+) -> tuple[Together | None, float]:
+    """The pair that gives the outcome away, looked for where a quick model suspects one, and that model's lowest AUC."""
+    scores, gains = _quick_model(_matrix(frame, numbers), target)
     area = auc_estimate(scores, target)
     if area.value <= SUSPICIOUS_AUC:
-        return None
-    strongest = [frame.columns[place] for place in np.argsort(-gains, kind="stable")[:STRONGEST] if gains[place] > 0]
-    pair = _pair([name for name in strongest if name in numbers], numbers, target)
-    if pair is not None or area.low <= TOO_GOOD_AUC or may_rank_well:
-        return pair
-    return _by_leaving_out(frame.columns, strongest, matrix, target, area.value)
+        return None, area.low
+    strongest = [name for name in _by_gain(frame.columns, gains) if name in numbers]
+    return _pair(strongest, numbers, target, dates), area.low
+
+
+def _by_gain(names: Sequence[str], gains: FloatArray) -> list[str]:
+    return [names[place] for place in np.argsort(-gains, kind="stable")[:STRONGEST] if gains[place] > 0]
+
+
+def _matrix(frame: pl.DataFrame, numbers: dict[str, FloatArray]) -> FloatArray:
+    return np.column_stack([numbers[name] if name in numbers else _codes(frame[name]) for name in frame.columns])
 
 
 def _numbers(values: pl.Series) -> FloatArray:
+    """The values as numbers, dates in days since 1970, NaN where there is none."""
+    if values.dtype.is_temporal():
+        values = values.cast(pl.Date).to_physical()
     return values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
 
 
@@ -163,9 +187,13 @@ def _quick_model(matrix: FloatArray, target: IntArray) -> tuple[FloatArray, Floa
     return scores, gains
 
 
-def _pair(names: Sequence[str], numbers: dict[str, FloatArray], target: IntArray) -> Together | None:
+def _pair(
+    names: Sequence[str], numbers: dict[str, FloatArray], target: IntArray, dates: Sequence[str]
+) -> Together | None:
     """The first pair whose difference, sum or ratio gives the outcome away as a single column would."""
     for first, second in combinations(names, 2):
+        if first in dates and second in dates:
+            continue
         one, other = numbers[first], numbers[second]
         ratio = np.divide(one, other, out=np.full_like(one, np.nan), where=other != 0)
         for what, values in (("difference", one - other), ("ratio", ratio), ("sum", one + other)):
@@ -173,7 +201,7 @@ def _pair(names: Sequence[str], numbers: dict[str, FloatArray], target: IntArray
             if (evidence := leaks_target(derived, target)) and _ranks(derived, target) > ASTONISHING + max(
                 _ranks(pl.Series(side, nan_to_null=True), target) for side in (one, other)
             ):
-                telling = _most_telling_first([first, second], numbers, target)
+                telling = _later_first([first, second], numbers, target, dates)
                 return Together(telling, f"their {what} tells the outcome: {evidence}")
     return None
 
@@ -182,8 +210,10 @@ def _ranks(values: pl.Series, target: IntArray) -> float:
     return auc(share_of_bads_alike(values, target), target)
 
 
-def _most_telling_first(names: Sequence[str], numbers: dict[str, FloatArray], target: IntArray) -> tuple[str, ...]:
-    """What alone tells more of the outcome is the later one, as a rule."""
+def _later_first(
+    names: Sequence[str], numbers: dict[str, FloatArray], target: IntArray, dates: Sequence[str]
+) -> tuple[str, ...]:
+    """What alone tells more of the outcome is the later one, as a rule; dates, which no model reads, come last."""
 
     def distance(name: str) -> float:
         known = np.isfinite(numbers[name])
@@ -191,22 +221,24 @@ def _most_telling_first(names: Sequence[str], numbers: dict[str, FloatArray], ta
             return 0.0
         return abs(auc(numbers[name][known], target[known]) - 0.5)
 
-    return tuple(sorted(names, key=distance, reverse=True))
+    return tuple(sorted(names, key=lambda name: (name not in dates, distance(name)), reverse=True))
 
 
-def _by_leaving_out(
-    columns: Sequence[str], strongest: Sequence[str], matrix: FloatArray, target: IntArray, area: float
-) -> Together:
-    """The two columns without which a quick model is worst, and how good it is without each."""
+def _by_leaving_out(frame: pl.DataFrame, numbers: dict[str, FloatArray], target: IntArray) -> Together | None:
+    """The two columns without which a quick model is worst, and how good it is without each; None if it is not good."""
+    scores, gains = _quick_model(_matrix(frame, numbers), target)
+    area = auc_estimate(scores, target)
+    if area.low <= TOO_GOOD_AUC:
+        return None
     without: dict[str, float] = {}
-    for name in strongest:
-        others = [place for place, column in enumerate(columns) if column != name]
-        without[name] = auc(_quick_model(matrix[:, others], target)[0], target) if others else 0.5
+    for name in _by_gain(frame.columns, gains):
+        others = frame.drop(name)
+        without[name] = auc(_quick_model(_matrix(others, numbers), target)[0], target) if others.width else 0.5
     names = sorted(without, key=lambda name: without[name])[:2]
     falls = ", ".join(f"{without[name]:.3f} without '{name}'" for name in names)
     return Together(
         tuple(names),
-        f"a quick model with all fields ranks unseen rows with an AUC of {area:.3f}, which is too good to be true "
-        f"({falls})",
+        f"a quick model with all fields ranks unseen rows with an AUC of {area.value:.3f}, which is too good to be "
+        f"true ({falls})",
         is_certain=False,
     )

@@ -24,15 +24,17 @@ MAX_ROWS = 10_000
 def ask_about_pairs(columns: Sequence[Column], frame: pl.DataFrame, outcome: IntArray, delimiter: str) -> list[Column]:
     """The columns, with what gives the outcome away together asked about.
 
-    Of columns that certainly do so, the one that alone tells most is left out; where only a figure is too good to be
-    true, all stay features.
+    Of columns that certainly do so, the one that alone tells most is left out, or the number that does so beside a
+    date; where only a figure is too good to be true, all stay features.
     """
     rows = np.flatnonzero(outcome >= 0)[:MAX_ROWS]
     texts, target = frame[rows], outcome[rows]
     values = {
         column.header: read_cells(texts[column.header], column.field, delimiter)[0]
         for column in columns
-        if column.field.role == "feature" or (column.flag == LEAKAGE and column.field.is_numeric)
+        if column.field.role == "feature"
+        or (column.flag == LEAKAGE and column.field.is_numeric)
+        or column.flag == "date"
     }
     telling = [
         column.header
@@ -40,14 +42,17 @@ def ask_about_pairs(columns: Sequence[Column], frame: pl.DataFrame, outcome: Int
         if column.flag == LEAKAGE and column.header in values and leaks_target(values[column.header], target)
     ]
     left_out = pl.DataFrame([values[header].alias(header) for header in telling])
+    dates = [column.header for column in columns if column.flag == "date"]
     out = {column.header: column for column in columns}
     for _ in range(MOST_ROUNDS):
         features = [column.header for column in out.values() if _may_tell_together(column)]
-        together = leaks_together(pl.DataFrame([values[name].alias(name) for name in features]), target, left_out)
+        together = leaks_together(
+            pl.DataFrame([values[name].alias(name) for name in (*features, *dates)]), target, left_out
+        )
         if together is None:
             break
         later = together.names[0]
-        is_left_out = together.is_certain and len(features) > 2
+        is_left_out = together.is_certain and (len(features) > 2 or not {*features} <= {*together.names})
         for name in together.names:
             why = f"together with {_listed([other for other in together.names if other != name])}: {together.evidence}"
             column = out[name]

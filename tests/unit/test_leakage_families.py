@@ -71,9 +71,20 @@ def test_what_was_left_out_is_not_given_back_by_two_that_were_kept():
     columns = {
         column.header: column for column in infer(case("f19-leak-in-two"), target="BAD", bad=["1"], name="x").columns
     }
-    kept = [name for name in ("DisbursementDate", "xx") if columns[name].field.role == "feature"]
-    assert len(kept) < 2
-    assert all(columns[name].flag for name in ("DisbursementDate", "xx"))
+    assert columns["DisbursementDate"].field.role == "time"  # its numbers count the days since 1970
+    assert (columns["xx"].field.role, columns["xx"].flag) == ("excluded", "leakage?")
+    assert "together with 'DisbursementDate'" in columns["xx"].decide
+
+
+def test_a_number_beside_a_date_tells_and_two_dates_that_no_model_reads_do_not():
+    start = RNG.integers(16_000, 18_000, N)
+    last = start + np.where(BAD, 90, 400) + RNG.integers(0, 60, N)
+    day = pl.Series(start).cast(pl.Int32).cast(pl.Date)
+    frame = pl.DataFrame({"income": INCOME, "start": day, "last": last})
+    found = leaks_together(frame, BAD)
+    assert found is not None
+    assert found.names == ("last", "start")
+    assert leaks_together(frame.with_columns(pl.col("last").cast(pl.Int32).cast(pl.Date)), BAD) is None
 
 
 def test_the_report_before_training_names_the_pair():
