@@ -20,7 +20,7 @@ from creditrisk.quality.rows import (
 )
 from creditrisk.quality.table import USUAL_BAD_RATE, DataReport, data_page, examine
 from creditrisk.quality.together import TOO_GOOD_AUC, leaks_together
-from creditrisk.quality.young import YoungLoans, months_of, young_loans
+from creditrisk.quality.young import OddMonths, YoungLoans, months_of, odd_months, young_loans
 
 __all__ = [
     "LARGEST_INTEGER",
@@ -29,6 +29,7 @@ __all__ = [
     "Checked",
     "CheckedFew",
     "DataReport",
+    "OddMonths",
     "ReadBlock",
     "Rejection",
     "YoungLoans",
@@ -46,6 +47,7 @@ __all__ = [
     "leaks_together",
     "months_of",
     "notation_in",
+    "odd_months",
     "read_cells",
     "read_every_row",
     "same_value",

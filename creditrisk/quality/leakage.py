@@ -115,5 +115,8 @@ def _groups(values: pl.Series) -> IntArray:
     distinct = np.unique(filled)
     crowded = np.searchsorted(distinct, edges[repeats > 1])
     edges = np.union1d(edges, distinct[crowded[crowded > 0] - 1])
+    gaps = np.diff(distinct)
+    if len(gaps) and gaps.max() > np.ptp(distinct) / 2:  # what lies far away, such as scores written tenfold
+        edges = np.union1d(edges, distinct[gaps.argmax()])
     bins = np.searchsorted(edges, known.fill_null(0.0).to_numpy(), side="left") + 1
     return np.where(known.is_null().to_numpy(), 0, bins).astype(np.int64)

@@ -102,7 +102,7 @@ def leaks_together(
 def _found_by_model(
     frame: pl.DataFrame, numbers: dict[str, FloatArray], target: IntArray, dates: Sequence[str]
 ) -> tuple[Together | None, float]:
-    """The pair that gives the outcome away, looked for where a quick model suspects one, and that model's lowest AUC."""
+    """The pair that gives the outcome away, if a quick model suspects one, and the lower end of that model's AUC."""
     scores, gains = _quick_model(_matrix(frame, numbers), target)
     area = auc_estimate(scores, target)
     if area.value <= SUSPICIOUS_AUC:

@@ -32,6 +32,8 @@ OLDEST = 0.1
 # many standard errors away from it.
 BADS_FIRST, GOODS_FIRST = 1.25, 0.5
 BEYOND_CHANCE = 2.0
+# Where a file holds no open loans, the newest months stand out if they differ so much more than by chance.
+TIMES_AS_BAD, FAR_BEYOND_CHANCE, MIN_SHARE_OF_ROWS = 2.0, 5.0, 0.02
 # Fewer open loans may be gaps in the table.
 MIN_OPEN = 20
 # Months on book at which the table of ages is divided.
@@ -93,6 +95,39 @@ class YoungLoans:
         return f"with an outcome, by months since the application: {shares}"
 
 
+@dataclass(frozen=True, slots=True)
+class OddMonths:
+    """The newest months of a table without open loans, if their share of bads is quite another than the older ones'.
+
+    `first_month` counts from the year 0; the rates are shares of bads, 0 to 1.
+    """
+
+    first_month: int
+    bad_rate: float
+    older_bad_rate: float
+
+    @property
+    def sentence(self) -> str:
+        """What is odd and what it may mean, for a person.
+
+        Examples
+        --------
+        >>> print(OddMonths(12 * 2022 + 5, 0.78, 0.2).sentence.replace(": ", ":\\n"))
+        of loans granted from 2022-06 on 78 % are bad, of older ones 20 %:
+        were those left out of the file whose outcome is still open, so that only early failures are in it?
+        """
+        start = f"{self.first_month // 12:04d}-{self.first_month % 12 + 1:02d}"
+        may_mean = (
+            "were those left out of the file whose outcome is still open, so that only early failures are in it?"
+            if self.bad_rate > self.older_bad_rate
+            else "are those called good whose outcome is still open?"
+        )
+        return (
+            f"of loans granted from {start} on {100 * self.bad_rate:.0f} % are bad, of older ones "
+            f"{100 * self.older_bad_rate:.0f} %: {may_mean}"
+        )
+
+
 def months_of(days: pl.Series) -> IntArray:
     """The month of each day, counted from the year 0; -1 where there is none; shape (n_rows,)."""
     months = 12 * days.dt.year().cast(pl.Int64) + days.dt.month().cast(pl.Int64) - 1
@@ -139,6 +174,39 @@ def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None =
         n_bad=int((young == 1).sum()),
         older_bad_rate=float(older.mean()),
         by_age=_by_age(newest - months, is_resolved),
+    )
+
+
+def odd_months(days: pl.Series, outcome: IntArray) -> OddMonths | None:
+    """The newest months whose outcomes are bad far more or less often than the older ones'; None if there are none.
+
+    Parameters
+    ----------
+    days
+        Dates of application, null where unknown, shape (n_rows,).
+    outcome
+        1 bad, 0 good, -1 unknown, shape (n_rows,).
+    """
+    months = months_of(days)
+    is_known = (months >= 0) & (outcome >= 0)
+    present, index, n_loans = np.unique(months[is_known], return_inverse=True, return_counts=True)
+    bads = np.bincount(index, weights=outcome[is_known])
+    newer, newer_bads = np.cumsum(n_loans[::-1])[::-1][1:], np.cumsum(bads[::-1])[::-1][1:]
+    older, older_bads = np.cumsum(n_loans)[:-1], np.cumsum(bads)[:-1]
+    n_rows = n_loans.sum()
+    may_be = (newer >= MIN_SHARE_OF_ROWS * n_rows) & (newer <= older)
+    if not may_be.any():
+        return None
+    usual = bads.sum() / n_rows
+    error = np.sqrt(usual * (1 - usual) * (1 / newer + 1 / older))
+    beyond = np.where(may_be, np.abs(newer_bads / newer - older_bads / older) / np.maximum(error, 1e-9), 0.0)
+    place = int(beyond.argmax())
+    bad_rate, older_rate = float(newer_bads[place] / newer[place]), float(older_bads[place] / older[place])
+    is_odd = max(bad_rate, older_rate) >= TIMES_AS_BAD * min(bad_rate, older_rate)
+    return (
+        OddMonths(int(present[place + 1]), bad_rate, older_rate)
+        if is_odd and beyond[place] > FAR_BEYOND_CHANCE
+        else None
     )
 
 

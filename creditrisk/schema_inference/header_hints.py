@@ -17,7 +17,12 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Sequences of words, in a name written as _total_pymnt_inv_, that tell of what happened after the decision.
 _LATER = re.compile(
-    r"(?<!_lump)_(recover(y|ies|ed)|(net_)?loss_(amount|given)|(principal|credit|actual)_loss(es)?|lgd"
+    r"(?<!_lump)_(\w*recover(y|ies|ed)\w*|recov_(amt|amount)|(net_)?loss_(amount|given)|(principal|credit|actual)_loss(es)?|lgd|ead"
+    r"|reali[sz]ed_(loss|return|yield)|loss_(amt|severity)|npa|(loan_)?modif(ication|ied)_(flag|date|status|type|cost)"
+    r"|(current|actual)_upb|balance_gross|loan_age|remaining_months|months_to_(legal_)?maturity|paid_in_full"
+    r"|(principal|interest|fees?|penalt(y|ies)|instal?lments?)_paid|paid_(amount|amt|instal?lments?)|late_fees?"
+    r"|repaid_(amount|amt)|closed_(at|on)|legal_action|forbearance|cured?_date|cured|early_closure|guarantee_called"
+    r"|forderungsausfall|collections?_stage"
     r"|charged?_?offs?|chg_?offs?|(write|written)_?offs?|wrote_off"
     r"|collection_(fee|cost|status|agency|date|amount|flag)s?|(in|to)_collections?"
     r"|(debt_)?settle(d|ment)|hardship|foreclos(ed|ure)|reposses(s|sed|sion)|dunning"
@@ -26,7 +31,7 @@ _LATER = re.compile(
     r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
     r"|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
     r"|(principal|interest)_balance|restructured|rescheduled|active_late|recovery_stage|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
-    r"|(date|day|month|year|time|months|days)_(of|to|until|at)_default|default_(date|day|month|year|reason|amount|flag)"
+    r"|(date|day|month|year|time|months|days)_((of|to|until|at)_)?default|default_(date|dt|day|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
     r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final|end|exit)_(status|state|outcome)|outcome"
     r"|mahnung|mahnungen|mahnstufe|inkasso|ausfall|ausfalldatum|ausfallgrund|abschreibung|ausbuchung|ausgebucht"
@@ -55,13 +60,15 @@ _PROTECTED = frozenset(
         "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat", "maritalstatus",
         "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza", "raca", "language",
         "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs", "kids", "kinder",
-        "kinderzahl", "hijos", "enfants", "filhos", "figli",
+        "kinderzahl", "hijos", "enfants", "filhos", "figli", "spouse", "husband", "wife", "ehepartner", "ehegatte",
+        "maternity", "paternity",
     }
 )  # fmt: skip
 _PROTECTED_PAIRS = (
     ("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"), ("estado", "civil"),
     ("etat", "civil"), ("stato", "civile"), ("situation", "familiale"), ("mother", "tongue"), ("public", "assistance"),
     ("fam", "members"), ("family", "members"), ("family", "size"),
+    ("native", "country"), ("residence", "permit"), ("visa", "status"), ("parental", "leave"),
 )  # fmt: skip
 # "age" and "alter" are a person's, unless the name says whose else.
 _AGES = frozenset({"age", "ages", "alter"})
@@ -220,7 +227,7 @@ def sounds_later(header: str) -> bool:
     >>> [sounds_later(name) for name in ("PAY_0", "pub_rec", "previous_default_flag", "chargeoff_within_12_mths")]
     [False, False, False, False]
     """
-    is_later = _LATER.search(f"_{'_'.join(words(header))}_") is not None
+    is_later = any(_LATER.search(f"_{'_'.join(parts)}_") for parts in (words(header), _without_digits(header)))
     return is_post_outcome(header) or (is_later and not is_history(header))
 
 
@@ -333,6 +340,8 @@ def is_code(header: str) -> bool:
     is_numbered = parts[-1:] in (("id",), ("nr",)) or any(
         word.endswith(("nummer", "schluessel")) for word in parts[-1:]
     )
+    # The number of a bank, whoever gave it: BankFDICNumber.
+    is_numbered |= parts[-1:] in (("number",), ("no",)) and bool({*parts[:-1]} & _NAMED_BY_CODES)
     return bool({*parts} & _CODES) or (bool(named) and named <= _NAMED_BY_CODES | _PLACE) or is_numbered
 
 
@@ -357,7 +366,7 @@ def is_count(header: str) -> bool:
     >>> [is_count(name) for name in ("num_loans", "dependents", "open_acc", "income")]
     [True, True, True, False]
     """
-    return bool({*words(header)} & _COUNTS)
+    return bool({*words(header)} & _COUNTS) and not is_code(header)
 
 
 def is_quantity(header: str) -> bool:

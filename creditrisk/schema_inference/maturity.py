@@ -9,23 +9,25 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import IntArray
-from creditrisk.quality import YoungLoans, months_of, read_cells, young_loans
+from creditrisk.quality import OddMonths, YoungLoans, months_of, odd_months, read_cells, young_loans
 from creditrisk.schema_inference.kinds import Column
 from creditrisk.schema_inference.roles import dates_of_application, one_time
 
 
 def time_of_mature(
     columns: list[Column], frame: pl.DataFrame, outcome: IntArray
-) -> tuple[list[Column], YoungLoans | None]:
+) -> tuple[list[Column], YoungLoans | OddMonths | None]:
     """The columns with the date of application among them, and what was found of loans too young to judge by.
 
     Whether the table can be divided by time is told without the young loans; where there are such, the date stays the
     time however few rows that leaves, because without it nobody could set them aside.
     """
+    odd: OddMonths | None = None
     for column in dates_of_application(columns):
         days, _ = read_cells(frame[column.header], replace(column.field, role="time"))
         young = young_loans(days, outcome)
         if young is None:
+            odd = odd or odd_months(days, outcome)
             continue
         mature = np.where(months_of(days) >= young.first_month, -1, outcome)
         timed = one_time(columns, frame, mature)
@@ -34,17 +36,20 @@ def time_of_mature(
             field = replace(column.field, role="time", is_required=False)
             timed[columns.index(column)] = replace(column, field=field, flag="time", decide=decide)
         return timed, young
-    return one_time(columns, frame, outcome), None
+    return one_time(columns, frame, outcome), odd
 
 
-def maturity_remarks(young: YoungLoans | None) -> Sequence[str]:
+def maturity_remarks(young: YoungLoans | OddMonths | None) -> Sequence[str]:
     """What to tell about young loans, and what to decide about them; nothing where there are none."""
     if young is None:
         return ()
+    if isinstance(young, OddMonths):
+        return (f"DECIDE: {young.sentence} If so, leave all loans of these months out of the file.",)
     sentence, ages = (f"{words[:1].upper()}{words[1:]}." for words in (young.sentence, young.ages))
     return (
         sentence,
         ages,
         f"DECIDE: how many months after the application is an outcome known? Going by this table, after "
-        f"{young.n_months}: write horizon_months = {young.n_months} above, or more, if that is right.",
+        f"{young.n_months}: write horizon_months = {young.n_months} above, or more, if that is right. To learn from "
+        "these months all the same, give the date of application the role 'excluded'.",
     )

@@ -18,7 +18,9 @@ from creditrisk.sources import PLAIN_NUMBER, RawTable
 from creditrisk.text import shorten
 
 MAX_SHOWN = 12
-_OPEN = ("current", "grace", "late", "issued", "open", "pending", "progress", "laufend", "offen")
+_OPEN = ("current", "grace", "late", "issued", "open", "pending", "progress", "laufend", "offen", "due", "active",
+         "aktiv", "exempt", "cancelled", "canceled", "cancld", "refunded", "withdrawn", "rejected",
+         "storniert")  # fmt: skip
 _BAD = ("bad", "default", "defaulted", "charged", "chargeoff", "loss", "arrears", "written", "ausfall", "schlecht")
 
 
@@ -113,8 +115,8 @@ def _doubts(goods: Sequence[str], counts: dict[str, int]) -> list[str]:
     unsettled = [value for value in goods if {*header_hints.words(value)} & {*_OPEN}]
     if unsettled:
         doubts.append(
-            f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open. List them under "
-            "'unresolved' instead of 'good', and their rows are set aside."
+            f"DECIDE: {_listed(unsettled, counts)} may be loans whose outcome is still open, or that never ran. List "
+            "them under 'unresolved' instead of 'good', and their rows are set aside."
         )
     sounding_bad = [value for value in goods if {*header_hints.words(value)} & {*_BAD}]
     if sounding_bad:

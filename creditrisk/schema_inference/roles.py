@@ -22,6 +22,8 @@ MIN_FILLED = 20
 MIN_FILLED_SHARE = 0.002
 HALF = 0.5
 MOST = 0.9
+# Under a name of a date, smaller numbers count days since then; larger ones may be 2019 or 9905.
+MOST_DAYS_AGO = 1_000
 # Digits and what may divide them, with a few other signs in front or behind.
 _LIKE_NUMBER = r"^(?:\D{0,3}|[a-z.]{2,8} ?)\d[\d.,'’ʼ·٫٬_ ]*\D{0,8}$|^\d+ ?[-–—/] ?\d+$|^\d+ \d+/\d+$"
 
@@ -163,6 +165,9 @@ def _when_granted(column: Column, cells: Cells) -> Verdict | None:
     is_named = (
         calendar_hints.says_date(header) and len(column.counts) != 2 and bool(filled.str.contains(r"^[\d.]+$").all())
     )
+    # How many days ago something else was.
+    is_small = column.field.is_numeric and (column.field.maximum or 0) < MOST_DAYS_AGO
+    is_named &= not is_small or calendar_hints.may_be_any_date(header)
     if is_named or calendar_hints.are_days_in_digits(filled):
         why = "it seems to hold days, in digits that are not read as days. Write them as 2024-03-31 to divide by them."
         return Verdict("excluded", "calendar", why)

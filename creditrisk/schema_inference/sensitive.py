@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 import polars as pl
 
@@ -30,7 +31,7 @@ _BARRED = {
         "whatsapp",
         "wechat", "weibo", "vkontakte", "telegram", "youtube", "reddit", "pinterest", "myspace", "follower",
         "followers",
-        "klout", "socialmedia", "socialnetwork",
+        "klout", "socialmedia", "socialnetwork", "friends",
     },
     "membership of a trade union": {"gewerkschaft", "gewerkschaftsmitglied", "tradeunion", "syndicat", "sindicato"},
     "political opinions": {
@@ -87,7 +88,8 @@ _SEXES = frozenset(
 _STATES = frozenset(
     {"married", "unmarried", "divorced", "widowed", "widow", "widower", "verheiratet", "ledig", "geschieden",
      "verwitwet",
-     "casado", "soltero", "casada", "soltera", "solteiro", "divorciado", "viudo", "celibataire", "marie", "mariee"}
+     "casado", "soltero", "casada", "soltera", "solteiro", "divorciado", "viudo", "celibataire", "marie", "mariee",
+     "spouse", "children"}
 )  # fmt: skip
 _ORIGINS = frozenset(
     {"asian", "hispanic", "latino", "caucasian", "african", "muslim", "christian", "hindu", "sikh", "buddhist",
@@ -99,6 +101,7 @@ _PROTECTED_VALUES = _SEXES | _STATES | _ORIGINS
 _BESIDE = {
     "single": _STATES,
     "separated": _STATES,
+    "family": {"spouse", "children"},
     "white": _ORIGINS,
     "black": _ORIGINS,
     "sc": {"obc", "st"},
@@ -124,6 +127,8 @@ def barred_kind(header: str) -> tuple[str, str]:
     (('facebook', 'social networks'), ('smoker', 'health'), ('', ''))
     """
     parts = tuple(bare for word in words(header) if (bare := word.rstrip("0123456789")))
+    # A name within which a new word begins is one: TikTok.
+    parts += tuple(map("".join, pairwise(parts)))
     present = frozenset(parts)
     for pair, kind in _BARRED_PAIRS.items():
         if present.issuperset(pair) and not present & (_HARMLESS - {"employee", "worker"}):

@@ -325,7 +325,8 @@ def test_values_betray_a_protected_field_that_its_name_does_not():
      "days_to_default", "sent_to_collections", "ChgOffPrinGr", "PrincipalPaymentsMade", "CustomerPayments",
      "paid_late_fees", "GrossPrincipalLoss", "months_on_book", "zero_balance_code", "date_closed",
      "LossGivenDefault", "Mahnstufe", "Inkasso", "Ausfalldatum",
-     "Rückstand nach 12 Monaten"],
+     "Rückstand nach 12 Monaten", "principal_recovered", "netrecoveries", "recoveries2", "PaidInFullDate", "LOAN AGE",
+     "MODIFICATION FLAG", "CURRENT ACTUAL UPB", "npa_date", "EAD1", "interest_paid", "late_fees", "closed_at"],
 )  # fmt: skip
 def test_names_that_tell_of_after_the_decision_are_known(name):
     assert sounds_later(name)
@@ -336,7 +337,8 @@ def test_names_that_tell_of_after_the_decision_are_known(name):
     ["PAY_0", "PAY_AMT1", "EXT_SOURCE_2", "fico_range_low", "pub_rec", "delinq_2yrs", "chargeoff_within_12_mths",
      "collections_12_mths_ex_med", "cb_person_default_on_file", "previous_default", "acc_now_delinq", "total_acc",
      "mths_since_last_delinq", "lump_sum_payment", "first_payment_date", "ExpectedLoss",
-     "frühere Mahnungen", "installment", "status", "account_status", "late_payments"],
+     "frühere Mahnungen", "installment", "status", "account_status", "late_payments", "net_loss",
+     "NumberOfTimes90DaysLate", "Outstanding_Debt", "paid_up_capital", "discovery_card"],
 )  # fmt: skip
 def test_what_was_known_on_the_day_is_not_taken_for_later(name):
     assert not sounds_later(name)

@@ -129,13 +129,19 @@ def test_years_of_things_stay(name):
     assert column(name, numbers(1_950, 2_018)).field.role == "feature"
 
 
+@pytest.mark.parametrize("name", ["last_rech_date_ma", "days_since_last_update"])
+def test_a_date_that_counts_the_days_since_something_is_a_quantity(name):
+    assert column(name, numbers(0, 90)).field.type == "number"
+    assert column(name, numbers(0, 90)).field.role == "feature"
+
+
 # Digits that are no quantity
 
 
 @pytest.mark.parametrize(
     "name",
     ["SIC", "naics2", "branch", "branch_code", "Filialnummer", "prod_cd", "sector", "dealer", "loan officer", "state",
-     "region", "mcc", "occupation_code", "manufacturer_id", "UseOfLoan", "ListingCategory (numeric)"],
+     "region", "mcc", "occupation_code", "manufacturer_id", "UseOfLoan", "ListingCategory (numeric)", "BankFDICNumber"],
 )  # fmt: skip
 def test_few_codes_are_categories_without_order(name):
     field = column(name, any_of(*range(1_101, 6_700, 300))).field
@@ -224,6 +230,7 @@ def test_values_that_send_many_of_the_tables_own_rows_to_a_person_are_said():
         ("M", "F", "U"), ("M", "F", "X", "9"), ("Male", "Female", "Sex Not Available", "Joint"), ("homme", "femme"),
         ("K", "M"), ("Married", "Single"), ("White", "Black", "Asian", "Other"), ("SC", "ST", "OBC", "General"),
         ("m", "f", "nicht angegeben"), ("Herr", "Frau", "Firma"), ("A91", "A92", "A93"),
+        ("Unaccompanied", "Family", "Spouse, partner", "Children", "Other_A", "Group of people"),
     ],
 )  # fmt: skip
 def test_values_give_a_protected_field_away_beside_codes_for_unknown(values):
@@ -240,7 +247,19 @@ def test_one_value_among_others_gives_nothing_away(values):
 
 
 @pytest.mark.parametrize(
-    "name", ["edad", "Idade", "estado_civil", "genero", "fecha_nacimiento", "ageband", "LanguageCode"]
+    "name",
+    [
+        "edad",
+        "Idade",
+        "estado_civil",
+        "genero",
+        "fecha_nacimiento",
+        "ageband",
+        "LanguageCode",
+        "native_country",
+        "residence permit",
+        "wife_income",
+    ],
 )
 def test_protected_names_are_known_in_other_languages(name):
     assert column(name, any_of(1, 2, 3)).field.role == "protected"
@@ -250,7 +269,7 @@ def test_protected_names_are_known_in_other_languages(name):
     "name",
     ["health_score", "has_diabetes", "smoker", "BMI", "sick_leave_days", "ICD10", "facebook_friends", "num_followers",
      "social_media_score", "union_member", "political_party", "church_member", "genetic_risk", "biometric_hash",
-     "Krankheitstage", "Gewerkschaft"],
+     "Krankheitstage", "Gewerkschaft", "TikTok", "FaceBookLikes", "InvestmentFromFriendsAmount"],
 )  # fmt: skip
 def test_what_the_law_bars_from_credit_is_left_out_with_the_law_named(name):
     found = column(name, numbers(0, 50))

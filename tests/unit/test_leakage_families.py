@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from creditrisk.comparison import compare, doubt_about
-from creditrisk.quality import DataReport, check, examine, leaks_together, young_loans
+from creditrisk.quality import DataReport, check, examine, leaks_together, odd_months, young_loans
 from creditrisk.registry import Evidence, TrainedFrom, Version, evidence_from, objections, promote_if_better
 from creditrisk.registry.evidence import tags_of
 from creditrisk.schema import Costs, Field, Schema, Target
@@ -187,6 +187,23 @@ def test_open_loans_that_lean_neither_way_are_left_alone_where_the_horizon_is_kn
     outcome = np.where(is_open, -1, outcome)
     assert young_loans(days, outcome) is not None
     assert young_loans(days, outcome, horizon_months=12) is None
+
+
+@pytest.mark.parametrize(("left_out", "may_mean"), [(True, "left out of the file"), (False, "called good")])
+def test_without_open_loans_the_newest_months_are_asked_about_if_quite_other(left_out: bool, may_mean: str):
+    days, outcome = loans(36, matures=16, bads_show=9)
+    if left_out:
+        days, outcome = days.filter(pl.Series(outcome >= 0)), outcome[outcome >= 0]
+    cells = {"issue_date": days.cast(pl.String), "income": RNG.lognormal(8, 0.5, len(days)), "bad": np.maximum(outcome, 0)}
+    rows = [dict(zip(cells, map(str, row), strict=True)) for row in zip(*cells.values(), strict=True)]
+    said = infer(from_records(rows), target="bad", bad=["1"], name="x").outcome
+    assert any(sentence.startswith("DECIDE: of loans granted from 202") and may_mean in sentence for sentence in said)
+
+
+def test_bads_that_rise_slowly_are_no_young_loans():
+    days, _ = loans(36, matures=0, bads_show=0)
+    bad = np.random.default_rng(5).random(len(days)) < np.linspace(0.15, 0.25, len(days))
+    assert odd_months(days, bad.astype(np.int64)) is None
 
 
 def young_table(*, open_word: str) -> tuple[RawTable, Schema]:
