@@ -169,11 +169,11 @@ _QUANTITIES = frozenset(
 _INDEX = r"x(\.\d+)?|row_?names?|row_?num(ber)?|_c0|obs|rn|index|s[lr]?[\s._]*no\.?|lfd[\s._]*nr\.?|#|n[o°º]\.?"
 # What programs call a column that had no name.
 _NO_NAME = r"column[\s_]?\d+|unnamed\W*\d*(\W\d+)?|\.\.\.\d+|__index_level_\d+__|level_0|field[\s_]?\d+"
-_LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal"})
+_LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal", "disbursed", "financed"})
 _AMOUNT = frozenset({"amount", "amnt", "amt", "betrag", "summe", "hoehe", "sum"})
 _AMOUNT_ALONE = frozenset(
-    {"amount", "betrag", "hoehe", "kreditbetrag", "kreditsumme", "kredithoehe", "darlehensbetrag", "darlehenssumme",
-     "loanamount", "creditamount"}
+    {"amount", "loan", "betrag", "hoehe", "kreditbetrag", "kreditsumme", "kredithoehe", "darlehensbetrag",
+     "darlehenssumme", "loanamount", "creditamount"}
 )  # fmt: skip
 _MEASURED = _QUANTITIES | _AMOUNT
 
@@ -401,7 +401,7 @@ def is_amount_lent(header: str) -> bool:
 
     Examples
     --------
-    >>> [is_amount_lent(name) for name in ("AMT_CREDIT", "loan_amnt", "Amount", "AMT_INCOME_TOTAL", "PAY_AMT1")]
+    >>> [is_amount_lent(name) for name in ("AMT_CREDIT", "loan_amnt", "LOAN", "AMT_INCOME_TOTAL", "PAY_AMT1")]
     [True, True, True, False, False]
     """
     parts = words(header)

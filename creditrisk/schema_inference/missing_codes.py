@@ -13,6 +13,8 @@ from creditrisk.arrays import FloatArray, IntArray
 MAX_MISSING_CODES = 4
 # A frequent value lies so many times the others' largest away.
 _FAR = 5
+# Nought below values such as 300 to 900 is no score.
+LEAST_SCORE, MOST_SCORE_SPAN = 100, 1_000
 # Values that are usual as codes: 99, 998, 9999, 99.99, 88, 77, 111, 1e9.
 _USUAL = re.compile(r"9+[4-9]|8{2,}|7{2,}|9+\.9+|1{3,}|0|-1|-[789]{1,}")
 
@@ -61,7 +63,8 @@ def _at_top(distinct: FloatArray, rows: IntArray, *, is_turned: bool) -> list[fl
         are_frequent = len(distinct) >= 10 and bool((counts >= max(5, 0.005 * n_rows)).all())
         are_usual = all(_USUAL.fullmatch(f"{-code if is_turned else code:.10g}") for code in codes)
         if bool((codes == 0).any()):
-            is_apart = len(distinct) >= 10 and gap > span
+            is_score = span <= MOST_SCORE_SPAN and gap >= max(LEAST_SCORE, span / 4)
+            is_apart = len(distinct) >= 10 and (gap > span or is_score)
         else:
             is_apart = gap > span or (gap > 0.15 * span and _stands_out(codes, counts, rest, others))
         if (are_frequent and gap > _FAR * spread) or (are_usual and is_apart):

@@ -189,7 +189,7 @@ def test_numbers_in_a_notation_that_is_not_read_are_asked_about_with_the_share_t
         ([96, 98], 0.02, 0, 14), ([9_999_999], 0.004, 0, 90_000), ([999], 0.02, 500, 850), ([9_999], 0.02, 500, 850),
         ([0], 0.03, 500, 850), ([-1], 0.02, 0, 100), ([-999], 0.02, 0, 9_000), ([-1, 99], 0.02, 0, 40),
         ([9], 0.04, 1, 4), ([-1], 0.04, 0, 3), ([77, 88, 99], 0.05, 1, 5), ([-9, -8, -7], 0.2, 0, 120),
-        ([99_998, 99_999], 0.02, 0, 900),
+        ([99_998, 99_999], 0.02, 0, 900), ([0], 0.5, 300, 890),
     ],
 )  # fmt: skip
 def test_codes_for_missing_are_noticed_and_have_no_say_in_bounds(codes, share, low, high):
@@ -203,7 +203,8 @@ def test_codes_for_missing_are_noticed_and_have_no_say_in_bounds(codes, share, l
 @pytest.mark.parametrize(
     "cells",
     [numbers(-50, 50), numbers(-2, 8), any_of(0, 1), lognormal(8),
-     any_of(500, 1_000, 5_000, 10_000), numbers(300, 850), any_of(12, 24, 36, 60, 120)],
+     any_of(500, 1_000, 5_000, 10_000), numbers(300, 850), any_of(12, 24, 36, 60, 120),
+     with_codes([0], 0.8, numbers(12, 35))],
 )  # fmt: skip
 def test_ordinary_values_are_no_codes_for_missing(cells):
     assert column("column", cells).flag == ""

@@ -194,7 +194,11 @@ def test_without_open_loans_the_newest_months_are_asked_about_if_quite_other(lef
     days, outcome = loans(36, matures=16, bads_show=9)
     if left_out:
         days, outcome = days.filter(pl.Series(outcome >= 0)), outcome[outcome >= 0]
-    cells = {"issue_date": days.cast(pl.String), "income": RNG.lognormal(8, 0.5, len(days)), "bad": np.maximum(outcome, 0)}
+    cells = {
+        "issue_date": days.cast(pl.String),
+        "income": RNG.lognormal(8, 0.5, len(days)),
+        "bad": np.maximum(outcome, 0),
+    }
     rows = [dict(zip(cells, map(str, row), strict=True)) for row in zip(*cells.values(), strict=True)]
     said = infer(from_records(rows), target="bad", bad=["1"], name="x").outcome
     assert any(sentence.startswith("DECIDE: of loans granted from 202") and may_mean in sentence for sentence in said)
