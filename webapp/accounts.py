@@ -246,7 +246,7 @@ def _checked(name: str) -> str:
 
 
 def _without_clash(book: Book, name: str) -> Book:
-    if name in {item.name for item in (*book.users, *book.keys)}:
+    if name in [user.name for user in book.users] + [key.name for key in book.keys]:
         raise AccountsError(f"there is an account or a key called '{name}' already. Choose another name.")
     return book
 

@@ -59,9 +59,7 @@ def score_in_chunks(
     Parameters
     ----------
     channel
-        Where the table came from: "ui" or "api".
-    by
-        Who had it scored.
+        Where the table came from, "ui" or "api"; `by` says from whom.
     first_row
         The data row, from 1, to begin with.
     chunk_seconds
