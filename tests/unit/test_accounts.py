@@ -103,7 +103,7 @@ def test_a_route_that_nobody_thought_of_is_for_approvers_and_a_page_for_those_wh
 
 def test_a_page_asked_for_by_nobody_leads_to_the_login_and_back(home, corner_app):
     client = corner_app.test_client()
-    as_browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    as_browser = {"Accept": "text/html,application/xhtml+xml,image/avif,*/*;q=0.8"}
     assert client.get("/", headers=as_browser).headers["Location"] == "/login"
     assert client.get("/api/docs", headers=as_browser).headers["Location"] == "/login?next=/api/docs"
     sent = {"name": " Clerk", "password": PASSWORD}
