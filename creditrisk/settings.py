@@ -62,7 +62,8 @@ class Settings(BaseSettings):
     )
     serve_without_accounts: bool = Field(
         False,
-        description="true: listen where others reach it too, and whoever reaches it may score and see results",
+        description="true: listen where others reach it too, though there are no accounts, and whoever reaches it may "
+        "score and see results",
     )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
     web_workers: int = Field(
@@ -231,8 +232,13 @@ def read_settings() -> Settings:
         ) from exc
 
 
-def refuse_open_address(settings: Settings) -> None:
+def refuse_open_address(settings: Settings, better: str = "put a proxy with a login in front") -> None:
     """Refuse to listen where others than the users of this machine reach us, unless a setting says so.
+
+    Parameters
+    ----------
+    better
+        What to do instead, in a few words.
 
     Raises
     ------
@@ -242,8 +248,8 @@ def refuse_open_address(settings: Settings) -> None:
     if not hosts.is_loopback(settings.host) and not settings.serve_without_accounts:
         raise SettingsError(
             f"CREDITRISK_HOST={settings.host} would let everybody who reaches this machine score applications and see "
-            "results, as there are no accounts. Leave it at 127.0.0.1 and put a proxy with a login in front, or set "
-            "CREDITRISK_SERVE_WITHOUT_ACCOUNTS=true and CREDITRISK_ALLOWED_HOSTS to the names the app is called by."
+            f"results, as there are no accounts. Leave it at 127.0.0.1, or {better}, or set "
+            "CREDITRISK_SERVE_WITHOUT_ACCOUNTS=true; CREDITRISK_ALLOWED_HOSTS holds the names the app is called by."
         )
 
 

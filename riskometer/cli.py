@@ -18,6 +18,7 @@ from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
 from riskometer.log_commands import by_option, erase_application, log_group, replay_decisions, verify_log
 from riskometer.report_commands import reports_group
 from riskometer.trigger_commands import show_triggers
+from riskometer.user_commands import user_group
 
 if TYPE_CHECKING:
     from flows.queue import FlowArguments
@@ -342,7 +343,7 @@ def switch(model: str, by: str, why: str) -> None:
     click.echo(done)
 
 
-for command in (replay_decisions, verify_log, erase_application, log_group, reports_group, show_triggers):
+for command in (replay_decisions, verify_log, erase_application, log_group, reports_group, show_triggers, user_group):
     main.add_command(command)
 
 

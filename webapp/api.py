@@ -19,11 +19,12 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import Logged, ScoredBlock
+from creditrisk.decision_log import Actor, Logged, ScoredBlock
 from creditrisk.quality import Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
 from webapp import bodies
+from webapp.access import the_caller
 from webapp.api_models import MOST_FOUND
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, BusyError
@@ -62,13 +63,14 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
         key = request.headers.get("Idempotency-Key")
         if key is not None:
             return _scored_once(context, keys, key)
-        return Response(scored_json(context, bodies.json_body()), mimetype="application/json")
+        return Response(scored_json(context, bodies.json_body(), the_caller().actor), mimetype="application/json")
 
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
         scorer = context.scorer()
         table = bodies.csv_blocks(context)
-        blocks = score_stream(context, scorer, datasets.check_blocks(table, scorer.schema), channel="api")
+        checked, by = datasets.check_blocks(table, scorer.schema), the_caller().actor
+        blocks = score_stream(context, scorer, checked, channel="api", by=by)
         # The first block is made before the answer begins, so that a log that is away still gives a proper error.
         return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
 
@@ -111,7 +113,8 @@ def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
         bodies.limit_rows(len(items))
-        return jsonify({"recorded": record_outcomes(context.log, items, today=datetime.now(UTC).date())})
+        today, by = datetime.now(UTC).date(), the_caller().actor
+        return jsonify({"recorded": record_outcomes(context.log, items, today=today, by=by)})
 
 
 def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
@@ -124,7 +127,7 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
         if scorer is None:
             return jsonify(describe(None, csv_max_mb=megabytes))
         record = dict(sample_record(scorer.schema))
-        example = Example(record, _answer(context, scorer, [record], is_decided=False))
+        example = Example(record, _answer(context, scorer, [record], decided_by=None))
         return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
 
     @blueprint.get("/health")
@@ -143,15 +146,15 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
         return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
-def scored_json(context: AppContext, body: Any) -> bytes:
-    """The answer to a scoring request, from its body; everything in it is in the decision log by then.
+def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:
+    """The answer to somebody's scoring request, from its body; everything in it is in the decision log by then.
 
     Raises
     ------
     CreditRiskError
         If the body holds no applications of the schema's, nothing can be scored now, or the log does not take it.
     """
-    return _encoded(_answer(context, _scorer_for(context, body), bodies.applications(body), is_decided=True))
+    return _encoded(_answer(context, _scorer_for(context, body), bodies.applications(body), decided_by=by))
 
 
 def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Response:
@@ -161,11 +164,11 @@ def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Respon
     answered_by = keys.claim(key, sent)
     if answered_by is not None:
         scorer = kept_scorer(context, answered_by.model, answered_by.version, answered_by.sha256)
-        again = _encoded(_answer(context, scorer, bodies.applications(body), is_decided=False))
+        again = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=None))
         return Response(again, mimetype="application/json", headers={"Idempotent-Replayed": "true"})
     try:
         scorer = _scorer_for(context, body)
-        answer = _encoded(_answer(context, scorer, bodies.applications(body), is_decided=True))
+        answer = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=the_caller().actor))
     except Exception:
         with suppress(BusyError):
             keys.release(key)
@@ -190,17 +193,20 @@ def _encoded(answer: JsonObject) -> bytes:
     return f"{_compact(answer)}\n".encode()
 
 
-def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, is_decided: bool) -> JsonObject:
-    """What is said about applications; if it is not decided, nothing is logged or counted."""
+def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, decided_by: Actor | None) -> JsonObject:
+    """What is said about applications; if nobody decides, nothing is logged or counted."""
     results: list[JsonObject]
     if len(items) <= FEW_ROWS:
         few = datasets.check_few(items, scorer.schema)
-        scored = score_few(context, scorer, few, channel="api") if is_decided else scorer.score_few(few.accepted)
+        if decided_by is not None:
+            scored = score_few(context, scorer, few, channel="api", by=decided_by)
+        else:
+            scored = scorer.score_few(few.accepted)
         results, rejected = [as_result({**row}) for row in scored], few.rejected
     else:
         checked = datasets.check(from_records(items), scorer.schema)
-        if is_decided:
-            results = results_of(context, scorer, checked)
+        if decided_by is not None:
+            results = results_of(context, scorer, checked, by=decided_by)
         else:
             results = [as_result(row) for row in scorer.score(checked.accepted).iter_rows(named=True)]
         rejected = checked.rejected

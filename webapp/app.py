@@ -1,7 +1,7 @@
 """The app of one process.
 
 `create_app` puts the rooms together: serving.py (which model answers), scoring.py (table to logged decisions), api.py,
-upload_routes.py and the pages (pages/), behind security.py. `worker.py` runs it.
+upload_routes.py and the pages (pages/), behind security.py and sign_in.py. `worker.py` runs it.
 """
 
 from __future__ import annotations
@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dash import Dash
-from flask import Flask
+from flask import Flask, g
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
-from webapp import api, docs_page, invocations, security, short_way, upload_routes
+from webapp import api, docs_page, invocations, security, short_way, sign_in, upload_routes
+from webapp.access import local_caller
+from webapp.accounts import Accounts
 from webapp.context import AppContext
 from webapp.metrics import make_metrics
 from webapp.pages import Page, find_pages, shell
 from webapp.serving import ServedModel
+from webapp.sessions import Sessions
 from webapp.uploads import Uploads
 
 _INDEX = """<!DOCTYPE html>
@@ -53,20 +56,24 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     """
     app = Flask(__name__, static_folder=None)
     champion, log = ServedModel(settings, started), DecisionLog(settings.decision_log)
-    context = AppContext(settings, champion, log, make_metrics(), Uploads(settings.home))
+    home = settings.home
+    context = AppContext(settings, champion, log, make_metrics(), Uploads(home), Accounts(home), Sessions(home))
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))
     app.register_blueprint(invocations.make_blueprint(context))
     app.register_blueprint(docs_page.make_blueprint())
+    app.register_blueprint(sign_in.make_blueprint(context))
     app.register_blueprint(upload_routes.make_blueprint(context))
     pages = find_pages()
     dashes = [_serve_page(app, page, pages, context) for page in pages]
     # Dash sets itself up ahead of the first request, and would tell other threads meanwhile that it has no scripts.
     with app.test_request_context():
+        g.caller = local_caller()
         app.preprocess_request()
     headers = security.headers_of(sorted({script for dash in dashes for script in dash.csp_hashes()}))
     security.protect(app, settings, headers)
+    sign_in.guard(app, context)
     app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[assignment, method-assign]  # Flask's own way
     return app
 

@@ -8,15 +8,17 @@ from threading import Event
 from creditrisk.decision_log import DecisionLog
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
+from webapp.accounts import Accounts
 from webapp.errors import NoModelError
 from webapp.metrics import Metrics
 from webapp.serving import ServedModel
+from webapp.sessions import Sessions
 from webapp.uploads import Uploads
 
 
 @dataclass(frozen=True)
 class AppContext:
-    """The settings of one app, its champion, decision log, metrics and kept uploads.
+    """The settings of one app, its champion, decision log, metrics, kept uploads, accounts and sessions.
 
     `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
     """
@@ -26,6 +28,8 @@ class AppContext:
     log: DecisionLog
     metrics: Metrics
     uploads: Uploads
+    accounts: Accounts
+    sessions: Sessions
     stopping: Event = field(default_factory=Event)
 
     def scorer(self) -> Scorer:

@@ -66,6 +66,33 @@ class ForbiddenError(HttpError):
     code = "forbidden"
 
 
+class NotSignedInError(HttpError):
+    """Nobody known calls, and the route is not open."""
+
+    status = 401
+    code = "not_signed_in"
+
+    def __init__(self) -> None:
+        super().__init__("Sign in first. A program sends its key as `Authorization: Bearer KEY`.")
+
+
+class TooManyAttemptsError(HttpError):
+    """Somebody tries names or passwords."""
+
+    status = 429
+    code = "too_many_attempts"
+
+    def __init__(self) -> None:
+        super().__init__("Too many attempts to sign in. Please try again in five minutes.")
+
+
+class AccountsError(HttpError):
+    """The accounts cannot be read or changed."""
+
+    status = 503
+    code = "accounts_away"
+
+
 class KeyReusedError(HttpError):
     """An idempotency key that came with another body before."""
 
@@ -114,7 +141,14 @@ SENTENCES = {
     503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),
 }
 # After how long it is worth asking again.
-RETRY_SECONDS = {"busy": 30, "key_in_use": 2, "stopping": 10, "decision_log_away": 10, "no_model": 60}
+RETRY_SECONDS = {
+    "busy": 30,
+    "key_in_use": 2,
+    "stopping": 10,
+    "decision_log_away": 10,
+    "no_model": 60,
+    "too_many_attempts": 300,
+}
 
 
 def error(status: int, code: str, message: str) -> tuple[Response, int]:
@@ -140,7 +174,10 @@ def status_of(exc: CreditRiskError) -> tuple[int, str]:
 
 def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
     """Answer with the error's own sentence."""
-    return error(*status_of(exc), str(exc))
+    response, status = error(*status_of(exc), str(exc))
+    if status == NotSignedInError.status:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response, status
 
 
 def answer_http(exc: HTTPException) -> tuple[Response, int]:

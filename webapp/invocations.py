@@ -19,6 +19,7 @@ from creditrisk.errors import CreditRiskError, SourceError
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, from_records, from_rows
 from webapp import bodies
+from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, answer_http, answer_known, answer_unknown
 from webapp.openapi import JsonObject
@@ -28,6 +29,7 @@ from webapp.scoring import results_of
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 # MLflow's names for what went wrong; other statuses are a BAD_REQUEST.
 _ERROR_CODES = {
+    401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "ENDPOINT_NOT_FOUND",
     500: "INTERNAL_ERROR",
@@ -44,7 +46,9 @@ def make_blueprint(context: AppContext) -> Blueprint:
     def invocations() -> Response:
         scorer = context.scorer()
         checked = datasets.check(_table(context, scorer.schema), scorer.schema)
-        by_row: dict[int, JsonObject] = {row["row"]: row for row in results_of(context, scorer, checked)}
+        by_row: dict[int, JsonObject] = {
+            row["row"]: row for row in results_of(context, scorer, checked, by=the_caller().actor)
+        }
         for rejection in checked.rejected:
             row = by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})
             row["error"] = f"{row['error']} {rejection.sentence}".strip()

@@ -24,9 +24,11 @@ from webapp.serving import ServingState
 SHARED_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 # Statuses of errors besides those that a server has anyway.
 _OF_THE_DOMAIN = (
+    HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
     HTTPStatus.CONFLICT,
     HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.TOO_MANY_REQUESTS,
     HTTPStatus.INTERNAL_SERVER_ERROR,
 )
 

@@ -31,6 +31,7 @@ from webapp.errors import (
     KeyInUseError,
     KeyReusedError,
     NoModelError,
+    NotSignedInError,
     StoppingError,
     shape,
 )
@@ -58,6 +59,7 @@ _PROBLEMS: dict[str, dict[str, str]] = {
         "bad_request": "The body is not valid JSON: Expecting value at line 1, column 18.",
         "unreadable_table": "there are no applications in the request.",
     },
+    "401": {"not_signed_in": str(NotSignedInError())},
     "403": {"forbidden": "This request was started by another web site, so it was refused."},
     "409": {
         "key_in_use": str(KeyInUseError()),
@@ -70,11 +72,12 @@ _PROBLEMS: dict[str, dict[str, str]] = {
         "decision_log_away": "the decision log cannot be reached.",
         "model_unusable": "the model's files are not what they were.",
         "busy": SENTENCES[503][1],
+        "accounts_away": "the accounts cannot be read.",
         "stopping": str(StoppingError()),
     },
 }
 # Any request may be answered so.
-_EVERYWHERE = ("400", "403", "408", "431", "500", "501", "503")
+_EVERYWHERE = ("400", "401", "403", "408", "431", "500", "501", "503")
 _WITH_BODY = (*_EVERYWHERE, "413", "415")
 
 
@@ -116,9 +119,15 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
             **_search_paths(example),
             **_operator_paths(),
         },
+        # Nothing of this is asked where there are no accounts.
+        "security": [{}, {"key": []}, {"session": []}],
         "components": {
             "schemas": {"Application": application, "Applications": _APPLICATIONS, **components["$defs"]},
             "parameters": _PARAMETERS,
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "Of `riskometer user key add`."},
+                "session": {"type": "apiKey", "in": "cookie", "name": "riskometer_session"},
+            },
             "responses": {
                 **{status: _problem(problems) for status, problems in _PROBLEMS.items()},
                 **{

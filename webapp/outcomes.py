@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from creditrisk.decision_log import DecisionLog, Outcome, OutcomeError, read_outcome
+from creditrisk.decision_log import Actor, DecisionLog, Outcome, OutcomeError, read_outcome
 from webapp.errors import BadRequestError
 
 
-def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> int:
+def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: Actor) -> int:
     """Record what became of applications; returns how many outcomes there were.
 
     Parameters
@@ -22,6 +22,8 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> i
         What should be outcomes, as `OutcomeReport` describes them, in JSON's own types.
     today
         The last day on which an outcome can have been observed.
+    by
+        Who reports them.
 
     Raises
     ------
@@ -36,7 +38,7 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date) -> i
             f"by the model they name; the first is outcome {strangers[0]:,}. Nothing was recorded. Check "
             "application_id and model."
         )
-    log.record_outcomes(outcomes)
+    log.record_outcomes(outcomes, by)
     return len(outcomes)
 
 

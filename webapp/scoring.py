@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Channel, ScoredBlock, decisions_of_few, score_blocks
+from creditrisk.decision_log import Actor, Channel, ScoredBlock, decisions_of_few, score_blocks
 from creditrisk.quality import Checked, CheckedFew
 from creditrisk.scoring import ScoredRow, Scorer
 from webapp.context import AppContext
@@ -48,6 +48,7 @@ def score_in_chunks(
     checked: Checked,
     *,
     channel: Channel,
+    by: Actor,
     chunk_rows: int = CHUNK_ROWS,
     first_row: int = 1,
     chunk_seconds: float = 0.0,
@@ -58,7 +59,7 @@ def score_in_chunks(
     Parameters
     ----------
     channel
-        Where the table came from: "ui" or "api".
+        Where the table came from, "ui" or "api"; `by` says from whom.
     first_row
         The data row, from 1, to begin with.
     chunk_seconds
@@ -89,7 +90,7 @@ def score_in_chunks(
         if before_logging is not None:
             before_logging(chunk)
         if scored.height:
-            context.log.append_scored(scored, part, scorer, channel)
+            context.log.append_scored(scored, part, scorer, channel, by)
         seconds = time.perf_counter() - before
         context.metrics.scoring_seconds.observe(seconds)
         _count(context, scored["verdict"].to_list())
@@ -102,9 +103,9 @@ def score_in_chunks(
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
 
 
-def results_of(context: AppContext, scorer: Scorer, checked: Checked) -> list[JsonObject]:
+def results_of(context: AppContext, scorer: Scorer, checked: Checked, *, by: Actor) -> list[JsonObject]:
     """The logged results of a program's table, as they are answered in JSON. Errors as of `score_in_chunks`."""
-    chunks = score_in_chunks(context, scorer, checked, channel="api")
+    chunks = score_in_chunks(context, scorer, checked, channel="api", by=by)
     return [as_result(row) for chunk in chunks for row in chunk.scored.iter_rows(named=True)]
 
 
@@ -113,14 +114,16 @@ def as_result(row: JsonObject) -> JsonObject:
     return {"row": row.pop("row_number"), **row}
 
 
-def score_few(context: AppContext, scorer: Scorer, checked: CheckedFew, *, channel: Channel) -> list[ScoredRow]:
+def score_few(
+    context: AppContext, scorer: Scorer, checked: CheckedFew, *, channel: Channel, by: Actor
+) -> list[ScoredRow]:
     """Score a few applications; they are in the decision log when this returns. Errors as of `score_in_chunks`."""
     if context.stopping.is_set():
         raise StoppingError
     before = time.perf_counter()
     scored = scorer.score_few(checked.accepted)
     if scored:
-        context.log.append(decisions_of_few(scored, checked.accepted, scorer, channel))
+        context.log.append(decisions_of_few(scored, checked.accepted, scorer, channel), by)
     context.metrics.scoring_seconds.observe(time.perf_counter() - before)
     _count(context, (row["verdict"] for row in scored))
     if checked.rejected:
@@ -129,7 +132,7 @@ def score_few(context: AppContext, scorer: Scorer, checked: CheckedFew, *, chann
 
 
 def score_stream(
-    context: AppContext, scorer: Scorer, blocks: Iterable[Checked], *, channel: Channel
+    context: AppContext, scorer: Scorer, blocks: Iterable[Checked], *, channel: Channel, by: Actor
 ) -> Iterator[ScoredBlock]:
     """Score a table that comes in blocks; each is in the decision log before it is yielded.
 
@@ -141,7 +144,7 @@ def score_stream(
         Before the next block, if the process was told to end.
     """
     # One at a time: the rows of a block are spread over the cores, and the other processes have requests of their own.
-    scored = score_blocks(blocks, scorer, context.log, channel, n_threads=1)
+    scored = score_blocks(blocks, scorer, context.log, channel, n_threads=1, by=by)
     while True:
         if context.stopping.is_set():
             raise StoppingError

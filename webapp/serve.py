@@ -22,6 +22,7 @@ from types import FrameType
 
 from creditrisk.errors import SettingsError
 from creditrisk.settings import PREFIX, Settings, refuse_open_address
+from webapp.accounts import has_accounts
 from webapp.worker import CANNOT_START, STOP_SECONDS
 
 BACKLOG = 1024
@@ -39,9 +40,10 @@ def serve(settings: Settings) -> None:
     Raises
     ------
     SettingsError
-        If the address is taken, not one of this machine, or open to others without a setting that says so.
+        If the address is taken, not one of this machine, or open to others without accounts or a setting that says so.
     """
-    refuse_open_address(settings)
+    if not has_accounts(settings.home):
+        refuse_open_address(settings, "make accounts with `riskometer user add NAME --role clerk`")
     with (
         _listener(settings.host, settings.web_port) as listener,
         # Counters of all processes lie here, for this run of the app only.

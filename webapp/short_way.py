@@ -14,10 +14,13 @@ from flask import Flask
 from werkzeug.wsgi import get_host
 
 from creditrisk import hosts
+from creditrisk.errors import CreditRiskError
 from webapp import bodies
+from webapp.access import Caller, needed_for
 from webapp.api import FAILED, scored_json
 from webapp.context import AppContext
 from webapp.security import NOT_KEPT
+from webapp.sign_in import by_key
 
 PATH = "/api/v1/score"
 # A longer body may lie in a file.
@@ -44,8 +47,19 @@ def in_front_of(app: Flask, context: AppContext, headers: Mapping[str, str]) -> 
         name = get_host({"wsgi.url_scheme": scheme, "HTTP_HOST": host})
         return hosts.is_called_by(name, context.settings.host_names)
 
+    def caller(environ: WSGIEnvironment) -> Caller | None:
+        """Who asks for scores and may; None where Flask is to say what is wrong."""
+        try:
+            found = context.accounts.local() or by_key(context.accounts, environ.get("HTTP_AUTHORIZATION"))
+        except CreditRiskError:
+            return None
+        return found if found is not None and needed_for(PATH) in found.permissions else None
+
     def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if not _is_plain(environ) or not is_called(environ["wsgi.url_scheme"], environ["HTTP_HOST"]):
+            return by_flask(environ, start_response)
+        asking = caller(environ)
+        if asking is None:
             return by_flask(environ, start_response)
         n_bytes = int(environ["CONTENT_LENGTH"])
         body = environ["wsgi.input"].read(n_bytes)
@@ -53,7 +67,7 @@ def in_front_of(app: Flask, context: AppContext, headers: Mapping[str, str]) -> 
             if len(body) < n_bytes:
                 environ["wsgi.input"] = BytesIO(body)
                 return by_flask(environ, start_response)
-            scored = scored_json(context, bodies.parse_json(body))
+            scored = scored_json(context, bodies.parse_json(body), asking.actor)
         except Exception as exc:
             environ[FAILED] = exc
             return by_flask(environ, start_response)

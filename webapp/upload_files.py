@@ -37,14 +37,17 @@ _PENDING = re.compile(r"pending-(\d+)-(\d+)-after-(\d+)\.arrow")
 class Details:
     """What is known of a file besides how far it has come.
 
-    `model`, `version` and `sha256` name the scorer it was begun with, and that it is finished with. Since `resumed_at`,
-    a Unix time, it has been worked on without a break, from row `resumed_row` on. `message` says why it failed or
-    stopped, `advice` what to do about it; both are empty if it was done, or a clerk stopped it.
+    `actor` and `role` say who sent it. `model`, `version` and `sha256` name the scorer it was begun with, and that it
+    is finished with. Since `resumed_at`, a Unix time, it has been worked on without a break, from row `resumed_row` on.
+    `message` says why it failed or stopped, `advice` what to do about it; both are empty if it was done, or a clerk
+    stopped it.
     """
 
     filename: str
     n_bytes: int
     started: float
+    actor: str
+    role: str
     model: str = ""
     version: str = ""
     sha256: str = ""

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk.scoring import BYTE_ORDER_MARK, csv_text, result_table, template_csv
 from webapp import upload_scoring
+from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, error
 from webapp.pages.download import in_words_of_the_page
@@ -34,7 +35,7 @@ def make_blueprint(context: AppContext) -> Blueprint:
         # A connection that breaks off looks to the app like the end of the file.
         if request.content_length not in (None, len(content)):
             raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
-        name, work = upload_scoring.begin(context, content, filename)
+        name, work = upload_scoring.begin(context, content, filename, the_caller().actor)
         del content
         wait([work], timeout=PATIENCE_SECONDS)
         return jsonify({"upload": name}), 202

@@ -19,7 +19,7 @@ from typing import Any
 import polars as pl
 
 from creditrisk import datasets
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import Actor, DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
@@ -39,15 +39,15 @@ LOOK_SECONDS = 1.0
 log = logging.getLogger("webapp.uploads")
 
 
-def begin(context: AppContext, content: bytes, filename: str) -> tuple[str, Future[None]]:
-    """Start on a file; returns the random name it is kept under, and the work in progress.
+def begin(context: AppContext, content: bytes, filename: str, by: Actor) -> tuple[str, Future[None]]:
+    """Start on somebody's file; returns the random name it is kept under, and the work in progress.
 
     Raises
     ------
     BusyError
         If there is no room for it now.
     """
-    name = context.uploads.add(content, filename)
+    name = context.uploads.add(content, filename, by)
     return name, context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
 
 
@@ -159,6 +159,7 @@ class _Batch:
             scorer,
             checked,
             channel="ui",
+            by=Actor(self._details.actor, self._details.role),
             first_row=self.record.n_done + 1,
             chunk_seconds=BLOCK_SECONDS,
             before_logging=self._keep_pending,

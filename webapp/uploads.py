@@ -18,6 +18,7 @@ from pathlib import Path
 
 import polars as pl
 
+from creditrisk.decision_log import Actor
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from webapp import upload_files, upload_records
@@ -97,8 +98,8 @@ class Uploads:
         if len(waiting) >= MOST_WAITING or is_too_much:
             raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
 
-    def add(self, content: bytes, filename: str) -> str:
-        """Keep a file under a random name, which is returned.
+    def add(self, content: bytes, filename: str, by: Actor) -> str:
+        """Keep somebody's file under a random name, which is returned.
 
         Raises
         ------
@@ -112,7 +113,7 @@ class Uploads:
         with upload_files.locked(folder.parent / "lock", is_patient=True):
             self.check_room(len(content))
             upload_records.note(self._home, folder.name, Record("reading"))
-            upload_files.make(folder, content, Details(filename, len(content), time.time()))
+            upload_files.make(folder, content, Details(filename, len(content), time.time(), by.name, by.role))
         self.make_room()
         return name
 

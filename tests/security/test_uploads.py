@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import Actor, DecisionLog
 from creditrisk.errors import CreditRiskError
 from webapp import upload_files, upload_records, upload_scoring, uploads
 from webapp.app import create_app
@@ -31,11 +31,11 @@ def context(corner_app):
 
 def begin(kept, context, content, filename):
     """Start on a file that is kept apart from those of the app."""
-    return upload_scoring.begin(replace(context, uploads=kept), content, filename)
+    return upload_scoring.begin(replace(context, uploads=kept), content, filename, Actor("the tests"))
 
 
 def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv"):
-    name, work = begin(kept, context, content, filename)
+    name, work = begin(kept, context, content, filename, Actor("the tests"))
     work.result(timeout=30)
     return name
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from creditrisk.decision_log import Actor
 from creditrisk.quality import check
 from creditrisk.sources import parse_upload
 from creditrisk.text import push_words
@@ -25,7 +26,7 @@ def context(corner_app):
 
 def begin(kept, context, content, filename):
     """Start on a file that is kept apart from those of the app."""
-    return upload_scoring.begin(replace(context, uploads=kept), content, filename)
+    return upload_scoring.begin(replace(context, uploads=kept), content, filename, Actor("the tests"))
 
 
 def test_a_result_is_found_under_its_name_and_no_other(context):

@@ -61,6 +61,8 @@
     try {
       const answer = await plainFetch(resource, options);
       if (isUpdate) areUpdatesAnswered = !AWAY.includes(answer.status);
+      // The session is over: what was scored is kept, and is there again after signing in.
+      if (isUpdate && answer.status === 401) window.location.reload();
       return answer;
     } catch (error) {
       if (isUpdate && error.name !== "AbortError") areUpdatesAnswered = false;

@@ -9,6 +9,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
+from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import where
 from webapp.pages import Page, wording
@@ -23,7 +24,7 @@ log = logging.getLogger("webapp.page")
 
 def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
     """The whole of `page` as it is first seen, one of `pages`."""
-    state = context.champion.state
+    state, caller = context.champion.state, the_caller()
     return html.Div(
         className="shell",
         children=[
@@ -33,10 +34,11 @@ def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
                     html.Img(src="/ui/assets/mark.svg", alt="", className="mark"),
                     html.Span(APP_NAME, className="name"),
                     html.Div(status(state), id="status", role="status"),
+                    *_account(caller),
                 ],
             ),
             _connection(),
-            _navigation(page, pages),
+            _navigation(page, [other for other in pages if page_permission(other.PATH) in caller.permissions]),
             *page.layout(context),
             dcc.Store(id="model", data=_identity(state)),
             dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
@@ -63,6 +65,13 @@ def report_failure(exc: Exception) -> None:
     """Say on the page that a callback failed, and write down where; never what the data was."""
     set_props("sending", {"children": "Something went wrong in the app. Reload the page and try again."})
     log.error("a callback failed: %s", where(exc))
+
+
+def _account(caller: Caller) -> list[Component]:
+    """As whom one is signed in; nothing where nobody needs to be."""
+    if caller.role == "local":
+        return []
+    return [html.A([html.B(caller.name), f" {caller.role}"], href="/account", className="account", title="Sign out")]
 
 
 def _connection() -> Component:

@@ -1,0 +1,46 @@
+"""Signing in and out in a browser, whose own rules about origins and cookies no test client has."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Browser, expect
+
+from webapp import accounts
+
+PASSWORD = "correct horse battery"
+CLIENTS = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\n"
+
+
+def test_a_clerk_signs_in_scores_a_file_and_signs_out(browser: Browser, corner_settings, serve_web):
+    accounts.add_user(corner_settings.home, "anna", "clerk", PASSWORD)
+    web = serve_web(corner_settings)
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    broken: list[str] = []
+    page.on("pageerror", lambda error: broken.append(str(error)))
+
+    page.goto(web.url)
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill("a wrong password")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("do not fit together")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.locator("#drop").wait_for()
+    clerks = {"name": "clients.csv", "mimeType": "text/csv", "buffer": CLIENTS}
+    page.locator("input[type=file]").set_input_files([clerks])
+    page.locator(".headline").wait_for()
+    assert broken == []
+
+    accounts.change_user(corner_settings.home, "anna", password=f"{PASSWORD} 2")
+    page.evaluate("dash_clientside.set_props('heartbeat', {n_intervals: -1})")
+    page.get_by_label("Name").wait_for()  # the page finds out by itself that the session is over
+    page.get_by_label("Name").fill("anna")
+    page.get_by_label("Password").fill(f"{PASSWORD} 2")
+    page.keyboard.press("Enter")
+    page.locator(".headline").wait_for()  # what was scored is still there
+    page.get_by_role("link", name="anna clerk").click()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url("**/login")
+    page.goto(web.url)
+    page.wait_for_url("**/login")
+    page.close()

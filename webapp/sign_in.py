@@ -1,0 +1,174 @@
+"""The door: who a request comes from, whether they may, and the pages to sign in and out.
+
+A person's browser sends a cookie with a random token (sessions.py), a program its key (`Authorization: Bearer`). While
+there are no accounts (accounts.py), everybody is the user who runs the app, and these pages lead to the first one.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from webapp.access import Caller, check, needed_for, the_caller
+from webapp.accounts import Accounts, caller_of
+from webapp.context import AppContext
+from webapp.errors import ForbiddenError, NotSignedInError, TooManyAttemptsError
+from webapp.passwords import is_password
+from webapp.sessions import SESSION_SECONDS, Sessions
+
+COOKIE = "riskometer_session"
+# Pages, which hold nothing of anybody in their addresses.
+_OWN_PAGE = re.compile(r"/(?:[a-z][a-z-]*(?:/[a-z][a-z-]*)*)?")
+
+log = logging.getLogger("webapp.sign_in")
+
+
+def guard(app: Flask, context: AppContext) -> None:
+    """Let nobody pass who may not; called after `security.protect`, whose rules come first."""
+
+    @app.before_request
+    def let_in() -> AnyResponse | None:
+        if request.url_rule is None:
+            return None
+        rule = request.url_rule.rule
+        if needed_for(rule) == "open":
+            return None
+        g.caller = caller = find_caller(context.accounts, context.sessions)
+        try:
+            check(caller, rule)
+        except (NotSignedInError, ForbiddenError) as exc:
+            role = "nobody" if caller is None else caller.role
+            log.warning("refused", extra={"facts": {"route": rule, "role": role, "status": exc.status}})
+            if not _is_page_asked_for():
+                raise
+            return _to_login() if caller is None else _forbidden(exc)
+        return None
+
+
+def find_caller(accounts: Accounts, sessions: Sessions) -> Caller | None:
+    """Who the request in hand comes from; None if nobody known.
+
+    Raises
+    ------
+    ForbiddenError
+        If a browser would change something with its cookie, and does not say for which site.
+    """
+    local = accounts.local()
+    if local is not None:
+        return local
+    if "Authorization" in request.headers:
+        return by_key(accounts, request.headers["Authorization"])
+    token = request.cookies.get(COOKIE)
+    found = sessions.find(token) if token else None
+    user = accounts.user(found[0]) if found else None
+    if found is None or user is None or user.stamp != found[1]:
+        return None
+    _refuse_unsaid_origin()
+    return caller_of(user)
+
+
+def by_key(accounts: Accounts, authorization: str | None) -> Caller | None:
+    """Whose key the header `Authorization` holds; None if nobody's."""
+    kind, _, token = (authorization or "").partition(" ")
+    key = accounts.key(token.strip()) if kind.lower() == "bearer" else None
+    return key.caller() if key is not None else None
+
+
+def make_blueprint(context: AppContext) -> Blueprint:
+    """The pages to sign in, to sign out, and to see as whom one is signed in."""
+    blueprint = Blueprint("sign_in", __name__)
+
+    @blueprint.route("/login", methods=["GET", "POST"])
+    def login() -> AnyResponse:
+        wanted = _own_page(request.values.get("next"))
+        if request.method == "POST" and context.accounts.are_on():
+            return _sign_in(context, wanted)
+        is_known = find_caller(context.accounts, context.sessions) is not None
+        return redirect(wanted, 303) if is_known else _login_page(wanted)
+
+    @blueprint.post("/logout")
+    def sign_out() -> AnyResponse:
+        token = request.cookies.get(COOKIE)
+        if token:
+            context.sessions.end(token)
+        response = redirect("/login", 303)
+        response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
+        return response
+
+    @blueprint.get("/account")
+    def account() -> AnyResponse:
+        if not context.accounts.are_on():
+            return redirect("/", 303)
+        return make_response(render_template("account.html", title="Your account", caller=the_caller()))
+
+    return blueprint
+
+
+def _sign_in(context: AppContext, wanted: str) -> AnyResponse:
+    """Go on to the page that was wanted, with a session, if name and password fit together."""
+    _refuse_unsaid_origin()
+    name, password = request.form.get("name", ""), request.form.get("password", "")
+    try:
+        context.sessions.count_attempt(name, request.remote_addr or "")
+    except TooManyAttemptsError as exc:
+        log.warning("too many attempts to sign in")
+        return _login_page(wanted, str(exc), name, exc.status)
+    user = context.accounts.user(name)
+    # A name that nobody has takes as long.
+    if not is_password(password, user.password if user else None) or user is None:
+        return _login_page(wanted, "Name and password do not fit together. Please try again.", name, 401)
+    response = redirect(wanted, 303)
+    response.set_cookie(
+        COOKIE,
+        context.sessions.begin(user),
+        max_age=int(SESSION_SECONDS),
+        # Who came over TLS has the cookie go no other way.
+        secure=request.headers.get("Origin", "").startswith("https://"),
+        httponly=True,
+        samesite="Strict",
+    )
+    return response
+
+
+def _login_page(wanted: str, message: str = "", name: str = "", status: int = 200) -> Response:
+    page = render_template("login.html", title="Sign in", next=wanted, message=message, name=name[:64])
+    response = make_response(page, status)
+    if status == TooManyAttemptsError.status:
+        response.headers["Retry-After"] = "300"
+    return response
+
+
+def _to_login() -> AnyResponse:
+    wanted = _own_page(request.path)
+    return redirect("/login" if wanted == "/" else f"/login?next={wanted}", 303)
+
+
+def _forbidden(exc: ForbiddenError | NotSignedInError) -> Response:
+    return make_response(render_template("forbidden.html", title="Not for your role", message=str(exc)), exc.status)
+
+
+def _is_page_asked_for() -> bool:
+    """Whether a person is to see the answer: a browser that opens a page names this type, programs take any."""
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
+
+
+def _own_page(path: str | None) -> str:
+    """A page of this app to go on to; the first one, if it is anything else."""
+    return path if path and _OWN_PAGE.fullmatch(path) and path not in ("/login", "/logout") else "/"
+
+
+def _refuse_unsaid_origin() -> None:
+    """Every browser says for which site it changes something; that it is this one, security.py has seen to.
+
+    Raises
+    ------
+    ForbiddenError
+        If a request that changes something says nothing about it.
+    """
+    is_said = "Origin" in request.headers or "Sec-Fetch-Site" in request.headers
+    if request.method in ("GET", "HEAD", "OPTIONS") or is_said:
+        return
+    raise ForbiddenError("This request does not say which web site it comes from. Programs send a key instead.")
