@@ -152,10 +152,10 @@ def push_words(push: float) -> str:
 
     Examples
     --------
-    >>> push_words(0.112), push_words(-0.034), push_words(0.0041)
-    ('+11 of 100', '-3 of 100', '+0.4 of 100')
+    >>> push_words(0.112), push_words(-0.034), push_words(0.0041), push_words(0.0097)
+    ('+11 of 100', '-3 of 100', '+0.4 of 100', '+1 of 100')
     """
-    return f"{signed(100 * push, 0 if abs(push) >= 0.01 else 1)} of 100"
+    return f"{signed(100 * push, 1 if round(100 * abs(push), 1) < 1 else 0)} of 100"
 
 
 def signed(value: float, places: int) -> str:

@@ -99,7 +99,9 @@ def _in_full(of_whom: str) -> pl.Expr:
     says_it = text.str.ends_with(value) | code.str.ends_with(":missing")
     size = 100 * push.abs()
     figure = (
-        pl.when(size >= 1).then(size.round(0).cast(pl.Int64).cast(pl.String)).otherwise(size.round(1).cast(pl.String))
+        pl.when(size.round(1) >= 1)
+        .then(size.round(0).cast(pl.Int64).cast(pl.String))
+        .otherwise(size.round(1).cast(pl.String))
     )
     return pl.format(
         "{}{} ({}: {}; {} the risk by {} of 100)",
