@@ -13,7 +13,7 @@ from creditrisk.scoring.decision import (
 )
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
-from creditrisk.scoring.reasons import every_reason
+from creditrisk.scoring.reasons import OF_ALL, OF_OFFERS, every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table, template_csv
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
@@ -25,6 +25,8 @@ __all__ = [
     "BANDS",
     "BYTE_ORDER_MARK",
     "MAX_MODEL_BYTES",
+    "OF_ALL",
+    "OF_OFFERS",
     "OTHER_FIELDS",
     "RESULT_COLUMNS",
     "RESULT_SUFFIXES",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from creditrisk.schema import Schema
+from creditrisk.scoring.reasons import OF_ALL, OF_OFFERS
 from creditrisk.sources import as_texts
 from creditrisk.text import escape_formula
 
@@ -75,8 +76,8 @@ def result_table(
         schema={"row_number": pl.Int64, "error": pl.String},
     )
     results = scored.with_columns(
-        pl.col("reasons").list.eval(_in_full("typical of offers")).list.join("; "),
-        pl.col("strengths").list.eval(_in_full("typical of all")).list.join("; "),
+        pl.col("reasons").list.eval(_in_full(OF_OFFERS)).list.join("; "),
+        pl.col("strengths").list.eval(_in_full(OF_ALL)).list.join("; "),
         pl.col("problems").list.join("; "),
     )
     own = as_texts(raw).rename(_beside_results(raw.columns))
@@ -87,9 +88,9 @@ def result_table(
 
 
 def _in_full(of_whom: str) -> pl.Expr:
-    """A reason with its yardstick, such as "Long loan term: 48 months (typical of offers: 18 months; 11 of 100 more)".
+    """A reason with its yardstick: "Age: 19 years (typical with an offer: 34 years; raises the risk by 11 of 100)".
 
-    Without a sign: behind a comma a spreadsheet might take it for a formula's.
+    Without a plus: behind a comma a spreadsheet might take it for a formula's.
     """
     code, text, value, typical, push = (
         pl.element().struct.field(name) for name in ("code", "text", "value", "typical", "push")
@@ -101,13 +102,13 @@ def _in_full(of_whom: str) -> pl.Expr:
         pl.when(size >= 1).then(size.round(0).cast(pl.Int64).cast(pl.String)).otherwise(size.round(1).cast(pl.String))
     )
     return pl.format(
-        "{}{} ({}: {}; {} of 100 {})",
+        "{}{} ({}: {}; {} the risk by {} of 100)",
         text,
         pl.when(says_it).then(pl.lit("")).otherwise(pl.concat_str(pl.lit(": "), value)),
         pl.lit(of_whom),
         typical,
+        pl.when(push > 0).then(pl.lit("raises")).otherwise(pl.lit("lowers")),
         figure,
-        pl.when(push > 0).then(pl.lit("more")).otherwise(pl.lit("fewer")),
     )
 
 

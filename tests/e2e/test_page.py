@@ -92,7 +92,9 @@ def every_row(page: Page, n_rows: int) -> dict[str, dict[str, str]]:
 def _without_yardsticks(told: str) -> list[str]:
     """The reasons of a download, each without what stands in brackets behind it."""
     return (
-        re.sub(r" \(typical of (offers|all): .*?; [0-9.]+ of 100 (more|fewer)\)", "", told).split("; ") if told else []
+        re.sub(r" \(typical (with|of) .*?; (raises|lowers) the risk by [0-9.]+ of 100\)", "", told).split("; ")
+        if told
+        else []
     )
 
 

@@ -69,12 +69,13 @@ def test_two_hundred_clients_get_the_same_results_through_every_door(app, german
         for field in ("prob_default", "score_points", "confidence"):
             assert float(row[field]) == result[field]
         assert (row["verdict"], row["band"]) == (result["verdict"], result["band"])
-        for name, of_whom in (("reasons", "offers"), ("strengths", "all")):
-            told = row[name].split(" of 100 more)" if name == "reasons" else " of 100 fewer)")[:-1]
+        for name, of_whom in (("reasons", "with an offer"), ("strengths", "of all applicants")):
+            told = row[name].split(" of 100)")[:-1]
+            moves = "raises" if name == "reasons" else "lowers"
             assert len(told) == len(result[name]) <= 4
             for text, reason in zip(told, result[name], strict=True):
                 assert text.removeprefix("; ").startswith(reason["text"])
-                assert f" (typical of {of_whom}: {reason['typical']}; " in text
+                assert f" (typical {of_whom}: {reason['typical']}; {moves} the risk by " in text
     assert {row["verdict"] for row in rows} == {"approve", "refer", "decline"}
 
 

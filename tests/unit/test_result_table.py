@@ -51,11 +51,13 @@ def test_every_row_of_the_file_is_in_the_result_in_the_order_of_the_file():
     assert len({*again.columns}) == again.width == len(RESULT_COLUMNS) + table.width
     assert table["application_id"].to_list() == ["1", None, "3"]
     reasons = (
-        "Long loan term: 48 months (typical of offers: 1 month; 11 of 100 more); "
-        "Home: rents (typical of offers: owns; 0.4 of 100 more); Ask for: pay (typical of offers: 1 EUR; 1 of 100 more)"
+        "Long loan term: 48 months (typical with an offer: 1 month; raises the risk by 11 of 100); "
+        "Home: rents (typical with an offer: owns; raises the risk by 0.4 of 100); "
+        "Ask for: pay (typical with an offer: 1 EUR; raises the risk by 1 of 100)"
     )
+    strengths = "Few debts: 2 % (typical of all applicants: 30 %; lowers the risk by 2 of 100)"
     assert table["reasons"].to_list() == [reasons, None, ""]
-    assert table["strengths"].to_list() == ["Few debts: 2 % (typical of all: 30 %; 2 of 100 fewer)", None, ""]
+    assert table["strengths"].to_list() == [strengths, None, ""]
     assert table["problems"].to_list() == ["", None, "Age: 130 is outside 18 to 100 years"]
     assert table["error"].to_list() == [
         None,

@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
-from creditrisk.scoring import ReasonRow, ScoredRow, Verdict
+from creditrisk.scoring import OF_ALL, OF_OFFERS, ReasonRow, ScoredRow, Verdict
 from creditrisk.text import push_words
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
@@ -90,9 +90,9 @@ def drawer(
 
 def _what_moved(row: ScoredRow, pushes: pl.DataFrame) -> dict[str, list[Bar]]:
     """What speaks for and against a client with an offer; what raised and lowered the risk of any other."""
-    against = bars_of(row["reasons"], wording.OF_OFFERS)
+    against = bars_of(row["reasons"], OF_OFFERS)
     if row["verdict"] == "approve":
-        return {wording.IN_FAVOUR: bars_of(row["strengths"], wording.OF_ALL), wording.AGAINST: against}
+        return {wording.IN_FAVOUR: bars_of(row["strengths"], OF_ALL), wording.AGAINST: against}
     lowered = pushes.filter(pl.col("push") < 0).sort("push").head(MOST_LOWERED)
     of_lowered = [Bar(f"{label}: {value}", push) for label, value, push in lowered["label", "value", "push"].rows()]
     return {wording.RAISED: against, wording.LOWERED: of_lowered}

@@ -14,7 +14,7 @@ from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.scoring import VERDICTS, ScoredRow
-from webapp.pages.wording import confidence_words, percent, reason_texts, risk_words, value_words
+from webapp.pages.wording import confidence_words, percent, reason_texts, reasons_in_full, risk_words, value_words
 from webapp.scoring import scored_rows
 
 _VERDICT_ORDER = {verdict: index for index, verdict in enumerate(VERDICTS)}
@@ -87,7 +87,7 @@ def grid_columns(checked: Checked, schema: Schema) -> list[GridColumn]:
             "width": 480,
             "cellRenderer": "Reasons",
             "sortable": False,
-            "tooltipField": "reasons",
+            "tooltipField": "in_full",
         },
     ]
     for index, field in enumerate(shown_fields(checked, schema)):
@@ -161,6 +161,7 @@ def _row(result: ScoredRow, inputs: dict[str, object], extras: tuple[str, ...], 
         "risk": risk_words(result["prob_default"]),
         "sure": f"{confidence_words(confidence)} · {percent(confidence)}",
         "reasons": " · ".join([*result["problems"], *reason_texts(result)]) or "—",
+        "in_full": "\n".join([*result["problems"], reasons_in_full(result)]).strip(),
         **{f"f{index}": value_words(field, inputs[field.name]) for index, field in enumerate(fields)},
         **{f"x{index}": text for index, text in enumerate(extras)},
     }

@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from creditrisk.schema import Field
-from creditrisk.scoring import ReasonRow, ScoredRow
-from creditrisk.text import counted
+from creditrisk.scoring import OF_ALL, OF_OFFERS, ReasonRow, ScoredRow
+from creditrisk.text import counted, push_words
 from webapp.upload_records import Record
 
 # Confidence from which we say so.
@@ -155,6 +155,22 @@ def reason_text(reason: ReasonRow) -> str:
     return f"{reason['text']}: {reason['value']}"
 
 
+def reasons_in_full(row: ScoredRow) -> str:
+    """The reasons of a client with their yardsticks, a line each, what speaks for the client first.
+
+    Examples
+    --------
+    >>> row = {"code": "term:high", "text": "Long loan term", "value": "48 months", "typical": "18 months", "push": 0.1}
+    >>> reasons_in_full({"strengths": [], "reasons": [row]})
+    'Long loan term: 48 months (+10 of 100; typical with an offer: 18 months)'
+    """
+    return "\n".join(
+        f"{reason_text(reason)} ({push_words(reason['push'])}; {of_whom}: {reason['typical']})"
+        for reasons, of_whom in ((row["strengths"], OF_ALL), (row["reasons"], OF_OFFERS))
+        for reason in reasons
+    )
+
+
 def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
     """Why the result of a file is only a part of it, and how large a part; empty if it was a clerk's own wish.
 
@@ -171,11 +187,9 @@ def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
 # Headings of what moved a client's risk; the second one stands in the table too.
 IN_FAVOUR, AGAINST = "What speaks for this client", "What speaks against"
 RAISED, LOWERED = "What raised the risk", "What lowered the risk"
-# What they are measured against: the scorer's reference applicant, or all applicants.
-OF_OFFERS, OF_ALL = "typical of offers", "typical of all"
 COMPARED_WITH = (
     "What raised and lowered the risk: compared with a typical approved client, and for what speaks for a client, with "
-    "all applicants. +11 of 100: without it, 11 fewer of 100 similar applicants."
+    "all applicants. +11 of 100: without it, the risk would be lower by 11 of 100."
 )
 AGAIN = "Drop the file again to score it anew."
 NOT_KEPT = "Results stay here for an hour, less if many files come."
