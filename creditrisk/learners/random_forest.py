@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
+from creditrisk.learners._monotone import held_to_signs
 from creditrisk.learners._protocol import Parameters
 from creditrisk.learners._trees import MeanOfTrees, from_sklearn, to_text
 
@@ -51,13 +52,14 @@ def steps_per_client(parameters: Parameters) -> float:
 
 
 def fit(matrix: FloatArray, target: IntArray, encoder: Encoder, parameters: Parameters, *, seed: int) -> MeanOfTrees:
-    """Grow every tree."""
+    """Grow every tree, then hold each to the signs of its fields."""
     from sklearn.ensemble import RandomForestClassifier
 
-    signs = encoder.signs if encoder.signs.any() else None
-    forest = RandomForestClassifier(random_state=seed, monotonic_cst=signs, **parameters).fit(matrix, target)
+    forest = RandomForestClassifier(random_state=seed, **parameters).fit(matrix, target)
     grown = [member.tree_ for member in forest.estimators_]
     trees = [from_sklearn(tree, tree.value[:, 0, 1] / len(grown)) for tree in grown]
+    if encoder.signs.any():
+        trees = [held_to_signs(tree, encoder.signs) for tree in trees]
     return MeanOfTrees.parsed("random_forest", to_text(trees, encoder), encoder, {})
 
 

@@ -12,6 +12,8 @@ import pytest
 from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.learners import FAMILIES, family, fit, is_blend, members_of
+from creditrisk.learners._monotone import held_to_signs
+from creditrisk.learners._trees import Tree
 from creditrisk.metrics import auc
 from creditrisk.simulator import simulate
 from creditrisk.training.tuning import propose
@@ -126,10 +128,47 @@ def test_a_signed_field_pushes_one_way_only_where_a_family_can_hold_to_it(model,
 
 def test_a_tree_without_its_sign_goes_against_it(table):
     encoder, matrix, target = table
-    free = replace(encoder, fields=tuple(replace(field, sign=0) for field in encoder.fields))
-    settings = family("lightgbm").defaults(1_000)
-    [line] = sign_lines(family("lightgbm").fit(matrix, target, free, settings, seed=1), encoder, matrix)
-    assert line["n_against"] > 0
+    for name in ("lightgbm", "random_forest"):
+        settings = family(name).defaults(1_000)
+        free = family(name).fit(matrix, target, _without_signs(encoder), settings, seed=1)
+        [line] = sign_lines(free, encoder, matrix)
+        assert line["n_against"] > 0
+
+
+def _without_signs(encoder):
+    return replace(encoder, fields=tuple(replace(field, sign=0) for field in encoder.fields))
+
+
+def test_only_leaves_that_applicants_alike_but_for_a_signed_field_come_to_are_drawn_into_order():
+    # Field 1 at most 5: field 0 up to 1 gives 0.4, beyond 0.2. Else: up to 2 gives 0.1, beyond it 0.3.
+    tree = Tree(
+        left=np.array([1, 3, 5, -1, -1, -1, -1]),
+        right=np.array([2, 4, 6, -1, -1, -1, -1]),
+        field=np.array([1, 0, 0, -2, -2, -2, -2]),
+        threshold=np.array([5.0, 1.0, 2.0, 0, 0, 0, 0]),
+        missing_left=np.array([1, 0, 0, 0, 0, 0, 0]),
+        value=np.array([0, 0, 0, 0.4, 0.2, 0.1, 0.3]),
+        count=np.ones(7, dtype=np.int64),
+    )
+    assert held_to_signs(tree, np.array([1, 0])).value[3:].tolist() == pytest.approx([0.3, 0.3, 0.1, 0.3])
+    assert held_to_signs(tree, np.array([-1, 0])).value[3:].tolist() == pytest.approx([0.4, 0.2, 0.2, 0.2])
+    # Alike in field 0, applicants come from 0.4 to 0.1, and from 0.2 to 0.1 and to 0.3.
+    assert held_to_signs(tree, np.array([0, -1])).value[3:].tolist() == pytest.approx([0.4, 0.25, 0.1, 0.25])
+    assert held_to_signs(tree, np.array([0, 0])).value.tolist() == tree.value.tolist()
+
+
+def test_logistic_regression_is_at_the_optimum_that_scikit_learn_comes_to(table):
+    from sklearn.linear_model import LogisticRegression
+
+    encoder, matrix, target = table
+    design = encoder.design(matrix)
+    theirs = LogisticRegression(C=0.1, tol=1e-8, max_iter=2_000).fit(design, target).coef_[0]
+    ours = family("logistic_regression").fit(matrix, target, _without_signs(encoder), {"inverse_penalty": 0.1}, seed=1)
+    np.testing.assert_allclose(ours.weights, theirs, atol=1e-4)
+    held = family("logistic_regression").fit(matrix, target, encoder, {"inverse_penalty": 0.1}, seed=1)
+    assert (held.weights * encoder.design_signs >= 0).all()
+    if (theirs * encoder.design_signs >= 0).all():  # no bound is reached
+        np.testing.assert_allclose(held.weights, theirs, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["decision_tree", "random_forest", "gradient_boosting"])
@@ -145,7 +184,9 @@ def test_what_is_written_down_scores_like_what_scikit_learn_fitted(name, table):
         "random_forest": RandomForestClassifier,
         "gradient_boosting": GradientBoostingClassifier,
     }
-    held = {} if name == "gradient_boosting" else {"monotonic_cst": encoder.signs}
+    if name == "random_forest":  # its leaves are drawn into the order that signs ask for once it is grown
+        encoder = _without_signs(encoder)
+    held = {"monotonic_cst": encoder.signs} if name == "decision_tree" else {}
     theirs = (
         classes[name](random_state=1, **held, **settings).fit(whole[:1_000], target[:1_000]).predict_proba(whole)[:, 1]
     )
