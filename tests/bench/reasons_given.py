@@ -8,14 +8,14 @@ have them were bad.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from creditrisk import datasets
 from creditrisk.quality import check
-from creditrisk.schema import Field, Schema
+from creditrisk.schema import Field
 from creditrisk.scoring import ScoreScale
 from creditrisk.training import Budget, train
 from tests.bench.figure import Figure
@@ -48,7 +48,7 @@ def _of_table(name: str, source: str | None) -> Figure:
     clients = training.test.frame
     clients = clients.sample(min(N_CLIENTS, clients.height), seed=SEED)
     scored = training.scorer.score(clients)
-    faults = list(no_reasons(scored, clients, fitted, schema))
+    faults = list(no_reasons(scored, clients, fitted, schema.features))
     n = scored["reasons"].list.len().sum()
     without = scored.filter(pl.col("reasons").list.len() == 0).group_by("verdict").len().sort("verdict").rows()
     weak = scored.filter(pl.col("verdict") == "approve", pl.col("strengths").list.len() == 0).height
@@ -60,7 +60,9 @@ def _of_table(name: str, source: str | None) -> Figure:
     return Figure(f"reasons that are none, {name}", len(faults), 1.0, "", "none asked", at_most=0.0)
 
 
-def no_reasons(scored: pl.DataFrame, clients: pl.DataFrame, fitted: pl.DataFrame, schema: Schema) -> Iterator[str]:
+def no_reasons(
+    scored: pl.DataFrame, clients: pl.DataFrame, fitted: pl.DataFrame, features: Sequence[Field]
+) -> Iterator[str]:
     """The code of every reason that is usual, against its field's sign, or of a kind of value that did well.
 
     Parameters
@@ -70,7 +72,7 @@ def no_reasons(scored: pl.DataFrame, clients: pl.DataFrame, fitted: pl.DataFrame
     fitted
         The rows it was fitted on, with `default`.
     """
-    fields = {field.name: field for field in schema.features}
+    fields = {field.name: field for field in features}
     did_well = {name: _did_well(field, fitted) for name, field in fields.items()}
     for reasons, client in zip(scored["reasons"].to_list(), clients.iter_rows(named=True), strict=True):
         for reason in reasons:

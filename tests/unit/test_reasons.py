@@ -5,14 +5,25 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy.special import expit
 
 from creditrisk.encoding import SIGNS, EncodedField, Encoder
 from creditrisk.errors import ScorerError
 from creditrisk.schema import Category, Field
-from creditrisk.scoring.reasons import MAX_REASONS, Phrases, as_lists, as_series, choose, every_reason, phrases_of
+from creditrisk.scoring.reasons import (
+    MAX_REASONS,
+    REASON,
+    Phrases,
+    as_lists,
+    as_series,
+    choose,
+    every_reason,
+    phrases_of,
+)
 from creditrisk.scoring.yardsticks import Yardstick, from_json, measure, to_json
+from tests.bench.reasons_given import no_reasons
 
 HOMES = tuple(Category(value, value.capitalize()) for value in ("own", "rent", "other"))
 FIELDS = (
@@ -145,3 +156,28 @@ def test_yardsticks_are_counted_by_kind_and_kept_in_json():
     more_bads_than_rows["term_months"]["outcomes"][0] = [1, 2]
     with pytest.raises(ScorerError, match="whole number from 0 to 1"):
         from_json(json.dumps(more_bads_than_rows), ENCODER)
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "n_found"),
+    [
+        ("term_months:high", 36, 0),
+        # On the safe side of the median, and usual.
+        ("term_months:high", 12, 1),
+        ("term_months:high", 24, 1),
+        # Against its sign.
+        ("term_months:low", 12, 1),
+        ("home:rent", "rent", 0),
+        # None of those with an own home was bad.
+        ("home:own", "own", 1),
+        ("home:missing", None, 0),
+        ("home:missing", "rent", 1),
+    ],
+)
+def test_the_bench_finds_reasons_that_are_none(code, value, n_found):
+    home = ["own", "own", "rent", "rent", "rent"]
+    fitted = pl.DataFrame({"term_months": [12, 18, 24, 36, 48], "home": home, "default": [0, 0, 0, 1, 1]})
+    client = pl.DataFrame({"term_months": [24], "home": ["rent"]}).with_columns(pl.lit(value).alias(code.split(":")[0]))
+    reason = {"code": code, "text": "", "value": "its own", "typical": "another", "push": 0.1}
+    scored = pl.DataFrame({"reasons": [[reason]]}, schema={"reasons": pl.List(REASON)})
+    assert list(no_reasons(scored, client, fitted, FIELDS[:2])) == [code] * n_found

@@ -156,19 +156,22 @@ def reason_text(reason: ReasonRow) -> str:
 
 
 def reasons_in_full(row: ScoredRow) -> str:
-    """The reasons of a client with their yardsticks, a line each, what speaks for the client first.
+    """The reasons of a client with their yardsticks, a line each; an offer leads with what speaks for the client.
 
     Examples
     --------
     >>> row = {"code": "term:high", "text": "Long loan term", "value": "48 months", "typical": "18 months", "push": 0.1}
-    >>> reasons_in_full({"strengths": [], "reasons": [row]})
+    >>> reasons_in_full({"verdict": "refer", "strengths": [], "reasons": [row]})
     'Long loan term: 48 months (+10 of 100; typical with an offer: 18 months)'
     """
-    return "\n".join(
-        f"{reason_text(reason)} ({push_words(reason['push'])}; {of_whom}: {reason['typical']})"
-        for reasons, of_whom in ((row["strengths"], OF_ALL), (row["reasons"], OF_OFFERS))
-        for reason in reasons
-    )
+    in_favour = [_in_full(reason, OF_ALL) for reason in row["strengths"]]
+    against = [_in_full(reason, OF_OFFERS) for reason in row["reasons"]]
+    heading = [f"{AGAINST}:"] if row["verdict"] == "approve" and against else []
+    return "\n".join([*in_favour, *heading, *against])
+
+
+def _in_full(reason: ReasonRow, of_whom: str) -> str:
+    return f"{reason_text(reason)} ({push_words(reason['push'])}; {of_whom}: {reason['typical']})"
 
 
 def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
