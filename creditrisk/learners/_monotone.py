@@ -40,7 +40,10 @@ def _is_safer(tree: Tree, leaves: IntArray, signs: IntArray) -> NDArray[np.bool_
             takes_values = lows < highs
             is_lower = (highs[:, np.newaxis] <= lows) & (takes_values[:, np.newaxis] & takes_values)
             signed.append((is_lower if sign > 0 else is_lower.T, is_apart))
-    return np.any([np.zeros((n, n), dtype=np.bool_), *(pair & (n_apart == apart) for pair, apart in signed)], axis=0)
+    related = np.zeros((n, n), dtype=np.bool_)
+    for is_lower, is_apart in signed:
+        related |= is_lower & (n_apart == is_apart)
+    return related
 
 
 def _boxes(tree: Tree, n_fields: int) -> tuple[FloatArray, FloatArray, NDArray[np.bool_]]:

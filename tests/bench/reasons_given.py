@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -88,7 +89,7 @@ def no_reasons(
                 yield reason["code"]
 
 
-def _holds(field: Field, kind: str, value: object, column: pl.Series) -> bool:
+def _holds(field: Field, kind: str, value: Any, column: pl.Series) -> bool:
     """Whether a value is what its reason says, beyond the median of all, and not against its sign."""
     if field.type == "category":
         return value == kind
