@@ -41,19 +41,11 @@ CURRENCIES = {code.lower(): code for code in _CODES} | {
 }
 _MINUSES = dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d\u207b", "-") | {"\uff0b": "+"}
 _BLANKS = dict.fromkeys("\u00a0\u202f\u2007\u2008\u2009\u200a", " ")
-# Digits of other scripts, and what Arabic puts between them.
-_DIGITS = {chr(zero + digit): str(digit) for zero in (0xFF10, 0x660, 0x6F0, 0x966) for digit in range(10)}
-_WIDE = {
-    "\uff0c": ",",
-    "\uff0e": ".",
-    "\uff05": "%",
-    "\u066a": "%",
-    "\uffe5": "¥",
-    "\uff04": "$",
-    "\u066b": ".",
-    "\u066c": "'",
-}
-_REPLACED = _MINUSES | _BLANKS | _DIGITS | _WIDE | dict.fromkeys("\u2018\u2019\u00b4`", "'")
+# What programs of the far east write in full width.
+_WIDE = {chr(0xFF10 + digit): str(digit) for digit in range(10)} | dict(
+    zip("\uff0c\uff0e\uff05\uffe5\uff04", ",.%¥$", strict=True)
+)
+_REPLACED = _MINUSES | _BLANKS | _WIDE | dict.fromkeys("\u2018\u2019\u00b4`", "'")
 # What may stand behind digits and say nothing: footnotes, marks of a spreadsheet.
 _BESIDE_DIGITS = r"(?:[.,]-{1,2}|\s*\)|/[-=])?"
 _STRAY = r"[*†‡§°^~#'_=;:!]+"
