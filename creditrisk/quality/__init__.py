@@ -1,6 +1,7 @@
 """What the cells of a table mean, which rows can be used, and what to know about the table before training."""
 
 from creditrisk.quality.agreement import habits_of
+from creditrisk.quality.amounts import currencies_in
 from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header
@@ -37,6 +38,7 @@ __all__ = [
     "check",
     "check_blocks",
     "check_few",
+    "currencies_in",
     "data_page",
     "date_format_of",
     "examine",

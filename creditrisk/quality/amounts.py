@@ -12,15 +12,17 @@ import polars as pl
 
 # How currencies are written beside their ISO code.
 SIGNS = {
-    "DEM": ("DM",),
-    "EUR": ("€", "euros", "euro"), "USD": ("US$", "$"), "GBP": ("£",), "JPY": ("¥", "円"), "BRL": ("R$",),
-    "INR": ("₹", "Rs.", "Rs"), "PLN": ("zł",), "NGN": ("₦",), "ZAR": ("R",), "CHF": ("SFr.", "SFr", "Fr.", "Fr"),
-    "KES": ("KSh",), "TZS": ("TSh",), "UGX": ("USh",), "GHS": ("GH₵", "GH¢", "₵"), "ILS": ("₪",), "KRW": ("₩", "원"),
-    "VND": ("₫",), "PHP": ("₱",), "THB": ("฿",), "TRY": ("₺",), "RUB": ("₽", "руб.", "руб"), "UAH": ("₴",),
-    "KZT": ("₸",), "CNY": ("元", "RMB", "CN¥"), "CZK": ("Kč",), "HUF": ("Ft",), "SEK": ("kr.", "kr"), "RON": ("lei",),
-    "BGN": ("лв.", "лв"), "IDR": ("Rp.", "Rp"), "MYR": ("RM",), "PEN": ("S/.", "S/"), "CRC": ("₡",), "BDT": ("৳", "Tk"),
-    "LKR": ("රු",), "AUD": ("A$", "AU$"), "CAD": ("C$", "CA$"), "NZD": ("NZ$",), "HKD": ("HK$",), "SGD": ("S$",),
-    "TWD": ("NT$",), "MXN": ("MX$", "Mex$"), "GEL": ("₾",), "AZN": ("₼",), "PYG": ("₲",), "MNT": ("₮",), "LAK": ("₭",),
+    "DEM": ("DM",), "EUR": ("€", "euros", "euro"), "USD": ("US$", "$", "dollars"), "GBP": ("£",),
+    "JPY": ("¥", "円", "yen"), "BRL": ("R$",), "INR": ("₹", "Rs.", "Rs", "rupees"), "PLN": ("zł",),
+    "NGN": ("₦", "N", "naira"), "ZAR": ("R", "rand"), "CHF": ("SFr.", "SFr", "Fr.", "Fr"), "KES": ("KSh",),
+    "TZS": ("TSh",), "UGX": ("USh",), "GHS": ("GH₵", "GH¢", "₵"), "ILS": ("₪",), "KRW": ("₩", "원"), "VND": ("₫", "đ"),
+    "PHP": ("₱", "P"), "THB": ("฿", "baht"), "TRY": ("₺", "TL"), "RUB": ("₽", "руб.", "руб", "р.", "р"),
+    "UAH": ("₴", "грн.", "грн"), "EGP": ("LE", "E£"), "SAR": ("SR", "﷼"), "KZT": ("₸", "тг"),
+    "CNY": ("元", "RMB", "CN¥", "yuan"), "CZK": ("Kč",), "HUF": ("Ft",), "SEK": ("kr.", "kr"), "RON": ("lei",),
+    "BGN": ("лв.", "лв"), "IDR": ("Rp.", "Rp"), "MYR": ("RM",), "PEN": ("S/.", "S/"), "CRC": ("₡",),
+    "BDT": ("৳", "Tk"), "LKR": ("රු",), "AUD": ("A$", "AU$"), "CAD": ("C$", "CA$"), "NZD": ("NZ$",), "HKD": ("HK$",),
+    "SGD": ("S$",), "TWD": ("NT$",), "MXN": ("MX$", "Mex$"), "GEL": ("₾",), "AZN": ("₼",), "PYG": ("₲",),
+    "MNT": ("₮",), "LAK": ("₭",),
 }  # fmt: skip
 _CODES = (
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
@@ -39,8 +41,13 @@ CURRENCIES = {code.lower(): code for code in _CODES} | {
 }
 _MINUSES = dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d\u207b", "-") | {"\uff0b": "+"}
 _BLANKS = dict.fromkeys("\u00a0\u202f\u2007\u2008\u2009\u200a", " ")
-_REPLACED = _MINUSES | _BLANKS | dict.fromkeys("\u2018\u2019\u00b4`", "'")
+# What programs of the far east write in full width.
+_WIDE = {chr(0xFF10 + digit): str(digit) for digit in range(10)} | dict(
+    zip("\uff0c\uff0e\uff05\uffe5\uff04", ",.%¥$", strict=True)
+)
+_REPLACED = _MINUSES | _BLANKS | _WIDE | dict.fromkeys("\u2018\u2019\u00b4`", "'")
 # What may stand behind digits and say nothing: footnotes, marks of a spreadsheet.
+_BESIDE_DIGITS = r"(?:[.,]-{1,2}|\s*\)|/[-=])?"
 _STRAY = r"[*†‡§°^~#'_=;:!]+"
 # What letters behind digits multiply by, as a power of ten; a small m may be months and is asked for decimals.
 _TENS = (
@@ -50,10 +57,18 @@ _TENS = (
     (7, r"(?i:crores?)"),
     (9, r"B|(?i:bn|mrd\.?|billion)"),
 )
+# The same in front of a currency.
+MANY = r"k|mn?|bn?|tsd\.?|mio\.?|mln|mrd\.?|thousand|million|billion|lakhs?|lacs?|crores?"
+# Every way to write a percent sign.
+PERCENT = r"%(?:\s*p\.?\s*a\.?)?|pct\.?|per\s?cent|prozent"
 # A number but for what stands around it.
 NUMBER_LIKE = r"[+-]?\d[\d.,' ]*"
 # Every way to write a currency; case does not matter.
 CURRENCY = "|".join(re.escape(spelling) for spelling in sorted(CURRENCIES, key=len, reverse=True)) + "|[$¢£¤¥৲৳฿₠-⃀]"
+# One letter or two before digits are a code, as in R1 and P12, unless the digits look like an amount.
+_LETTERS = frozenset(spelling for spelling in CURRENCIES if len(spelling) <= 2 and spelling.isalpha())
+_NO_LETTERS = "|".join(spelling for spelling in CURRENCY.split("|") if spelling.lower() not in _LETTERS)
+_LIKE_AMOUNT = r"\d[.,' ]\d|\d{5}|\d[.,]?-|/[-=]|^\W*[^\W\d]+\.? \d|\d [^\W\d]+\.?$"
 _MONEY = frozenset({"dollar", "dollars", "euro", "euros", "pounds", "rupees", "yen", "francs", "mark", "marks", "a"})
 
 
@@ -70,6 +85,8 @@ def is_money(unit: str) -> bool:
 
 def spellings_of(unit: str) -> str:
     """A pattern for the ways to write a unit or a currency."""
+    if unit == "%":
+        return PERCENT
     codes = _codes_in(unit)
     signs = [sign for code in codes for sign in SIGNS.get(code, ())]
     spellings = {unit, unit.removesuffix("s"), *codes, *signs}
@@ -99,8 +116,14 @@ def currencies_in(texts: pl.Series) -> set[str]:
 
 
 def _currency_signs(texts: pl.Series) -> pl.Series:
-    signs = texts.str.extract(rf"(?i)^[+(-]*\s*({CURRENCY})\s*[+(-]*\d", 1)
-    return signs.fill_null(texts.str.extract(rf"(?i)\d\s*({CURRENCY})[\s)-]*$", 1)).str.to_lowercase()
+    sign = currency_in(texts)
+    signs = texts.str.extract(rf"(?i)^[+(-]*\s*({sign})\.?\s*(?:{sign})?\s*[+(-]*\d", 1)
+    return signs.fill_null(texts.str.extract(rf"(?i)\d{_BESIDE_DIGITS}\s*({sign})[\s)-]*$", 1)).str.to_lowercase()
+
+
+def currency_in(texts: pl.Series) -> str:
+    """A pattern for what may be a currency beside the digits of these texts."""
+    return CURRENCY if texts.str.contains(_LIKE_AMOUNT).any() else _NO_LETTERS
 
 
 def with_plain_signs(texts: pl.Series) -> pl.Series:
@@ -119,8 +142,10 @@ def with_plain_signs(texts: pl.Series) -> pl.Series:
 def without_words(texts: pl.Series, words: str) -> pl.Series:
     """Amounts without the words, a pattern, that stand in front of the digits or behind them."""
     return (
-        texts.str.replace(rf"(?i)^(.*\d)\s*(?:{words})(\s*[)*]?-?)$", "${1}${2}")
-        .str.replace(rf"(?i)^([+(-]*)\s*(?:{words})\s*([+-]?\(?[+-]?[\d.,].*)$", "${1}${2}")
+        texts.str.replace(
+            rf"(?i)^(.*\d{_BESIDE_DIGITS}(?:\s*(?:{MANY})(?:\s+|\b))?)\s*(?:{words})(\s*[)*]?-?)$", "${1}${2}"
+        )
+        .str.replace(rf"(?i)^([+(-]*)\s*(?:(?:{words})\.?\s*){{1,2}}([+-]?\(?[+-]?[\d.,].*)$", "${1}${2}")
         .str.replace(rf"(?i)^(?:{words})\s*-+$|^-+\s*(?:{words})$", "0")
     )
 
@@ -131,21 +156,22 @@ def bare(texts: pl.Series, *, has_tens: bool) -> pl.Series:
     Examples
     --------
     >>> bare(pl.Series(["(1,234.50)", "702-", "12.5K", "1.2M", "1.200,-", "- 5", "--5", "7*"]), has_tens=True).to_list()
-    ['-1,234.50', '-702', '12.5e3', '1.2e6', '1.200', '-5', '--5', '7']
+    ['-1,234.50', '-702', '12.5e3', '1.2e6', '1.200,0', '-5', '--5', '7']
     """
-    if not texts.str.contains(r"[^0-9.,+-]|\d-").any():
+    if not texts.str.contains(r"[^0-9.,+-]|[\d.,]-").any():
         return texts
     texts = (
         texts.str.replace(r'^="(.*)"$', "${1}")
-        .str.replace(r"^'", "")
-        .str.replace(r"[.,]-+$", "")
+        .str.replace(r"^['~≈]\s*", "")
+        .str.replace(r",-+$", ",0")
+        .str.replace(r"(?:[.]-+|/[-=])$", "")
         .str.replace(rf"^(.*[\d)])\s*{_STRAY}$", "${1}")
         .str.replace(r"^\(\s*([^()+-]*\d[^()]*?)\s*\)$", "-${1}")
         .str.replace(r"^([^+-].*\d)\s*-$", "-${1}")
         .str.replace(r"^([+-])\s+", "${1}")
     )
-    if has_tens and texts.str.contains(r"\d\s*[A-Za-z]+\.?$").any():
+    if has_tens and texts.str.contains(r"\d\s*[A-Za-z]+\.?\s*$").any():
         for power, letters in _TENS:
-            texts = texts.str.replace(rf"^({NUMBER_LIKE})\s*(?:{letters})$", f"${{1}}e{power}")
+            texts = texts.str.replace(rf"^([+-]?\d(?:[\d.,' ]*\d)?)\s*(?:{letters})\s*$", f"${{1}}e{power}")
         texts = texts.str.replace(r"^([+-]?\d[\d' ]*[.,]\d+)\s*m$", "${1}e6")
     return texts

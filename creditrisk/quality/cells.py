@@ -216,7 +216,7 @@ def _read_dates(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
     keys = None
     if ":" not in spec.date_format and cells.str.contains(":", literal=True).any():
         # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
-        keys = cells.str.replace(r"(?s)^(.*?\d)[ T]\d\d?:.*$", "${1}")
+        keys = cells.str.replace(r"(?s)^(.*?\d)(?:[ T]\d\d?:|:\d\d:).*$", "${1}")
     texts = (cells if keys is None else keys).drop_nulls().unique()
     notation = days_seen_in(texts.filter(texts.str.contains(r"^\s*\d\d?[-/.]")).to_list(), notation)
     parse = partial(to_date, spec=spec, day_first=notation.day_first)

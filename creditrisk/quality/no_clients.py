@@ -19,14 +19,23 @@ NAMES_AGAIN = "the line holds the names of the columns once more"
 TOTALS = "the line seems to hold totals, no client"
 NOTE = "the line seems to hold a note, no client"
 _TOTAL = re.compile(
-    r"(grand\s+|sub-?\s*)?(totals?|totale?s?|totaal|sums?|summe|zwischensumme|gesamt(summe|ergebnis)?|insgesamt|suma"
-    r"|somme|averages?|avg|means?|durchschnitt|mittelwert|moyenne|promedio|media|medians?|counts?|anzahl|minimum|maximum"
-    r"|min|max)\b(\s*[:=].*|\s+\S+)?",
+    r"(grand\s+|genel\s+|sub-?\s*|sous-?\s*)?(totals?|totale?s?|totaux|totaal|sums?|summa|summe|zwischensumme"
+    r"|gesamt(summe|ergebnis)?|ergebnis|insgesamt|suma|soma|somme|razem|ogółem|celkem|összesen|toplam|jumlah|yhteensä"
+    r"|i alt|итого|всего|averages?|avg|means?|durchschnitt|mittelwert|moyenne|promedio|m[ée]dia|gennemsnitt|medians?"
+    r"|counts?|anzahl|nombre|minimum|maximum|min|max|std\s?dev|checksum|control total|σ|ø|合[計计]|总计|總計)(?!\w)"
+    r"(\s*[:=].*|\s+\S+)?",
     re.IGNORECASE,
+)
+_RULE = re.compile(r"[-=_*─═ ]{3,}")
+# Footers of pages, and what programs say of how much they wrote.
+_FOOTER = re.compile(
+    r"(page|seite|página|pagina|strona|blatt)\s+\d+(\D{1,9}\d+)?|\(?\d[\d,.]* rows?\b.*", re.IGNORECASE
 )
 _NOTE = re.compile(r"(?=.*[^\W\d_]{2})(?=.*(\s|:|©|\*)).{8,}", re.DOTALL)
 _ROWS_ADDED = 3
 _COLUMNS_ADDED = 8
+# More rows than this share without a last cell are clients.
+MAX_BETWEEN = 0.1
 # In narrower tables a cell may well be alone in its row.
 _WIDE = 3
 
@@ -49,11 +58,34 @@ def no_clients(raw: RawTable) -> dict[int, str]:
     if raw.has_names and first.dtype == pl.String:
         names = tuple(raw.frame.columns)
         found = {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
+        found |= _between(raw.frame, first)
     for row in range(raw.frame.height - 1, max(-1, raw.frame.height - 1 - MAX_BELOW), -1):
         said = found.get(row) or _said_of(row, raw.frame)
         if not said:
             break
         found[row] = said
+    return found
+
+
+def _between(frame: pl.DataFrame, first: pl.Series) -> dict[int, str]:
+    """Totals, footers and titles between the clients: something in the first cell, and in most others nothing.
+
+    Only the first cells of rows whose last one is empty are looked at.
+    """
+    last = frame.to_series(-1)
+    if frame.width < _WIDE or last.dtype != pl.String:
+        return {}
+    open_rows = (last == "").arg_true() if last.is_null().sum() == 0 else ((last == "") | last.is_null()).arg_true()
+    if not 0 < len(open_rows) <= MAX_BETWEEN * frame.height:
+        return {}
+    found = {}
+    for row in open_rows.filter(first.gather(open_rows).fill_null("") != "").to_list():
+        cells = _texts(row, frame)
+        n_filled = sum(map(bool, cells))
+        if _TOTAL.fullmatch(cells[0]) and n_filled < len(cells):
+            found[row] = TOTALS
+        elif n_filled == 1 and (_FOOTER.fullmatch(cells[0]) or _NOTE.fullmatch(cells[0]) or _RULE.fullmatch(cells[0])):
+            found[row] = NOTE
     return found
 
 
@@ -75,11 +107,15 @@ def _said_of(row: int, frame: pl.DataFrame) -> str:
     filled = [cell for cell in cells if cell]
     if not filled:
         return ""
+    if all(map(_RULE.fullmatch, filled)):
+        return NOTE
     is_total = _TOTAL.fullmatch(filled[0]) is not None
     if (is_total and len(filled) < len(cells)) or _adds_up(cells, row, frame):
         return TOTALS
-    is_alone = len(filled) == 1 and len(cells) >= _WIDE and cells[0] != ""
-    return NOTE if is_alone and _NOTE.fullmatch(filled[0]) else ""
+    if len(filled) > 1 or len(cells) < _WIDE:
+        return ""
+    is_note = _FOOTER.fullmatch(filled[0]) or (cells[0] != "" and _NOTE.fullmatch(filled[0]))
+    return NOTE if is_note else ""
 
 
 def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import polars as pl
 
-from creditrisk.quality.amounts import CURRENCIES, CURRENCY, NUMBER_LIKE, with_plain_signs
-from creditrisk.quality.times import counted_day, counted_format_of, day_of_period, order_told_by, with_english_months
+from creditrisk.quality.amounts import CURRENCIES, CURRENCY, MANY, NUMBER_LIKE, PERCENT, currency_in, with_plain_signs
+from creditrisk.quality.times import counted_day, counted_format_of, day_of_period, order_told_by, with_month_in_words
 
 # Words for nothing, as programs and people write them.
 MISSING = frozenset(
@@ -31,17 +31,19 @@ NO_NUMBER = MISSING | {
 }  # fmt: skip
 # What people, programs and spreadsheets write for yes and no.
 YES = frozenset({"1", "1.0", "true", "t", "yes", "y", "on", "ja", "j", "wahr", "oui", "o", "vrai", "si", "sí", "sì",
-                 "s", "sim", "tak", "verdadero", "verdadeiro", "vero", "waar", "да"})  # fmt: skip
+                 "s", "sim", "tak", "verdadero", "verdadeiro", "vero", "waar", "да", "1,0", ".t.",
+                 "kyllä", "igen", "evet", "是", "✓", "✔", "☑", "prawda", "sant", "sand", "igaz", "doğru", "tosi", "ano",
+                 "da", "jah", "ναι", "có", "はい"})  # fmt: skip
 NO = frozenset({"0", "0.0", "false", "f", "no", "n", "off", "nein", "falsch", "non", "faux", "não", "nao", "nie", "nee",
-                "falso", "onwaar", "нет"})  # fmt: skip
+                "falso", "onwaar", "нет", "0,0", ".f.", "nej", "ei", "nem", "ne", "hayır", "hayir", "否", "✗",
+                "✘", "☐", "fałsz", "falskt", "falsk", "hamis", "yanlış", "epätosi", "όχι",
+                "không", "いいえ"})  # fmt: skip
 # Dates that can be read in one way only; what a slash divides needs the field's own `date_format`.
-DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "%b-%Y", "%b %Y", "%B %Y", "%b-%y", "%d-%b-%Y", "%d %b %Y",
-                "%b %d, %Y", "%d-%b-%y", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "%d%b%Y", "%d %B %Y",
-                "%B %d, %Y", "%B %d %Y", "%b %d %Y", "period")  # fmt: skip
+DATE_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%Y/%m/%d", "month in words", "%Y-%m", "%Y%m%d", "%Y.%m.%d", "%Y/%m", "period")
 # Dates that can be read in several ways, by what comes first.
 DAY_FIRST = ("%d/%m/%Y", "%d-%m-%Y", "%d/%m/%y", "%d-%m-%y", "%d.%m.%y")
 MONTH_FIRST = ("%m/%d/%Y", "%m-%d-%Y", "%m/%d/%y", "%m-%d-%y")
-_SIX_DIGITS = ("%Y%m", "%y%m%d")
+_DIGITS_ALONE = ("%Y%m", "%y%m%d", "%d%m%Y", "%m%d%Y")
 FIRST_DAY = date(1900, 1, 1)
 _LAST_YEAR = 2200
 # What days written with two digits of the year may lie ahead: beyond it, the last century is meant.
@@ -54,12 +56,17 @@ _TIME = re.compile(
     re.I | re.ASCII,
 )
 _WITH_UNIT = re.compile(
-    rf"[+(-]*{NUMBER_LIKE}\s*(?:k|mn?|bn?)?\s*(%|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?"
+    rf"[+(-]*{NUMBER_LIKE}(?:[.,]--?|\)|/[-=])?\s*(?:(?:{MANY})(?!\w))?\s*({PERCENT}|{CURRENCY}|months?|mos|years?|yrs?|days?|weeks?|monate?|jahre?|tage?"
     r"|wochen?|points?|pts|km)[\s)*-]*",
     re.IGNORECASE,
 )
-_WITH_SIGN = re.compile(rf"[+(-]*\s*({CURRENCY})\s*[+(-]*{NUMBER_LIKE}(?:k|mn?|bn?)?[\s)*-]*", re.IGNORECASE)
+_WITH_SIGN = re.compile(
+    rf"[+(-]*\s*(%|{CURRENCY})\.?\s*(?:{CURRENCY})?\s*[+(-]*{NUMBER_LIKE}(?:{MANY})?[\s)*/=-]*", re.IGNORECASE
+)
 _WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
+# How the far east divides a day, and blanks that may follow a point.
+_EASTERN = str.maketrans({"年": "-", "月": "-", "日": None})
+_BLANK_INSIDE = re.compile(r"(?<=\d)(\.)\s+(?=\d)")
 _Stored = TypeVar("_Stored", str, int)
 
 
@@ -97,10 +104,10 @@ def without_time(text: str) -> str:
 
     Examples
     --------
-    >>> without_time("2020-01-31T10:00:00"), without_time("31 Jan 2020")
-    ('2020-01-31', '31 Jan 2020')
+    >>> without_time("2020-01-31T10:00:00"), without_time("31JAN2020:10:00:00"), without_time("31 Jan 2020")
+    ('2020-01-31', '31JAN2020', '31 Jan 2020')
     """
-    return re.split(r"(?<=\d)[ T](?=\d\d?:)", text, maxsplit=1)[0]
+    return re.split(r"(?<=\d)(?:[ T](?=\d\d?:)|:(?=\d\d:))", text, maxsplit=1)[0]
 
 
 @lru_cache(maxsize=10_000)
@@ -112,18 +119,20 @@ def read_day(text: str, formats: tuple[str, ...]) -> date | None:
     >>> read_day("28-Feb-97", DATE_FORMATS), read_day("28-Feb-66", DATE_FORMATS), read_day("soon", DATE_FORMATS)
     (datetime.date(1997, 2, 28), datetime.date(1966, 2, 28), None)
     """
+    text = _BLANK_INSIDE.sub(r"\1", text.translate(_EASTERN)).rstrip(".-")
     for pattern in formats:
         day = _day(text, pattern)
         if day is not None and day >= FIRST_DAY:
             return day
-    if len(formats) > 1 and re.search("[^\\W\\d]{3}", text) and (english := with_english_months(text)) != text:
-        return read_day(english, formats)
     return None
 
 
 def _day(text: str, pattern: str) -> date | None:
     if pattern == "period":
         return day_of_period(text)
+    if pattern == "month in words":
+        parts = with_month_in_words(text)
+        return None if parts is None else _day_of(*parts)
     if "%" not in pattern:
         return counted_day(text, pattern)
     if not _shape(pattern).fullmatch(text):
@@ -132,8 +141,19 @@ def _day(text: str, pattern: str) -> date | None:
         day = datetime.strptime(text, pattern).date()
     except ValueError:
         return None
-    is_ahead = "%y" in pattern and day.year > datetime.now().year + _YEARS_AHEAD
-    return day.replace(year=day.year - 100) if is_ahead else day
+    return _not_ahead(day) if "%y" in pattern else day
+
+
+def _day_of(year: int, month: int, day: int, is_short: bool) -> date | None:
+    try:
+        return _not_ahead(date(year, month, day)) if is_short else date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _not_ahead(day: date) -> date:
+    """A day whose year was written with two digits, of the last century if it would lie too far ahead."""
+    return day.replace(year=day.year - 100) if day.year > datetime.now().year + _YEARS_AHEAD else day
 
 
 @lru_cache
@@ -178,7 +198,7 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float, habit:
     is_day_first = habit in DAY_FIRST if habit else _is_first_of_month(days)
     order = order_told_by(different)[1] or (1 if is_day_first else -1)
     slashed = (*DAY_FIRST, *MONTH_FIRST) if order > 0 else (*MONTH_FIRST, *DAY_FIRST)
-    formats = (*slashed, "%m/%Y", *(_SIX_DIGITS if is_named or are_months else ()))
+    formats = (*slashed, "%m/%Y", "%m-%Y", *(_DIGITS_ALONE if is_named or are_months else ()))
     return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)
 
 
@@ -211,14 +231,17 @@ def unit_of(texts: pl.Series, *, min_share: float) -> str:
     >>> unit_of(pl.Series(["36 months", "60 months", "1 month"]), min_share=0.98)
     'months'
     """
-    different = with_plain_signs(texts.unique().sort().head(1_000)).to_list()
+    looked_at = with_plain_signs(texts.unique().sort().head(1_000))
+    different = looked_at.to_list()
     times = [text for text in different if months_in(text) is not None]
     if len(times) >= min_share * len(different) and all(any(c in text.lower() for text in times) for c in "ym"):
         return MONTHS
+    sign = re.compile(currency_in(looked_at), re.IGNORECASE)
     units = Counter(
-        CURRENCIES.get(match.group(1).lower(), match.group(1).lower())
+        _named(match.group(1).lower())
         for text in different
         if (match := _WITH_UNIT.fullmatch(text.strip()) or _WITH_SIGN.fullmatch(text.strip()))
+        and (CURRENCIES.get(match.group(1).lower()) is None or sign.fullmatch(match.group(1)))
     )
     stems = Counter(unit.rstrip("s") for unit in units.elements())
     if not stems:
@@ -227,6 +250,10 @@ def unit_of(texts: pl.Series, *, min_share: float) -> str:
     if n < min_share * len(different):
         return ""
     return max((unit for unit in units if unit.rstrip("s") == stem), key=lambda unit: (len(unit), unit))
+
+
+def _named(unit: str) -> str:
+    return CURRENCIES.get(unit, "%" if re.fullmatch(PERCENT, unit) else unit)
 
 
 def months_in(text: str) -> int | None:

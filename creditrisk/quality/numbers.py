@@ -18,6 +18,7 @@ from creditrisk.quality.amounts import (
     CURRENCY,
     bare,
     currencies_in,
+    currency_in,
     is_money,
     one_currency_of,
     spellings_of,
@@ -38,6 +39,7 @@ MIN_TELLING = 3
 _MOSTLY = 0.9
 # What polars casts to a number as well.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_SEVERAL = re.compile(rf"^\W*(?:{CURRENCY})\.?\s*\W?\d[\d.,' ]*$|^\W*\d[\d.,' ]*(?:{CURRENCY})$", re.IGNORECASE)
 _LONGEST_MISSING = max(map(len, MISSING))
 _BRACKETS = re.compile(r"\(\W*[A-Za-z]{0,4}\W*\d[^()]*\)")
 GROUPED_BY_POINT = re.compile(r"[+-]?[1-9][0-9]{0,2}(\.[0-9]{3})+")
@@ -70,7 +72,9 @@ _POWER = "([eE][+-]?[0-9]{1,3})?"
 _GROUPED_BY_COMMA = Spelling(
     re.compile(rf"[+-]?[1-9][0-9]{{0,2}}((,[0-9]{{3}})+|(,[0-9]{{2}})*,[0-9]{{3}})(\.[0-9]+)?{_POWER}"), ","
 )
-_DECIMAL_COMMA = Spelling(re.compile(rf"[+-]?([0-9]+|[1-9][0-9]{{0,2}}(\.[0-9]{{3}})+)(,[0-9]+)?{_POWER}"), ".")
+_DECIMAL_COMMA = Spelling(
+    re.compile(rf"[+-]?(([0-9]+|[1-9][0-9]{{0,2}}(\.[0-9]{{3}})+)(,[0-9]*)?|,[0-9]+){_POWER}"), "."
+)
 _GROUPED_OTHERWISE = Spelling(
     re.compile(
         f"[+-]?[1-9][0-9]{{0,2}}(([ \u00a0\u202f'’][0-9]{{3}})+|([ '][0-9]{{2}})+[ '][0-9]{{3}})([.,][0-9]+)?{_POWER}"
@@ -160,7 +164,7 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
     marked = [text for text in marked if len(text) > _LONGEST_MISSING or text.casefold() not in MISSING]
     if marked and not before.is_marked:
         before = replace(before, is_marked=True)
-    if before.is_record and not any("," in text for text in marked):
+    if before.is_record and not any("," in text or text.count(".") > 1 for text in marked):
         return before
     if before.decimal_comma is None and (are_thousands := _are_thousands(before, marked)) is not None:
         return replace(before, decimal_comma=are_thousands, is_told=True, has_decimal_point=not are_thousands)
@@ -175,16 +179,33 @@ def notation_after(before: Notation, marked: Collection[str]) -> Notation:
         return replace(before, decimal_comma=known, has_decimal_point=has_point, is_told=known is not None)
     if before.decimal_comma is not None or not marked:
         return before
-    readable = all(_DECIMAL_COMMA.read(text) is not None for text in marked)
+    readable = all(_has_decimal_comma(text) for text in marked)
     telling = {text for text in marked if "," in text and _GROUPED_BY_COMMA.read(text) is None}
-    is_likely = bool(before.likely_comma) and (bool(telling) or not with_comma or before.is_agreed)
+    is_open = bool(telling) or not with_comma or before.is_agreed or _are_within(before, marked)
+    is_likely = bool(before.likely_comma) and is_open
     is_comma = readable and (len(telling) >= MIN_TELLING or is_likely)
-    is_point = not readable and any(_DECIMAL_COMMA.read(text) is None and _is_pointed(text) for text in marked)
+    is_point = not readable and any(not _has_decimal_comma(text) and _is_pointed(text) for text in marked)
     return replace(before, decimal_comma=is_comma, is_told=bool(is_comma and telling) or is_point)
 
 
+def _has_decimal_comma(text: str) -> bool:
+    """Whether a text can be read with a decimal comma."""
+    return _DECIMAL_COMMA.read(text) is not None or ("." not in text and _GROUPED_OTHERWISE.read(text) is not None)
+
+
 def _is_pointed(text: str) -> bool:
-    return "." in text and (plain(text) is not None or _GROUPED_BY_COMMA.read(text) is not None)
+    spellings = _GROUPED_BY_COMMA, _GROUPED_OTHERWISE
+    return "." in text and (plain(text) is not None or any(spelling.read(text) is not None for spelling in spellings))
+
+
+def _are_within(notation: Notation, marked: Sequence[str]) -> bool:
+    """Whether texts such as 34,011 lie within the field's bounds as decimals, and not as thousands."""
+    low = -math.inf if notation.low is None else notation.low
+    high = math.inf if notation.high is None else notation.high
+    decimals = [number for text in marked if (number := _DECIMAL_COMMA.read(text)) is not None]
+    thousands = [number for text in marked if (number := _GROUPED_BY_COMMA.read(text)) is not None]
+    within = [sum(low <= number <= high for number in numbers) / len(marked) for numbers in (decimals, thousands)]
+    return within[0] >= _MOSTLY and within[1] <= 1 - _MOSTLY
 
 
 def _are_thousands(notation: Notation, marked: Sequence[str]) -> bool | None:
@@ -240,6 +261,8 @@ def to_number(text: str, notation: Notation) -> float | None:
     for spelling in notation.spellings:
         if (number := spelling.read(text)) is not None:
             return number
+    if _SEVERAL.search(text):
+        raise UnreadableError("is in another currency: convert it")
     raise UnreadableError("is not a number")
 
 
@@ -267,13 +290,13 @@ def without_unit(texts: pl.Series, spec: Field, currency: str = "") -> tuple[pl.
     habit. That one is told, or was in the rows above (`currency`). Times in years and months become months, where the
     field counts those.
     """
-    if not texts.str.contains(r"[^0-9+\-.,]|\d-").any():
+    if not texts.str.contains(r"[^0-9+\-.,]|[\d.,]-").any():
         return texts, currency
     texts = with_plain_signs(texts)
     if spec.unit == MONTHS:
         texts = _in_months(texts)
     if not spec.unit and len(currencies_in(texts)) <= 1:
-        texts = without_words(texts, CURRENCY)
+        texts = without_words(texts, currency_in(texts))
     elif spec.unit and texts.str.contains(r"[^0-9+\-.,() ']").any():
         texts = without_words(texts, spellings_of(spec.unit))
         if is_money(spec.unit) and not currency and len(texts) >= MIN_TELLING:

@@ -10,7 +10,7 @@ import polars as pl
 
 from creditrisk.arrays import IntArray
 from creditrisk.errors import TrainingError
-from creditrisk.quality import is_missing, leaks_target, read_cells
+from creditrisk.quality import currencies_in, is_missing, leaks_target, read_cells
 from creditrisk.schema import Field, Role
 from creditrisk.schema_inference import calendar_hints, header_hints, sensitive
 from creditrisk.schema_inference.kinds import MAX_CATEGORIES, Cells, Column, Verdict, typed_column
@@ -41,6 +41,7 @@ def describe_column(cells: Cells, outcome: IntArray, *, has_name: bool) -> Colum
         or _protected(column)
         or (None if has_name else _perhaps_ages(column, cells))
         or _of_a_person(column, cells)
+        or _several_currencies(column, cells)
         or _unread(column, cells)
         or row_name(column, cells)
         or _too_little(column, cells)
@@ -133,6 +134,18 @@ def _unread(column: Column, cells: Cells) -> Verdict | None:
         else ("it seems to hold numbers in a notation that is not read: 0% of its cells are.")
     )
     return Verdict("excluded", "unread", f"{why} Write them with digits and a point, then make it a feature.")
+
+
+def _several_currencies(column: Column, cells: Cells) -> Verdict | None:
+    """The column as amounts in several currencies, which are no numbers of one kind."""
+    if column.field.is_numeric or column.field.type == "date":
+        return None
+    found = currencies_in(cells.filled)
+    if len(found) < 2 or cells.filled.str.contains(_LIKE_NUMBER).mean() < HALF:  # type: ignore[operator]  # of booleans a float
+        return None
+    shown = ", ".join(sorted(found)[:3])
+    why = f"its amounts are in several currencies ({shown}). Convert them to one, then make it a feature."
+    return Verdict("excluded", "currencies?", why)
 
 
 def _of_a_person(column: Column, cells: Cells) -> Verdict | None:

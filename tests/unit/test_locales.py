@@ -13,10 +13,14 @@ import polars as pl
 import pytest
 
 from creditrisk.datasets import load_schema, read
+from creditrisk.encoding import fit_encoder
+from creditrisk.learners import logistic_regression
 from creditrisk.quality import check
 from creditrisk.schema import Category, Field, Schema
 from creditrisk.schema_inference import infer
+from creditrisk.scoring import Scorer
 from creditrisk.sources import RawTable, parse_upload
+from tests.conftest import assemble
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,18 @@ def german(credit_data: Path) -> tuple[pl.DataFrame, Schema]:
     return rows, replace(schema, name="clients", fields=fields, currency="EUR")
 
 
+@pytest.fixture(scope="module")
+def scorer(credit_data: Path, german) -> Scorer:
+    """A model of the clients and of all their columns."""
+    rows, schema = german
+    table = read("german_credit", str(credit_data / "german_credit" / "german.data"))
+    known = check(table, load_schema("german_credit"), with_target=True).accepted["default"]
+    encoder = fit_encoder(rows, schema)
+    target = known.to_numpy().astype("int64")
+    model = logistic_regression.fit(encoder.matrix(rows), target, encoder, {"inverse_penalty": 0.1}, seed=1)
+    return assemble(model, encoder, rows.with_columns(known), schema, card="The clients of six countries.")
+
+
 def _saved(rows: pl.DataFrame, schema: Schema, locale: Locale) -> RawTable:
     def text(field: Field) -> Callable[[object], str]:
         if field.name == "rate":
@@ -124,9 +140,10 @@ def test_a_schema_inferred_in_any_country_reads_the_same(german, country):
 
 
 @pytest.mark.parametrize("country", LOCALES)
-def test_clients_are_the_same_in_every_country(german, country):
+def test_clients_and_their_risks_are_the_same_in_every_country(german, scorer, country):
     rows, schema = german
     wanted = check(_saved(rows, schema, PLAIN), schema)
     checked = check(_saved(rows, schema, LOCALES[country]), schema)
     assert [item.sentence for item in checked.rejected[:3]] == []
     assert checked.accepted.equals(wanted.accepted)
+    assert scorer.score(checked.accepted).equals(scorer.score(wanted.accepted))

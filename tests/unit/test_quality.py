@@ -147,11 +147,16 @@ def test_numbers_are_read_where_there_is_one_way_to_read_them(text, number):
 
 
 @pytest.mark.parametrize(
-    "text", ["1234,5", "1.234,50", "12,34", "0,125", "$ 1,200", "12 %", "1 20", "1_200", "inf", "1e400", "--5", "٣٤٥"]
+    "text", ["1234,5", "1.234,50", "12,34", "0,125", "12 %", "1 20", "1_200", "inf", "1e400", "--5", "٣٤٥"]
 )
 def test_any_other_number_is_rejected_in_a_comma_file(text):
     result = one(amount_eur=text)
     assert [rejection.fault for rejection in result.rejected] == [f"'{text}' is not a number"]
+
+
+def test_an_amount_in_another_currency_is_rejected_as_such():
+    result = one(amount_eur="$ 1,200")
+    assert [rejection.fault for rejection in result.rejected] == ["'$ 1,200' is in another currency: convert it"]
 
 
 @pytest.mark.parametrize(
