@@ -34,6 +34,7 @@ def drawer(
     *,
     approve_below: float,
     decline_from: float,
+    ask_below: float,
     target: Target,
     model: str,
 ) -> list[Component]:
@@ -47,6 +48,8 @@ def drawer(
         Columns `label`, `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field.
     approve_below, decline_from
         The PDs where the verdict changes.
+    ask_below
+        The confidence under which a colleague is asked.
     target
         The outcome, for its words.
     model
@@ -75,7 +78,7 @@ def drawer(
         html.P(
             [
                 "How sure: ",
-                html.B(f"{wording.confidence_words(confidence)}, {wording.percent(confidence)}"),
+                html.B(f"{wording.confidence_words(confidence, ask_below)}, {wording.percent(confidence)}"),
                 html.Br(),
                 html.Small(sureness(row["verdict"], zone, confidence, is_odd=bool(row["problems"]))),
             ],
