@@ -46,10 +46,8 @@ def drawer(
         The client's row of the results.
     pushes
         Columns `label`, `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field.
-    approve_below, decline_from
-        The PDs where the verdict changes.
-    ask_below
-        The confidence under which a colleague is asked.
+    approve_below, decline_from, ask_below
+        The PDs where the verdict changes; the confidence under which a colleague is asked.
     target
         The outcome, for its words.
     model
