@@ -51,7 +51,7 @@ def make_blueprint(context: AppContext) -> Blueprint:
         table = result_table(result.checked.raw.head(result.n_done), result.scored, result.checked.rejected)
         stem = "".join(char for char in upload.details.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_")
         scorer = result.scorer
-        words = in_words_of_the_page(table, f"{scorer.schema.title} v{scorer.version}")
+        words = in_words_of_the_page(table, f"{scorer.schema.title} v{scorer.version}", ask_below=scorer.rule.ask_below)
         text = csv_text(words, has_decimal_commas=result.checked.has_decimal_commas)
         return _as_download(text, f"{stem or 'clients'}-scored.csv")
 

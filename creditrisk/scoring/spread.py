@@ -21,15 +21,18 @@ from creditrisk.metrics import fit_logistic
 from creditrisk.scoring.folder import SPREAD_FILE, SPREAD_TREES_FILE
 
 # Models err alike in part: they shrink alike, and none knows what nobody asked. On the simulated lender, where the true
-# PDs are known, that much more than the spread between models makes confidence honest with 2,000 and 20,000 rows.
-FACTOR = 1.9
+# PDs are known, that much more than the spread between models makes confidence honest with 2,000 and 20,000 rows; and a
+# tenth more for each unit of log-odds up, for the more speaks against an applicant, the more there is to get wrong.
+FACTOR = 2.1
+TILT = 0.11
 # Beyond it nothing is known; and up to it the PD lies within its likely range.
 MAX_SD = 2.0
 # Of the standard normal distribution, the middle 80 %.
 TO_TENTH = 1.2815515655446004
-_NUMBERS = ("factor", "centre", "level_variance", "slope_variance")
+_NUMBERS = ("factor", "tilt", "centre", "level_variance", "slope_variance")
 # No number of a fit comes near; and without any variance there would be nothing to divide by.
 MAX_FACTOR = 100.0
+MAX_TILT = 1.0
 MAX_VARIANCE = 1e6
 SMALLEST_VARIANCE = 1e-12
 
@@ -39,12 +42,13 @@ class Spread:
     """The standard deviation of calibrated log-odds around the truth, for each applicant.
 
     `trees` give the logarithm of the variance between models, by the fields; their standard deviation counts `factor`
-    times. The calibration is a line whose level and slope are known to `level_variance` and `slope_variance`, and
-    independent of each other at the log-odds `centre`.
+    times at the log-odds `centre`, and exp(`tilt`) times as much one unit above it. The calibration is a line whose
+    level and slope are known to `level_variance` and `slope_variance`, and independent of each other at the `centre`.
     """
 
     trees: LogMean
     factor: float
+    tilt: float
     centre: float
     level_variance: float
     slope_variance: float
@@ -59,8 +63,9 @@ class Spread:
         prob_default
             PDs on the scale of the rows the calibration was fitted on, shape (n_rows,).
         """
-        between_models = self.factor**2 * np.exp(self.trees.log_mean(matrix))
-        of_calibration = self.level_variance + self.slope_variance * (logit(prob_default) - self.centre) ** 2
+        above = logit(prob_default) - self.centre
+        between_models = self.factor**2 * np.exp(self.trees.log_mean(matrix) + 2 * self.tilt * above)
+        of_calibration = self.level_variance + self.slope_variance * above**2
         return np.asarray(np.minimum(np.sqrt(between_models + of_calibration), MAX_SD), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
@@ -77,6 +82,7 @@ class Spread:
         return cls(
             LogMean.load(folder / SPREAD_TREES_FILE, encoder),
             factor=strict.number(given["factor"], "factor", 0, MAX_FACTOR),
+            tilt=strict.number(given["tilt"], "tilt", 0, MAX_TILT),
             centre=strict.number(given["centre"], "centre", -MAX_VARIANCE, MAX_VARIANCE),
             level_variance=strict.number(given["level_variance"], "level_variance", SMALLEST_VARIANCE, MAX_VARIANCE),
             slope_variance=strict.number(given["slope_variance"], "slope_variance", 0, MAX_VARIANCE),
@@ -106,7 +112,7 @@ def fit_spread(
     Notes
     -----
     Two random halves share half of their rows, so models fitted on them differ by what two models of all rows with
-    nothing in common would: the variance over divisions is that of the model deployed.
+    nothing in common would: the variance over divisions is about that of the model deployed.
     """
     log_odds = logit(prob_default)
     _, curvature = fit_logistic([log_odds], target)
@@ -115,6 +121,7 @@ def fit_spread(
     return Spread(
         LogMean.fit(matrix, by_halves.var(axis=0, ddof=1), encoder, seed=seed),
         factor=FACTOR,
+        tilt=TILT,
         centre=float(centre),
         level_variance=max(float(covariance[0, 0] - covariance[1, 1] * centre**2), SMALLEST_VARIANCE),
         slope_variance=float(covariance[1, 1]),

@@ -12,7 +12,7 @@ from creditrisk.metrics import fit_line
 from creditrisk.splits import stratified_folds
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Recipe
-from creditrisk.training.scores import HALVINGS, OutOfSampleScores, Split
+from creditrisk.training.scores import OutOfSampleScores, Split, n_halvings
 
 # The number of the first division, beside those that test and screen.
 FIRST = -2
@@ -41,7 +41,7 @@ def scores_by_halves(
             Split(FIRST - number, half, rows[fitted], rows[scored], fit_encoder(frame[fitted], plan.schema))
             for half, (fitted, scored) in enumerate(stratified_folds(target, 2, seed=plan.seed + SEED_STEP + number))
         ]
-        for number in range(HALVINGS)
+        for number in range(n_halvings(len(rows)))
     ]
     scores.fit_missing([(split, recipe) for halves in divisions for split in halves], what="fitting halves")
     whole = [halves for halves in divisions if all(scores.has(split, recipe) for split in halves)]

@@ -21,8 +21,10 @@ from creditrisk.training.progress import ProgressEstimate, run_jobs
 from creditrisk.training.results import Recipe
 from creditrisk.training.tuning import Job, JobResult, Trial, calibrated_log_losses
 
-# So often the rows are divided into halves, and the chosen recipe fitted on each, see `halves`.
+# So often the rows are divided into halves, and the chosen recipe fitted on each, see `halves`; of so many rows, twice
+# tell as much.
 HALVINGS = 3
+MANY_ROWS, HALVINGS_OF_MANY = 10_000, 2
 # A model of a repeat's splits: repeat, family, parameters.
 _Key = tuple[int, str, tuple[tuple[str, Any], ...]]
 
@@ -248,7 +250,7 @@ class OutOfSampleScores:
         """
         later: Counter[str] = Counter()
         later.update(fits)
-        n_whole = (1 + HALVINGS) * len(self.target) / self.n_train
+        n_whole = (1 + n_halvings(self.n_train)) * len(self.target) / self.n_train
         later.update(dict.fromkeys(members_of(FAMILIES[-1], self.n_train), n_further + n_whole))
         return dict(later)
 
@@ -285,6 +287,11 @@ class OutOfSampleScores:
     def _is_known(self, split: Split, name: str, parameters: Parameters) -> bool:
         known = self._known.get(_key(split.repeat, name, parameters))
         return known is not None and not np.isnan(known[split.scored]).any()
+
+
+def n_halvings(n_rows: int) -> int:
+    """How often a table of so many rows is divided into halves."""
+    return HALVINGS_OF_MANY if n_rows >= MANY_ROWS else HALVINGS
 
 
 def simple_families() -> list[str]:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
+from creditrisk.scoring import ASK_BELOW
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
@@ -114,7 +115,7 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
         assert cells["client"] == row["application_id"]
         assert cells["verdict"] == VERDICT_LOOKS[row["verdict"]].words
         assert cells["risk"] == risk_words(float(row["prob_default"]))
-        assert cells["sure"] == f"{confidence_words(confidence)} · {percent(confidence)}"
+        assert cells["sure"] == f"{confidence_words(confidence, ASK_BELOW)} · {percent(confidence)}"
         strengths, reasons = _without_yardsticks(row["strengths"]), _without_yardsticks(row["reasons"])
         if strengths and reasons:
             reasons[0] = f"{AGAINST}: {reasons[0]}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -60,6 +62,14 @@ def test_the_calibration_is_known_least_far_from_where_its_rows_are(spread, enco
     assert at_centre == pytest.approx(np.hypot(between, spread.level_variance**0.5)[0])
 
 
+def test_models_err_more_about_high_risks(spread, encoder):
+    known = replace(spread, level_variance=0.0, slope_variance=0.0)
+    matrix = np.repeat(encoder.matrix(_rows(1)), 2, axis=0)
+    at_centre, above = known.sd(matrix, expit(known.centre + np.array([0.0, 1.0])))
+    assert above == pytest.approx(at_centre * np.exp(known.tilt))
+    assert above > at_centre
+
+
 def test_a_spread_survives_its_files(spread, encoder, tmp_path):
     spread.save(tmp_path)
     again, matrix = Spread.load(tmp_path, encoder), encoder.matrix(_rows(50))
@@ -71,8 +81,9 @@ def test_a_spread_survives_its_files(spread, encoder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("spread.json", '"factor": 1.9', '"factor": NaN'),
-        ("spread.json", '"factor": 1.9', '"factor": -1'),
+        ("spread.json", '"factor": 2.1', '"factor": NaN'),
+        ("spread.json", '"factor": 2.1', '"factor": -1'),
+        ("spread.json", '"tilt": 0.11', '"tilt": 2'),
         ("spread.json", '"centre"', '"middle"'),
         ("spread.txt", "objective=regression", "objective=gamma"),
         ("spread.txt", "leaf_value=", "leaf_value=1e9 "),

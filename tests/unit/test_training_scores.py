@@ -25,7 +25,7 @@ from creditrisk.training.halves import scores_by_halves
 from creditrisk.training.plan import Plan
 from creditrisk.training.progress import ProgressEstimate
 from creditrisk.training.results import metrics_of, noted_recipe
-from creditrisk.training.scores import HALVINGS, OutOfSampleScores, Split, simple_families
+from creditrisk.training.scores import HALVINGS, MANY_ROWS, OutOfSampleScores, Split, n_halvings, simple_families
 from creditrisk.training.tuning import Trial
 
 HALVES = np.arange(0, 50), np.arange(50, 100)
@@ -219,6 +219,10 @@ def test_every_row_is_scored_by_models_of_the_halves_without_it(scores, runner):
     assert np.isfinite(by_halves).all()
     # A model scores its rows by their place, and each half has a line of its own.
     assert all(len(np.unique(division)) == 80 for division in by_halves)
+
+
+def test_a_large_table_is_divided_less_often():
+    assert [n_halvings(n_rows) for n_rows in (80, MANY_ROWS - 1, MANY_ROWS)] == [HALVINGS, HALVINGS, 2]
 
 
 def test_a_recipe_that_fits_no_halves_is_refused(scores, monkeypatch):

@@ -24,7 +24,7 @@ def test_the_grid_speaks_the_words_of_the_schema_and_keeps_the_files_other_colum
         *("Client", "Verdict", "Risk", "How sure", "Main reasons"),
         *("Age (years)", "Loan amount (EUR)", "Income (EUR)", "Housing", "note"),
     ]
-    rows, n_rows = grid_rows(checked, results, corner_scorer.schema, start=0, stop=10)
+    rows, n_rows = grid_rows(checked, results, corner_scorer.schema, ask_below=0.8, start=0, stop=10)
     assert n_rows == 3
     assert [rows[1][name] for name in ("client", "f1", "f3", "x0")] == ["A8", "19,000", "Rents", ""]
 
@@ -33,18 +33,28 @@ def test_sorting_and_choosing_happen_before_a_block_is_cut(scored, corner_scorer
     checked, results = scored
     by_risk = results.sort("prob_default", descending=True)["application_id"].to_list()
     rows, _ = grid_rows(
-        checked, results, corner_scorer.schema, start=1, stop=3, sort=[{"colId": "risk", "sort": "desc"}]
+        checked, results, corner_scorer.schema, ask_below=0.8, start=1, stop=3, sort=[{"colId": "risk", "sort": "desc"}]
     )
     assert [row["client"] for row in rows] == by_risk[1:]
-    rows, _ = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, sort=[{"colId": "f0", "sort": "asc"}])
+    rows, _ = grid_rows(
+        checked, results, corner_scorer.schema, ask_below=0.8, start=0, stop=3, sort=[{"colId": "f0", "sort": "asc"}]
+    )
     assert [row["f0"] for row in rows] == ["19", "33", "61"]
     rows, _ = grid_rows(
-        checked, results, corner_scorer.schema, start=0, stop=3, sort=[{"colId": "verdict", "sort": "desc"}]
+        checked,
+        results,
+        corner_scorer.schema,
+        ask_below=0.8,
+        start=0,
+        stop=3,
+        sort=[{"colId": "verdict", "sort": "desc"}],
     )
     order = ["approve", "refer", "decline"]
     assert [row["verdict"] for row in rows] == sorted(results["verdict"], key=order.index, reverse=True)
     for verdict, count in summary(results).items():
-        rows, n_rows = grid_rows(checked, results, corner_scorer.schema, start=0, stop=3, verdict=verdict)
+        rows, n_rows = grid_rows(
+            checked, results, corner_scorer.schema, ask_below=0.8, start=0, stop=3, verdict=verdict
+        )
         assert n_rows == count == sum(row["verdict"] == verdict for row in rows)
 
 
@@ -68,6 +78,12 @@ def test_clients_sort_as_numbers_where_they_are_numbers(corner_scorer):
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), corner_scorer.schema)
     results = corner_scorer.score(checked.accepted)
     rows, _ = grid_rows(
-        checked, results, corner_scorer.schema, start=0, stop=9, sort=[{"colId": "client", "sort": "asc"}]
+        checked,
+        results,
+        corner_scorer.schema,
+        ask_below=0.8,
+        start=0,
+        stop=9,
+        sort=[{"colId": "client", "sort": "asc"}],
     )
     assert [row["client"] for row in rows] == ["9", "10", "100", "A1", "B2"]

@@ -186,6 +186,7 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
         pushes,
         approve_below=0.14,
         decline_from=0.3,
+        ask_below=0.8,
         target=corner_scorer.schema.target,
         model="corner_lender v3",
     )
@@ -212,11 +213,12 @@ def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer
         corner_scorer.explain(checked.accepted.head(1)),
         approve_below=rule.approve_below,
         decline_from=rule.decline_from,
+        ask_below=rule.ask_below,
         target=corner_scorer.schema.target,
         model="corner_lender v3",
     )
     text = words_of(parts)
-    assert "just inside, 57 %" in text
+    assert "too close, 57 %" in text
     assert "The risk points to an offer, but would have stayed one in only 57 of 100 trainings" in text
 
 
@@ -227,7 +229,9 @@ def test_without_an_offer_what_raised_the_risk_comes_first(corner_scorer):
     assert (row["verdict"], row["strengths"]) == ("decline", [])
     pushes = corner_scorer.explain(accepted).with_columns(push=pl.when(pl.col("field") == "age_years").then(-0.03))
     target = corner_scorer.schema.target
-    text = words_of(client_drawer.drawer(row, pushes, approve_below=0.14, decline_from=0.3, target=target, model="m"))
+    text = words_of(
+        client_drawer.drawer(row, pushes, approve_below=0.14, decline_from=0.3, ask_below=0.8, target=target, model="m")
+    )
     assert text.index("What raised the risk") < text.index("Income: low: 12,000 EUR")
     assert "What lowered the risk Age: 20 years -3 of 100" in text
 

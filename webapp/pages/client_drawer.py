@@ -34,6 +34,7 @@ def drawer(
     *,
     approve_below: float,
     decline_from: float,
+    ask_below: float,
     target: Target,
     model: str,
 ) -> list[Component]:
@@ -45,8 +46,8 @@ def drawer(
         The client's row of the results.
     pushes
         Columns `label`, `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field.
-    approve_below, decline_from
-        The PDs where the verdict changes.
+    approve_below, decline_from, ask_below
+        The PDs where the verdict changes; the confidence under which a colleague is asked.
     target
         The outcome, for its words.
     model
@@ -75,7 +76,7 @@ def drawer(
         html.P(
             [
                 "How sure: ",
-                html.B(f"{wording.confidence_words(confidence)}, {wording.percent(confidence)}"),
+                html.B(f"{wording.confidence_words(confidence, ask_below)}, {wording.percent(confidence)}"),
                 html.Br(),
                 html.Small(sureness(row["verdict"], zone, confidence, is_odd=bool(row["problems"]))),
             ],

@@ -14,7 +14,7 @@ from webapp.pages import wording
 OWN = "(from your file)"
 
 
-def in_words_of_the_page(table: pl.DataFrame, model: str) -> pl.DataFrame:
+def in_words_of_the_page(table: pl.DataFrame, model: str, *, ask_below: float) -> pl.DataFrame:
     """A result in the page's words; the client's own columns stay as they are.
 
     Parameters
@@ -23,6 +23,8 @@ def in_words_of_the_page(table: pl.DataFrame, model: str) -> pl.DataFrame:
         What `scoring.result_table` gives of the whole file, one row each.
     model
         Title and version of the model.
+    ask_below
+        The confidence under which a colleague is asked.
 
     Returns
     -------
@@ -36,7 +38,9 @@ def in_words_of_the_page(table: pl.DataFrame, model: str) -> pl.DataFrame:
         "Risk of 100": _of_100("prob_default"),
         "Likely from": _of_100("prob_default_low"),
         "Likely to": _of_100("prob_default_high"),
-        "How sure": pl.col("confidence").map_elements(_how_sure, return_dtype=pl.String),
+        "How sure": pl.col("confidence").map_elements(
+            lambda confidence: _how_sure(confidence, ask_below), return_dtype=pl.String
+        ),
         "What speaks for the client": pl.col("strengths"),
         "What speaks against": pl.col("reasons"),
         "Score points": pl.col("score_points"),
@@ -57,5 +61,5 @@ def _of_100(column: str) -> pl.Expr:
     return (100 * pl.col(column)).round(1)
 
 
-def _how_sure(confidence: float) -> str:
-    return f"{wording.confidence_words(confidence)}, {wording.of_100(confidence)} of 100"
+def _how_sure(confidence: float, ask_below: float) -> str:
+    return f"{wording.confidence_words(confidence, ask_below)}, {wording.of_100(confidence)} of 100"

@@ -112,6 +112,7 @@ def grid_rows(
     scored: pl.DataFrame,
     schema: Schema,
     *,
+    ask_below: float,
     start: int,
     stop: int,
     sort: Sequence[SortRule] = (),
@@ -121,6 +122,8 @@ def grid_rows(
 
     Parameters
     ----------
+    ask_below
+        The confidence under which a colleague is asked.
     sort
         What to sort by, the most important first; nothing means the file's order.
     verdict
@@ -144,7 +147,7 @@ def grid_rows(
     applications = block.select("row_number").join(checked.accepted, on="row_number", how="left", maintain_order="left")
     own = checked.raw[(block["row_number"] - 1).to_list()].select(others)
     rows = [
-        _row(result, inputs, extras, fields)
+        _row(result, inputs, extras, fields, ask_below)
         for result, inputs, extras in zip(
             scored_rows(block), applications.iter_rows(named=True), own.rows() or [()] * block.height, strict=True
         )
@@ -152,14 +155,16 @@ def grid_rows(
     return rows, chosen.height
 
 
-def _row(result: ScoredRow, inputs: dict[str, object], extras: tuple[str, ...], fields: list[Field]) -> GridRow:
+def _row(
+    result: ScoredRow, inputs: dict[str, object], extras: tuple[str, ...], fields: list[Field], ask_below: float
+) -> GridRow:
     confidence = result["confidence"]
     return {
         "row": str(result["row_number"]),
         "client": result["application_id"],
         "verdict": result["verdict"],
         "risk": risk_words(result["prob_default"]),
-        "sure": f"{confidence_words(confidence)} · {percent(confidence)}",
+        "sure": f"{confidence_words(confidence, ask_below)} · {percent(confidence)}",
         "reasons": " · ".join([*result["problems"], *reason_texts(result)]) or "—",
         "in_full": "\n".join([*result["problems"], reasons_in_full(result)]).strip(),
         **{f"f{index}": value_words(field, inputs[field.name]) for index, field in enumerate(fields)},

@@ -127,6 +127,7 @@ def _register_grid(app: Dash, context: AppContext) -> None:
             result.checked,
             result.scored,
             result.scorer.schema,
+            ask_below=result.scorer.rule.ask_below,
             start=request["startRow"],
             stop=request["endRow"],
             sort=request.get("sortModel") or [],
@@ -221,6 +222,7 @@ def _drawer(result: Result, row_number: int) -> list[Component]:
         scorer.explain(result.checked.accepted.filter(is_row)),
         approve_below=scorer.rule.approve_below,
         decline_from=scorer.rule.decline_from,
+        ask_below=scorer.rule.ask_below,
         target=scorer.schema.target,
         model=f"{scorer.schema.title} v{scorer.version}",
     )

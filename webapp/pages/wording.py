@@ -45,14 +45,18 @@ def range_words(low: float, high: float) -> str:
     return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
-def confidence_words(confidence: float) -> str:
+def confidence_words(confidence: float, ask_below: float) -> str:
     """How far inside its zone, of offer, review or decline, the risk of a client lies, in words.
+
+    Under `ask_below` no zone is sure enough for an offer or a decline: a colleague is asked.
 
     Examples
     --------
-    >>> confidence_words(0.96), confidence_words(0.93), confidence_words(0.71)
-    ('well inside', 'inside', 'just inside')
+    >>> [confidence_words(confidence, ask_below=0.8) for confidence in (0.96, 0.93, 0.85, 0.71)]
+    ['well inside', 'inside', 'just inside', 'too close']
     """
+    if confidence < ask_below:
+        return "too close"
     if confidence >= WELL_INSIDE:
         return "well inside"
     return "inside" if confidence >= INSIDE else "just inside"
