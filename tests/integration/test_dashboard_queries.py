@@ -178,9 +178,9 @@ def prometheus(
         wait_until("decisions are counted", lambda: answers.values("sum(creditrisk_decisions_total)") == [0.0])
 
         header, *rows = (credit_data / "credit_g" / "credit-g.csv").read_text(encoding="utf-8").splitlines()
-        # Without the outcome, and with one age that is no number.
+        # Without the outcome, and with one amount that is no number.
         clients = [line.rpartition(",")[0] for line in [header, *rows]]
-        clients[1] = clients[1].replace(",67,", ",sixty-seven,")
+        clients[1] = clients[1].replace(",1169,", ",much,")
         upload = urllib.request.Request(
             f"http://127.0.0.1:{web}/api/v1/score.csv",
             data="\n".join(clients).encode(),

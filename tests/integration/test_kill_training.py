@@ -75,7 +75,7 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
     home, source, log = tmp_path / "home", tmp_path / "loans.csv", tmp_path / "said.txt"
     lay_prefect(home)
     lay_registry(home)
-    frame = simulate(600, seed=5)
+    frame = simulate(900, seed=5)
     frame.write_csv(source)
     registry = Registry(Settings(home=home).stores)
     scorer, champion = _first_champion(registry, frame)
