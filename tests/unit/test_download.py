@@ -24,7 +24,7 @@ def downloaded(corner_scorer):
         scorer = replace(corner_scorer, name="corner_lender", version="3")
         checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
         table = result_table(checked.raw, scorer.score(checked.accepted), checked.rejected)
-        words = in_words_of_the_page(table, "Corner lender v3")
+        words = in_words_of_the_page(table, "Corner lender v3", scorer.rule.ask_below)
         return words, csv_text(words, has_decimal_commas=checked.has_decimal_commas)
 
     return download
@@ -35,7 +35,7 @@ def test_a_download_has_the_pages_words_and_none_of_the_stored_names(downloaded)
     offer, refused = words.to_dicts()
     assert (offer["Row"], offer["Verdict"], offer["Model"]) == (1, "Offer", "Corner lender v3")
     assert 0 <= offer["Likely from"] <= offer["Risk of 100"] <= offer["Likely to"] <= 100
-    assert offer["How sure"].startswith(("well inside, ", "inside, ", "just inside, "))
+    assert offer["How sure"].startswith(("well inside, ", "inside, ", "just inside, ", "too close, "))
     assert offer["Verdict (from your file)"] == "old"
     assert refused["Verdict"] is refused["Model"] is None
     assert "'abc' is not a number" in refused["Not scored because"]
