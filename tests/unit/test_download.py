@@ -24,7 +24,7 @@ def downloaded(corner_scorer):
         scorer = replace(corner_scorer, name="corner_lender", version="3")
         checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
         table = result_table(checked.raw, scorer.score(checked.accepted), checked.rejected)
-        words = in_words_of_the_page(table, "Corner lender v3", scorer.rule.ask_below)
+        words = in_words_of_the_page(table, "Corner lender v3", ask_below=scorer.rule.ask_below)
         return words, csv_text(words, has_decimal_commas=checked.has_decimal_commas)
 
     return download
