@@ -35,7 +35,7 @@ def begin(kept, context, content, filename):
 
 
 def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv"):
-    name, work = begin(kept, context, content, filename, Actor("the tests"))
+    name, work = begin(kept, context, content, filename)
     work.result(timeout=30)
     return name
 
