@@ -76,10 +76,14 @@ def _values(texts: Sequence[str | None], spec: Field, notation: Notation) -> Few
 def _numbers(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
     numbers = [plain(text) for text in texts]
     left = {text for text, number in zip(texts, numbers, strict=True) if number is None and text is not None}
-    bare, currency = without_units(left, spec, notation.currency)
-    notation = seen_in(left, notation, currency)
-    marked = {text for text in {bare.get(text or "", text) for text in texts} if text and ("," in text or "." in text)}
-    notation = notation_after(notation, marked) if marked else notation
+    bare: dict[str, str] = {}
+    # The plain numbers of a record are what they are, and say nothing about others.
+    if left or not notation.is_record:
+        bare, currency = without_units(left, spec, notation.currency)
+        notation = seen_in(left, notation, currency)
+        shown_texts = {bare.get(text or "", text) for text in texts}
+        marked = {text for text in shown_texts if text and ("," in text or "." in text)}
+        notation = notation_after(notation, marked) if marked else notation
     cells = FewCells([None] * len(texts), notation=notation)
     # A plain number may mean another one where commas divide decimals, or points may stand between thousands.
     is_left = bool(notation.decimal_comma or notation.has_unclear_points)
