@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -94,6 +94,29 @@ def event_hash(
     risk = math.nan if prob_default is None else prob_default
     record = _PACKED(*when, refers_to or 0, prob_default is not None, risk, labels, commitment, prev_hash)
     return sha256(record).digest()
+
+
+def event_hashes(
+    when: tuple[Iterable[int], int],
+    labels: Iterable[bytes],
+    commitments: Iterable[bytes],
+    prev_hash: bytes,
+    *,
+    refers_to: Iterable[int | None],
+    prob_defaults: Iterable[float | None],
+) -> list[bytes]:
+    """`event_hash` of many events of one time, each linked to the one before; begins with the first one's `prev_hash`.
+
+    In one loop, because to call a function for each takes as long as half of what it does.
+    """
+    (seqs, at), link, hashes = when, prev_hash, [prev_hash]
+    for seq, label, commitment, other, risk in zip(seqs, labels, commitments, refers_to, prob_defaults, strict=True):
+        has_risk = risk is not None
+        link = sha256(
+            _PACKED(seq, at, other or 0, has_risk, risk if has_risk else math.nan, label, commitment, link)
+        ).digest()
+        hashes.append(link)
+    return hashes
 
 
 def gone(previous: int, seq: int) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from creditrisk.decision_log.chain import SALT_BYTES, Head, LabelDigests, commitment_to, event_hash
+from creditrisk.decision_log.chain import SALT_BYTES, Head, LabelDigests, commitment_to, event_hashes
 from creditrisk.decision_log.entries import NO_POLICY, Entries, Version
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import number_of
@@ -118,12 +118,8 @@ def _rows(entries: Entries, after: tuple[int, int], version: tuple[int | None, b
     digests = _label_digests(number, of_version)
     labels = {verdict: digests[*shared, verdict] for verdict in set(verdicts)}
     commitments = list(map(commitment_to, salts, application_ids, entries.payloads))
-    hashes = [link]
-    for number_of_row, verdict, commitment, other, risk in zip(
-        seqs, verdicts, commitments, refers_to, prob_defaults, strict=True
-    ):
-        link = event_hash((number_of_row, at), labels[verdict], commitment, link, refers_to=other, prob_default=risk)
-        hashes.append(link)
+    of_rows = map(labels.__getitem__, verdicts)
+    hashes = event_hashes((seqs, at), of_rows, commitments, link, refers_to=refers_to, prob_defaults=prob_defaults)
     return _Rows(
         seqs, (at, *shared), prob_defaults, verdicts, refers_to, commitments, hashes, application_ids, salts,
         entries.payloads,
