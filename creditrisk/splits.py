@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
@@ -17,6 +18,20 @@ MIN_ROWS = 200
 MIN_EACH = 20
 TRAIN_SHARE = 0.6
 VALIDATION_SHARE = 0.2
+
+
+_Days = TypeVar("_Days", pl.Series, pl.Expr)
+
+
+def month_number(days: _Days) -> _Days:
+    """The month of each day, counted from the year 0; null where there is none.
+
+    Examples
+    --------
+    >>> month_number(pl.Series([date(2024, 12, 31), None])).to_list() == [12 * 2024 + 11, None]
+    True
+    """
+    return 12 * days.dt.year().cast(pl.Int64) + days.dt.month().cast(pl.Int64) - 1
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,32 @@ def push_words(push: float) -> str:
     >>> push_words(0.112), push_words(-0.034), push_words(0.0041), push_words(0.0097)
     ('+11 of 100', '-3 of 100', '+0.4 of 100', '+1 of 100')
     """
-    return f"{signed(100 * push, 1 if round(100 * abs(push), 1) < 1 else 0)} of 100"
+    size = push_size(push)
+    sign = ("+" if push > 0 else "-") if any(digit in size.partition(" ")[0] for digit in "123456789") else ""
+    return f"{sign}{size}"
+
+
+def push_size(push: float) -> str:
+    """How far something moves a PD, whichever way.
+
+    Examples
+    --------
+    >>> push_size(-0.112), push_size(0.0041), push_size(0.0)
+    ('11 of 100', '0.4 of 100', '0.0 of 100')
+    """
+    tenths = round(1_000 * abs(push))
+    return f"{tenths / 10:.1f} of 100" if tenths < 10 else f"{round(100 * abs(push))} of 100"
+
+
+def month_word(month: int) -> str:
+    """A month, counted from the year 0, as people write it.
+
+    Examples
+    --------
+    >>> month_word(12 * 2024 + 11)
+    '2024-12'
+    """
+    return f"{month // 12:04d}-{month % 12 + 1:02d}"
 
 
 def signed(value: float, places: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.splits import month_number
 from monitoring import months
 
 
@@ -26,7 +27,7 @@ class Clients:
         return cls(
             labelled.with_columns(
                 target=pl.col("is_default").cast(pl.Int64),
-                month=months.number(day),
+                month=month_number(day),
                 months_on_book=months.between(day, pl.col("observed_on")),
             ).drop("seq", "decided_at", "is_default", "observed_on")
         )

@@ -6,6 +6,8 @@ from datetime import date
 
 import polars as pl
 
+from creditrisk.splits import month_number
+
 # Vintages go so many months back, beyond the time that an outcome takes; curves so many months on book.
 MOST_VINTAGES = 24
 MOST_ON_BOOK = 36
@@ -16,31 +18,21 @@ def number_of(day: date) -> int:
     return 12 * day.year + day.month - 1
 
 
-def number(day: pl.Expr) -> pl.Expr:
-    """The same for a column of dates."""
-    return 12 * day.dt.year().cast(pl.Int64) + day.dt.month().cast(pl.Int64) - 1
-
-
-def word(month: int) -> str:
-    """A month as people write it.
+def number_in(text: str) -> int:
+    """The month that `text.month_word` wrote.
 
     Examples
     --------
-    >>> word(number_of(date(2024, 12, 31))), number_in("2024-12") == number_of(date(2024, 12, 1))
-    ('2024-12', True)
+    >>> number_in("2024-12") == number_of(date(2024, 12, 31))
+    True
     """
-    return f"{month // 12:04d}-{month % 12 + 1:02d}"
-
-
-def number_in(text: str) -> int:
-    """The month that `word` wrote."""
     year, month = text.split("-")
     return 12 * int(year) + int(month) - 1
 
 
 def between(decided: pl.Expr, observed: pl.Expr) -> pl.Expr:
     """Months on book when something was observed: begun ones count, and the first is 1."""
-    whole = number(observed) - number(decided)
+    whole = month_number(observed) - month_number(decided)
     return pl.max_horizontal(whole + (observed.dt.day() > decided.dt.day()).cast(pl.Int64), pl.lit(1))
 
 

@@ -33,6 +33,8 @@ from creditrisk.metrics import (
     recalibrate,
 )
 from creditrisk.schema import Costs, Field, Schema
+from creditrisk.splits import month_number
+from creditrisk.text import month_word
 from monitoring import groups, months
 from monitoring.clients import Clients
 from monitoring.deciles import realised_deciles
@@ -131,7 +133,7 @@ def vintages(clients: Clients, decided: pl.DataFrame, schema: Schema, as_of: dat
     as_of
         The moment that ages are told at.
     """
-    monthly = decided.filter(pl.col("verdict") == "approve").group_by(months.number(pl.col("day")).alias("month"))
+    monthly = decided.filter(pl.col("verdict") == "approve").group_by(month_number(pl.col("day")).alias("month"))
     n_approved = dict(monthly.agg(pl.col("n_decisions").sum()).sort("month").iter_rows())
     now = months.number_of(as_of)
     return [
@@ -153,7 +155,7 @@ def _vintage(clients: Clients, month: int, n_approved: int, horizon: int | None,
     age = min(max(now - month - 1, 0), months.MOST_ON_BOOK)
     shares = [float((after <= age_of_loan).sum()) / n_approved for age_of_loan in range(1, age + 1)]
     return {
-        "month": months.word(month),
+        "month": month_word(month),
         "n_approved": n_approved,
         "n_known": n_known,
         "known_share": round(n_known / n_approved, 6),
@@ -190,8 +192,8 @@ def realise(clients: Clients, costs: Costs, edges: Sequence[float]) -> RealisedF
     n_referred = len(risks) - approved.frame.height - declined.frame.height
     expected = expected_cost(count_pds(approved.prob_default), count_pds(declined.prob_default), n_referred, costs)
     return {
-        "first_month": months.word(int(clients.frame["month"].min())),  # type: ignore[arg-type]  # there are rows
-        "last_month": months.word(int(clients.frame["month"].max())),  # type: ignore[arg-type]  # there are rows
+        "first_month": month_word(int(clients.frame["month"].min())),  # type: ignore[arg-type]  # there are rows
+        "last_month": month_word(int(clients.frame["month"].max())),  # type: ignore[arg-type]  # there are rows
         "n_rows": len(risks),
         "n_bad": int(target.sum()),
         "auc": _auc(clients),

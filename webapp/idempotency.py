@@ -8,19 +8,16 @@ gives the same answer, and this time nothing is logged. The header is that of th
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
 from creditrisk.scoring import Scorer
 from webapp.errors import BadRequestError, BusyError, KeyInUseError, KeyReusedError
+from webapp.small_database import SmallDatabase
 
 KEPT_SECONDS = 86_400.0
 # After so long whoever began with a key was cut off.
@@ -35,6 +32,9 @@ CREATE TABLE IF NOT EXISTS answered (
 );
 CREATE INDEX IF NOT EXISTS answered_by_age ON answered (began_at);
 """
+_AWAY = (
+    "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the Idempotency-Key out."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +50,7 @@ class IdempotencyKeys:
     """The keys that were used in the last 24 hours, in one small database that all processes of a home share."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "idempotency.sqlite3"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        self._database = SmallDatabase(home / "idempotency.sqlite3", _SCHEMA, away=_AWAY)
 
     def claim(self, key: str, body: bytes) -> AnsweredBy | None:
         """Begin to answer the request with a key; who answered it, if somebody did.
@@ -73,7 +71,7 @@ class IdempotencyKeys:
         digest, now = _digest(key), time.time()
         # With the key in it, so that nobody who has the hash can try what the body may have been.
         of_body = sha256(key.encode() + b"\n" + body).digest()
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("DELETE FROM answered WHERE began_at < ?", (now - KEPT_SECONDS,))
             row = connection.execute(
                 "SELECT body, began_at, model, version, sha256 FROM answered WHERE key = ?", (digest,)
@@ -96,7 +94,7 @@ class IdempotencyKeys:
 
     def note(self, key: str, scorer: Scorer) -> None:
         """The request was answered by this version."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE answered SET model = ?, version = ?, sha256 = ? WHERE key = ?",
                 (scorer.name, scorer.version, scorer.sha256, _digest(key)),
@@ -104,34 +102,8 @@ class IdempotencyKeys:
 
     def release(self, key: str) -> None:
         """The request was not answered: the next one with the key begins anew."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("DELETE FROM answered WHERE key = ? AND model = ''", (_digest(key),))
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """One at a time in this process, on a connection that stays open: closing the last one costs a sync or two."""
-        try:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = self._open()
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield self._connection
-                finally:
-                    self._connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as exc:
-            self._connection = None
-            raise BusyError(
-                "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the "
-                "Idempotency-Key out."
-            ) from exc
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
-        connection.executescript(f"PRAGMA journal_mode = WAL; {_SCHEMA}")
-        return connection
 
 
 def _digest(key: str) -> bytes:

@@ -6,18 +6,14 @@ removes it, and so does the end of its time.
 
 from __future__ import annotations
 
-import os
 import secrets
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
 from webapp.accounts import User
-from webapp.errors import BusyError, TooManyAttemptsError
+from webapp.errors import TooManyAttemptsError
+from webapp.small_database import SmallDatabase
 
 # A long working day.
 SESSION_SECONDS = 10 * 3600.0
@@ -38,14 +34,13 @@ class Sessions:
     """The sessions of one home. Every method raises BusyError if they cannot be kept at the moment."""
 
     def __init__(self, home: Path) -> None:
-        self._path = home / "sessions.sqlite3"
-        self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
+        away = "It cannot be looked up at the moment who is signed in. Try again in a minute."
+        self._database = SmallDatabase(home / "sessions.sqlite3", _SCHEMA, away=away)
 
     def begin(self, user: User) -> str:
         """Sign somebody in; the token that their browser is to send along."""
         token, now = secrets.token_urlsafe(32), time.time()
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE ends_at < ?", (now,))
             row = (_digest(token), user.name, user.stamp, now + SESSION_SECONDS)
             connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
@@ -54,14 +49,14 @@ class Sessions:
 
     def find(self, token: str) -> tuple[str, str] | None:
         """The name and the stamp of whom a token signed in; None if nobody, or no longer."""
-        with self._transaction(is_write=False) as connection:
+        with self._database.transaction(is_write=False) as connection:
             wanted = "SELECT user, stamp FROM sessions WHERE token = ? AND ends_at > ?"
             row: tuple[str, str] | None = connection.execute(wanted, (_digest(token), time.time())).fetchone()
         return row
 
     def end(self, token: str) -> None:
         """Sign out."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))
 
     def count_attempt(self, name: str, address: str) -> None:
@@ -73,7 +68,7 @@ class Sessions:
             If there were too many of late.
         """
         of_name, of_address, now = _digest(name.strip().lower()), _digest(address), time.time()
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute("DELETE FROM attempts WHERE at < ?", (now - ATTEMPT_SECONDS,))
             n_name, n_address, n_all = connection.execute(
                 "SELECT total(name = ?), total(address = ?), count(*) FROM attempts", (of_name, of_address)
@@ -81,29 +76,6 @@ class Sessions:
             if n_name >= MOST_OF_A_NAME or n_address >= MOST_OF_AN_ADDRESS or n_all >= MOST_OF_ALL:
                 raise TooManyAttemptsError
             connection.execute("INSERT INTO attempts VALUES (?, ?, ?)", (of_name, of_address, now))
-
-    @contextmanager
-    def _transaction(self, *, is_write: bool = True) -> Iterator[sqlite3.Connection]:
-        """One at a time in this process, on a connection that stays open."""
-        try:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = self._open()
-                self._connection.execute("BEGIN IMMEDIATE" if is_write else "BEGIN")
-                try:
-                    yield self._connection
-                finally:
-                    self._connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as exc:
-            self._connection = None
-            raise BusyError("It cannot be looked up at the moment who is signed in. Try again in a minute.") from exc
-
-    def _open(self) -> sqlite3.Connection:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
-        connection.executescript(f"PRAGMA journal_mode = WAL; {_SCHEMA}")
-        return connection
 
 
 def _digest(text: str) -> bytes:

@@ -91,12 +91,12 @@ class Notation:
     blocks, a later cell that contradicts it is refused. `is_told` is whether cells that can be read in one way only
     said it. `has_decimal_point` is whether a cell has a point that cannot stand between thousands; it is asked only
     where semicolons divide the cells (`semicolons`). `is_marked` is whether any cell has a comma or a point.
-    `likely_comma` is what the schema says about commas, or, if it
-    `is_agreed`, the rest of the file, for columns that do not say it by themselves. `has_brackets` is whether amounts
-    below zero stand in brackets: then a lone dash is nought, as accountants write it. `currency` is one that all
-    amounts are in and that is not the field's. Of dates that slashes divide (`has_slashes`), `day_first` is whether the
-    day comes before the month. `low`, `high` and `is_whole` are what the field asks for. Of a record of a JSON call
-    (`is_record`) plain numbers are what they are.
+    `likely_comma` is what the schema says about commas, or, if it `is_agreed`, the rest of the file, for columns
+    that do not say it by themselves. `has_brackets` is whether amounts below zero stand in brackets: then a lone
+    dash is nought, as accountants write it. `currency` is one that all amounts are in and that is not the field's.
+    Of dates that slashes divide (`has_slashes`), `day_first` is whether the day comes before the month. `low`,
+    `high` and `is_whole` are what the field asks for. Of a record of a JSON call (`is_record`) plain numbers are
+    what they are.
     """
 
     semicolons: bool = False

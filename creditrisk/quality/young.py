@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.quality.cells import ReadColumn
 from creditrisk.schema import Schema
-from creditrisk.text import counted
+from creditrisk.splits import month_number
+from creditrisk.text import counted, month_word
 
 STILL_OPEN = "is no outcome yet: the loan has not run its course"
 TOO_YOUNG = "came early: most loans granted so lately are still open"
@@ -69,7 +70,6 @@ class YoungLoans:
         only 31 % of them have an outcome, the bad ones first
         (78 % of these are bad, of older ones 20 %)
         """
-        start = f"{self.first_month // 12:04d}-{self.first_month % 12 + 1:02d}"
         newest = "the newest month" if self.n_months == 1 else f"the newest {self.n_months} months"
         verb = "teaches nor judges" if self.n_months == 1 else "teach nor judge"
         share, bad_rate = self.n_resolved / self.n_loans, self.n_bad / self.n_resolved
@@ -77,9 +77,9 @@ class YoungLoans:
         if bad_rate > BADS_FIRST * self.older_bad_rate or bad_rate < GOODS_FIRST * self.older_bad_rate:
             first = f", the {'bad' if bad_rate > self.older_bad_rate else 'good'} ones first"
         return (
-            f"{newest} (from {start} on), {counted(self.n_loans, 'loan')}, neither {verb}: only {100 * share:.0f} % of "
-            f"them have an outcome{first} ({100 * bad_rate:.0f} % of these are bad, of older ones "
-            f"{100 * self.older_bad_rate:.0f} %)"
+            f"{newest} (from {month_word(self.first_month)} on), {counted(self.n_loans, 'loan')}, neither {verb}: only "
+            f"{100 * share:.0f} % of them have an outcome{first} ({100 * bad_rate:.0f} % of these are bad, of older "
+            f"ones {100 * self.older_bad_rate:.0f} %)"
         )
 
     @property
@@ -116,22 +116,20 @@ class OddMonths:
         of loans granted from 2022-06 on 78 % are bad, of older ones 20 %:
         were those left out of the file whose outcome is still open, so that only early failures are in it?
         """
-        start = f"{self.first_month // 12:04d}-{self.first_month % 12 + 1:02d}"
         may_mean = (
             "were those left out of the file whose outcome is still open, so that only early failures are in it?"
             if self.bad_rate > self.older_bad_rate
             else "are those called good whose outcome is still open?"
         )
         return (
-            f"of loans granted from {start} on {100 * self.bad_rate:.0f} % are bad, of older ones "
-            f"{100 * self.older_bad_rate:.0f} %: {may_mean}"
+            f"of loans granted from {month_word(self.first_month)} on {100 * self.bad_rate:.0f} % are bad, of older "
+            f"ones {100 * self.older_bad_rate:.0f} %: {may_mean}"
         )
 
 
 def months_of(days: pl.Series) -> IntArray:
     """The month of each day, counted from the year 0; -1 where there is none; shape (n_rows,)."""
-    months = 12 * days.dt.year().cast(pl.Int64) + days.dt.month().cast(pl.Int64) - 1
-    return months.fill_null(-1).to_numpy()
+    return month_number(days).fill_null(-1).to_numpy()
 
 
 def young_loans(days: pl.Series, outcome: IntArray, horizon_months: int | None = None) -> YoungLoans | None:

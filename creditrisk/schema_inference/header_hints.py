@@ -49,19 +49,19 @@ _BEFORE = re.compile(
 )
 _PROTECTED = frozenset(
     {
-        "sex", "sexe", "sexo", "gender", "geschlecht", "anrede", "birth", "birthday", "birthdate", "birthyear", "born",
-        "dob", "yob", "geburt", "geburtsdatum", "geburtsjahr", "geburtstag", "geburtsort", "geburtsland", "marital",
-        "married", "marriage", "divorced", "widowed", "familienstand", "familienstatus", "ehestand", "verheiratet",
-        "famges", "pregnant", "pregnancy", "nationality", "nationalitaet", "staatsangehoerigkeit", "citizen",
-        "citizenship", "foreign", "foreigner", "auslaender", "gastarbeiter", "gastarb", "immigrant", "immigration",
-        "migrant", "migration", "herkunft", "religion", "religious", "konfession", "race", "racial", "ethnic",
-        "ethnicity", "ethnie", "caste", "tribe", "minority", "disability", "disabled", "handicap", "handicapped",
-        "behinderung", "schwerbehindert", "genero", "sesso", "geslacht", "plec", "gndr", "edad", "idade", "leeftijd",
-        "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat", "maritalstatus",
-        "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza", "raca", "language",
-        "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs", "kids", "kinder",
-        "kinderzahl", "hijos", "enfants", "filhos", "figli", "spouse", "husband", "wife", "ehepartner", "ehegatte",
-        "maternity", "paternity",
+        "sex", "sexe", "sexo", "gender", "geschlecht", "anrede", "birth", "birthday", "birthdate", "birthyear",
+        "born", "dob", "yob", "geburt", "geburtsdatum", "geburtsjahr", "geburtstag", "geburtsort", "geburtsland",
+        "marital", "married", "marriage", "divorced", "widowed", "familienstand", "familienstatus", "ehestand",
+        "verheiratet", "famges", "pregnant", "pregnancy", "nationality", "nationalitaet", "staatsangehoerigkeit",
+        "citizen", "citizenship", "foreign", "foreigner", "auslaender", "gastarbeiter", "gastarb", "immigrant",
+        "immigration", "migrant", "migration", "herkunft", "religion", "religious", "konfession", "race", "racial",
+        "ethnic", "ethnicity", "ethnie", "caste", "tribe", "minority", "disability", "disabled", "handicap",
+        "handicapped", "behinderung", "schwerbehindert", "genero", "sesso", "geslacht", "plec", "gndr", "edad",
+        "idade", "leeftijd", "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat",
+        "maritalstatus", "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza",
+        "raca", "language", "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs",
+        "kids", "kinder", "kinderzahl", "hijos", "enfants", "filhos", "figli", "spouse", "husband", "wife",
+        "ehepartner", "ehegatte", "maternity", "paternity",
     }
 )  # fmt: skip
 _PROTECTED_PAIRS = (
@@ -74,11 +74,11 @@ _PROTECTED_PAIRS = (
 _AGES = frozenset({"age", "ages", "alter"})
 _AGED_THINGS = frozenset(
     {
-        "car", "vehicle", "auto", "account", "accounts", "acct", "konto", "credit", "loan", "kredit", "house", "home",
-        "property", "building", "collateral", "file", "record", "tradeline", "trade", "line", "card", "oldest",
-        "newest", "average", "avg", "employment", "job", "business", "company", "firm", "debt", "bureau", "history",
-        "device", "phone", "email", "domain", "fahrzeug", "haus", "gebaeude", "objekt", "firma", "unternehmen",
-        "asset", "relationship", "equipment",
+        "car", "vehicle", "auto", "account", "accounts", "acct", "konto", "credit", "loan", "kredit", "house",
+        "home", "property", "building", "collateral", "file", "record", "tradeline", "trade", "line", "card",
+        "oldest", "newest", "average", "avg", "employment", "job", "business", "company", "firm", "debt", "bureau",
+        "history", "device", "phone", "email", "domain", "fahrzeug", "haus", "gebaeude", "objekt", "firma",
+        "unternehmen", "asset", "relationship", "equipment",
     }
 )  # fmt: skip
 _LANGUAGE_THINGS = frozenset({"pack", "programming", "version", "contract", "document"})
@@ -86,28 +86,27 @@ _FOREIGN_THINGS = frozenset({"currency", "exchange", "trade", "transaction", "tr
 _NUMBER_OF_CLIENT = frozenset(
     {
         "id", "ids", "uid", "uuid", "guid", "key", "nr", "no", "number", "nummer", "kennung", "ref", "reference",
-        "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr", "identifier",
-        "recno", "seq", "seqno", "serial", "policy", "police", "voucher", "vertragsnr", "matricule", "dossier", "folio",
+        "index", "rownum", "kundennummer", "antragsnummer", "vertragsnummer", "kontonummer", "kundennr",
+        "identifier", "recno", "seq", "seqno", "serial", "policy", "police", "voucher", "vertragsnr", "matricule",
+        "dossier", "folio",
     }
 )  # fmt: skip
 _NUMBERED = frozenset(
     {
-        "client", "customer", "cust", "borrower", "applicant", "member", "person", "user", "loan", "account", "acct",
-        "contract", "application", "listing", "unique", "unnamed", "kunde", "kunden", "kredit", "antrag", "konto",
-        "row",
-        "record", "case", "file", "deal", "policy", "num", "obs",
+        "client", "customer", "cust", "borrower", "applicant", "member", "person", "user", "loan", "account",
+        "acct", "contract", "application", "listing", "unique", "unnamed", "kunde", "kunden", "kredit", "antrag",
+        "konto", "row", "record", "case", "file", "deal", "policy", "num", "obs",
     }
 )  # fmt: skip
 _PERSON = frozenset(
     {
-        "name", "names", "firstname", "lastname", "surname", "vorname", "nachname", "email", "mail", "phone", "mobile",
-        "telephone", "telefon", "handy", "iban", "ssn", "passport", "address", "adresse", "street", "strasse", "url",
-        "ip", "msisdn", "imei", "vin", "licence", "license", "username", "cpf", "cnpj", "curp", "rfc", "nif", "nie",
-        "dni",
-        "nino", "pesel", "bsn", "aadhaar", "aadhar", "pan", "nric", "tin", "ein", "siren", "siret", "cuit", "cuil",
-        "rut",
-        "bvn", "cnic", "personnummer", "fodselsnummer", "cpr", "hetu", "egn", "oib", "jmbg", "cnp", "ahv", "svnr",
-        "steuernummer", "steuerid", "sozialversicherungsnummer", "codicefiscale", "passnummer", "ausweisnummer",
+        "name", "names", "firstname", "lastname", "surname", "vorname", "nachname", "email", "mail", "phone",
+        "mobile", "telephone", "telefon", "handy", "iban", "ssn", "passport", "address", "adresse", "street",
+        "strasse", "url", "ip", "msisdn", "imei", "vin", "licence", "license", "username", "cpf", "cnpj", "curp",
+        "rfc", "nif", "nie", "dni", "nino", "pesel", "bsn", "aadhaar", "aadhar", "pan", "nric", "tin", "ein",
+        "siren", "siret", "cuit", "cuil", "rut", "bvn", "cnic", "personnummer", "fodselsnummer", "cpr", "hetu",
+        "egn", "oib", "jmbg", "cnp", "ahv", "svnr", "steuernummer", "steuerid", "sozialversicherungsnummer",
+        "codicefiscale", "passnummer", "ausweisnummer",
     }
 )  # fmt: skip
 # Two words that together name a person's number with the state.
@@ -120,19 +119,15 @@ _PLACE = frozenset(
         "zip", "zipcode", "postal", "postcode", "plz", "postleitzahl", "city", "town", "stadt", "wohnort", "ort",
         "county", "district", "neighborhood", "neighbourhood", "suburb", "village", "region", "state", "bundesland",
         "province", "pincode", "pin", "cep", "tract", "municipality", "commune", "departement", "department",
-
-        "territory", "postalcode", "kreis", "bezirk", "ciudad",
-        "ville",
+        "territory", "postalcode", "kreis", "bezirk", "ciudad", "ville",
     }
 )  # fmt: skip
 _COORDINATES = frozenset({"latitude", "longitude", "lat", "lon", "lng", "gps", "breitengrad", "laengengrad"})
 _CODES = frozenset(
     {
         "zip", "zipcode", "postal", "postcode", "postalcode", "plz", "postleitzahl", "pincode", "cep", "phone",
-        "mobile",
-        "telefon", "ssn", "code", "codes", "cd", "kode", "codigo", "naics", "sic", "nace", "isic", "isco", "anzsic",
-        "soc",
-        "fips", "msa", "cbsa", "mcc", "tract", "wz",
+        "mobile", "telefon", "ssn", "code", "codes", "cd", "kode", "codigo", "naics", "sic", "nace", "isic", "isco",
+        "anzsic", "soc", "fips", "msa", "cbsa", "mcc", "tract", "wz",
     }
 )  # fmt: skip
 # Names of things that are numbered, and words that may stand beside them.
@@ -140,10 +135,10 @@ _NAMED_BY_CODES = frozenset(
     {
         "branch", "filiale", "sector", "branche", "industry", "product", "produkt", "agency", "store", "dealer",
         "channel", "campaign", "type", "no", "nr", "number", "bank", "lender", "seller", "servicer", "issuer",
-        "supplier", "manufacturer", "vendor", "merchant", "broker", "officer", "advisor", "agent", "employee", "shop",
-        "outlet", "office", "segment", "cluster", "occupation", "profession", "job", "purpose", "category", "scheme",
-        "country", "sucursal", "agence", "agencia", "filial", "haendler", "makler", "berater", "vertriebsweg", "kanal",
-        "beruf", "zweck", "verwendungszweck", "abteilung", "kostenstelle", "unit",
+        "supplier", "manufacturer", "vendor", "merchant", "broker", "officer", "advisor", "agent", "employee",
+        "shop", "outlet", "office", "segment", "cluster", "occupation", "profession", "job", "purpose", "category",
+        "scheme", "country", "sucursal", "agence", "agencia", "filial", "haendler", "makler", "berater",
+        "vertriebsweg", "kanal", "beruf", "zweck", "verwendungszweck", "abteilung", "kostenstelle", "unit",
     }
 )  # fmt: skip
 _BESIDE_CODES = frozenset(
@@ -157,7 +152,8 @@ _KINDS = frozenset(
 _COUNTS = frozenset(
     {
         "num", "number", "count", "cnt", "n", "anzahl", "times", "inquiries", "inq", "enquiries", "dependents",
-        "dependants", "children", "kids", "kinder", "persons", "people", "accounts", "accts", "acc", "loans", "cards",
+        "dependants", "children", "kids", "kinder", "persons", "people", "accounts", "accts", "acc", "loans",
+        "cards",
     }
 )  # fmt: skip
 _QUANTITIES = frozenset(

@@ -13,7 +13,8 @@ from creditrisk.scoring.decision import (
 )
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
-from creditrisk.scoring.reasons import OF_ALL, OF_OFFERS, every_reason
+from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
+from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table, template_csv
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
@@ -53,6 +54,8 @@ __all__ = [
     "fit_spread",
     "load",
     "prior_shift",
+    "reason_in_full",
+    "reason_text",
     "result_file",
     "result_table",
     "sample_record",

@@ -89,12 +89,15 @@ class DecisionRule:
 
     def verdicts(self, prob_default: FloatArray, needs_look: NDArray[np.bool_]) -> NDArray[np.str_]:
         """The cheapest of the three for each row, shape (n_rows,); `refer` for a row a person has to look at."""
-        verdicts = np.full(len(prob_default), "refer", dtype="<U7")
-        verdicts[prob_default <= self.approve_below] = "approve"
-        # A PD on both sides of an empty amber zone is declined: of two equal costs the safer.
-        verdicts[prob_default >= self.decline_from] = "decline"
+        verdicts = np.array(VERDICTS)[self.zones(prob_default)]
         verdicts[needs_look] = "refer"
         return verdicts
+
+    def zones(self, prob_default: FloatArray) -> IntArray:
+        """What each PD points to by itself, as a place in VERDICTS, shape (n_rows,)."""
+        # A PD on both sides of an empty amber zone is declined: of two equal costs the safer.
+        unless_declined = np.where(prob_default <= self.approve_below, 0, 1)
+        return np.where(prob_default >= self.decline_from, 2, unless_declined).astype(np.int64)
 
     def confidence(self, prob_default: FloatArray, sd: FloatArray) -> FloatArray:
         """Probability, 0 to 1, that the verdict by the PD alone stands: that the true PD lies in its zone; (n_rows,).
@@ -108,8 +111,7 @@ class DecisionRule:
         """
         # A zone that goes down to a PD of 0, or up to 1, has no end in log-odds.
         ends = np.array([-np.inf, logit(self.approve_below), logit(self.decline_from), np.inf])
-        # As in `verdicts`: a PD on both sides of an empty amber zone is declined.
-        zone = np.where(prob_default >= self.decline_from, 2, np.where(prob_default <= self.approve_below, 0, 1))
+        zone = self.zones(prob_default)
         centre = centre_of(prob_default, sd)
         below = ndtr((ends[zone + 1] - centre) / sd)
         return np.asarray(below - ndtr((ends[zone] - centre) / sd), dtype=np.float64)

@@ -28,8 +28,6 @@ from creditrisk.text import within_sentence
 MAX_REASONS = 4
 # Smaller pushes are noise, not a reason (log-odds; 0.05 moves a PD of 20.0 % to 20.8 %).
 SMALLEST_PUSH = 0.05
-# Whose typical value stands beside a reason, and beside what speaks for a client.
-OF_OFFERS, OF_ALL = "typical with an offer", "typical of all applicants"
 # Places of a push in risk: a hundredth of 1 of 100.
 PUSH_PLACES = 4
 

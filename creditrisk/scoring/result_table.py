@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from creditrisk.schema import Schema
-from creditrisk.scoring.reasons import OF_ALL, OF_OFFERS
+from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, each_in_full
 from creditrisk.sources import as_texts
 from creditrisk.text import escape_formula
 
@@ -76,8 +76,8 @@ def result_table(
         schema={"row_number": pl.Int64, "error": pl.String},
     )
     results = scored.with_columns(
-        pl.col("reasons").list.eval(_in_full(OF_OFFERS)).list.join("; "),
-        pl.col("strengths").list.eval(_in_full(OF_ALL)).list.join("; "),
+        pl.col("reasons").list.eval(each_in_full(OF_OFFERS)).list.join("; "),
+        pl.col("strengths").list.eval(each_in_full(OF_ALL)).list.join("; "),
         pl.col("problems").list.join("; "),
     )
     own = as_texts(raw).rename(_beside_results(raw.columns))
@@ -85,33 +85,6 @@ def result_table(
         errors, on="row_number", how="left", maintain_order="left"
     )
     return pl.concat([table.select(RESULT_COLUMNS), own], how="horizontal")
-
-
-def _in_full(of_whom: str) -> pl.Expr:
-    """A reason with its yardstick: "Age: 19 years (typical with an offer: 34 years; raises the risk by 11 of 100)".
-
-    Without a plus: behind a comma a spreadsheet might take it for a formula's.
-    """
-    code, text, value, typical, push = (
-        pl.element().struct.field(name) for name in ("code", "text", "value", "typical", "push")
-    )
-    # A category's text ends with it, and what is to be asked for has no value.
-    says_it = text.str.ends_with(value) | code.str.ends_with(":missing")
-    size = 100 * push.abs()
-    figure = (
-        pl.when(size.round(1) >= 1)
-        .then(size.round(0).cast(pl.Int64).cast(pl.String))
-        .otherwise(size.round(1).cast(pl.String))
-    )
-    return pl.format(
-        "{}{} ({}: {}; {} the risk by {} of 100)",
-        text,
-        pl.when(says_it).then(pl.lit("")).otherwise(pl.concat_str(pl.lit(": "), value)),
-        pl.lit(of_whom),
-        typical,
-        pl.when(push > 0).then(pl.lit("raises")).otherwise(pl.lit("lowers")),
-        figure,
-    )
 
 
 def _beside_results(names: Sequence[str]) -> dict[str, str]:

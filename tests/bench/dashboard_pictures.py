@@ -30,9 +30,10 @@ from creditrisk.scoring import Scorer
 from creditrisk.settings import read_settings
 from creditrisk.simulator import simulate
 from creditrisk.sources import RawTable
+from creditrisk.splits import month_number
 from grafana.build import FOLDER
 from grafana.draw import draw
-from monitoring import drift, months, performance, report, retraining, windows
+from monitoring import drift, performance, report, retraining, windows
 from monitoring.alarms import alarms_of
 from monitoring.clients import Clients
 from monitoring.openmetrics import to_openmetrics
@@ -155,7 +156,7 @@ def _known(scorer: Scorer) -> tuple[Clients, pl.DataFrame]:
         "verdict",
         *[field.name for field in scorer.schema.protected],
         target=target,
-        month=months.number(days),
+        month=month_number(days),
         months_on_book=pl.when(target == 1).then(fell_after).otherwise(12),
         fell_after=fell_after,
     )

@@ -156,10 +156,11 @@ def test_f18_what_the_table_itself_holds_is_not_odd():
     assert _is_whole_and_unremarkable(_trained_on("f18-rare-values"))
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.csv")), ids=lambda path: path.stem)
-def test_the_schema_accepts_the_table_that_it_was_inferred_from(path):
-    name = path.stem
-    if name.endswith("-later") or name in ("f14-blanks", "f20-young-loans"):
-        pytest.skip("holds no outcome, cannot be divided, or has an outcome of its own")
+# Clients to be scored hold no outcome; two tables cannot be divided, or have an outcome of their own.
+TABLES = sorted({path.stem for path in FOLDER.glob("*.csv")} - {"f14-blanks", "f20-young-loans"})
+
+
+@pytest.mark.parametrize("name", [name for name in TABLES if not name.endswith("-later")])
+def test_the_schema_accepts_the_table_that_it_was_inferred_from(name):
     odd = [row for row in _trained_on(name).accepted["problems"].to_list() if row]
     assert len(odd) <= 0.02 * 120 or _flag(name, "times_late") == "code?"

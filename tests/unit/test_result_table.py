@@ -7,7 +7,8 @@ import polars as pl
 import pytest
 
 from creditrisk.quality import Rejection
-from creditrisk.scoring import csv_text, result_table
+from creditrisk.scoring import OF_OFFERS, csv_text, reason_in_full, result_table
+from creditrisk.scoring.reason_words import each_in_full
 from creditrisk.scoring.reasons import REASON
 from creditrisk.scoring.result_table import RESULT_COLUMNS
 
@@ -90,3 +91,12 @@ def test_a_cell_or_header_that_a_spreadsheet_would_run_is_shown_as_text(start):
 def test_headers_that_become_the_same_stay_apart():
     text = csv_text(pl.DataFrame({"=a": ["1"], "'=a": ["2"], "'=a*": ["3"]}))
     assert text.splitlines()[0] == '"\'=a","\'=a*","\'=a**"'
+
+
+def test_a_reason_reads_the_same_in_a_file_and_on_a_page():
+    pushes = [step / 10_000 for step in range(-1_200, 1_200)]
+    reason = {"code": "a:high", "text": "Long loan term", "value": "48 months", "typical": "1 month"}
+    kinds = [{}, {"code": "a:missing", "value": "not given"}, {"text": "Home: rents", "value": "rents"}]
+    rows = [{**reason, **kinds[place % 3], "push": push} for place, push in enumerate(pushes)]
+    written = pl.Series([[row] for row in rows], dtype=pl.List(REASON)).list.eval(each_in_full(OF_OFFERS)).explode()
+    assert written.to_list() == [reason_in_full(row, OF_OFFERS) for row in rows]

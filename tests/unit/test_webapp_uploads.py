@@ -6,12 +6,13 @@ import pytest
 
 from creditrisk.decision_log import Actor
 from creditrisk.quality import check
+from creditrisk.scoring import reason_text
 from creditrisk.sources import parse_upload
 from creditrisk.text import push_words
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
 from webapp.pages import client_drawer, scored_file, shell
-from webapp.pages.wording import range_words, reason_text
+from webapp.pages.wording import range_words
 from webapp.scoring import CHUNK_ROWS
 from webapp.serving import ServingState
 from webapp.uploads import Uploads
@@ -184,9 +185,7 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
     parts = client_drawer.drawer(
         scored.row(0, named=True),
         pushes,
-        approve_below=0.14,
-        decline_from=0.3,
-        ask_below=0.8,
+        rule=corner_scorer.rule,
         target=corner_scorer.schema.target,
         model="corner_lender v3",
     )
@@ -205,15 +204,12 @@ def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
 
 def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
-    rule = corner_scorer.rule
     [row] = corner_scorer.score(checked.accepted.head(1)).to_dicts()
     doubtful = {**row, "verdict": "refer", "prob_default": 0.13, "confidence": 0.57}
     parts = client_drawer.drawer(
         doubtful,
         corner_scorer.explain(checked.accepted.head(1)),
-        approve_below=rule.approve_below,
-        decline_from=rule.decline_from,
-        ask_below=rule.ask_below,
+        rule=corner_scorer.rule,
         target=corner_scorer.schema.target,
         model="corner_lender v3",
     )
@@ -229,9 +225,7 @@ def test_without_an_offer_what_raised_the_risk_comes_first(corner_scorer):
     assert (row["verdict"], row["strengths"]) == ("decline", [])
     pushes = corner_scorer.explain(accepted).with_columns(push=pl.when(pl.col("field") == "age_years").then(-0.03))
     target = corner_scorer.schema.target
-    text = words_of(
-        client_drawer.drawer(row, pushes, approve_below=0.14, decline_from=0.3, ask_below=0.8, target=target, model="m")
-    )
+    text = words_of(client_drawer.drawer(row, pushes, rule=corner_scorer.rule, target=target, model="m"))
     assert text.index("What raised the risk") < text.index("Income: low: 12,000 EUR")
     assert "What lowered the risk Age: 20 years -3 of 100" in text
 

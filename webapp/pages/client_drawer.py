@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
 from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Target
-from creditrisk.scoring import OF_ALL, OF_OFFERS, ReasonRow, ScoredRow, Verdict
+from creditrisk.scoring import OF_ALL, OF_OFFERS, VERDICTS, DecisionRule, ReasonRow, ScoredRow, Verdict, reason_text
 from creditrisk.text import push_words
 from webapp.pages import gauge, wording
 from webapp.pages.components import closer, sentence
@@ -32,9 +33,7 @@ def drawer(
     row: ScoredRow,
     pushes: pl.DataFrame,
     *,
-    approve_below: float,
-    decline_from: float,
-    ask_below: float,
+    rule: DecisionRule,
     target: Target,
     model: str,
 ) -> list[Component]:
@@ -46,8 +45,8 @@ def drawer(
         The client's row of the results.
     pushes
         Columns `label`, `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field.
-    approve_below, decline_from, ask_below
-        The PDs where the verdict changes; the confidence under which a colleague is asked.
+    rule
+        By which the client was decided.
     target
         The outcome, for its words.
     model
@@ -55,8 +54,8 @@ def drawer(
     """
     look, prob_default, confidence = VERDICT_LOOKS[row["verdict"]], row["prob_default"], row["confidence"]
     likely = row["prob_default_low"], row["prob_default_high"]
-    svg = gauge.gauge(prob_default, approve_below, decline_from, likely)
-    zone = gauge.zone_of(prob_default, approve_below, decline_from)
+    svg = gauge.gauge(prob_default, rule.approve_below, rule.decline_from, likely)
+    zone = VERDICTS[rule.zones(np.array([prob_default]))[0]]
     parts = _what_moved(row, pushes)
     longest = max((abs(bar.push) for of_part in parts.values() for bar in of_part), default=0.0) or 1.0
     return [
@@ -76,7 +75,7 @@ def drawer(
         html.P(
             [
                 "How sure: ",
-                html.B(f"{wording.confidence_words(confidence, ask_below)}, {wording.percent(confidence)}"),
+                html.B(f"{wording.confidence_words(confidence, rule.ask_below)}, {wording.percent(confidence)}"),
                 html.Br(),
                 html.Small(sureness(row["verdict"], zone, confidence, is_odd=bool(row["problems"]))),
             ],
@@ -136,7 +135,7 @@ def sureness(verdict: str, zone: Verdict, confidence: float, *, is_odd: bool) ->
 
 def bars_of(reasons: list[ReasonRow], of_whom: str) -> list[Bar]:
     """Reasons with their yardsticks."""
-    return [Bar(wording.reason_text(item), item["push"], f"{of_whom}: {item['typical']}") for item in reasons]
+    return [Bar(reason_text(item), item["push"], f"{of_whom}: {item['typical']}") for item in reasons]
 
 
 def bars(title: str, of_part: list[Bar], longest: float) -> list[Component]:

@@ -11,7 +11,7 @@ from typing import Literal
 from urllib.parse import quote
 
 from creditrisk.pages.palette import DARK, LIGHT, VERDICT_LOOKS
-from creditrisk.scoring import BANDS, Verdict
+from creditrisk.scoring import BANDS
 from webapp.pages.wording import range_words, risk_words
 
 _WIDTH, _HEIGHT, _RADIUS, _THICKNESS = 340, 196, 122, 26
@@ -67,19 +67,6 @@ def needle_degrees(prob_default: float, approve_below: float, decline_from: floa
         if prob_default <= high:
             return 180.0 - share * (index + (prob_default - low) / (high - low))
     return 0.0
-
-
-def zone_of(prob_default: float, approve_below: float, decline_from: float) -> Verdict:
-    """The verdict that a PD points to by itself.
-
-    Examples
-    --------
-    >>> zone_of(0.14, 0.14, 0.30), zone_of(0.2, 0.14, 0.30), zone_of(0.2, 0.2, 0.2)
-    ('approve', 'refer', 'decline')
-    """
-    if prob_default >= decline_from:
-        return "decline"
-    return "approve" if prob_default <= approve_below else "refer"
 
 
 def gauge(prob_default: float, approve_below: float, decline_from: float, likely: tuple[float, float]) -> str:

@@ -220,9 +220,7 @@ def _drawer(result: Result, row_number: int) -> list[Component]:
     return client_drawer.drawer(
         row,
         scorer.explain(result.checked.accepted.filter(is_row)),
-        approve_below=scorer.rule.approve_below,
-        decline_from=scorer.rule.decline_from,
-        ask_below=scorer.rule.ask_below,
+        rule=scorer.rule,
         target=scorer.schema.target,
         model=f"{scorer.schema.title} v{scorer.version}",
     )

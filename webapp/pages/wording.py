@@ -10,8 +10,8 @@ from datetime import date, datetime
 from typing import Any
 
 from creditrisk.schema import Field
-from creditrisk.scoring import OF_ALL, OF_OFFERS, ReasonRow, ScoredRow
-from creditrisk.text import counted, push_words
+from creditrisk.scoring import OF_ALL, OF_OFFERS, ScoredRow, reason_in_full, reason_text
+from creditrisk.text import counted
 from webapp.upload_records import Record
 
 # Confidence from which we say so.
@@ -145,20 +145,6 @@ def reason_texts(row: ScoredRow) -> list[str]:
     return [*(reason_text(reason) for reason in row["strengths"]), f"{AGAINST}: {against[0]}", *against[1:]]
 
 
-def reason_text(reason: ReasonRow) -> str:
-    """A reason with the client's value, which a category's text ends with.
-
-    Examples
-    --------
-    >>> row = {"code": "term:high", "text": "Long loan term", "value": "48 months", "typical": "18 months", "push": 0.1}
-    >>> reason_text(row), reason_text({**row, "code": "term:missing", "text": "Ask for: loan term"})
-    ('Long loan term: 48 months', 'Ask for: loan term')
-    """
-    if reason["code"].endswith(":missing") or reason["text"].endswith(reason["value"]):
-        return reason["text"]
-    return f"{reason['text']}: {reason['value']}"
-
-
 def reasons_in_full(row: ScoredRow) -> str:
     """The reasons of a client with their yardsticks, a line each; an offer leads with what speaks for the client.
 
@@ -166,16 +152,12 @@ def reasons_in_full(row: ScoredRow) -> str:
     --------
     >>> row = {"code": "term:high", "text": "Long loan term", "value": "48 months", "typical": "18 months", "push": 0.1}
     >>> reasons_in_full({"verdict": "refer", "strengths": [], "reasons": [row]})
-    'Long loan term: 48 months (+10 of 100; typical with an offer: 18 months)'
+    'Long loan term: 48 months (typical with an offer: 18 months; raises the risk by 10 of 100)'
     """
-    in_favour = [_in_full(reason, OF_ALL) for reason in row["strengths"]]
-    against = [_in_full(reason, OF_OFFERS) for reason in row["reasons"]]
+    in_favour = [reason_in_full(reason, OF_ALL) for reason in row["strengths"]]
+    against = [reason_in_full(reason, OF_OFFERS) for reason in row["reasons"]]
     heading = [f"{AGAINST}:"] if row["verdict"] == "approve" and against else []
     return "\n".join([*in_favour, *heading, *against])
-
-
-def _in_full(reason: ReasonRow, of_whom: str) -> str:
-    return f"{reason_text(reason)} ({push_words(reason['push'])}; {of_whom}: {reason['typical']})"
 
 
 def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
