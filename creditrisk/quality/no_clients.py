@@ -132,7 +132,7 @@ def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:
         above = frame[name][:row].cast(pl.Float64, strict=False)
         if above.null_count() < row:
             n_tried += 1
-            largest, total = float(above.max()), float(above.sum())  # type: ignore[arg-type]
+            largest, total = float(above.max()), float(above.sum())  # type: ignore[arg-type]  # numbers
             n_sums += int(number > largest and abs(number - total) <= 1e-6 * abs(number))
     return n_sums > 1 and 2 * n_sums >= n_tried
 

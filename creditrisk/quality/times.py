@@ -135,7 +135,7 @@ def counted_format_of(texts: pl.Series, *, is_named: bool) -> str | None:
     numbers = texts.cast(pl.Float64, strict=False)
     if numbers.null_count() or not len(numbers) or (not is_named and numbers.n_unique() < _TELLING):
         return None
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
+    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]  # numbers
     fitting = []
     for unit, since in _COUNTS:
         if unit == "days" and not is_named:
