@@ -98,6 +98,8 @@ class Field:
     reason_high: str = ""
     reason_low: str = ""
     description: str = ""
+    # What its file writes for "not given", such as "365243" or "-9": read as if nothing stood there.
+    missing: tuple[str, ...] = ()
     # How dates are written where days and months could be taken for one another, such as "%m/%d/%Y".
     date_format: str = ""
     # How its numbers are written where a file does not say it by itself, such as "1.234,50".
@@ -298,9 +300,11 @@ class Schema:
             )
         if field.type == "category" and not field.categories:
             yield f"has '{field.name}' as a category without categories."
-        values = [category.value for category in field.categories]
-        if len({*values}) < len(values):
+        if len({category.value for category in field.categories}) < len(field.categories):
             yield f"lists a category of '{field.name}' twice."
+        known = {text.casefold() for one in field.categories for text in (one.value, one.label, *one.aliases)}
+        if both := [code for code in field.missing if code.casefold() in known]:
+            yield f"lets '{both[0]}' of '{field.name}' be a category and mean missing. Take it out of one of the two."
         if field.minimum is not None and field.maximum is not None and field.minimum > field.maximum:
             yield f"bounds '{field.name}' from {field.minimum:g} to {field.maximum:g}: no value lies between them."
         if field.sign and not (field.is_numeric or (field.type == "category" and field.is_ordered)):

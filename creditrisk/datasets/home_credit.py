@@ -1,4 +1,4 @@
-"""What Home Credit's file writes for nothing, and the ratios that are worked out from it. See docs/datasets.md."""
+"""What Home Credit's file writes for "not available", and the ratios worked out from it. See docs/datasets.md."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from creditrisk.columns import key
 from creditrisk.datasets.worked_out import filled
 from creditrisk.sources import RawTable
 
-# What the file writes for "no employment", a thousand years ahead, and for "not available".
-NO_EMPLOYMENT = 365243
+# A word for nothing among categories too; that 365243 days mean no employment is in the schema.
 NOT_AVAILABLE = "XNA"
 
 # What is worked out, and what is divided by what for it.
@@ -30,12 +29,9 @@ NOT_FETCHED = (
 
 
 def prepare(raw: RawTable) -> RawTable:
-    """Empty cells for "not available" and for no employment, and the ratios where they are not given."""
+    """Empty cells for "not available", and the ratios where they are not given."""
     names = {key(name): name for name in raw.frame.columns}
     frame = raw.texts.with_columns(pl.all().replace(NOT_AVAILABLE, ""))
-    if employed := names.get("daysemployed"):
-        is_nobodys = _number_in(employed) == NO_EMPLOYMENT
-        frame = frame.with_columns(pl.when(is_nobodys).then(pl.lit("")).otherwise(employed).alias(employed))
     for name, part, whole in RATIOS:
         above, below = names.get(key(part)), names.get(key(whole))
         if above and below:

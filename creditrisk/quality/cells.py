@@ -17,7 +17,8 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.quality.few import FEW, NOTHING, read_few, without_units
+from creditrisk.quality.few import FEW, NOTHING, codes_of, read_few, without_units
+from creditrisk.quality.not_given import without_codes
 from creditrisk.quality.notation import FIRST_DAY, MISSING, UnreadableError, is_missing
 from creditrisk.quality.numbers import (
     GROUPED_BY_POINT,
@@ -109,18 +110,32 @@ def read_column(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
         return ReadColumn(pl.Series(cells.name, few.values, dtype=DTYPES[spec.type]), few.faults, few.odd, few.notation)
     if (typed := _values_of(cells, spec)) is not None:
         column = ReadColumn(typed, odd=_out_of_bounds(typed, spec), notation=notation)
-    elif spec.is_numeric:
-        column = _read_numbers(as_text(cells), spec, notation)
-    elif spec.type == "category":
-        column = _read_categories(as_text(cells), spec)
-    elif spec.type == "date":
-        column = _read_dates(as_text(cells), spec, notation)
     else:
-        column = _read_texts(as_text(cells))
+        column = _read_text_column(without_codes(as_text(cells), spec), spec, notation)
+    if codes := codes_of(spec):
+        column = _without_values(column, codes)
     if spec.is_needed and column.values.null_count() > len(column.faults):
         for row in column.values.is_null().arg_true():
             column.faults.setdefault(row, NOTHING)
     return column
+
+
+def _read_text_column(texts: pl.Series, spec: Field, notation: Notation) -> ReadColumn:
+    if spec.is_numeric:
+        return _read_numbers(texts, spec, notation)
+    if spec.type == "category":
+        return _read_categories(texts, spec)
+    return _read_dates(texts, spec, notation) if spec.type == "date" else _read_texts(texts)
+
+
+def _without_values(column: ReadColumn, codes: Collection[object]) -> ReadColumn:
+    """The column with nothing, and nothing odd, where one of these values stands."""
+    is_one = column.values.is_in(pl.Series(list(codes), dtype=column.values.dtype).implode()).fill_null(False)
+    if not is_one.any():
+        return column
+    odd = {row: oddity for row, oddity in column.odd.items() if not is_one[row]}
+    values = pl.select(pl.when(~is_one).then(column.values)).to_series().rename(column.values.name)
+    return replace(column, values=values, odd=odd)
 
 
 def read_each(

@@ -7,11 +7,12 @@ are in quality.numbers and quality.texts.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import polars as pl
 
+from creditrisk.quality.not_given import is_code
 from creditrisk.quality.notation import NO_NUMBER, UnreadableError
 from creditrisk.quality.numbers import (
     Notation,
@@ -44,12 +45,28 @@ class FewCells:
 
 def read_few(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:
     """The cells as values of the field's type; what `cells.read_column` does to whole columns."""
+    if spec.missing:
+        texts = [None if text is None or is_code(text, spec) else text for text in texts]
     cells = _numbers(texts, spec, notation) if spec.is_numeric else _values(texts, spec, notation)
+    if spec.missing:
+        codes = codes_of(spec)
+        for row in [row for row, value in enumerate(cells.values) if value in codes]:
+            cells.values[row] = None
+            cells.odd.pop(row, None)
     if spec.is_needed:
         for row, value in enumerate(cells.values):
             if value is None:
                 cells.faults.setdefault(row, NOTHING)
     return cells
+
+
+@lru_cache(maxsize=1_000)
+def codes_of(spec: Field) -> frozenset[object]:
+    """The numbers or days that mean "not given" in a field, however a cell writes them; none for other types."""
+    if spec.type in ("category", "text"):
+        return frozenset()
+    plain_spec = replace(spec, missing=(), is_required=False)
+    return frozenset(read_few(spec.missing, plain_spec, Notation.of(spec, semicolons=False)).values) - {None}
 
 
 def _values(texts: Sequence[str | None], spec: Field, notation: Notation) -> FewCells:

@@ -63,7 +63,7 @@ _WITH_UNIT = re.compile(
 _WITH_SIGN = re.compile(
     rf"[+(-]*\s*(%|{CURRENCY})\.?\s*(?:{CURRENCY})?\s*[+(-]*{NUMBER_LIKE}(?:{MANY})?[\s)*/=-]*", re.IGNORECASE
 )
-_WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
+WHOLE_NUMBER = re.compile(r"(-?)0*(\d+)(?:[.,]0+)?", re.ASCII)
 # How the far east divides a day, and blanks that may follow a point.
 _EASTERN = str.maketrans({"年": "-", "月": "-", "日": None})
 _BLANK_INSIDE = re.compile(r"(?<=\d)(\.)\s+(?=\d)")
@@ -284,7 +284,7 @@ def without_idle_zeros(text: str) -> str:
     >>> without_idle_zeros("007"), without_idle_zeros("2.0"), without_idle_zeros("A7")
     ('7', '2', '')
     """
-    number = _WHOLE_NUMBER.fullmatch(text)
+    number = WHOLE_NUMBER.fullmatch(text)
     return number[1] + number[2] if number else ""
 
 

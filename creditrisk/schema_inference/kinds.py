@@ -25,6 +25,8 @@ MAX_CODES = 12
 # A category has at most 60 values, each in 5 rows or more, that together cover 90 % of the filled cells.
 MAX_CATEGORIES = 60
 MIN_CATEGORY_ROWS = 5
+# One code for missing is written in so many ways at most that a schema lists.
+MAX_SPELLINGS = 10
 # A category of its own gathers up to so many rare values; its name.
 MAX_RARE = 1_000
 OTHER = "other"
@@ -183,39 +185,42 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     if n_unreadable:
         why = f"{n_unreadable:,} cells hold no number: their rows are set aside."
         return replace(column, flag="mixed", decide=why, n_odd=n_unreadable)
-    return _with_codes(column, codes, int(rows[np.isin(distinct, codes)].sum()), len(cells.all)) if codes else column
+    return _with_missing(column, cells, values, codes) if codes else column
 
 
-def _with_codes(column: Column, codes: Sequence[float], n_coded: int, n_rows: int) -> Column:
-    """A column some of whose numbers may mean that nothing is known."""
-    shown = ", ".join(map(plain_number, codes))
-    why = f"{shown} in {n_coded:,} rows ({n_coded / n_rows:.1%}), apart from all other values: does it mean missing?"
-    todo = "If so, leave it empty in the file"
-    if not column.field.is_numeric:
-        return replace(column, flag="code?", decide=f"{why} {todo}.")
-    todo += "; if not, move the bounds: as it is, these rows go to a person"
-    return replace(column, flag="code?", decide=f"{why} {todo}.", n_odd=n_coded)
+def _with_missing(column: Column, cells: Cells, values: pl.Series, codes: Sequence[float]) -> Column:
+    """The column with numbers that probably mean "not given" as such, in the file's own spelling, and the question."""
+    is_code = values.is_in([float(code) for code in codes]).fill_null(False)
+    n_coded = int(is_code.sum())
+    spellings = cells.filled.filter(is_code).str.strip_chars().unique().sort().to_list()
+    field = replace(column.field, missing=tuple(spellings[:MAX_SPELLINGS]))
+    decide = (
+        f"{', '.join(map(plain_number, codes))} in {n_coded:,} rows ({n_coded / len(cells.all):.1%}), apart from all "
+        "other values: does it mean missing? As it is, it is read as not given. If it is a value, take it out of "
+        f"missing{' and move the bounds' if field.is_numeric else ' and add it to the categories'}."
+    )
+    return replace(column, field=field, flag="code?", decide=decide)
 
 
 def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
     codes = few_missing_codes(tally)
     usual = [number for number in tally if number not in codes]
-    numbers = [*range(min(usual), max(usual) + 1), *codes]
+    numbers = range(min(usual), max(usual) + 1)
     spellings: dict[int, set[str]] = {number: set() for number in numbers}
     for text, value in zip(cells.filled.to_list(), values.to_list(), strict=True):
-        spellings[int(value)].add(text)
+        if value not in codes:
+            spellings[int(value)].add(text)
     field = replace(
         cells.field,
         type="category",
         categories=tuple(
             Category(str(number), str(number), tuple(sorted(spellings[number] - {str(number)}))) for number in numbers
         ),
-        # A code for missing has no place among the others.
-        is_ordered=len(numbers) > 2 and not codes,
+        is_ordered=len(numbers) > 2,
     )
     column = Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
-    return _with_codes(column, codes, sum(tally[code] for code in codes), len(cells.all)) if codes else column
+    return _with_missing(column, cells, values, codes) if codes else column
 
 
 def _category_or_text(cells: Cells) -> Column:

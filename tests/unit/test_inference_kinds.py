@@ -11,6 +11,8 @@ import pytest
 
 from creditrisk.columns import is_post_outcome, key
 from creditrisk.datasets import load_schema
+from creditrisk.quality import check
+from creditrisk.schema import Schema
 from creditrisk.schema_inference import Inference, infer
 from creditrisk.schema_inference.kinds import Column
 from creditrisk.sources import from_records, read_table
@@ -195,9 +197,14 @@ def test_numbers_in_a_notation_that_is_not_read_are_asked_about_with_the_share_t
 def test_codes_for_missing_are_noticed_and_have_no_say_in_bounds(codes, share, low, high):
     found = column("column", with_codes(codes, share, numbers(low, high)))
     assert found.flag == "code?"
+    assert sorted(map(int, found.field.missing)) == sorted(codes)
+    assert "does it mean missing? As it is, it is read as not given" in found.decide
     if found.field.is_numeric:
         assert (found.field.minimum or 0) >= min(low, 0)
         assert (found.field.maximum or 0) < 2 * high or max(codes) < high
+    else:
+        assert found.field.is_ordered
+        assert not {known.value for known in found.field.categories} & {str(code) for code in codes}
 
 
 @pytest.mark.parametrize(
@@ -211,15 +218,33 @@ def test_ordinary_values_are_no_codes_for_missing(cells):
 
 
 def test_values_that_send_many_of_the_tables_own_rows_to_a_person_are_said():
-    late = with_codes([96, 98], 0.06, numbers(0, 14))
-    n_odd = sum(cell in (96, 98) for cell in late)
+    some, more = (
+        [f"about {cell}" if n % 64 == first else cell for n, cell in enumerate(numbers(0, 90))] for first in (3, 4)
+    )
+    n_odd = sum(n % 64 in (3, 4) for n in range(N_ROWS))
 
-    said = [remark for remark in inferred(late=late).outcome if "own rows" in remark]
+    said = [remark for remark in inferred(late=some, later=more).outcome if "own rows" in remark]
 
     assert len(said) == 1
     assert f"({n_odd})" in said[0]
-    assert "'late'" in said[0]
-    assert not any("own rows" in remark for remark in inferred(late=with_codes([96], 0.01, numbers(0, 14))).outcome)
+    assert "'late', 'later'" in said[0]
+    assert not any("own rows" in remark for remark in inferred(late=some).outcome)
+
+
+def test_a_proposed_code_is_read_as_missing_from_the_schemas_file_in_any_spelling():
+    score = [f"{cell}.0" if cell else cell for cell in with_codes([0], 0.5, numbers(300, 890))]
+    found = inferred(score=score)
+    text = found.to_toml()
+
+    checked = check(
+        from_records([{"income": 1_000, "score": cell} for cell in ("0", "0.0", 0, "00", 700)]), found.schema
+    )
+
+    assert Schema.from_toml(text) == found.schema
+    assert "# DECIDE: 0 in" in text
+    assert checked.accepted["score"].to_list() == [None, None, None, None, 700]
+    assert checked.accepted["problems"].to_list() == [[]] * 5
+    assert not any("own rows" in remark for remark in found.outcome)
 
 
 # People, and what the law bars

@@ -41,6 +41,10 @@ def test_no_protected_field_is_a_feature(name):
         ((replace(AGE, name="problems"),), "a name that checks or results use"),
         ((replace(AGE, type="colour"),), "the type 'colour'"),
         ((Field("housing", "category", "Housing"),), "category without categories"),
+        (
+            (Field("housing", "category", "Housing", categories=(Category("own", "Own"),), missing=("OWN",)),),
+            "lets 'OWN' of 'housing' be a category and mean missing",
+        ),
         ((Field("applied_on", "date", "Applied on"),), "models take numbers, integers and categories"),
     ],
 )
