@@ -78,7 +78,7 @@ def phrases_of(
         fields=tuple(fields),
         phrases=tuple(phrase for phrases in of_fields for phrase in phrases),
         values=np.array(values, dtype=np.object_),
-        kinds=kinds_of(encoder, reference),
+        kinds=kinds_of(encoder, reference, [item.middle for item in yardsticks]),
         starts=np.cumsum([0, *(len(phrases) for phrases in of_fields)])[:-1],
         raises=np.concatenate([raises for raises, _ in allowed]),
         speaks_for=np.concatenate([speaks_for for _, speaks_for in allowed]),

@@ -30,14 +30,20 @@ FARTHEST_PUSH = 1e6
 class Yardstick:
     """Of one field.
 
-    `typical` is the median or the most frequent category of all applicants, encoded, None if mostly nothing is given;
+    `middle` is the median or the most frequent category of those who gave one, encoded, None if nobody did;
     `mean_push` what the field adds to the log-odds on average beyond the typical approved applicant; `outcomes` how
     many applicants had a value of each kind, and how many of them were bad.
     """
 
-    typical: float | None
+    middle: float | None
     mean_push: float
     outcomes: tuple[tuple[int, int], ...]
+
+    @property
+    def typical(self) -> float | None:
+        """What is typical of all applicants, encoded, None if mostly nothing is given."""
+        n_all = sum(n for n, _ in self.outcomes)
+        return None if 2 * self.outcomes[MISSING][0] > n_all else self.middle
 
     def is_worse(self) -> NDArray[np.bool_]:
         """Which kinds had more bads than all applicants, and did not do better than most of them, shape (n_kinds,)."""
@@ -75,9 +81,14 @@ class Kinds:
         return np.where(self.is_category, of_category, of_number) * known
 
 
-def kinds_of(encoder: Encoder, reference: FloatArray) -> Kinds:
-    """A number is neither low nor high between the median of all applicants and that of the typical approved one."""
-    of_all = np.array([field.fill for field in encoder.fields])
+def kinds_of(encoder: Encoder, reference: FloatArray, middles: Sequence[float | None]) -> Kinds:
+    """A number is neither low nor high between the median of all applicants and that of the typical approved one.
+
+    `middles` are those of the yardsticks, (n_fields,): all rows the model is fitted on, of which the encoder has seen
+    only the older ones where the table has dates.
+    """
+    filled = zip(encoder.fields, middles, strict=True)
+    of_all = np.array([field.fill if middle is None else middle for field, middle in filled])
     lowest, highest = np.sort([of_all, np.where(np.isnan(reference), of_all, reference)], axis=0)
     return Kinds(np.array([field.is_category for field in encoder.fields]), lowest, highest)
 
@@ -96,19 +107,27 @@ def measure(
     contributions
         What each field of some of them adds to the log-odds beyond the reference, shape (n_some, n_fields).
     """
-    kinds, typical = kinds_of(encoder, reference).of(matrix), encoder.typical(matrix)
+    middles = [_middle(values, field) for values, field in zip(matrix.T, encoder.fields, strict=True)]
+    kinds = kinds_of(encoder, reference, middles).of(matrix)
     out = []
     for index, field in enumerate(encoder.fields):
         rows = np.bincount(kinds[:, index], minlength=_n_kinds(field))
         bads = np.bincount(kinds[:, index], target, minlength=_n_kinds(field))
         out.append(
             Yardstick(
-                None if np.isnan(typical[index]) else float(typical[index]),
+                middles[index],
                 float(contributions[:, index].mean()),
                 tuple((int(n), int(n_bad)) for n, n_bad in zip(rows, bads, strict=True)),
             )
         )
     return tuple(out)
+
+
+def _middle(values: FloatArray, field: EncodedField) -> float | None:
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    return float(np.bincount(known.astype(np.int64)).argmax() if field.is_category else np.median(known))
 
 
 def to_json(yardsticks: Sequence[Yardstick], encoder: Encoder) -> str:
@@ -125,12 +144,12 @@ def from_json(text: str, encoder: Encoder) -> tuple[Yardstick, ...]:
 
 def _read(item: Any, field: EncodedField) -> Yardstick:
     what = f"'{field.name}' in {YARDSTICKS_FILE}"
-    item = strict.fields(item, what, ("typical", "mean_push", "outcomes"))
-    typical, outcomes = item["typical"], item["outcomes"]
-    if typical is not None:
-        typical = strict.number(typical, what)
-        if field.is_category and typical not in range(len(field.vocabulary)):
-            raise ScorerError(f"{what} has a typical category that the field has not")
+    item = strict.fields(item, what, ("middle", "mean_push", "outcomes"))
+    middle, outcomes = item["middle"], item["outcomes"]
+    if middle is not None:
+        middle = strict.number(middle, what)
+        if field.is_category and middle not in range(len(field.vocabulary)):
+            raise ScorerError(f"{what} has a most frequent category that the field has not")
     if not isinstance(outcomes, list) or len(outcomes) != _n_kinds(field):
         raise ScorerError(f"{what} must have the outcomes of {_n_kinds(field):,} kinds of values")
     counts = []
@@ -139,7 +158,7 @@ def _read(item: Any, field: EncodedField) -> Yardstick:
             raise ScorerError(f"{what} must have for each kind of value how many applicants had it and were bad")
         n = strict.whole(pair[0], what)
         counts.append((n, strict.whole(pair[1], what, 0, n)))
-    return Yardstick(typical, strict.number(item["mean_push"], what, -FARTHEST_PUSH, FARTHEST_PUSH), tuple(counts))
+    return Yardstick(middle, strict.number(item["mean_push"], what, -FARTHEST_PUSH, FARTHEST_PUSH), tuple(counts))
 
 
 def _n_kinds(field: EncodedField) -> int:

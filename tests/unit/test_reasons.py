@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -35,11 +36,10 @@ FIELDS = (
     Field("income_eur", "number", "Income", unit="EUR", sign="-"),
     *(Field(f"other_{number}", "number", f"Other {number}", sign="+") for number in range(4)),
 )  # fmt: skip
-FILLS = (24.0, 0.0, 1_500.0, 0.0, 0.0, 0.0, 0.0)
 ENCODER = Encoder(
     tuple(
-        EncodedField(field.name, tuple(item.value for item in field.categories), fill=fill, sign=SIGNS[field.sign])
-        for field, fill in zip(FIELDS, FILLS, strict=True)
+        EncodedField(field.name, tuple(item.value for item in field.categories), sign=SIGNS[field.sign])
+        for field in FIELDS
     )
 )
 # The typical approved applicant: 24 months, an own home, 2,000 EUR.
@@ -47,12 +47,14 @@ REFERENCE = np.array([24.0, 0.0, 2_000.0, 0.0, 0.0, 0.0, 0.0])
 # Missing, low, usual, high; of homes: missing, own, rent, other. 20 of 200 are bad.
 OF_NUMBER = Yardstick(0.0, 0.3, ((0, 0), (80, 8), (40, 4), (80, 8)))
 OF_HOME = Yardstick(0.0, 0.3, ((0, 0), (120, 6), (60, 12), (20, 2)))
-YARDSTICKS = (OF_NUMBER, OF_HOME, *[OF_NUMBER] * 5)
+# Of all applicants the median is 24 months and 1,500 EUR.
+OF_TERM, OF_INCOME = replace(OF_NUMBER, middle=24.0), replace(OF_NUMBER, middle=1_500.0)
+YARDSTICKS = (OF_TERM, OF_HOME, OF_INCOME, *[OF_NUMBER] * 4)
 NOBODY = [np.nan] * 7
 
 
 def phrases(*, home: Yardstick = OF_HOME) -> Phrases:
-    return phrases_of(FIELDS, ENCODER, REFERENCE, (OF_NUMBER, home, *YARDSTICKS[2:]))
+    return phrases_of(FIELDS, ENCODER, REFERENCE, (OF_TERM, home, *YARDSTICKS[2:]))
 
 
 def _given(values, pushes, *, has_offer: bool = False, prob_default: float = 0.2, of: Phrases | None = None):
@@ -132,7 +134,7 @@ def test_an_offer_says_what_speaks_for_the_client_against_all_applicants():
     reasons, strengths = _given(values, pushes, has_offer=True)
     # Pushed down from the mean of 0.3 by 1.0; an own home is what six in ten have, so it did not do better than most.
     assert [(item["text"], item["value"], item["typical"]) for item in strengths] == [
-        ("Income: high", "3,000 EUR", "0 EUR")
+        ("Income: high", "3,000 EUR", "1,500 EUR")
     ]
     assert strengths[0]["push"] == round(0.2 - expit(np.log(0.25) + 1.0), 4)
     assert [reason["text"] for reason in reasons] == ["Other 0: high"]
@@ -148,6 +150,7 @@ def test_every_reason_leaves_out_what_is_usual():
 def test_yardsticks_are_counted_by_kind_and_kept_in_json():
     matrix = np.array([[24.0, 0, 1_000, 0, 0, 0, 0], [30, 1, 1_600, 0, 0, 0, 0], [np.nan, 1, 5_000, 0, 0, 0, 0]])
     made = measure(ENCODER, REFERENCE, matrix, np.array([0, 1, 1]), np.ones((2, 7)))
+    # Usual are 24 months, typical of the approved, to 27, the median of these rows.
     assert made[0] == Yardstick(27.0, 1.0, ((1, 1), (0, 0), (1, 0), (1, 1)))
     assert made[1] == Yardstick(1.0, 1.0, ((0, 0), (1, 0), (2, 2), (0, 0)))
     text = to_json(made, ENCODER)
@@ -156,6 +159,18 @@ def test_yardsticks_are_counted_by_kind_and_kept_in_json():
     more_bads_than_rows["term_months"]["outcomes"][0] = [1, 2]
     with pytest.raises(ScorerError, match="whole number from 0 to 1"):
         from_json(json.dumps(more_bads_than_rows), ENCODER)
+
+
+def test_what_few_gave_has_a_median_to_be_high_by_and_is_typically_not_given():
+    matrix = np.full((9, 7), np.nan)
+    matrix[:3, 0] = [60.0, 72.0, 84.0]
+    made = measure(ENCODER, REFERENCE, matrix, np.ones(9, dtype=np.int64), np.ones((2, 7)))
+    assert (made[0].middle, made[0].typical) == (72.0, None)
+    # From the 24 months of the approved to the 72 of those who gave one it is usual, whatever the encoder fills in.
+    assert made[0].outcomes == ((6, 6), (0, 0), (2, 2), (1, 1))
+    assert (
+        _texts([66, 0, 2_000, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0], of=phrases_of(FIELDS, ENCODER, REFERENCE, made)) == []
+    )
 
 
 @pytest.mark.parametrize(
