@@ -241,7 +241,11 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
         end = piece.rfind(b"\n", 0, int(quotes[-1])) + 1
         piece, codes, quotes = piece[:end], codes[:end], quotes[quotes < end]
     is_cut = not piece.endswith(b"\n") and not text.ends_with(piece)
-    if not piece or is_cut or layout.delimiter == " " or piece.startswith(_MARK):
+    if not piece or is_cut or piece.startswith(_MARK):
+        return None
+    is_spaced = _may_have_blanks_around(piece, codes, layout.delimiter)
+    if is_spaced and layout.delimiter == " ":
+        # Several blanks together divide as one does.
         return None
     ends = np.flatnonzero(codes == _NEWLINE)
     n_lines = len(ends) + (piece[-1] != _NEWLINE)
@@ -250,7 +254,7 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
     frame = _by_polars(piece, layout, has_quotes=bool(len(quotes)))
     if frame is None or frame.height != n_lines:
         return None
-    if _may_have_blanks_around(piece, codes, layout.delimiter):
+    if is_spaced:
         frame = frame.select(pl.all().str.strip_chars())
     lines = list(range(text.line, text.line + n_lines))
     text.skip(len(piece), n_lines)

@@ -145,10 +145,10 @@ def typed_tables(draw: st.DrawFn) -> RawTable:
     return parquet.parse(content.getvalue(), filename="x.parquet")
 
 
-def outcome(content: bytes) -> object:
+def outcome(content: bytes, filename: str = "clients.csv") -> object:
     """A file's table, or what is said about it."""
     try:
-        table = parse_table(content, filename="clients.csv", max_rows=10)
+        table = parse_table(content, filename=filename, max_rows=10)
     except SourceError as exc:
         return str(exc)
     return table.frame.columns, table.frame.rows(), table.lines, table.ragged, table.delimiter
@@ -198,6 +198,27 @@ def test_a_clean_file_goes_the_fast_way(monkeypatch):
         *ALL_QUOTED,
     ):
         assert parse_table(content.encode(), filename="x.csv").frame.height >= 1
+    assert parse_table(b"a b\n1 x\n3 y", filename="x.txt").frame.rows() == [("1", "x"), ("3", "y")]
+
+
+@PROPERTY
+@given(lines=st.lists(st.lists(st.sampled_from(["A1", " ", "", '"', '"b c"', "\t", "7", "\xa0"])), max_size=4))
+def test_files_divided_by_blanks_are_read_alike_the_fast_way_and_the_careful_one(monkeypatch, lines):
+    content = "\n".join(["name age", *(" ".join(line) for line in lines)]).encode()
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "_clean", lambda *_: None)
+        careful = outcome(content, "clients.txt")
+    assert outcome(content, "clients.txt") == careful
+
+
+def test_decimal_commas_and_days_go_the_fast_way(monkeypatch):
+    monkeypatch.setattr(cells, "_read_left", None)
+    monkeypatch.setattr(cells, "to_date", None)
+    amount, day = Field("amount", "number", "Amount", is_required=False), Field("day", "date", "Day")
+    commas = pl.Series(["1,5", "", "-20", ",25"] * 20)
+    assert read_cells(commas, amount, ";")[0].to_list() == [1.5, None, -20.0, 0.25] * 20
+    for written in ("2020-01-31", "31.01.2020", "31/01/2020"):
+        assert read_cells(pl.Series([written] * 80), day)[0].to_list() == [date(2020, 1, 31)] * 80
 
 
 @PROPERTY
