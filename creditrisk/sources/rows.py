@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELL_CHARS, MAX_ROW_CELLS, RawTable, check_size
+from creditrisk.sources.table import MAX_CELL_CHARS, MAX_ROW_CELLS, RawTable, check_size, join_blocks
 
 PIECE_BYTES = 2**22
 _CHUNK_ROWS = 1_000
@@ -26,6 +27,7 @@ _READ_BYTES = 2**20
 _TAB, _NEWLINE, _RETURN, _BLANK, _QUOTE = 9, 10, 13, 32, 34
 # The first bytes of all blanks beyond ASCII, and of some other characters.
 _MAY_BE_BLANK = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
+_BLANK_AND_BOUND = (b"  ", b"\n ", b" \n", b" \r", b'" ', b' "')
 _MARK = codecs.BOM_UTF8
 _Codes = npt.NDArray[np.uint8]
 _Places = npt.NDArray[np.intp]
@@ -194,6 +196,20 @@ def pieces(text: Text, layout: Layout) -> Iterator[RawTable]:
             yield replace(table, first_row=first_row)
 
 
+def all_clean(content: bytes, first_line: int, layout: Layout) -> RawTable | None:
+    """The rows of a text whose pieces are all clean, the first of them on a line of that number; None if one is not."""
+    text, counts, tables = Text(io.BytesIO(content), "utf-8-sig"), _Counts(), []
+    text.position = 0, first_line
+    while piece := text.piece():
+        table = _clean(piece, text, layout)
+        if table is None:
+            return None
+        counts.rows += table.frame.height
+        counts.check(layout)
+        tables.append(table)
+    return join_blocks(tables) if counts.rows else None
+
+
 def _one_by_one(n_bytes: int, text: Text, layout: Layout, counts: _Counts) -> RawTable:
     """Rows read line by line, until so many bytes of the text are used up; counted as they come."""
     width = layout.width
@@ -338,6 +354,9 @@ def _may_have_blanks_around(piece: bytes, codes: _Codes, delimiter: str) -> bool
     """Whether any cell may begin or end with a blank."""
     if (delimiter != "\t" and b"\t" in piece) or any(lead in piece for lead in _MAY_BE_BLANK):
         return True
+    if delimiter == " ":
+        around = any(pair in piece for pair in _BLANK_AND_BOUND)
+        return around or piece.startswith(b" ") or piece.endswith(b" ")
     blanks = np.flatnonzero(codes == _BLANK)
     bounds = np.zeros(256, dtype=bool)
     bounds[[ord(delimiter), _NEWLINE, _RETURN, _QUOTE]] = True

@@ -23,6 +23,7 @@ from creditrisk.quality import rows as quality_rows
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import (
     RawTable,
+    arff,
     from_records,
     join_blocks,
     parquet,
@@ -209,6 +210,39 @@ def test_files_divided_by_blanks_are_read_alike_the_fast_way_and_the_careful_one
         patch.setattr(rows, "_clean", lambda *_: None)
         careful = outcome(content, "clients.txt")
     assert outcome(content, "clients.txt") == careful
+
+
+ARFF_CELL = st.sampled_from(["1", "' a '", "''", "'b, c'", "x y ", "?", "5%", "'it\\'s'", '"d"', "'", "a'b'", "é", ""])
+
+
+@PROPERTY
+@given(
+    lines=st.lists(st.lists(ARFF_CELL, min_size=1, max_size=3) | st.just(["1", "'a'"]), max_size=4),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_arff_files_are_read_alike_the_fast_way_and_the_careful_one(monkeypatch, lines, end):
+    head = ["% made by hand", "@relation x", "@attribute n real", "@attribute 't t' string", "", "@DATA"]
+    content = end.join([*head, *map(",".join, lines), ""]).encode()
+
+    def read() -> object:
+        try:
+            table = arff.parse(content, filename="x.arff")
+        except SourceError as exc:
+            return str(exc)
+        return table.frame.rows(), table.frame.columns, list(table.lines), table.ragged
+
+    with monkeypatch.context() as patch:
+        patch.setattr(arff, "_clean", lambda *_: None)
+        careful = read()
+    assert read() == careful
+
+
+def test_clean_arff_files_go_the_fast_way(monkeypatch):
+    monkeypatch.setattr(arff, "_row", None)
+    content = b"@relation x\n@attribute n real\n@attribute t string\n@data\n1,'a, b'\n\n2,c\n"
+    table = arff.parse(content, filename="x.arff")
+    assert table.frame.rows() == [("1", "a, b"), ("2", "c")]
+    assert list(table.lines) == [5, 7]
 
 
 def test_decimal_commas_and_days_go_the_fast_way(monkeypatch):
