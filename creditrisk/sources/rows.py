@@ -27,7 +27,6 @@ _READ_BYTES = 2**20
 _TAB, _NEWLINE, _RETURN, _BLANK, _QUOTE = 9, 10, 13, 32, 34
 # The first bytes of all blanks beyond ASCII, and of some other characters.
 _MAY_BE_BLANK = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
-_BLANK_AND_BOUND = (b"  ", b"\n ", b" \n", b" \r", b'" ', b' "')
 _MARK = codecs.BOM_UTF8
 _Codes = npt.NDArray[np.uint8]
 _Places = npt.NDArray[np.intp]
@@ -354,9 +353,6 @@ def _may_have_blanks_around(piece: bytes, codes: _Codes, delimiter: str) -> bool
     """Whether any cell may begin or end with a blank."""
     if (delimiter != "\t" and b"\t" in piece) or any(lead in piece for lead in _MAY_BE_BLANK):
         return True
-    if delimiter == " ":
-        around = any(pair in piece for pair in _BLANK_AND_BOUND)
-        return around or piece.startswith(b" ") or piece.endswith(b" ")
     blanks = np.flatnonzero(codes == _BLANK)
     bounds = np.zeros(256, dtype=bool)
     bounds[[ord(delimiter), _NEWLINE, _RETURN, _QUOTE]] = True
