@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from creditrisk import datasets
-from creditrisk.decision_log import BLOCK_ROWS, DecisionLog, score_blocks
+from creditrisk.decision_log import READ_ROWS, DecisionLog, score_blocks
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import VERDICTS, Scorer, result_file, result_table
 from creditrisk.sources import read_blocks
@@ -45,7 +45,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
     verdicts: Counter[str] = Counter()
     n_rows, read_as = 0, ""
     with _bar() as show:
-        blocks = datasets.check_blocks(read_blocks(clients, BLOCK_ROWS, show), scorer.schema)
+        blocks = datasets.check_blocks(read_blocks(clients, READ_ROWS, show), scorer.schema)
         try:
             with result_file(part, as_parquet=output.suffix == ".parquet") as write:
                 for block in score_blocks(blocks, scorer, log, "batch"):

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NoReturn, cast
 
 from flask import abort, request
 
-from creditrisk.decision_log import BLOCK_ROWS
+from creditrisk.decision_log import READ_ROWS
 from creditrisk.sources import MAX_COLUMNS, RawTable, parse_blocks, parse_upload
 from creditrisk.text import shorten
 from webapp.context import AppContext
@@ -117,7 +117,7 @@ def csv_blocks(context: AppContext) -> Iterator[RawTable]:
     with SpooledTemporaryFile(max_size=MEGABYTE) as file:
         shutil.copyfileobj(request.stream, file)
         file.seek(0)
-        yield from parse_blocks(cast(BinaryIO, file), filename=_CSV_NAME, block_rows=BLOCK_ROWS)
+        yield from parse_blocks(cast(BinaryIO, file), filename=_CSV_NAME, block_rows=READ_ROWS)
 
 
 def _expect_csv(context: AppContext) -> None:

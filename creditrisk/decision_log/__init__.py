@@ -12,7 +12,7 @@ from creditrisk.decision_log.batches import (
     rejected_beside,
     score_day,
 )
-from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
+from creditrisk.decision_log.blocks import READ_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from, decisions_of_few
 from creditrisk.decision_log.entries import Actor, this_user
@@ -25,10 +25,10 @@ from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_o
 from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
-    "BLOCK_ROWS",
     "DAY",
     "GENESIS",
     "MARKER",
+    "READ_ROWS",
     "Actor",
     "Batch",
     "BatchDone",

@@ -22,7 +22,7 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from creditrisk import datasets
-from creditrisk.decision_log.blocks import BLOCK_ROWS, ScoredBlock, score_blocks
+from creditrisk.decision_log.blocks import READ_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.errors import SourceError, TargetError
@@ -190,7 +190,7 @@ def score_day(
 def _check_whole(snapshot: Snapshot, scorer: Scorer) -> None:
     """See that all of a copy can be read and logged before anything of it is: a corrected file is another one."""
     id_field = scorer.schema.id_field
-    for block in datasets.check_blocks(read_blocks(str(snapshot.path), BLOCK_ROWS), scorer.schema):
+    for block in datasets.check_blocks(read_blocks(str(snapshot.path), READ_ROWS), scorer.schema):
         if id_field is None:
             continue
         is_unfit = block.accepted[id_field.name].str.contains("\0", literal=True).fill_null(value=False)
@@ -204,7 +204,7 @@ def _check_whole(snapshot: Snapshot, scorer: Scorer) -> None:
 
 def _begun(snapshot: Snapshot, scorer: Scorer, begin: Callable[[], None]) -> Iterator[Checked]:
     """The rows of a copy in blocks; it is begun with the first, so that a table that cannot be used is not."""
-    for number, block in enumerate(datasets.check_blocks(read_blocks(str(snapshot.path), BLOCK_ROWS), scorer.schema)):
+    for number, block in enumerate(datasets.check_blocks(read_blocks(str(snapshot.path), READ_ROWS), scorer.schema)):
         if not number:
             begin()
         yield block

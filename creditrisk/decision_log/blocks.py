@@ -23,6 +23,8 @@ from creditrisk.scoring import Scorer
 # Rows that are scored at once: so few that one who says stop waits less than a second, and so many that what a block
 # costs besides its rows is nothing.
 BLOCK_ROWS = 4_000
+# Rows that are read and checked at once: what that costs besides its rows is half of it in blocks of the former size.
+READ_ROWS = 4 * BLOCK_ROWS
 
 
 @dataclass(frozen=True)

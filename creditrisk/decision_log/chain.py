@@ -70,7 +70,7 @@ def commitment_to(salt: bytes, application_id: str | None, payload: bytes) -> by
     """SHA-256 over salt and contents; no application's id and no payload holds the NUL byte that parts the two."""
     if application_id is None:
         return sha256(salt + payload).digest()
-    return sha256(b"%b%b\0%b" % (salt, application_id.encode(), payload)).digest()
+    return sha256(salt + application_id.encode() + b"\0" + payload).digest()
 
 
 def event_hash(

@@ -178,7 +178,12 @@ def _payloads_of(channel: Channel, table: pl.DataFrame) -> list[bytes]:
     """Every row as the bytes of a JSON array: its values with commas between are a line of a CSV file."""
     texts = table.select(pl.col(pl.String).str.contains(_ESCAPED).any())
     plain = {column.name for column in texts if not column.item()}
-    columns = [_as_json(name, dtype, is_plain=name in plain) for name, dtype in table.schema.items()]
+    columns = [
+        pl.lit("[]").alias(column.name)
+        if isinstance(column.dtype, pl.List) and not column.null_count() and column.list.len().max() == 0
+        else _as_json(column.name, column.dtype, is_plain=column.name in plain)
+        for column in table
+    ]
     lines = BytesIO()
     table.select(pl.lit(f'["{channel}"').alias(""), *columns).write_csv(
         lines, include_header=False, quote_style="never", null_value="null", line_terminator="]\n"

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,7 +31,7 @@ from creditrisk.quality.numbers import (
     to_numbers,
     unusable,
 )
-from creditrisk.quality.texts import days_seen_in, is_known, to_category, to_date
+from creditrisk.quality.texts import days_at_once, days_seen_in, is_known, to_category, to_date
 from creditrisk.schema import Field, Written
 from creditrisk.sources import as_text
 from creditrisk.text import shorten
@@ -49,6 +48,8 @@ _BLANKS = (
     "\u2028\u2029\u202f\u205f\u3000"
 )
 _EPOCH = date(1970, 1, 1)
+# What `order_told_by` looks at, and not much more.
+_MAY_HAVE_TWO_ORDERS = r"^\s*[0-9]{1,2}[-/.][0-9]{1,2}(?:[-/]|[.][0-9]{2}(?:[^0-9]|$))"
 # Types of numbers that are read as they are; of other floats and of decimals the text says more exactly what was meant.
 _EXACT = (pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 DTYPES: dict[str, pl.DataType | type[pl.DataType]] = {
@@ -233,8 +234,12 @@ def _read_dates(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn
         # Of times nearly every one is different, of days few are. It is what `without_time` does to one text.
         keys = cells.str.replace(r"(?s)^(.*?\d)(?:[ T]\d\d?:|:\d\d:).*$", "${1}")
     texts = (cells if keys is None else keys).drop_nulls().unique()
-    notation = days_seen_in(texts.filter(texts.str.contains(r"^\s*\d\d?[-/.]")).to_list(), notation)
-    parse = partial(to_date, spec=spec, day_first=notation.day_first)
+    notation = days_seen_in(texts.filter(texts.str.contains(_MAY_HAVE_TWO_ORDERS)).to_list(), notation)
+    days = days_at_once(texts, spec, notation.day_first)
+
+    def parse(text: str) -> date | None:
+        return days.get(text) or to_date(text, spec, notation.day_first)
+
     return replace(read_each(cells, parse, pl.Date, keys=keys, texts=texts.to_list()), notation=notation)
 
 
@@ -274,6 +279,8 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
     # Whole numbers without a point are read faster as such, and then no plain one has a point to look at.
     is_whole = spec.type == "integer"
     if not is_whole and notation.semicolons and notation.decimal_comma is not False and "," in _top(cells):
+        if (column := _with_decimal_commas(cells, spec, notation)) is not None:
+            return column
         # Plain numbers are too few to be read by themselves.
         read = pl.Series([None], dtype=pl.Float64).new_from_index(0, len(cells))
     else:
@@ -317,6 +324,27 @@ def _read_numbers(cells: pl.Series, spec: Field, notation: Notation) -> ReadColu
         values[row] = np.nan
     series = pl.Series(cells.name, values, nan_to_null=True).cast(DTYPES[spec.type])
     return ReadColumn(series, faults, _out_of_bounds(series, spec), notation)
+
+
+def _with_decimal_commas(cells: pl.Series, spec: Field, notation: Notation) -> ReadColumn | None:
+    """A column of nothing but digits, signs and commas that divide decimals, all at once; None if it holds more.
+
+    Then each different text has to be looked at by itself.
+    """
+    texts = cells.drop_nulls().unique()
+    if texts.str.contains("[^0-9+,-]").any():
+        return None
+    numbers = texts.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+    if not _has_only(texts, numbers) or not _is_within(numbers, -int(LARGEST_NUMBER), int(LARGEST_NUMBER)):
+        return None
+    values = numbers.gather(_places_in(texts, cells)).rename(cells.name)
+    marked = texts.filter(texts.str.contains(",", literal=True)).head(1).to_list()
+    return ReadColumn(values, {}, _out_of_bounds(values, spec), notation_after(notation, marked))
+
+
+def _places_in(texts: pl.Series | list[str], cells: pl.Series) -> pl.Series:
+    """Where each cell stands among the different texts of a column; null for a null."""
+    return cells.cast(pl.Enum(texts)).to_physical().cast(pl.UInt32)
 
 
 def _out_of_bounds(values: pl.Series, spec: Field) -> dict[int, str]:
@@ -375,7 +403,7 @@ def _read_left(
             except UnreadableError as exc:
                 unreadable[text] = f"'{shorten(bare[text])}' {exc}"
     rows = cells if len(left) == len(cells) else cells.gather(left)
-    places = rows.cast(pl.Enum(texts)).to_physical().cast(pl.UInt32).fill_null(len(texts)).to_numpy()
+    places = _places_in(texts, rows).fill_null(len(texts)).to_numpy()
     values[left] = np.array([*numbers, None], dtype=np.float64)[places]
     if not unreadable:
         return {}

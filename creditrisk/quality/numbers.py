@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -118,15 +119,8 @@ class Notation:
     @classmethod
     def of(cls, spec: Field, *, semicolons: bool, is_record: bool = False) -> Notation:
         """What the schema says about a column before a cell of it was seen."""
-        return cls(
-            semicolons,
-            is_record=is_record,
-            likely_comma=spec.notation.rstrip(")").endswith(",50") if spec.notation else None,
-            has_brackets=spec.notation.startswith("("),
-            low=spec.minimum,
-            high=spec.maximum,
-            is_whole=spec.type == "integer",
-        )
+        bounds = spec.minimum, spec.maximum
+        return _before_cells(semicolons, is_record, spec.notation, bounds, spec.type == "integer")
 
     @property
     def in_words(self) -> Written:
@@ -147,6 +141,22 @@ class Notation:
     def spellings(self) -> tuple[Spelling, ...]:
         """How numbers may be written that are not plain ones."""
         return _DECIMAL_COMMA if self.decimal_comma else _GROUPED_BY_COMMA, _GROUPED_OTHERWISE
+
+
+@lru_cache(maxsize=10_000)
+def _before_cells(
+    semicolons: bool, is_record: bool, written: Written, bounds: tuple[float | None, float | None], is_whole: bool
+) -> Notation:
+    """Made once for every way a field may be: each application of a JSON call asks for those of all fields."""
+    return Notation(
+        semicolons,
+        is_record=is_record,
+        likely_comma=written.rstrip(")").endswith(",50") if written else None,
+        has_brackets=written.startswith("("),
+        low=bounds[0],
+        high=bounds[1],
+        is_whole=is_whole,
+    )
 
 
 def notation_after(before: Notation, marked: Collection[str]) -> Notation:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
 from functools import lru_cache
 
+import polars as pl
+
 from creditrisk.quality.notation import (
     DATE_FORMATS,
     DAY_FIRST,
+    FIRST_DAY,
     MISSING,
     MONTH_FIRST,
     NO,
@@ -50,6 +54,32 @@ def is_day_first(date_format: str) -> bool | None:
     (False, True, None, None)
     """
     return True if date_format in DAY_FIRST else (False if date_format in MONTH_FIRST else None)
+
+
+def days_at_once(texts: pl.Series, spec: Field, day_first: bool | None = None) -> dict[str, date]:
+    """The days of those texts that are written as most are: `to_date` says the same of each, in far more time.
+
+    Examples
+    --------
+    >>> spec = Field("day", "date", "Day")
+    >>> days_at_once(pl.Series(["31.12.2019", "31.11.2019", "2020-01-31", "soon"]), spec)
+    {'31.12.2019': datetime.date(2019, 12, 31)}
+    """
+    own = is_day_first(spec.date_format)
+    if spec.date_format and own is None:
+        # It goes before all others.
+        return {}
+    order = own if day_first is None else day_first
+    slashed = () if order is None else (DAY_FIRST[0] if order else MONTH_FIRST[0],)
+    some = next((text for text in texts if text), "")
+    for pattern in ("%Y-%m-%d", "%d.%m.%Y", *slashed):
+        shape = "^" + re.sub("%[md]", "[0-9]{2}", re.escape(pattern).replace("%Y", "[0-9]{4}")) + "$"
+        if re.match(shape, some):
+            fitting = texts.filter(texts.str.contains(shape))
+            days = fitting.str.to_date(pattern, strict=False)
+            is_day = days >= FIRST_DAY
+            return dict(zip(fitting.filter(is_day).to_list(), days.filter(is_day).to_list(), strict=True))
+    return {}
 
 
 def days_seen_in(texts: Collection[str], notation: Notation) -> Notation:

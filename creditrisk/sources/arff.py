@@ -8,12 +8,16 @@ from collections.abc import Sequence
 import polars as pl
 
 from creditrisk.errors import SourceError
+from creditrisk.sources.rows import Layout, all_clean
 from creditrisk.sources.table import MAX_CELLS, MAX_COLUMNS, MAX_ROW_CELLS, RawTable, check_size
 from creditrisk.text import shorten
 
 _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)
 _CELL = re.compile(rf"\s*({_QUOTED}|[^,'\"]*)\s*(,|$)")
+_DATA = re.compile(rb"^[ \t]*@data[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
+# Comments, sparse rows, other quotation marks, and such marks within a text.
+_MEANS_MORE = (b"%", b"{", b'"', b"\\", b"''")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -34,6 +38,8 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     (['checking status', 'age'], [('<0', '36')], [5])
     """
     shown = shorten(filename, 60)
+    if (table := _clean(content, shown)) is not None:
+        return table
     lines = _lines(content)
     names, n_head = _head(lines, shown)
     rows: list[list[str]] = []
@@ -56,6 +62,19 @@ def parse(content: bytes, *, filename: str) -> RawTable:
     columns = zip(*rows, strict=True)
     frame = pl.DataFrame([pl.Series(name, cells, dtype=pl.String) for name, cells in zip(names, columns, strict=True)])
     return RawTable(frame, row_lines, ragged)
+
+
+def _clean(content: bytes, shown: str) -> RawTable | None:
+    """The table, read as a text file with other quotation marks, if nothing in it means more than it does there."""
+    data = _DATA.search(content)
+    if data is None or not content.isascii():
+        return None
+    rows = content[data.end() :]
+    if any(sign in rows for sign in _MEANS_MORE):
+        return None
+    names, n_head = _head(_lines(content[: data.end()]), shown)
+    layout = Layout(names, ",", shown, MAX_CELLS, None)
+    return all_clean(rows.replace(b"'", b'"'), n_head + 1, layout)
 
 
 def _lines(content: bytes) -> list[str]:

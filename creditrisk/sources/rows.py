@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELL_CHARS, MAX_ROW_CELLS, RawTable, check_size
+from creditrisk.sources.table import MAX_CELL_CHARS, MAX_ROW_CELLS, RawTable, check_size, join_blocks
 
 PIECE_BYTES = 2**22
 _CHUNK_ROWS = 1_000
@@ -194,6 +195,20 @@ def pieces(text: Text, layout: Layout) -> Iterator[RawTable]:
             yield replace(table, first_row=first_row)
 
 
+def all_clean(content: bytes, first_line: int, layout: Layout) -> RawTable | None:
+    """The rows of a text whose pieces are all clean, the first of them on a line of that number; None if one is not."""
+    text, counts, tables = Text(io.BytesIO(content), "utf-8-sig"), _Counts(), []
+    text.position = 0, first_line
+    while piece := text.piece():
+        table = _clean(piece, text, layout)
+        if table is None:
+            return None
+        counts.rows += table.frame.height
+        counts.check(layout)
+        tables.append(table)
+    return join_blocks(tables) if counts.rows else None
+
+
 def _one_by_one(n_bytes: int, text: Text, layout: Layout, counts: _Counts) -> RawTable:
     """Rows read line by line, until so many bytes of the text are used up; counted as they come."""
     width = layout.width
@@ -241,7 +256,11 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
         end = piece.rfind(b"\n", 0, int(quotes[-1])) + 1
         piece, codes, quotes = piece[:end], codes[:end], quotes[quotes < end]
     is_cut = not piece.endswith(b"\n") and not text.ends_with(piece)
-    if not piece or is_cut or layout.delimiter == " " or piece.startswith(_MARK):
+    if not piece or is_cut or piece.startswith(_MARK):
+        return None
+    is_spaced = _may_have_blanks_around(piece, codes, layout.delimiter)
+    if is_spaced and layout.delimiter == " ":
+        # Several blanks together divide as one does.
         return None
     ends = np.flatnonzero(codes == _NEWLINE)
     n_lines = len(ends) + (piece[-1] != _NEWLINE)
@@ -250,7 +269,7 @@ def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
     frame = _by_polars(piece, layout, has_quotes=bool(len(quotes)))
     if frame is None or frame.height != n_lines:
         return None
-    if _may_have_blanks_around(piece, codes, layout.delimiter):
+    if is_spaced:
         frame = frame.select(pl.all().str.strip_chars())
     lines = list(range(text.line, text.line + n_lines))
     text.skip(len(piece), n_lines)

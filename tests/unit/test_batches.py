@@ -33,7 +33,7 @@ from creditrisk.decision_log import DecisionLog, batches, score_day
 from creditrisk.scoring import load
 from creditrisk.sources import Snapshot
 at, scorer, copy, sha256, log, target = sys.argv[1:]
-batches.BLOCK_ROWS = sys.modules["creditrisk.decision_log.blocks"].BLOCK_ROWS = 5
+batches.READ_ROWS = sys.modules["creditrisk.decision_log.blocks"].BLOCK_ROWS = 5
 append, put, n = DecisionLog.append_scored, batches.put_file, 0
 def die(is_time):
     if is_time:

@@ -23,6 +23,7 @@ from creditrisk.quality import rows as quality_rows
 from creditrisk.schema import Category, Field, Schema, Target
 from creditrisk.sources import (
     RawTable,
+    arff,
     from_records,
     join_blocks,
     parquet,
@@ -145,10 +146,10 @@ def typed_tables(draw: st.DrawFn) -> RawTable:
     return parquet.parse(content.getvalue(), filename="x.parquet")
 
 
-def outcome(content: bytes) -> object:
+def outcome(content: bytes, filename: str = "clients.csv") -> object:
     """A file's table, or what is said about it."""
     try:
-        table = parse_table(content, filename="clients.csv", max_rows=10)
+        table = parse_table(content, filename=filename, max_rows=10)
     except SourceError as exc:
         return str(exc)
     return table.frame.columns, table.frame.rows(), table.lines, table.ragged, table.delimiter
@@ -198,6 +199,60 @@ def test_a_clean_file_goes_the_fast_way(monkeypatch):
         *ALL_QUOTED,
     ):
         assert parse_table(content.encode(), filename="x.csv").frame.height >= 1
+    assert parse_table(b"a b\n1 x\n3 y", filename="x.txt").frame.rows() == [("1", "x"), ("3", "y")]
+
+
+@PROPERTY
+@given(lines=st.lists(st.lists(st.sampled_from(["A1", " ", "", '"', '"b c"', "\t", "7", "\xa0"])), max_size=4))
+def test_files_divided_by_blanks_are_read_alike_the_fast_way_and_the_careful_one(monkeypatch, lines):
+    content = "\n".join(["name age", *(" ".join(line) for line in lines)]).encode()
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "_clean", lambda *_: None)
+        careful = outcome(content, "clients.txt")
+    assert outcome(content, "clients.txt") == careful
+
+
+ARFF_CELL = st.sampled_from(["1", "' a '", "''", "'b, c'", "x y ", "?", "5%", "'it\\'s'", '"d"', "'", "a'b'", "é", ""])
+
+
+@PROPERTY
+@given(
+    lines=st.lists(st.lists(ARFF_CELL, min_size=1, max_size=3) | st.just(["1", "'a'"]), max_size=4),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_arff_files_are_read_alike_the_fast_way_and_the_careful_one(monkeypatch, lines, end):
+    head = ["% made by hand", "@relation x", "@attribute n real", "@attribute 't t' string", "", "@DATA"]
+    content = end.join([*head, *map(",".join, lines), ""]).encode()
+
+    def read() -> object:
+        try:
+            table = arff.parse(content, filename="x.arff")
+        except SourceError as exc:
+            return str(exc)
+        return table.frame.rows(), table.frame.columns, list(table.lines), table.ragged
+
+    with monkeypatch.context() as patch:
+        patch.setattr(arff, "_clean", lambda *_: None)
+        careful = read()
+    assert read() == careful
+
+
+def test_clean_arff_files_go_the_fast_way(monkeypatch):
+    monkeypatch.setattr(arff, "_row", None)
+    content = b"@relation x\n@attribute n real\n@attribute t string\n@data\n1,'a, b'\n\n2,c\n"
+    table = arff.parse(content, filename="x.arff")
+    assert table.frame.rows() == [("1", "a, b"), ("2", "c")]
+    assert list(table.lines) == [5, 7]
+
+
+def test_decimal_commas_and_days_go_the_fast_way(monkeypatch):
+    monkeypatch.setattr(cells, "_read_left", None)
+    monkeypatch.setattr(cells, "to_date", None)
+    amount, day = Field("amount", "number", "Amount", is_required=False), Field("day", "date", "Day")
+    commas = pl.Series(["1,5", "", "-20", ",25"] * 20)
+    assert read_cells(commas, amount, ";")[0].to_list() == [1.5, None, -20.0, 0.25] * 20
+    for written in ("2020-01-31", "31.01.2020", "31/01/2020"):
+        assert read_cells(pl.Series([written] * 80), day)[0].to_list() == [date(2020, 1, 31)] * 80
 
 
 @PROPERTY

@@ -133,7 +133,7 @@ def test_the_file_of_the_clients_is_never_written_over(corner_scorer: Scorer, lo
 
 
 def in_blocks_of(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(module, "READ_ROWS", rows)
     monkeypatch.setattr("creditrisk.decision_log.blocks.BLOCK_ROWS", rows)
 
 
