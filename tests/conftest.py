@@ -249,7 +249,7 @@ def serve_web() -> Iterator[Callable[..., Web]]:
 
 @contextmanager
 def web_apps() -> Iterator[Callable[..., Web]]:
-    """What starts `riskometer serve`, on a free port or a given one, and waits until it can score; all end at the end."""
+    """What starts `riskometer serve` on a free port, or a given one, and waits until it can score; all end with it."""
     started: list[Web] = []
 
     def start(settings: Settings, port: int = 0) -> Web:
