@@ -13,7 +13,8 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -43,6 +44,13 @@ from webapp.serving import ServedModel
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = "evil.example"
+# Trainings from end to end.
+LONGEST = (
+    "tests/integration/test_training_flow.py",
+    "tests/integration/test_kill_training.py",
+    "tests/unit/test_training.py",
+    "tests/integration/test_fan_out.py",
+)
 
 # A small lender for tests that need a real scorer but no real data: five fields, two hundred loans.
 CORNER_SCHEMA = Schema(
@@ -67,6 +75,18 @@ from prefect.server.database import provide_database_interface
 database = provide_database_interface()
 asyncio.run(database.create_db())
 """
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for examples in the product only: there are none here, and to look each process would import every bench."""
+    found = yield
+    return [collector for collector in found if type(collector) is pytest.Module]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest: begun last, one of them would go on when the other processes are done."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def pytest_report_header() -> str:
@@ -227,9 +247,16 @@ class Web:
         self.process.wait()
 
 
-@pytest.fixture(scope="session")
-def serve_web() -> Iterator[Callable[[Settings], Web]]:
-    """Start `riskometer serve` on a free port, or a given one, wait until it can score, and stop it after the tests."""
+@pytest.fixture(scope="module")
+def serve_web() -> Iterator[Callable[..., Web]]:
+    """What starts web apps, which are stopped after the module's tests: even idle ones take the processor at times."""
+    with web_apps() as start:
+        yield start
+
+
+@contextmanager
+def web_apps() -> Iterator[Callable[..., Web]]:
+    """What starts `riskometer serve` on a free port, or a given one, and waits until it can score; all end with it."""
     started: list[Web] = []
 
     def start(settings: Settings, port: int = 0) -> Web:
@@ -257,10 +284,12 @@ def serve_web() -> Iterator[Callable[[Settings], Web]]:
                 assert time.monotonic() < deadline, said.read_text()[-2000:]
                 time.sleep(0.05)
 
-    yield start
-    for web in started:
-        if web.process.poll() is None:
-            web.kill()
+    try:
+        yield start
+    finally:
+        for web in started:
+            if web.process.poll() is None:
+                web.kill()
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,7 @@ DROP = """([target, name, text]) => {
 def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathFactory):
     """The web app with the champion of the training."""
     home = tmp_path_factory.mktemp("web")
-    settings = Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri)
+    settings = Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri, web_workers=1)
     adopt(settings, Registry(settings.stores).champion("german_credit"))
     return serve_web(settings)
 

@@ -24,15 +24,6 @@ CLIENTS = "client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\
 MORE_CLIENTS = CLIENTS.replace("A7", "B7").replace("A8,old", "B8,33")
 
 
-@pytest.fixture(scope="module")
-def prefect() -> Iterator[None]:
-    """Prefect, running in this process on a database of its own."""
-    from prefect.testing.utilities import prefect_test_harness
-
-    with prefect_test_harness(server_startup_timeout=120):
-        yield
-
-
 @pytest.fixture
 def settings(
     prefect: None,

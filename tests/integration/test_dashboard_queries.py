@@ -331,14 +331,15 @@ def test_prometheus_accepts_its_configuration() -> None:
 def test_each_alert_fires_when_it_should_and_says_what_it_should() -> None:
     if shutil.which("promtool") is None:
         pytest.skip("promtool not found: install Debian's prometheus to run this test")
-    cases = Path(__file__).with_name("alerts_test.yml")
+    cases = [Path(__file__).with_name(name) for name in ("alerts_test.yml", "alerts_of_days_test.yml")]
 
-    done = subprocess.run(["promtool", "test", "rules", cases], capture_output=True, text=True, check=False)
+    done = subprocess.run(["promtool", "test", "rules", *cases], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
     tried = {
         test["alertname"]
-        for case in yaml.safe_load(cases.read_text())["tests"]
+        for path in cases
+        for case in yaml.safe_load(path.read_text())["tests"]
         for test in case.get("alert_rule_test", [])
     }
     assert tried == {rule["alert"] for rule in ALERTS}

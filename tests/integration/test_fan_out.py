@@ -34,7 +34,7 @@ from flows.local_run import asking, start_server, wait_until_it_answers
 def small_training(dask_address: str, folder: str) -> None:
     frame = simulate(800, seed=5).with_row_index("row_number", offset=1)
     training = train(
-        frame, load_schema("simulated"), scale=ScoreScale(), seed=3, budget=Budget(2), run=spread(dask_address)
+        frame, load_schema("simulated"), scale=ScoreScale(), seed=3, budget=Budget(1), run=spread(dask_address)
     )
     assert not training.failures, training.failures
     training.scorer.save(Path(folder))

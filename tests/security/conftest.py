@@ -14,7 +14,7 @@ import requests
 
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
-from tests.conftest import Web, corner_home
+from tests.conftest import Web, corner_home, web_apps
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
 
@@ -26,18 +26,17 @@ def home(corner_scorer: Scorer, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 @pytest.fixture(scope="session")
-def web(home: Path, serve_web: Callable) -> Iterator[Web]:
+def web(home: Path) -> Iterator[Web]:
     """`riskometer serve` with the corner lender's scorer; what it says is in `web-<port>.log` in its home."""
-    web = serve_web(Settings(home=home, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2))
-    # Until the registry was asked for the first time, importing its library takes the processor from everybody.
-    deadline = time.monotonic() + 60
-    while "not been asked" in requests.get(f"{web.url}/ready", timeout=5).json()["registry"]["problem"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    requests.post(f"{web.url}/api/v1/score", json=GOOD, timeout=20).raise_for_status()
-    yield web
-    if web.process.poll() is None:
-        web.kill()
+    with web_apps() as start:
+        web = start(Settings(home=home, mlflow_uri="http://127.0.0.1:9", upload_max_mb=2))
+        # Until the registry was asked for the first time, importing its library takes the processor from everybody.
+        deadline = time.monotonic() + 60
+        while "not been asked" in requests.get(f"{web.url}/ready", timeout=5).json()["registry"]["problem"]:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        requests.post(f"{web.url}/api/v1/score", json=GOOD, timeout=20).raise_for_status()
+        yield web
 
 
 @pytest.fixture
