@@ -27,6 +27,8 @@ ALLOWED = {
     ("GET", "/ping"): EVERYBODY,
     ("GET", "/version"): EVERYBODY,
     ("GET", "/login"): EVERYBODY,
+    ("GET", "/login/oidc"): EVERYBODY,
+    ("GET", "/login/oidc/back"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/logout"): ALL,
     ("GET", "/account"): ALL,
