@@ -151,6 +151,11 @@ class Settings(BaseSettings):
     champion_poll_seconds: float = Field(
         2.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
     )
+    shadow: bool = Field(
+        False,
+        description="true: the challenger scores what is decided too, in the background; that is logged, and counts as "
+        "no decision",
+    )
     registry_timeout_seconds: float = Field(
         3.0, gt=0, le=600, description="seconds to wait for the registry before going on"
     )
