@@ -92,7 +92,7 @@ def provider_of(settings: Settings) -> Provider | None:
         value, _, role = pair.rpartition("=")
         if not value or role not in _STRONGEST:
             raise SettingsError(_WRONG_ROLES)
-        roles[value] = cast(Role, role)
+        roles[value] = role
     if not claim.strip() or not roles:
         raise SettingsError(_WRONG_ROLES)
     secret = settings.oidc_client_secret
@@ -112,13 +112,16 @@ _WRONG_ROLES = (
 
 def begin(wanted: str) -> Begun:
     """Begin a sign-in that is to lead to a page."""
-    return Begun(*(secrets.token_urlsafe(32) for _ in range(3)), wanted)
+    return Begun(secrets.token_urlsafe(32), secrets.token_urlsafe(32), secrets.token_urlsafe(32), wanted)
 
 
 def begun_from(cookie: str | None) -> Begun | None:
     """The sign-in that a browser keeps; None if it keeps none."""
     parts = (cookie or "").split(".", 3)
-    return Begun(*parts) if len(parts) == 4 and all(parts) else None
+    if len(parts) != 4 or not all(parts):
+        return None
+    state, nonce, verifier, wanted = parts
+    return Begun(state, nonce, verifier, wanted)
 
 
 def address_to_sign_in(provider: Provider, begun: Begun, redirect_uri: str) -> str:
