@@ -65,6 +65,21 @@ class Settings(BaseSettings):
         description="true: listen where others reach it too, though there are no accounts, and whoever reaches it may "
         "score and see results",
     )
+    oidc_issuer: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s?#]+$",
+        description="OpenID Connect provider that people sign in with, by its address; empty: accounts of our own only",
+    )
+    oidc_client_id: str = Field("", description="what the provider knows this app as")
+    oidc_client_secret: str = Field(
+        "", repr=False, description="the secret that goes with it; empty: the provider asks for none"
+    )
+    oidc_client_secret_file: Path | None = Field(None, description="file that holds the secret instead; empty: none")
+    oidc_roles: str = Field(
+        "",
+        description="claim of the provider's tokens and the role of each of its values, such as "
+        "`groups:counter=clerk,risk-team=analyst,heads=approver`",
+    )
     web_port: int = Field(9696, ge=1, le=65_535, description="port of the Risk-O-Meter")
     web_workers: int = Field(
         0, ge=0, le=64, description="processes of the web app that answer; 0: one for each core, at most four"
@@ -134,7 +149,12 @@ class Settings(BaseSettings):
         description="confidence below which a verdict is left to a colleague, from the next training on; 0: none",
     )
     champion_poll_seconds: float = Field(
-        60.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
+        2.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
+    )
+    shadow: bool = Field(
+        False,
+        description="true: the challenger scores what is decided too, in the background; that is logged, and counts as "
+        "no decision",
     )
     registry_timeout_seconds: float = Field(
         3.0, gt=0, le=600, description="seconds to wait for the registry before going on"

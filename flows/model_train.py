@@ -223,6 +223,7 @@ def register(
     registry: Registry,
     *,
     reason: str,
+    begun: datetime,
 ) -> Version:
     """Store run and version in MLflow, with all that was tried and every page, and point `challenger` at it."""
     return registry.register(
@@ -235,6 +236,7 @@ def register(
         reason=reason,
         trials=training.results,
         pages=pages,
+        begun=begun,
     )
 
 
@@ -262,7 +264,7 @@ def model_train(
         reason: What called for the training, kept with the version; empty: nothing did.
     """
     # Written so because Prefect shows the arguments' words beside its form in this style only.
-    settings, reason = read_settings(), shorten(reason, MOST_REASON)
+    settings, reason, begun = read_settings(), shorten(reason, MOST_REASON), datetime.now(UTC)
     registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
     busy = TrainingError(
@@ -290,7 +292,9 @@ def model_train(
             "data_checks.json": report.to_json(),
         }
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason)
+        version = register(
+            training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason, begun=begun
+        )
         is_champion, why = decide_champion(version, registry, settings)
     record = TrainingRecord(
         version,

@@ -319,6 +319,11 @@ def german_clients(credit_data: Path) -> str:
 
 @pytest.fixture(scope="session")
 def corner_scorer() -> Scorer:
+    """The corner lender's scorer."""
+    return made_corner_scorer()
+
+
+def made_corner_scorer() -> Scorer:
     """A scorer fitted on two hundred made-up loans; who is older, earns more and borrows less repays more often."""
     rng = np.random.default_rng(20)
     n = 200

@@ -33,6 +33,8 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/ping": "open",
     "/version": "open",
     "/login": "open",
+    "/login/oidc": "open",
+    "/login/oidc/back": "open",
     "/logout": "signed in",
     "/account": "signed in",
     "/api/docs": "signed in",

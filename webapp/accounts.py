@@ -72,22 +72,33 @@ _BOOK = TypeAdapter(Book)
 
 
 class Accounts:
-    """The accounts of one home, read again whenever the file has changed."""
+    """The accounts of one home, read again whenever the file has changed.
 
-    def __init__(self, home: Path) -> None:
+    Parameters
+    ----------
+    has_provider
+        Whether people also sign in with a provider (single_sign_on.py): then everybody has to, file or no file.
+    """
+
+    def __init__(self, home: Path, *, has_provider: bool = False) -> None:
+        self.has_provider = has_provider
         self._path = accounts_file(home)
         self._local = local_caller()
         # Which file was read last, and what it holds.
         self._read: tuple[tuple[int, int, int] | None, dict[str, User], dict[str, Key]] = (None, {}, {})
 
     def are_on(self) -> bool:
-        """Whether anybody has to sign in: there is a file, or was one since this process started.
+        """Whether anybody has to sign in: by a provider, or as there is a file, or was one since this process started.
 
         Raises
         ------
         AccountsError
             If the file cannot be read: nobody gets in then.
         """
+        return self.has_provider or self.has_file()
+
+    def has_file(self) -> bool:
+        """Whether there are accounts of our own; errors as of `are_on`."""
         return self._look()[0] is not None
 
     def local(self) -> Caller | None:

@@ -142,7 +142,7 @@ class Invocation(BaseModel):
 
     dataframe_split: Split | None = None
     dataframe_records: Annotated[list[dict[str, Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
-    instances: Annotated[list[dict[str, Any] | list[Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
+    instances: list[dict[str, Any] | list[Any]] | dict[str, list[Any]] | None = None
     inputs: dict[str, Any] | list[dict[str, Any] | list[Any]] | None = None
     params: Annotated[dict[str, Any] | None, Field(description="Taken and passed over.")] = None
 

@@ -57,7 +57,8 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     champion, log = ServedModel(settings, started), DecisionLog(settings.decision_log)
     home = settings.home
-    context = AppContext(settings, champion, log, make_metrics(), Uploads(home), Accounts(home), Sessions(home))
+    accounts = Accounts(home, has_provider=bool(settings.oidc_issuer))
+    context = AppContext(settings, champion, log, make_metrics(), Uploads(home), accounts, Sessions(home))
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))

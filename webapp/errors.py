@@ -76,6 +76,23 @@ class NotSignedInError(HttpError):
         super().__init__("Sign in first. A program sends its key as `Authorization: Bearer KEY`.")
 
 
+class SignInRefusedError(HttpError):
+    """A sign-in with a provider that leads to nobody who may get in."""
+
+    status = 403
+    code = "sign_in_refused"
+
+
+class ProviderAwayError(HttpError):
+    """The provider that people sign in with does not answer as it should."""
+
+    status = 503
+    code = "provider_away"
+
+    def __init__(self, host: str) -> None:
+        super().__init__(f"{host} does not answer as it should, so nobody can sign in with it. Please try again later.")
+
+
 class TooManyAttemptsError(HttpError):
     """Somebody tries names or passwords."""
 

@@ -2,7 +2,8 @@
 
 It takes the formats of MLflow's scoring server (https://mlflow.org/docs/latest/genai/serving/), answers
 `{"predictions": […]}` and fails with MLflow's `error_code` and `message`. Unlike MLflow's, no message repeats what was
-sent, and `stack_trace` is always empty.
+sent, `stack_trace` is always empty, and what two programs could read in two ways (a key twice, Infinity) is refused.
+Parquet is not taken: its readers were not made for what strangers send.
 """
 
 from __future__ import annotations
@@ -132,7 +133,9 @@ def _records(data: Any, _schema: Schema) -> RawTable:
 
 
 def _instances(data: Any, schema: Schema) -> RawTable:
-    """Rows: objects, or lists of values in the schema's order."""
+    """Rows: objects, or lists of values in the schema's order; or columns, as inputs have them."""
+    if isinstance(data, dict) and any(isinstance(column, list) for column in data.values()):
+        return _inputs(data, schema)
     if not isinstance(data, list):
         raise BadRequestError(f"The instances must be a list of rows. Got {_type_of(data)}.")
     if data and isinstance(data[0], list):

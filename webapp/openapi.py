@@ -192,6 +192,14 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 answer=_json(_ref(Scored), answered),
                 errors=(*_WITH_BODY, "409", "422"),
                 parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
+                links={
+                    "decisions": _link("searchDecisions", {"application_id": _SCORED_ID}, "Look it up in the log."),
+                    "outcome": _link(
+                        "reportOutcomes",
+                        {"outcomes": [{"application_id": _SCORED_ID, "default": False}]},
+                        "Say later what became of it.",
+                    ),
+                },
             )
         },
         "/api/v1/score.csv": {
@@ -241,6 +249,7 @@ def _outcome_paths(example: Example | None) -> JsonObject:
             "post": _operation(
                 "Report what became of applications",
                 "All are recorded or none. One about an application that was never scored here is refused.",
+                name="reportOutcomes",
                 body=_json(_ref(Outcomes), {"outcomes": [reported]} if reported else None),
                 answer=_json(_ref(Recorded), {"recorded": 1}),
                 errors=_WITH_BODY,
@@ -256,6 +265,7 @@ def _search_paths(example: Example | None) -> JsonObject:
             "post": _operation(
                 "Look up what was decided about an application",
                 f"The last {MOST_FOUND} decisions, newest first; none if it was never scored here, or erased.",
+                name="searchDecisions",
                 body=_json(_ref(DecisionSearch), asked),
                 answer=_json(_ref(FoundDecisions)),
                 errors=_WITH_BODY,
@@ -292,6 +302,8 @@ def _operation(
     errors: Iterable[str] = _EVERYWHERE,
     prefix: str = "",
     parameters: Sequence[JsonObject] = (),
+    name: str = "",
+    links: JsonObject | None = None,
 ) -> JsonObject:
     problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
@@ -302,7 +314,20 @@ def _operation(
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
+    if name:
+        operation["operationId"] = name
+    if links:
+        operation["responses"]["200"]["links"] = links
     return operation
+
+
+# The id of the first application that was scored.
+_SCORED_ID = "$response.body#/results/0/application_id"
+
+
+def _link(name: str, body: JsonObject, description: str) -> JsonObject:
+    """What can be asked next with what was answered."""
+    return {"operationId": name, "requestBody": body, "description": description}
 
 
 def _problem(problems: dict[str, str]) -> JsonObject:

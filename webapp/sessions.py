@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from webapp.accounts import User
 from webapp.errors import TooManyAttemptsError
 from webapp.small_database import SmallDatabase
 
@@ -22,12 +22,21 @@ ATTEMPT_SECONDS = 300.0
 MOST_OF_A_NAME, MOST_OF_AN_ADDRESS, MOST_OF_ALL = 5, 30, 200
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS sessions (
-    token BLOB PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, ends_at REAL NOT NULL
+CREATE TABLE IF NOT EXISTS signed_in (
+    token BLOB PRIMARY KEY, user TEXT NOT NULL, stamp TEXT NOT NULL, role TEXT NOT NULL, ends_at REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS attempts (name BLOB NOT NULL, address BLOB NOT NULL, at REAL NOT NULL);
 CREATE INDEX IF NOT EXISTS attempts_by_age ON attempts (at);
 """
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """Who a token signed in: with an account, whose stamp it was, or by a provider, in a role."""
+
+    name: str
+    stamp: str = ""
+    role: str = ""
 
 
 class Sessions:
@@ -37,27 +46,27 @@ class Sessions:
         away = "It cannot be looked up at the moment who is signed in. Try again in a minute."
         self._database = SmallDatabase(home / "sessions.sqlite3", _SCHEMA, away=away)
 
-    def begin(self, user: User) -> str:
+    def begin(self, who: SignedIn) -> str:
         """Sign somebody in; the token that their browser is to send along."""
         token, now = secrets.token_urlsafe(32), time.time()
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM sessions WHERE ends_at < ?", (now,))
-            row = (_digest(token), user.name, user.stamp, now + SESSION_SECONDS)
-            connection.execute("INSERT INTO sessions VALUES (?, ?, ?, ?)", row)
-            connection.execute("DELETE FROM attempts WHERE name = ?", (_digest(user.name),))
+            connection.execute("DELETE FROM signed_in WHERE ends_at < ?", (now,))
+            row = (_digest(token), who.name, who.stamp, who.role, now + SESSION_SECONDS)
+            connection.execute("INSERT INTO signed_in VALUES (?, ?, ?, ?, ?)", row)
+            connection.execute("DELETE FROM attempts WHERE name = ?", (_digest(who.name),))
         return token
 
-    def find(self, token: str) -> tuple[str, str] | None:
-        """The name and the stamp of whom a token signed in; None if nobody, or no longer."""
+    def find(self, token: str) -> SignedIn | None:
+        """Whom a token signed in; None if nobody, or no longer."""
         with self._database.transaction(is_write=False) as connection:
-            wanted = "SELECT user, stamp FROM sessions WHERE token = ? AND ends_at > ?"
-            row: tuple[str, str] | None = connection.execute(wanted, (_digest(token), time.time())).fetchone()
-        return row
+            wanted = "SELECT user, stamp, role FROM signed_in WHERE token = ? AND ends_at > ?"
+            row = connection.execute(wanted, (_digest(token), time.time())).fetchone()
+        return None if row is None else SignedIn(*row)
 
     def end(self, token: str) -> None:
         """Sign out."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM sessions WHERE token = ?", (_digest(token),))
+            connection.execute("DELETE FROM signed_in WHERE token = ?", (_digest(token),))
 
     def count_attempt(self, name: str, address: str) -> None:
         """Count an attempt to sign in before it is looked at, so that many at once cannot slip through.

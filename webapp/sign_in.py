@@ -1,23 +1,42 @@
 """The door: who a request comes from, whether they may, and the pages to sign in and out.
 
-A person's browser sends a cookie with a random token (sessions.py), a program its key (`Authorization: Bearer`). While
-there are no accounts (accounts.py), everybody is the user who runs the app, and these pages lead to the first one.
+A person's browser sends a cookie with a random token (sessions.py), a program its key (`Authorization: Bearer`). People
+sign in with an account (accounts.py) or a provider (single_sign_on.py). While there is neither, everybody is the user
+who runs the app, and these pages lead to the first one.
 """
 
 from __future__ import annotations
 
 import logging
 import re
+from typing import cast
 
 from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request
+from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from webapp.access import Caller, check, needed_for, the_caller
+from creditrisk import hosts
+from webapp.access import ROLES, Caller, Role, check, needed_for, the_caller
 from webapp.accounts import Accounts, caller_of
 from webapp.context import AppContext
-from webapp.errors import ForbiddenError, NotSignedInError, TooManyAttemptsError
+from webapp.errors import (
+    ForbiddenError,
+    NotSignedInError,
+    ProviderAwayError,
+    SignInRefusedError,
+    TooManyAttemptsError,
+)
 from webapp.passwords import is_password
-from webapp.sessions import SESSION_SECONDS, Sessions
+from webapp.sessions import SESSION_SECONDS, Sessions, SignedIn
+from webapp.single_sign_on import (
+    BEGUN_SECONDS,
+    NOT_FINISHED,
+    address_to_sign_in,
+    begin,
+    begun_from,
+    finish,
+    provider_of,
+)
 
 COOKIE = "riskometer_session"
 # Pages, which hold nothing of anybody in their addresses.
@@ -63,11 +82,19 @@ def find_caller(accounts: Accounts, sessions: Sessions) -> Caller | None:
         return by_key(accounts, request.headers["Authorization"])
     token = request.cookies.get(COOKIE)
     found = sessions.find(token) if token else None
-    user = accounts.user(found[0]) if found else None
-    if found is None or user is None or user.stamp != found[1]:
-        return None
-    _refuse_unsaid_origin()
-    return caller_of(user)
+    caller = None if found is None else _caller_signed_in(accounts, found)
+    if caller is not None:
+        _refuse_unsaid_origin()
+    return caller
+
+
+def _caller_signed_in(accounts: Accounts, found: SignedIn) -> Caller | None:
+    """Who is signed in, as long as their account is what it was, or people sign in with a provider."""
+    if found.role in ROLES:
+        role = cast(Role, found.role)
+        return Caller(found.name, role, ROLES[role]) if accounts.has_provider else None
+    user = accounts.user(found.name)
+    return caller_of(user) if user is not None and user.stamp == found.stamp else None
 
 
 def by_key(accounts: Accounts, authorization: str | None) -> Caller | None:
@@ -84,10 +111,18 @@ def make_blueprint(context: AppContext) -> Blueprint:
     @blueprint.route("/login", methods=["GET", "POST"])
     def login() -> AnyResponse:
         wanted = _own_page(request.values.get("next"))
-        if request.method == "POST" and context.accounts.are_on():
+        if request.method == "POST" and context.accounts.has_file():
             return _sign_in(context, wanted)
         is_known = find_caller(context.accounts, context.sessions) is not None
-        return redirect(wanted, 303) if is_known else _login_page(wanted)
+        return redirect(wanted, 303) if is_known else _login_page(context, wanted)
+
+    @blueprint.get("/login/oidc")
+    def with_provider() -> AnyResponse:
+        return _to_provider(context, _own_page(request.args.get("next")))
+
+    @blueprint.get("/login/oidc/back")
+    def back() -> AnyResponse:
+        return _back_from_provider(context)
 
     @blueprint.post("/logout")
     def sign_out() -> AnyResponse:
@@ -115,26 +150,90 @@ def _sign_in(context: AppContext, wanted: str) -> AnyResponse:
         context.sessions.count_attempt(name, request.remote_addr or "")
     except TooManyAttemptsError as exc:
         log.warning("too many attempts to sign in")
-        return _login_page(wanted, str(exc), name, exc.status)
+        return _login_page(context, wanted, str(exc), name, exc.status)
     user = context.accounts.user(name)
     # A name that nobody has takes as long.
     if not is_password(password, user.password if user else None) or user is None:
-        return _login_page(wanted, "Name and password do not fit together. Please try again.", name, 401)
-    response = redirect(wanted, 303)
+        message = "Name and password do not fit together. Please try again."
+        return _login_page(context, wanted, message, name, 401)
+    # Who came over TLS has the cookie go no other way.
+    is_secure = request.headers.get("Origin", "").startswith("https://")
+    return _with_session(redirect(wanted, 303), context, SignedIn(user.name, stamp=user.stamp), is_secure=is_secure)
+
+
+def _with_session(response: AnyResponse, context: AppContext, who: SignedIn, *, is_secure: bool) -> AnyResponse:
     response.set_cookie(
         COOKIE,
-        context.sessions.begin(user),
+        context.sessions.begin(who),
         max_age=int(SESSION_SECONDS),
-        # Who came over TLS has the cookie go no other way.
-        secure=request.headers.get("Origin", "").startswith("https://"),
+        secure=is_secure,
         httponly=True,
         samesite="Strict",
     )
     return response
 
 
-def _login_page(wanted: str, message: str = "", name: str = "", status: int = 200) -> Response:
-    page = render_template("login.html", title="Sign in", next=wanted, message=message, name=name[:64])
+def _to_provider(context: AppContext, wanted: str) -> AnyResponse:
+    """Go on to the provider; what the sign-in needs waits in a cookie, which comes back with it."""
+    provider = provider_of(context.settings)
+    if provider is None:
+        raise NotFound
+    begun = begin(wanted)
+    try:
+        response = redirect(address_to_sign_in(provider, begun, _way_back()), 303)
+    except ProviderAwayError as exc:
+        log.error("the provider to sign in with does not answer")
+        return _login_page(context, wanted, str(exc), status=exc.status)
+    response.set_cookie(
+        _cookie_of_begun(), begun.as_cookie(), max_age=BEGUN_SECONDS, secure=_is_tls(), httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _back_from_provider(context: AppContext) -> AnyResponse:
+    """Begin a session for whom the provider sends back, if they may get in."""
+    provider, begun = provider_of(context.settings), begun_from(request.cookies.get(_cookie_of_begun()))
+    if provider is None:
+        raise NotFound
+    try:
+        if begun is None:
+            raise SignInRefusedError(NOT_FINISHED)
+        person = finish(provider, begun, request.args, _way_back())
+    except (SignInRefusedError, ProviderAwayError) as exc:
+        log.warning("a sign-in with the provider led to nobody", extra={"facts": {"status": exc.status}})
+        response: AnyResponse = _login_page(context, "/", str(exc), status=exc.status)
+    else:
+        page = make_response(render_template("signed_in.html", title="Signed in", next=_own_page(begun.wanted)))
+        response = _with_session(page, context, SignedIn(person.name, role=person.role), is_secure=_is_tls())
+    response.delete_cookie(_cookie_of_begun(), secure=_is_tls(), httponly=True, samesite="Lax")
+    return response
+
+
+def _is_tls() -> bool:
+    """Whether browsers reach us over TLS: a proxy ends it, so by the name that we are called by."""
+    return not hosts.is_loopback(request.host)
+
+
+def _way_back() -> str:
+    return f"{'https' if _is_tls() else 'http'}://{request.host}/login/oidc/back"
+
+
+def _cookie_of_begun() -> str:
+    # Of a cookie with this prefix browsers see to it that no other site has set it.
+    return "__Host-riskometer_sign_in" if _is_tls() else "riskometer_sign_in"
+
+
+def _login_page(context: AppContext, wanted: str, message: str = "", name: str = "", status: int = 200) -> Response:
+    provider, accounts = provider_of(context.settings), context.accounts
+    page = render_template(
+        "login.html",
+        title="Sign in",
+        next=wanted,
+        message=message,
+        name=name[:64],
+        provider=provider.host if provider else "",
+        has_accounts=accounts.has_file(),
+    )
     response = make_response(page, status)
     if status == TooManyAttemptsError.status:
         response.headers["Retry-After"] = "300"
@@ -157,7 +256,7 @@ def _is_page_asked_for() -> bool:
 
 def _own_page(path: str | None) -> str:
     """A page of this app to go on to; the first one, if it is anything else."""
-    return path if path and _OWN_PAGE.fullmatch(path) and path not in ("/login", "/logout") else "/"
+    return path if path and _OWN_PAGE.fullmatch(path) and not path.startswith(("/login", "/logout")) else "/"
 
 
 def _refuse_unsaid_origin() -> None:

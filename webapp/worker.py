@@ -93,6 +93,10 @@ def poll(lifeline: int, ready: int) -> None:
 
     settings = read_settings()
     configure_mlflow(settings)
+    if settings.shadow:
+        from webapp.shadow import ShadowScorer
+
+        Thread(target=ShadowScorer(settings).keep_looking, name="shadow", daemon=True).start()
     ChampionPoller(settings).keep_polling()
 
 

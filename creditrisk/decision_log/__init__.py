@@ -22,6 +22,7 @@ from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_fi
 from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
+from creditrisk.decision_log.shadow import ShadowComparison, compare_shadows, shadow, shadowed_until
 from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
@@ -45,9 +46,11 @@ __all__ = [
     "OutcomeReport",
     "OutcomesDone",
     "ScoredBlock",
+    "ShadowComparison",
     "UnreadableEntryError",
     "WindowBlock",
     "check_source",
+    "compare_shadows",
     "decisions_from",
     "decisions_of_few",
     "erase",
@@ -62,5 +65,7 @@ __all__ = [
     "replay",
     "score_blocks",
     "score_day",
+    "shadow",
+    "shadowed_until",
     "this_user",
 ]

@@ -21,8 +21,10 @@ from creditrisk.registry.evidence import NOT_COMPARED, UNKNOWN_TABLE, Evidence, 
 from creditrisk.registry.mlflow_files import EXPERIMENT
 from creditrisk.registry.moves import Moves
 from creditrisk.registry.scorers import REFERENCE
+from creditrisk.registry.shown import description_of, signature_of, table_of
 from creditrisk.registry.versions import FINGERPRINT_TAG, Version, serving_folder
-from creditrisk.scoring import Scorer, load
+from creditrisk.schema import Schema
+from creditrisk.scoring import Scorer, load, sample_record
 
 if TYPE_CHECKING:
     from mlflow.entities import RunInfo
@@ -64,6 +66,7 @@ class Registry(Moves):
         reason: str = "",
         trials: Iterable[Result] = (),
         pages: Mapping[str, str] = MappingProxyType({}),
+        begun: datetime | None = None,
     ) -> Version:
         """Log a run with the scorer folder, register it under the dataset's name and make it the `challenger`.
 
@@ -81,6 +84,8 @@ class Registry(Moves):
             What was tried; each becomes a nested run.
         pages
             Texts to keep with the run (HTML, JSON, SVG), by their path.
+        begun
+            When the training began, with its time zone; None: now.
         """
         import mlflow
 
@@ -92,26 +97,36 @@ class Registry(Moves):
             sha256 = load(folder, name=name, version="").sha256
             reference.write_parquet(scratch / REFERENCE)
             mlflow.set_tracking_uri(self.uri)
-            with mlflow.start_run(
-                experiment_id=self.experiment_id(),
-                run_name=f"train {name}, {scorer.model.family}",
-                tags={STARTED_IN_TAG: self.here},
-            ) as run:
+            with mlflow.start_run(run_id=self._begin_run(f"train {name}, {scorer.model.family}", begun)) as run:
                 mlflow.log_params(dict(params))
                 mlflow.log_metrics(dict(metrics))
                 mlflow.set_tags({**tags, "dataset": name})
                 for trial in trials:
                     self._log_trial(trial, run.info)
+                self.client.log_inputs(run.info.run_id, datasets=[table_of(trained_from, name)])
                 _log_pages(pages, scratch / "pages")
                 mlflow.log_artifact(str(scratch / REFERENCE))
                 mlflow.log_artifact(str(folder / "card.md"))
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
-                version = self._unused(name, _log_model(folder, name))
+                version = self._unused(name, _log_model(folder, scorer.schema))
                 self.notes.note_scorer(name, version, sha256, by=self.here, why=_registered(reason))
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self.client.set_model_version_tag(name, version, key, value)
+                place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
+                description = description_of(scorer.card, pages, place)
+                self.client.update_model_version(name, version, description)
+                mlflow.set_tag("mlflow.note.content", description)
                 self.client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
+
+    def _begin_run(self, run_name: str, begun: datetime | None) -> str:
+        """A run that began when the training did, and so lasts as long as it."""
+        from mlflow.tracking.context.registry import resolve_tags
+
+        started = int((begun or datetime.now(UTC)).timestamp() * 1000)
+        # What MLflow's own runs say of themselves: who, on what.
+        tags = resolve_tags({STARTED_IN_TAG: self.here})
+        return str(self.client.create_run(self.experiment_id(), started, tags, run_name).info.run_id)
 
     def _unused(self, model: str, version: str) -> str:
         """The version itself, or the same files under the next number that no decision log has a scorer for.
@@ -138,13 +153,14 @@ class Registry(Moves):
             if performance is not None:
                 figures |= {f"{stage}_{name}": getattr(performance, name) for name in TRIAL_FIGURES}
         now = int(time.time() * 1000)
-        run_id = self.client.create_run(parent.experiment_id, tags=tags).info.run_id
+        started = now - round(1000 * trial.seconds)
+        run_id = self.client.create_run(parent.experiment_id, started, tags).info.run_id
         self.client.log_batch(
             run_id,
             metrics=[Metric(name, value, now, 0) for name, value in figures.items()],
             params=[Param(name, str(value)) for name, value in trial.parameters.items()],
         )
-        self.client.set_terminated(run_id)
+        self.client.set_terminated(run_id, end_time=now)
 
     def clean_up(self) -> int:
         """End what an interrupted training of this home left behind; return how many runs that were.
@@ -198,9 +214,10 @@ def _log_pages(pages: Mapping[str, str], folder: Path) -> None:
         mlflow.log_artifacts(str(folder))
 
 
-def _log_model(folder: Path, name: str) -> str:
+def _log_model(folder: Path, schema: Schema) -> str:
     """Log a scorer folder with the running run and register it; return the version that MLflow made of it."""
     import mlflow
+    import pandas as pd
 
     # It warns of the types that pyfunc_model.py leaves out on purpose.
     with warnings.catch_warnings(record=True):
@@ -210,6 +227,8 @@ def _log_model(folder: Path, name: str) -> str:
             artifacts={"scorer": str(folder)},
             code_paths=[str(Path(creditrisk.__file__).parent)],
             pip_requirements=REQUIREMENTS,
-            registered_model_name=name,
+            signature=signature_of(schema),
+            input_example=pd.DataFrame([sample_record(schema)]),
+            registered_model_name=schema.name,
         )
     return str(info.registered_model_version)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -48,6 +50,40 @@ def test_what_was_registered_comes_back_to_the_last_bit_and_needs_the_registry_o
     assert registry.reference_sample(versions[0]).equals(corner_reference)
     away = settings.model_copy(update={"mlflow_uri": "http://127.0.0.1:1"})
     assert load_version(away.stores, "corner_lender", "1").sha256 == versions[0].sha256
+
+
+def test_mlflow_shows_what_a_version_takes_what_it_was_trained_on_and_for_how_long(
+    settings, corner_scorer, corner_reference
+):
+    import mlflow
+
+    registry = Registry(settings.stores)
+    version = registry.register(
+        replace(corner_scorer, card="The card.\n" + "A line of it.\n" * 1_000),
+        corner_reference,
+        params={},
+        metrics={},
+        trained_from=TrainedFrom("corner_lender", "loans.csv", "ab" * 32),
+        pages={"data_checks.html": "<p>", "data_checks.json": "{}"},
+        begun=datetime.now(UTC) - timedelta(minutes=5),
+    )
+    run = registry.client.get_run(version.run_id)
+    assert 300 <= (run.info.end_time - run.info.start_time) / 1000 < 600
+    [table] = run.inputs.dataset_inputs
+    assert (table.dataset.name, table.dataset.digest) == ("corner_lender", ("ab" * 32)[:36])
+    assert "loans.csv" in table.dataset.source
+    shown = registry.client.get_model_version(version.model, version.version).description
+    assert shown.startswith("[data checks](#/experiments/")
+    assert "/artifacts/data_checks.html)\n\nThe card.\n" in shown
+    assert len(shown) <= 5_000
+    assert shown.endswith("/artifacts/card.md).")
+    assert run.data.tags["mlflow.note.content"] == shown
+    info = mlflow.models.get_model_info(f"models:/{version.model}/{version.version}")
+    assert info.signature.inputs.input_names() == [field.name for field in corner_scorer.schema.fields]
+    assert "prob_default" in info.signature.outputs.input_names()
+    model = mlflow.pyfunc.load_model(info.model_uri)
+    assert model.input_example.columns.tolist() != []
+    assert 0 < model.predict(model.input_example)["prob_default"][0] < 1
 
 
 def test_a_copy_that_was_changed_is_fetched_again(settings, versions):

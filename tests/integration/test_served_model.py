@@ -71,7 +71,7 @@ def test_only_the_command_switches_and_the_page_follows(settings, run):
     poll(champion)
     assert champion.state.scorer.name == MODEL
     said = run("switch", OTHER, "--by", "Ada", "--why", "the branch moved").output
-    assert said.startswith(f"The page serves {OTHER} in place of {MODEL} from its next look on, within 60 seconds.")
+    assert said.startswith(f"The page serves {OTHER} in place of {MODEL} from its next look on, within 2 seconds.")
     poll(champion)
     assert champion.state.scorer.name == OTHER
     assert OTHER in app.test_client().get("/ui/_dash-layout").text

@@ -4,6 +4,7 @@ import json
 import stat
 
 import pytest
+from argon2 import PasswordHasher
 from click.testing import CliRunner
 
 from creditrisk.decision_log import Actor
@@ -26,6 +27,8 @@ ALLOWED = {
     ("GET", "/ping"): EVERYBODY,
     ("GET", "/version"): EVERYBODY,
     ("GET", "/login"): EVERYBODY,
+    ("GET", "/login/oidc"): EVERYBODY,
+    ("GET", "/login/oidc/back"): EVERYBODY,
     ("POST", "/login"): EVERYBODY,
     ("POST", "/logout"): ALL,
     ("GET", "/account"): ALL,
@@ -48,8 +51,8 @@ ALLOWED = {
 @pytest.fixture
 def quick(monkeypatch):
     """Hashes that cost next to nothing."""
-    monkeypatch.setattr(passwords, "_LOG2_N", 4)
-    monkeypatch.setattr(passwords, "_NOBODYS", f"scrypt$4$8$1${'00' * 16}${'00' * 32}")
+    monkeypatch.setattr(passwords, "_HASHER", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+    monkeypatch.setattr(passwords, "_NOBODYS", passwords._NOBODYS.replace("m=65536,t=3,p=4", "m=8,t=1,p=1"))
 
 
 @pytest.fixture
@@ -136,15 +139,16 @@ def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(home, corner_app)
 
 def test_a_wrong_name_and_a_wrong_password_are_answered_alike(home, corner_app, monkeypatch):
     costly = []
-    scrypt = passwords.hashlib.scrypt
-    monkeypatch.setattr(passwords.hashlib, "scrypt", lambda *args, **kw: costly.append(kw["n"]) or scrypt(*args, **kw))
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *args: costly.append(args[1][:26]) or verify(*args))
     answers = [
         corner_app.test_client().post("/login", data={"name": name, "password": "no"}, headers=OURS)
         for name in ("clerk", "other")
     ]
     assert [answer.status_code for answer in answers] == [401, 401]
     assert answers[0].text.replace('value="clerk"', 'value="other"') == answers[1].text
-    assert len(costly) == 2
+    # The same work for a name that nobody has.
+    assert costly == ["$argon2id$v=19$m=8,t=1,p=1"] * 2
 
 
 def test_who_guesses_has_to_wait_whether_or_not_there_is_such_a_name(home, corner_app, monkeypatch):
@@ -264,10 +268,15 @@ def test_passwords_and_keys_are_kept_as_hashes_for_the_owner_alone(home):
 
 def test_a_hash_fits_its_password_alone():
     hashed = passwords.hash_password(PASSWORD)
-    assert hashed.startswith("scrypt$15$8$3$")
+    assert hashed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert hashed != passwords.hash_password(PASSWORD)
     assert passwords.is_password(PASSWORD, hashed)
     assert not passwords.is_password(PASSWORD + " ", hashed)
     assert not passwords.is_password(PASSWORD, None)
+    # What somebody wrote into the file by hand, or another program made, opens nothing.
+    assert not any(
+        passwords.is_password(PASSWORD, other) for other in ("", PASSWORD, "scrypt$15$8$3$00$00", "$argon2id$")
+    )
 
 
 def test_a_file_that_cannot_be_read_or_is_gone_lets_nobody_in(home, corner_app):

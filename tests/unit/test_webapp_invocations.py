@@ -51,6 +51,7 @@ def expected(client):
         {"instances": ROWS},
         {"instances": VALUES},
         {"inputs": {key: [row[key] for row in ROWS] for key in GOOD}},
+        {"instances": {key: [row[key] for row in ROWS] for key in GOOD}},
         {"inputs": ROWS},
         {"inputs": VALUES},
         {"dataframe_split": {"data": VALUES}},
@@ -62,6 +63,7 @@ def expected(client):
         "instances",
         "lists",
         "inputs",
+        "instances by columns",
         "input rows",
         "input lists",
         "bare",
@@ -190,6 +192,101 @@ def test_failures_of_the_app_have_mlflows_shape_too(client, corner_app, monkeypa
     assert answer.headers["Retry-After"] == "10"
     foreign = client.post("/invocations", json={"instances": ROWS}, headers={"Origin": "http://evil.example"})
     expect_error(foreign, 403, "PERMISSION_DENIED")
+
+
+# What MLflow's own tests of its scoring server send, and a little more; what answers a case is not written down here,
+# but asked of MLflow. Its tests of parameters need a model that has some, and ours have none.
+BY_COLUMN = {key: [row[key] for row in ROWS] for key in GOOD}
+CSV = "\n".join([",".join(GOOD), *(",".join(map(str, row.values())) for row in ROWS)])
+SENT = {
+    "no JSON": "this is,,,, not valid json",
+    "nothing": "",
+    "bytes that are no text": b'{"a": "\xff"}',
+    "a number": 1,
+    "a text": "1",
+    "a list": [1],
+    "null": None,
+    "no format": {"not": "a serialized dataframe"},
+    "two formats": {"dataframe_records": [], "dataframe_split": {"data": []}},
+    "split as records": {"dataframe_records": SPLIT},
+    "records as split": {"dataframe_split": ROWS},
+    "an index of another length": {"dataframe_split": {"index": [1, 2], "data": [[1], [2], [3]]}},
+    "columns of another number": {"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}},
+    "another frame": {"dataframe_split": {"columns": [0], "index": [*range(10)], "data": [[x] for x in range(10)]}},
+    "records": {"dataframe_records": ROWS},
+    "split": {"dataframe_split": SPLIT},
+    "split, other order": {"dataframe_split": {"columns": [*GOOD][::-1], "data": [[*x.values()][::-1] for x in ROWS]}},
+    "an address": {"dataframe_split": {"columns": [*GOOD, "url"], "data": [[*GOOD.values(), "aaa://bbb"]]}},
+    "instances": {"instances": ROWS},
+    "instances by column": {"instances": BY_COLUMN},
+    "inputs": {"inputs": BY_COLUMN},
+    "inputs by row": {"inputs": ROWS},
+    "unknown parameter": {"dataframe_split": SPLIT, "params": {"unknown": "value"}},
+    "another key": {"dataframe_records": ROWS, "other": 1},
+    "digits": {"dataframe_records": [{**GOOD, "client": "00120"}]},
+    "none": {"dataframe_records": []},
+    "no rows": {"dataframe_split": {"columns": [*GOOD], "data": []}},
+    "no instances": {"instances": []},
+    "one that cannot be scored": {"dataframe_records": [GOOD, {**GOOD, "age_years": "abc"}]},
+}
+TYPES = {
+    "CSV": (CSV, "text/csv"),
+    "CSV, its characters": (CSV, "text/csv; charset=utf-8"),
+    "CSV, other characters": (CSV, "text/csv; charset=latin-1"),
+    "CSV of nothing": ("", "text/csv"),
+    "CSV without rows": (",".join(GOOD), "text/csv"),
+    "CSV of bytes": (b"a,b\n\xff\xfe,1\n", "text/csv"),
+    "JSON, its characters": (json.dumps({"dataframe_records": ROWS}), f"{JSON}; charset=UTF-8"),
+    "JSON, another parameter": (json.dumps({"dataframe_split": SPLIT}), f"{JSON}; something=something"),
+    "another type": (json.dumps({"dataframe_split": SPLIT}), "not_a_supported_content_type"),
+    "no type": (json.dumps({"dataframe_split": SPLIT}), ""),
+}
+
+
+@pytest.fixture(scope="module")
+def of_mlflow(corner_scorer):
+    """What MLflow's scoring server answers with our model in it: status and body, without a socket between."""
+    from mlflow.exceptions import MlflowException
+    from mlflow.pyfunc import scoring_server
+
+    from creditrisk.registry.pyfunc_model import ScorerModel
+
+    model = ScorerModel()
+    model.scorer = corner_scorer
+
+    def predict(data, params=None):
+        import pandas as pd
+
+        return model.predict(None, pd.DataFrame(data), params)
+
+    served = SimpleNamespace(predict=predict, metadata=SimpleNamespace())
+
+    def answer(body, content_type):
+        data = body if isinstance(body, bytes) else body.encode()
+        try:
+            given = scoring_server.invocations(data, content_type, served, None)
+        except MlflowException as exc:
+            return exc.get_http_status_code(), json.loads(exc.serialize_as_json())
+        return given.status, json.loads(given.response) if given.mimetype == JSON else None
+
+    return answer
+
+
+def test_every_case_is_answered_as_mlflows_scoring_server_answers_it(client, of_mlflow):
+    sent = {name: (body if name in ("no JSON", "nothing") or isinstance(body, bytes) else json.dumps(body), JSON)
+            for name, body in SENT.items()}  # fmt: skip
+    for name, (body, content_type) in (sent | TYPES).items():
+        ours = ask(client, body, content_type)
+        status, theirs = of_mlflow(body, content_type)
+        assert ours.status_code == status, (name, ours.text)
+        if status == 200:
+            assert [row.get("prob_default") for row in ours.json["predictions"]] == [
+                pytest.approx(row["prob_default"]) if row.get("prob_default") == row.get("prob_default") else None
+                for row in theirs["predictions"]
+            ], name
+        elif theirs is not None:
+            assert ours.json["error_code"] == theirs["error_code"], name
+            assert isinstance(theirs["message"], str), name
 
 
 def test_ping_says_whether_there_is_a_model(client, corner_app):

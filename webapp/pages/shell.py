@@ -98,7 +98,7 @@ def _navigation(page: Page, pages: Sequence[Page]) -> Component:
         html.A(other.TITLE, href=other.PATH, **(attributes("aria-", current="page") if other is page else {}))
         for other in pages
     ]
-    return html.Nav(links, className="side")
+    return html.Nav([*links, html.A("API", href="/api/docs")], className="side")
 
 
 def _identity(state: ServingState) -> str:
