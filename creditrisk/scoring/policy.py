@@ -113,4 +113,5 @@ def _cutoffs_from(item: Any) -> Cutoffs:
     names = ("model", "model_version", "approve_below", "decline_from")
     said = strict.fields(item, "the cut-offs", names)
     low, high = (strict.number(said[name], name, 0, 1) for name in names[2:])
-    return checked_cutoffs(Cutoffs(*(strict.text(said[name], name) for name in names[:2]), low, high))
+    model, version = (strict.text(said[name], name) for name in names[:2])
+    return checked_cutoffs(Cutoffs(model, version, low, high))
