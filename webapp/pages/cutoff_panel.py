@@ -155,7 +155,7 @@ def effect(now: Scorer, then: Scorer, evaluation: Evaluation) -> list[Component]
         ("Cost of 100 applicants", f"{100 * before.cost:,.1f}", f"{100 * after.cost:,.1f}"),
         ("Profit from 100 applicants", f"{100 * before.profit:,.1f}", f"{100 * after.profit:,.1f}"),
     ]
-    parts: list[Component] = [_table(("", "Now", "Then" if is_moved else "Then (nothing moved)"), lines)]
+    parts: list[Component] = [_table(("", "Now", "Then" if is_moved else "Then (not moved)"), lines)]
     if after.groups:
         groups = [
             (f"{one.field}: {one.group} ({one.n_rows:,})", share(one.approval_rate), share(other.approval_rate))
@@ -181,8 +181,14 @@ def _table(heads: Sequence[str], lines: Sequence[tuple[str, str, str]]) -> Compo
         )
         for name, now, then in lines
     ]
-    head = html.Tr([html.Th(text, scope="col") if text else html.Td() for text in heads])
-    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="plain"), className="scroll")
+    first, *others = heads
+    head = html.Tr(
+        [
+            html.Th(first, scope="col") if first else html.Td(),
+            *(html.Th(text, scope="col", className="figure") for text in others),
+        ]
+    )
+    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="plain"), className="scroll", tabIndex=0)
 
 
 def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Component]:

@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 from creditrisk.metrics import Estimate, rate
 from creditrisk.scoring import CutoffFigures, Evaluation, Scorer
 from webapp.pages import wording
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, sentence
 
 N_GROUPS = 10
 # So large a difference from what was predicted is none.
@@ -105,7 +105,7 @@ def card(scorer: Scorer, evaluation: Evaluation | None, figures: CutoffFigures |
         parts.append(
             html.P(
                 f"Found on {n:,} applications that it was not trained on; in brackets where chance stays 95 times in "
-                f"100. {str(scorer.metrics.get('protocol', ''))[:400].capitalize()}.",
+                f"100. {sentence(str(scorer.metrics.get('protocol', ''))[:400])}.",
                 className="quiet",
             )
         )
@@ -115,9 +115,11 @@ def card(scorer: Scorer, evaluation: Evaluation | None, figures: CutoffFigures |
 def tiles(evaluation: Evaluation, figures: CutoffFigures) -> list[tuple[str, str]]:
     """The figures of the card: each large, with what it means."""
     area, low, high = (100 * value for value in evaluation["auc"])
-    right = f"of 100 pairs of a client who went bad and one who did not, it finds the riskier ({low:.0f} to {high:.0f})"
     return [
-        (f"{area:.0f} of 100", f"pairs told apart: {right}"),
+        (
+            f"{area:.0f} of 100",
+            f"pairs of a client who went bad and one who did not: it finds the riskier ({low:.0f} to {high:.0f})",
+        ),
         against_predicted(observed_to_expected(evaluation)),
         (wording.risk_words(figures.bad_rate) if figures.approval_rate else "–", "of those with an offer went bad"),
         (share(figures.approval_rate), "got an offer; " + f"{share(figures.referral_rate)} went to a colleague"),
@@ -142,7 +144,8 @@ def share(value: float) -> str:
 def calibration(groups: Sequence[RiskGroup]) -> Component:
     """Predicted and observed risk of ten groups of clients, as a chart whose rows are a table."""
     top = max([*(group.predicted for group in groups), *(group.bad_rate.high for group in groups), 0.01])
-    heads = ("Group", "Clients", "Predicted", "Went bad", "", "Bads found so far")
+    names = ("Group", "Clients", "Predicted", "Went bad", "", "Bads found so far")
+    heads = [(name, "figure" if index else "") for index, name in enumerate(names)]
     rows = [
         html.Tr(
             [
@@ -160,7 +163,7 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
         )
         for index, group in enumerate(groups)
     ]
-    head = html.Tr([html.Th(text, scope="col") if text else html.Td() for text in heads])
+    head = html.Tr([html.Th(text, scope="col", className=kind) if text else html.Td() for text, kind in heads])
     return html.Section(
         [
             html.H2("Do its risks come true?"),
@@ -170,7 +173,11 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
                 "the share of all who went bad that is in this group and the riskier ones.",
                 className="quiet",
             ),
-            html.Div(html.Table([html.Thead(head), html.Tbody(rows[::-1])], className="plain"), className="scroll"),
+            html.Div(
+                html.Table([html.Thead(head), html.Tbody(rows[::-1])], className="plain"),
+                className="scroll",
+                tabIndex=0,
+            ),
         ],
         className="panel",
     )

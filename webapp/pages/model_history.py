@@ -60,7 +60,9 @@ def history(log: DecisionLog, model: str) -> Component:
             for at, what, who, why in done[:MOST_LISTED]
         ]
         head = html.Tr([html.Th(text, scope="col") for text in ("When", "What", "Who", "Why")])
-        table = html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="plain words"), className="scroll")
+        table = html.Div(
+            html.Table([html.Thead(head), html.Tbody(rows)], className="plain words"), className="scroll", tabIndex=0
+        )
     return html.Section([html.H2("What was changed, by whom and why"), table], className="panel")
 
 
