@@ -2,18 +2,25 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from creditrisk.errors import RegistryError
+from creditrisk.registry import Evidence, TrainedFrom, Version
+from creditrisk.registry.evidence import tags_of
 from creditrisk.scoring import evaluation_of
 from tests.conftest import corner_home
-from webapp import policy_changes
+from webapp import champion_moves, policy_changes
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.errors import ForbiddenError
 from webapp.lamp_changes import lamp_changes
 from webapp.pages import cutoff_panel, model_card
+from webapp.serving_note import look_at_once
+from webapp.versions_note import known_versions, read_versions, versions_path, write_versions
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
 ANALYST, APPROVER = (Caller(role, role, ROLES[role]) for role in ("analyst", "approver"))
@@ -113,3 +120,68 @@ def test_a_slider_that_was_not_moved_stands_for_the_cutoff_to_its_last_digit(cor
     places = cutoff_panel.position(rule.approve_below), cutoff_panel.position(rule.decline_from)
     assert cutoff_panel.chosen(corner_scorer, places) == (rule.approve_below, rule.decline_from)
     assert cutoff_panel.chosen(corner_scorer, (20.0, places[1])) == (0.2, rule.decline_from)
+
+
+class FewVersions:
+    """As much of a registry as the note of versions asks for."""
+
+    def __init__(self, *versions):
+        self._versions = versions
+
+    def versions(self, _model):
+        return list(self._versions)
+
+    def at(self, _model, _alias):
+        return None
+
+    def challenger(self, _model):
+        return self._versions[-1]
+
+    def page_address(self, version, page, port):
+        return f"http://127.0.0.1:{port}/{version.run_id}/{page}"
+
+
+def registered(number, evidence, sha256):
+    at = datetime(2026, 11, int(number), tzinfo=UTC)
+    return Version("corner_lender", number, f"run{number}", sha256, at, tags_of(evidence, TrainedFrom()))
+
+
+def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_registry_has(app):
+    client, context = app.test_client(), app.extensions["creditrisk"]
+    assert "The registry has not said yet" in layout(client)
+    champion = registered("3", Evidence(), "a" * 64)
+    same = registered("4", Evidence("keep", "no difference can be told", "3"), "a" * 64)
+    changed = replace(registered("5", Evidence(), "b" * 64), tags={"evidence": "{}"})
+    path = versions_path(context.settings)
+    noted = known_versions(FewVersions(champion, same, changed), champion, 5051)
+    write_versions(path, noted)
+    assert read_versions(path) == noted
+    said = layout(client)
+    for text in ("5 (challenger)", "3 (serves)", "The same model came out again.", "no difference can be told"):
+        assert text in said
+    assert "was changed by hand" in said
+    path.write_text('[{"version": 1}]')
+    assert read_versions(path) == []
+
+
+def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_registry_asked_at_once(app, monkeypatch):
+    context, run = app.extensions["creditrisk"], []
+
+    def as_if(command, **_options):
+        run.append(command)
+        failed = "--version=9" in command
+        return SimpleNamespace(returncode=failed, stdout="It is champion now.\n", stderr="Error: There is none.\n")
+
+    monkeypatch.setattr("webapp.champion_moves.subprocess.run", as_if)
+    for may_not in (lambda: champion_moves.promote(context, ANALYST, "corner_lender", "4", "better"),
+                    lambda: champion_moves.roll_back(context, ANALYST, "corner_lender", "worse")):  # fmt: skip
+        with pytest.raises(ForbiddenError):
+            may_not()
+    with pytest.raises(RegistryError, match="say why"):
+        champion_moves.promote(context, APPROVER, "corner_lender", "4", " ")
+    with pytest.raises(RegistryError, match="There is none"):
+        champion_moves.promote(context, APPROVER, "corner_lender", "9", "better")
+    assert not look_at_once(context.settings).exists()
+    assert champion_moves.promote(context, APPROVER, "corner_lender", "4", "--better") == "It is champion now."
+    assert run[-1][-5:] == ["promote", "--dataset=corner_lender", "--version=4", "--by=approver", "--why=--better"]
+    assert look_at_once(context.settings).exists()

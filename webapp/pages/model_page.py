@@ -10,12 +10,13 @@ from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.scoring import Evaluation, Scorer, figures_at, read_evaluation
-from webapp import policy_changes
+from webapp import champion_moves, policy_changes
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
 from webapp.lamp_changes import lamp_changes
-from webapp.pages import cutoff_panel, model_card, model_history, shell, wording
+from webapp.pages import cutoff_panel, model_card, model_history, model_versions, shell, wording
 from webapp.pages.components import message_line, sentence
+from webapp.versions_note import read_versions, versions_path
 
 TITLE = "Model"
 PATH = "/model"
@@ -36,6 +37,7 @@ def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_sliders(app, context)
     _register_changes(app, context)
+    _register_moves(app, context)
 
     @app.callback(Output("about", "children"), Input("model", "data"), prevent_initial_call=True)
     def another_model(_model: str) -> list[Component]:
@@ -83,16 +85,6 @@ def _register_sliders(app: Dash, context: AppContext) -> None:
 
 
 def _register_changes(app: Dash, context: AppContext) -> None:
-    def answer(change: Callable[[Caller], str]) -> tuple[Any, str]:
-        """What the page and the line of messages say after a change, or after it was refused."""
-        caller = the_caller()
-        try:
-            said = change(caller)
-        except CreditRiskError as exc:
-            return no_update, sentence(str(exc))
-        set_props("status", {"children": shell.status(context.champion.state, context.policy.now())})
-        return _content(context, caller), said
-
     @app.callback(
         Output("about", "children", allow_duplicate=True),
         Output("sending", "children"),
@@ -107,9 +99,9 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         if not (n_saved or n_back):
             return no_update, no_update
         if ctx.triggered_id == "own-cutoffs":
-            return answer(lambda caller: policy_changes.take_cutoffs_back(context, caller, why or ""))
+            return _answer(context, lambda caller: policy_changes.take_cutoffs_back(context, caller, why or ""))
         cutoffs = cutoff_panel.chosen(_deciding(context), (low, high))
-        return answer(lambda caller: policy_changes.set_cutoffs(context, caller, *cutoffs, why or ""))
+        return _answer(context, lambda caller: policy_changes.set_cutoffs(context, caller, *cutoffs, why or ""))
 
     @app.callback(
         Output("about", "children", allow_duplicate=True),
@@ -122,7 +114,42 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         if not n_clicks:
             return no_update, no_update
         change = policy_changes.stop if context.policy.now().stop is None else policy_changes.go_on
-        return answer(lambda caller: change(context, caller, why or ""))
+        return _answer(context, lambda caller: change(context, caller, why or ""))
+
+
+def _register_moves(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("about", "children", allow_duplicate=True),
+        Output("sending", "children", allow_duplicate=True),
+        Input("promote", "n_clicks"),
+        Input("roll-back", "n_clicks"),
+        State("to-promote", "value"),
+        State("move-why", "value"),
+        running=[(Output(name, "disabled"), True, False) for name in ("promote", "roll-back")],
+        prevent_initial_call=True,
+    )
+    def move(n_promoted: int | None, n_back: int | None, version: str, why: str | None) -> tuple[Any, Any]:
+        if not (n_promoted or n_back):
+            return no_update, no_update
+        model, is_back = context.scorer().name, ctx.triggered_id == "roll-back"
+
+        def change(caller: Caller) -> str:
+            if is_back:
+                return champion_moves.roll_back(context, caller, model, why or "")
+            return champion_moves.promote(context, caller, model, str(version), why or "")
+
+        return _answer(context, change)
+
+
+def _answer(context: AppContext, change: Callable[[Caller], str]) -> tuple[Any, str]:
+    """What the page and the line of messages say after a change, or after it was refused."""
+    caller = the_caller()
+    try:
+        said = change(caller)
+    except CreditRiskError as exc:
+        return no_update, sentence(str(exc))
+    set_props("status", {"children": shell.status(context.champion.state, context.policy.now())})
+    return _content(context, caller), said
 
 
 def _in_order(low: float, high: float, *, is_low_moved: bool) -> tuple[float, float]:
@@ -159,6 +186,9 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
     ]
     if evaluation is not None:
         parts.insert(1, model_card.calibration(model_card.risk_groups(evaluation)))
+    versions = read_versions(versions_path(context.settings))
+    of_this = [item for item in versions if item.model == scorer.name]
+    parts.append(model_versions.versions_panel(of_this, may_change=may_change))
     return [*parts, model_history.history(context.log, scorer.name)]
 
 
