@@ -24,6 +24,7 @@ from creditrisk.decision_log import (
     DAY,
     BatchDone,
     DecisionLog,
+    PolicyInForce,
     check_source,
     finished,
     latest_predictions,
@@ -76,7 +77,9 @@ def champion_to_score_with(dataset: str | None, registry: Registry, settings: Se
 def score(snapshot: Snapshot, day: date, champion: Champion, target: str, settings: Settings) -> BatchDone:
     """Score, log and write; not retried, as the next run goes on where this one ended."""
     load = functools.partial(load_version, settings.stores)
-    return score_day(snapshot, day, champion.scorer, load=load, log=DecisionLog(settings.decision_log), target=target)
+    log = DecisionLog(settings.decision_log)
+    in_force = PolicyInForce(settings.home, log)
+    return score_day(snapshot, day, champion.scorer, load=load, log=log, target=target, in_force=in_force)
 
 
 @flow(name="batch-score", log_prints=True)

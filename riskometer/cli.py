@@ -189,7 +189,7 @@ def read_outcomes(source: str) -> None:
 @dataset_option
 def score(clients: str, output: Path, dataset: str) -> None:
     """Score the table at CLIENTS, a file or a URI, with the champion; every decision is logged before it is written."""
-    from creditrisk.decision_log import DecisionLog
+    from creditrisk.decision_log import DecisionLog, PolicyInForce
     from creditrisk.registry import Registry, find_champion, no_champion, saved_champion
     from creditrisk.scoring import RESULT_SUFFIXES
     from riskometer.score_file import score_file
@@ -205,7 +205,8 @@ def score(clients: str, output: Path, dataset: str) -> None:
         if champion is None:
             raise click.ClickException(no_champion(registry, chosen))
         scorer = champion.scorer
-    click.echo(score_file(scorer, DecisionLog(settings.decision_log), clients, output))
+    log = DecisionLog(settings.decision_log)
+    click.echo(score_file(scorer, log, clients, output, PolicyInForce(settings.home, log)))
 
 
 @main.command("serve")

@@ -12,13 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from creditrisk import datasets
-from creditrisk.decision_log import READ_ROWS, DecisionLog, score_blocks
+from creditrisk.decision_log import READ_ROWS, DecisionLog, PolicyInForce, score_blocks
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import VERDICTS, Scorer, result_file, result_table
 from creditrisk.sources import read_blocks
 
 
-def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> str:
+def score_file(
+    scorer: Scorer, log: DecisionLog, clients: str, output: Path, in_force: PolicyInForce | None = None
+) -> str:
     """Score a table and write each of its rows with what became of it; a terminal shows how far it is.
 
     Parameters
@@ -28,6 +30,8 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
     output
         The file to write, as its ending says: CSV or Parquet. Until all is done it is called so with `.part` behind; if
         it cannot be finished, what was decided until then is in the log and in that part.
+    in_force
+        Gives the policy that each block is decided under; none, if not given.
 
     Returns
     -------
@@ -48,7 +52,7 @@ def score_file(scorer: Scorer, log: DecisionLog, clients: str, output: Path) -> 
         blocks = datasets.check_blocks(read_blocks(clients, READ_ROWS, show), scorer.schema)
         try:
             with result_file(part, as_parquet=output.suffix == ".parquet") as write:
-                for block in score_blocks(blocks, scorer, log, "batch"):
+                for block in score_blocks(blocks, scorer, log, "batch", in_force=in_force):
                     write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
                     verdicts.update(block.scored["verdict"].to_list())
                     n_rows, read_as = block.last_row, block.read_as or read_as

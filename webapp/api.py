@@ -19,7 +19,7 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import Actor, Logged, ScoredBlock
+from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
 from creditrisk.quality import Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
@@ -164,6 +164,7 @@ def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Respon
     answered_by = keys.claim(key, sent)
     if answered_by is not None:
         scorer = kept_scorer(context, answered_by.model, answered_by.version, answered_by.sha256)
+        scorer = scorer.under(policy_named(context.log, answered_by.policy))
         again = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=None))
         return Response(again, mimetype="application/json", headers={"Idempotent-Replayed": "true"})
     try:
@@ -175,7 +176,7 @@ def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Respon
         raise
     # It is decided and logged by now, and better answered than not.
     with suppress(BusyError):
-        keys.note(key, scorer)
+        keys.note(key, context.policy.apply(scorer))
     return Response(answer, mimetype="application/json")
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dash import Dash
 from flask import Flask, g
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.settings import Settings
 from webapp import api, docs_page, invocations, security, short_way, sign_in, upload_routes
 from webapp.access import local_caller
@@ -57,8 +57,8 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     champion, log = ServedModel(settings, started), DecisionLog(settings.decision_log)
     home = settings.home
-    accounts = Accounts(home, has_provider=bool(settings.oidc_issuer))
-    context = AppContext(settings, champion, log, make_metrics(), Uploads(home), accounts, Sessions(home))
+    accounts, policy = Accounts(home, has_provider=bool(settings.oidc_issuer)), PolicyInForce(home, log)
+    context = AppContext(settings, champion, log, policy, make_metrics(), Uploads(home), accounts, Sessions(home))
     app.extensions["creditrisk"] = context
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask types the base class only
     app.register_blueprint(api.make_blueprint(context))

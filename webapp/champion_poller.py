@@ -12,17 +12,21 @@ import threading
 import time
 from dataclasses import dataclass, replace
 
+from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.errors import CreditRiskError, DecisionLogError, ScorerError
 from creditrisk.registry import Registry, Version, decided, serving_folder, serving_name
 from creditrisk.scoring import check_intact
 from creditrisk.settings import Settings
-from webapp.serving_note import ServingNote, note_path, read_note, write_note
+from webapp.serving_note import ServingNote, look_at_once, note_path, read_note, write_note
+from webapp.versions_note import known_versions, versions_path, write_versions
 
 log = logging.getLogger("webapp.champion")
 
 # A version that could not be used is tried again after so long: at first after one look, then after twice as long as
 # before; one that was fetched and is not sound, at once after the longest.
 LONGEST_PAUSE_SECONDS = 3_600.0
+# Between two looks whether somebody said to look at once.
+TOLD_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class ChampionPoller:
         self._registry: Registry | None = None
         self._refused: _Refused | None = None
         self._note = _saved(settings)
+        self._policy = PolicyInForce(settings.home, DecisionLog(settings.decision_log))
 
     def poll(self) -> None:
         """Ask the registry once for the champion, keep the files of another one, and write down what was found."""
@@ -53,15 +58,34 @@ class ChampionPoller:
             write_note(self._path, self._note)
 
     def keep_polling(self) -> None:
-        """Ask now, and every `champion_poll_seconds`."""
-        pause = threading.Event()
+        """Ask now, every `champion_poll_seconds`, and at once when somebody moved the champion from the page."""
+        pause, told_at = threading.Event(), self._told_at()
         while True:
             try:
                 self.poll()
             except Exception as exc:  # it must outlive whatever a registry can throw
                 log.error("looking for a champion failed: %s", type(exc).__name__)
                 self._note = replace(self._note, registry_problem=f"asking it failed ({type(exc).__name__})")
-            pause.wait(self._settings.champion_poll_seconds)
+            until = time.monotonic() + self._settings.champion_poll_seconds
+            while time.monotonic() < until and self._told_at() == told_at:
+                pause.wait(min(TOLD_SECONDS, self._settings.champion_poll_seconds))
+            told_at = self._told_at()
+
+    def _told_at(self) -> float:
+        """When somebody last said to look at once."""
+        try:
+            return look_at_once(self._settings).stat().st_mtime
+        except OSError:
+            return 0.0
+
+    def _note_versions(self, registry: Registry, champion: Version) -> None:
+        """Write down which versions there are, for the page about the model, and a policy that was set elsewhere."""
+        settings = self._settings
+        try:
+            write_versions(versions_path(settings), known_versions(registry, champion, settings.mlflow_port))
+            self._policy.refresh()
+        except (CreditRiskError, OSError, ValueError) as exc:
+            log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
 
     def _ask(self) -> ServingNote:
         note = self._note
@@ -75,7 +99,11 @@ class ChampionPoller:
         except CreditRiskError as exc:
             return replace(note, registry_problem=str(exc))
         note = replace(note, registry_problem="", dataset=name or "")
-        return note if version is None else self._keep(self._registry, note, version)
+        if version is None:
+            return note
+        kept = self._keep(self._registry, note, version)
+        self._note_versions(self._registry, version)
+        return kept
 
     def _keep(self, registry: Registry, note: ServingNote, version: Version) -> ServingNote:
         """The note after a champion was found: its files are kept by then, or it says why they cannot be used."""

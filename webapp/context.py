@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from threading import Event
 
-from creditrisk.decision_log import DecisionLog
+from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from webapp.accounts import Accounts
@@ -18,7 +18,7 @@ from webapp.uploads import Uploads
 
 @dataclass(frozen=True)
 class AppContext:
-    """The settings of one app, its champion, decision log, metrics, kept uploads, accounts and sessions.
+    """The settings of one app, its champion, decision log, policy, metrics, kept uploads, accounts and sessions.
 
     `stopping` is set when the process was told to end: what goes on then ends after the block of rows in hand.
     """
@@ -26,6 +26,7 @@ class AppContext:
     settings: Settings
     champion: ServedModel
     log: DecisionLog
+    policy: PolicyInForce
     metrics: Metrics
     uploads: Uploads
     accounts: Accounts

@@ -1,8 +1,8 @@
 """Idempotency keys: a scoring request that is sent again is answered as before, and not decided again.
 
 A key is good for 24 hours, across processes and restarts of one home. Kept are hashes of the key and of the body and
-the version that answered, and nothing of an applicant: the same applications are scored again by that version, which
-gives the same answer, and this time nothing is logged. The header is that of the IETF's draft
+the version and policy that answered, and nothing of an applicant: the same applications are scored again by these,
+which gives the same answer, and this time nothing is logged. The header is that of the IETF's draft
 (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 """
 
@@ -26,11 +26,12 @@ MOST_KEYS = 500_000
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS answered (
+CREATE TABLE IF NOT EXISTS answers (
     number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, body BLOB NOT NULL, began_at REAL NOT NULL,
-    model TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL DEFAULT ''
+    model TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '', sha256 TEXT NOT NULL DEFAULT '',
+    policy TEXT NOT NULL DEFAULT ''
 );
-CREATE INDEX IF NOT EXISTS answered_by_age ON answered (began_at);
+CREATE INDEX IF NOT EXISTS answers_by_age ON answers (began_at);
 """
 _AWAY = (
     "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the Idempotency-Key out."
@@ -39,11 +40,12 @@ _AWAY = (
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The version of a model that answered a request."""
+    """The version of a model that answered a request, and under which policy."""
 
     model: str
     version: str
     sha256: str
+    policy: str
 
 
 class IdempotencyKeys:
@@ -72,15 +74,13 @@ class IdempotencyKeys:
         # With the key in it, so that nobody who has the hash can try what the body may have been.
         of_body = sha256(key.encode() + b"\n" + body).digest()
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM answered WHERE began_at < ?", (now - KEPT_SECONDS,))
+            connection.execute("DELETE FROM answers WHERE began_at < ?", (now - KEPT_SECONDS,))
             row = connection.execute(
-                "SELECT body, began_at, model, version, sha256 FROM answered WHERE key = ?", (digest,)
+                "SELECT body, began_at, model, version, sha256, policy FROM answers WHERE key = ?", (digest,)
             ).fetchone()
             if row is None:
                 _refuse_if_full(connection)
-                connection.execute(
-                    "INSERT INTO answered (key, body, began_at) VALUES (?, ?, ?)", (digest, of_body, now)
-                )
+                connection.execute("INSERT INTO answers (key, body, began_at) VALUES (?, ?, ?)", (digest, of_body, now))
                 return None
             kept_body, began_at, *version = row
             if kept_body != of_body:
@@ -89,21 +89,21 @@ class IdempotencyKeys:
                 return AnsweredBy(*version)
             if now - began_at < PENDING_SECONDS:
                 raise KeyInUseError
-            connection.execute("UPDATE answered SET began_at = ? WHERE key = ?", (now, digest))
+            connection.execute("UPDATE answers SET began_at = ? WHERE key = ?", (now, digest))
             return None
 
     def note(self, key: str, scorer: Scorer) -> None:
         """The request was answered by this version."""
         with self._database.transaction() as connection:
             connection.execute(
-                "UPDATE answered SET model = ?, version = ?, sha256 = ? WHERE key = ?",
-                (scorer.name, scorer.version, scorer.sha256, _digest(key)),
+                "UPDATE answers SET model = ?, version = ?, sha256 = ?, policy = ? WHERE key = ?",
+                (scorer.name, scorer.version, scorer.sha256, scorer.policy.name, _digest(key)),
             )
 
     def release(self, key: str) -> None:
         """The request was not answered: the next one with the key begins anew."""
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM answered WHERE key = ? AND model = ''", (_digest(key),))
+            connection.execute("DELETE FROM answers WHERE key = ? AND model = ''", (_digest(key),))
 
 
 def _digest(key: str) -> bytes:
@@ -111,7 +111,7 @@ def _digest(key: str) -> bytes:
 
 
 def _refuse_if_full(connection: sqlite3.Connection) -> None:
-    first, last = connection.execute("SELECT min(number), max(number) FROM answered").fetchone()
+    first, last = connection.execute("SELECT min(number), max(number) FROM answers").fetchone()
     if first is not None and last - first + 1 >= MOST_KEYS:
         raise BusyError(
             f"More than {MOST_KEYS:,} idempotency keys were used within 24 hours; no more are kept. Leave the "

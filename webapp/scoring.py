@@ -85,12 +85,13 @@ def score_in_chunks(
         part = accepted.slice(start, stop - start)
         start = stop
         before = time.perf_counter()
-        scored = scorer.score(part)
+        decider = context.policy.apply(scorer)
+        scored = decider.score(part)
         chunk = Chunk(first_row, last_row, scored)
         if before_logging is not None:
             before_logging(chunk)
         if scored.height:
-            context.log.append_scored(scored, part, scorer, channel, by)
+            context.log.append_scored(scored, part, decider, channel, by)
         seconds = time.perf_counter() - before
         context.metrics.scoring_seconds.observe(seconds)
         _count(context, scored["verdict"].to_list())
@@ -121,6 +122,7 @@ def score_few(
     if context.stopping.is_set():
         raise StoppingError
     before = time.perf_counter()
+    scorer = context.policy.apply(scorer)
     scored = scorer.score_few(checked.accepted)
     if scored:
         context.log.append(decisions_of_few(scored, checked.accepted, scorer, channel), by)
@@ -144,7 +146,7 @@ def score_stream(
         Before the next block, if the process was told to end.
     """
     # One at a time: the rows of a block are spread over the cores, and the other processes have requests of their own.
-    scored = score_blocks(blocks, scorer, context.log, channel, n_threads=1, by=by)
+    scored = score_blocks(blocks, scorer, context.log, channel, n_threads=1, by=by, in_force=context.policy)
     while True:
         if context.stopping.is_set():
             raise StoppingError

@@ -40,6 +40,11 @@ def note_path(settings: Settings) -> Path:
     return settings.home / "serving" / f"{name}.json"
 
 
+def look_at_once(settings: Settings) -> Path:
+    """The file whose date tells the process that asks the registry to do so now."""
+    return settings.home / "serving" / "look"
+
+
 def read_note(path: Path) -> ServingNote:
     """The note; an empty one if there is none.
 

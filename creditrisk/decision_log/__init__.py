@@ -19,6 +19,7 @@ from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
+from creditrisk.decision_log.policies import PolicyInForce, PolicySet, policies_set, policy_named
 from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
@@ -45,6 +46,8 @@ __all__ = [
     "OutcomeError",
     "OutcomeReport",
     "OutcomesDone",
+    "PolicyInForce",
+    "PolicySet",
     "ScoredBlock",
     "ShadowComparison",
     "UnreadableEntryError",
@@ -58,6 +61,8 @@ __all__ = [
     "hold",
     "latest_predictions",
     "places_of",
+    "policies_set",
+    "policy_named",
     "prune",
     "read_outcome",
     "record_file",

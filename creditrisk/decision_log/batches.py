@@ -12,7 +12,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from functools import partial
 from hashlib import sha256
@@ -25,7 +25,8 @@ from creditrisk import datasets
 from creditrisk.decision_log.blocks import READ_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.log import DecisionLog
-from creditrisk.errors import SourceError, TargetError
+from creditrisk.decision_log.policies import PolicyInForce, policy_named
+from creditrisk.errors import CreditRiskError, SourceError, TargetError
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import RESULT_SUFFIXES, Scorer, result_file, result_table
 from creditrisk.sources import Snapshot, check_target, get_note, is_written, put_file, read_blocks
@@ -135,6 +136,7 @@ def score_day(
     load: Callable[[str, str], Scorer],
     log: DecisionLog,
     target: str,
+    in_force: PolicyInForce | None = None,
 ) -> BatchDone:
     """Score the applications of a day and write the predictions; the same applications again change nothing.
 
@@ -148,18 +150,21 @@ def score_day(
         That version, by its model and its number.
     target
         See `places_of`.
+    in_force
+        Gives the policy that a day is begun under, and ended; none, if not given.
 
     Raises
     ------
     CreditRiskError
-        If the table cannot be used, the log takes no more, or the result cannot be written. Doing it again goes on.
+        If the table cannot be used, the log takes no more, the result cannot be written, or scoring was stopped
+        meanwhile. Doing it again goes on.
     """
     key = f"{champion.name}/{snapshot.sha256}"
     work = snapshot.path.parent / "results"
     work.mkdir(exist_ok=True)
     begun = log.noted(BATCH_NOTE, key)
     if begun is not None:
-        first_day, _, version = begun.partition(" ")
+        first_day, version, policy = f"{begun}  ".split(" ")[:3]
         day = date.fromisoformat(first_day)
     name = sha256(key.encode()).hexdigest()[:16]
     places, there = _places_for(snapshot, champion.name, target, day, name)
@@ -168,23 +173,33 @@ def score_day(
         return BatchDone(there, places.predictions, n_new=0, is_new=False)
     check_target(places.predictions)
     _check_whole(snapshot, champion)
-    scorer = champion if begun is None or version == champion.version else load(champion.name, version)
+    if begun is None:
+        scorer = champion if in_force is None else in_force.apply(champion)
+    else:
+        scorer = champion if version == champion.version else load(champion.name, version)
+        scorer = scorer.under(policy_named(log, policy))
     # By the role the log can say how many of these applications it holds.
     by = Actor(this_user(), f"{BATCH_NOTE} {name}")
-    n_logged = 0 if begun is None else log.n_entries_by(by.role, BATCH_NOTE, key)
-    begin = partial(log.note, BATCH_NOTE, key, f"{day.isoformat()} {scorer.version}")
-    scored = score_blocks(_begun(snapshot, scorer, begin), scorer, log, "batch", by=by, n_logged=n_logged)
+    n_logged = log.n_entries_by(by.role, BATCH_NOTE, key)
+    begin = partial(log.note, BATCH_NOTE, key, f"{day.isoformat()} {scorer.version} {scorer.policy.name}".rstrip())
+    blocks = _until_stopped(_begun(snapshot, scorer, begin), scorer, in_force)
+    scored = score_blocks(blocks, scorer, log, "batch", by=by, n_logged=n_logged)
+    made_of = snapshot.sha256, day.isoformat(), scorer.name, scorer.version
+    batch = _written(scored, places, Batch(*made_of, _relative(target, places.predictions), 0, 0, {}), work)
+    _mark(target, day, places, work)
+    return BatchDone(batch, places.predictions, n_new=batch.n_scored - n_logged, is_new=True)
+
+
+def _written(scored: Iterable[ScoredBlock], places: Places, batch: Batch, work: Path) -> Batch:
+    """Write predictions, rejected rows and the note of a day, in this order; the note, with its counts."""
     result, rejected = work / f"result{Path(places.predictions).suffix}", work / "rejected.csv"
     verdicts, n_rejected = _write_results(scored, result, rejected)
-    n_scored, written = verdicts.total(), _relative(target, places.predictions)
-    made_of = snapshot.sha256, day.isoformat(), scorer.name, scorer.version
-    batch = Batch(*made_of, written, n_scored, n_rejected, dict(verdicts))
+    batch = replace(batch, n_scored=verdicts.total(), n_rejected=n_rejected, verdicts=dict(verdicts))
     put_file(places.predictions, result)
     if n_rejected:
         put_file(places.rejected, rejected)
     _put_text(places.note, json.dumps(asdict(batch), indent=2) + "\n", work)
-    _mark(target, day, places, work)
-    return BatchDone(batch, places.predictions, n_new=n_scored - n_logged, is_new=True)
+    return batch
 
 
 def _check_whole(snapshot: Snapshot, scorer: Scorer) -> None:
@@ -207,6 +222,15 @@ def _begun(snapshot: Snapshot, scorer: Scorer, begin: Callable[[], None]) -> Ite
     for number, block in enumerate(datasets.check_blocks(read_blocks(str(snapshot.path), READ_ROWS), scorer.schema)):
         if not number:
             begin()
+        yield block
+
+
+def _until_stopped(blocks: Iterable[Checked], scorer: Scorer, in_force: PolicyInForce | None) -> Iterator[Checked]:
+    """The blocks, as long as nobody stops scoring; a day that is begun while it is stopped refers everybody."""
+    for block in blocks:
+        stop = None if in_force is None or scorer.policy.stop is not None else in_force.now().stop
+        if stop is not None:
+            raise CreditRiskError(f"{stop.sentence.rstrip('.')}. This goes on where it ended once that is taken back.")
         yield block
 
 

@@ -17,6 +17,7 @@ import polars as pl
 from creditrisk.decision_log.decisions import Channel
 from creditrisk.decision_log.entries import Actor
 from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log.policies import PolicyInForce
 from creditrisk.quality import Checked, Rejection
 from creditrisk.scoring import Scorer
 
@@ -56,6 +57,7 @@ def score_blocks(
     n_threads: int | None = None,
     by: Actor | None = None,
     n_logged: int = 0,
+    in_force: PolicyInForce | None = None,
 ) -> Iterator[ScoredBlock]:
     """Score a table, block by block; each block is in the decision log before it is yielded.
 
@@ -71,6 +73,8 @@ def score_blocks(
     n_logged
         Decisions on this table that the log holds from a run that was cut off. Those rows, its first, are scored
         again, to the same figures, and not logged.
+    in_force
+        Gives each block the policy it is decided under; if not given, all are decided under the scorer's own.
 
     Raises
     ------
@@ -78,21 +82,22 @@ def score_blocks(
         If the log does not take the decisions; then the block is not yielded.
     """
     n_threads = n_threads or os.cpu_count() or 1
-    waiting: deque[tuple[int, Checked, Future[pl.DataFrame]]] = deque()
+    waiting: deque[tuple[int, Checked, Scorer, Future[pl.DataFrame]]] = deque()
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="scoring")
 
     def logged() -> ScoredBlock:
-        first_row, piece, scoring = waiting.popleft()
+        first_row, piece, decider, scoring = waiting.popleft()
         scored = scoring.result()
         nonlocal n_logged
         new = scored[n_logged:]
         n_logged = max(0, n_logged - scored.height)
-        log.append_scored(new, piece.accepted, scorer, channel, by)
+        log.append_scored(new, piece.accepted, decider, channel, by)
         return ScoredBlock(first_row, piece.raw, scored, piece.rejected, piece.read_as)
 
     try:
         for first_row, piece in _pieces(checked):
-            waiting.append((first_row, piece, pool.submit(scorer.score, piece.accepted)))
+            decider = scorer if in_force is None else in_force.apply(scorer)
+            waiting.append((first_row, piece, decider, pool.submit(decider.score, piece.accepted)))
             if len(waiting) > n_threads:
                 yield logged()
         while waiting:

@@ -36,6 +36,8 @@ class Decision:
     reasons: list[NamedReason]
     problems: list[str]
     inputs: dict[str, Any]
+    # The policy it was made under, by its number; empty where people set none.
+    policy_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def decisions_of_few(
             reasons=named(row["reasons"]),
             problems=row["problems"],
             inputs={name: _as_json(given[name]) for name in names},
+            policy_version=scorer.policy.name,
         )
         for row, given in zip(scored, accepted, strict=True)
     ]

@@ -12,8 +12,6 @@ from typing import Literal
 from creditrisk.decision_log.chain import canonical
 
 Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting", "shadow"]
-# Until there are policies, no entry names one.
-NO_POLICY = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +62,8 @@ class Entries:
     prob_defaults: Sequence[float] = ()
     verdicts: Sequence[str] = ()
     refers_to: Sequence[int | None] = ()
+    # Under which policy was decided; empty where people set none.
+    policy_version: str = ""
 
 
 def in_parts(entries: Entries, n_rows: int) -> Iterator[Entries]:

@@ -23,7 +23,7 @@ from creditrisk.decision_log.tables import EVENTS, IS_OTHER
 from creditrisk.decision_log.writing import write
 
 # Of these the first value of a key counts, and another one is refused.
-NOTED_ONCE = frozenset({"scorer"})
+NOTED_ONCE = frozenset({"scorer", "policy"})
 # A change that was refused: its key is what was to be changed.
 REFUSED = "refused"
 
@@ -36,6 +36,15 @@ class Fact:
     key: str
     value: str
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotedFact:
+    """A fact as it was written: by whom, and when (UTC)."""
+
+    fact: Fact
+    by: Actor
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,14 @@ def kind_of_entry(kind: str) -> Literal["promotion", "setting"]:
 def facts(connection: Connection, kind: str) -> Iterator[Fact]:
     """The facts of a kind in the order of writing; those that others made unreadable are left to `verify`."""
     return (fact for _, fact in _with_entries(connection, kind))
+
+
+def history(connection: Connection, kind: str) -> list[NotedFact]:
+    """The facts of a kind, oldest first, each with who wrote it and when."""
+    return [
+        NotedFact(fact, Actor(entry.actor, entry.role, bool(entry.is_automatic)), time_of(entry.at))
+        for entry, fact in _with_entries(connection, kind)
+    ]
 
 
 def last_champions(connection: Connection) -> list[MadeChampion]:

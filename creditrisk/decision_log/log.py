@@ -314,7 +314,7 @@ class DecisionLog:
         with self.store.transaction() as connection:
             return outcomes.verdicts_by_day(connection, model, since=since, once=once)
 
-    def note(self, kind: str, key: str, value: str, *, by: str = "", why: str = "") -> None:
+    def note(self, kind: str, key: str, value: str, *, by: str | Actor = "", why: str = "") -> None:
         """Write down a fact for ever; a value that stands there already is not written again.
 
         Parameters
@@ -328,9 +328,9 @@ class DecisionLog:
         Raises
         ------
         DecisionLogError
-            If another value was noted for a scorer before; that it was tried is written down.
+            If another value was noted for a scorer, or a policy, before; that it was tried is written down.
         """
-        actor = Actor(by, is_automatic=False) if by else this_process()
+        actor = by if isinstance(by, Actor) else Actor(by, is_automatic=False) if by else this_process()
         try:
             with self.store.transaction(is_write=True) as connection:
                 head = facts.note(connection, facts.Fact(kind, key, value, why), actor)
@@ -345,6 +345,11 @@ class DecisionLog:
         """The value that counts for a key: the first for a scorer, else the last; None if there is none."""
         with self.store.transaction() as connection:
             return facts.noted(connection, kind, key)
+
+    def history(self, kind: str) -> list[facts.NotedFact]:
+        """Every fact of a kind, oldest first, with who wrote it and when."""
+        with self.store.transaction() as connection:
+            return facts.history(connection, kind)
 
     def last_champions(self) -> list[facts.MadeChampion]:
         """The version that was last made champion of each model, and when."""

@@ -66,7 +66,7 @@ def entries_of(decisions: Sequence[Decision], first: int, by: Actor, reasons: Re
         The position, counted from 1, of the first in the caller's list: what cannot be written is told by it.
     """
     position = first
-    for bare, group in groupby(decisions, key=bare_version):
+    for (bare, policy), group in groupby(decisions, key=lambda one: (bare_version(one), one.policy_version)):
         rows = list(group)
         pairs = [(item["code"], item["text"]) for decision in rows for item in decision.reasons]
         places = reasons.learn(bare, pairs)
@@ -83,6 +83,7 @@ def entries_of(decisions: Sequence[Decision], first: int, by: Actor, reasons: Re
             # SQLite stores -0.0 as 0.0; adding zero makes it 0.0 before it is hashed.
             [float(decision.prob_default) + 0.0 for decision in rows],
             [decision.verdict for decision in rows],
+            policy_version=policy,
         )
 
 
@@ -146,6 +147,7 @@ def entries_of_table(
         replace(bare, reasons=tuple(places)),
         (prob_defaults + 0.0).to_list(),
         scored["verdict"].to_list(),
+        policy_version=scorer.policy.name,
     )
 
 
@@ -227,6 +229,7 @@ def decision_from(entry: Entry, version: Version) -> Decision:
         reasons=[{"code": code, "text": text} for code, text in pairs],
         problems=problems,
         inputs=dict(zip(version.fields, values, strict=True)),
+        policy_version=entry.policy_version,
     )
 
 

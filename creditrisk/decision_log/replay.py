@@ -1,4 +1,4 @@
-"""Score logged decisions again, with the model version that made them, and compare to the last bit.
+"""Score logged decisions again, with the model version and under the policy that made them, to the last bit.
 
 Where scorers of old versions come from is the caller's business.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from creditrisk.decision_log.decisions import Logged, named
 from creditrisk.decision_log.erasure import Erased, erased_in
 from creditrisk.decision_log.grouping import CHUNK_ROWS
 from creditrisk.decision_log.log import DecisionLog
+from creditrisk.decision_log.policies import policy_named
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs, with_problems
 
@@ -76,11 +77,10 @@ def replay(
     wanted = range(seqs, seqs + 1) if isinstance(seqs, int) else seqs
     differences: list[Difference] = []
     n_scored = 0
-    for (model, version), group in groupby(
-        log.read(wanted), key=lambda logged: (logged.decision.model, logged.decision.model_version)
-    ):
+    named_policy = cache(partial(policy_named, log))
+    for (model, version, policy), group in groupby(log.read(wanted), key=_decided_by):
         while chunk := list(islice(group, CHUNK_ROWS)):
-            differences += _differences(chunk, load(model, version))
+            differences += _differences(chunk, load(model, version).under(named_policy(policy)))
             n_scored += len(chunk)
             if on_progress is not None:
                 on_progress(chunk[-1].seq)
@@ -88,6 +88,12 @@ def replay(
     if isinstance(seqs, int) and not n_scored and not erased:
         raise DecisionLogError(f"entry {seqs} of the decision log is not a decision.")
     return Replay(n_scored, differences, erased)
+
+
+def _decided_by(logged: Logged) -> tuple[str, str, str]:
+    """Model, version, and the policy the decision was made under."""
+    decision = logged.decision
+    return decision.model, decision.model_version, decision.policy_version
 
 
 def _differences(chunk: list[Logged], scorer: Scorer) -> list[Difference]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Table
 
 from creditrisk.decision_log.chain import SALT_BYTES, Head, LabelDigests, commitment_to, event_hashes
-from creditrisk.decision_log.entries import NO_POLICY, Entries, Version
+from creditrisk.decision_log.entries import Entries, Version
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
 from creditrisk.decision_log.versions import number_of
 
@@ -114,7 +114,7 @@ def _rows(entries: Entries, after: tuple[int, int], version: tuple[int | None, b
     nothing = [None] * n_rows
     application_ids, prob_defaults = entries.application_ids or nothing, entries.prob_defaults or nothing
     verdicts, refers_to = entries.verdicts or nothing, entries.refers_to or nothing
-    shared = entries.kind, by.name, by.role, by.is_automatic, number, NO_POLICY
+    shared = entries.kind, by.name, by.role, by.is_automatic, number, entries.policy_version
     digests = _label_digests(number, of_version)
     labels = {verdict: digests[*shared, verdict] for verdict in set(verdicts)}
     commitments = list(map(commitment_to, salts, application_ids, entries.payloads))

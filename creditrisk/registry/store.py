@@ -89,6 +89,11 @@ class MLflowStore:
         with self.away():
             return version_from(self.client.get_model_version(model, str(int(version))))
 
+    def versions(self, model: str) -> list[Version]:
+        """Every version of a model, in no order."""
+        with self.away():
+            return [version_from(item) for item in self.client.search_model_versions(f"name = '{model}'")]
+
     def trained_last(self, alias: str) -> str | None:
         """The model trained last among those that have an alias; None if there is none."""
         with self.away():

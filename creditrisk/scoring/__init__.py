@@ -11,8 +11,25 @@ from creditrisk.scoring.decision import (
     approved_rows,
     fit_rule,
 )
+from creditrisk.scoring.evaluation import (
+    CutoffFigures,
+    Evaluation,
+    evaluation_of,
+    figures_at,
+    read_evaluation,
+    weighted,
+)
 from creditrisk.scoring.folder import MAX_MODEL_BYTES, check_files, check_names, fingerprint, size_of
 from creditrisk.scoring.golden import sample_record
+from creditrisk.scoring.policy import (
+    MAX_WORDS,
+    NO_POLICY,
+    Cutoffs,
+    Policy,
+    Stop,
+    checked_cutoffs,
+    policy_from,
+)
 from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
@@ -26,6 +43,8 @@ __all__ = [
     "BANDS",
     "BYTE_ORDER_MARK",
     "MAX_MODEL_BYTES",
+    "MAX_WORDS",
+    "NO_POLICY",
     "OF_ALL",
     "OF_OFFERS",
     "OTHER_FIELDS",
@@ -33,27 +52,37 @@ __all__ = [
     "RESULT_SUFFIXES",
     "VERDICTS",
     "Calibration",
+    "CutoffFigures",
+    "Cutoffs",
     "DecisionRule",
+    "Evaluation",
     "NamedReason",
+    "Policy",
     "ReasonRow",
     "ScoreScale",
     "ScoredRow",
     "Scorer",
     "Spread",
+    "Stop",
     "Verdict",
     "approved_rows",
     "check_files",
     "check_intact",
     "check_names",
+    "checked_cutoffs",
     "csv_text",
+    "evaluation_of",
     "every_reason",
+    "figures_at",
     "fingerprint",
     "fit_calibration",
     "fit_platt",
     "fit_rule",
     "fit_spread",
     "load",
+    "policy_from",
     "prior_shift",
+    "read_evaluation",
     "reason_in_full",
     "reason_text",
     "result_file",
@@ -62,4 +91,5 @@ __all__ = [
     "shifted",
     "size_of",
     "template_csv",
+    "weighted",
 ]

@@ -9,7 +9,8 @@ decision.json.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from scipy.special import logit, ndtr
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
+from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError, TrainingError
 from creditrisk.schema import Costs
 from creditrisk.scoring.spread import centre_of
@@ -76,15 +78,19 @@ class DecisionRule:
     reference: tuple[float | None, ...]
     # A person is asked about an approval or a decline with a confidence below.
     ask_below: float = ASK_BELOW
+    # What people set in place of the cheapest cut-offs (see policy.py); no part of a scorer's files.
+    cutoffs: tuple[float, float] | None = None
 
     @property
     def approve_below(self) -> float:
-        """Up to this PD approving is the cheapest."""
-        return _approve_below(self.costs)
+        """Up to this PD is approved: where that is the cheapest, unless people set another one."""
+        return _approve_below(self.costs) if self.cutoffs is None else self.cutoffs[0]
 
     @property
     def decline_from(self) -> float:
-        """From this PD on declining is the cheapest."""
+        """From this PD on is declined: where that is the cheapest, unless people set another one."""
+        if self.cutoffs is not None:
+            return self.cutoffs[1]
         return max(self.costs.cutoff_prob_default, 1.0 - self.costs.review / self.costs.decline_good)
 
     def verdicts(self, prob_default: FloatArray, needs_look: NDArray[np.bool_]) -> NDArray[np.str_]:
@@ -150,8 +156,9 @@ class DecisionRule:
 
     def to_json(self) -> str:
         """The rule as JSON; `from_json` gives it back unchanged."""
-        zones = {"approve_below": self.approve_below, "decline_from": self.decline_from}
-        return json.dumps({**asdict(self), "zones": zones}, indent=1)
+        own = replace(self, cutoffs=None)
+        zones = {"approve_below": own.approve_below, "decline_from": own.decline_from}
+        return json.dumps({**{name: asdict(own)[name] for name in _KEPT}, "zones": zones}, indent=1)
 
     @classmethod
     def from_json(cls, text: str) -> DecisionRule:
@@ -164,7 +171,7 @@ class DecisionRule:
             costs, in their order.
         """
         name = "decision.json"
-        item = strict.fields(strict.read_json(text, name), name, (*(field.name for field in fields(cls)), "zones"))
+        item = strict.fields(strict.read_json(text, name), name, (*_KEPT, "zones"))
         costs = strict.fields(item["costs"], "costs", ("accept_bad", "decline_good", "review"))
         scale = strict.fields(item["scale"], "scale", ("base_points", "base_odds", "points_to_double"))
         quantiles = {}
@@ -184,7 +191,8 @@ class DecisionRule:
                 strict.number(scale["base_odds"], "base_odds", 1e-6, 1e6),
                 strict.number(scale["points_to_double"], "points_to_double", 1e-6, 1e6),
             ),
-            **quantiles,
+            good_quantiles=quantiles["good_quantiles"],
+            bad_quantiles=quantiles["bad_quantiles"],
             n_good=strict.whole(item["n_good"], "n_good", 1),
             n_bad=strict.whole(item["n_bad"], "n_bad", 1),
             reference=_read_reference(item["reference"]),
@@ -195,6 +203,10 @@ class DecisionRule:
         if item["zones"] != zones or not 0 <= rule.approve_below <= rule.decline_from <= 1:
             raise ScorerError("decision.json has cut-offs that do not follow from its costs, or not in their order")
         return rule
+
+
+# What decision.json holds of a rule.
+_KEPT = tuple(field.name for field in fields(DecisionRule) if field.name != "cutoffs")
 
 
 def approved_rows(prob_default: FloatArray, costs: Costs) -> IntArray:
@@ -271,3 +283,15 @@ def _thin(values: FloatArray) -> tuple[float, ...]:
 
 def _share_up_to(ordered: FloatArray, values: FloatArray) -> FloatArray:
     return np.searchsorted(ordered, values, side="right") / len(ordered)
+
+
+def check_reference(reference: Sequence[float | None], encoder: Encoder) -> None:
+    """See that a reference applicant is a row of the encoder's matrix; ScorerError otherwise."""
+    if len(reference) != len(encoder.fields):
+        raise ScorerError(
+            f"decision.json has a reference applicant of {len(reference):,} fields; expected {len(encoder.fields):,}, "
+            "as in encoder.json"
+        )
+    for encoded, value in zip(encoder.fields, reference, strict=True):
+        if encoded.is_category and value is not None and value not in range(len(encoded.vocabulary)):
+            raise ScorerError(f"decision.json gives its reference applicant a category that '{encoded.name}' has not")

@@ -6,9 +6,7 @@ Loading runs no code from the folder: it is text, JSON, TOML and safetensors.
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +32,8 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
-from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict
+from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict, check_reference
+from creditrisk.scoring.explaining import in_blocks
 from creditrisk.scoring.folder import (
     CALIBRATION_FILE,
     CARD_FILE,
@@ -47,16 +46,15 @@ from creditrisk.scoring.folder import (
     check_files,
     fingerprint,
 )
+from creditrisk.scoring.policy import NO_POLICY, Policy
 from creditrisk.scoring.reasons import REASON, Chosen, Phrases, as_lists, as_series, choose, phrases_of, risk_push
 from creditrisk.scoring.scored_row import ScoredRow
 from creditrisk.scoring.spread import Spread, likely_range
 from creditrisk.scoring.yardsticks import Yardstick
 from creditrisk.sources import Record
 
-# Rows scored at once: bounds the memory that contributions and reasons take. They are explained in blocks, several at
-# once.
+# Rows scored at once: bounds the memory that contributions and reasons take.
 CHUNK_ROWS = 16_384
-BLOCK_ROWS = 2_048
 
 # So few are made into a table one by one.
 FEW_ROWS = 8
@@ -121,6 +119,20 @@ class Scorer:
     version: str = ""
     # Over all files of the folder; empty for a scorer that was never written.
     sha256: str = field(default="", compare=False)
+    # What people set on top of it.
+    policy: Policy = NO_POLICY
+
+    def under(self, policy: Policy) -> Scorer:
+        """This scorer, deciding under a policy; cut-offs that were set for another version change nothing."""
+        if policy == self.policy:
+            return self
+        cutoffs = policy.cutoffs_of(self.name, self.version)
+        return replace(self, policy=policy, rule=replace(self.rule, cutoffs=cutoffs))
+
+    @property
+    def _stopped(self) -> list[str]:
+        """What is said of every row while scoring is stopped; nothing otherwise."""
+        return [] if self.policy.stop is None else [self.policy.stop.sentence]
 
     @cached_property
     def shift(self) -> float:
@@ -205,7 +217,7 @@ class Scorer:
     def score_few(self, rows: Sequence[Record]) -> list[ScoredRow]:
         """`score` for a few rows, by the names of their columns: a table takes longer to make than they to score."""
         matrix = self.encoder.matrix_of_few(rows)
-        problems = [list(row.get("problems", ())) for row in rows]
+        problems = [[*self._stopped, *row.get("problems", ())] for row in rows]
         decided = self._decide(matrix, np.array([len(item) > 0 for item in problems], dtype=np.bool_))
         reasons, strengths = (as_lists(self._phrases, chosen) for chosen in self._chosen(matrix, decided))
         figures = decided.prob_default, decided.low, decided.high, decided.points, decided.confidence
@@ -238,6 +250,8 @@ class Scorer:
             return pl.from_dicts(self.score_few(accepted.to_dicts()), schema=RESULT_SCHEMA)
         matrix = self.encoder.matrix(accepted)
         problems = accepted["problems"] if "problems" in accepted.columns else _no_problems(accepted.height)
+        if self._stopped:
+            problems = pl.Series([[*self._stopped, *odd] for odd in problems.to_list()], dtype=problems.dtype)
         decided = self._decide(matrix, problems.list.len().to_numpy() > 0)
         names: list[Verdict] = decided.verdicts.tolist()
         reasons, strengths = (as_series(self._phrases, chosen) for chosen in self._chosen(matrix, decided))
@@ -392,7 +406,7 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
     rule = DecisionRule.from_json((folder / DECISION_FILE).read_text(encoding="utf-8"))
     if rule.costs != schema.costs:
         raise ScorerError("decision.json and schema.toml do not name the same costs")
-    _check_reference(rule.reference, encoder)
+    check_reference(rule.reference, encoder)
     return Scorer(
         schema=schema,
         encoder=encoder,
@@ -409,29 +423,6 @@ def _read(folder: Path, name: str, version: str, sha256: str) -> Scorer:
         version=version,
         sha256=sha256,
     )
-
-
-def in_blocks(
-    explained: Callable[[FloatArray], tuple[FloatArray, FloatArray]], matrix: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """What a model says of rows and of their fields, a block of rows on each core: each row is explained by itself."""
-    if len(matrix) <= BLOCK_ROWS:
-        return explained(matrix)
-    blocks = [matrix[first : first + BLOCK_ROWS] for first in range(0, len(matrix), BLOCK_ROWS)]
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
-        log_odds, parts = zip(*threads.map(explained, blocks), strict=True)
-    return np.concatenate(log_odds), np.concatenate(parts)
-
-
-def _check_reference(reference: Sequence[float | None], encoder: Encoder) -> None:
-    if len(reference) != len(encoder.fields):
-        raise ScorerError(
-            f"decision.json has a reference applicant of {len(reference):,} fields; expected {len(encoder.fields):,}, "
-            "as in encoder.json"
-        )
-    for encoded, value in zip(encoder.fields, reference, strict=True):
-        if encoded.is_category and value is not None and value not in range(len(encoded.vocabulary)):
-            raise ScorerError(f"decision.json gives its reference applicant a category that '{encoded.name}' has not")
 
 
 def _object(path: Path) -> dict[str, Any]:

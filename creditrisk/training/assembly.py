@@ -15,9 +15,20 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import Model
-from creditrisk.metrics import Performance, auc, build_profile, evaluate, with_pushes
+from creditrisk.metrics import Performance, auc, auc_estimate, build_profile, evaluate, protected_groups, with_pushes
 from creditrisk.schema import Costs
-from creditrisk.scoring import Calibration, Scorer, approved_rows, fit_platt, fit_rule, fit_spread, prior_shift, shifted
+from creditrisk.scoring import (
+    Calibration,
+    Evaluation,
+    Scorer,
+    approved_rows,
+    evaluation_of,
+    fit_platt,
+    fit_rule,
+    fit_spread,
+    prior_shift,
+    shifted,
+)
 from creditrisk.training.card import write_card
 from creditrisk.training.choosing import Choice, candidate_recipes, choose
 from creditrisk.training.halves import scores_by_halves
@@ -99,7 +110,7 @@ def finish(scores: OutOfSampleScores, resampling: Resampling, plan: Plan) -> Tra
     return Training(
         scorer=replace(
             scorer,
-            metrics=metrics_of(choice.recipe, candidates, performance, protocol),
+            metrics=metrics_of(choice.recipe, candidates, performance, protocol, _evaluation(scorer, test)),
             card=write_card(scorer, candidates, scores.failures, performance, protocol),
         ),
         recipe=choice.recipe,
@@ -195,6 +206,15 @@ def _scorer(
     some = validation.gather_every(1 + validation.height // PUSH_ROWS)
     scorer = scorer.measured(resampling.train, some)
     return replace(scorer, profile=with_pushes(scorer.profile, some, scorer.contributions(some)))
+
+
+def _evaluation(scorer: Scorer, test: HeldOut) -> Evaluation:
+    """The test rows counted up by risk; of several repeats the first, so that each row counts once."""
+    prob_default, schema = test.prob_default[0], scorer.schema
+    area = auc_estimate(prob_default, test.target)
+    sd = scorer.spread.sd(scorer.encoder.matrix(test.frame), prob_default)
+    interval = (area.value, area.low, area.high)
+    return evaluation_of(prob_default, sd, test.target, protected_groups(test.frame, schema), interval)
 
 
 def _performance(test: HeldOut, costs: Costs) -> tuple[Performance, float | None]:

@@ -11,7 +11,7 @@ import polars as pl
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.learners import FAMILIES, Parameters, is_blend
 from creditrisk.metrics import Performance
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import Evaluation, Scorer
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,11 @@ class ScorerMetrics(TypedDict):
     protocol: str
     performance: dict[str, float]
     candidates: dict[str, dict[str, float]]
+    evaluation: Evaluation
 
 
 def metrics_of(
-    recipe: Recipe, candidates: Sequence[Candidate], performance: Performance, protocol: str
+    recipe: Recipe, candidates: Sequence[Candidate], performance: Performance, protocol: str, evaluation: Evaluation
 ) -> ScorerMetrics:
     """The figures that are kept with a scorer."""
     return {
@@ -119,6 +120,7 @@ def metrics_of(
         "protocol": protocol,
         "performance": asdict(performance),
         "candidates": {item.family: asdict(item.test) for item in candidates},
+        "evaluation": evaluation,
     }
 
 

@@ -19,6 +19,7 @@ import polars as pl
 from creditrisk import datasets
 from creditrisk.decision_log import Decision, DecisionLog, decisions_from, erase
 from creditrisk.schema import Schema
+from creditrisk.scoring import NO_POLICY, Policy
 from creditrisk.simulator import simulate
 from tests.bench.figure import Figure
 
@@ -34,6 +35,7 @@ class Scorer:
     name: str = "simulated"
     version: str = "1"
     sha256: str = "5c" * 32
+    policy: Policy = NO_POLICY
 
 
 def answers(rows: int, schema: Schema) -> tuple[pl.DataFrame, pl.DataFrame]:

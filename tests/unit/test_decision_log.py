@@ -16,6 +16,7 @@ from creditrisk.decision_log.replay import Difference, Replay
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
 from creditrisk.schema import Category, Field, Schema, Target
+from creditrisk.scoring import NO_POLICY, Policy
 
 SCHEMA = Schema(
     name="tiny",
@@ -53,6 +54,10 @@ class FakeScorer:
     name: str = "tiny"
     sha256: str = "5c" * 32
     schema: Schema = field(default=SCHEMA)
+    policy: Policy = NO_POLICY
+
+    def under(self, policy: Policy) -> FakeScorer:
+        return replace(self, policy=policy)
 
     def score(self, accepted: pl.DataFrame) -> pl.DataFrame:
         is_odd = pl.col("problems").list.len() > 0

@@ -9,11 +9,14 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
+from creditrisk.errors import CreditRiskError
+from creditrisk.scoring import NO_POLICY, Policy
 from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import where
 from webapp.pages import Page, wording
 from webapp.pages.components import attributes
+from webapp.policy_changes import left_behind
 from webapp.serving import ServingState
 
 APP_NAME = "Risk-O-Meter"
@@ -33,7 +36,7 @@ def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
                 children=[
                     html.Img(src="/ui/assets/mark.svg", alt="", className="mark"),
                     html.Span(APP_NAME, className="name"),
-                    html.Div(status(state), id="status", role="status"),
+                    html.Div(status(state, _policy(context)), id="status", role="status"),
                     *_account(caller),
                 ],
             ),
@@ -58,7 +61,7 @@ def register(app: Dash, context: AppContext) -> None:
     def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Any]:
         state = context.champion.state
         identity = _identity(state)
-        return status(state), no_update if identity == shown else identity
+        return status(state, _policy(context)), no_update if identity == shown else identity
 
 
 def report_failure(exc: Exception) -> None:
@@ -106,8 +109,20 @@ def _identity(state: ServingState) -> str:
     return f"{state.scorer.name} v{state.scorer.version}" if state.scorer else ""
 
 
-def status(state: ServingState) -> list[Component]:
-    """The right of the header: which model answers, since when, and what is away."""
+def _away(said: str) -> Component:
+    return html.Span([html.I("▲ ", className="sign"), said], className="state away")
+
+
+def _policy(context: AppContext) -> Policy | None:
+    """What people set; None while that cannot be read, and nothing is decided."""
+    try:
+        return context.policy.now()
+    except CreditRiskError:
+        return None
+
+
+def status(state: ServingState, policy: Policy | None = NO_POLICY) -> list[Component]:
+    """The right of the header: which model answers, since when, whether scoring is stopped, and what is away."""
     parts: list[Component] = []
     if state.scorer is not None:
         parts.append(html.Span(["model ", html.B(state.scorer.schema.title), f" v{state.scorer.version}"]))
@@ -115,11 +130,17 @@ def status(state: ServingState) -> list[Component]:
             parts.append(html.Span(f"since {wording.day(state.since)}"))
         if state.dataset not in ("", state.scorer.name):
             parts.append(html.Span(f"in place of {state.dataset}, which is to serve"))
+    if policy is None:
+        parts.append(_away("What people set on top of the model cannot be read: nothing is decided."))
+    elif policy.stop is not None:
+        parts.append(_away(policy.stop.sentence))
+    elif said := left_behind(policy, state.scorer):
+        parts.append(_away(said))
     if state.consequence:
-        parts.append(html.Span([html.I("▲ ", className="sign"), state.consequence], className="state away"))
+        parts.append(_away(state.consequence))
     elif state.scorer is None:
         parts.append(html.Span([html.I("○ ", className="sign"), "no model yet"], className="state away"))
-    else:
+    elif policy is not None and policy.stop is None:
         parts.append(html.Span([html.I("● ", className="sign"), "healthy"], className="state"))
     parts.append(html.Span([html.I("▲ ", className="sign"), "no connection"], className="state away only-cut-off"))
     return parts

@@ -1,0 +1,201 @@
+"""The page about the model that serves: how good it is, where it offers and declines, and what approvers change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash.development.base_component import Component
+
+from creditrisk.errors import CreditRiskError, DecisionLogError
+from creditrisk.scoring import Evaluation, Scorer, figures_at, read_evaluation
+from webapp import champion_moves, policy_changes
+from webapp.access import Caller, the_caller
+from webapp.context import AppContext
+from webapp.lamp_changes import lamp_changes
+from webapp.pages import cutoff_panel, model_card, model_history, model_versions, shell, wording
+from webapp.pages.components import message_line, sentence
+from webapp.versions_note import read_versions, versions_path
+
+TITLE = "Model"
+PATH = "/model"
+ORDER = 30
+
+
+def layout(context: AppContext) -> list[Component]:
+    """The page as it is first seen."""
+    return [
+        html.Main(
+            [html.H1(TITLE), message_line(), html.Div(_content(context, the_caller()), id="about", className="about")],
+            className="model-page",
+        )
+    ]
+
+
+def register(app: Dash, context: AppContext) -> None:
+    """Add the page's callbacks."""
+    _register_sliders(app, context)
+    _register_changes(app, context)
+    _register_moves(app, context)
+
+    @app.callback(Output("about", "children"), Input("model", "data"), prevent_initial_call=True)
+    def another_model(_model: str) -> list[Component]:
+        return _content(context, the_caller())
+
+
+def _register_sliders(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("effect", "children"),
+        Output("approve-below-said", "children"),
+        Output("decline-from-said", "children"),
+        Output("approve-below", "value"),
+        Output("decline-from", "value"),
+        Output("changes", "children"),
+        Input("approve-below", "value"),
+        Input("decline-from", "value"),
+        prevent_initial_call=True,
+    )
+    def moved(low: float, high: float) -> tuple[Any, ...]:
+        low, high = _in_order(low, high, is_low_moved=ctx.triggered_id == "approve-below")
+        now = _deciding(context)
+        evaluation = read_evaluation(now.metrics)
+        if evaluation is None:
+            return (no_update,) * 6
+        then = cutoff_panel.with_cutoffs(now, *cutoff_panel.chosen(now, (low, high)))
+        shown = cutoff_panel.effect(now, then, evaluation)
+        return shown, f"{low:g} of 100", f"{high:g} of 100", low, high, []
+
+    @app.callback(
+        Output("changes", "children", allow_duplicate=True),
+        Input("list-changes", "n_clicks"),
+        State("approve-below", "value"),
+        State("decline-from", "value"),
+        prevent_initial_call=True,
+    )
+    def list_changes(n_clicks: int | None, low: float, high: float) -> Any:
+        if not n_clicks:
+            return no_update
+        now = _deciding(context)
+        then = cutoff_panel.with_cutoffs(now, *cutoff_panel.chosen(now, (low, high)))
+        try:
+            return cutoff_panel.list_of_changes(*lamp_changes(context.log, now, then))
+        except DecisionLogError as exc:
+            return html.P(sentence(str(exc)))
+
+
+def _register_changes(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("about", "children", allow_duplicate=True),
+        Output("sending", "children"),
+        Input("save-cutoffs", "n_clicks"),
+        Input("own-cutoffs", "n_clicks"),
+        State("approve-below", "value"),
+        State("decline-from", "value"),
+        State("cutoffs-why", "value"),
+        prevent_initial_call=True,
+    )
+    def save(n_saved: int | None, n_back: int | None, low: float, high: float, why: str | None) -> tuple[Any, Any]:
+        if not (n_saved or n_back):
+            return no_update, no_update
+        if ctx.triggered_id == "own-cutoffs":
+            return _answer(context, lambda caller: policy_changes.take_cutoffs_back(context, caller, why or ""))
+        cutoffs = cutoff_panel.chosen(_deciding(context), (low, high))
+        return _answer(context, lambda caller: policy_changes.set_cutoffs(context, caller, *cutoffs, why or ""))
+
+    @app.callback(
+        Output("about", "children", allow_duplicate=True),
+        Output("sending", "children", allow_duplicate=True),
+        Input("stop-switch", "n_clicks"),
+        State("stop-why", "value"),
+        prevent_initial_call=True,
+    )
+    def switch(n_clicks: int | None, why: str | None) -> tuple[Any, Any]:
+        if not n_clicks:
+            return no_update, no_update
+        change = policy_changes.stop if context.policy.now().stop is None else policy_changes.go_on
+        return _answer(context, lambda caller: change(context, caller, why or ""))
+
+
+def _register_moves(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("about", "children", allow_duplicate=True),
+        Output("sending", "children", allow_duplicate=True),
+        Input("promote", "n_clicks"),
+        Input("roll-back", "n_clicks"),
+        State("to-promote", "value"),
+        State("move-why", "value"),
+        running=[(Output(name, "disabled"), True, False) for name in ("promote", "roll-back")],
+        prevent_initial_call=True,
+    )
+    def move(n_promoted: int | None, n_back: int | None, version: str, why: str | None) -> tuple[Any, Any]:
+        if not (n_promoted or n_back):
+            return no_update, no_update
+        model, is_back = context.scorer().name, ctx.triggered_id == "roll-back"
+
+        def change(caller: Caller) -> str:
+            if is_back:
+                return champion_moves.roll_back(context, caller, model, why or "")
+            return champion_moves.promote(context, caller, model, str(version), why or "")
+
+        return _answer(context, change)
+
+
+def _answer(context: AppContext, change: Callable[[Caller], str]) -> tuple[Any, str]:
+    """What the page and the line of messages say after a change, or after it was refused."""
+    caller = the_caller()
+    try:
+        said = change(caller)
+    except CreditRiskError as exc:
+        return no_update, sentence(str(exc))
+    set_props("status", {"children": shell.status(context.champion.state, context.policy.now())})
+    return _content(context, caller), said
+
+
+def _in_order(low: float, high: float, *, is_low_moved: bool) -> tuple[float, float]:
+    """Both sliders in their order: the one that was moved takes the other along."""
+    low, high = (min(max(float(value), 0.0), 100.0) for value in (low, high))
+    return (low, max(low, high)) if is_low_moved else (min(low, high), high)
+
+
+def _deciding(context: AppContext) -> Scorer:
+    """The model that serves, as it decides while it is not stopped."""
+    return cutoff_panel.in_force(context.policy.apply(context.scorer()))
+
+
+def _content(context: AppContext, caller: Caller) -> list[Component]:
+    """All of the page that depends on the model and on what was set."""
+    scorer = context.champion.state.scorer
+    if scorer is None:
+        return [html.Section(html.P("There is no model yet. Train one first."), className="panel")]
+    may_change = "changes" in caller.permissions
+    try:
+        return _about(context, scorer, may_change=may_change)
+    except CreditRiskError as exc:
+        return [html.Section(html.P(sentence(str(exc))), className="panel", role="alert")]
+
+
+def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Component]:
+    now, policy = _deciding(context), context.policy.now()
+    evaluation: Evaluation | None = read_evaluation(scorer.metrics)
+    figures = None if evaluation is None else figures_at(evaluation, now.rule, now.shift)
+    parts = [
+        model_card.card(scorer, evaluation, figures, _serving(context, scorer)),
+        cutoff_panel.panel(now, evaluation, may_change=may_change, note=policy_changes.left_behind(policy, scorer)),
+        model_history.stop_panel(policy, may_change=may_change),
+    ]
+    if evaluation is not None:
+        parts.insert(1, model_card.calibration(model_card.risk_groups(evaluation)))
+    versions = read_versions(versions_path(context.settings))
+    of_this = [item for item in versions if item.model == scorer.name]
+    parts.append(model_versions.versions_panel(of_this, may_change=may_change))
+    return [*parts, model_history.history(context.log, scorer.name)]
+
+
+def _serving(context: AppContext, scorer: Scorer) -> str:
+    """Since when the version serves, and who made it champion and why, as far as the log knows."""
+    since = context.champion.state.since
+    said = f"It serves since {wording.day(since)}" if since is not None else "It serves now"
+    made = [] if not context.log.is_begun() else context.log.history("champion")
+    by = [item for item in made if (item.fact.key, item.fact.value) == (scorer.name, scorer.version)]
+    return f"{said}, made champion by {by[-1].by.name}: {by[-1].fact.why}." if by else f"{said}."

@@ -1,0 +1,114 @@
+"""What the process that asks the registry tells the others of the model's versions: a small file beside its note.
+
+The page about the model shows from it which version could become champion, and what speaks for and against that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from creditrisk import strict
+from creditrisk.errors import CreditRiskError, ScorerError
+from creditrisk.registry import PACK, PAGE, Registry, Version, evidence_of, objections
+from creditrisk.settings import Settings
+from webapp.serving_note import note_path
+
+# Older ones are in MLflow.
+MOST_VERSIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KnownVersion:
+    """A version of the model that serves, as the registry has it, in words.
+
+    `is_champion`, `is_previous` and `is_challenger` say what it is now; `evidence` is what its comparison found,
+    `against` what speaks against promoting it, both empty if nothing; `is_same` that it is the very model that serves.
+    `pack` and `comparison` are addresses in MLflow, empty where there is none.
+    """
+
+    model: str
+    version: str
+    created_at: str
+    is_champion: bool
+    is_previous: bool
+    is_challenger: bool
+    is_same: bool
+    evidence: str
+    against: str
+    pack: str
+    comparison: str
+
+
+def versions_path(settings: Settings) -> Path:
+    """Where the file lies, by home and the model chosen for an app."""
+    return note_path(settings).with_name(f"versions-{note_path(settings).name}")
+
+
+def known_versions(registry: Registry, champion: Version, mlflow_port: int) -> list[KnownVersion]:
+    """The newest versions of a champion's model, newest first.
+
+    Raises
+    ------
+    RegistryError
+        If the registry is away.
+    """
+    previous, challenger = registry.at(champion.model, "previous"), registry.challenger(champion.model)
+    found = []
+    for version in sorted(registry.versions(champion.model), key=lambda item: -int(item.version))[:MOST_VERSIONS]:
+        is_champion = version.version == champion.version
+        evidence, against = "", ""
+        try:
+            known = evidence_of(version)
+            evidence = "" if known is None else known.sentence
+            against = "" if is_champion else objections(version, champion)
+        except CreditRiskError as exc:  # its tags were changed by hand: nobody promotes it unseen
+            against = str(exc)
+        found.append(
+            KnownVersion(
+                version.model,
+                version.version,
+                version.created_at.isoformat(),
+                is_champion=is_champion,
+                is_previous=previous is not None and previous.version == version.version,
+                is_challenger=challenger is not None and challenger.version == version.version,
+                is_same=not is_champion and version.sha256 == champion.sha256 != "",
+                evidence=evidence,
+                against=against,
+                pack=registry.page_address(version, PACK, mlflow_port),
+                comparison=registry.page_address(version, PAGE, mlflow_port) if evidence else "",
+            )
+        )
+    return found
+
+
+def write_versions(path: Path, versions: Sequence[KnownVersion]) -> None:
+    """Replace the file in one step, unless it says so already."""
+    text = json.dumps([asdict(version) for version in versions])
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(path)
+
+
+def read_versions(path: Path) -> list[KnownVersion]:
+    """The versions; none if nothing was noted yet, or what lies there is something else."""
+    try:
+        items = strict.read_json(path.read_text(encoding="utf-8"), "the note of versions")
+        return [_read(item) for item in items]
+    except (OSError, UnicodeError, TypeError, ScorerError):
+        return []
+
+
+def _read(item: object) -> KnownVersion:
+    names = [field.name for field in fields(KnownVersion)]
+    said = strict.fields(item, "a version", names)
+    for field in fields(KnownVersion):
+        if type(said[field.name]).__name__ != field.type:
+            raise ScorerError(f"{field.name} is not {field.type}")
+    return KnownVersion(**said)
