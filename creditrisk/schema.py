@@ -95,6 +95,8 @@ class Field:
     is_ordered: bool = False
     aliases: tuple[str, ...] = ()
     is_required: bool = True
+    # Whether a client could ask for another value: what would change a verdict is looked for in these alone.
+    is_changeable: bool = False
     reason_high: str = ""
     reason_low: str = ""
     description: str = ""

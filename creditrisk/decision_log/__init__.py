@@ -22,6 +22,7 @@ from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_fi
 from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
+from creditrisk.decision_log.what_ifs import log_what_if
 from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "finished",
     "hold",
     "latest_predictions",
+    "log_what_if",
     "places_of",
     "prune",
     "read_outcome",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from creditrisk.decision_log.chain import canonical
 
-Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting"]
+Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting", "what_if"]
 # Until there are policies, no entry names one.
 NO_POLICY = ""
 
