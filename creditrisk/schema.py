@@ -310,6 +310,8 @@ class Schema:
                 f"gives '{field.name}' the sign '{field.sign}'; only a number, and a category whose order is meant "
                 "(is_ordered), has one."
             )
+        if field.is_changeable and field.role != "feature":
+            yield f"says that a client can change '{field.name}' (is_changeable), which is no feature."
         later = [name for name in (field.name, field.label, *field.aliases) if is_post_outcome(name)]
         if field.role == "feature" and later:
             yield (

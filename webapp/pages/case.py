@@ -182,9 +182,7 @@ def _what_would_change(client: Client) -> list[Component]:
         )
         for item in client.what_ifs
     ]
-    explained = (
-        "Each by itself, all else as stated; scored, but not decided. What you try is noted in the decision log."
-    )
+    explained = "Each by itself, all else as stated. What you try is noted in the decision log, and decides nothing."
     return [
         title,
         html.Div(chips, className="chips", role="group", **attributes("aria-", label="What would change it")),

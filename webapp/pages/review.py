@@ -1,7 +1,7 @@
 """The review of a scored file: left the list of clients, right the case of the one that is chosen.
 
-Keys, focus and what the list chooses by itself are in assets/case.js. What is searched for stays in the page's requests:
-never in an address, and on no disk.
+Keys, focus and what the list chooses by itself are in assets/case.js. What is searched for stands in the bodies of
+requests: never in an address, and on no disk.
 """
 
 from __future__ import annotations
