@@ -120,6 +120,7 @@
     const on = (selector) => event.target.closest && event.target.closest(selector);
     if (on("#back")) leaveCase();
     else if (on("#copy-letter")) copyLetter();
+    else if (on(".chip")) byId("case-answer").scrollIntoView({ block: "nearest" });
     else if (on("#show-keys")) byId("keys").showModal();
     else if (on("#close-keys")) byId("keys").close();
     else if (on("#clients [row-id]") && !WIDE.matches) enterCase();

@@ -74,14 +74,29 @@ def case(client: Client) -> list[Component]:
                 html.H2(f"Client {row['application_id']}", id="case-title", tabIndex=-1),
             ],
         ),
-        html.Div(answer(client), id="case-answer"),
-        *_what_would_change(client),
-        *_problems(row["problems"]),
-        *(component for title, of_part in parts.items() for component in bars(title, of_part, longest)),
-        html.P(wording.COMPARED_WITH, className="quiet"),
-        *_letter(row),
-        *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
-        html.P(f"Scored by {scorer.schema.title} v{scorer.version}", className="quiet"),
+        html.Div(
+            className="case-body",
+            children=[
+                html.Div(
+                    className="case-answer",
+                    children=[
+                        html.Div(answer(client), id="case-answer"),
+                        *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
+                    ],
+                ),
+                html.Div(
+                    className="case-why",
+                    children=[
+                        *_problems(row["problems"]),
+                        *_what_would_change(client),
+                        *(part for title, of_part in parts.items() for part in bars(title, of_part, longest)),
+                        html.P(wording.COMPARED_WITH, className="quiet"),
+                        *_letter(row),
+                        html.P(f"Scored by {scorer.schema.title} v{scorer.version}", className="quiet"),
+                    ],
+                ),
+            ],
+        ),
     ]
 
 

@@ -82,7 +82,6 @@ def grid_columns(checked: Checked, schema: Schema) -> list[GridColumn]:
             "field": "verdict",
             "headerName": "Verdict",
             "width": 186,
-            "pinned": "left",
             "cellRenderer": "Verdict",
             "filter": "agTextColumnFilter",
             "suppressHeaderFilterButton": True,
