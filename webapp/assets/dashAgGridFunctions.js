@@ -24,6 +24,8 @@ dagfuncs.fitToScreen = function (api) {
 // Some client is always chosen: the first one, where the one before is not, or is no longer, in the list.
 dagfuncs.chooseFirst = function (api) {
   const first = api.getDisplayedRowAtIndex(0);
+  const none = document.querySelector(".none-found");
+  if (none) none.hidden = Boolean(first);
   if (!first || !first.data || api.getSelectedNodes().some((node) => node.displayed && node.data)) return;
   first.setSelected(true, true);
   window.caseReview.arrived(api);

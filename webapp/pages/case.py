@@ -77,13 +77,7 @@ def case(client: Client) -> list[Component]:
         html.Div(
             className="case-body",
             children=[
-                html.Div(
-                    className="case-answer",
-                    children=[
-                        html.Div(answer(client), id="case-answer"),
-                        *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
-                    ],
-                ),
+                html.Div(answer(client), id="case-answer"),
                 html.Div(
                     className="case-why",
                     children=[
@@ -92,6 +86,7 @@ def case(client: Client) -> list[Component]:
                         *(part for title, of_part in parts.items() for part in bars(title, of_part, longest)),
                         html.P(wording.COMPARED_WITH, className="quiet"),
                         *_letter(row),
+                        *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
                         html.P(f"Scored by {scorer.schema.title} v{scorer.version}", className="quiet"),
                     ],
                 ),

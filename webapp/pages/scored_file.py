@@ -222,6 +222,7 @@ def review(checked: Checked, schema: Schema) -> Component:
                             html.Button("Keys ?", id="show-keys", className="button"),
                         ],
                     ),
+                    html.P("No such client is in this list.", className="none-found", role="status", hidden=True),
                     grid(checked, schema),
                 ],
             ),
