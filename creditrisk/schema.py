@@ -95,6 +95,8 @@ class Field:
     is_ordered: bool = False
     aliases: tuple[str, ...] = ()
     is_required: bool = True
+    # Whether a client could ask for another value: what would change a verdict is looked for in these alone.
+    is_changeable: bool = False
     reason_high: str = ""
     reason_low: str = ""
     description: str = ""
@@ -312,6 +314,8 @@ class Schema:
                 f"gives '{field.name}' the sign '{field.sign}'; only a number, and a category whose order is meant "
                 "(is_ordered), has one."
             )
+        if field.is_changeable and field.role != "feature":
+            yield f"says that a client can change '{field.name}' (is_changeable), which is no feature."
         later = [name for name in (field.name, field.label, *field.aliases) if is_post_outcome(name)]
         if field.role == "feature" and later:
             yield (

@@ -24,6 +24,7 @@ from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
 from creditrisk.decision_log.reported import OutcomeError, OutcomeReport, read_outcome
 from creditrisk.decision_log.shadow import ShadowComparison, compare_shadows, shadow, shadowed_until
+from creditrisk.decision_log.what_ifs import log_what_if
 from creditrisk.decision_log.windows import WindowBlock
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "finished",
     "hold",
     "latest_predictions",
+    "log_what_if",
     "places_of",
     "policies_set",
     "policy_named",

@@ -11,7 +11,7 @@ from typing import Literal
 
 from creditrisk.decision_log.chain import canonical
 
-Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting", "shadow"]
+Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting", "shadow", "what_if"]
 
 
 @dataclass(frozen=True, slots=True)

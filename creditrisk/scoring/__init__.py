@@ -37,6 +37,7 @@ from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
+from creditrisk.scoring.what_if import WhatIf, ask, changeable_fields, what_would_change
 
 __all__ = [
     "ASK_BELOW",
@@ -65,7 +66,10 @@ __all__ = [
     "Spread",
     "Stop",
     "Verdict",
+    "WhatIf",
     "approved_rows",
+    "ask",
+    "changeable_fields",
     "check_files",
     "check_intact",
     "check_names",
@@ -92,4 +96,5 @@ __all__ = [
     "size_of",
     "template_csv",
     "weighted",
+    "what_would_change",
 ]

@@ -30,6 +30,11 @@ READ_ROWS = """() => {
   }
   return rows;
 }"""
+# Whether the list has clients, and all of their numbers hold a text.
+ALL_HOLD = """text => {
+  const numbers = [...document.querySelectorAll('.clients [row-id] [col-id=client]')].map(cell => cell.textContent);
+  return numbers.length > 0 && numbers.every(number => number.includes(text));
+}"""
 DROP = """([target, name, text]) => {
   const data = new DataTransfer();
   data.items.add(new File([text], name, { type: 'text/csv' }));
@@ -127,19 +132,115 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
 
 def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, german_clients):
     drop(page, german_clients)
-    page.click(".clients [row-id='2'] [col-id='reasons']", timeout=60_000)
-    page.wait_for_selector("#drawer.open .gauge")
-    page.wait_for_timeout(300)
+    page.click(".clients [row-id='2'] [col-id='risk']", timeout=60_000)
+    page.wait_for_selector("#case-title:text-is('Client 2')")
     screenshot(page, "client")
     risk = page.inner_text(".clients [row-id='2'] [col-id='risk']")
-    drawer = page.inner_text("#drawer")
-    assert f"{risk} similar applicants did not repay." in drawer
-    assert "How sure:" in drawer
-    assert page.locator("#drawer .bars li").count() >= 2
-    # The picture is drawn, not a broken address.
-    assert page.evaluate("document.querySelector('.gauge').naturalWidth") > 0
+    case = page.inner_text("#case")
+    assert f"{risk} similar applicants did not repay." in case
+    assert "How sure:" in case
+    assert "of 100 applicants the model was tested on." in case
+    assert page.locator("#case .bars li").count() >= 2
+    # The pictures are drawn, not broken addresses.
+    assert (
+        page.evaluate("[...document.querySelectorAll('#case img')].map(image => image.naturalWidth > 0)") == [True] * 2
+    )
+
+
+def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_clients):
+    def title_is(number: int) -> None:
+        page.wait_for_selector(f"#case-title:text-is('Client {number}')")
+
+    def focus_is_in(place: str) -> bool:
+        return page.evaluate("place => Boolean(document.activeElement.closest(place))", place)
+
+    page.focus("#drop")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files({"name": "clients.csv", "mimeType": "text/csv", "buffer": german_clients.encode()})
+    # The first case is open, and the focus is in the list.
+    page.wait_for_selector("#case-title:text-is('Client 1')", timeout=60_000)
+    assert focus_is_in(".clients [row-id='1']")
+    assert page.inner_text("#spoken").startswith("Client 1: ")
+    page.keyboard.press("j")
+    title_is(2)
+    page.keyboard.press("ArrowDown")
+    title_is(3)
+    page.keyboard.press("k")
+    title_is(2)
+    page.keyboard.press("Enter")
+    assert focus_is_in("#case")
+    page.keyboard.press("j")
+    title_is(3)
+    page.wait_for_function("document.activeElement.id === 'case-title'")
     page.keyboard.press("Escape")
-    page.wait_for_selector("#drawer:not(.open)", state="attached")
+    assert focus_is_in(".clients [row-id='3']")
+    # One Tab stop: the next one is behind the table.
+    page.keyboard.press("Tab")
+    assert not focus_is_in(".clients")
+    # Only declines, and of them the one that is sought; keys are letters again where one types.
+    page.keyboard.press("3")
+    page.wait_for_selector(".clients .verdict.green", state="detached")
+    page.keyboard.press("/")
+    page.keyboard.type("12")
+    page.wait_for_function(ALL_HOLD, arg="12")
+    assert urlsplit(page.url)[2:] == ("/", "", "")
+    page.keyboard.press("Control+ArrowRight")
+    page.keyboard.type("j")
+    page.wait_for_selector(".none-found:visible")
+    page.keyboard.press("Backspace")
+    page.wait_for_function(ALL_HOLD, arg="12")
+    page.keyboard.press("Escape")
+    assert focus_is_in(".clients [row-id]")
+    page.keyboard.press("?")
+    assert "next client" in page.inner_text("#keys")
+    page.keyboard.press("Escape")
+    assert not page.is_visible("#keys")
+
+
+def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, web, german_clients):
+    drop(page, german_clients)
+    page.wait_for_selector("#case-title:text-is('Client 1')", timeout=60_000)
+    page.click(".tile.red")
+    page.wait_for_selector(".clients .verdict.green", state="detached")
+    for _ in range(40):
+        if page.locator(".chip").count():
+            break
+        before = page.inner_text("#case-title")
+        page.keyboard.press("j")
+        page.wait_for_function("before => document.getElementById('case-title').innerText !== before", arg=before)
+    number = page.inner_text("#case-title").removeprefix("Client ")
+    gauge = page.get_attribute(".gauge", "src")
+    promised = page.inner_text(".chip >> nth=0 >> .verdict")
+    page.click(".chip >> nth=0")
+    page.wait_for_selector(".chip[aria-pressed='true']")
+    assert page.inner_text("#case-answer .verdict") == promised != VERDICT_LOOKS["decline"].words
+    assert page.get_attribute(".gauge", "src") != gauge
+    assert "What if: " in page.inner_text("#case-answer")
+    screenshot(page, "what-if")
+    page.click(".chip[aria-pressed='true']")
+    page.wait_for_selector(".chip[aria-pressed='true']", state="detached")
+    assert page.get_attribute(".gauge", "src") == gauge
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("#copy-letter")
+    page.wait_for_selector("#copied:text-is('Copied.')")
+    asked = {"application_id": number}
+    found = requests.post(f"{web.url}/api/v1/decisions/search", json=asked, timeout=60).json()
+    decision = found["decisions"][0]
+    assert decision["verdict"] == "decline"
+    letter = page.evaluate("navigator.clipboard.readText()")
+    assert letter.splitlines() == [reason["text"] for reason in decision["reasons"]]
+
+
+def test_a_single_client_is_opened_at_once_and_on_a_phone_the_case_is_a_page(page, german_clients):
+    page.set_viewport_size({"width": 390, "height": 844})
+    drop(page, "\n".join(german_clients.splitlines()[:2]))
+    page.wait_for_selector("#case:visible #case-title:text-is('Client 1')", timeout=60_000)
+    assert page.evaluate("document.getElementById('case').getBoundingClientRect().width") == 390
+    page.click("#back")
+    page.wait_for_selector("#case", state="hidden")
+    page.click(".clients [row-id='1'] [col-id='risk']")
+    page.wait_for_selector("#case:visible")
 
 
 def test_a_tile_shows_only_the_clients_with_its_verdict(page, german_clients):

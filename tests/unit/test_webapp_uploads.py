@@ -5,14 +5,15 @@ import polars as pl
 import pytest
 
 from creditrisk.decision_log import Actor
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import check
-from creditrisk.scoring import reason_text
+from creditrisk.scoring import reason_text, what_would_change
 from creditrisk.sources import parse_upload
 from creditrisk.text import push_words
 from webapp import upload_scoring, uploads
 from webapp.errors import BusyError
-from webapp.pages import client_drawer, scored_file, shell
-from webapp.pages.wording import range_words
+from webapp.pages import case, scored_file, shell
+from webapp.pages.wording import range_words, risk_words
 from webapp.scoring import CHUNK_ROWS
 from webapp.serving import ServingState
 from webapp.uploads import Uploads
@@ -178,20 +179,17 @@ def test_an_unusual_value_is_named_beside_the_client(corner_scorer):
     assert "Client A7: Age: 161 is outside 18 to 100 years" in shown(corner_scorer, CSV.replace(b"61", b"161"))
 
 
-def test_the_drawer_says_risk_sureness_and_pushes_in_words(corner_scorer):
+def client_of(scorer, application, row):
+    """A client of whom nothing is said that would change the verdict."""
+    return case.Client(row, application, scorer.explain(application), [], scorer)
+
+
+def test_the_case_says_risk_sureness_and_pushes_in_words(corner_scorer):
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
     scored = corner_scorer.score(checked.accepted)
-    pushes = corner_scorer.explain(checked.accepted)
-    parts = client_drawer.drawer(
-        scored.row(0, named=True),
-        pushes,
-        rule=corner_scorer.rule,
-        target=corner_scorer.schema.target,
-        model="corner_lender v3",
-    )
-    text = words_of(parts)
+    text = words_of(case.case(client_of(corner_scorer, checked.accepted, scored.row(0, named=True))))
     assert "similar applicants did not repay." in text
-    assert "Scored by corner_lender v3" in text
+    assert "Scored by Corner lender v" in text
     row = scored.row(0, named=True)
     assert f"Likely {range_words(row['prob_default_low'], row['prob_default_high'])} of 100." in text
     assert "Income: high: 52,000 EUR" in [reason_text(reason) for reason in row["strengths"]]
@@ -206,14 +204,7 @@ def test_a_verdict_referred_for_doubt_says_what_the_risk_points_to(corner_scorer
     checked = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema)
     [row] = corner_scorer.score(checked.accepted.head(1)).to_dicts()
     doubtful = {**row, "verdict": "refer", "prob_default": 0.13, "confidence": 0.57}
-    parts = client_drawer.drawer(
-        doubtful,
-        corner_scorer.explain(checked.accepted.head(1)),
-        rule=corner_scorer.rule,
-        target=corner_scorer.schema.target,
-        model="corner_lender v3",
-    )
-    text = words_of(parts)
+    text = words_of(case.case(client_of(corner_scorer, checked.accepted.head(1), doubtful)))
     assert "too close, 57 %" in text
     assert "The risk points to an offer, but would have stayed one in only 57 of 100 trainings" in text
 
@@ -224,10 +215,28 @@ def test_without_an_offer_what_raised_the_risk_comes_first(corner_scorer):
     row = corner_scorer.score(accepted).row(0, named=True)
     assert (row["verdict"], row["strengths"]) == ("decline", [])
     pushes = corner_scorer.explain(accepted).with_columns(push=pl.when(pl.col("field") == "age_years").then(-0.03))
-    target = corner_scorer.schema.target
-    text = words_of(client_drawer.drawer(row, pushes, rule=corner_scorer.rule, target=target, model="m"))
+    text = words_of(case.case(replace(client_of(corner_scorer, accepted, row), pushes=pushes)))
     assert text.index("What raised the risk") < text.index("Income: low: 12,000 EUR")
     assert "What lowered the risk Age: 20 years -3 of 100" in text
+
+
+def test_what_would_change_a_verdict_is_offered_and_what_is_tried_is_told_from_what_was_decided(corner_scorer):
+    csv = b"client,age_years,amount_eur,income_eur,housing\nA7,30,19000,30000,own\n"
+    accepted = check(parse_upload(csv, filename="c.csv", max_rows=10), corner_scorer.schema).accepted
+    row = corner_scorer.score(accepted).row(0, named=True)
+    [found] = what_would_change(corner_scorer, accepted, row["verdict"])
+    client = replace(client_of(corner_scorer, accepted, row), what_ifs=[found])
+    look = VERDICT_LOOKS[found.verdict]
+    assert f"Loan amount: {found.value:,.0f} EUR {look.words}" in words_of(case.case(client))
+    tried = words_of(case.answer(client, found))
+    assert tried.startswith(look.words)
+    assert f"As it was asked for: 19,000 EUR, {VERDICT_LOOKS[row['verdict']].word}" in tried
+    assert case.spoken(client, found) == (
+        f"Client A7 with loan amount: {found.value:,.0f} EUR: {look.word}, {risk_words(found.prob_default)}."
+    )
+    assert "No other loan amount alone leads to a better verdict." in words_of(case.case(replace(client, what_ifs=[])))
+    for reason in row["reasons"]:
+        assert reason["text"] in case.spoken(client)
 
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):

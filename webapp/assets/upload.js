@@ -85,10 +85,6 @@
       event.preventDefault();
       chooser.click();
     }
-    if (event.key === "Escape") {
-      const close = document.querySelector("#drawer.open #close");
-      if (close) close.click();
-    }
   });
   // A file dropped anywhere on the page is meant for the drop zone; the browser would otherwise open it.
   document.addEventListener("dragover", (event) => {

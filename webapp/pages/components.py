@@ -13,13 +13,6 @@ def message_line() -> Component:
     return html.Div(id="sending", className="sending", role="status")
 
 
-def closer() -> Component:
-    """The button that closes the drawer."""
-    return html.Button(
-        "✕", id="close", className="close", n_clicks=0, title="Close", **attributes("aria-", label="Close")
-    )
-
-
 def sentence(text: str) -> str:
     """The text with a capital first letter."""
     return text[:1].upper() + text[1:]

@@ -1,4 +1,4 @@
-"""The gauge of the drawer, drawn by hand as SVG.
+"""The gauge of a case, drawn by hand as SVG.
 
 A picture here is a text, so it can be read in a test, needs no script in the browser, and follows the reader's dark
 mode by itself. The words beside it say the same.
@@ -69,7 +69,14 @@ def needle_degrees(prob_default: float, approve_below: float, decline_from: floa
     return 0.0
 
 
-def gauge(prob_default: float, approve_below: float, decline_from: float, likely: tuple[float, float]) -> str:
+def gauge(
+    prob_default: float,
+    approve_below: float,
+    decline_from: float,
+    likely: tuple[float, float],
+    *,
+    was: float | None = None,
+) -> str:
     """A half-round gauge with its zones, a needle and the likely range as a soft band below it, as SVG.
 
     Parameters
@@ -80,6 +87,8 @@ def gauge(prob_default: float, approve_below: float, decline_from: float, likely
         The PDs where the verdict changes.
     likely
         The ends of the PD's likely range.
+    was
+        A PD to compare with, drawn as a faint needle.
     """
     parts = zones(approve_below, decline_from)
     share = 180.0 / len(parts)
@@ -91,6 +100,8 @@ def gauge(prob_default: float, approve_below: float, decline_from: float, likely
             shapes.append(_label(start, f"{100 * low:.0f}"))
     start, end = (needle_degrees(end, approve_below, decline_from) for end in likely)
     shapes.append(_arc("likely", start, end, radius=_RADIUS - _THICKNESS, thickness=_BAND_THICKNESS))
+    if was is not None:
+        shapes.append(f'<g opacity=".25">{_needle(needle_degrees(was, approve_below, decline_from))}</g>')
     shapes.append(_needle(needle_degrees(prob_default, approve_below, decline_from)))
     title = f"Gauge: risk {risk_words(prob_default)}, likely {range_words(*likely)}"
     return (

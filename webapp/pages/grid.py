@@ -69,12 +69,19 @@ def other_headers(checked: Checked, schema: Schema) -> list[str]:
 def grid_columns(checked: Checked, schema: Schema) -> list[GridColumn]:
     """The column definitions of the grid: the answer first, then the client's own columns."""
     columns: list[GridColumn] = [
-        {"field": "client", "headerName": "Client", "width": 124, "pinned": "left", "tooltipField": "client"},
+        {
+            "field": "client",
+            "headerName": "Client",
+            "width": 124,
+            "pinned": "left",
+            "tooltipField": "client",
+            "filter": "agTextColumnFilter",
+            "suppressHeaderFilterButton": True,
+        },
         {
             "field": "verdict",
             "headerName": "Verdict",
             "width": 186,
-            "pinned": "left",
             "cellRenderer": "Verdict",
             "filter": "agTextColumnFilter",
             "suppressHeaderFilterButton": True,
@@ -117,6 +124,7 @@ def grid_rows(
     stop: int,
     sort: Sequence[SortRule] = (),
     verdict: str | None = None,
+    sought: str = "",
 ) -> tuple[list[GridRow], int]:
     """Rows `start` to `stop` (exclusive) of the grid, as texts.
 
@@ -128,6 +136,8 @@ def grid_rows(
         What to sort by, the most important first; nothing means the file's order.
     verdict
         Only clients with this verdict.
+    sought
+        Only clients whose number holds this, however it is capitalised.
 
     Returns
     -------
@@ -136,6 +146,9 @@ def grid_rows(
     """
     fields, others = shown_fields(checked, schema), other_headers(checked, schema)
     chosen = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
+    if sought:
+        number = pl.col("application_id").str.to_lowercase()
+        chosen = chosen.filter(number.str.contains(sought.lower(), literal=True))
     keys = [(key, rule["sort"] == "desc") for rule in sort for key in _sort_keys(rule["colId"], fields)]
     if keys:
         values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (input)")

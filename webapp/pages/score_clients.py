@@ -6,50 +6,23 @@ The file itself is sent by assets/upload.js, which then sets the store `job` to 
 from __future__ import annotations
 
 import time
-from typing import Any, TypedDict
+from typing import Any
 
-import polars as pl
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import client_drawer, scored_file, wording
-from webapp.pages.components import attributes, closer, message_line
-from webapp.pages.grid import GridRow, SortRule, grid_rows
-from webapp.scoring import scored_rows
+from webapp.pages import review, scored_file, wording
+from webapp.pages.components import attributes, message_line
 from webapp.serving import ServingState
-from webapp.uploads import Result, Upload
+from webapp.uploads import Upload
 
 TITLE = "Score clients"
 PATH = "/"
 ORDER = 10
-
-
-class FilterRule(TypedDict):
-    """Which rows the grid shows by one column, as AG Grid writes it."""
-
-    filterType: str
-    type: str
-    filter: str
-
-
-class RowsRequest(TypedDict):
-    """What the grid asks for: rows `startRow` to `endRow` (exclusive)."""
-
-    startRow: int
-    endRow: int
-    sortModel: list[SortRule]
-    filterModel: dict[str, FilterRule]
-
-
-class RowsResponse(TypedDict):
-    """A block of rows, and how many there are in all."""
-
-    rowData: list[GridRow]
-    rowCount: int
 
 
 def layout(context: AppContext) -> list[Component]:
@@ -63,7 +36,7 @@ def layout(context: AppContext) -> list[Component]:
                 html.Div(id="stage"),
             ]
         ),
-        html.Aside(id="drawer", className="drawer", **attributes("aria-", label="One client"), children=[closer()]),
+        *review.around(),
         dcc.Store(id="job", storage_type="session"),
         dcc.Store(id="shown"),
         dcc.Interval(id="tick", interval=500, disabled=True),
@@ -73,8 +46,7 @@ def layout(context: AppContext) -> list[Component]:
 def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_file(app, context)
-    _register_grid(app, context)
-    _register_drawer(app, context)
+    review.register(app, context)
 
 
 def _register_file(app: Dash, context: AppContext) -> None:
@@ -110,74 +82,6 @@ def _register_file(app: Dash, context: AppContext) -> None:
             upload_scoring.stop(context, job)
 
 
-def _register_grid(app: Dash, context: AppContext) -> None:
-    @app.callback(
-        Output("clients", "getRowsResponse"),
-        Input("clients", "getRowsRequest"),
-        State("job", "data"),
-    )
-    def rows(request: RowsRequest | None, job: str | None) -> Any:
-        result = upload_scoring.result_of(context, context.uploads.get(job))
-        if job and result is None:
-            _ask_again()
-        if request is None or result is None:
-            return no_update
-        chosen = (request.get("filterModel") or {}).get("verdict")
-        block, n_rows = grid_rows(
-            result.checked,
-            result.scored,
-            result.scorer.schema,
-            ask_below=result.scorer.rule.ask_below,
-            start=request["startRow"],
-            stop=request["endRow"],
-            sort=request.get("sortModel") or [],
-            verdict=chosen.get("filter") if chosen else None,
-        )
-        return RowsResponse(rowData=block, rowCount=n_rows)
-
-    @app.callback(
-        Output("clients", "filterModel"),
-        Output({"tile": ALL}, "aria-pressed"),
-        Input({"tile": ALL}, "n_clicks"),
-        State("clients", "filterModel"),
-        prevent_initial_call=True,
-    )
-    def show_only(n_clicks: list[int], shown: dict[str, FilterRule] | None) -> Any:
-        if not any(n_clicks) or not isinstance(ctx.triggered_id, dict):
-            return no_update, [no_update] * len(n_clicks)
-        clicked = ctx.triggered_id["tile"]
-        rule = (shown or {}).get("verdict")
-        is_shown = rule is not None and rule.get("filter") == clicked
-        only = {} if is_shown else {"verdict": FilterRule(filterType="text", type="equals", filter=clicked)}
-        return only, ["true" if only and name == clicked else "false" for name in VERDICT_LOOKS]
-
-
-def _register_drawer(app: Dash, context: AppContext) -> None:
-    @app.callback(
-        Output("drawer", "children"),
-        Output("drawer", "className"),
-        Input("clients", "selectedRows"),
-        State("job", "data"),
-        prevent_initial_call=True,
-    )
-    def open_drawer(selected: list[GridRow] | None, job: str | None) -> tuple[Any, str]:
-        result = upload_scoring.result_of(context, context.uploads.get(job))
-        if selected and result is None:
-            _ask_again()
-        if not selected or result is None:
-            return no_update, "drawer"
-        return _drawer(result, int(selected[0]["row"])), "drawer open"
-
-    @app.callback(Output("clients", "selectedRows"), Input("close", "n_clicks"), prevent_initial_call=True)
-    def close_drawer(n_clicks: int) -> Any:
-        return [] if n_clicks else no_update
-
-
-def _ask_again() -> None:
-    """Let `show` say what became of a result that is no longer kept, in place of a table that answers no more."""
-    set_props("tick", {"disabled": False})
-
-
 def _stage(context: AppContext, name: str, upload: Upload) -> Component:
     details, record = upload.details, upload.record
     result = upload_scoring.result_of(context, upload)
@@ -211,19 +115,6 @@ def _seconds_left(upload: Upload) -> float | None:
     if n_done <= 0:
         return None
     return (time.time() - details.resumed_at) / n_done * (record.n_rows - record.n_done)
-
-
-def _drawer(result: Result, row_number: int) -> list[Component]:
-    is_row = pl.col("row_number") == row_number
-    scorer = result.scorer
-    [row] = scored_rows(result.scored.filter(is_row))
-    return client_drawer.drawer(
-        row,
-        scorer.explain(result.checked.accepted.filter(is_row)),
-        rule=scorer.rule,
-        target=scorer.schema.target,
-        model=f"{scorer.schema.title} v{scorer.version}",
-    )
 
 
 def _intro(context: AppContext) -> list[Component]:
@@ -289,7 +180,7 @@ def _welcome(state: ServingState) -> Component | None:
         html.Div([html.Span(look.words, className=f"verdict {look.band}"), html.P(meanings[verdict])], className="card")
         for verdict, look in VERDICT_LOOKS.items()
     ]
-    steps = "Every client in the file gets one of three verdicts. Click a client to see why."
+    steps = "Every client in the file gets one of three verdicts. Choose a client to see why."
     return html.Section([html.P(steps), html.Div(cards, className="cards")], className="welcome")
 
 

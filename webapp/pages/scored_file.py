@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
@@ -16,7 +16,7 @@ from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
 from creditrisk.text import counted
-from webapp.pages import wording
+from webapp.pages import case, wording
 from webapp.pages.components import attributes, sentence
 from webapp.pages.grid import expected_loss, grid_columns, summary
 from webapp.upload_records import Record
@@ -120,7 +120,7 @@ def result(
     if n_attention:
         parts.append(attention(rejected, scored, is_open=scored.is_empty()))
     if scored.height:
-        parts += [tiles(checked, scored, schema), grid(checked, schema)]
+        parts += [tiles(checked, scored, schema), review(checked, schema)]
         if schema.wording:
             parts.append(html.P(schema.wording, className="quiet"))
     return html.Section(parts, className="result")
@@ -197,6 +197,42 @@ def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
     return html.Div(cells, className="tiles", role="group", **attributes("aria-", label="Verdicts"))
 
 
+def review(checked: Checked, schema: Schema) -> Component:
+    """Left the list of clients, right the case of the one that is chosen there."""
+    name = "Search a client by number"
+    return html.Div(
+        className="review",
+        children=[
+            html.Div(
+                className="list-of-clients",
+                children=[
+                    html.Div(
+                        className="seek-line",
+                        children=[
+                            html.Label(f"{name} ( / )", htmlFor="seek", className="only-heard"),
+                            dcc.Input(
+                                id="seek",
+                                type="search",
+                                placeholder=f"{name} ( / )",
+                                debounce=0.25,
+                                autoComplete="off",
+                                maxLength=100,
+                                className="seek",
+                            ),
+                            html.Button("Keys ?", id="show-keys", className="button"),
+                        ],
+                    ),
+                    html.P("No such client is in this list.", className="none-found", role="status", hidden=True),
+                    grid(checked, schema),
+                ],
+            ),
+            html.Section(
+                id="case", className="case", **attributes("aria-", label="The case"), children=case.nothing_chosen()
+            ),
+        ],
+    )
+
+
 def grid(checked: Checked, schema: Schema) -> Component:
     """The table of clients; its rows are asked for in blocks."""
     table: Component = AgGrid(
@@ -206,7 +242,12 @@ def grid(checked: Checked, schema: Schema) -> Component:
         defaultColDef={"sortable": True, "resizable": True, "suppressHeaderMenuButton": True, "filter": False},
         rowModelType="infinite",
         getRowId="params.data.row",
-        eventListeners={event: ["fitToScreen(params.api)"] for event in ("firstDataRendered", "gridSizeChanged")},
+        eventListeners={
+            "firstDataRendered": ["fitToScreen(params.api)", "chooseFirst(params.api)"],
+            "gridSizeChanged": ["fitToScreen(params.api)"],
+            "modelUpdated": ["chooseFirst(params.api)"],
+            "cellFocused": ["chooseFocused(params)"],
+        },
         dashGridOptions={
             "theme": {"function": _THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
@@ -215,6 +256,10 @@ def grid(checked: Checked, schema: Schema) -> Component:
             "infiniteInitialRowCount": 1,
             "tooltipShowDelay": 400,
             "suppressCellFocus": False,
+            # One Tab stop: in at the client that is chosen, out behind the table.
+            "focusGridInnerElement": {"function": "focusChosen(params)"},
+            "tabToNextCell": {"function": "leaveTable(params)"},
+            "tabToNextHeader": {"function": "leaveTable(params)"},
             "ensureDomOrder": True,
             "enableCellTextSelection": False,
         },

@@ -6,6 +6,7 @@ Pure functions. The JSON and CSV answers keep the stored values.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -135,6 +136,34 @@ def value_words(field: Field, value: Any) -> str:
     if field.is_numeric:
         return number(value)
     return field.category_label(str(value))
+
+
+def change_words(field: Field, value: Any) -> str:
+    """A field with another value, to go on with after "with", or to begin a line.
+
+    Examples
+    --------
+    >>> change_words(Field("term_months", "integer", "Loan term", unit="months"), 12.0)
+    'loan term: 12 months'
+    """
+    return f"{_within(field.label)}: {field.in_words(value)}"
+
+
+def either(labels: Sequence[str]) -> str:
+    """Names of fields within a sentence, of which one is meant.
+
+    Examples
+    --------
+    >>> either(["Loan amount", "Loan term", "Other debts"])
+    'loan amount, loan term or other debts'
+    """
+    lower = [_within(label) for label in labels]
+    return " or ".join([", ".join(lower[:-1]), lower[-1]] if len(lower) > 1 else lower)
+
+
+def _within(label: str) -> str:
+    """A label within a sentence; what begins with several capitals is left as it is."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 
 def reason_texts(row: ScoredRow) -> list[str]:
