@@ -58,9 +58,9 @@
   // One chooser for the whole page, outside what Dash redraws.
   const chooser = document.createElement("input");
   chooser.type = "file";
-  chooser.accept = ".csv,.tsv,.txt,text/csv";
+  chooser.accept = ".csv,.tsv,.txt,.xlsx,.xlsm,.ods,text/csv";
   chooser.hidden = true;
-  chooser.setAttribute("aria-label", "Choose a CSV of clients");
+  chooser.setAttribute("aria-label", "Choose a file of clients");
   chooser.addEventListener("change", () => {
     const drop = document.getElementById("drop");
     if (drop && chooser.files.length) send(chooser.files[0], drop);

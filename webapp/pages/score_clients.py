@@ -1,4 +1,4 @@
-"""The page where a clerk drops a CSV of clients and gets a verdict for each.
+"""The page where a clerk drops a file of clients and gets a verdict for each.
 
 The file itself is sent by assets/upload.js, which then sets the store `job` to the name of the upload.
 """
@@ -252,9 +252,9 @@ def _intro(context: AppContext) -> list[Component]:
                 html.Span("⇩", className="arrow", **attributes("aria-", hidden="true")),
                 html.Div(
                     [
-                        html.Strong("Drop a CSV of clients here, or choose a file"),
+                        html.Strong("Drop a file of clients here, or choose one"),
                         html.Small(
-                            f"comma, semicolon or tab · up to {settings.upload_max_rows:,} rows · "
+                            f"CSV, Excel (.xlsx) or OpenDocument (.ods) · up to {settings.upload_max_rows:,} rows · "
                             f"{settings.upload_max_mb} MB"
                         ),
                     ]
@@ -264,7 +264,14 @@ def _intro(context: AppContext) -> list[Component]:
         html.Div(
             className="beside",
             children=[
-                html.A("Download a template", href="/template.csv", className="button", download=""),
+                html.Div(
+                    [
+                        html.Span("Download a template"),
+                        html.A("Excel", href="/template.xlsx", className="button", download=""),
+                        html.A("CSV", href="/template.csv", className="button", download=""),
+                    ],
+                    className="downloads",
+                ),
                 html.Details(
                     [html.Summary("Which columns are needed?"), _columns_table(scorer.schema)], className="columns"
                 ),

@@ -19,6 +19,7 @@ from creditrisk.text import counted
 from webapp.pages import wording
 from webapp.pages.components import attributes, sentence
 from webapp.pages.grid import expected_loss, grid_columns, summary
+from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_records import Record
 
 BLOCK_ROWS = 100
@@ -107,9 +108,7 @@ def result(
             className="headline",
             children=[
                 *headline,
-                html.A(
-                    "Download result (CSV)", href=f"/uploads/{name}/result.csv", className="button primary", download=""
-                ),
+                _downloads(name, n_done),
             ],
         )
     ]
@@ -124,6 +123,24 @@ def result(
         if schema.wording:
             parts.append(html.P(schema.wording, className="quiet"))
     return html.Section(parts, className="result")
+
+
+def _downloads(name: str, n_rows: int) -> Component:
+    """The result as a file, in the formats that are written of so many rows."""
+    kinds = {"CSV": "csv", "Excel": "xlsx", "Parquet": "parquet"}
+    if n_rows > MOST_ROWS:
+        del kinds["Excel"]
+    links = [
+        html.A(
+            word,
+            href=f"/uploads/{name}/result.{suffix}",
+            className="button primary",
+            download="",
+            **attributes("aria-", label=f"Download the result as {word}"),
+        )
+        for word, suffix in kinds.items()
+    ]
+    return html.Div([html.Span("Download result"), *links], className="downloads")
 
 
 def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: bool) -> Component:
