@@ -15,6 +15,7 @@ from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, NoResultError, NotReadyError, TooLargeError
+from webapp.pages import batches
 from webapp.pages.download import in_words_of_the_page
 from webapp.pages.template import template_csv, template_workbook
 from webapp.pages.workbook import MIMETYPE, MOST_ROWS, workbook
@@ -41,6 +42,9 @@ def make_blueprint(context: AppContext) -> Blueprint:
         # A connection that breaks off looks to the app like the end of the file.
         if request.content_length not in (None, len(content)):
             raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
+        # The page asks what to do with a file that it has sent before.
+        if "X-Unless-Known" in request.headers and (before := batches.scored_before(context, content)):
+            return jsonify({"before": before.details.name}), 200
         name, work = upload_scoring.begin(context, content, filename, the_caller().actor)
         del content
         wait([work], timeout=PATIENCE_SECONDS)
@@ -71,6 +75,11 @@ def make_blueprint(context: AppContext) -> Blueprint:
         words.table.write_parquet(out)
         return _as_download(out.getvalue(), f"{words.stem}-scored.parquet", "application/vnd.apache.parquet")
 
+    _add_templates(blueprint, context)
+    return blueprint
+
+
+def _add_templates(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/template.csv")
     def empty_csv() -> Response:
         schema = context.scorer().schema
@@ -81,8 +90,6 @@ def make_blueprint(context: AppContext) -> Blueprint:
         schema = context.scorer().schema
         book = template_workbook(schema, context.settings.home)
         return _as_download(book, f"{schema.name}-template.xlsx", MIMETYPE)
-
-    return blueprint
 
 
 @dataclass(frozen=True)

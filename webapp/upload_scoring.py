@@ -76,6 +76,18 @@ def keep_taking_up(context: AppContext) -> None:
 def stop(context: AppContext, name: str) -> None:
     """Have an upload end after the block in hand, whichever process works on it; at once, if none does."""
     upload_files.ask_to_stop(context.uploads.folder(name))
+    upload_files.go_on(context.uploads.folder(name))
+    take_up(context)
+
+
+def pause(context: AppContext, name: str) -> None:
+    """Have an upload left after the block in hand, whichever process works on it, until somebody has it go on."""
+    upload_files.pause(context.uploads.folder(name))
+
+
+def go_on(context: AppContext, name: str) -> None:
+    """Have a paused upload taken up again, here and now if there is a thread to spare."""
+    upload_files.go_on(context.uploads.folder(name))
     take_up(context)
 
 
@@ -106,6 +118,8 @@ def _score_file(context: AppContext, upload: Upload) -> None:
     message = advice = ""
     try:
         state = batch.run()
+        if state == "scoring":
+            return  # paused
         if state == "stopped" and not batch.record.n_done:
             message = "It was stopped before its first client."
     except StoppingError:
@@ -137,7 +151,7 @@ class _Batch:
         self.record = upload.record
 
     def run(self) -> State:
-        """Go as far as the end, or until the clerk says stop.
+        """Go as far as the end, or until the clerk says stop, or pause: then it is still "scoring".
 
         Raises
         ------
@@ -154,6 +168,8 @@ class _Batch:
         scorer = self._scorer()
         checked = upload_files.read_checked(folder) or self._read(scorer)
         self._go_on_from_what_is_done(checked)
+        if upload_files.is_paused(folder) and not upload_files.is_to_stop(folder):
+            return "scoring"
         for chunk in score_in_chunks(
             self._context,
             scorer,
@@ -165,9 +181,11 @@ class _Batch:
             before_logging=self._keep_pending,
         ):
             self._settle(chunk)
-            if upload_files.is_to_stop(folder):
+            if upload_files.is_to_stop(folder) or upload_files.is_paused(folder):
                 break
-        return "done" if self.record.n_rows and self.record.n_done == self.record.n_rows else "stopped"
+        if self.record.n_rows and self.record.n_done == self.record.n_rows:
+            return "done"
+        return "scoring" if upload_files.is_paused(folder) and not upload_files.is_to_stop(folder) else "stopped"
 
     def end(self, state: State, message: str, advice: str) -> None:
         """Put the results together, and note how it ended."""

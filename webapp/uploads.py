@@ -7,6 +7,7 @@ in upload_files.py; how it is scored, in upload_scoring.py.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 import time
@@ -52,6 +53,15 @@ class Upload:
     record: Record
     # When it was last noted how far it has come, as a Unix time.
     noted_at: float
+    is_paused: bool = False
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes still at the pace since it was last begun or taken up; None before there is any."""
+        n_done = self.record.n_done - self.details.resumed_row
+        if n_done <= 0:
+            return None
+        return (time.time() - self.details.resumed_at) / n_done * (self.record.n_rows - self.record.n_done)
 
     @property
     def is_over(self) -> bool:
@@ -113,7 +123,9 @@ class Uploads:
         with upload_files.locked(folder.parent / "lock", is_patient=True):
             self.check_room(len(content))
             upload_records.note(self._home, folder.name, Record("reading"))
-            upload_files.make(folder, content, Details(filename, len(content), time.time(), by.name, by.role))
+            sha256 = hashlib.sha256(content).hexdigest()
+            details = Details(filename, len(content), time.time(), by.name, by.role, name, sha256)
+            upload_files.make(folder, content, details)
         self.make_room()
         return name
 
@@ -140,8 +152,15 @@ class Uploads:
         return [
             upload
             for upload in self._all()
-            if not upload.is_over and upload.details.started < latest and upload.folder.name not in at_work
+            if not upload.is_over
+            and not upload.is_paused
+            and upload.details.started < latest
+            and upload.folder.name not in at_work
         ]
+
+    def sent_by(self, actor: str | None) -> list[Upload]:
+        """The files that somebody sent, those of everybody if that is None; the latest first."""
+        return [upload for upload in reversed(self._all()) if actor in (None, upload.details.actor)]
 
     def n_unfinished(self) -> int:
         """How many wait to be scored or are being scored, by any process of the home."""
@@ -214,4 +233,6 @@ class Uploads:
         details = upload_files.read_details(folder)
         record = upload_records.recall(self._home, folder.name)
         noted_at = upload_records.noted_at(self._home, folder.name)
-        return Upload(folder, details, record, noted_at) if details and record and noted_at else None
+        if not (details and record and noted_at):
+            return None
+        return Upload(folder, details, record, noted_at, upload_files.is_paused(folder))

@@ -5,7 +5,6 @@ The file itself is sent by assets/upload.js, which then sets the store `job` to 
 
 from __future__ import annotations
 
-import time
 from typing import Any, TypedDict
 
 import polars as pl
@@ -16,7 +15,7 @@ from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import client_drawer, scored_file, wording
+from webapp.pages import batches, client_drawer, scored_file, wording
 from webapp.pages.components import attributes, closer, message_line
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
@@ -60,6 +59,7 @@ def layout(context: AppContext) -> list[Component]:
                 html.H1(TITLE),
                 html.Div(_intro(context), id="intro"),
                 message_line(),
+                *batches.layout(),
                 html.Div(id="stage"),
             ]
         ),
@@ -73,6 +73,7 @@ def layout(context: AppContext) -> list[Component]:
 def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_file(app, context)
+    batches.register(app, context)
     _register_grid(app, context)
     _register_drawer(app, context)
 
@@ -108,6 +109,12 @@ def _register_file(app: Dash, context: AppContext) -> None:
     def stop(n_clicks: int, job: str | None) -> None:
         if n_clicks and job and context.uploads.get(job) is not None:
             upload_scoring.stop(context, job)
+
+    @app.callback(Input("pause", "n_clicks"), State("job", "data"), prevent_initial_call=True)
+    def pause_or_go_on(n_clicks: int, job: str | None) -> None:
+        upload = context.uploads.get(job)
+        if n_clicks and job and upload is not None:
+            (upload_scoring.go_on if upload.is_paused else upload_scoring.pause)(context, job)
 
 
 def _register_grid(app: Dash, context: AppContext) -> None:
@@ -199,18 +206,10 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
         details.filename,
         record.n_done,
         record.n_rows,
-        seconds_left=_seconds_left(upload),
+        seconds_left=upload.seconds_left,
         is_app_ending=context.stopping.is_set(),
+        is_paused=upload.is_paused,
     )
-
-
-def _seconds_left(upload: Upload) -> float | None:
-    """How long it will take still at the pace since it was last begun or taken up; None before there is any."""
-    details, record = upload.details, upload.record
-    n_done = record.n_done - details.resumed_row
-    if n_done <= 0:
-        return None
-    return (time.time() - details.resumed_at) / n_done * (record.n_rows - record.n_done)
 
 
 def _drawer(result: Result, row_number: int) -> list[Component]:

@@ -37,15 +37,23 @@ _THEME = (
 
 
 def working(
-    filename: str, n_done: int, n_rows: int, *, seconds_left: float | None, is_app_ending: bool = False
+    filename: str,
+    n_done: int,
+    n_rows: int,
+    *,
+    seconds_left: float | None,
+    is_app_ending: bool = False,
+    is_paused: bool = False,
 ) -> Component:
     """A file on its way: how far, how long still if that is known, and a way out."""
     if n_done == 0:
         progress = "Reading the file and checking every row."
     else:
         progress = f"{n_done:,} of {counted(n_rows, 'client')} scored."
-        if seconds_left is not None:
-            progress += f" {_time_left(seconds_left)}"
+        if seconds_left is not None and not is_paused:
+            progress += f" {time_left(seconds_left)}"
+    if is_paused:
+        progress = f"Paused. {progress if n_done else ''}".strip()
     if is_app_ending:
         progress = f"The app was told to end. {wording.GOES_ON}"
     return html.Section(
@@ -56,7 +64,13 @@ def working(
             html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
             html.P(progress, className="not-cut-off"),
             html.P(f"The app does not answer. {wording.GOES_ON}", className="only-cut-off"),
-            html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
+            html.Div(
+                [
+                    html.Button("Go on" if is_paused else "Pause", id="pause", className="button", n_clicks=0),
+                    html.Button("Stop here", id="stop", className="button", n_clicks=0),
+                ],
+                className="actions not-cut-off",
+            ),
         ],
     )
 
@@ -261,7 +275,8 @@ def _more(n: int) -> list[Component]:
     return [html.P(f"And {n - MOST_LISTED:,} more: all of them are in the downloaded result.", className="quiet")]
 
 
-def _time_left(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """How long something takes still, in words that do not change with every second."""
     if seconds < 5:
         return "Nearly done."
     if seconds < 90:

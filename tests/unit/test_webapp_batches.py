@@ -1,0 +1,95 @@
+"""Batches as cards: paused, taken up, stopped, found again, and seen by who sent them alone."""
+
+import json
+import threading
+
+import pytest
+from flask import g
+
+from creditrisk.decision_log import Actor
+from webapp import upload_files, upload_scoring
+from webapp.access import ROLES, Caller, local_caller
+from webapp.app import create_app
+from webapp.pages import batches
+from webapp.scoring import CHUNK_ROWS
+
+HEADER = b"client,age_years,amount_eur,income_eur,housing\n"
+CSV = HEADER + b"A7,61,2000,52000,own\nA8,abc,2000,,rent\n"
+LONG = HEADER + b"A7,61,2000,52000,own\n" * 3 * CHUNK_ROWS
+KIND = {"content_type": "application/octet-stream"}
+
+
+@pytest.fixture
+def context(corner_app):
+    return corner_app.extensions["creditrisk"]
+
+
+def seen(app, caller=None):
+    """The cards that somebody sees, as text."""
+    with app.test_request_context():
+        g.caller = caller or local_caller()
+        uploads = batches.of_caller(app.extensions["creditrisk"])
+        return json.dumps([card.to_plotly_json() for card in batches.cards(uploads, None)], default=str)
+
+
+def test_a_paused_file_is_left_until_it_goes_on_and_nobody_is_scored_twice(corner_app, context, monkeypatch):
+    settled, real = threading.Event(), upload_files.settle
+
+    def settle(pending):
+        real(pending)
+        upload_files.pause(pending.path.parents[1])
+        settled.set()
+
+    monkeypatch.setattr(upload_files, "settle", settle)
+    name, work = upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))
+    work.result(timeout=30)
+    upload = context.uploads.get(name)
+    assert (upload.is_paused, upload.is_over, upload.record.n_done) == (True, False, CHUNK_ROWS)
+    assert upload_scoring.take_up(context) == []
+    assert "Paused after 2,000 of 6,000 clients." in seen(corner_app)
+    monkeypatch.setattr(upload_files, "settle", real)
+    # After a restart as well: the card is there, and it goes on.
+    later = create_app(context.settings)
+    later.extensions["creditrisk"].champion.look()
+    assert "Paused after 2,000 of 6,000 clients." in seen(later)
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    upload_files.go_on(upload.folder)
+    for again in upload_scoring.take_up(later.extensions["creditrisk"]):
+        again.result(timeout=30)
+    assert context.uploads.get(name).record.state == "done"
+    assert context.log.head()[0] == 3 * CHUNK_ROWS
+    assert "6,000 of 6,000 clients scored" in seen(corner_app)
+
+
+def test_a_paused_file_can_be_stopped(context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    folder = context.uploads.folder(name := context.uploads.add(CSV, "c.csv", Actor("ada")))
+    upload_scoring.pause(context, name)
+    assert [upload.folder for upload in context.uploads.unfinished()] == []
+    upload_files.ask_to_stop(folder)
+    upload_files.go_on(folder)
+    for work in upload_scoring.take_up(context):
+        work.result(timeout=30)
+    assert context.uploads.get(name).record.state == "stopped"
+
+
+def test_where_there_are_accounts_everybody_sees_their_own_files(corner_app, context):
+    for actor in ("ada", "bob"):
+        upload_scoring.begin(context, CSV, f"of-{actor}.csv", Actor(actor))[1].result(timeout=30)
+    ada = seen(corner_app, Caller("ada", "clerk", ROLES["clerk"]))
+    assert "of-ada.csv" in ada
+    assert "of-bob.csv" not in ada
+    assert "of-bob.csv" in seen(corner_app)
+
+
+def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
+    client = corner_app.test_client()
+    first = client.post("/uploads", data=CSV, headers={"X-Unless-Known": "1"}, **KIND)
+    again = client.post("/uploads", data=CSV, headers={"X-Unless-Known": "1"}, **KIND)
+    assert (first.status_code, again.status_code, again.json) == (202, 200, {"before": first.json["upload"]})
+    other = client.post("/uploads", data=CSV + b"A9,40,1000,30000,own\n", headers={"X-Unless-Known": "1"}, **KIND)
+    assert (other.status_code, client.post("/uploads", data=CSV, **KIND).status_code) == (202, 202)
+    with corner_app.test_request_context():
+        g.caller = local_caller()
+        upload = batches.of_caller(corner_app.extensions["creditrisk"])[-1]
+    assert "1 of 2 clients scored at " in str(batches.sent_again(upload))
