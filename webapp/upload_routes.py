@@ -42,10 +42,11 @@ def make_blueprint(context: AppContext) -> Blueprint:
         # A connection that breaks off looks to the app like the end of the file.
         if request.content_length not in (None, len(content)):
             raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
-        # The page asks what to do with a file that it has sent before.
-        if "X-Unless-Known" in request.headers and (before := batches.scored_before(context, content)):
+        # The page has a person at hand: for a file that was sent before, and for columns that are not plain.
+        may_ask = "X-Ask-First" in request.headers
+        if may_ask and (before := batches.scored_before(context, content)):
             return jsonify({"before": before.details.name}), 200
-        name, work = upload_scoring.begin(context, content, filename, the_caller().actor)
+        name, work = upload_scoring.begin(context, content, filename, the_caller().actor, may_ask=may_ask)
         del content
         wait([work], timeout=PATIENCE_SECONDS)
         return jsonify({"upload": name}), 202

@@ -69,6 +69,11 @@ class Upload:
         return self.record.state in ("done", "stopped", "failed")
 
     @property
+    def is_asking(self) -> bool:
+        """Whether it waits for somebody to say what its columns hold."""
+        return self.record.state == "asking"
+
+    @property
     def has_result(self) -> bool:
         """Whether it is over, and at least a part of it can be looked at."""
         return self.record.state in ("done", "stopped") and self.record.n_done > 0
@@ -103,13 +108,13 @@ class Uploads:
         BusyError
             If there is no room for it now.
         """
-        waiting = [upload.details.n_bytes for upload in self._all() if not upload.is_over]
+        waiting = [upload.details.n_bytes for upload in self._all() if not (upload.is_over or upload.is_asking)]
         is_too_much = waiting and sum(waiting) + n_bytes > MOST_BYTES_WAITING
         if len(waiting) >= MOST_WAITING or is_too_much:
             raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
 
-    def add(self, content: bytes, filename: str, by: Actor) -> str:
-        """Keep somebody's file under a random name, which is returned.
+    def add(self, content: bytes, filename: str, by: Actor, *, may_ask: bool = False) -> str:
+        """Keep somebody's file under a random name, which is returned; `may_ask` as in `Details`.
 
         Raises
         ------
@@ -124,7 +129,7 @@ class Uploads:
             self.check_room(len(content))
             upload_records.note(self._home, folder.name, Record("reading"))
             sha256 = hashlib.sha256(content).hexdigest()
-            details = Details(filename, len(content), time.time(), by.name, by.role, name, sha256)
+            details = Details(filename, len(content), time.time(), by.name, by.role, name, sha256, may_ask)
             upload_files.make(folder, content, details)
         self.make_room()
         return name
@@ -152,8 +157,7 @@ class Uploads:
         return [
             upload
             for upload in self._all()
-            if not upload.is_over
-            and not upload.is_paused
+            if not (upload.is_over or upload.is_asking or upload.is_paused)
             and upload.details.started < latest
             and upload.folder.name not in at_work
         ]
@@ -164,7 +168,7 @@ class Uploads:
 
     def n_unfinished(self) -> int:
         """How many wait to be scored or are being scored, by any process of the home."""
-        return sum(not upload.is_over for upload in self._all())
+        return sum(not (upload.is_over or upload.is_asking) for upload in self._all())
 
     def submit(self, folder: Path, work: Callable[[Upload], None]) -> Future[None]:
         """Have `work` done on an upload in the background, unless another process does it by then."""
@@ -187,13 +191,14 @@ class Uploads:
         """Remove what is too old, and the oldest of what is too much."""
         upload_records.forget_old(self._home)
         now, kept = time.time(), self._all()
-        over = [upload for upload in kept if upload.is_over]
+        # A question that nobody answers is kept no longer than a result that nobody looks at.
+        over = [upload for upload in kept if upload.is_over or upload.is_asking]
         sizes = {upload.folder: upload_files.n_bytes(upload.folder) for upload in over}
         n_kept, n_bytes = len(kept), sum(sizes[upload.folder] for upload in over[:-1])
         for upload in kept:
-            lifetime = self._lifetime_seconds if upload.is_over else UNFINISHED_SECONDS
+            lifetime = self._lifetime_seconds if upload in over else UNFINISHED_SECONDS
             is_too_much = n_kept > MOST_KEPT or n_bytes > MOST_BYTES_KEPT
-            if now - upload.noted_at >= lifetime or (upload.is_over and is_too_much and upload is not over[-1]):
+            if now - upload.noted_at >= lifetime or (upload in over and is_too_much and upload is not over[-1]):
                 n_kept -= 1
                 n_bytes -= sizes.get(upload.folder, 0)
                 upload_files.remove(upload.folder)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 from flask import g
@@ -10,7 +11,7 @@ from creditrisk.decision_log import Actor
 from webapp import upload_files, upload_scoring
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
-from webapp.pages import batches
+from webapp.pages import batches, file_doctor
 from webapp.scoring import CHUNK_ROWS
 
 HEADER = b"client,age_years,amount_eur,income_eur,housing\n"
@@ -22,6 +23,13 @@ KIND = {"content_type": "application/octet-stream"}
 @pytest.fixture
 def context(corner_app):
     return corner_app.extensions["creditrisk"]
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def seen(app, caller=None):
@@ -84,12 +92,57 @@ def test_where_there_are_accounts_everybody_sees_their_own_files(corner_app, con
 
 def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
     client = corner_app.test_client()
-    first = client.post("/uploads", data=CSV, headers={"X-Unless-Known": "1"}, **KIND)
-    again = client.post("/uploads", data=CSV, headers={"X-Unless-Known": "1"}, **KIND)
+    first = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
+    again = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
     assert (first.status_code, again.status_code, again.json) == (202, 200, {"before": first.json["upload"]})
-    other = client.post("/uploads", data=CSV + b"A9,40,1000,30000,own\n", headers={"X-Unless-Known": "1"}, **KIND)
+    other = client.post("/uploads", data=CSV + b"A9,40,1000,30000,own\n", headers={"X-Ask-First": "1"}, **KIND)
     assert (other.status_code, client.post("/uploads", data=CSV, **KIND).status_code) == (202, 202)
     with corner_app.test_request_context():
         g.caller = local_caller()
         upload = batches.of_caller(corner_app.extensions["creditrisk"])[-1]
     assert "1 of 2 clients scored at " in str(batches.sent_again(upload))
+
+
+def ask_first(client, content):
+    return client.post("/uploads", data=content, headers={"X-Ask-First": "1"}, **KIND).json["upload"]
+
+
+def test_columns_that_are_not_plain_are_asked_about_once_and_read_so_from_then_on(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    odd = CSV.replace(b"amount_eur", b"Wanted")
+    upload = context.uploads.get(ask_first(client, odd))
+    assert (upload.is_asking, context.log.head()[0], context.uploads.n_unfinished()) == (True, 0, 0)
+    shown = str(file_doctor.doctor(upload, context.scorer().schema))
+    assert "Loan amount (needed)" in shown
+    assert "read as Income" in shown
+    upload_scoring.answer(context, upload.details.name, {"Wanted": "amount_eur"})
+    wait_until(lambda: context.uploads.get(upload.details.name).is_over)
+    # Other rows under the same names go straight on, with the same risk as under the names of the schema.
+    again = context.uploads.get(ask_first(client, odd + b"A9,40,1000,30000,own\n"))
+    wait_until(lambda: context.uploads.get(again.details.name).is_over)
+    plain = context.uploads.get(ask_first(client, CSV))
+    wait_until(lambda: context.uploads.get(plain.details.name).is_over)
+    results = [
+        upload_scoring.result_of(context, context.uploads.get(name.details.name)) for name in (upload, again, plain)
+    ]
+    assert len({result.scored["prob_default"][0] for result in results}) == 1
+    assert results[0].checked.raw.columns[2] == "Wanted"
+    assert results[1].checked.read_as == "As somebody said, 'Wanted' as Loan amount was read."
+
+
+def test_a_file_that_asks_is_refused_as_ever_where_nobody_is_there_to_answer(corner_app, context):
+    name = corner_app.test_client().post("/uploads", data=CSV.replace(b"amount_eur", b"Wanted"), **KIND).json["upload"]
+    wait_until(lambda: context.uploads.get(name).is_over)
+    assert "1 needed column is missing" in context.uploads.get(name).details.message
+
+
+def test_a_question_can_be_left_and_names_that_are_clients_are_not_shown(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    name = ask_first(client, CSV.replace(b"amount_eur", b"Wanted"))
+    upload_scoring.stop(context, name)
+    wait_until(lambda: context.uploads.get(name).is_over)
+    assert context.uploads.get(name).record.state == "stopped"
+    name = ask_first(client, b"client,age_years,45123,income_eur\nA7,61,2000,52000\n")
+    wait_until(lambda: context.uploads.get(name).record.state == "failed")

@@ -19,7 +19,7 @@
     request.open("POST", "/uploads");
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
-    if (!isAgain) request.setRequestHeader("X-Unless-Known", "1");
+    if (!isAgain) request.setRequestHeader("X-Ask-First", "1");
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) {
         say("Sending " + file.name + ": " + Math.round((100 * event.loaded) / event.total) + " %");

@@ -56,7 +56,11 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def show(_n: int | None, job: str | None, _shown: str | None, shown_before: str | None) -> tuple[Any, Any, int]:
         uploads = of_caller(context)
-        interval = BUSY_MS if any(not upload.is_over and not upload.is_paused for upload in uploads) else IDLE_MS
+        interval = (
+            BUSY_MS
+            if any(not (upload.is_over or upload.is_paused or upload.is_asking) for upload in uploads)
+            else IDLE_MS
+        )
         state = _fingerprint(uploads, job)
         # Cards that say the same are left alone, and with them where the keyboard is.
         return (no_update, no_update, interval) if state == shown_before else (cards(uploads, job), state, interval)
@@ -140,16 +144,12 @@ def sent_again(upload: Upload) -> Component:
 
 def progress(upload: Upload) -> str:
     """How far a file is, or what came of it, in a sentence or two."""
-    record, details = upload.record, upload.details
+    record = upload.record
     clients = counted(record.n_rows, "client")
-    when = f"at {time.strftime('%H:%M', time.localtime(upload.noted_at))}"
-    if record.state == "failed":
-        return f"Nothing was scored. {sentence(details.message)}"
     if upload.is_over:
-        cut = f" It was stopped after {record.n_done:,}." if record.n_done < record.n_rows else ""
-        if not record.n_done:
-            return f"Stopped {when} before its first client."
-        return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}"
+        return _ended(upload, clients)
+    if upload.is_asking:
+        return f"{clients}. Not scored yet: say which column is which."
     if upload.is_paused:
         return f"Paused after {record.n_done:,} of {clients}." if record.n_rows else "Paused before its first client."
     if not record.n_rows:
@@ -158,12 +158,29 @@ def progress(upload: Upload) -> str:
     return f"{record.n_done:,} of {clients} scored.{left}"
 
 
+def _ended(upload: Upload, clients: str) -> str:
+    record, details = upload.record, upload.details
+    when = f"at {time.strftime('%H:%M', time.localtime(upload.noted_at))}"
+    if record.state == "failed":
+        return f"Nothing was scored. {sentence(details.message)}"
+    if not record.n_done:
+        return f"Stopped {when} before its first client."
+    cut = f" It was stopped after {record.n_done:,}." if record.n_done < record.n_rows else ""
+    return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}"
+
+
 def _card(upload: Upload, shown: str | None) -> Component:
     details, record = upload.details, upload.record
     buttons = [] if details.name == shown else [("show", "Show")]
-    if not upload.is_over:
+    if upload.is_asking:
+        buttons += [("stop", "Leave it")]
+    elif not upload.is_over:
         buttons += [("go on", "Go on") if upload.is_paused else ("pause", "Pause"), ("stop", "Stop")]
-    bar = html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1))) if not upload.is_over else None
+    bar = (
+        html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1)))
+        if not (upload.is_over or upload.is_asking)
+        else None
+    )
     return html.Div(
         role="listitem",
         className=f"batch {'paused' if upload.is_paused else record.state}",

@@ -15,7 +15,7 @@ from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import batches, client_drawer, scored_file, wording
+from webapp.pages import batches, client_drawer, file_doctor, scored_file, wording
 from webapp.pages.components import attributes, closer, message_line
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
@@ -74,6 +74,7 @@ def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_file(app, context)
     batches.register(app, context)
+    file_doctor.register(app, context)
     _register_grid(app, context)
     _register_drawer(app, context)
 
@@ -103,12 +104,14 @@ def _register_file(app: Dash, context: AppContext) -> None:
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
-        return _stage(context, job, upload), upload.is_over, message, job if upload.is_over else None
+        is_still = upload.is_over or upload.is_asking
+        return _stage(context, job, upload), is_still, message, job if upload.is_over else None
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
         if n_clicks and job and context.uploads.get(job) is not None:
             upload_scoring.stop(context, job)
+            _ask_again()
 
     @app.callback(Input("pause", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def pause_or_go_on(n_clicks: int, job: str | None) -> None:
@@ -200,6 +203,8 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
         )
     if upload.has_result:
         return scored_file.fate(record)
+    if upload.is_asking:
+        return file_doctor.doctor(upload, context.scorer().schema)
     if upload.is_over:
         return scored_file.failed(details.filename, details.message, details.advice)
     return scored_file.working(
