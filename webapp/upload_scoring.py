@@ -52,7 +52,12 @@ def begin(
         If there is no room for it now.
     """
     name = context.uploads.add(content, filename, by, may_ask=may_ask)
-    return name, context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
+    return name, start(context, name)
+
+
+def start(context: AppContext, name: str) -> Future[None]:
+    """Work on an upload in the background, unless another process does it by then; returns the work in progress."""
+    return context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
 
 
 def take_up(context: AppContext) -> list[Future[None]]:

@@ -8,10 +8,10 @@ import pytest
 from flask import g
 
 from creditrisk.decision_log import Actor
-from webapp import upload_files, upload_scoring
+from webapp import corrections, upload_files, upload_scoring
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
-from webapp.pages import batches, file_doctor
+from webapp.pages import batches, file_doctor, scored_file
 from webapp.scoring import CHUNK_ROWS
 
 HEADER = b"client,age_years,amount_eur,income_eur,housing\n"
@@ -146,3 +146,32 @@ def test_a_question_can_be_left_and_names_that_are_clients_are_not_shown(corner_
     assert context.uploads.get(name).record.state == "stopped"
     name = ask_first(client, b"client,age_years,45123,income_eur\nA7,61,2000,52000\n")
     wait_until(lambda: context.uploads.get(name).record.state == "failed")
+
+
+def test_corrected_cells_score_just_those_clients_as_their_whole_file_is_read(context):
+    content = b"client;age_years;amount_eur;income_eur;housing\nA7;61;2000,50;52000;own\nA8;abc;1.500;61000,25;rent\n"
+    name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    again = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "33"}, Actor("ada"))
+    wait_until(lambda: context.uploads.get(again).is_over)
+    upload = context.uploads.get(again)
+    assert (upload.details.filename, upload.record.n_scored, context.log.head()[0]) == ("c.csv (corrected)", 1, 2)
+    result = upload_scoring.result_of(context, upload)
+    assert result.checked.raw.rows() == [("A8", "33", "1.500", "61000,25", "rent")]
+    assert result.checked.accepted.row(0)[:5] == (1, "A8", 33, 1500.0, 61_000.25)
+    # What is not mended yet comes back with its sentence.
+    still = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "x"}, Actor("ada"))
+    wait_until(lambda: context.uploads.get(still).is_over)
+    [rejection] = upload_scoring.result_of(context, context.uploads.get(still)).checked.rejected
+    assert (rejection.row, rejection.value) == (1, "x")
+
+
+def test_a_client_on_two_rows_is_pointed_at(context):
+    name, work = upload_scoring.begin(context, CSV + b"A7,40,1000,30000,own\n", "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    page = scored_file.result(
+        result.checked, result.scored, result.scorer.schema, name=name, filename="c.csv", n_done=result.n_done
+    )
+    assert "Client A7: rows 1, 3" in str(page)
+    assert "Score the corrected clients" in str(page)

@@ -57,6 +57,8 @@
       // Set anew even if it is asked about the same file once more.
       window.dash_clientside.set_props("known-before", { data: null });
       window.dash_clientside.set_props("known-before", { data: answer.before });
+      window.dash_clientside.set_props("tick", { disabled: false });
+      window.dash_clientside.set_props("job", { data: answer.before });
     } else if (request.status === 202) {
       say("");
       window.dash_clientside.set_props("known-before", { data: null });

@@ -123,16 +123,16 @@ def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
 
 
 def sent_again(upload: Upload) -> Component:
-    """A file that was scored before: what came out then, and the choice."""
-    name = upload.details.name
+    """A file that was scored before: what came out then, and the way to have it scored once more."""
     return html.Section(
         className="notice",
         role="status",
         children=[
-            html.P(f"This very file has been sent before as {upload.details.filename}: {progress(upload)}"),
+            html.P(
+                f"This very file was sent before, as {upload.details.filename}: {progress(upload)} It is shown below."
+            ),
             html.Div(
                 [
-                    html.Button("Show", id={"batch": "show", "name": name}, className="button primary", n_clicks=0),
                     # What it does stands in assets/upload.js, which still has the file.
                     html.Button("Score again", id="score-again", className="button", n_clicks=0),
                 ],

@@ -15,7 +15,7 @@ from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import batches, client_drawer, file_doctor, scored_file, wording
+from webapp.pages import batches, client_drawer, corrected_cells, file_doctor, scored_file, wording
 from webapp.pages.components import attributes, closer, message_line
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
@@ -75,6 +75,7 @@ def register(app: Dash, context: AppContext) -> None:
     _register_file(app, context)
     batches.register(app, context)
     file_doctor.register(app, context)
+    corrected_cells.register(app, context)
     _register_grid(app, context)
     _register_drawer(app, context)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import polars as pl
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
@@ -111,7 +111,8 @@ def result(
     n_rows = checked.raw.height
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
     n_odd = int(scored["problems"].list.len().gt(0).sum()) if scored.height else 0
-    n_attention = len(rejected) + n_odd
+    repeated = repeated_clients(checked, schema)
+    n_attention = len(rejected) + n_odd + len(repeated)
     headline = [html.B(filename, className="filename"), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
@@ -131,7 +132,7 @@ def result(
     if stopped:
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if n_attention:
-        parts.append(attention(rejected, scored, is_open=scored.is_empty()))
+        parts.append(attention(rejected, scored, is_open=scored.is_empty(), repeated=repeated))
     if scored.height:
         parts += [tiles(checked, scored, schema), grid(checked, schema)]
         if schema.wording:
@@ -157,10 +158,26 @@ def _downloads(name: str, n_rows: int) -> Component:
     return html.Div([html.Span("Download result"), *links], className="downloads")
 
 
-def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: bool) -> Component:
-    """Rows that could not be scored, and rows that were but hold something odd; sentences."""
+def repeated_clients(checked: Checked, schema: Schema) -> list[tuple[str, list[int]]]:
+    """The clients who stand on more than one row of a file, and on which."""
+    number = next((field.name for field in schema.fields if field.role == "id"), None)
+    if number is None or number not in checked.accepted.columns:
+        return []
+    given = checked.accepted.select(pl.col(number).cast(pl.String).alias("client"), "row_number").drop_nulls("client")
+    rows = given.group_by("client", maintain_order=True).agg("row_number").filter(pl.col("row_number").list.len() > 1)
+    return list(rows.iter_rows())
+
+
+def attention(
+    rejected: Sequence[Rejection],
+    scored: pl.DataFrame,
+    *,
+    is_open: bool,
+    repeated: Sequence[tuple[str, list[int]]] = (),
+) -> Component:
+    """Rows that could not be scored, and may be corrected here; those that hold something odd; clients on two rows."""
     odd = scored.filter(pl.col("problems").list.len() > 0) if scored.height else scored
-    n_rows = len(rejected) + odd.height
+    n_rows = len(rejected) + odd.height + len(repeated)
     parts: list[Component] = []
     if rejected:
         verb = "was" if scored.height == 1 else "were"
@@ -177,6 +194,7 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
                 className="rejected",
             ),
             *_more(len(rejected)),
+            *_correcting(rejected),
         ]
     if odd.height:
         parts += [
@@ -188,6 +206,17 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
                 ]
             ),
             *_more(odd.height),
+        ]
+    if repeated:
+        parts += [
+            html.P(html.B(f"{counted(len(repeated), 'client')} on more than one row; each row was scored.")),
+            html.Ul(
+                [
+                    html.Li(f"Client {client}: rows {', '.join(f'{row:,}' for row in rows[:10])}")
+                    for client, rows in repeated[:MOST_LISTED]
+                ]
+            ),
+            *_more(len(repeated)),
         ]
     verb = "needs" if n_rows == 1 else "need"
     summary_line = html.Summary([html.Span("!", className="flag"), f"{counted(n_rows, 'row')} {verb} your attention"])
@@ -263,10 +292,34 @@ def _rejected_row(rejection: Rejection) -> Component:
             html.Td(f"{rejection.row:,}", className="figure"),
             html.Td(f"{rejection.line:,}", className="figure"),
             html.Td(rejection.column or "whole row"),
-            html.Td(rejection.fault),
+            html.Td([rejection.fault, *_correction(rejection)]),
             html.Td(expected),
         ]
     )
+
+
+def _correcting(rejected: Sequence[Rejection]) -> list[Component]:
+    """The way to score the rows whose cells were corrected in the list, if any can be."""
+    if not any(rejection.column for rejection in rejected[:MOST_LISTED]):
+        return []
+    return [
+        html.P(
+            [
+                html.Button("Score the corrected clients", id="corrected", className="button", n_clicks=0),
+                html.Span(id="corrected-message", role="alert"),
+            ],
+            className="actions",
+        )
+    ]
+
+
+def _correction(rejection: Rejection) -> list[Component]:
+    """A field for what should stand in a cell."""
+    if not rejection.column:
+        return []
+    words = f"Correct {rejection.column} of row {rejection.row}"
+    cell = dcc.Input(id={"cell": rejection.column, "row": rejection.row}, value=rejection.value, maxLength=1_000)
+    return [html.Label([html.Span(words, className="only-heard"), cell])]
 
 
 def _more(n: int) -> list[Component]:
