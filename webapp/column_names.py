@@ -55,8 +55,8 @@ def renamed(raw: RawTable, schema: Schema, assigned: Assigned) -> RawTable:
     names = {header: name for header, name in assigned.items() if header in columns and name not in columns}
     if not names:
         return raw
-    read = ", ".join(f"'{shorten(header)}' as {schema.field(name).label}" for header, name in names.items())
-    note = f"{raw.note} As somebody said, {read} was read.".strip()
+    read = ", ".join(f"'{shorten(header)}' was read as {schema.field(name).label}" for header, name in names.items())
+    note = f"{raw.note} {read}, as somebody said it is.".strip()
     return replace(raw, frame=raw.frame.rename(names), note=note)
 
 

@@ -128,7 +128,7 @@ def test_columns_that_are_not_plain_are_asked_about_once_and_read_so_from_then_o
     ]
     assert len({result.scored["prob_default"][0] for result in results}) == 1
     assert results[0].checked.raw.columns[2] == "Wanted"
-    assert results[1].checked.read_as == "As somebody said, 'Wanted' as Loan amount was read."
+    assert results[1].checked.read_as == "'Wanted' was read as Loan amount, as somebody said it is."
 
 
 def test_a_file_that_asks_is_refused_as_ever_where_nobody_is_there_to_answer(corner_app, context):

@@ -116,10 +116,9 @@ def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
     """A card for each file; none if there is only the one that the page shows already."""
     if [upload.details.name for upload in uploads] in ([], [shown]):
         return []
-    return [
-        html.H2("Files"),
-        html.Div([_card(upload, shown) for upload in uploads], className="batch-list", role="list"),
-    ]
+    is_open = shown is None or any(not (upload.is_over or upload.is_asking) for upload in uploads)
+    listed = html.Div([_card(upload, shown) for upload in uploads], className="batch-list", role="list")
+    return [html.Details([html.Summary(f"Files sent: {len(uploads)}"), listed], open=is_open)]
 
 
 def sent_again(upload: Upload) -> Component:

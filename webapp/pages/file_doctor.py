@@ -34,16 +34,20 @@ def register(app: Dash, context: AppContext) -> None:
         State("job", "data"),
         prevent_initial_call=True,
     )
-    def go_on(n_clicks: int, values: list[str | None], ids: list[dict[str, str]], job: str | None) -> tuple[Any, Any]:
+    def go_on(n_clicks: int, values: list[str | None], ids: list[dict[str, int]], job: str | None) -> tuple[Any, Any]:
         upload = context.uploads.get(job)
         top = upload and upload_files.read_preview(upload.folder)
         if not n_clicks or not job or top is None:
             return no_update, no_update
         schema = context.scorer().schema
         columns = columns_of(_table(top), schema)
-        given = {str(item["assign"]): value for item, value in zip(ids, values, strict=True) if value}
+        given = {item["assign"]: value for item, value in zip(ids, values, strict=True)}
         known = {field.name for field in columns.absent}
-        assigned = {header: name for header, name in given.items() if header in columns.unknown and name in known}
+        assigned = {
+            header: name
+            for number, header in enumerate(columns.unknown)
+            if (name := given.get(number)) in known and name
+        }
         if len({*assigned.values()}) < len(assigned):
             return no_update, "Two columns cannot both be the same field. Choose another one for one of them."
         lacking = [field.label for field in columns.absent if field.is_needed and field.name not in assigned.values()]
@@ -67,9 +71,9 @@ def doctor(upload: Upload, schema: Schema) -> Component:
     questions = [
         html.Div(
             [
-                html.Label(header, htmlFor=f"assign-{number}", className="filename", title=header),
+                html.Label(header, htmlFor=f'{{"assign":{number}}}', className="filename", title=header),
                 dcc.Dropdown(
-                    id={"assign": header}, options=options, placeholder=NOT_USED, clearable=True, searchable=False
+                    id={"assign": number}, options=options, placeholder=NOT_USED, clearable=True, searchable=False
                 ),
             ],
             className="assign",
