@@ -48,7 +48,10 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/api/v1/outcomes": "outcomes",
     "/uploads": "score",
     "/uploads/<name>/result.csv": "score",
+    "/uploads/<name>/result.xlsx": "score",
+    "/uploads/<name>/result.parquet": "score",
     "/template.csv": "score",
+    "/template.xlsx": "score",
 }
 # Other pages are for those who look after the model.
 PAGES: Mapping[str, Permission] = {"/": "score"}

@@ -59,6 +59,26 @@ class TooLargeError(HttpError):
     code = "too_large"
 
 
+class NotReadyError(HttpError):
+    """A file of which the result is asked for is still being scored."""
+
+    status = 409
+    code = "not_ready"
+
+    def __init__(self) -> None:
+        super().__init__("This file is still being scored. Ask again in a moment.")
+
+
+class NoResultError(HttpError):
+    """There is no result under this name."""
+
+    status = 404
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no result here, or no longer. Drop the file again.")
+
+
 class ForbiddenError(HttpError):
     """The request comes from another site, or calls this one by a name it does not have."""
 

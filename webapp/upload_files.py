@@ -7,6 +7,9 @@ alone (0700, files 0600). Whatever is replaced is replaced in one step, so that 
     file           as received, until it was read
     lock           held by the process that works on it; the system lets go of it when its holder dies
     stop           there once a clerk said so
+    pause          there as long as a clerk says so
+    preview.arrow  its first rows, once a clerk was asked what its columns hold
+    assigned.json  what the answer was
     checked/       the rows of the file: as they came, those that can be scored, those that cannot, how read
     blocks/        the results, a file for each block of rows: pending until the decision log has it
     scored.arrow   all of them, once it is over
@@ -19,7 +22,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,8 +40,10 @@ _PENDING = re.compile(r"pending-(\d+)-(\d+)-after-(\d+)\.arrow")
 class Details:
     """What is known of a file besides how far it has come.
 
-    `actor` and `role` say who sent it. `model`, `version` and `sha256` name the scorer it was begun with, and that it
-    is finished with. Since `resumed_at`, a Unix time, it has been worked on without a break, from row `resumed_row` on.
+    `actor` and `role` say who sent it, `name` is the random one that gives access to it, and `content_sha256` tells
+    whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold. `model`, `version`
+    and `sha256` name the scorer it was begun with, and that it is finished with. Since `resumed_at`, a Unix time, it
+    has been worked on without a break, from row `resumed_row` on.
     `message` says why it failed or stopped, `advice` what to do about it; both are empty if it was done, or a clerk
     stopped it.
     """
@@ -48,6 +53,9 @@ class Details:
     started: float
     actor: str
     role: str
+    name: str = ""
+    content_sha256: str = ""
+    may_ask: bool = False
     model: str = ""
     version: str = ""
     sha256: str = ""
@@ -119,6 +127,48 @@ def ask_to_stop(folder: Path) -> None:
 def is_to_stop(folder: Path) -> bool:
     """Whether a clerk said so."""
     return (folder / "stop").exists()
+
+
+def pause(folder: Path) -> None:
+    """Have whoever works on it leave it after the block in hand."""
+    with suppress(OSError):
+        (folder / "pause").touch(mode=0o600)
+
+
+def go_on(folder: Path) -> None:
+    """Take back a pause."""
+    (folder / "pause").unlink(missing_ok=True)
+
+
+def is_paused(folder: Path) -> bool:
+    """Whether it is to be left for now."""
+    return (folder / "pause").exists()
+
+
+def ask_about(folder: Path, top: pl.DataFrame) -> None:
+    """Keep the first rows of a file for the question what its columns hold."""
+    _write_frame(folder / "preview.new", top)
+    (folder / "preview.new").replace(folder / "preview.arrow")
+
+
+def read_preview(folder: Path) -> pl.DataFrame | None:
+    """Those rows as texts; None if nobody was asked."""
+    path = folder / "preview.arrow"
+    return pl.read_ipc(path) if path.exists() else None
+
+
+def answer(folder: Path, assigned: Mapping[str, str]) -> None:
+    """Keep which field's name a clerk gave to which column."""
+    _write(folder / "assigned.new", json.dumps(dict(assigned)).encode())
+    (folder / "assigned.new").replace(folder / "assigned.json")
+
+
+def read_answer(folder: Path) -> dict[str, str] | None:
+    """That answer; None before there is one."""
+    try:
+        return dict(json.loads((folder / "assigned.json").read_bytes()))
+    except OSError:
+        return None
 
 
 def keep_checked(folder: Path, checked: Checked) -> None:

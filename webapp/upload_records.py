@@ -22,7 +22,8 @@ LIFETIME_SECONDS = 7 * 86_400.0
 
 log = logging.getLogger("webapp.uploads")
 
-State = Literal["reading", "scoring", "done", "stopped", "failed"]
+# "asking": read, but what some of its columns hold is for a person to say.
+State = Literal["reading", "asking", "scoring", "done", "stopped", "failed"]
 
 
 @dataclass(frozen=True)

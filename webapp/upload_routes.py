@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import wait
+from dataclasses import dataclass
 from urllib.parse import unquote
 
+import polars as pl
 from flask import Blueprint, Response, abort, jsonify, request
 
-from creditrisk.scoring import BYTE_ORDER_MARK, csv_text, result_table, template_csv
+from creditrisk.scoring import BYTE_ORDER_MARK, csv_text, result_table
 from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.errors import BadRequestError, error
+from webapp.errors import BadRequestError, NoResultError, NotReadyError, TooLargeError
+from webapp.pages import batches
 from webapp.pages.download import in_words_of_the_page
+from webapp.pages.template import template_csv, template_workbook
+from webapp.pages.workbook import MIMETYPE, MOST_ROWS, workbook
 from webapp.security import MEGABYTE
+from webapp.uploads import Upload
 
 # A small file is done by then, and the page goes straight to the result.
 PATIENCE_SECONDS = 0.4
@@ -35,36 +42,83 @@ def make_blueprint(context: AppContext) -> Blueprint:
         # A connection that breaks off looks to the app like the end of the file.
         if request.content_length not in (None, len(content)):
             raise BadRequestError("The file did not arrive as a whole. Nothing of it was scored. Send it again.")
-        name, work = upload_scoring.begin(context, content, filename, the_caller().actor)
+        # The page has a person at hand: for a file that was sent before, and for columns that are not plain.
+        may_ask = "X-Ask-First" in request.headers
+        if may_ask and (before := batches.scored_before(context, content)):
+            return jsonify({"before": before.details.name}), 200
+        name, work = upload_scoring.begin(context, content, filename, the_caller().actor, may_ask=may_ask)
         del content
         wait([work], timeout=PATIENCE_SECONDS)
         return jsonify({"upload": name}), 202
 
     @blueprint.get("/uploads/<name>/result.csv")
-    def result_csv(name: str) -> Response | tuple[Response, int]:
-        upload = context.uploads.get(name)
-        if upload is not None and not upload.is_over:
-            return error(409, "not_ready", "This file is still being scored. Ask again in a moment.")
-        result = upload_scoring.result_of(context, upload)
-        if upload is None or result is None:
-            return error(404, "not_found", "There is no result here, or no longer. Drop the file again.")
-        table = result_table(result.checked.raw.head(result.n_done), result.scored, result.checked.rejected)
-        stem = "".join(char for char in upload.details.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_")
-        scorer = result.scorer
-        words = in_words_of_the_page(table, f"{scorer.schema.title} v{scorer.version}", ask_below=scorer.rule.ask_below)
-        text = csv_text(words, has_decimal_commas=result.checked.has_decimal_commas)
-        return _as_download(text, f"{stem or 'clients'}-scored.csv")
+    def result_csv(name: str) -> Response:
+        words = _result(context, name)
+        text = csv_text(words.table, has_decimal_commas=words.has_decimal_commas)
+        return _as_download(BYTE_ORDER_MARK + text, f"{words.stem}-scored.csv", "text/csv")
 
-    @blueprint.get("/template.csv")
-    def template() -> Response:
-        schema = context.scorer().schema
-        return _as_download(template_csv(schema), f"{schema.name}-template.csv")
+    @blueprint.get("/uploads/<name>/result.xlsx")
+    def result_xlsx(name: str) -> Response:
+        words = _result(context, name)
+        if words.table.height > MOST_ROWS:
+            raise TooLargeError(
+                f"This result has more than {MOST_ROWS:,} rows, more than is written as a workbook. Download it as CSV "
+                "or Parquet."
+            )
+        sheets = {"Clients": words.table}
+        book = workbook(sheets, words.upload.folder, has_decimal_commas=words.has_decimal_commas)
+        return _as_download(book, f"{words.stem}-scored.xlsx", MIMETYPE)
 
+    @blueprint.get("/uploads/<name>/result.parquet")
+    def result_parquet(name: str) -> Response:
+        words = _result(context, name)
+        out = io.BytesIO()
+        words.table.write_parquet(out)
+        return _as_download(out.getvalue(), f"{words.stem}-scored.parquet", "application/vnd.apache.parquet")
+
+    _add_templates(blueprint, context)
     return blueprint
 
 
-def _as_download(text: str, filename: str) -> Response:
-    """A CSV that the browser saves, marked as UTF-8 for spreadsheets."""
-    response = Response(BYTE_ORDER_MARK + text, mimetype="text/csv")
+def _add_templates(blueprint: Blueprint, context: AppContext) -> None:
+    @blueprint.get("/template.csv")
+    def empty_csv() -> Response:
+        schema = context.scorer().schema
+        return _as_download(BYTE_ORDER_MARK + template_csv(schema), f"{schema.name}-template.csv", "text/csv")
+
+    @blueprint.get("/template.xlsx")
+    def empty_xlsx() -> Response:
+        schema = context.scorer().schema
+        book = template_workbook(schema, context.settings.home)
+        return _as_download(book, f"{schema.name}-template.xlsx", MIMETYPE)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """A result in the page's words, what its file was called, and how that file writes its numbers."""
+
+    upload: Upload
+    table: pl.DataFrame
+    stem: str
+    has_decimal_commas: bool
+
+
+def _result(context: AppContext, name: str) -> _Words:
+    upload = context.uploads.get(name)
+    if upload is not None and not upload.is_over:
+        raise NotReadyError
+    result = upload_scoring.result_of(context, upload)
+    if upload is None or result is None:
+        raise NoResultError
+    table = result_table(result.checked.raw.head(result.n_done), result.scored, result.checked.rejected)
+    stem = "".join(char for char in upload.details.filename.rsplit(".", 1)[0] if char.isalnum() or char in " -_")
+    scorer = result.scorer
+    words = in_words_of_the_page(table, f"{scorer.schema.title} v{scorer.version}", ask_below=scorer.rule.ask_below)
+    return _Words(upload, words, stem or "clients", result.checked.has_decimal_commas)
+
+
+def _as_download(content: str | bytes, filename: str, mimetype: str) -> Response:
+    """A file that the browser saves; a CSV is marked as UTF-8 for spreadsheets."""
+    response = Response(content, mimetype=mimetype)
     response.headers.set("Content-Disposition", "attachment", filename=filename)
     return response

@@ -23,12 +23,12 @@ from creditrisk.decision_log import Actor, DecisionLog
 from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
-from creditrisk.sources import parse_upload
-from webapp import upload_files
+from creditrisk.sources import RawTable, parse_upload
+from webapp import column_names, file_questions, upload_files
 from webapp.context import AppContext
 from webapp.errors import StoppingError, where
 from webapp.scoring import Chunk, score_in_chunks
-from webapp.upload_records import State
+from webapp.upload_records import Record, State
 from webapp.uploads import Result, Upload
 
 # Of a block: a clerk's stop is heeded between two of them.
@@ -39,16 +39,25 @@ LOOK_SECONDS = 1.0
 log = logging.getLogger("webapp.uploads")
 
 
-def begin(context: AppContext, content: bytes, filename: str, by: Actor) -> tuple[str, Future[None]]:
+def begin(
+    context: AppContext, content: bytes, filename: str, by: Actor, *, may_ask: bool = False
+) -> tuple[str, Future[None]]:
     """Start on somebody's file; returns the random name it is kept under, and the work in progress.
+
+    `may_ask` says that a person is there to tell what columns hold that cannot be told from their names.
 
     Raises
     ------
     BusyError
         If there is no room for it now.
     """
-    name = context.uploads.add(content, filename, by)
-    return name, context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
+    name = context.uploads.add(content, filename, by, may_ask=may_ask)
+    return name, start(context, name)
+
+
+def start(context: AppContext, name: str) -> Future[None]:
+    """Work on an upload in the background, unless another process does it by then; returns the work in progress."""
+    return context.uploads.submit(context.uploads.folder(name), partial(_score_file, context))
 
 
 def take_up(context: AppContext) -> list[Future[None]]:
@@ -76,7 +85,38 @@ def keep_taking_up(context: AppContext) -> None:
 def stop(context: AppContext, name: str) -> None:
     """Have an upload end after the block in hand, whichever process works on it; at once, if none does."""
     upload_files.ask_to_stop(context.uploads.folder(name))
+    upload_files.go_on(context.uploads.folder(name))
+    _no_longer_asking(context, name)
     take_up(context)
+
+
+def pause(context: AppContext, name: str) -> None:
+    """Have an upload left after the block in hand, whichever process works on it, until somebody has it go on."""
+    upload_files.pause(context.uploads.folder(name))
+
+
+def go_on(context: AppContext, name: str) -> None:
+    """Have a paused upload taken up again, here and now if there is a thread to spare."""
+    upload_files.go_on(context.uploads.folder(name))
+    take_up(context)
+
+
+def answer(context: AppContext, name: str, assigned: column_names.Assigned) -> None:
+    """Say which columns of an upload hold which fields; it goes on, and files with the same columns are read so."""
+    upload = context.uploads.get(name)
+    top = upload_files.read_preview(context.uploads.folder(name))
+    if upload is None or not upload.is_asking or top is None:
+        return
+    upload_files.answer(upload.folder, assigned)
+    column_names.remember(context.settings.home, context.scorer().schema, top.columns, assigned)
+    _no_longer_asking(context, name)
+    take_up(context)
+
+
+def _no_longer_asking(context: AppContext, name: str) -> None:
+    upload = context.uploads.get(name)
+    if upload is not None and upload.is_asking:
+        context.uploads.note(upload, Record("reading"))
 
 
 def result_of(context: AppContext, upload: Upload | None) -> Result | None:
@@ -106,6 +146,8 @@ def _score_file(context: AppContext, upload: Upload) -> None:
     message = advice = ""
     try:
         state = batch.run()
+        if state in ("scoring", "asking"):
+            return  # paused, or a person has to say something
         if state == "stopped" and not batch.record.n_done:
             message = "It was stopped before its first client."
     except StoppingError:
@@ -137,7 +179,7 @@ class _Batch:
         self.record = upload.record
 
     def run(self) -> State:
-        """Go as far as the end, or until the clerk says stop.
+        """Go as far as the end, or until the clerk says stop, or pause: then it is still "scoring"; or has to be asked.
 
         Raises
         ------
@@ -153,7 +195,11 @@ class _Batch:
             self._context.log.head()  # before all of it is read again for nothing
         scorer = self._scorer()
         checked = upload_files.read_checked(folder) or self._read(scorer)
+        if checked is None:
+            return "asking"
         self._go_on_from_what_is_done(checked)
+        if upload_files.is_paused(folder) and not upload_files.is_to_stop(folder):
+            return "scoring"
         for chunk in score_in_chunks(
             self._context,
             scorer,
@@ -165,9 +211,11 @@ class _Batch:
             before_logging=self._keep_pending,
         ):
             self._settle(chunk)
-            if upload_files.is_to_stop(folder):
+            if upload_files.is_to_stop(folder) or upload_files.is_paused(folder):
                 break
-        return "done" if self.record.n_rows and self.record.n_done == self.record.n_rows else "stopped"
+        if self.record.n_rows and self.record.n_done == self.record.n_rows:
+            return "done"
+        return "scoring" if upload_files.is_paused(folder) and not upload_files.is_to_stop(folder) else "stopped"
 
     def end(self, state: State, message: str, advice: str) -> None:
         """Put the results together, and note how it ended."""
@@ -189,16 +237,30 @@ class _Batch:
         self._details = replace(details, model=scorer.name, version=scorer.version, sha256=scorer.sha256)
         return scorer
 
-    def _read(self, scorer: Scorer) -> Checked:
+    def _read(self, scorer: Scorer) -> Checked | None:
+        """The rows of the file; None if a person has to say first what its columns hold."""
         folder, settings = self._upload.folder, self._context.settings
         raw = parse_upload(
             upload_files.received(folder), filename=self._details.filename, max_rows=settings.upload_max_rows
         )
-        checked = datasets.check(raw, scorer.schema)
+        said = upload_files.read_answer(folder)
+        remembered = column_names.recall(settings.home, scorer.schema, raw.frame.columns)
+        table = column_names.renamed(raw, scorer.schema, said or remembered or {})
+        is_answered = remembered is not None
+        if self._details.may_ask and said is None and file_questions.is_doubtful(table, scorer.schema, is_answered):
+            return self._ask(raw)
+        checked = datasets.check(table, scorer.schema)
+        # The clients' own columns keep their own names.
+        checked = replace(checked, raw=raw.frame.tail(checked.raw.height))
         # Which scorer it is for stands there before what was read with its schema.
         upload_files.write_details(folder, self._details)
         upload_files.keep_checked(folder, checked)
         return checked
+
+    def _ask(self, raw: RawTable) -> None:
+        upload_files.write_details(self._upload.folder, self._details)
+        upload_files.ask_about(self._upload.folder, raw.texts.head(file_questions.PREVIEW_ROWS))
+        self._note(state="asking", n_rows=raw.frame.height)
 
     def _go_on_from_what_is_done(self, checked: Checked) -> None:
         folder = self._upload.folder

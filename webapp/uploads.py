@@ -7,6 +7,7 @@ in upload_files.py; how it is scored, in upload_scoring.py.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 import time
@@ -52,11 +53,25 @@ class Upload:
     record: Record
     # When it was last noted how far it has come, as a Unix time.
     noted_at: float
+    is_paused: bool = False
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it takes still at the pace since it was last begun or taken up; None before there is any."""
+        n_done = self.record.n_done - self.details.resumed_row
+        if n_done <= 0:
+            return None
+        return (time.time() - self.details.resumed_at) / n_done * (self.record.n_rows - self.record.n_done)
 
     @property
     def is_over(self) -> bool:
         """Whether nothing more will happen."""
         return self.record.state in ("done", "stopped", "failed")
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it waits for somebody to say what its columns hold."""
+        return self.record.state == "asking"
 
     @property
     def has_result(self) -> bool:
@@ -93,13 +108,13 @@ class Uploads:
         BusyError
             If there is no room for it now.
         """
-        waiting = [upload.details.n_bytes for upload in self._all() if not upload.is_over]
+        waiting = [upload.details.n_bytes for upload in self._all() if not (upload.is_over or upload.is_asking)]
         is_too_much = waiting and sum(waiting) + n_bytes > MOST_BYTES_WAITING
         if len(waiting) >= MOST_WAITING or is_too_much:
             raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
 
-    def add(self, content: bytes, filename: str, by: Actor) -> str:
-        """Keep somebody's file under a random name, which is returned.
+    def add(self, content: bytes, filename: str, by: Actor, *, may_ask: bool = False) -> str:
+        """Keep somebody's file under a random name, which is returned; `may_ask` as in `Details`.
 
         Raises
         ------
@@ -113,7 +128,9 @@ class Uploads:
         with upload_files.locked(folder.parent / "lock", is_patient=True):
             self.check_room(len(content))
             upload_records.note(self._home, folder.name, Record("reading"))
-            upload_files.make(folder, content, Details(filename, len(content), time.time(), by.name, by.role))
+            sha256 = hashlib.sha256(content).hexdigest()
+            details = Details(filename, len(content), time.time(), by.name, by.role, name, sha256, may_ask)
+            upload_files.make(folder, content, details)
         self.make_room()
         return name
 
@@ -140,12 +157,18 @@ class Uploads:
         return [
             upload
             for upload in self._all()
-            if not upload.is_over and upload.details.started < latest and upload.folder.name not in at_work
+            if not (upload.is_over or upload.is_asking or upload.is_paused)
+            and upload.details.started < latest
+            and upload.folder.name not in at_work
         ]
+
+    def sent_by(self, actor: str | None) -> list[Upload]:
+        """The files that somebody sent, those of everybody if that is None; the latest first."""
+        return [upload for upload in reversed(self._all()) if actor in (None, upload.details.actor)]
 
     def n_unfinished(self) -> int:
         """How many wait to be scored or are being scored, by any process of the home."""
-        return sum(not upload.is_over for upload in self._all())
+        return sum(not (upload.is_over or upload.is_asking) for upload in self._all())
 
     def submit(self, folder: Path, work: Callable[[Upload], None]) -> Future[None]:
         """Have `work` done on an upload in the background, unless another process does it by then."""
@@ -168,13 +191,14 @@ class Uploads:
         """Remove what is too old, and the oldest of what is too much."""
         upload_records.forget_old(self._home)
         now, kept = time.time(), self._all()
-        over = [upload for upload in kept if upload.is_over]
+        # A question that nobody answers is kept no longer than a result that nobody looks at.
+        over = [upload for upload in kept if upload.is_over or upload.is_asking]
         sizes = {upload.folder: upload_files.n_bytes(upload.folder) for upload in over}
         n_kept, n_bytes = len(kept), sum(sizes[upload.folder] for upload in over[:-1])
         for upload in kept:
-            lifetime = self._lifetime_seconds if upload.is_over else UNFINISHED_SECONDS
+            lifetime = self._lifetime_seconds if upload in over else UNFINISHED_SECONDS
             is_too_much = n_kept > MOST_KEPT or n_bytes > MOST_BYTES_KEPT
-            if now - upload.noted_at >= lifetime or (upload.is_over and is_too_much and upload is not over[-1]):
+            if now - upload.noted_at >= lifetime or (upload in over and is_too_much and upload is not over[-1]):
                 n_kept -= 1
                 n_bytes -= sizes.get(upload.folder, 0)
                 upload_files.remove(upload.folder)
@@ -214,4 +238,6 @@ class Uploads:
         details = upload_files.read_details(folder)
         record = upload_records.recall(self._home, folder.name)
         noted_at = upload_records.noted_at(self._home, folder.name)
-        return Upload(folder, details, record, noted_at) if details and record and noted_at else None
+        if not (details and record and noted_at):
+            return None
+        return Upload(folder, details, record, noted_at, upload_files.is_paused(folder))

@@ -1,7 +1,16 @@
 """The tables this project knows: a schema file each, and a reader where one is needed. Any other table comes with its
 own schema file."""
 
-from creditrisk.datasets.catalogue import KNOWN, check, check_blocks, check_few, load_schema, read, read_every_row
+from creditrisk.datasets.catalogue import (
+    KNOWN,
+    check,
+    check_blocks,
+    check_few,
+    load_schema,
+    match_headers,
+    read,
+    read_every_row,
+)
 
 __all__ = [
     "KNOWN",
@@ -9,6 +18,7 @@ __all__ = [
     "check_blocks",
     "check_few",
     "load_schema",
+    "match_headers",
     "read",
     "read_every_row",
 ]

@@ -101,6 +101,12 @@ def read(dataset: str, source: str | None, *, cache: Path | None = None) -> RawT
     return raw if reader.prepare is None else reader.prepare(raw)
 
 
+def match_headers(raw: RawTable, schema: Schema) -> dict[str, str]:
+    """Name of each field, and the outcome's, to the column it stands in, where there is one."""
+    prepare = _reader_for(schema).prepare
+    return quality.match_headers((raw if prepare is None else prepare(raw)).frame.columns, schema)
+
+
 def check(raw: RawTable, schema: Schema) -> quality.Checked:
     """`quality.check` for applications to be scored, in any spelling that the schema's dataset circulates in.
 

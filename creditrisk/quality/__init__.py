@@ -4,7 +4,7 @@ from creditrisk.quality.agreement import habits_of
 from creditrisk.quality.amounts import currencies_in
 from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
-from creditrisk.quality.headers import below_second_header
+from creditrisk.quality.headers import below_second_header, match_headers
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.no_clients import without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
@@ -47,6 +47,7 @@ __all__ = [
     "is_missing",
     "leaks_target",
     "leaks_together",
+    "match_headers",
     "months_of",
     "notation_in",
     "odd_months",

@@ -17,7 +17,7 @@ def read_fields(schema: Schema) -> list[Field]:
     return [spec for spec in schema.fields if spec.role != "excluded"]
 
 
-def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
+def match_headers(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     """Field (or target) name to the header in the file: by name first, then by label, then by alias.
 
     A header spelt exactly so goes before one that is merely alike: `PAY-1` and `pay_1` may stand in one file. No column
@@ -47,7 +47,7 @@ def _match(headers: Sequence[str], schema: Schema) -> dict[str, str]:
 
 def find_needed(names: Sequence[str], schema: Schema) -> dict[str, str] | None:
     """Where each field stands among columns of these names; None if any is missing that `find_columns` asks for."""
-    headers = _match(names, schema)
+    headers = match_headers(names, schema)
     needed = [spec for spec in schema.features if spec.is_needed]
     is_there = all(spec.name in headers for spec in needed)
     is_of_use = bool(needed) or any(spec.name in headers for spec in schema.features)
@@ -58,7 +58,7 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
     """Where each field stands; the table begins one line later if the names stand on the second line."""
     if not raw.has_names:
         _check_width(raw.frame.width, schema)
-    headers = _match(raw.frame.columns, schema)
+    headers = match_headers(raw.frame.columns, schema)
     # Of what no model reads, only who is to teach needs any.
     required = [spec for spec in read_fields(schema) if spec.is_needed and (with_target or spec.role == "feature")]
     # Half of what is needed must be there; where nothing is needed, anything a model reads.
@@ -66,7 +66,7 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
     enough = len(required) / 2 or 1
     if sum(spec.name in headers for spec in telling) < enough:
         lower = below_second_header(raw)
-        headers_there = _match(lower.frame.columns, schema)
+        headers_there = match_headers(lower.frame.columns, schema)
         if sum(spec.name in headers_there for spec in telling) < enough:
             raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
         raw, headers = lower, headers_there

@@ -125,7 +125,7 @@ def _check(
         columns["default"], young = set_young_aside(outcome, columns, schema)
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
-    read_as = in_a_sentence(read_fields(schema), after)
+    read_as = f"{raw.note} {in_a_sentence(read_fields(schema), after)}".strip()
     rejected, has_commas = rejections_of(faults, raw.lines, raw.first_row), _has_decimal_commas(after)
     return Checked(accepted, rejected, raw.frame, read_as, has_commas, young), after
 
@@ -144,7 +144,7 @@ def _check_few(
     dtypes = {spec.name: DTYPES[spec.type] for spec in read_fields(schema)}
     frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
     after = {name: column.notation for name, column in columns.items()}
-    read_as = in_a_sentence(read_fields(schema), after)
+    read_as = f"{raw.note} {in_a_sentence(read_fields(schema), after)}".strip()
     rejected = rejections_of(faults, raw.lines, raw.first_row)
     return Checked(frame, rejected, raw.frame, read_as, _has_decimal_commas(after)), after
 

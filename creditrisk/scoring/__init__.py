@@ -33,7 +33,7 @@ from creditrisk.scoring.policy import (
 from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
-from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table, template_csv
+from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
@@ -94,7 +94,6 @@ __all__ = [
     "sample_record",
     "shifted",
     "size_of",
-    "template_csv",
     "weighted",
     "what_would_change",
 ]

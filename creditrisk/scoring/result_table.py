@@ -1,4 +1,4 @@
-"""CSV for other people's spreadsheets: the result of a scoring and the empty template.
+"""CSV for other people's spreadsheets: the result of a scoring.
 
 `csv_text` writes every CSV of ours, so that no spreadsheet that divides cells by the characters `escape_formula` knows
 runs one as a formula.
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from creditrisk.schema import Schema
 from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, each_in_full
 from creditrisk.sources import as_texts
 from creditrisk.text import escape_formula
@@ -144,12 +143,3 @@ def _header(names: Sequence[str]) -> list[str]:
             distinct += "*"
         safe.append(distinct)
     return pl.DataFrame({"name": safe}).select(_quoted(pl.col("name"))).to_series().to_list()
-
-
-def template_csv(schema: Schema) -> str:
-    """The header row of a file to fill in: the client's number, the date, then every field the model reads."""
-    roles = ("id", "time", "feature")
-    fields = sorted(
-        (field for field in schema.fields if field.role in roles), key=lambda field: roles.index(field.role)
-    )
-    return csv_text(pl.DataFrame(schema={field.label: pl.String for field in fields}))

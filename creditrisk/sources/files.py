@@ -19,12 +19,12 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from creditrisk.errors import SourceAbsentError, SourceError
-from creditrisk.sources import arff, buckets, database, parquet
+from creditrisk.sources import arff, buckets, database, parquet, spreadsheets
 from creditrisk.sources.table import RawTable, in_blocks
 from creditrisk.sources.text import parse_blocks, parse_table, suffix_of
 from creditrisk.text import shorten
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".dat", ".asc", ".parquet", ".arff")
+SUFFIXES = (".csv", ".tsv", ".txt", ".data", ".dat", ".asc", ".parquet", ".arff", *spreadsheets.SUFFIXES)
 SCHEMES = ("file", "gs", "postgresql", "postgres")
 # A few kilobytes can unpack to more than any memory holds.
 MAX_BYTES = 4 * 2**30
@@ -40,9 +40,9 @@ def read_table(uri: str) -> RawTable:
     Parameters
     ----------
     uri
-        A local path, `file:///path`, `gs://bucket/object` (CSV, TSV, TXT, DATA, DAT, ASC, Parquet or ARFF, with or
-        without `.gz`), or `postgresql://host/database?table=schema.table` or `?query=select ...`. Credentials come
-        from the environment: GOOGLE_APPLICATION_CREDENTIALS, or PGUSER and PGPASSWORD.
+        A local path, `file:///path`, `gs://bucket/object` (CSV, TSV, TXT, DATA, DAT, ASC, XLSX, ODS, Parquet or ARFF,
+        with or without `.gz`), or `postgresql://host/database?table=schema.table` or `?query=select ...`. Credentials
+        come from the environment: GOOGLE_APPLICATION_CREDENTIALS, or PGUSER and PGPASSWORD.
 
     Raises
     ------
@@ -64,8 +64,8 @@ def read_table(uri: str) -> RawTable:
 def read_blocks(uri: str, block_rows: int, on_read: Callable[[float], None] | None = None) -> Iterator[RawTable]:
     """What `read_table` reads, in blocks of `block_rows` rows, of which one is in memory at a time.
 
-    Text files, packed or not, and Parquet files are read as they are asked for. A table of a database and an ARFF file
-    are read as a whole, and come in blocks all the same.
+    Text files, packed or not, and Parquet files are read as they are asked for. A table of a database, a workbook
+    and an ARFF file are read as a whole, and come in blocks all the same.
 
     Parameters
     ----------

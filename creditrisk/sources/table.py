@@ -38,7 +38,8 @@ class RawTable:
     a row of `frame`, counted from 1, to the number of cells it had where that differs from the number of columns; such
     a row is cut or filled up in `frame` and rejected by quality.check. `delimiter` tells how decimals are written.
     `has_lines` is false for the records of a JSON call: sentences about them speak of no file. A block of a longer
-    table begins with that table's row `first_row`.
+    table begins with that table's row `first_row`. `note` says in a sentence which part of the file was read, if it is
+    not all of it.
     """
 
     frame: pl.DataFrame
@@ -47,6 +48,7 @@ class RawTable:
     delimiter: str = ","
     has_lines: bool = True
     first_row: int = 1
+    note: str = ""
 
     @cached_property
     def texts(self) -> pl.DataFrame:

@@ -1,6 +1,7 @@
 """Tables in text files: separated by commas, semicolons, tabs, bars or blanks, in whatever encoding people save them.
 
-Here is how such a file is written; its rows are read in creditrisk.sources.rows.
+Here is how such a file is written; its rows are read in creditrisk.sources.rows. Of a workbook the text is read that
+its sheet could be saved as.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import BinaryIO
@@ -16,6 +18,7 @@ from typing import BinaryIO
 from creditrisk.errors import SourceError
 from creditrisk.sources.above import NUMBERS_SHARE, TOP_LINES, delimiter_in, start_of
 from creditrisk.sources.rows import Layout, Text, numbered, pieces
+from creditrisk.sources.spreadsheets import SAVE_AS_CSV, as_csv, is_workbook
 from creditrisk.sources.table import (
     MAX_CELLS,
     MAX_CELLS_SENT,
@@ -30,17 +33,15 @@ from creditrisk.text import shorten
 
 # Scientific archives separate columns by blanks; in a clerk's CSV a blank is part of a name.
 BLANK_SEPARATED = (".txt", ".data", ".dat", ".asc")
-SAVE_AS_CSV = "Open it in your spreadsheet program, choose 'Save as' and then 'CSV UTF-8'."
 
 MAX_LINE_CHARS = 200_000
 _READ_BYTES = 2**20
-# Binary data show themselves in so much of a text, and a workbook in so much of an archive.
+_MAGIC_BYTES = 8
+# Binary data show themselves in so much of a text.
 _TOP_CHARS = 100_000
-_SEARCHED_BYTES = 2**26
 
 _FILE_KINDS = (
     (b"%PDF", "a PDF document", "Ask for the table behind it as a CSV file."),
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook", SAVE_AS_CSV),
     (b"PAR1", "a Parquet file", "Export it as CSV."),
     (b"\x1f\x8b", "a compressed file", "Unpack it first, then upload the CSV file inside."),
     (b"\x89PNG", "a picture", "Choose the CSV file with the clients."),
@@ -53,7 +54,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 
 
 def parse_upload(content: bytes, *, filename: str, max_rows: int) -> RawTable:
-    """A clerk's file: comma, semicolon, tab or bar; UTF-8, UTF-16 with its mark, or Windows-1252.
+    """A clerk's file: comma, semicolon, tab or bar; UTF-8, UTF-16 with its mark, or Windows-1252; or a workbook.
 
     Raises
     ------
@@ -104,6 +105,12 @@ def _pieces(
 ) -> Iterator[RawTable]:
     shown = shorten(filename, 60)
     start = stream.tell()
+    if is_workbook(top := stream.read(_MAGIC_BYTES)):
+        text_of_sheet, note = as_csv(top + stream.read(), shown)
+        for piece in _pieces(io.BytesIO(text_of_sheet), filename, max_rows=max_rows, names=names):
+            yield replace(piece, note=note)
+        return
+    stream.seek(start)
     encoding = _encoding(stream, shown)
     stream.seek(start)
     text = Text(stream, encoding)
@@ -173,11 +180,6 @@ def _encoding(stream: BinaryIO, shown: str) -> str:
     for magic, kind, advice in _FILE_KINDS:
         if top.startswith(magic):
             raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
-    if top.startswith(b"PK\x03\x04"):
-        is_workbook = b"[Content_Types].xml" in top[:200] or b"xl/" in top + stream.read(_SEARCHED_BYTES)
-        kind = "an Excel workbook" if is_workbook else "a zip archive"
-        advice = SAVE_AS_CSV if is_workbook else "Unpack it first, then upload the CSV file inside."
-        raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
     if top.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise SourceError(f"'{shown}' is a web page, not a CSV file. Download the table itself and try again.")
     for encoding in ("utf-16",) if top.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252", "latin-1"):

@@ -11,9 +11,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from creditrisk.quality import check
-from creditrisk.scoring import csv_text, result_table, template_csv
+from creditrisk.scoring import csv_text, result_table
 from creditrisk.sources import parse_upload
 from riskometer.cli import main
+from webapp.pages.template import template_csv
 
 SIGNS = tuple("=+-@＝＋－＠")
 BLANKS = ' "\t\r\n\u00a0\u200b\ufeff'
@@ -101,7 +102,9 @@ def test_a_result_scored_again_gives_the_same_risk(corner_scorer):
 
 
 def test_template_and_simulated_applicants_quote_their_texts(corner_scorer, tmp_path):
-    assert template_csv(corner_scorer.schema) == '"Client number","Age","Loan amount","Income","Housing"\n'
+    header, example = template_csv(corner_scorer.schema).splitlines()
+    assert header == '"Client number","Age","Loan amount","Income","Housing"'
+    assert example.startswith('"EXAMPLE: replace this row",')
     out = tmp_path / "applicants.csv"
     done = CliRunner().invoke(main, ["simulate", "--rows", "3", "--output", str(out)])
     assert done.exit_code == 0, done.output

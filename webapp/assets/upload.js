@@ -5,7 +5,10 @@
 
   const say = (text) => window.dash_clientside.set_props("sending", { children: text });
 
-  function send(file, drop) {
+  // The file that was sent last, for as long as the page asks whether to score it again.
+  let asked = null;
+
+  function send(file, drop, isAgain) {
     const megabytes = Number(drop.dataset.maxMb);
     if (file.size > megabytes * 1e6) {
       say(file.name + " is larger than " + megabytes + " MB. Split it into smaller files and drop them one by one.");
@@ -16,6 +19,7 @@
     request.open("POST", "/uploads");
     request.setRequestHeader("Content-Type", "application/octet-stream");
     request.setRequestHeader("X-File-Name", encodeURIComponent(file.name));
+    if (!isAgain) request.setRequestHeader("X-Ask-First", "1");
     request.upload.onprogress = (event) => {
       if (event.lengthComputable) {
         say("Sending " + file.name + ": " + Math.round((100 * event.loaded) / event.total) + " %");
@@ -24,7 +28,7 @@
     request.upload.onload = () => {
       isSent = true;
     };
-    request.onload = () => answered(request);
+    request.onload = () => answered(request, file);
     request.onerror = () => brokenOff(file.name, isSent);
     say("Sending " + file.name);
     request.send(file);
@@ -39,15 +43,25 @@
     say(what + " Drop the file again when the app answers.");
   }
 
-  function answered(request) {
+  function answered(request, file) {
     let answer = {};
+    asked = null;
     try {
       answer = JSON.parse(request.responseText);
     } catch (error) {
       // A proxy's own page, say: the sentence below will do.
     }
-    if (request.status === 202) {
+    if (request.status === 200 && answer.before) {
       say("");
+      asked = file;
+      // Set anew even if it is asked about the same file once more.
+      window.dash_clientside.set_props("known-before", { data: null });
+      window.dash_clientside.set_props("known-before", { data: answer.before });
+      window.dash_clientside.set_props("tick", { disabled: false });
+      window.dash_clientside.set_props("job", { data: answer.before });
+    } else if (request.status === 202) {
+      say("");
+      window.dash_clientside.set_props("known-before", { data: null });
       window.dash_clientside.set_props("tick", { disabled: false });
       window.dash_clientside.set_props("job", { data: answer.upload });
     } else {
@@ -58,9 +72,9 @@
   // One chooser for the whole page, outside what Dash redraws.
   const chooser = document.createElement("input");
   chooser.type = "file";
-  chooser.accept = ".csv,.tsv,.txt,text/csv";
+  chooser.accept = ".csv,.tsv,.txt,.xlsx,.xlsm,.ods,text/csv";
   chooser.hidden = true;
-  chooser.setAttribute("aria-label", "Choose a CSV of clients");
+  chooser.setAttribute("aria-label", "Choose a file of clients");
   chooser.addEventListener("change", () => {
     const drop = document.getElementById("drop");
     if (drop && chooser.files.length) send(chooser.files[0], drop);
@@ -78,6 +92,9 @@
   document.addEventListener("click", (event) => {
     const drop = dropOf(event);
     if (drop) chooser.click();
+    if (asked && event.target.closest && event.target.closest("#score-again")) {
+      send(asked, document.getElementById("drop"), true);
+    }
   });
   document.addEventListener("keydown", (event) => {
     const drop = dropOf(event);

@@ -1,21 +1,20 @@
-"""The page where a clerk drops a CSV of clients and gets a verdict for each.
+"""The page where a clerk drops a file of clients and gets a verdict for each.
 
 The file itself is sent by assets/upload.js, which then sets the store `job` to the name of the upload.
 """
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import review, scored_file, wording
+from webapp.pages import batches, corrected_cells, file_doctor, review, scored_file, wording
 from webapp.pages.components import attributes, message_line
 from webapp.serving import ServingState
 from webapp.uploads import Upload
@@ -33,6 +32,7 @@ def layout(context: AppContext) -> list[Component]:
                 html.H1(TITLE),
                 html.Div(_intro(context), id="intro"),
                 message_line(),
+                *batches.layout(),
                 html.Div(id="stage"),
             ]
         ),
@@ -47,6 +47,9 @@ def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_file(app, context)
     review.register(app, context)
+    batches.register(app, context)
+    file_doctor.register(app, context)
+    corrected_cells.register(app, context)
 
 
 def _register_file(app: Dash, context: AppContext) -> None:
@@ -74,12 +77,20 @@ def _register_file(app: Dash, context: AppContext) -> None:
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
-        return _stage(context, job, upload), upload.is_over, message, job if upload.is_over else None
+        is_still = upload.is_over or upload.is_asking
+        return _stage(context, job, upload), is_still, message, job if upload.is_over else None
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
         if n_clicks and job and context.uploads.get(job) is not None:
             upload_scoring.stop(context, job)
+            set_props("tick", {"disabled": False})
+
+    @app.callback(Input("pause", "n_clicks"), State("job", "data"), prevent_initial_call=True)
+    def pause_or_go_on(n_clicks: int, job: str | None) -> None:
+        upload = context.uploads.get(job)
+        if n_clicks and job and upload is not None:
+            (upload_scoring.go_on if upload.is_paused else upload_scoring.pause)(context, job)
 
 
 def _stage(context: AppContext, name: str, upload: Upload) -> Component:
@@ -97,24 +108,18 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
         )
     if upload.has_result:
         return scored_file.fate(record)
+    if upload.is_asking:
+        return file_doctor.doctor(upload, context.scorer().schema)
     if upload.is_over:
         return scored_file.failed(details.filename, details.message, details.advice)
     return scored_file.working(
         details.filename,
         record.n_done,
         record.n_rows,
-        seconds_left=_seconds_left(upload),
+        seconds_left=upload.seconds_left,
         is_app_ending=context.stopping.is_set(),
+        is_paused=upload.is_paused,
     )
-
-
-def _seconds_left(upload: Upload) -> float | None:
-    """How long it will take still at the pace since it was last begun or taken up; None before there is any."""
-    details, record = upload.details, upload.record
-    n_done = record.n_done - details.resumed_row
-    if n_done <= 0:
-        return None
-    return (time.time() - details.resumed_at) / n_done * (record.n_rows - record.n_done)
 
 
 def _intro(context: AppContext) -> list[Component]:
@@ -143,9 +148,9 @@ def _intro(context: AppContext) -> list[Component]:
                 html.Span("⇩", className="arrow", **attributes("aria-", hidden="true")),
                 html.Div(
                     [
-                        html.Strong("Drop a CSV of clients here, or choose a file"),
+                        html.Strong("Drop a file of clients here, or choose one"),
                         html.Small(
-                            f"comma, semicolon or tab · up to {settings.upload_max_rows:,} rows · "
+                            f"CSV, Excel (.xlsx) or OpenDocument (.ods) · up to {settings.upload_max_rows:,} rows · "
                             f"{settings.upload_max_mb} MB"
                         ),
                     ]
@@ -155,7 +160,14 @@ def _intro(context: AppContext) -> list[Component]:
         html.Div(
             className="beside",
             children=[
-                html.A("Download a template", href="/template.csv", className="button", download=""),
+                html.Div(
+                    [
+                        html.Span("Download a template"),
+                        html.A("Excel", href="/template.xlsx", className="button", download=""),
+                        html.A("CSV", href="/template.csv", className="button", download=""),
+                    ],
+                    className="downloads",
+                ),
                 html.Details(
                     [html.Summary("Which columns are needed?"), _columns_table(scorer.schema)], className="columns"
                 ),

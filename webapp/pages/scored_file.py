@@ -19,6 +19,7 @@ from creditrisk.text import counted
 from webapp.pages import case, wording
 from webapp.pages.components import attributes, sentence
 from webapp.pages.grid import expected_loss, grid_columns, summary
+from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_records import Record
 
 BLOCK_ROWS = 100
@@ -36,15 +37,23 @@ _THEME = (
 
 
 def working(
-    filename: str, n_done: int, n_rows: int, *, seconds_left: float | None, is_app_ending: bool = False
+    filename: str,
+    n_done: int,
+    n_rows: int,
+    *,
+    seconds_left: float | None,
+    is_app_ending: bool = False,
+    is_paused: bool = False,
 ) -> Component:
     """A file on its way: how far, how long still if that is known, and a way out."""
     if n_done == 0:
         progress = "Reading the file and checking every row."
     else:
         progress = f"{n_done:,} of {counted(n_rows, 'client')} scored."
-        if seconds_left is not None:
-            progress += f" {_time_left(seconds_left)}"
+        if seconds_left is not None and not is_paused:
+            progress += f" {time_left(seconds_left)}"
+    if is_paused:
+        progress = f"Paused. {progress if n_done else ''}".strip()
     if is_app_ending:
         progress = f"The app was told to end. {wording.GOES_ON}"
     return html.Section(
@@ -55,7 +64,13 @@ def working(
             html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
             html.P(progress, className="not-cut-off"),
             html.P(f"The app does not answer. {wording.GOES_ON}", className="only-cut-off"),
-            html.Button("Stop here", id="stop", className="button not-cut-off", n_clicks=0),
+            html.Div(
+                [
+                    html.Button("Go on" if is_paused else "Pause", id="pause", className="button", n_clicks=0),
+                    html.Button("Stop here", id="stop", className="button", n_clicks=0),
+                ],
+                className="actions not-cut-off",
+            ),
         ],
     )
 
@@ -96,7 +111,8 @@ def result(
     n_rows = checked.raw.height
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
     n_odd = int(scored["problems"].list.len().gt(0).sum()) if scored.height else 0
-    n_attention = len(rejected) + n_odd
+    repeated = repeated_clients(checked, schema)
+    n_attention = len(rejected) + n_odd + len(repeated)
     headline = [html.B(filename, className="filename"), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
@@ -107,9 +123,7 @@ def result(
             className="headline",
             children=[
                 *headline,
-                html.A(
-                    "Download result (CSV)", href=f"/uploads/{name}/result.csv", className="button primary", download=""
-                ),
+                _downloads(name, n_done),
             ],
         )
     ]
@@ -118,7 +132,7 @@ def result(
     if stopped:
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if n_attention:
-        parts.append(attention(rejected, scored, is_open=scored.is_empty()))
+        parts.append(attention(rejected, scored, is_open=scored.is_empty(), repeated=repeated))
     if scored.height:
         parts += [tiles(checked, scored, schema), review(checked, schema)]
         if schema.wording:
@@ -126,10 +140,44 @@ def result(
     return html.Section(parts, className="result")
 
 
-def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: bool) -> Component:
-    """Rows that could not be scored, and rows that were but hold something odd; sentences."""
+def _downloads(name: str, n_rows: int) -> Component:
+    """The result as a file, in the formats that are written of so many rows."""
+    kinds = {"CSV": "csv", "Excel": "xlsx", "Parquet": "parquet"}
+    if n_rows > MOST_ROWS:
+        del kinds["Excel"]
+    links = [
+        html.A(
+            word,
+            href=f"/uploads/{name}/result.{suffix}",
+            className="button primary",
+            download="",
+            **attributes("aria-", label=f"Download the result as {word}"),
+        )
+        for word, suffix in kinds.items()
+    ]
+    return html.Div([html.Span("Download result"), *links], className="downloads")
+
+
+def repeated_clients(checked: Checked, schema: Schema) -> list[tuple[str, list[int]]]:
+    """The clients who stand on more than one row of a file, and on which."""
+    number = next((field.name for field in schema.fields if field.role == "id"), None)
+    if number is None or number not in checked.accepted.columns:
+        return []
+    given = checked.accepted.select(pl.col(number).cast(pl.String).alias("client"), "row_number").drop_nulls("client")
+    rows = given.group_by("client", maintain_order=True).agg("row_number").filter(pl.col("row_number").list.len() > 1)
+    return list(rows.iter_rows())
+
+
+def attention(
+    rejected: Sequence[Rejection],
+    scored: pl.DataFrame,
+    *,
+    is_open: bool,
+    repeated: Sequence[tuple[str, list[int]]] = (),
+) -> Component:
+    """Rows that could not be scored, and may be corrected here; those that hold something odd; clients on two rows."""
     odd = scored.filter(pl.col("problems").list.len() > 0) if scored.height else scored
-    n_rows = len(rejected) + odd.height
+    n_rows = len(rejected) + odd.height + len(repeated)
     parts: list[Component] = []
     if rejected:
         verb = "was" if scored.height == 1 else "were"
@@ -146,6 +194,7 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
                 className="rejected",
             ),
             *_more(len(rejected)),
+            *_correcting(rejected),
         ]
     if odd.height:
         parts += [
@@ -157,6 +206,17 @@ def attention(rejected: Sequence[Rejection], scored: pl.DataFrame, *, is_open: b
                 ]
             ),
             *_more(odd.height),
+        ]
+    if repeated:
+        parts += [
+            html.P(html.B(f"{counted(len(repeated), 'client')} on more than one row; each row was scored.")),
+            html.Ul(
+                [
+                    html.Li(f"Client {client}: rows {', '.join(f'{row:,}' for row in rows[:10])}")
+                    for client, rows in repeated[:MOST_LISTED]
+                ]
+            ),
+            *_more(len(repeated)),
         ]
     verb = "needs" if n_rows == 1 else "need"
     summary_line = html.Summary([html.Span("!", className="flag"), f"{counted(n_rows, 'row')} {verb} your attention"])
@@ -277,10 +337,34 @@ def _rejected_row(rejection: Rejection) -> Component:
             html.Td(f"{rejection.row:,}", className="figure"),
             html.Td(f"{rejection.line:,}", className="figure"),
             html.Td(rejection.column or "whole row"),
-            html.Td(rejection.fault),
+            html.Td([rejection.fault, *_correction(rejection)]),
             html.Td(expected),
         ]
     )
+
+
+def _correcting(rejected: Sequence[Rejection]) -> list[Component]:
+    """The way to score the rows whose cells were corrected in the list, if any can be."""
+    if not any(rejection.column for rejection in rejected[:MOST_LISTED]):
+        return []
+    return [
+        html.P(
+            [
+                html.Button("Score the corrected clients", id="corrected", className="button", n_clicks=0),
+                html.Span(id="corrected-message", role="alert"),
+            ],
+            className="actions",
+        )
+    ]
+
+
+def _correction(rejection: Rejection) -> list[Component]:
+    """A field for what should stand in a cell."""
+    if not rejection.column:
+        return []
+    words = f"Correct {rejection.column} of row {rejection.row}"
+    cell = dcc.Input(id={"cell": rejection.column, "row": rejection.row}, value=rejection.value, maxLength=1_000)
+    return [html.Label([html.Span(words, className="only-heard"), cell])]
 
 
 def _more(n: int) -> list[Component]:
@@ -289,7 +373,8 @@ def _more(n: int) -> list[Component]:
     return [html.P(f"And {n - MOST_LISTED:,} more: all of them are in the downloaded result.", className="quiet")]
 
 
-def _time_left(seconds: float) -> str:
+def time_left(seconds: float) -> str:
+    """How long something takes still, in words that do not change with every second."""
     if seconds < 5:
         return "Nearly done."
     if seconds < 90:

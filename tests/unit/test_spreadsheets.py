@@ -1,0 +1,162 @@
+"""Workbooks as clerks and lenders send them: the same clients as in the CSV, and nothing that harms."""
+
+import csv
+import io
+import zipfile
+from datetime import date, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+import xlsxwriter
+
+from creditrisk.errors import SourceError
+from creditrisk.quality import check
+from creditrisk.sources import parse_upload, read_blocks, read_table
+
+NAMES = ["client", "age_years", "amount_eur", "income_eur", "housing"]
+ROWS = [["A7", 61, 2000.700000000001, 52_000, "own"], ["A8", 33, 0.7000000000000001, 61_000.25, "rent"]]
+NUMBER = '<table:table-cell office:value-type="float" office:value="{0}"><text:p>{0}</text:p></table:table-cell>'
+TEXT = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
+
+
+def workbook(*sheets, formats=()):
+    """A workbook of sheets, each a name and rows of values."""
+    out = io.BytesIO()
+    with xlsxwriter.Workbook(out, {"in_memory": True}) as book:
+        for name, rows in sheets:
+            sheet = book.add_worksheet(name)
+            day, percent = book.add_format({"num_format": "dd.mm.yyyy"}), book.add_format({"num_format": "0%"})
+            for number, cells in enumerate(rows):
+                for column, cell in enumerate(cells):
+                    kind = day if isinstance(cell, date) else percent if column in formats else None
+                    sheet.write(number, column, cell, kind)
+    return out.getvalue()
+
+
+def ods(rows, *, more=""):
+    """A workbook of the other kind, with the empty cells and rows that programs write behind a table."""
+    texts = "".join(
+        "<table:table-row>"
+        + "".join((TEXT if isinstance(cell, str) else NUMBER).format(cell) for cell in cells)
+        + '<table:table-cell table:number-columns-repeated="16379"/></table:table-row>'
+        for cells in rows
+    )
+    empty = (
+        '<table:table-row table:number-rows-repeated="1048570">'
+        '<table:table-cell table:number-columns-repeated="16384"/></table:table-row>'
+    )
+    spaces = " ".join(
+        f'xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{prefix}:1.0"' for prefix in ("office", "table", "text")
+    )
+    return zipped(
+        {
+            "mimetype": "application/vnd.oasis.opendocument.spreadsheet",
+            "META-INF/manifest.xml": '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
+            "content.xml": f'<?xml version="1.0" encoding="UTF-8"?><office:document-content {spaces}><office:body>'
+            f'<office:spreadsheet><table:table table:name="Loans">{texts}{more}{empty}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        }
+    )
+
+
+def zipped(parts):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+def as_csv(rows):
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue().encode()
+
+
+def upload(content, filename="clients.xlsx"):
+    return parse_upload(content, filename=filename, max_rows=1_000)
+
+
+@pytest.mark.parametrize("content", [workbook(("Loans", [NAMES, *ROWS])), ods([NAMES, *ROWS])], ids=["xlsx", "ods"])
+def test_a_workbook_gives_the_risks_of_its_csv_to_the_last_bit(corner_scorer, content):
+    wanted = check(upload(as_csv([NAMES, *ROWS]), "clients.csv"), corner_scorer.schema)
+    checked = check(upload(content), corner_scorer.schema)
+    assert checked.accepted.equals(wanted.accepted)
+    assert corner_scorer.score(checked.accepted).equals(corner_scorer.score(wanted.accepted))
+
+
+def test_cells_are_what_they_hold():
+    rows = [
+        ["Loans, as of May"],
+        [],
+        ["id", "share", "on", "at", "ok", "note", "error", "mixed"],
+        ["007", 0.05, date(2024, 3, 1), datetime(2024, 3, 1, 12, 30), True, "two\nlines", "=NA()", 1.5],
+        [12345678901234567890, 1e-7, date(2024, 3, 2), datetime(2024, 3, 2), False, "1,5", "=NA()", "n/a"],
+    ]
+    table = upload(workbook(("Loans", rows), formats=(1,)))
+    assert table.frame.columns == rows[2]
+    first, second = table.frame.rows()
+    assert first == ("007", "0.05", "2024-03-01", "2024-03-01 12:30:00", "true", "two lines", "0", "1.5")
+    assert second[1:6] == ("1e-7", "2024-03-02", "2024-03-02 00:00:00", "false", "1,5")
+    assert (second[7], table.lines) == ("n/a", [4, 5])
+
+
+def test_the_first_sheet_with_a_table_is_read_and_named(corner_scorer):
+    sheets = [("About", [["Loans of May"]]), ("Loans", [NAMES, *ROWS]), ("More", [["x", "y"], [1, 2]])]
+    table = upload(workbook(*sheets))
+    assert table.frame.height == 2
+    assert check(table, corner_scorer.schema).read_as.startswith("Of the 3 sheets of the file, 'Loans' was read.")
+
+
+def test_a_workbook_is_a_source_as_any_other(tmp_path: Path):
+    path = tmp_path / "loans.xlsx"
+    path.write_bytes(workbook(("Loans", [NAMES, *ROWS])))
+    whole = read_table(str(path))
+    assert pl.concat([block.frame for block in read_blocks(str(path), 1)]).equals(whole.frame)
+
+
+def damaged_sheet(old, new):
+    with zipfile.ZipFile(io.BytesIO(workbook(("Loans", [NAMES, *ROWS])))) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    return zipped({name: part.replace(old, new) for name, part in parts.items()})
+
+
+FAR_COLUMN = '<table:table-row table:number-rows-repeated="1000000">' + NUMBER.format(1) * 30 + ("</table:table-row>")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "is protected by a password"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook of the old kind (.xls)"),
+        (zipped({"clients.csv": "a,b"}), "is a zip archive"),
+        (zipped({"xl/workbook.bin": ""}), "binary Excel workbook (.xlsb)"),
+        (zipped({"xl/workbook.xml": ""}), "is damaged"),
+        (b"PK\x03\x04", "is damaged"),
+        (workbook(("Loans", [])), "is empty"),
+        (zipped({"xl/workbook.xml": "", "xl/a.xml": " " * 70_000_000}), "would unpack to more"),
+        (workbook(("Loans", [["a"], *[[]] * 1_048_574, [""] * 16_383 + ["b"]])), "would unpack to more"),
+        (damaged_sheet('r="A1"', 'r="&#65;1"'), "is damaged"),
+        (
+            damaged_sheet("<sheetData>", "<sheetData>" + "<row>" + "<c/>" * 9_000 + "</row>" * 1 + "<row/>" * 9_000),
+            "more",
+        ),
+        (damaged_sheet("<worksheet", "<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet"), "is damaged"),
+        (ods([NAMES], more=FAR_COLUMN), "would unpack to more"),
+        (ods([NAMES], more=FAR_COLUMN.replace("1000000", "1&#48;00000")), "is damaged"),
+    ],
+)
+def test_what_is_no_workbook_or_would_fill_the_memory_is_a_sentence(content, sentence):
+    with pytest.raises(SourceError) as caught:
+        upload(content)
+    assert sentence in str(caught.value)
+    assert str(caught.value).startswith("'clients.xlsx' ")
+
+
+def test_an_archive_that_understates_its_size_unpacks_no_further():
+    content = bytearray(zipped({"xl/workbook.xml": "x" * 50_000}))
+    place = content.rindex(b"PK\x01\x02")
+    content[place + 24 : place + 28] = (10).to_bytes(4, "little")
+    with pytest.raises(SourceError, match="is damaged"):
+        upload(bytes(content))

@@ -1,0 +1,177 @@
+"""Batches as cards: paused, taken up, stopped, found again, and seen by who sent them alone."""
+
+import json
+import threading
+import time
+
+import pytest
+from flask import g
+
+from creditrisk.decision_log import Actor
+from webapp import corrections, upload_files, upload_scoring
+from webapp.access import ROLES, Caller, local_caller
+from webapp.app import create_app
+from webapp.pages import batches, file_doctor, scored_file
+from webapp.scoring import CHUNK_ROWS
+
+HEADER = b"client,age_years,amount_eur,income_eur,housing\n"
+CSV = HEADER + b"A7,61,2000,52000,own\nA8,abc,2000,,rent\n"
+LONG = HEADER + b"A7,61,2000,52000,own\n" * 3 * CHUNK_ROWS
+KIND = {"content_type": "application/octet-stream"}
+
+
+@pytest.fixture
+def context(corner_app):
+    return corner_app.extensions["creditrisk"]
+
+
+def wait_until(is_so):
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def seen(app, caller=None):
+    """The cards that somebody sees, as text."""
+    with app.test_request_context():
+        g.caller = caller or local_caller()
+        uploads = batches.of_caller(app.extensions["creditrisk"])
+        return json.dumps([card.to_plotly_json() for card in batches.cards(uploads, None)], default=str)
+
+
+def test_a_paused_file_is_left_until_it_goes_on_and_nobody_is_scored_twice(corner_app, context, monkeypatch):
+    settled, real = threading.Event(), upload_files.settle
+
+    def settle(pending):
+        real(pending)
+        upload_files.pause(pending.path.parents[1])
+        settled.set()
+
+    monkeypatch.setattr(upload_files, "settle", settle)
+    name, work = upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))
+    work.result(timeout=30)
+    upload = context.uploads.get(name)
+    assert (upload.is_paused, upload.is_over, upload.record.n_done) == (True, False, CHUNK_ROWS)
+    assert upload_scoring.take_up(context) == []
+    assert "Paused after 2,000 of 6,000 clients." in seen(corner_app)
+    monkeypatch.setattr(upload_files, "settle", real)
+    # After a restart as well: the card is there, and it goes on.
+    later = create_app(context.settings)
+    later.extensions["creditrisk"].champion.look()
+    assert "Paused after 2,000 of 6,000 clients." in seen(later)
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    upload_files.go_on(upload.folder)
+    for again in upload_scoring.take_up(later.extensions["creditrisk"]):
+        again.result(timeout=30)
+    assert context.uploads.get(name).record.state == "done"
+    assert context.log.head()[0] == 3 * CHUNK_ROWS
+    assert "6,000 of 6,000 clients scored" in seen(corner_app)
+
+
+def test_a_paused_file_can_be_stopped(context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    folder = context.uploads.folder(name := context.uploads.add(CSV, "c.csv", Actor("ada")))
+    upload_scoring.pause(context, name)
+    assert [upload.folder for upload in context.uploads.unfinished()] == []
+    upload_files.ask_to_stop(folder)
+    upload_files.go_on(folder)
+    for work in upload_scoring.take_up(context):
+        work.result(timeout=30)
+    assert context.uploads.get(name).record.state == "stopped"
+
+
+def test_where_there_are_accounts_everybody_sees_their_own_files(corner_app, context):
+    for actor in ("ada", "bob"):
+        upload_scoring.begin(context, CSV, f"of-{actor}.csv", Actor(actor))[1].result(timeout=30)
+    ada = seen(corner_app, Caller("ada", "clerk", ROLES["clerk"]))
+    assert "of-ada.csv" in ada
+    assert "of-bob.csv" not in ada
+    assert "of-bob.csv" in seen(corner_app)
+
+
+def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
+    client = corner_app.test_client()
+    first = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
+    again = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
+    assert (first.status_code, again.status_code, again.json) == (202, 200, {"before": first.json["upload"]})
+    other = client.post("/uploads", data=CSV + b"A9,40,1000,30000,own\n", headers={"X-Ask-First": "1"}, **KIND)
+    assert (other.status_code, client.post("/uploads", data=CSV, **KIND).status_code) == (202, 202)
+    with corner_app.test_request_context():
+        g.caller = local_caller()
+        upload = batches.of_caller(corner_app.extensions["creditrisk"])[-1]
+    assert "1 of 2 clients scored at " in str(batches.sent_again(upload))
+
+
+def ask_first(client, content):
+    return client.post("/uploads", data=content, headers={"X-Ask-First": "1"}, **KIND).json["upload"]
+
+
+def test_columns_that_are_not_plain_are_asked_about_once_and_read_so_from_then_on(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    odd = CSV.replace(b"amount_eur", b"Wanted")
+    upload = context.uploads.get(ask_first(client, odd))
+    assert (upload.is_asking, context.log.head()[0], context.uploads.n_unfinished()) == (True, 0, 0)
+    shown = str(file_doctor.doctor(upload, context.scorer().schema))
+    assert "Loan amount (needed)" in shown
+    assert "read as Income" in shown
+    upload_scoring.answer(context, upload.details.name, {"Wanted": "amount_eur"})
+    wait_until(lambda: context.uploads.get(upload.details.name).is_over)
+    # Other rows under the same names go straight on, with the same risk as under the names of the schema.
+    again = context.uploads.get(ask_first(client, odd + b"A9,40,1000,30000,own\n"))
+    wait_until(lambda: context.uploads.get(again.details.name).is_over)
+    plain = context.uploads.get(ask_first(client, CSV))
+    wait_until(lambda: context.uploads.get(plain.details.name).is_over)
+    results = [
+        upload_scoring.result_of(context, context.uploads.get(name.details.name)) for name in (upload, again, plain)
+    ]
+    assert len({result.scored["prob_default"][0] for result in results}) == 1
+    assert results[0].checked.raw.columns[2] == "Wanted"
+    assert results[1].checked.read_as == "'Wanted' was read as Loan amount, as somebody said it is."
+
+
+def test_a_file_that_asks_is_refused_as_ever_where_nobody_is_there_to_answer(corner_app, context):
+    name = corner_app.test_client().post("/uploads", data=CSV.replace(b"amount_eur", b"Wanted"), **KIND).json["upload"]
+    wait_until(lambda: context.uploads.get(name).is_over)
+    assert "1 needed column is missing" in context.uploads.get(name).details.message
+
+
+def test_a_question_can_be_left_and_names_that_are_clients_are_not_shown(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    name = ask_first(client, CSV.replace(b"amount_eur", b"Wanted"))
+    upload_scoring.stop(context, name)
+    wait_until(lambda: context.uploads.get(name).is_over)
+    assert context.uploads.get(name).record.state == "stopped"
+    name = ask_first(client, b"client,age_years,45123,income_eur\nA7,61,2000,52000\n")
+    wait_until(lambda: context.uploads.get(name).record.state == "failed")
+
+
+def test_corrected_cells_score_just_those_clients_as_their_whole_file_is_read(context):
+    content = b"client;age_years;amount_eur;income_eur;housing\nA7;61;2000,50;52000;own\nA8;abc;1.500;61000,25;rent\n"
+    name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    again = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "33"}, Actor("ada"))
+    wait_until(lambda: context.uploads.get(again).is_over)
+    upload = context.uploads.get(again)
+    assert (upload.details.filename, upload.record.n_scored, context.log.head()[0]) == ("c.csv (corrected)", 1, 2)
+    result = upload_scoring.result_of(context, upload)
+    assert result.checked.raw.rows() == [("A8", "33", "1.500", "61000,25", "rent")]
+    assert result.checked.accepted.row(0)[:5] == (1, "A8", 33, 1500.0, 61_000.25)
+    # What is not mended yet comes back with its sentence.
+    still = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "x"}, Actor("ada"))
+    wait_until(lambda: context.uploads.get(still).is_over)
+    [rejection] = upload_scoring.result_of(context, context.uploads.get(still)).checked.rejected
+    assert (rejection.row, rejection.value) == (1, "x")
+
+
+def test_a_client_on_two_rows_is_pointed_at(context):
+    name, work = upload_scoring.begin(context, CSV + b"A7,40,1000,30000,own\n", "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    page = scored_file.result(
+        result.checked, result.scored, result.scorer.schema, name=name, filename="c.csv", n_done=result.n_done
+    )
+    assert "Client A7: rows 1, 3" in str(page)
+    assert "Score the corrected clients" in str(page)
