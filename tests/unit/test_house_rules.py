@@ -43,6 +43,14 @@ def sources() -> dict[str, ast.Module]:
     }
 
 
+@cache
+def imports() -> list[tuple[str, ast.ImportFrom]]:
+    """Every `from … import …` of the product, with the path of the module it stands in."""
+    return [
+        (name, node) for name, tree in sources().items() for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+    ]
+
+
 def functions(tree: ast.AST) -> Iterator[Function]:
     return (node for node in ast.walk(tree) if isinstance(node, Function))
 
@@ -94,9 +102,8 @@ def test_few_names_stand_at_the_top_of_the_domain() -> None:
 def test_nothing_of_ours_is_imported_under_another_name() -> None:
     renamed = {
         f"{name}: {alias.name} as {alias.asname}"
-        for name, tree in sources().items()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in ROOMS
+        for name, node in imports()
+        if (node.module or "").split(".")[0] in ROOMS
         for alias in node.names
         if alias.asname
     }
@@ -129,10 +136,8 @@ def test_a_room_hands_its_face_on(room: str) -> None:
     names = handed_on(sources()[f"creditrisk/{room}/__init__.py"])
     past_it = {
         f"{name} imports {alias.name} from {node.module}"
-        for name, tree in sources().items()
-        if not name.startswith(f"creditrisk/{room}/")
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"creditrisk.{room}.")
+        for name, node in imports()
+        if not name.startswith(f"creditrisk/{room}/") and (node.module or "").startswith(f"creditrisk.{room}.")
         for alias in node.names
         if alias.name in names
     }
