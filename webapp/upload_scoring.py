@@ -136,6 +136,8 @@ def _load_result(context: AppContext, upload: Upload) -> Result:
         raise FileNotFoundError
     details = upload.details
     scorer = context.champion.version(details.model, details.version, details.sha256)
+    # Its zones are those of the cut-offs; that scoring was stopped stands with each client it happened to.
+    scorer = scorer.under(replace(context.policy.now(), stop=None))
     return Result(checked, upload_files.read_scored(upload.folder), upload.record.n_done, scorer)
 
 

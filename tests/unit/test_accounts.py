@@ -13,6 +13,7 @@ from creditrisk.settings import Settings
 from riskometer.cli import main
 from webapp import accounts, passwords, serve, sessions
 from webapp.access import needed_for
+from webapp.pages import find_pages
 from webapp.sign_in import COOKIE
 
 PASSWORD = "correct horse battery"
@@ -37,6 +38,7 @@ ALLOWED = {
     ("GET", "/api/docs/docs.css"): ALL,
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/"): ALL,
+    ("GET", "/model"): ("analyst", "approver"),
     ("GET", "/template.csv"): ALL,
     ("GET", "/template.xlsx"): ALL,
     ("POST", "/uploads"): ALL,
@@ -88,7 +90,8 @@ def test_every_route_lets_in_who_may_and_nobody_else(home, corner_app):
     for rule in corner_app.url_map.iter_rules():
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             if rule.rule.startswith("/ui/"):
-                allowed = EVERYBODY if needed_for(rule.rule) == "open" else ALL
+                pages = [page.PATH for page in find_pages() if rule.rule.startswith(f"/ui{page.PATH}/")]
+                allowed = EVERYBODY if needed_for(rule.rule) == "open" else ALLOWED["GET", *(pages or ["/"])]
             else:
                 tried.add((method, rule.rule))
                 allowed = ALLOWED[method, rule.rule]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError, DecisionLogError
@@ -121,22 +121,22 @@ def _register_moves(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("about", "children", allow_duplicate=True),
         Output("sending", "children", allow_duplicate=True),
-        Input("promote", "n_clicks"),
+        Input({"type": "promote", "version": ALL}, "n_clicks"),
         Input("roll-back", "n_clicks"),
-        State("to-promote", "value"),
         State("move-why", "value"),
-        running=[(Output(name, "disabled"), True, False) for name in ("promote", "roll-back")],
+        running=[(Output("moving", "children"), model_versions.MOVING, model_versions.HOW_LONG)],
         prevent_initial_call=True,
     )
-    def move(n_promoted: int | None, n_back: int | None, version: str, why: str | None) -> tuple[Any, Any]:
-        if not (n_promoted or n_back):
+    def move(_promoted: list[int | None], _back: int | None, why: str | None) -> tuple[Any, Any]:
+        pressed = ctx.triggered_id
+        if not any(item["value"] for item in ctx.triggered):
             return no_update, no_update
-        model, is_back = context.scorer().name, ctx.triggered_id == "roll-back"
+        model = context.scorer().name
 
         def change(caller: Caller) -> str:
-            if is_back:
+            if pressed == "roll-back":
                 return champion_moves.roll_back(context, caller, model, why or "")
-            return champion_moves.promote(context, caller, model, str(version), why or "")
+            return champion_moves.promote(context, caller, model, str(pressed["version"]), why or "")
 
         return _answer(context, change)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from webapp.pages import wording
@@ -13,6 +13,8 @@ from webapp.pages.cutoff_panel import reason_box
 from webapp.versions_note import KnownVersion
 
 SAME = "The same model came out again."
+HOW_LONG = "A version is proved first, which takes some seconds; then it serves within five."
+MOVING = "Working on it: the version is proved, then made to serve. Stay on this page."
 
 
 def versions_panel(versions: Sequence[KnownVersion], *, may_change: bool) -> Component:
@@ -20,7 +22,12 @@ def versions_panel(versions: Sequence[KnownVersion], *, may_change: bool) -> Com
     if not versions:
         said = "The registry has not said yet which versions there are. It is asked again and again."
         return html.Section([html.H2("Versions"), html.P(said, className="quiet")], className="panel")
-    head = html.Tr([html.Th(text, scope="col") for text in ("Version", "Trained", "For it", "Against it", "Look")])
+    head = html.Tr(
+        [
+            html.Th(text, scope="col")
+            for text in ("Version", "Trained", "What the comparison found", "What speaks against it", "Look")
+        ]
+    )
     rows = [
         html.Tr(
             [
@@ -56,8 +63,8 @@ def _name(item: KnownVersion) -> str:
     return item.version + (f" ({', '.join(roles)})" if roles else "")
 
 
-def _links(item: KnownVersion) -> list[Component]:
-    links: list[Component] = [html.A("Validation", href=item.pack, target="_blank", rel="noreferrer")]
+def _links(item: KnownVersion) -> list[Component | str]:
+    links: list[Component | str] = [html.A("Validation", href=item.pack, target="_blank", rel="noreferrer")]
     if item.comparison:
         links += [" · ", html.A("Comparison", href=item.comparison, target="_blank", rel="noreferrer")]
     return links
@@ -68,23 +75,23 @@ def _moves(versions: Sequence[KnownVersion]) -> list[Component]:
     previous = next((item for item in versions if item.is_previous and not item.is_champion), None)
     if not others:
         return [html.P("There is no other version yet.", className="quiet")]
-    first = next((item for item in others if item.is_challenger), others[0])
-    options = [{"label": f"Version {_name(item)}", "value": item.version} for item in others]
     back = f"Back to version {previous.version}" if previous is not None else "Back"
     return [
-        html.Fieldset(
-            [
-                html.Legend("Which version is to serve?"),
-                dcc.RadioItems(id="to-promote", options=options, value=first.version, className="choices"),
-            ]
-        ),
         html.Label(["Why? It is kept with the version for ever.", reason_box("move-why")], htmlFor="move-why"),
         html.Div(
             [
-                html.Button("Make it serve", id="promote", className="button primary", n_clicks=0),
+                *(
+                    html.Button(
+                        f"Make version {item.version} serve",
+                        id={"type": "promote", "version": item.version},
+                        className="button primary" if item.is_challenger else "button",
+                        n_clicks=0,
+                    )
+                    for item in others
+                ),
                 html.Button(back, id="roll-back", className="button", n_clicks=0, hidden=previous is None),
             ],
             className="buttons",
         ),
-        html.P("It is proved first, which takes some seconds; then it serves within five.", className="quiet"),
+        html.P(HOW_LONG, id="moving", className="quiet", role="status"),
     ]
