@@ -287,14 +287,16 @@ def model_train(
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
-            "data_checks.html": data_page(report, title=schema.title),
-            "data_checks.json": report.to_json(),
-        }
-        trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(
-            training, compared.evidence, trained_from, pages | compared.pages, registry, reason=reason, begun=begun
+        pages = (
+            document(training, replace(facts, written_at=_now()), compared.comparison)
+            | {
+                "data_checks.html": data_page(report, title=schema.title),
+                "data_checks.json": report.to_json(),
+            }
+            | compared.pages
         )
+        trained_from = TrainedFrom(dataset, source or "", data_sha256)
+        version = register(training, compared.evidence, trained_from, pages, registry, reason=reason, begun=begun)
         is_champion, why = decide_champion(version, registry, settings)
     record = TrainingRecord(
         version,

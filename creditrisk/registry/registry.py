@@ -27,7 +27,7 @@ from creditrisk.schema import Schema
 from creditrisk.scoring import Scorer, load, sample_record
 
 if TYPE_CHECKING:
-    from mlflow.entities import RunInfo
+    from mlflow.entities import DatasetInput, RunInfo
 
     from creditrisk.training import Result
 
@@ -91,19 +91,18 @@ class Registry(Moves):
 
         name, tags = scorer.schema.name, tags_of(evidence, trained_from, reason)
         with self.away(), self.scratch() as scratch:
-            folder = scratch / "scorer"
-            scorer.save(folder)
+            scorer.save(folder := scratch / "scorer")
             # What would not be served is not registered either.
             sha256 = load(folder, name=name, version="").sha256
             reference.write_parquet(scratch / REFERENCE)
             mlflow.set_tracking_uri(self.uri)
-            with mlflow.start_run(run_id=self._begin_run(f"train {name}, {scorer.model.family}", begun)) as run:
+            run_id = self._begin_run(f"train {name}, {scorer.model.family}", begun, table_of(trained_from, name))
+            with mlflow.start_run(run_id=run_id) as run:
                 mlflow.log_params(dict(params))
                 mlflow.log_metrics(dict(metrics))
                 mlflow.set_tags({**tags, "dataset": name})
                 for trial in trials:
                     self._log_trial(trial, run.info)
-                self.client.log_inputs(run.info.run_id, datasets=[table_of(trained_from, name)])
                 _log_pages(pages, scratch / "pages")
                 mlflow.log_artifact(str(scratch / REFERENCE))
                 mlflow.log_artifact(str(folder / "card.md"))
@@ -112,21 +111,25 @@ class Registry(Moves):
                 self.notes.note_scorer(name, version, sha256, by=self.here, why=_registered(reason))
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self.client.set_model_version_tag(name, version, key, value)
-                place = f"#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/artifacts"
-                description = description_of(scorer.card, pages, place)
-                self.client.update_model_version(name, version, description)
-                mlflow.set_tag("mlflow.note.content", description)
+                self._describe(name, version, run.info, description_of(scorer.card, pages, _place_of(run.info)))
                 self.client.set_registered_model_alias(name, "challenger", version)
             return Version(name, version, run.info.run_id, sha256, datetime.now(UTC), tags)
 
-    def _begin_run(self, run_name: str, begun: datetime | None) -> str:
-        """A run that began when the training did, and so lasts as long as it."""
+    def _begin_run(self, run_name: str, begun: datetime | None, table: DatasetInput) -> str:
+        """A run that began when the training on a table did, and so lasts as long as it; its id."""
         from mlflow.tracking.context.registry import resolve_tags
 
         started = int((begun or datetime.now(UTC)).timestamp() * 1000)
         # What MLflow's own runs say of themselves: who, on what.
         tags = resolve_tags({STARTED_IN_TAG: self.here})
-        return str(self.client.create_run(self.experiment_id(), started, tags, run_name).info.run_id)
+        run_id = str(self.client.create_run(self.experiment_id(), started, tags, run_name).info.run_id)
+        self.client.log_inputs(run_id, datasets=[table])
+        return run_id
+
+    def _describe(self, name: str, version: str, run: RunInfo, description: str) -> None:
+        """Have MLflow show the same with a version and with its run."""
+        self.client.update_model_version(name, version, description)
+        self.client.set_tag(run.run_id, "mlflow.note.content", description)
 
     def _unused(self, model: str, version: str) -> str:
         """The version itself, or the same files under the next number that no decision log has a scorer for.
@@ -187,6 +190,11 @@ class Registry(Moves):
             for run in running:
                 self.client.set_terminated(run.info.run_id, status="KILLED")
             return len(running)
+
+
+def _place_of(run: RunInfo) -> str:
+    """Where MLflow's own pages show the files of a run."""
+    return f"#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts"
 
 
 def _registered(reason: str) -> str:
