@@ -73,7 +73,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Band:
-    """Verdicts of about one confidence: stated, kept, by how much kept may be off by luck, and how many a training."""
+    """Verdicts of about one confidence: stated, kept, what luck may do to it, and about how many clients a training."""
 
     stated: float
     kept: float
@@ -83,10 +83,11 @@ class Band:
 
 @dataclass(frozen=True)
 class Kept:
-    """The verdicts of some trainings."""
+    """The verdicts of some trainings, `verdicts_each` about every client."""
 
     name: str
     trainings: Sequence[Judged]
+    verdicts_each: int = 1
 
     def bands(self) -> list[Band]:
         """Each band that has any verdicts."""
@@ -101,7 +102,11 @@ class Kept:
                 gap = (kept.sum() - stated.sum()) / n.sum()
                 many = len(n) / max(len(n) - 1, 1)
                 noise = np.sqrt(many * ((kept - stated - gap * n) ** 2).sum()) / n.sum()
-                bands.append(Band(stated.sum() / n.sum(), kept.sum() / n.sum(), float(noise), float(n.mean())))
+                bands.append(
+                    Band(
+                        stated.sum() / n.sum(), kept.sum() / n.sum(), float(noise), float(n.mean()) / self.verdicts_each
+                    )
+                )
         return bands
 
     @property
@@ -176,7 +181,7 @@ def repeated(name: str) -> Kept:
     file, n_divisions = TABLES[name]
     table = check(datasets.read(name, str(DATA / file)), schema, with_target=True).accepted
     judged = [item for seed in range(SEED, SEED + n_divisions) for item in _against_each_other(table, schema, seed)]
-    return Kept(f"{schema.title}, {len(judged)} pairs of {table.height // 3:,} rows", judged)
+    return Kept(f"{schema.title}, {len(judged)} pairs of {table.height // 3:,} rows", judged, verdicts_each=2)
 
 
 def _against_each_other(table: pl.DataFrame, schema: Schema, seed: int) -> Iterable[Judged]:
@@ -192,7 +197,6 @@ def _against_each_other(table: pl.DataFrame, schema: Schema, seed: int) -> Itera
     members = members_of("blend", 2 * len(thirds[0]))
     recipe = Recipe("blend", {member: family(member).defaults(len(thirds[0])) for member in members})
     scores.fit_missing((split, recipe) for split in fits)
-    ends = _ends(schema.costs)
     for number, judged in enumerate(thirds):
         one, other = number - 1, number - 2
         calibrated = [
@@ -207,9 +211,19 @@ def _against_each_other(table: pl.DataFrame, schema: Schema, seed: int) -> Itera
         # The variance is that of a model of both thirds: one of half as many rows has twice, the difference of two
         # four times of it.
         sd = 2 * np.exp(0.5 * spread.log_mean(matrix[judged]))
-        zones = [np.clip(np.searchsorted(ends, log_odds) - 1, 0, 2) for log_odds in calibrated]
-        stated = ndtr((ends[zones[0] + 1] - calibrated[0]) / sd) - ndtr((ends[zones[0]] - calibrated[0]) / sd)
-        yield Judged(stated, zones[0] == zones[1])
+        yield _repeats(calibrated, sd, _ends(schema.costs))
+
+
+def _repeats(calibrated: Sequence[FloatArray], sd: FloatArray, ends: FloatArray) -> Judged:
+    """How surely each of two models is repeated by the other, and whether it is; `sd` is that of their difference."""
+    zones = [np.clip(np.searchsorted(ends, log_odds) - 1, 0, 2) for log_odds in calibrated]
+    stated = []
+    for log_odds, zone in zip(calibrated, zones, strict=True):
+        # The other stands on average nearer to the middle of all: part of what sets this one's clients apart is noise.
+        noise = sd**2 / 2 / log_odds.var()
+        centre, rest = log_odds - noise * (log_odds - log_odds.mean()), sd * np.sqrt(1 - noise / 2)
+        stated.append(ndtr((ends[zone + 1] - centre) / rest) - ndtr((ends[zone] - centre) / rest))
+    return Judged(np.concatenate(stated), np.tile(zones[0] == zones[1], 2))
 
 
 def _calibrated(
@@ -228,7 +242,7 @@ def _ends(costs: Costs) -> FloatArray:
 
 def show(results: Sequence[Kept]) -> None:
     """Print a line for each band of each table."""
-    table = Table("table", "stated", "kept", "± noise", "verdicts a training", title="Whether confidence is kept")
+    table = Table("table", "stated", "kept", "± noise", "clients a training", title="Whether confidence is kept")
     for item in results:
         for band in item.bands():
             numbers = f"{band.stated:.2f}", f"{band.kept:.2f}", f"{band.noise:.3f}", f"{band.n:,.0f}"
