@@ -43,7 +43,7 @@ from tests.bench.figure import Figure
 DATA = Path(os.environ.get("CREDITRISK_DATA_DIR", Path(__file__).resolve().parents[3] / "shared" / "data"))
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "confidence.svg"
 # Training rows, and how many trainings, each of other applicants; of seeds that no constant was fitted on.
-SIZES = ((2_000, 16), (20_000, 4))
+SIZES = ((2_000, 16), (20_000, 8))
 FIRST_SEED = 101
 N_TRUE = 20_000
 # And how often each is divided into thirds, each of which is judged in turn.
