@@ -353,7 +353,9 @@ def assemble(model: Model, encoder: Encoder, rows: pl.DataFrame, schema: Schema,
     prob_default = calibration.prob_default(model.log_odds(matrix))
     reference = encoder.typical(matrix[approved_rows(prob_default, schema.costs)])
     rule = fit_rule(prob_default, target, reference, schema.costs, ScoreScale())
-    spread = Spread(_two_leaves(encoder), factor=1.9, tilt=0.0, centre=-1.0, level_variance=0.01, slope_variance=0.01)
+    spread = Spread(
+        _two_leaves(encoder), shared_variance=0.08, tilt=0.0, centre=-1.0, level_variance=0.01, slope_variance=0.01
+    )
     profile = build_profile(rows, schema, prob_default)
     return Scorer(schema, encoder, model, calibration, spread, rule, profile, (), {}, card).measured(rows, rows)
 

@@ -3,6 +3,7 @@
 from creditrisk.metrics.breakdowns import MIN_OF_EACH, Decile, Group, by_group, deciles, periods
 from creditrisk.metrics.by_decile import Deciles, DecileSums, commonest
 from creditrisk.metrics.calibration import (
+    ExpectedSlope,
     calibration_error,
     calibration_error_floor,
     fit_line,
@@ -56,6 +57,7 @@ __all__ = [
     "Entry",
     "Estimate",
     "Expected",
+    "ExpectedSlope",
     "Group",
     "ImportanceShift",
     "NumericEntry",

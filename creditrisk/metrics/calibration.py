@@ -54,6 +54,18 @@ def tenths(ordered: FloatArray) -> IntArray:
 
 
 @dataclass(frozen=True, slots=True)
+class ExpectedSlope:
+    """What a slope is thought to be before any outcome is seen: about `slope`, with `precision` = 1 / variance."""
+
+    slope: float
+    precision: float
+
+    def divided(self, by: float) -> ExpectedSlope:
+        """The same, of scores that are `by` times as large."""
+        return ExpectedSlope(self.slope / by, self.precision * by**2)
+
+
+@dataclass(frozen=True, slots=True)
 class Recalibration:
     """The straight line through the log-odds that fits the outcomes best; a calibrated model has 0 and 1.
 
@@ -81,19 +93,27 @@ def recalibrate(prob_default: FloatArray, target: IntArray) -> Recalibration:
     return fit_line(np.log(clipped / (1 - clipped)), target)
 
 
-def fit_line(scores: FloatArray, target: IntArray) -> Recalibration:
-    """The line through scores of any scale that fits the outcomes best, by maximum likelihood; shapes (n_rows,)."""
+def fit_line(scores: FloatArray, target: IntArray, expected: ExpectedSlope | None = None) -> Recalibration:
+    """The line through scores of any scale that fits the outcomes best, by maximum likelihood; shapes (n_rows,).
+
+    With a slope to be `expected` it is the likeliest line given both, and `slope_se` counts both.
+    """
     middle, spread = float(scores.mean()), float(scores.std())
     if spread == 0:  # everybody is scored alike: nothing to stretch, the level is all that can be right
         return Recalibration(float(logit(smoothed_bad_rate(target))) - middle, 1.0, (RIDGE * len(target)) ** -0.5)
-    (level, steepness), curvature = fit_logistic([(scores - middle) / spread], target)
+    standardised = None if expected is None else expected.divided(1 / spread)
+    (level, steepness), curvature = fit_logistic([(scores - middle) / spread], target, expected=standardised)
     slope = float(steepness) / spread
     error = float(np.sqrt(np.linalg.inv(curvature)[1, 1])) / spread
     return Recalibration(float(level) - slope * middle, slope, error)
 
 
 def fit_logistic(
-    columns: Sequence[FloatArray], target: IntArray, start: Sequence[float] | None = None
+    columns: Sequence[FloatArray],
+    target: IntArray,
+    start: Sequence[float] | None = None,
+    *,
+    expected: ExpectedSlope | None = None,
 ) -> tuple[FloatArray, FloatArray]:
     """Logistic regression on a few columns by Newton's method.
 
@@ -105,6 +125,8 @@ def fit_logistic(
         Outcomes (1 = default), shape (n_rows,).
     start
         Where to start, intercept first; the bad rate and no slope by default.
+    expected
+        What the last weight is thought to be, None where only the outcomes speak.
 
     Returns
     -------
@@ -114,10 +136,13 @@ def fit_logistic(
     design = np.vstack([np.ones(len(target)), *columns])
     weights = np.array(start if start is not None else [logit(smoothed_bad_rate(target)), *[0.0] * len(columns)])
     ridge = RIDGE * len(target) * np.eye(len(weights))
+    means, pulls = np.zeros(len(weights)), np.zeros(len(weights))
+    if expected is not None:
+        means[-1], pulls[-1] = expected.slope, expected.precision
     for _ in range(100):
         fitted = expit(weights @ design)
-        curvature = (design * (fitted * (1 - fitted))) @ design.T + ridge
-        step = np.linalg.solve(curvature, design @ (target - fitted))
+        curvature = (design * (fitted * (1 - fitted))) @ design.T + ridge + np.diag(pulls)
+        step = np.linalg.solve(curvature, design @ (target - fitted) - pulls * (weights - means))
         # Where the curve is flat, a step as long as it asks for would leap over the answer.
         weights = weights + np.clip(step, -2.0, 2.0)
         if np.abs(step).max() < 1e-9:

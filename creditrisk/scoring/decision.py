@@ -16,14 +16,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logit, ndtr
+from scipy.special import logit
 
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import ScorerError, TrainingError
 from creditrisk.schema import Costs
-from creditrisk.scoring.spread import centre_of
+from creditrisk.scoring.spread import share_below
 
 Verdict = Literal["approve", "refer", "decline"]
 VERDICTS: tuple[Verdict, ...] = ("approve", "refer", "decline")
@@ -118,9 +118,7 @@ class DecisionRule:
         # A zone that goes down to a PD of 0, or up to 1, has no end in log-odds.
         ends = np.array([-np.inf, logit(self.approve_below), logit(self.decline_from), np.inf])
         zone = self.zones(prob_default)
-        centre = centre_of(prob_default, sd)
-        below = ndtr((ends[zone + 1] - centre) / sd)
-        return np.asarray(below - ndtr((ends[zone] - centre) / sd), dtype=np.float64)
+        return share_below(ends[zone + 1], prob_default, sd) - share_below(ends[zone], prob_default, sd)
 
     def asks(self, confidence: FloatArray) -> NDArray[np.bool_]:
         """Whether each verdict is too unsure to stand without a person, shape (n_rows,)."""

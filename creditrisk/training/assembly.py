@@ -15,7 +15,16 @@ from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.encoding import Encoder
 from creditrisk.errors import TrainingError
 from creditrisk.learners import Model
-from creditrisk.metrics import Performance, auc, auc_estimate, build_profile, evaluate, protected_groups, with_pushes
+from creditrisk.metrics import (
+    ExpectedSlope,
+    Performance,
+    auc,
+    auc_estimate,
+    build_profile,
+    evaluate,
+    protected_groups,
+    with_pushes,
+)
 from creditrisk.schema import Costs
 from creditrisk.scoring import (
     Calibration,
@@ -31,7 +40,7 @@ from creditrisk.scoring import (
 )
 from creditrisk.training.card import write_card
 from creditrisk.training.choosing import Choice, candidate_recipes, choose
-from creditrisk.training.halves import scores_by_halves
+from creditrisk.training.halves import ByHalves, scores_by_halves
 from creditrisk.training.plan import Plan
 from creditrisk.training.results import Candidate, HeldOut, Recipe, Result, Training, metrics_of
 from creditrisk.training.scores import OutOfSampleScores, target_of
@@ -179,13 +188,14 @@ def _scorer(
     calibration: Calibration,
     log_odds: FloatArray,
     *,
-    by_halves: FloatArray,
+    by_halves: ByHalves,
     resampling: Resampling,
     plan: Plan,
 ) -> Scorer:
     """The scorer, its rule fitted on the validation rows; their `log_odds` come from models that did not see them."""
     schema, validation = plan.schema, resampling.validation
     target = target_of(validation)
+    calibration, expected = _steadied(calibration, log_odds, target, by_halves)
     prob_default = calibration.prob_default(log_odds)
     shown = shifted(prob_default, prior_shift(float(target.mean()), schema.portfolio_bad_rate))
     approved = resampling.encoder.matrix(validation[approved_rows(shown, schema.costs)])
@@ -195,7 +205,15 @@ def _scorer(
         encoder=encoder,
         model=model,
         calibration=calibration,
-        spread=fit_spread(encoder.matrix(resampling.train), by_halves, encoder, prob_default, target, seed=plan.seed),
+        spread=fit_spread(
+            encoder.matrix(resampling.train),
+            by_halves.log_odds,
+            encoder,
+            prob_default,
+            target,
+            expected=expected,
+            seed=plan.seed,
+        ),
         rule=fit_rule(prob_default, target, encoder.typical(approved), costs, plan.scale, ask_below=plan.ask_below),
         profile=build_profile(validation, schema, shown),
         yardsticks=(),
@@ -206,6 +224,21 @@ def _scorer(
     some = validation.gather_every(1 + validation.height // PUSH_ROWS)
     scorer = scorer.measured(resampling.train, some)
     return replace(scorer, profile=with_pushes(scorer.profile, some, scorer.contributions(some)))
+
+
+def _steadied(
+    calibration: Calibration, log_odds: FloatArray, target: IntArray, by_halves: ByHalves
+) -> tuple[Calibration, ExpectedSlope | None]:
+    """The calibration, a line whose slope heeds the halves, and what they say of it as a multiple of what it became.
+
+    A curve, from enough rows, stays as it is; and so does a line by all the rows that the halves have, or beside halves
+    that are ranked the wrong way round, as those of a tiny table may be.
+    """
+    if calibration.method != "platt" or by_halves.slope.slope <= 0:
+        return calibration, None
+    expected = by_halves.slope_for(len(target))
+    line = fit_platt(log_odds, target, expected)
+    return line, expected.divided(line.slope)
 
 
 def _evaluation(scorer: Scorer, test: HeldOut) -> Evaluation:

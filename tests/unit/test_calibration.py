@@ -11,7 +11,7 @@ import pytest
 from scipy.special import expit, logit
 
 from creditrisk.errors import SchemaError, TrainingError
-from creditrisk.metrics import log_loss
+from creditrisk.metrics import ExpectedSlope, fit_line, log_loss
 from creditrisk.scoring import fit_calibration, fit_platt, load, prior_shift, shifted
 from creditrisk.scoring.calibration import (
     BETA_ROWS,
@@ -67,6 +67,19 @@ def test_a_line_finds_the_stretch_that_was_put_in(scored):
     fitted = fit_platt(scores, target)  # truth = (score - 0.5) / 2
     assert fitted.slope == pytest.approx(0.5, abs=0.02)
     assert fitted.intercept == pytest.approx(-0.25, abs=0.05)
+
+
+def test_a_slope_heeds_what_is_known_of_it_as_far_as_that_is_known(scored):
+    scores, target = (values[:400] for values in scored[:2])
+    alone = fit_line(scores, target)
+    as_sure = fit_line(scores, target, ExpectedSlope(alone.slope / 2, alone.slope_se**-2))
+    assert alone.slope / 2 < as_sure.slope < alone.slope
+    assert as_sure.slope == pytest.approx(0.75 * alone.slope, rel=0.1)
+    assert as_sure.slope_se == pytest.approx(alone.slope_se / 2**0.5, rel=0.1)
+    assert fit_platt(scores, target, ExpectedSlope(9.0, precision=0.0)) == fit_platt(scores, target)
+    surely = fit_platt(scores, target, ExpectedSlope(0.3, precision=1e9))
+    assert surely.slope == pytest.approx(0.3, abs=1e-4)
+    assert surely.prob_default(scores).mean() == pytest.approx(target.mean(), abs=1e-4)
 
 
 @pytest.mark.parametrize("method", METHODS)

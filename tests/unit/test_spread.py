@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 import pytest
-from scipy.special import expit, logit
+from scipy.special import expit, logit, ndtr
 
 from creditrisk.encoding import Encoder, fit_encoder
 from creditrisk.errors import ScorerError
+from creditrisk.metrics import ExpectedSlope
 from creditrisk.scoring import Spread, fit_spread
-from creditrisk.scoring.spread import FACTOR, MAX_SD, likely_range
+from creditrisk.scoring.spread import FACTOR, MAX_SD, SKEW, likely_range, share_below
 from tests.conftest import CORNER_SCHEMA
 
 
@@ -36,12 +37,16 @@ def _rows(n: int) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def spread(encoder: Encoder) -> Spread:
     """Models that differ twice as far about people who rent, calibrated on 4,000 rows."""
+    return _fitted(encoder)
+
+
+def _fitted(encoder: Encoder, expected: ExpectedSlope | None = None) -> Spread:
     rng, rows = np.random.default_rng(6), _rows(4_000)
     deviation = np.where(rows["housing"] == "rent", 0.4, 0.2)
     by_halves = deviation * rng.standard_normal((3, rows.height))
     prob_default = rng.beta(1.2, 6.0, rows.height)
     target = (rng.random(rows.height) < prob_default).astype(np.int64)
-    return fit_spread(encoder.matrix(rows), by_halves, encoder, prob_default, target, seed=1)
+    return fit_spread(encoder.matrix(rows), by_halves, encoder, prob_default, target, expected=expected, seed=1)
 
 
 def test_the_spread_between_models_is_learnt_from_the_fields(spread, encoder):
@@ -58,8 +63,19 @@ def test_the_calibration_is_known_least_far_from_where_its_rows_are(spread, enco
     assert at_centre < above < far
     # 4,000 rows with about a sixth of them bad: the level is known to 1 / sqrt(4,000 * 1/6 * 5/6) at best.
     assert spread.level_variance**0.5 == pytest.approx(1 / (4_000 * 5 / 36) ** 0.5, rel=0.25)
-    between = FACTOR * np.exp(0.5 * spread.trees.log_mean(matrix[:1]))
-    assert at_centre == pytest.approx(np.hypot(between, spread.level_variance**0.5)[0])
+    between = np.exp(spread.trees.log_mean(matrix[:1]))[0]
+    assert at_centre == pytest.approx((between + spread.shared_variance + spread.level_variance) ** 0.5)
+
+
+def test_what_all_models_get_wrong_is_the_same_for_everybody(spread):
+    mean_variance = (0.4**2 + 0.2**2) / 2
+    assert spread.shared_variance == pytest.approx((FACTOR**2 - 1) * mean_variance, rel=0.05)
+
+
+def test_a_slope_known_before_is_known_better(spread, encoder):
+    se = spread.slope_variance**0.5
+    told = _fitted(encoder, ExpectedSlope(1.0, precision=se**-2))
+    assert told.slope_variance == pytest.approx(spread.slope_variance / 2, rel=0.05)
 
 
 def test_models_err_more_about_high_risks(spread, encoder):
@@ -81,9 +97,9 @@ def test_a_spread_survives_its_files(spread, encoder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
-        ("spread.json", '"factor": 2.1', '"factor": NaN'),
-        ("spread.json", '"factor": 2.1', '"factor": -1'),
-        ("spread.json", '"tilt": 0.11', '"tilt": 2'),
+        ("spread.json", '"shared_variance": ', '"shared_variance": NaN, "x": '),
+        ("spread.json", '"shared_variance": ', '"shared_variance": -'),
+        ("spread.json", '"tilt": 0.12', '"tilt": 2'),
         ("spread.json", '"centre"', '"middle"'),
         ("spread.txt", "objective=regression", "objective=gamma"),
         ("spread.txt", "leaf_value=", "leaf_value=1e9 "),
@@ -105,11 +121,27 @@ def test_a_pd_lies_within_its_likely_range(prob_default, sd):
     assert 0 < low[0] < prob_default < high[0] < 1
 
 
+def _drawn(prob_default, sd, rng, n):
+    """True log-odds that may be behind PDs, shape (n, n_rows): lognormal errors, brought to the mean and sd asked."""
+    errors = np.exp(SKEW * rng.standard_normal((n, len(sd))))
+    errors = (errors - np.exp(SKEW**2 / 2)) / np.sqrt(np.exp(2 * SKEW**2) - np.exp(SKEW**2))
+    return logit(prob_default) - (0.5 - prob_default) * sd**2 + sd * errors
+
+
+def test_a_pd_is_the_mean_of_what_may_be_true_and_the_range_holds_80_of_100():
+    prob_default, sd = np.array([0.03, 0.1, 0.25]), np.array([0.3, 0.5, 0.5])
+    drawn = _drawn(prob_default, sd, np.random.default_rng(4), 200_000)
+    assert expit(drawn).mean(axis=0) == pytest.approx(prob_default, rel=0.03)
+    assert drawn.std(axis=0) == pytest.approx(sd, rel=0.02)
+    low, high = likely_range(prob_default, sd)
+    assert ((low <= expit(drawn)) & (expit(drawn) <= high)).mean(axis=0) == pytest.approx(0.8, abs=0.005)
+    assert (drawn < logit(high)).mean(axis=0) == pytest.approx(share_below(logit(high), prob_default, sd), abs=0.005)
+
+
 def test_confidence_is_the_share_of_true_pds_in_the_zone_of_the_pd(corner_scorer):
     rule, rng = corner_scorer.rule, np.random.default_rng(3)
     prob_default, sd = np.array([0.05, 0.2, 0.6]), np.array([0.5, 0.4, 0.8])
-    centre = logit(prob_default) - (0.5 - prob_default) * sd**2
-    true = expit(centre + sd * rng.standard_normal((200_000, 3)))
+    true = expit(_drawn(prob_default, sd, rng, 200_000))
     zones = [(0.0, rule.approve_below), (rule.approve_below, rule.decline_from), (rule.decline_from, 1.0)]
     shares = [((true[:, row] > low) & (true[:, row] <= high)).mean() for row, (low, high) in enumerate(zones)]
     assert rule.confidence(prob_default, sd) == pytest.approx(shares, abs=0.005)
@@ -119,8 +151,9 @@ def test_a_zone_without_an_end_is_never_left(corner_scorer):
     # Certain enough, far inside: nothing is lost beyond the last digit.
     confidence = corner_scorer.rule.confidence(np.array([1e-9, 1 - 1e-9]), np.array([0.1, 0.1]))
     assert confidence == pytest.approx([1.0, 1.0])
+    # On the fence the mean is the PD, and the mean of skewed errors has more than half of them below.
     on_the_fence = corner_scorer.rule.confidence(np.array([corner_scorer.rule.approve_below]), np.array([1e-3]))
-    assert on_the_fence[0] == pytest.approx(0.5, abs=0.01)
+    assert on_the_fence[0] == pytest.approx(ndtr(SKEW / 2), abs=0.01)
 
 
 def test_who_is_in_doubt_is_referred_and_keeps_the_confidence_of_the_zone(corner_scorer):

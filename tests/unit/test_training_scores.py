@@ -16,12 +16,12 @@ import pytest
 from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
 from creditrisk.errors import TrainingError
-from creditrisk.metrics import evaluate
+from creditrisk.metrics import ExpectedSlope, evaluate
 from creditrisk.schema import Costs
 from creditrisk.scoring import ScoreScale
 from creditrisk.simulator import simulate
 from creditrisk.training import Budget, Candidate, Job, JobResult, OnFitDone, Recipe
-from creditrisk.training.halves import scores_by_halves
+from creditrisk.training.halves import ByHalves, scores_by_halves
 from creditrisk.training.plan import Plan
 from creditrisk.training.progress import ProgressEstimate
 from creditrisk.training.results import metrics_of, noted_recipe
@@ -215,10 +215,16 @@ def test_every_row_is_scored_by_models_of_the_halves_without_it(scores, runner):
     recipe, rows = Recipe("dnn", {"dnn": {"step": 2}}), np.arange(10, 90)
     by_halves = scores_by_halves(scores, recipe, rows, scores_frame(), scores._plan)
     assert len(runner.done) == 2 * HALVINGS
-    assert by_halves.shape == (HALVINGS, 80)
-    assert np.isfinite(by_halves).all()
+    assert by_halves.log_odds.shape == (HALVINGS, 80)
+    assert np.isfinite(by_halves.log_odds).all()
     # A model scores its rows by their place, and each half has a line of its own.
-    assert all(len(np.unique(division)) == 80 for division in by_halves)
+    assert all(len(np.unique(division)) == 80 for division in by_halves.log_odds)
+
+
+def test_the_halves_tell_a_slope_by_the_rows_that_a_calibration_has_not():
+    by_halves = ByHalves(np.zeros((3, 2_000)), ExpectedSlope(0.9, precision=100.0))
+    assert by_halves.slope_for(500) == ExpectedSlope(0.9, precision=75.0)
+    assert by_halves.slope_for(2_000).precision == 0
 
 
 def test_a_large_table_is_divided_less_often():
