@@ -260,16 +260,14 @@ def model_train(
         dataset: A known name or the path of a schema file; empty: what serves now, else the simulated lender.
         source: File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
         test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
-        search: How many settings of each family are tried: quick or deep, as the settings say; Sunday's is deep.
+        search: How many settings of each family are tried: quick or deep; Sunday's is deep.
         reason: What called for the training, kept with the version; empty: nothing did.
-    """
-    # Written so because Prefect shows the arguments' words beside its form in this style only.
+    """  # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings, reason, begun = read_settings(), shorten(reason, MOST_REASON), datetime.now(UTC)
     registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
     busy = TrainingError(
-        f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
-        "its own."
+        f"another training is going on in {settings.home}. Wait for its end, or use another CREDITRISK_HOME."
     )
     with one_at_a_time(settings.home / "training.lock", otherwise=busy):
         if left := registry.clean_up():
@@ -282,7 +280,7 @@ def model_train(
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
         facts = replace(facts_of(checked, report, reason), source=source or "", sha256=data_sha256, seed=SEED)
-        young_notice = checked.young.sentence if checked.young is not None else ""
+        young = checked.young
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
@@ -303,13 +301,13 @@ def model_train(
         training,
         is_champion,
         why,
-        # The simulator knows every true PD of its own table, and of no other.
+        # Known of the simulator's own table only.
         best_auc=simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None,
         n_rejected=(facts.n_read or 0) - (facts.n_accepted or 0),
         had_champion=champion is not None,
         microseconds_per_client=microseconds_per_client(training.scorer, training.test.frame),
         pack_address=registry.page_address(version, PACK, settings.mlflow_port),
-        young_notice=young_notice,
+        young_notice=young.sentence if young is not None else "",
         not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
     print(summary(record, settings.web_port))
