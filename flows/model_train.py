@@ -262,7 +262,8 @@ def model_train(
         test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
         search: How many settings of each family are tried: quick or deep; Sunday's is deep.
         reason: What called for the training, kept with the version; empty: nothing did.
-    """  # Written so because Prefect shows the arguments' words beside its form in this style only.
+    """
+    # Written so because Prefect shows the arguments' words beside its form in this style only.
     settings, reason, begun = read_settings(), shorten(reason, MOST_REASON), datetime.now(UTC)
     registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
@@ -285,14 +286,8 @@ def model_train(
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
         compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = (
-            document(training, replace(facts, written_at=_now()), compared.comparison)
-            | {
-                "data_checks.html": data_page(report, title=schema.title),
-                "data_checks.json": report.to_json(),
-            }
-            | compared.pages
-        )
+        data_pages = {"data_checks.html": data_page(report, title=schema.title), "data_checks.json": report.to_json()}
+        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | data_pages | compared.pages
         trained_from = TrainedFrom(dataset, source or "", data_sha256)
         version = register(training, compared.evidence, trained_from, pages, registry, reason=reason, begun=begun)
         is_champion, why = decide_champion(version, registry, settings)
