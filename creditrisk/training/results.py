@@ -107,11 +107,15 @@ class ScorerMetrics(TypedDict):
     protocol: str
     performance: dict[str, float]
     candidates: dict[str, dict[str, float]]
-    evaluation: Evaluation
+    evaluation: Evaluation | None
 
 
 def metrics_of(
-    recipe: Recipe, candidates: Sequence[Candidate], performance: Performance, protocol: str, evaluation: Evaluation
+    recipe: Recipe,
+    candidates: Sequence[Candidate],
+    performance: Performance,
+    protocol: str,
+    evaluation: Evaluation | None = None,
 ) -> ScorerMetrics:
     """The figures that are kept with a scorer."""
     return {

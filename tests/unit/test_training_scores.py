@@ -204,7 +204,7 @@ def test_the_recipe_kept_with_a_scorer_is_read_back():
     metrics = metrics_of(
         recipe, [Candidate("blend", recipe, 1.0, 5.0, performance, performance)], performance, "tested"
     )
-    assert list(metrics) == ["family", "recipe", "protocol", "performance", "candidates"]
+    assert list(metrics) == ["family", "recipe", "protocol", "performance", "candidates", "evaluation"]
     assert noted_recipe(metrics) == recipe
     assert noted_recipe({}) is None
     unknown = replace(recipe, parameters={"of_another_version": {}})
