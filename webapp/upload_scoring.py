@@ -250,7 +250,8 @@ class _Batch:
         table = column_names.renamed(raw, scorer.schema, said or remembered or {})
         is_answered = remembered is not None
         if self._details.may_ask and said is None and file_questions.is_doubtful(table, scorer.schema, is_answered):
-            return self._ask(raw)
+            self._ask(raw)
+            return None
         checked = datasets.check(table, scorer.schema)
         # The clients' own columns keep their own names.
         checked = replace(checked, raw=raw.frame.tail(checked.raw.height))

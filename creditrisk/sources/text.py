@@ -105,8 +105,8 @@ def _pieces(
 ) -> Iterator[RawTable]:
     shown = shorten(filename, 60)
     start = stream.tell()
-    if is_workbook(top := stream.read(_MAGIC_BYTES)):
-        text_of_sheet, note = as_csv(top + stream.read(), shown)
+    if is_workbook(magic := stream.read(_MAGIC_BYTES)):
+        text_of_sheet, note = as_csv(magic + stream.read(), shown)
         for piece in _pieces(io.BytesIO(text_of_sheet), filename, max_rows=max_rows, names=names):
             yield replace(piece, note=note)
         return

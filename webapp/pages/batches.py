@@ -90,7 +90,7 @@ def register(app: Dash, context: AppContext) -> None:
     @app.callback(Output("before", "children"), Input("known-before", "data"), prevent_initial_call=True)
     def ask(name: str | None) -> Component | None:
         upload = next((upload for upload in of_caller(context) if name and upload.details.name == name), None)
-        return upload and sent_again(upload)
+        return sent_again(upload) if upload is not None else None
 
 
 def of_caller(context: AppContext) -> list[Upload]:

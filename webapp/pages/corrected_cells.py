@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import ALL, Dash, Input, Output, State, no_update
 
@@ -11,6 +11,13 @@ from webapp import corrections, upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages.components import sentence
+
+
+class CellId(TypedDict):
+    """Of which row, and of which field by its label, a cell is."""
+
+    cell: str
+    row: int
 
 
 def register(app: Dash, context: AppContext) -> None:
@@ -26,7 +33,7 @@ def register(app: Dash, context: AppContext) -> None:
         State("job", "data"),
         prevent_initial_call=True,
     )
-    def score(n_clicks: int, values: list[Any], ids: list[dict[str, Any]], job: str | None) -> tuple[Any, Any, Any]:
+    def score(n_clicks: int, values: list[Any], ids: list[CellId], job: str | None) -> tuple[Any, Any, Any]:
         upload = context.uploads.get(job)
         result = upload_scoring.result_of(context, upload)
         if not n_clicks or upload is None or result is None:

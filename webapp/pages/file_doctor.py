@@ -36,7 +36,7 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def go_on(n_clicks: int, values: list[str | None], ids: list[dict[str, int]], job: str | None) -> tuple[Any, Any]:
         upload = context.uploads.get(job)
-        top = upload and upload_files.read_preview(upload.folder)
+        top = upload_files.read_preview(upload.folder) if upload is not None else None
         if not n_clicks or not job or top is None:
             return no_update, no_update
         schema = context.scorer().schema

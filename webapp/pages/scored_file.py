@@ -337,8 +337,8 @@ def _rejected_row(rejection: Rejection) -> Component:
             html.Td(f"{rejection.row:,}", className="figure"),
             html.Td(f"{rejection.line:,}", className="figure"),
             html.Td(rejection.column or "whole row"),
-            html.Td([rejection.fault, *_correction(rejection)]),
-            html.Td(expected),
+            html.Td(rejection.fault),
+            html.Td([*expected, *_correction(rejection)]),
         ]
     )
 
