@@ -56,8 +56,8 @@ class _Way:
     values: tuple[Value, ...]
 
     def spread(self) -> list[int]:
-        """The places of the first round: all of them if they are few, and always the last."""
-        return np.unique(np.linspace(0, len(self.values) - 1, CANDIDATES).round().astype(int)).tolist()
+        """The places of the first round, the first and the last among them."""
+        return _thinned(0, len(self.values))
 
 
 class _Found(NamedTuple):
@@ -137,7 +137,7 @@ def what_would_change(scorer: Scorer, application: pl.DataFrame, verdict: str) -
 
 
 def _thinned(first: int, stop: int) -> list[int]:
-    """The places from the first to before the last, or as many of them as are scored at once."""
+    """The places from the first to before the stop, or so many of them, from end to end, as are scored at once."""
     places = np.arange(first, stop)
     if len(places) > CANDIDATES:
         places = np.unique(np.linspace(first, stop - 1, CANDIDATES).round().astype(int))
@@ -174,9 +174,9 @@ def _ways(field: Field, now: object, scorer: Scorer) -> Iterator[_Way]:
         return
     if field.type == "category":
         others = [item.value for item in field.categories if item.value != now]
-        if field.is_ordered and now in (values := [item.value for item in field.categories]):
-            at = values.index(str(now))
-            yield from (_Way(field, tuple(part)) for part in (values[:at][::-1], values[at + 1 :]) if part)
+        if field.is_ordered and now in (known := [item.value for item in field.categories]):
+            at = known.index(str(now))
+            yield from (_Way(field, tuple(part)) for part in (known[:at][::-1], known[at + 1 :]) if part)
         elif others:
             yield _Way(field, tuple(others))
         return
