@@ -277,26 +277,22 @@ def model_train(
         dataset, source = what_to_train(dataset, source, registry, settings)
         schema = datasets.load_schema(dataset)
         raw = read_table(dataset, source, settings.home / "cache")
-        data_sha256 = digest(raw.texts)
+        origin = TrainedFrom(dataset, source or "", digest(raw.texts))
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=data_sha256, seed=SEED)
+        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=origin.data_sha256, seed=SEED)
         young_notice = checked.young.sentence if checked.young is not None else ""
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
-        compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        pages = (
-            document(training, replace(facts, written_at=_now()), compared.comparison)
-            | {
-                "data_checks.html": data_page(report, title=schema.title),
-                "data_checks.json": report.to_json(),
-            }
-            | compared.pages
-        )
-        trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(training, compared.evidence, trained_from, pages, registry, reason=reason, begun=begun)
+        compared = compare_with_champion(training, champion, origin.data_sha256, registry, settings)
+        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
+            "data_checks.html": data_page(report, title=schema.title),
+            "data_checks.json": report.to_json(),
+            **compared.pages,
+        }
+        version = register(training, compared.evidence, origin, pages, registry, reason=reason, begun=begun)
         is_champion, why = decide_champion(version, registry, settings)
     record = TrainingRecord(
         version,
