@@ -260,7 +260,7 @@ def model_train(
         dataset: A known name or the path of a schema file; empty: what serves now, else the simulated lender.
         source: File or URI of the table; empty: where the champion's data came from, else the dataset's own source.
         test_from: First day of the applications that judge, for a table with dates; empty: the newest fifth judges.
-        search: How many settings of each family are tried: quick or deep; Sunday's is deep.
+        search: How many settings of each family are tried: quick or deep, as the settings say; Sunday's is deep.
         reason: What called for the training, kept with the version; empty: nothing did.
     """
     # Written so because Prefect shows the arguments' words beside its form in this style only.
@@ -268,7 +268,8 @@ def model_train(
     registry = Registry(settings.stores)
     # What is left of a killed training can be told from one that goes on only if there is one at a time.
     busy = TrainingError(
-        f"another training is going on in {settings.home}. Wait for its end, or use another CREDITRISK_HOME."
+        f"another training is going on in {settings.home}. Wait for its end, or set CREDITRISK_HOME to a folder of "
+        "its own."
     )
     with one_at_a_time(settings.home / "training.lock", otherwise=busy):
         if left := registry.clean_up():
@@ -276,33 +277,35 @@ def model_train(
         dataset, source = what_to_train(dataset, source, registry, settings)
         schema = datasets.load_schema(dataset)
         raw = read_table(dataset, source, settings.home / "cache")
-        data_sha256 = digest(raw.texts)
+        origin = TrainedFrom(dataset, source or "", digest(raw.texts))
         champion = find_champion(registry, schema.name)
         checked, report = check_table(raw, schema, champion, settings)
         accepted = checked.accepted
-        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=data_sha256, seed=SEED)
-        young = checked.young
+        facts = replace(facts_of(checked, report, reason), source=source or "", sha256=origin.data_sha256, seed=SEED)
+        young_notice = checked.young.sentence if checked.young is not None else ""
         # The table as text is no longer needed, and is the largest thing in memory.
         del raw, checked
         training = train_scorer(accepted, schema, champion, test_from, search=search, settings=settings)
-        compared = compare_with_champion(training, champion, data_sha256, registry, settings)
-        data_pages = {"data_checks.html": data_page(report, title=schema.title), "data_checks.json": report.to_json()}
-        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | data_pages | compared.pages
-        trained_from = TrainedFrom(dataset, source or "", data_sha256)
-        version = register(training, compared.evidence, trained_from, pages, registry, reason=reason, begun=begun)
+        compared = compare_with_champion(training, champion, origin.data_sha256, registry, settings)
+        pages = document(training, replace(facts, written_at=_now()), compared.comparison) | {
+            "data_checks.html": data_page(report, title=schema.title),
+            "data_checks.json": report.to_json(),
+            **compared.pages,
+        }
+        version = register(training, compared.evidence, origin, pages, registry, reason=reason, begun=begun)
         is_champion, why = decide_champion(version, registry, settings)
     record = TrainingRecord(
         version,
         training,
         is_champion,
         why,
-        # Known of the simulator's own table only.
+        # The simulator knows every true PD of its own table, and of no other.
         best_auc=simulated.best_auc(training.test.frame) if dataset == "simulated" and not source else None,
         n_rejected=(facts.n_read or 0) - (facts.n_accepted or 0),
         had_champion=champion is not None,
         microseconds_per_client=microseconds_per_client(training.scorer, training.test.frame),
         pack_address=registry.page_address(version, PACK, settings.mlflow_port),
-        young_notice=young.sentence if young is not None else "",
+        young_notice=young_notice,
         not_served_notice=not_served_notice(registry, version.model, settings.dataset),
     )
     print(summary(record, settings.web_port))
