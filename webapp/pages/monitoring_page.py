@@ -5,11 +5,14 @@ Everything is read after the page is there: an archive that is away takes second
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+from plotly.io.json import to_json_plotly
 
 from creditrisk.errors import ArchiveError, CreditRiskError, DecisionLogError
 from creditrisk.text import counted
@@ -21,7 +24,7 @@ from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import report_archive, report_charts, window_cases
 from webapp.pages.components import attributes, message_line, sentence
-from webapp.pages.report_archive import Question
+from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
 from webapp.service_links import service_links
 
@@ -52,6 +55,7 @@ def layout(_context: AppContext) -> list[Component]:
                     className="panel",
                     **attributes("aria-", label="All reports"),
                 ),
+                dcc.Store(id="overview-of", data=""),
                 dcc.Store(id="read-to", data=""),
                 dcc.Store(id="report-behind", data=""),
                 dcc.Interval(id="look-again", interval=1000 * REFRESH_SECONDS),
@@ -66,9 +70,18 @@ def register(app: Dash, context: AppContext) -> None:
     _register_archive(app, context)
     _register_cases(app, context)
 
-    @app.callback(Output("overview", "children"), Input("model", "data"), Input("look-again", "n_intervals"))
-    def look(_model: str, _n: int | None) -> list[Component]:
-        return overview(context)
+    @app.callback(
+        Output("overview", "children"),
+        Output("overview-of", "data"),
+        Input("model", "data"),
+        Input("look-again", "n_intervals"),
+        State("overview-of", "data"),
+    )
+    def look(_model: str, _n: int | None, shown: str) -> tuple[Any, Any]:
+        parts = overview(context)
+        drawn = hashlib.sha256(to_json_plotly(parts).encode()).hexdigest()
+        # What is drawn anew would close the table that somebody reads.
+        return (no_update, no_update) if drawn == shown else (parts, drawn)
 
     @app.callback(
         Output({"type": "frame", "place": MATCH}, "children"),
@@ -89,9 +102,10 @@ def _register_archive(app: Dash, context: AppContext) -> None:
         Output("found", "children"),
         Output("search-form", "children"),
         Output("read-to", "data"),
-        Input("model", "data"),
+        # It never changes, so this is called once; the header, which keeps the model, says most times that it stays.
+        Input("look-again", "interval"),
     )
-    def first_look(_model: str) -> tuple[Any, Any, str]:
+    def first_look(_interval: int) -> tuple[Any, Any, str]:
         found, sought = _search(context, Question(), "")
         form = report_archive.form(sought.models) if sought else no_update
         return found, form, sought.read_to if sought else ""
@@ -99,26 +113,42 @@ def _register_archive(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("found", "children", allow_duplicate=True),
         Output("read-to", "data", allow_duplicate=True),
+        Output({"type": "sought-model", "value": ALL}, "aria-pressed"),
+        Output({"type": "sought-level", "value": ALL}, "aria-pressed"),
         Input("search", "n_clicks"),
         Input("sought-text", "n_submit"),
         Input("older", "n_clicks"),
         Input("newest", "n_clicks"),
+        Input({"type": "sought-model", "value": ALL}, "n_clicks"),
+        Input({"type": "sought-level", "value": ALL}, "n_clicks"),
+        State({"type": "sought-model", "value": ALL}, "aria-pressed"),
+        State({"type": "sought-level", "value": ALL}, "aria-pressed"),
         State("read-to", "data"),
-        State("sought-model", "value"),
-        State("sought-level", "value"),
         State("sought-since", "value"),
         State("sought-until", "value"),
         State("sought-text", "value"),
         prevent_initial_call=True,
     )
-    def search(_n: Any, _submit: Any, _older: Any, _newest: Any, read_to: str, *asked: str | None) -> tuple[Any, Any]:
+    def search(*given: Any) -> tuple[Any, Any, Any, Any]:
         if not ctx.triggered or not ctx.triggered[0]["value"]:
-            return no_update, no_update
-        before = read_to if ctx.triggered_id == "older" else ""
-        found, sought = _search(
-            context, Question(*(str(one or "")[: report_archive.MOST_SOUGHT] for one in asked)), before
-        )
-        return found, sought.read_to if sought else ""
+            raise PreventUpdate
+        read_to, *asked = given[-4:]
+        models, levels = ctx.states_list[:2]
+        folder, level = _pressed(models), _pressed(levels)
+        question = Question(folder, level, *(str(one or "")[: report_archive.MOST_SOUGHT] for one in asked))
+        found, sought = _search(context, question, read_to if ctx.triggered_id == "older" else "")
+        return found, sought.read_to if sought else "", _pressing(models, folder), _pressing(levels, level)
+
+
+def _pressed(buttons: Sequence[dict[str, Any]]) -> str:
+    """The value that is chosen: of the button that was just pressed, or else of the one that stays so."""
+    if isinstance(ctx.triggered_id, dict) and buttons and ctx.triggered_id["type"] == buttons[0]["id"]["type"]:
+        return str(ctx.triggered_id["value"])
+    return next((str(button["id"]["value"]) for button in buttons if button.get("value") == "true"), ANY)
+
+
+def _pressing(buttons: Sequence[dict[str, Any]], chosen: str) -> list[str]:
+    return [str(button["id"]["value"] == chosen).lower() for button in buttons]
 
 
 def _search(context: AppContext, question: Question, before: str) -> tuple[list[Component], archive.Sought | None]:
@@ -144,23 +174,22 @@ def _register_cases(app: Dash, context: AppContext) -> None:
 
     @app.callback(
         Output("cases", "children"),
-        Input("by-field", "value"),
+        Input({"type": "by-field", "value": ALL}, "n_clicks"),
         Input({"type": "value-bin", "place": ALL}, "n_clicks"),
+        State({"type": "by-field", "value": ALL}, "aria-pressed"),
         State({"type": "value-bin", "place": ALL}, "aria-pressed"),
         State("report-behind", "data"),
         prevent_initial_call=True,
     )
-    def other_cases(name: str, clicks: Sequence[int | None], pressed: Sequence[str], report_id: str) -> Any:
-        place = None
-        if isinstance(ctx.triggered_id, dict):
-            if not _is_clicked(clicks):
-                return no_update
-            place = int(ctx.triggered_id["place"])
-            # Once more on the same bar: all of them again.
-            shown = [item["id"]["place"] for item in ctx.states_list[0]]
-            place = None if pressed[shown.index(place)] == "true" else place
+    def other_cases(fields: Sequence[int | None], bins: Sequence[int | None], *given: Any) -> Any:
+        if not _is_clicked([*fields, *bins]):
+            return no_update
+        place = _triggered("place")
+        # Once more on the same bar: all of them again.
+        is_chosen = any(item["id"]["place"] == place and item.get("value") == "true" for item in ctx.states_list[1])
+        chosen = None if place is None or is_chosen else int(str(place))
         try:
-            return _cases(context, _result(context, report_id), str(name), place)
+            return _cases(context, _result(context, str(given[-1])), _pressed(ctx.states_list[0]), chosen)
         except CreditRiskError as exc:
             return html.P(sentence(str(exc)), role="alert")
 
@@ -171,7 +200,8 @@ def _is_clicked(clicks: Sequence[int | None]) -> bool:
 
 
 def _triggered(name: str) -> object:
-    return ctx.triggered_id[name] if isinstance(ctx.triggered_id, dict) else ""
+    """A part of the id of what was clicked; None if it has none."""
+    return ctx.triggered_id.get(name) if isinstance(ctx.triggered_id, dict) else None
 
 
 def _reading(words: str) -> Component:

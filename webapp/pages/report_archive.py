@@ -17,7 +17,7 @@ from monitoring.report_pages import SANDBOX
 from monitoring.results import Result
 from monitoring.status import WORDS, most_pressing
 from webapp.errors import BadRequestError
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, choice
 from webapp.pages.report_charts import moment
 from webapp.report_routes import PREFIX
 
@@ -80,23 +80,12 @@ def _day(text: str, label: str) -> date | None:
 
 def form(models: Sequence[str]) -> Component:
     """What one can search by."""
-    levels = [{"label": "any", "value": ANY}, *({"label": WORDS[level], "value": str(level)} for level in WORDS)]
-    folders = [{"label": "all", "value": ANY}, *({"label": name, "value": name} for name in models)]
+    levels = [(ANY, "any"), *((str(level), words) for level, words in WORDS.items())]
+    folders = [(ANY, "all"), *((name, name) for name in models)]
     return html.Div(
         [
-            html.Fieldset(
-                [
-                    html.Legend("Model"),
-                    dcc.RadioItems(id="sought-model", options=folders, value=ANY, className="choices"),
-                ],
-                hidden=len(models) < 2,
-            ),
-            html.Fieldset(
-                [
-                    html.Legend("Status"),
-                    dcc.RadioItems(id="sought-level", options=levels, value=ANY, className="choices"),
-                ]
-            ),
+            html.Div(choice("sought-model", "Model", folders, ANY), hidden=len(models) < 2),
+            choice("sought-level", "Status", levels, ANY),
             html.Div(
                 [
                     _box("sought-since", "From", "2026-03-01", 10),

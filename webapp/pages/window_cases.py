@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import DecisionLog, Logged
@@ -19,7 +19,7 @@ from creditrisk.text import counted
 from monitoring.drift import SCORE, bin_words
 from monitoring.results import Result
 from webapp.pages import wording
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, choice
 from webapp.pages.report_charts import moment
 
 # Entries of the log that are read for one window, its newest; clients that are listed; fields that can be chosen.
@@ -104,14 +104,9 @@ def cases_panel(cases: Cases, result: Result, scorer: Scorer, name: str, chosen:
     shown = [
         logged for logged, place in zip(cases.decisions, in_bins, strict=True) if chosen is None or place == chosen
     ]
-    options = [{"label": one.label, "value": RISK if one is SCORE else one.name} for one in fields]
+    options = [(RISK if one is SCORE else one.name, one.label) for one in fields]
     return [
-        html.Fieldset(
-            [
-                html.Legend("By what? What shifted most comes first."),
-                dcc.RadioItems(id="by-field", options=options, value=name, className="choices"),
-            ]
-        ),
+        choice("by-field", "By (what shifted most comes first)", options, name),
         _bars(bins, chosen),
         *_listed(cases, shown, field, "" if chosen is None else bins[chosen].words),
     ]
