@@ -101,6 +101,7 @@ def test_without_a_report_the_page_says_how_to_make_one(app):
 
 def test_archives_that_are_away_are_not_taken_for_empty_ones(corner_scorer, tmp_path):
     settings = corner_home(corner_scorer, tmp_path)
+    keep(settings, report(6))
     (tmp_path / "away").write_text("no folder")
     away, there = f"file://{tmp_path}/away", f"file://{tmp_path}/reports"
     for archives, expected in (
