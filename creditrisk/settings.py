@@ -89,6 +89,11 @@ class Settings(BaseSettings):
     prefect_port: int = Field(4200, ge=1, le=65_535, description="port of the Prefect server that `make up` starts")
     mlflow_uri: str = Field("", description="MLflow tracking URI; empty: SQLite and files under home")
     prefect_api_url: str = Field("", description="Prefect API; empty: http://127.0.0.1:<prefect_port>/api")
+    grafana_url: str = Field(
+        "",
+        pattern=r"^$|^https?://[^\s?#]+$",
+        description="Grafana that pages link to, by its address; empty: port 3000 of this machine, if it answers",
+    )
     decision_log_url: str = Field("", description="decision log as a database URL; empty: SQLite under home")
     archives: str = Field(
         "",

@@ -131,7 +131,7 @@ def compare(reference: Profile, schema: Schema, current: Profile, sample: RowSam
         (reference["prob_default"], current["prob_default"], SCORE),
         *((entry, current["fields"][name], schema.field(name)) for name, entry in reference["fields"].items()),
     ]
-    shifts = judged([shift_of(then, now, _bin_words(then, field)) for then, now, field in pairs])
+    shifts = judged([shift_of(then, now, bin_words(then, field)) for then, now, field in pairs])
     mean_risk = reference["prob_default"]["mean"] or 0.0
     # How much of 100 one more of log-odds is, at the average risk.
     of_100 = 100 * mean_risk * (1 - mean_risk)
@@ -290,7 +290,7 @@ def _is_constant(current: Entry, reference_shares: FloatArray) -> bool:
     return n_present >= 2 and is_one and bool((reference_shares**n_present).sum() < CONSTANT_CHANCE)
 
 
-def _bin_words(entry: Entry, field: Field) -> list[str]:
+def bin_words(entry: Entry, field: Field) -> list[str]:
     """Words for every bin, in the order of the counts, to follow "applications with"."""
     if entry["type"] == "category":
         return [*(field.category_label(value) for value in entry["categories"]), MISSING, UNSEEN]

@@ -7,7 +7,7 @@ of no origin, where it can load nothing and read nothing of ours.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -38,9 +38,11 @@ _END_OF_TIME = 253_402_300_799_999
 
 _NO_PAGE = "default-src 'none'; frame-ancestors 'none'"
 _LIST_POLICY = f"{_NO_PAGE}; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+# What a browser lets a report do, whatever it holds.
+SANDBOX = "allow-scripts allow-downloads"
 # As the page's own, and a sandbox around it; its charts can be saved.
 _REPORT_POLICY = (
-    f"sandbox allow-scripts allow-downloads; {_NO_PAGE}; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
+    f"sandbox {SANDBOX}; {_NO_PAGE}; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
 )
 
@@ -87,10 +89,17 @@ class ReportPages:
             return _sentence("405 Method Not Allowed", "Reports are only read here.")
         if path == PREFIX:
             return Answer("308 Permanent Redirect", b"", location="reports/")
+        return self._in_turn(lambda: self._found(path.removeprefix(f"{PREFIX}/"), _asked(query)))
+
+    def report(self, report_id: str) -> Answer:
+        """The page of one report, or a sentence that says why there is none."""
+        return self._in_turn(lambda: self._report(report_id))
+
+    def _in_turn(self, find: Callable[[], Answer]) -> Answer:
         if not self._free.acquire(timeout=WAIT_SECONDS):
             return _sentence("503 Service Unavailable", "Many reports are being fetched just now. Try again.")
         try:
-            return self._found(path.removeprefix(f"{PREFIX}/"), _asked(query))
+            return find()
         except ArchiveError as exc:
             is_none = isinstance(exc, UnknownReportError)
             return _sentence("404 Not Found" if is_none else "503 Service Unavailable", str(exc))
@@ -102,8 +111,11 @@ class ReportPages:
             return self._list(asked.get("model", []))
         if name == "at":
             return self._newest_at(asked)
+        return self._report(name.removesuffix(".html"))
+
+    def _report(self, name: str) -> Answer:
         try:
-            report_id = archive.check_id(name.removesuffix(".html"))
+            report_id = archive.check_id(name)
         except ArchiveError as exc:
             return _sentence("404 Not Found", str(exc))
         page = archive.find_page(self._archives, report_id, pending=self._pending)

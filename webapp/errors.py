@@ -8,7 +8,15 @@ from typing import ClassVar
 from flask import Response, current_app, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from creditrisk.errors import CreditRiskError, DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError
+from creditrisk.errors import (
+    ArchiveError,
+    CreditRiskError,
+    DecisionLogError,
+    RegistryError,
+    SchemaError,
+    ScorerError,
+    SourceError,
+)
 
 
 class HttpError(CreditRiskError):
@@ -161,6 +169,7 @@ class VersionNotKeptError(HttpError):
 _DOMAIN_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (DecisionLogError, 503, "decision_log_away"),
     (RegistryError, 503, "registry_away"),
+    (ArchiveError, 503, "archive_away"),
     (ScorerError, 503, "model_unusable"),
     (SourceError, 400, "unreadable_table"),
     (SchemaError, 422, "wrong_columns"),

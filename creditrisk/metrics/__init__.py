@@ -12,7 +12,7 @@ from creditrisk.metrics.calibration import (
     recalibrate,
     smoothed_bad_rate,
 )
-from creditrisk.metrics.entries import Entry, NumericEntry, count_entry, counts_of
+from creditrisk.metrics.entries import Entry, NumericEntry, bins_of, count_entry, counts_of
 from creditrisk.metrics.estimated import (
     Expected,
     PdCounts,
@@ -72,6 +72,7 @@ __all__ = [
     "auc_estimate",
     "auc_standard_error",
     "audit",
+    "bins_of",
     "build_profile",
     "by_group",
     "calibration_error",

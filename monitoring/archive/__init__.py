@@ -27,6 +27,7 @@ from monitoring.archive.reading import (
     read_recent,
 )
 from monitoring.archive.sealing import check_id, without_credentials
+from monitoring.archive.searching import Sought, search
 
 __all__ = [
     "EVERY",
@@ -35,6 +36,7 @@ __all__ = [
     "Found",
     "Kept",
     "Prunable",
+    "Sought",
     "Stored",
     "UnknownReportError",
     "check_id",
@@ -50,6 +52,7 @@ __all__ = [
     "read_all",
     "read_recent",
     "remove",
+    "search",
     "store",
     "waiting_ids",
 ]

@@ -1,0 +1,333 @@
+"""The page about what reports found: the model's status, its figures over time, the cases behind a report, the archive.
+
+Everything is read after the page is there: an archive that is away takes seconds to say so.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
+from plotly.io.json import to_json_plotly
+
+from creditrisk.errors import ArchiveError, CreditRiskError, DecisionLogError
+from creditrisk.text import counted
+from monitoring import archive
+from monitoring.alarms import alarms_of
+from monitoring.results import Result
+from monitoring.status import most_pressing
+from webapp.access import the_caller
+from webapp.context import AppContext
+from webapp.pages import report_archive, report_charts, window_cases
+from webapp.pages.components import attributes, message_line, sentence
+from webapp.pages.report_archive import ANY, Question
+from webapp.pages.report_charts import moment
+from webapp.service_links import service_links
+
+TITLE = "Monitoring"
+PATH = "/monitoring"
+ORDER = 40
+
+REFRESH_SECONDS = 60
+MOST_ALARMS = 6
+
+
+def layout(_context: AppContext) -> list[Component]:
+    """The page as it is first seen: what is read from elsewhere comes after."""
+    return [
+        html.Main(
+            [
+                html.H1(TITLE),
+                message_line(),
+                html.Div(_reading("Reading the last reports …"), id="overview", className="parts"),
+                html.Div(id="behind", className="parts"),
+                html.Section(
+                    [
+                        html.H2("All reports"),
+                        html.Div(report_archive.form([]), id="search-form"),
+                        html.Div(_reading("Reading the archive …"), id="found", className="found"),
+                        html.Div(id={"type": "frame", "place": "archive"}),
+                    ],
+                    className="panel",
+                    **attributes("aria-", label="All reports"),
+                ),
+                dcc.Store(id="overview-of", data=""),
+                dcc.Store(id="read-to", data=""),
+                dcc.Store(id="report-behind", data=""),
+                dcc.Interval(id="look-again", interval=1000 * REFRESH_SECONDS),
+            ],
+            className="monitoring-page",
+        )
+    ]
+
+
+def register(app: Dash, context: AppContext) -> None:
+    """Add the page's callbacks."""
+    _register_archive(app, context)
+    _register_cases(app, context)
+
+    @app.callback(
+        Output("overview", "children"),
+        Output("overview-of", "data"),
+        Input("model", "data"),
+        Input("look-again", "n_intervals"),
+        State("overview-of", "data"),
+    )
+    def look(_model: str, _n: int | None, shown: str) -> tuple[Any, Any]:
+        parts = overview(context)
+        drawn = hashlib.sha256(to_json_plotly(parts).encode()).hexdigest()
+        # What is drawn anew would close the table that somebody reads.
+        return (no_update, no_update) if drawn == shown else (parts, drawn)
+
+    @app.callback(
+        Output({"type": "frame", "place": MATCH}, "children"),
+        Input({"type": "show", "place": MATCH, "report": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def show(clicks: Sequence[int | None]) -> Any:
+        if not _is_clicked(clicks):
+            return no_update
+        try:
+            return report_archive.report_frame(archive.check_id(str(_triggered("report"))))
+        except ArchiveError as exc:
+            return html.P(sentence(str(exc)))
+
+
+def _register_archive(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("found", "children"),
+        Output("search-form", "children"),
+        Output("read-to", "data"),
+        # It never changes, so this is called once; the header, which keeps the model, says most times that it stays.
+        Input("look-again", "interval"),
+    )
+    def first_look(_interval: int) -> tuple[Any, Any, str]:
+        found, sought = _search(context, Question(), "")
+        form = report_archive.form(sought.models) if sought else no_update
+        return found, form, sought.read_to if sought else ""
+
+    @app.callback(
+        Output("found", "children", allow_duplicate=True),
+        Output("read-to", "data", allow_duplicate=True),
+        Output({"type": "sought-model", "value": ALL}, "aria-pressed"),
+        Output({"type": "sought-level", "value": ALL}, "aria-pressed"),
+        Input("search", "n_clicks"),
+        Input("sought-text", "n_submit"),
+        Input("older", "n_clicks"),
+        Input("newest", "n_clicks"),
+        Input({"type": "sought-model", "value": ALL}, "n_clicks"),
+        Input({"type": "sought-level", "value": ALL}, "n_clicks"),
+        State({"type": "sought-model", "value": ALL}, "aria-pressed"),
+        State({"type": "sought-level", "value": ALL}, "aria-pressed"),
+        State("read-to", "data"),
+        State("sought-since", "value"),
+        State("sought-until", "value"),
+        State("sought-text", "value"),
+        prevent_initial_call=True,
+    )
+    def search(*given: Any) -> tuple[Any, Any, Any, Any]:
+        if not ctx.triggered or not ctx.triggered[0]["value"]:
+            raise PreventUpdate
+        read_to, *asked = given[-4:]
+        models, levels = ctx.states_list[:2]
+        folder, level = _pressed(models), _pressed(levels)
+        question = Question(folder, level, *(str(one or "")[: report_archive.MOST_SOUGHT] for one in asked))
+        found, sought = _search(context, question, read_to if ctx.triggered_id == "older" else "")
+        return found, sought.read_to if sought else "", _pressing(models, folder), _pressing(levels, level)
+
+
+def _pressed(buttons: Sequence[dict[str, Any]]) -> str:
+    """The value that is chosen: of the button that was just pressed, or else of the one that stays so."""
+    if isinstance(ctx.triggered_id, dict) and buttons and ctx.triggered_id["type"] == buttons[0]["id"]["type"]:
+        return str(ctx.triggered_id["value"])
+    return next((str(button["id"]["value"]) for button in buttons if button.get("value") == "true"), ANY)
+
+
+def _pressing(buttons: Sequence[dict[str, Any]], chosen: str) -> list[str]:
+    return [str(button["id"]["value"] == chosen).lower() for button in buttons]
+
+
+def _search(context: AppContext, question: Question, before: str) -> tuple[list[Component], archive.Sought | None]:
+    try:
+        sought = report_archive.search(context.settings, question, before)
+    except CreditRiskError as exc:
+        return [html.P(sentence(str(exc)), role="alert")], None
+    return report_archive.found_list(sought, question, is_first=not before), sought
+
+
+def _register_cases(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("behind", "children"),
+        Output("report-behind", "data"),
+        Input({"type": "behind", "chart": ALL, "report": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def look_behind(clicks: Sequence[int | None]) -> tuple[Any, Any]:
+        if not _is_clicked(clicks):
+            return no_update, no_update
+        report_id = str(_triggered("report"))
+        return _behind(context, report_id), report_id
+
+    @app.callback(
+        Output("cases", "children"),
+        Input({"type": "by-field", "value": ALL}, "n_clicks"),
+        Input({"type": "value-bin", "place": ALL}, "n_clicks"),
+        State({"type": "by-field", "value": ALL}, "aria-pressed"),
+        State({"type": "value-bin", "place": ALL}, "aria-pressed"),
+        State("report-behind", "data"),
+        prevent_initial_call=True,
+    )
+    def other_cases(fields: Sequence[int | None], bins: Sequence[int | None], *given: Any) -> Any:
+        if not _is_clicked([*fields, *bins]):
+            return no_update
+        place = _triggered("place")
+        # Once more on the same bar: all of them again.
+        is_chosen = any(item["id"]["place"] == place and item.get("value") == "true" for item in ctx.states_list[1])
+        chosen = None if place is None or is_chosen else int(str(place))
+        try:
+            return _cases(context, _result(context, str(given[-1])), _pressed(ctx.states_list[0]), chosen)
+        except CreditRiskError as exc:
+            return html.P(sentence(str(exc)), role="alert")
+
+
+def _is_clicked(clicks: Sequence[int | None]) -> bool:
+    """Whether somebody clicked; parts that are drawn anew call back too."""
+    return any(clicks) and bool(ctx.triggered and ctx.triggered[0]["value"])
+
+
+def _triggered(name: str) -> object:
+    """A part of the id of what was clicked; None if it has none."""
+    return ctx.triggered_id.get(name) if isinstance(ctx.triggered_id, dict) else None
+
+
+def _reading(words: str) -> Component:
+    return html.P(words, className="quiet", role="status")
+
+
+def overview(context: AppContext) -> list[Component]:
+    """The status of the model that serves, its alarms, its figures over time, and where else to look."""
+    settings, scorer = context.settings, context.champion.state.scorer
+    model, version = (scorer.name, scorer.version) if scorer else ("", "")
+    links = [
+        html.A(f"{link.name}: {link.shows}", href=link.address, target="_blank", rel="noreferrer")
+        for link in service_links(settings, model, version)
+    ]
+    elsewhere = [html.Nav(links, className="elsewhere", **attributes("aria-", label="Other services"))] if links else []
+    try:
+        archives = archive.open_archives(settings.archive_uris)
+        kept = archive.read_recent(archives, model or None, pending=archive.pending_folder(settings.home))
+    except ArchiveError as exc:
+        said = html.P(f"The reports cannot be read: {exc} That is not the same as no report.", role="alert")
+        return [html.Section([html.H2("Status"), said, *elsewhere], className="panel")]
+    problems = [report_archive.problem_list(kept.problems)] if kept.problems else []
+    if not kept.results:
+        none = [] if problems else [report_archive.first_steps()]
+        return [html.Section([html.H2("Status"), *problems, *none, *elsewhere], className="panel")]
+    newest = kept.results[0]
+    drawn = [result for result in kept.results if result["model"] == newest["model"]][: report_charts.MOST_DRAWN][::-1]
+    return [
+        html.Section(
+            [*_status(newest, kept.results[1:], settings.reports_address), *problems, *elsewhere],
+            className="panel",
+            **attributes("aria-", label="Status"),
+        ),
+        _over_time(drawn),
+    ]
+
+
+def _status(newest: Result, earlier: Sequence[Result], address: str) -> list[Component]:
+    """The newest report in one line with its most pressing sentence, then the alarms."""
+    status = most_pressing(newest)
+    pressing = newest["findings"][0] if newest["findings"] else "Nothing was found."
+    alarms = alarms_of(newest, reports_address=address, earlier=earlier)
+    n_rows = counted(newest["n_rows"], "application")
+    said = [
+        html.H2(f"{newest['model']} version {newest['model_version']}: {status.words}"),
+        html.P(pressing, className="pressing"),
+        html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
+    ]
+    if not alarms:
+        return [*said, html.P("No alarm.")]
+    items = [html.Li([html.Strong(alarm.what), f". {alarm.how_bad} ", html.Span(alarm.action)]) for alarm in alarms]
+    more = [html.P(f"And {len(items) - MOST_ALARMS} more: see the report.")] if len(items) > MOST_ALARMS else []
+    return [*said, html.H3(counted(len(items), "alarm")), html.Ul(items[:MOST_ALARMS], className="alarms"), *more]
+
+
+def _over_time(drawn: Sequence[Result]) -> Component:
+    ids, times = [result.get("id", "") for result in drawn], [moment(result["created_at"]) for result in drawn]
+    charts = report_charts.charts_of(drawn)
+    return html.Section(
+        [
+            html.H2("Over time"),
+            html.P(
+                f"The last {counted(len(drawn), 'report')}; ▲ marks an alarm. A click on a report shows the cases "
+                "behind it; by keyboard, its row of the table does.",
+                className="quiet",
+            ),
+            html.Div([report_charts.figure(chart, ids, times) for chart in charts], className="charts"),
+            report_charts.table(charts, ids, times),
+        ],
+        className="panel",
+        **attributes("aria-", label="Over time"),
+    )
+
+
+def _result(context: AppContext, report_id: str) -> Result:
+    settings = context.settings
+    archives = archive.open_archives(settings.archive_uris)
+    pending = archive.pending_folder(settings.home)
+    return archive.find(archives, archive.check_id(report_id), pending=pending).result
+
+
+def _behind(context: AppContext, report_id: str) -> Component:
+    """One report: what it found, its page on demand, and the cases of its window."""
+    try:
+        result = _result(context, report_id)
+    except ArchiveError as exc:
+        return html.Section(html.P(sentence(str(exc))), className="panel", role="alert")
+    found = [html.Li(finding) for finding in result["findings"][:MOST_ALARMS]]
+    try:
+        cases: Any = _cases(context, result, window_cases.RISK, None)
+    except CreditRiskError as exc:
+        cases = html.P(sentence(str(exc)), role="alert")
+    heading = f"Report of {moment(result['created_at'])} UTC: {most_pressing(result).words}"
+    button = html.Button(
+        "Show the report",
+        id={"type": "show", "place": "behind", "report": report_id},
+        className="button",
+        n_clicks=0,
+    )
+    return html.Section(
+        [
+            html.H2(heading, tabIndex=-1),
+            html.Ul(found) if found else html.P("Nothing was found."),
+            html.Div(button, className="buttons"),
+            html.Div(id={"type": "frame", "place": "behind"}),
+            html.H3("The cases of its window"),
+            html.Div(cases, id="cases", className="cases"),
+        ],
+        className="panel",
+        **attributes("aria-", label="Cases behind the report"),
+    )
+
+
+def _cases(context: AppContext, result: Result, name: str, place: int | None) -> list[Component]:
+    """The decisions of a report's window; for whom decisions may be shown.
+
+    Raises
+    ------
+    DecisionLogError, NoModelError
+        If the log, or the model whose bins sort them, is away.
+    """
+    if "decisions" not in the_caller().permissions:
+        return [html.P("Single decisions are not for your role.")]
+    if not result["n_rows"] or result["first_seq"] is None:
+        return [html.P("No application was scored in this window.")]
+    scorer = context.scorer()
+    if scorer.name != result["model"]:
+        raise DecisionLogError(f"{result['model']} does not serve now, so its cases cannot be sorted here.")
+    return window_cases.cases_panel(window_cases.read_cases(context.log, result), result, scorer, name, place)
