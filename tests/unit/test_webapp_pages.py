@@ -112,7 +112,8 @@ def test_every_page_has_a_place_for_messages(corner_app):
 
 def test_the_navigation_names_the_pages_that_exist(corner_app):
     layout = corner_app.test_client().get("/ui/_dash-layout").json
-    assert links(layout) == [(page.TITLE, page.PATH, page.PATH == "/") for page in find_pages()]
+    pages = [(page.TITLE, page.PATH, page.PATH == "/") for page in find_pages()]
+    assert links(layout) == [*pages, ("API", "/api/docs", False)]
 
 
 @pytest.mark.usefixtures("second_page")

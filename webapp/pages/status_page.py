@@ -35,6 +35,7 @@ def layout(context: AppContext) -> list[Component]:
         html.Main(
             [html.H1(TITLE), message_line(), html.Div(_content(context), id="services")],
             className="status-page",
+            tabIndex="0",  # it scrolls, and holds nothing else that a keyboard could reach
         )
     ]
 
@@ -72,19 +73,25 @@ def _summary(note: ServiceNote, now: float) -> str:
 
 def _line(service: Service) -> Component:
     sign, word = LAMPS[service.state]
-    more: list[Component] = []
+    said: list[Component] = [html.P(service.said)]
     if service.follows and service.state not in ("answers", "unknown"):
-        more.append(html.P(service.follows))
+        said.append(html.P(service.follows))
     if service.to_do:
-        more.append(html.P([html.B("What to do: "), service.to_do], className="to-do"))
+        said.append(html.P([html.B("What to do: "), *_with_code(service.to_do)], className="to-do"))
     return html.Li(
         [
             html.Div([html.I(sign, className="sign", **attributes("aria-", hidden="true")), word], className="lamp"),
-            html.Div([html.H2(service.title), html.P(service.said), *more]),
+            html.H2(service.title),
+            html.Div(said, className="about"),
             html.Div(f"since {_moment(service.since)}", className="quiet since"),
         ],
         className=f"service {service.state}",
     )
+
+
+def _with_code(text: str) -> list[str | Component]:
+    """A sentence in which what stands between backticks is for the command line."""
+    return [html.Code(part) if index % 2 else part for index, part in enumerate(text.split("`"))]
 
 
 def _clock(moment: float) -> str:
@@ -92,5 +99,6 @@ def _clock(moment: float) -> str:
 
 
 def _moment(moment: float) -> str:
+    """A time of today, or of another day."""
     at = datetime.fromtimestamp(moment, UTC)
-    return f"{wording.day(at)}, {at:%H:%M} UTC"
+    return f"{at:%H:%M} UTC" if at.date() == datetime.now(UTC).date() else f"{wording.day(at)}, {at:%H:%M} UTC"
