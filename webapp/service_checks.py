@@ -209,8 +209,7 @@ def ask_archive(archive: Archive) -> Finding:
         reading = archive.read(None, 1)
     except ArchiveError as exc:
         return replace(_ARCHIVE_GONE, said=_sentence(str(exc)))
-    said = f"{archive.name} answers."
-    return Finding("answers", said, result=reading.results[0] if reading.results else None)
+    return Finding("answers", f"It answers at {archive.name}.", result=reading.results[0] if reading.results else None)
 
 
 def last_report(result: Result | None, now: datetime, n_waiting: int, *, is_scheduled: bool) -> Finding:
