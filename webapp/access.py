@@ -55,7 +55,7 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/monitoring/reports/<folder>/<name>.html": "analysis",
 }
 # Other pages are for those who look after the model.
-PAGES: Mapping[str, Permission] = {"/": "score"}
+PAGES: Mapping[str, Permission] = {"/": "score", "/status": "decisions"}
 OTHER_PAGES: Permission = "analysis"
 
 # The pages' scripts and styles, the same for everybody.

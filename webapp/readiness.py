@@ -10,6 +10,7 @@ from typing import TypedDict
 
 from creditrisk.errors import CreditRiskError
 from webapp.context import AppContext
+from webapp.service_note import NOTHING_SCORED
 
 PATIENCE_SECONDS = 1.2
 
@@ -60,7 +61,7 @@ def readiness(context: AppContext, log_problem: str) -> Readiness:
         "decision_log": {
             "reachable": not log_problem,
             "problem": log_problem or None,
-            "consequence": "Nothing is scored, because nothing could be written down." if log_problem else None,
+            "consequence": NOTHING_SCORED if log_problem else None,
         },
     }
 

@@ -63,7 +63,9 @@ def serve(settings: Settings) -> None:
             _Child(["answer", *map(str, (*fds, position, started))], fds, environment)
             for position in range(n_answering)
         ]
-        children.append(_Child(["poll", str(lifeline), str(ready)], (lifeline, ready), environment))
+        children.append(
+            _Child(["poll", *map(str, (lifeline, ready, started, n_answering))], (lifeline, ready), environment)
+        )
         status = _look_after(children, woken)
         os.close(held)
         _end(children)

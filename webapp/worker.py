@@ -1,7 +1,7 @@
 """The children of `riskometer serve`: those that answer, and the one that asks the registry for new champions.
 
     python -m webapp.worker answer LISTENER LIFELINE READY LOADS POSITION STARTED
-    python -m webapp.worker poll LIFELINE READY
+    python -m webapp.worker poll LIFELINE READY STARTED N_ANSWERING
 
 The numbers are file descriptors that the parent (serve.py) hands on. A child ends when the other end of its lifeline is
 closed: no signal is needed, none is lost, and `kill -9` of the parent reaches every child. It writes a byte into READY
@@ -85,14 +85,26 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     atexit.register(os._exit, 0)
 
 
-def poll(lifeline: int, ready: int) -> None:
-    """Ask the registry for new champions, once the first process answers."""
+def poll(lifeline: int, ready: int, *, started: float, n_answering: int) -> None:
+    """Ask the registry for new champions, and the services how they are, once the first process answers.
+
+    Parameters
+    ----------
+    lifeline, ready
+        File descriptors.
+    started
+        When the app was started, as a Unix time.
+    n_answering
+        How many processes should answer.
+    """
     _on_end(lifeline, partial(os._exit, 0))
     select([ready], [], [], LATEST_POLL_SECONDS)
     from webapp.champion_poller import ChampionPoller
+    from webapp.service_watch import watch_services
 
     settings = read_settings()
     configure_mlflow(settings)
+    watch_services(settings, started, n_answering)
     if settings.shadow:
         from webapp.shadow import ShadowScorer
 
@@ -130,8 +142,9 @@ def _main(kind: str, *given: str) -> None:
             listener, lifeline, ready, loads, position = map(int, fds)
             answer(listener, lifeline, ready, loads=loads, position=position, started=float(started))
         else:
-            lifeline, ready = map(int, given)
-            poll(lifeline, ready)
+            *fds, started, n_answering = given
+            lifeline, ready = map(int, fds)
+            poll(lifeline, ready, started=float(started), n_answering=int(n_answering))
     except CreditRiskError as exc:
         message = str(exc)
         sys.stderr.write(f"Error: {message[:1].upper()}{message[1:]}\n")

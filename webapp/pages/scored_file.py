@@ -287,7 +287,11 @@ def review(checked: Checked, schema: Schema) -> Component:
                 ],
             ),
             html.Section(
-                id="case", className="case", **attributes("aria-", label="The case"), children=case.nothing_chosen()
+                id="case",
+                className="case",
+                tabIndex="0",  # it scrolls
+                **attributes("aria-", label="The case"),
+                children=case.nothing_chosen(),
             ),
         ],
     )

@@ -14,9 +14,10 @@ from creditrisk.scoring import NO_POLICY, Policy
 from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import where
-from webapp.pages import Page, wording
+from webapp.pages import Page, status_page, wording
 from webapp.pages.components import attributes
 from webapp.policy_changes import left_behind
+from webapp.service_note import read_services
 from webapp.serving import ServingState
 
 APP_NAME = "Risk-O-Meter"
@@ -28,6 +29,7 @@ log = logging.getLogger("webapp.page")
 def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
     """The whole of `page` as it is first seen, one of `pages`."""
     state, caller = context.champion.state, the_caller()
+    seen = [other for other in pages if page_permission(other.PATH) in caller.permissions]
     return html.Div(
         className="shell",
         children=[
@@ -37,11 +39,13 @@ def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
                     html.Img(src="/ui/assets/mark.svg", alt="", className="mark"),
                     html.Span(APP_NAME, className="name"),
                     html.Div(status(state, _policy(context)), id="status", role="status"),
+                    html.Div(lamp(context, caller), id="health", role="status"),
                     *_account(caller),
+                    html.Details([html.Summary("Menu"), _navigation(page, seen, context)], className="menu"),
                 ],
             ),
             _connection(),
-            _navigation(page, [other for other in pages if page_permission(other.PATH) in caller.permissions]),
+            _navigation(page, seen, context),
             *page.layout(context),
             dcc.Store(id="model", data=_identity(state)),
             dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
@@ -54,14 +58,15 @@ def register(app: Dash, context: AppContext) -> None:
 
     @app.callback(
         Output("status", "children"),
+        Output("health", "children"),
         Output("model", "data"),
         Input("heartbeat", "n_intervals"),
         State("model", "data"),
     )
-    def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Any]:
+    def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Component, Any]:
         state = context.champion.state
-        identity = _identity(state)
-        return status(state, _policy(context)), no_update if identity == shown else identity
+        identity, health = _identity(state), lamp(context, the_caller())
+        return status(state, _policy(context)), health, no_update if identity == shown else identity
 
 
 def report_failure(exc: Exception) -> None:
@@ -96,12 +101,38 @@ def _connection() -> Component:
     )
 
 
-def _navigation(page: Page, pages: Sequence[Page]) -> Component:
+def _navigation(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
+    """Links to the pages: a column beside the page, and once more as a menu of the header on narrow screens."""
     links = [
-        html.A(other.TITLE, href=other.PATH, **(attributes("aria-", current="page") if other is page else {}))
+        html.A(
+            _title(other, context), href=other.PATH, **(attributes("aria-", current="page") if other is page else {})
+        )
         for other in pages
     ]
-    return html.Nav([*links, html.A("API", href="/api/docs")], className="side")
+    return html.Nav([*links, html.A("API", href="/api/docs")], className="side", **attributes("aria-", label="Pages"))
+
+
+def _title(page: Page, context: AppContext) -> str | list[Component | str]:
+    """What a page is called in the navigation; Monitoring with a mark while the last report says watch or act."""
+    if page.PATH != "/monitoring" or not (says := read_services(context.settings.home).report_says):
+        return page.TITLE
+    return [page.TITLE, html.I(f"● {says}", className="mark-of", title="What the last report says")]
+
+
+def lamp(context: AppContext, caller: Caller) -> Component:
+    """The header's lamp, which leads to the Status page: healthy, or what is gone."""
+    gone = read_services(context.settings.home).gone
+    state, policy = context.champion.state, _policy(context)
+    is_healthy = state.scorer is not None and not state.consequence and policy is not None and policy.stop is None
+    if gone:
+        sign, words = "▲", f"{gone[0].title} is gone" if len(gone) == 1 else f"{len(gone)} services are gone"
+    else:
+        sign, words = ("●", "healthy") if is_healthy else ("○", "status")
+    parts: list[Component | str] = [html.I(sign, className="sign", **attributes("aria-", hidden="true")), words]
+    look = "lamp gone" if gone else "lamp"
+    if page_permission(status_page.PATH) not in caller.permissions:
+        return html.Span(parts, className=look)
+    return html.A(parts, href=status_page.PATH, className=look, title="How everything that runs is")
 
 
 def _identity(state: ServingState) -> str:
@@ -140,7 +171,5 @@ def status(state: ServingState, policy: Policy | None = NO_POLICY) -> list[Compo
         parts.append(_away(state.consequence))
     elif state.scorer is None:
         parts.append(html.Span([html.I("○ ", className="sign"), "no model yet"], className="state away"))
-    elif policy is not None and policy.stop is None:
-        parts.append(html.Span([html.I("● ", className="sign"), "healthy"], className="state"))
     parts.append(html.Span([html.I("▲ ", className="sign"), "no connection"], className="state away only-cut-off"))
     return parts
