@@ -197,8 +197,9 @@ def _client(context: AppContext, selected: list[GridRow] | None, job: str | None
     result = _result(context, job) if selected else None
     if not selected or result is None:
         return None
-    is_row = pl.col("row_number") == int(selected[0]["row"])
+    number = int(selected[0]["row"])
+    is_row = pl.col("row_number") == number
     [row] = scored_rows(result.scored.filter(is_row))
-    application, scorer = result.checked.accepted.filter(is_row), result.scorer
+    application, scorer = result.checked.accepted.filter(is_row), result.decider_of(number)
     what_ifs = what_would_change(scorer, application, row["verdict"])
     return case.Client(row, application, scorer.explain(application), what_ifs, scorer)
