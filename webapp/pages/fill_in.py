@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import wait
 from datetime import date
 from typing import Any, NamedTuple, TypedDict
 
@@ -29,6 +30,8 @@ from webapp.pages.template import fields_to_fill, template_table
 FILENAME = "Filled in by hand"
 # Longer than anything that belongs into a field.
 MOST_CHARS = 200
+# One applicant is scored by then, and the page goes straight to the case.
+PATIENCE_SECONDS = 0.4
 # With fewer values one need not search among them.
 FEW_VALUES = 8
 OPEN, CLOSE = "Fill in one applicant", "Close the form"
@@ -111,9 +114,10 @@ def register(app: Dash, context: AppContext) -> None:
             message = f"{counted(n_faults, 'field')} {verb} your attention. Nothing was scored."
             return no_update, no_update, told, message
         try:
-            name, _ = upload_scoring.begin(context, as_file(schema, cells), FILENAME, the_caller().actor)
+            name, work = upload_scoring.begin(context, as_file(schema, cells), FILENAME, the_caller().actor)
         except CreditRiskError as exc:
             return no_update, no_update, told, sentence(str(exc))
+        wait([work], timeout=PATIENCE_SECONDS)
         _show(is_open=False)
         return name, False, told, STILL_THERE
 

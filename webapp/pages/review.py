@@ -91,6 +91,7 @@ def _register_list(app: Dash, context: AppContext) -> None:
         Output("clients", "getRowsResponse"),
         Input("clients", "getRowsRequest"),
         State("job", "data"),
+        prevent_initial_call=True,
     )
     def rows(request: RowsRequest | None, job: str | None) -> Any:
         result = _result(context, job)

@@ -36,6 +36,7 @@ def layout(context: AppContext) -> list[Component]:
                 message_line(),
                 *batches.layout(),
                 html.Div(id="stage"),
+                scored_file.ahead(),
             ]
         ),
         *review.around(),
@@ -72,16 +73,18 @@ def _register_file(app: Dash, context: AppContext) -> None:
     def show(job: str | None, _n: int | None, shown: str | None) -> tuple[Any, bool, Any, Any]:
         # What was said about the sending of a file stands until another one has arrived.
         message = "" if ctx.triggered_id == "job" else no_update
+        # The cards look again whenever this is set.
+        nothing = no_update if shown is None else None
         if job is None:
-            return _welcome(context.champion.state), True, no_update, None
+            return _welcome(context.champion.state), True, no_update, nothing
         upload = context.uploads.get(job)
         if upload is None:
-            return scored_file.fate(context.uploads.record(job)), True, message, None
+            return scored_file.fate(context.uploads.record(job)), True, message, nothing
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
         is_still = upload.is_over or upload.is_asking
-        return _stage(context, job, upload), is_still, message, job if upload.is_over else None
+        return _stage(context, job, upload), is_still, message, job if upload.is_over else nothing
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
