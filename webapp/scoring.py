@@ -17,7 +17,7 @@ import polars as pl
 
 from creditrisk.decision_log import Actor, Channel, ScoredBlock, decisions_of_few, score_blocks
 from creditrisk.quality import Checked, CheckedFew
-from creditrisk.scoring import ScoredRow, Scorer
+from creditrisk.scoring import Policy, ScoredRow, Scorer
 from webapp.context import AppContext
 from webapp.errors import StoppingError
 from webapp.openapi import JsonObject
@@ -30,11 +30,15 @@ LEAST_CHUNK_ROWS, LARGEST_CHUNK_ROWS = 20, 2_000
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a table after scoring: data rows `first_row` to `last_row`, and the results of those that passed."""
+    """Some rows of a table after scoring: data rows `first_row` to `last_row`, and the results of those that passed.
+
+    `policy` is what people had set on top of the model when they were decided.
+    """
 
     first_row: int
     last_row: int
     scored: pl.DataFrame
+    policy: Policy
 
 
 def scored_rows(scored: pl.DataFrame) -> Iterator[ScoredRow]:
@@ -87,7 +91,7 @@ def score_in_chunks(
         before = time.perf_counter()
         decider = context.policy.apply(scorer)
         scored = decider.score(part)
-        chunk = Chunk(first_row, last_row, scored)
+        chunk = Chunk(first_row, last_row, scored, decider.policy)
         if before_logging is not None:
             before_logging(chunk)
         if scored.height:

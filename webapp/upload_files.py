@@ -31,9 +31,18 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.quality import Checked, Rejection
+from creditrisk.scoring import Policy
 
 _BLOCK = re.compile(r"(\d+)-(\d+)\.arrow")
 _PENDING = re.compile(r"pending-(\d+)-(\d+)-after-(\d+)\.arrow")
+
+
+@dataclass(frozen=True, slots=True)
+class DecidedUnder:
+    """What people had set on top of the model when the rows from `first_row` on were decided."""
+
+    first_row: int
+    policy: Policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,8 @@ class Details:
     `actor` and `role` say who sent it, `name` is the random one that gives access to it, and `content_sha256` tells
     whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold. `model`, `version`
     and `sha256` name the scorer it was begun with, and that it is finished with. Since `resumed_at`, a Unix time, it
-    has been worked on without a break, from row `resumed_row` on.
+    has been worked on without a break, from row `resumed_row` on. `decided_under` has an entry for every change of the
+    policy on the way.
     `message` says why it failed or stopped, `advice` what to do about it; both are empty if it was done, or a clerk
     stopped it.
     """
@@ -61,6 +71,7 @@ class Details:
     sha256: str = ""
     resumed_at: float = 0.0
     resumed_row: int = 0
+    decided_under: tuple[DecidedUnder, ...] = ()
     message: str = ""
     advice: str = ""
 

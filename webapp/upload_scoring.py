@@ -28,6 +28,7 @@ from webapp import column_names, file_questions, upload_files
 from webapp.context import AppContext
 from webapp.errors import StoppingError, where
 from webapp.scoring import Chunk, score_in_chunks
+from webapp.upload_files import DecidedUnder, Details
 from webapp.upload_records import Record, State
 from webapp.uploads import Result, Upload
 
@@ -130,6 +131,25 @@ def result_of(context: AppContext, upload: Upload | None) -> Result | None:
         return None
 
 
+def is_decided_as_now(context: AppContext, details: Details) -> bool:
+    """Whether all of a file that was decided so far was decided under the cut-offs and the stop that hold now.
+
+    Raises
+    ------
+    DecisionLogError
+        If it is not known what holds.
+    """
+    now = context.policy.now()
+    return has_cutoffs_of_now(context, details) and all(item.policy.stop == now.stop for item in details.decided_under)
+
+
+def has_cutoffs_of_now(context: AppContext, details: Details) -> bool:
+    """The same of the cut-offs alone. Errors as of `is_decided_as_now`."""
+    of_model = details.model, details.version
+    now = context.policy.now().cutoffs_of(*of_model)
+    return all(item.policy.cutoffs_of(*of_model) == now for item in details.decided_under)
+
+
 def _load_result(context: AppContext, upload: Upload) -> Result:
     checked = upload_files.read_checked(upload.folder)
     if checked is None:
@@ -137,8 +157,8 @@ def _load_result(context: AppContext, upload: Upload) -> Result:
     details = upload.details
     scorer = context.champion.version(details.model, details.version, details.sha256)
     # Its zones are those of the cut-offs; that scoring was stopped stands with each client it happened to.
-    scorer = scorer.under(replace(context.policy.now(), stop=None))
-    return Result(checked, upload_files.read_scored(upload.folder), upload.record.n_done, scorer)
+    deciders = tuple((item.first_row, scorer.under(replace(item.policy, stop=None))) for item in details.decided_under)
+    return Result(checked, upload_files.read_scored(upload.folder), upload.record.n_done, scorer, deciders)
 
 
 def _score_file(context: AppContext, upload: Upload) -> None:
@@ -279,6 +299,12 @@ class _Batch:
         self._note(state="scoring", n_rows=checked.raw.height, n_done=n_done, n_scored=n_scored)
 
     def _keep_pending(self, chunk: Chunk) -> None:
+        before = tuple(item for item in self._details.decided_under if item.first_row < chunk.first_row)
+        if not before or before[-1].policy != chunk.policy:
+            before += (DecidedUnder(chunk.first_row, chunk.policy),)
+        if before != self._details.decided_under:
+            self._details = replace(self._details, decided_under=before)
+            upload_files.write_details(self._upload.folder, self._details)
         upload_files.add_pending(
             self._upload.folder, chunk.scored, chunk.first_row, chunk.last_row, self._context.log.head()[0]
         )

@@ -81,12 +81,20 @@ class Upload:
 
 @dataclass(frozen=True)
 class Result:
-    """The rows of a file, what became of the first `n_done` of them, and the scorer it was made with."""
+    """The rows of a file, what became of the first `n_done` of them, and the scorer it was made with.
+
+    `deciders` has the scorer with the cut-offs that rows were decided by, and the first of these rows.
+    """
 
     checked: Checked
     scored: pl.DataFrame
     n_done: int
     scorer: Scorer
+    deciders: tuple[tuple[int, Scorer], ...] = ()
+
+    def decider_of(self, row: int) -> Scorer:
+        """The scorer as it decided about a row, counted from 1."""
+        return next((scorer for first_row, scorer in reversed(self.deciders) if first_row <= row), self.scorer)
 
 
 class Uploads:

@@ -40,7 +40,7 @@ def log_what_if(log: DecisionLog, decided: ScoredRow, asked: WhatIf, by: Actor) 
     payload = canonical([asked.field.name, asked.value]).encode()
     with log.store.transaction(is_write=True) as connection:
         head = locked_head(connection)
-        seq, number = _decision_like(connection, decided)
+        seq, number, policy_version = _decision_like(connection, decided)
         entry = Entries(
             "what_if",
             by,
@@ -50,21 +50,22 @@ def log_what_if(log: DecisionLog, decided: ScoredRow, asked: WhatIf, by: Actor) 
             [float(asked.prob_default) + 0.0],
             [asked.verdict],
             [seq],
+            policy_version=policy_version,
         )
         [written] = write(connection, head, [entry])
     log.store.remember(written.head)
     return written.head
 
 
-def _decision_like(connection: Connection, decided: ScoredRow) -> tuple[int, int]:
-    """Number and version of the last decision about the application with the same answer."""
+def _decision_like(connection: Connection, decided: ScoredRow) -> tuple[int, int, str]:
+    """Number, version and policy of the last decision about the application with the same answer."""
     versions = [
         number
         for number, version in all_versions(connection).items()
         if (version.model, version.model_version) == (decided["model"], decided["model_version"])
     ]
     like = (
-        select(EVENTS.c.seq, EVENTS.c.version)
+        select(EVENTS.c.seq, EVENTS.c.version, EVENTS.c.policy_version)
         .join(CONTENTS, CONTENTS.c.seq == EVENTS.c.seq)
         .where(
             CONTENTS.c.application_id == decided["application_id"],
@@ -76,4 +77,4 @@ def _decision_like(connection: Connection, decided: ScoredRow) -> tuple[int, int
     found = connection.execute(like.order_by(EVENTS.c.seq.desc()).limit(1)).one_or_none()
     if found is None:
         raise DecisionLogError("the decision log holds no such decision any more, so nothing can be asked about it.")
-    return int(found.seq), int(found.version)
+    return int(found.seq), int(found.version), str(found.policy_version)

@@ -1,4 +1,4 @@
-"""Lines of a file that hold no client: names that stand there once more, and totals and notes below the table."""
+"""Lines of a file that hold no client: a template's example, names once more, and totals and notes below the table."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from creditrisk.sources import RawTable
 MAX_BELOW = 20
 # In longer tables nobody adds up: it would take as long as reading them.
 MAX_ROWS_ADDED = 200_000
+# What a template's example has in place of a client's number, in its first column.
+EXAMPLE_CLIENT = "EXAMPLE: replace this row"
+EXAMPLE = "the line is the example of the template, no client"
 NAMES_AGAIN = "the line holds the names of the columns once more"
 TOTALS = "the line seems to hold totals, no client"
 NOTE = "the line seems to hold a note, no client"
@@ -57,7 +60,8 @@ def no_clients(raw: RawTable) -> dict[int, str]:
     first = raw.frame.to_series(0)
     if raw.has_names and first.dtype == pl.String:
         names = tuple(raw.frame.columns)
-        found = {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
+        found = dict.fromkeys((first == EXAMPLE_CLIENT).arg_true(), EXAMPLE)
+        found |= {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
         found |= _between(raw.frame, first)
     for row in range(raw.frame.height - 1, max(-1, raw.frame.height - 1 - MAX_BELOW), -1):
         said = found.get(row) or _said_of(row, raw.frame)

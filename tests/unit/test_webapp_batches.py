@@ -8,7 +8,7 @@ import pytest
 from flask import g
 
 from creditrisk.decision_log import Actor
-from webapp import corrections, upload_files, upload_scoring
+from webapp import corrections, policy_changes, upload_files, upload_scoring
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.pages import batches, file_doctor, scored_file
@@ -101,6 +101,39 @@ def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
         g.caller = local_caller()
         upload = batches.of_caller(corner_app.extensions["creditrisk"])[-1]
     assert "1 of 2 clients scored at " in str(batches.sent_again(upload))
+
+
+def test_what_was_decided_under_other_cutoffs_is_another_file_and_its_case_shows_them(corner_app, context):
+    client, ana = corner_app.test_client(), Caller("Ana", "approver", ROLES["approver"])
+    policy_changes.set_cutoffs(context, ana, 0.0, 0.9, "nobody gets an offer")
+    first = ask_first(client, CSV)
+    assert client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND).json == {"before": first}
+    policy_changes.set_cutoffs(context, ana, 0.4, 0.5, "everybody does")
+    upload = context.uploads.get(first)
+    rule = upload_scoring.result_of(context, upload).decider_of(1).rule
+    assert (rule.approve_below, rule.decline_from) == (0.0, 0.9)
+    assert not upload_scoring.has_cutoffs_of_now(context, upload.details)
+    again = ask_first(client, CSV)
+    assert upload_scoring.has_cutoffs_of_now(context, context.uploads.get(again).details)
+    policy_changes.stop(context, ana, "wrong data")
+    assert ask_first(client, CSV) not in (first, again)
+
+
+def test_one_file_may_be_decided_under_several_policies(corner_app, context, monkeypatch):
+    ana, real = Caller("Ana", "approver", ROLES["approver"]), upload_files.settle
+
+    def settle(pending):
+        real(pending)
+        if pending.first_row == 1:
+            policy_changes.set_cutoffs(context, ana, 0.0, 0.9, "nobody gets an offer")
+
+    monkeypatch.setattr(upload_files, "settle", settle)
+    name, work = upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    own = result.scorer.rule.approve_below
+    below = [result.decider_of(row).rule.approve_below for row in (1, CHUNK_ROWS, CHUNK_ROWS + 1, 3 * CHUNK_ROWS)]
+    assert below == [own, own, 0.0, 0.0]
 
 
 def ask_first(client, content):

@@ -12,7 +12,7 @@ from creditrisk.datasets import load_schema
 from creditrisk.decision_log import Actor, DecisionLog, Outcome, erase, log_what_if
 from creditrisk.errors import DecisionLogError, SchemaError
 from creditrisk.schema import Field
-from creditrisk.scoring import VERDICTS, ask, changeable_fields, what_would_change
+from creditrisk.scoring import VERDICTS, Policy, ask, changeable_fields, what_would_change
 
 BY = Actor("Ada", "clerk")
 
@@ -82,7 +82,7 @@ def test_a_what_if_stands_in_the_log_and_counts_as_no_decision(corner_scorer, ap
     rows, name = accepted.slice(index, 1), scored["application_id"][index]
     with closing(DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}")) as log:
         log.append_scored(scored.slice(index, 1), rows, corner_scorer, "ui", BY)
-        log.append_scored(scored.slice(index, 1), rows, corner_scorer, "ui", BY)
+        log.append_scored(scored.slice(index, 1), rows, replace(corner_scorer, policy=Policy(4)), "ui", BY)
         [row] = scored.slice(index, 1).to_dicts()
         asked = ask(corner_scorer, rows, corner_scorer.schema.field("amount_eur"), 1000.0)
         assert asked.verdict != "decline"
@@ -91,14 +91,15 @@ def test_a_what_if_stands_in_the_log_and_counts_as_no_decision(corner_scorer, ap
 
         with log.store.transaction() as connection:
             [entry] = connection.exec_driver_sql(
-                "SELECT kind, actor, role, refers_to, verdict, prob_default, payload FROM events JOIN contents USING "
-                f"(seq) WHERE seq = {seq}"
+                "SELECT kind, actor, role, refers_to, policy_version, verdict, prob_default, payload FROM events JOIN "
+                f"contents USING (seq) WHERE seq = {seq}"
             )
         assert tuple(entry) == (
             "what_if",
             "Ada",
             "clerk",
             2,
+            "4",
             asked.verdict,
             asked.prob_default,
             b'["amount_eur",1000.0]',

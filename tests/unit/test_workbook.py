@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -49,12 +50,16 @@ def test_numbers_in_texts_become_cells_of_numbers_only_where_nothing_is_lost(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_template_holds_an_example_that_can_be_scored_and_what_is_allowed(corner_scorer, tmp_path):
+def test_a_template_holds_an_example_and_what_is_allowed(corner_scorer, tmp_path):
     schema = corner_scorer.schema
     for table in (read(template_workbook(schema, tmp_path)), read(template_csv(schema).encode(), "c.csv")):
-        checked = check(table, schema)
-        assert (checked.rejected, checked.accepted["client"].to_list()) == ([], ["EXAMPLE: replace this row"])
-        assert checked.accepted["problems"].to_list() == [[]]
+        # As a client's, its cells could be scored; forgotten in a file it is set aside, and that is said.
+        named = replace(table, frame=table.frame.with_columns(pl.lit("A7").alias(table.frame.columns[0])))
+        checked, forgotten = check(named, schema), check(table, schema)
+        assert (checked.rejected, checked.accepted["problems"].to_list()) == ([], [[]])
+        assert forgotten.accepted.is_empty()
+        [said] = forgotten.rejected
+        assert "the line is the example of the template, no client" in said.sentence
     parts = zipfile.ZipFile(io.BytesIO(template_workbook(schema, tmp_path)))
     texts = b"".join(parts.read(part) for part in parts.namelist())
     assert b"a whole number of years from 18 to" in texts

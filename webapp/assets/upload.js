@@ -27,6 +27,7 @@
     };
     request.upload.onload = () => {
       isSent = true;
+      say(file.name + " has arrived and is being scored.");
     };
     request.onload = () => answered(request, file);
     request.onerror = () => brokenOff(file.name, isSent);
@@ -45,6 +46,7 @@
 
   function answered(request, file) {
     let answer = {};
+    const wasAsked = asked !== null;
     asked = null;
     try {
       answer = JSON.parse(request.responseText);
@@ -61,7 +63,7 @@
       window.dash_clientside.set_props("job", { data: answer.before });
     } else if (request.status === 202) {
       say("");
-      window.dash_clientside.set_props("known-before", { data: null });
+      if (wasAsked) window.dash_clientside.set_props("known-before", { data: null });
       window.dash_clientside.set_props("tick", { disabled: false });
       window.dash_clientside.set_props("job", { data: answer.upload });
     } else {

@@ -101,13 +101,16 @@ def of_caller(context: AppContext) -> list[Upload]:
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
-    """The caller's latest file of these bytes of which the present model scored something, or does at this moment."""
+    """The caller's latest file of these bytes that was scored as it would be now, or is at this moment.
+
+    That is by the present model, under the cut-offs and the stop in force: DecisionLogError if these are not known.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
     scorer = context.scorer()
     for upload in of_caller(context):
         details = upload.details
         is_same = details.content_sha256 == sha256 and details.sha256 == scorer.sha256
-        if is_same and (upload.has_result or not upload.is_over):
+        if is_same and (upload.has_result or not upload.is_over) and upload_scoring.is_decided_as_now(context, details):
             return upload
     return None
 

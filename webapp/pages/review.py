@@ -91,6 +91,7 @@ def _register_list(app: Dash, context: AppContext) -> None:
         Output("clients", "getRowsResponse"),
         Input("clients", "getRowsRequest"),
         State("job", "data"),
+        prevent_initial_call=True,
     )
     def rows(request: RowsRequest | None, job: str | None) -> Any:
         result = _result(context, job)
@@ -197,8 +198,9 @@ def _client(context: AppContext, selected: list[GridRow] | None, job: str | None
     result = _result(context, job) if selected else None
     if not selected or result is None:
         return None
-    is_row = pl.col("row_number") == int(selected[0]["row"])
+    number = int(selected[0]["row"])
+    is_row = pl.col("row_number") == number
     [row] = scored_rows(result.scored.filter(is_row))
-    application, scorer = result.checked.accepted.filter(is_row), result.scorer
+    application, scorer = result.checked.accepted.filter(is_row), result.decider_of(number)
     what_ifs = what_would_change(scorer, application, row["verdict"])
     return case.Client(row, application, scorer.explain(application), what_ifs, scorer)

@@ -10,11 +10,12 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
+from creditrisk.errors import CreditRiskError
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages import batches, corrected_cells, file_doctor, review, scored_file, wording
+from webapp.pages import batches, corrected_cells, file_doctor, fill_in, review, scored_file, wording
 from webapp.pages.components import attributes, message_line
 from webapp.serving import ServingState
 from webapp.uploads import Upload
@@ -31,9 +32,11 @@ def layout(context: AppContext) -> list[Component]:
             [
                 html.H1(TITLE),
                 html.Div(_intro(context), id="intro"),
+                *fill_in.layout(),
                 message_line(),
                 *batches.layout(),
                 html.Div(id="stage"),
+                scored_file.ahead(),
             ]
         ),
         *review.around(),
@@ -50,6 +53,7 @@ def register(app: Dash, context: AppContext) -> None:
     batches.register(app, context)
     file_doctor.register(app, context)
     corrected_cells.register(app, context)
+    fill_in.register(app, context)
 
 
 def _register_file(app: Dash, context: AppContext) -> None:
@@ -69,16 +73,18 @@ def _register_file(app: Dash, context: AppContext) -> None:
     def show(job: str | None, _n: int | None, shown: str | None) -> tuple[Any, bool, Any, Any]:
         # What was said about the sending of a file stands until another one has arrived.
         message = "" if ctx.triggered_id == "job" else no_update
+        # The cards look again whenever this is set.
+        nothing = no_update if shown is None else None
         if job is None:
-            return _welcome(context.champion.state), True, no_update, None
+            return _welcome(context.champion.state), True, no_update, nothing
         upload = context.uploads.get(job)
         if upload is None:
-            return scored_file.fate(context.uploads.record(job)), True, message, None
+            return scored_file.fate(context.uploads.record(job)), True, message, nothing
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
         is_still = upload.is_over or upload.is_asking
-        return _stage(context, job, upload), is_still, message, job if upload.is_over else None
+        return _stage(context, job, upload), is_still, message, job if upload.is_over else nothing
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
@@ -105,6 +111,7 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
             filename=details.filename,
             n_done=result.n_done,
             stopped=wording.stopped(details.message, record.n_done, record.n_rows, details.advice),
+            since_then=_since_then(context, upload),
         )
     if upload.has_result:
         return scored_file.fate(record)
@@ -120,6 +127,15 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
         is_app_ending=context.stopping.is_set(),
         is_paused=upload.is_paused,
     )
+
+
+def _since_then(context: AppContext, upload: Upload) -> str:
+    """What of the verdicts would be otherwise today, in a sentence or two; empty if nothing, or nobody knows."""
+    try:
+        is_as_now = upload_scoring.has_cutoffs_of_now(context, upload.details)
+    except CreditRiskError:
+        return ""
+    return "" if is_as_now else "Other cut-offs hold by now. The verdicts and gauges here are by those of then."
 
 
 def _intro(context: AppContext) -> list[Component]:

@@ -95,7 +95,15 @@ def fate(record: Record | None) -> Component:
 
 
 def result(
-    checked: Checked, scored: pl.DataFrame, schema: Schema, *, name: str, filename: str, n_done: int, stopped: str = ""
+    checked: Checked,
+    scored: pl.DataFrame,
+    schema: Schema,
+    *,
+    name: str,
+    filename: str,
+    n_done: int,
+    stopped: str = "",
+    since_then: str = "",
 ) -> Component:
     """A scored file: what came out, what needs a look, and every client.
 
@@ -107,6 +115,8 @@ def result(
         Under which the result is kept, for its download.
     stopped
         Why it goes no further than `n_done`; empty if it was a clerk's own wish.
+    since_then
+        What would be otherwise today, in sentences; empty if nothing.
     """
     n_rows = checked.raw.height
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
@@ -131,6 +141,8 @@ def result(
         parts.append(html.P(checked.read_as, className="quiet"))
     if stopped:
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
+    if since_then:
+        parts.append(html.P(since_then, className="notice", role="status"))
     if n_attention:
         parts.append(attention(rejected, scored, is_open=scored.is_empty(), repeated=repeated))
     if scored.height:
@@ -295,6 +307,11 @@ def review(checked: Checked, schema: Schema) -> Component:
             ),
         ],
     )
+
+
+def ahead() -> Component:
+    """A table that nobody sees: the browser has read the grid's script by the time that there are clients to show."""
+    return html.Div(AgGrid(columnDefs=[{"field": "client"}], rowData=[]), hidden=True)
 
 
 def grid(checked: Checked, schema: Schema) -> Component:

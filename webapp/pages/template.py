@@ -6,12 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
+from creditrisk.quality import EXAMPLE_CLIENT
 from creditrisk.schema import Field, Schema
 from creditrisk.scoring import csv_text, sample_record
 from webapp.pages.workbook import workbook
-
-# In place of a client's number, so that nobody takes it for one.
-EXAMPLE = "EXAMPLE: replace this row"
 
 
 def template_table(schema: Schema) -> pl.DataFrame:
@@ -21,7 +19,8 @@ def template_table(schema: Schema) -> pl.DataFrame:
     """
     record = sample_record(schema)
     return pl.DataFrame(
-        {field.label: [_example(field, record[field.name])] for field in _columns(schema)}, infer_schema_length=None
+        {field.label: [_example(field, record[field.name])] for field in fields_to_fill(schema)},
+        infer_schema_length=None,
     )
 
 
@@ -32,7 +31,7 @@ def template_csv(schema: Schema) -> str:
 
 def template_workbook(schema: Schema, folder: Path) -> bytes:
     """The template as a workbook, with a second sheet of what each column may hold."""
-    columns = _columns(schema)
+    columns = fields_to_fill(schema)
     allowed = pl.DataFrame(
         {
             "Column": [field.label for field in columns],
@@ -44,7 +43,7 @@ def template_workbook(schema: Schema, folder: Path) -> bytes:
     return workbook({"Clients": template_table(schema), "Allowed values": allowed}, folder)
 
 
-def _columns(schema: Schema) -> list[Field]:
+def fields_to_fill(schema: Schema) -> list[Field]:
     """The client's number, the date, then every field the model reads."""
     roles = ("id", "time", "feature")
     return sorted((field for field in schema.fields if field.role in roles), key=lambda field: roles.index(field.role))
@@ -52,5 +51,5 @@ def _columns(schema: Schema) -> list[Field]:
 
 def _example(field: Field, value: object) -> object:
     if field.role == "id":
-        return EXAMPLE
+        return EXAMPLE_CLIENT
     return field.category_label(str(value)) if field.type == "category" else value

@@ -1,0 +1,285 @@
+"""One applicant filled in by hand: a form made from the schema, checked while it is filled in. Part of score_clients.
+
+What stands in it is read by the very reader of files: it is made a file of one row, and goes that file's whole way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from concurrent.futures import wait
+from datetime import date
+from typing import Any, NamedTuple, TypedDict
+
+import polars as pl
+from dash import ALL, MATCH, Dash, Input, Output, State, dcc, html, no_update, set_props
+from dash.development.base_component import Component
+
+from creditrisk import datasets
+from creditrisk.errors import CreditRiskError
+from creditrisk.quality import Checked
+from creditrisk.schema import Field, Schema
+from creditrisk.sources import parse_upload
+from creditrisk.text import counted
+from webapp import upload_scoring
+from webapp.access import the_caller
+from webapp.context import AppContext
+from webapp.pages.components import attributes, sentence
+from webapp.pages.template import fields_to_fill, template_table
+
+FILENAME = "Filled in by hand"
+# Longer than anything that belongs into a field.
+MOST_CHARS = 200
+# One applicant is scored by then, and the page goes straight to the case.
+PATIENCE_SECONDS = 0.4
+# With fewer values one need not search among them.
+FEW_VALUES = 8
+OPEN, CLOSE = "Fill in one applicant", "Close the form"
+STILL_THERE = "The applicant scored last still stands here: correct them and score again, or empty the form."
+OTHER_MODEL = "Another model answers by now, and asks for other things. Empty the form to fill in what it asks for."
+
+
+class FieldId(TypedDict):
+    """Of which field, by its name, a part of the form is."""
+
+    fill: str
+
+
+class Said(NamedTuple):
+    """What the reader made of a field: its value in words, what is unusual about it, or why nobody can be scored."""
+
+    words: str = ""
+    oddity: str = ""
+    fault: str = ""
+
+
+def layout() -> list[Component]:
+    """The button that opens the form, and where the form will stand."""
+    return [
+        html.P(
+            html.Button(
+                OPEN,
+                id="fill-in-open",
+                className="button",
+                n_clicks=0,
+                **attributes("aria-", expanded="false", controls="fill-in"),
+            ),
+            className="fill-in-line",
+        ),
+        html.Section(id="fill-in", className="fill-in notice", hidden=True, **attributes("aria-", label=OPEN)),
+        dcc.Store(id="fill-in-of"),
+    ]
+
+
+def register(app: Dash, context: AppContext) -> None:
+    """Add the callbacks of the form to the page's app."""
+    _register_form(app, context)
+
+    @app.callback(
+        Output({"said-of": MATCH}, "children"),
+        Input({"fill": MATCH}, "value"),
+        State({"fill": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def check(value: str | None, item: FieldId) -> list[Component]:
+        schema = context.scorer().schema
+        field = next((field for field in fields_to_fill(schema) if field.name == item["fill"]), None)
+        # What is empty is asked for once all of it is sent.
+        return [] if field is None or not _cell(value) else _told(said_of(schema, field, _cell(value)), field)
+
+    @app.callback(
+        Output("job", "data", allow_duplicate=True),
+        Output("tick", "disabled", allow_duplicate=True),
+        Output({"said-of": ALL}, "children", allow_duplicate=True),
+        Output("fill-in-message", "children"),
+        Input("fill-in-score", "n_clicks"),
+        State({"fill": ALL}, "value"),
+        State({"fill": ALL}, "id"),
+        State("fill-in-of", "data"),
+        prevent_initial_call=True,
+    )
+    def score(n_clicks: int, values: list[Any], ids: list[FieldId], made_of: str) -> tuple[Any, Any, list[Any], Any]:
+        told: list[Any] = [no_update] * len(ids)
+        if not n_clicks:
+            return no_update, no_update, told, no_update
+        schema = context.scorer().schema
+        if made_of != fingerprint(schema):
+            return no_update, no_update, told, OTHER_MODEL
+        cells = {item["fill"]: _cell(value) for item, value in zip(ids, values, strict=True)}
+        fields = {field.name: field for field in fields_to_fill(schema)}
+        said = {name: said_of(schema, field, cells.get(name, "")) for name, field in fields.items()}
+        told = [_told(said[item["fill"]], fields[item["fill"]]) for item in ids]
+        if n_faults := sum(bool(item.fault) for item in said.values()):
+            verb = "needs" if n_faults == 1 else "need"
+            message = f"{counted(n_faults, 'field')} {verb} your attention. Nothing was scored."
+            return no_update, no_update, told, message
+        try:
+            name, work = upload_scoring.begin(context, as_file(schema, cells), FILENAME, the_caller().actor)
+        except CreditRiskError as exc:
+            return no_update, no_update, told, sentence(str(exc))
+        wait([work], timeout=PATIENCE_SECONDS)
+        _show(is_open=False)
+        return name, False, told, STILL_THERE
+
+
+def _register_form(app: Dash, context: AppContext) -> None:
+    """How the form is opened, closed and emptied."""
+
+    @app.callback(
+        Output("fill-in", "children"),
+        Output("fill-in-of", "data"),
+        Input("fill-in-open", "n_clicks"),
+        State("fill-in", "hidden"),
+        State("fill-in-of", "data"),
+        prevent_initial_call=True,
+    )
+    def open_or_close(_n_clicks: int, is_hidden: bool, made_of: str | None) -> tuple[Any, Any]:
+        scorer = context.champion.state.scorer
+        if scorer is None:
+            set_props("sending", {"children": "There is no model yet, so nobody can be scored."})
+            return no_update, no_update
+        _show(is_open=is_hidden)
+        # What was filled in stays for as long as the model asks for it.
+        of_now = fingerprint(scorer.schema)
+        return (no_update, no_update) if made_of == of_now else (form(scorer.schema), of_now)
+
+    @app.callback(
+        Output("fill-in", "children", allow_duplicate=True),
+        Output("fill-in-of", "data", allow_duplicate=True),
+        Input("fill-in-empty", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def empty(n_clicks: int) -> tuple[Any, Any]:
+        schema = context.scorer().schema
+        return (form(schema), fingerprint(schema)) if n_clicks else (no_update, no_update)
+
+
+def _show(*, is_open: bool) -> None:
+    set_props("fill-in", {"hidden": not is_open})
+    words = CLOSE if is_open else OPEN
+    set_props("fill-in-open", {"children": words, **attributes("aria-", expanded=str(is_open).lower())})
+
+
+def form(schema: Schema) -> list[Component]:
+    """The empty form: who it is and what is needed, below a fold what is not, and the way to the answer."""
+    fields = fields_to_fill(schema)
+    above = [field for field in fields if field.role == "id" or _is_asked_for(field)]
+    below = [field for field in fields if field not in above]
+    folded = html.Details(
+        [
+            html.Summary(f"{counted(len(below), 'more field')}, if you have it"),
+            html.Div([_part(field) for field in below], className="fields"),
+        ]
+    )
+    return [
+        html.H2(OPEN),
+        html.Div([_part(field) for field in above], className="fields"),
+        folded if below else None,
+        html.P(id="fill-in-message", role="alert", className="fill-in-message"),
+        html.Div(
+            [
+                html.Button("Score the applicant", id="fill-in-score", className="button primary", n_clicks=0),
+                html.Button("Empty the form", id="fill-in-empty", className="button", n_clicks=0),
+            ],
+            className="actions",
+        ),
+    ]
+
+
+def _part(field: Field) -> Component:
+    """A field with its name, what it should hold, and room for what the reader says of it."""
+    # As Dash writes it.
+    name = f'{{"fill":"{field.name}"}}'
+    label = [html.B(_with_unit(field)), html.Small(" needed") if _is_asked_for(field) else None]
+    hint = "" if field.type in ("category", "text") else sentence(field.expected)
+    if field.role == "time":
+        hint += "; if empty, today"
+    return html.Div(
+        [
+            html.Label(label, htmlFor=name, title=field.description),
+            _control(field),
+            html.Small(hint, className="hint"),
+            html.P(id={"said-of": field.name}, className="said", role="status"),
+        ],
+        className="field",
+    )
+
+
+def _control(field: Field) -> Component:
+    item = FieldId(fill=field.name)
+    if field.type == "category":
+        labels = [category.label for category in field.categories]
+        return dcc.Dropdown(id=item, options=labels, value=None, placeholder="", searchable=len(labels) > FEW_VALUES)
+    return dcc.Input(
+        id=item,
+        type="text",
+        value="",
+        inputMode="decimal" if field.is_numeric else "text",
+        # It is checked when it is left.
+        debounce=True,
+        autoComplete="off",
+        maxLength=MOST_CHARS,
+    )
+
+
+def said_of(schema: Schema, field: Field, cell: str) -> Said:
+    """What the reader of files makes of one cell, all others being the example's of the template."""
+    if not (cell or _is_asked_for(field)):
+        return Said()
+    try:
+        checked = _read(schema, _example(schema) | {field.name: cell})
+    except CreditRiskError as exc:
+        return Said(fault=sentence(str(exc)))
+    if checked.rejected:
+        rejection = checked.rejected[0]
+        fault = sentence(rejection.fault) if cell else "Needed"
+        return Said(fault=f"{fault}. Expected {rejection.expected}.")
+    [row] = checked.accepted.to_dicts()
+    return Said(field.in_words(row[field.name]), sentence("; ".join(row["problems"])))
+
+
+def as_file(schema: Schema, cells: Mapping[str, str]) -> bytes:
+    """A file of one row: what was filled in below each field's label; for no day of application, today."""
+    fields = fields_to_fill(schema)
+    today = {field.name: date.today().isoformat() for field in fields if field.role == "time"}
+    texts = {field.label: [cells.get(field.name) or today.get(field.name, "")] for field in fields}
+    return pl.DataFrame(texts).write_csv(quote_style="always").encode()
+
+
+def _read(schema: Schema, cells: Mapping[str, str]) -> Checked:
+    return datasets.check(parse_upload(as_file(schema, cells), filename=FILENAME, max_rows=1), schema)
+
+
+def _example(schema: Schema) -> dict[str, str]:
+    """The cells of the template's example, under a client's number."""
+    [row] = template_table(schema).rows()
+    return {
+        field.name: "1" if field.role == "id" else str(value)
+        for field, value in zip(fields_to_fill(schema), row, strict=True)
+    }
+
+
+def _cell(value: object) -> str:
+    return str(value or "").strip()[:MOST_CHARS]
+
+
+def _told(said: Said, field: Field) -> list[Component]:
+    """What stands beside a field; how a number or a day was understood, too."""
+    if said.fault:
+        return [html.Span(said.fault, className="fault")]
+    if said.oddity:
+        return [html.Span(f"{said.oddity}. A colleague will be asked.", className="oddity")]
+    return [html.Span(f"Read as {said.words}.")] if said.words and field.type not in ("category", "text") else []
+
+
+def _is_asked_for(field: Field) -> bool:
+    return field.role == "feature" and field.is_needed
+
+
+def _with_unit(field: Field) -> str:
+    return f"{field.label} ({field.unit})" if field.is_numeric and field.unit else field.label
+
+
+def fingerprint(schema: Schema) -> str:
+    """Which form it is, as a browser may keep it."""
+    return hashlib.sha256(repr(fields_to_fill(schema)).encode()).hexdigest()
