@@ -26,7 +26,7 @@ log = logging.getLogger("webapp.champion")
 # before; one that was fetched and is not sound, at once after the longest.
 LONGEST_PAUSE_SECONDS = 3_600.0
 # Between two looks whether somebody said to look at once.
-TOLD_SECONDS = 0.5
+TOLD_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +46,24 @@ class ChampionPoller:
         self._path = note_path(settings)
         self._registry: Registry | None = None
         self._refused: _Refused | None = None
+        self._tried: Version | None = None
         self._note = _saved(settings)
         self._policy = PolicyInForce(settings.home, DecisionLog(settings.decision_log))
 
     def poll(self) -> None:
-        """Ask the registry once for the champion, keep the files of another one, and write down what was found."""
+        """Ask the registry once for the champion, keep the files of another one, and write down what was found.
+
+        Only then is looked at what nobody waits for: the other versions, and who may be champion next.
+        """
+        champion = None
         try:
-            self._note = self._ask()
+            self._note, champion = self._ask()
         finally:
             self._note = replace(self._note, asked_at=time.time())
             write_note(self._path, self._note)
+        if champion is not None and self._registry is not None:
+            self._note_versions(self._registry, champion)
+            self._fetch_challenger(self._registry, champion)
 
     def keep_polling(self) -> None:
         """Ask now, every `champion_poll_seconds`, and at once when somebody moved the champion from the page."""
@@ -87,7 +95,19 @@ class ChampionPoller:
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
 
-    def _ask(self) -> ServingNote:
+    def _fetch_challenger(self, registry: Registry, champion: Version) -> None:
+        """Fetch and prove the version trained last, once, so that it answers at once when it is made champion."""
+        try:
+            found = registry.challenger(champion.model)
+            if found is None or found.version == champion.version or found == self._tried:
+                return
+            self._tried = found
+            registry.fetch(found)
+        except (CreditRiskError, OSError, ValueError, KeyError) as exc:  # it is said when it is made champion
+            log.info("the challenger of %s was not fetched: %s", champion.model, type(exc).__name__)
+
+    def _ask(self) -> tuple[ServingNote, Version | None]:
+        """What to note, and the champion, if there is one."""
         note = self._note
         try:
             # Made here, not at the start: opening the registry may take seconds, and it may be away.
@@ -97,13 +117,9 @@ class ChampionPoller:
                 self._registry.check_reachable()
             version = self._registry.champion(name) if name else None
         except CreditRiskError as exc:
-            return replace(note, registry_problem=str(exc))
+            return replace(note, registry_problem=str(exc)), None
         note = replace(note, registry_problem="", dataset=name or "")
-        if version is None:
-            return note
-        kept = self._keep(self._registry, note, version)
-        self._note_versions(self._registry, version)
-        return kept
+        return (note if version is None else self._keep(self._registry, note, version)), version
 
     def _keep(self, registry: Registry, note: ServingNote, version: Version) -> ServingNote:
         """The note after a champion was found: its files are kept by then, or it says why they cannot be used."""

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 from typing import Any, cast, get_args
 from urllib.parse import urlsplit
 
@@ -23,7 +26,12 @@ from webapp.errors import ProviderAwayError, SignInRefusedError
 
 # So long a sign-in may be under way, and so long each answer of the provider may take.
 BEGUN_SECONDS = 600
-_PATIENCE_SECONDS = 5.0
+_PATIENCE_SECONDS = 2.0
+# So long what a provider says of itself is good for, and so long one that did not answer is not asked again.
+_KNOWN_SECONDS = 300.0
+_AWAY_SECONDS = 5.0
+# Of all the threads that answer, so many at once may wait for a provider.
+_MOST_ASKING = 2
 # Clocks may differ by so much.
 _LEEWAY_SECONDS = 60
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
@@ -31,6 +39,11 @@ _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 _STRONGEST: tuple[Role, ...] = get_args(Role)[::-1]
 NOT_FINISHED = "The sign-in was not finished, or took too long. Please try again."
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
+
+# Of this process, by issuer: what it says of itself and until when that is good; and from when on it is asked again.
+_known: dict[str, tuple[Mapping[str, str], float]] = {}
+_asked_again: dict[str, float] = {}
+_asking = BoundedSemaphore(_MOST_ASKING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +175,46 @@ def finish(provider: Provider, begun: Begun, given: Mapping[str, str], redirect_
 _NOT_PROVED = "Who you are could not be proved. Please try again, and if it stays so tell whoever runs the app."
 
 
+@contextmanager
+def _asking_provider(provider: Provider) -> Iterator[None]:
+    """Ask the provider inside; one that did not answer lately is not waited for, so that few threads ever wait."""
+    import requests
+
+    again = _asked_again.get(provider.issuer)
+    is_silent = again is not None and time.monotonic() < again
+    if is_silent or not _asking.acquire(timeout=_PATIENCE_SECONDS if again is None else 0):
+        raise ProviderAwayError(provider.host)
+    try:
+        yield
+        _asked_again.pop(provider.issuer, None)
+    except (requests.ConnectionError, requests.Timeout) as exc:
+        _asked_again[provider.issuer] = time.monotonic() + _AWAY_SECONDS
+        raise ProviderAwayError(provider.host) from exc
+    except requests.RequestException as exc:
+        raise ProviderAwayError(provider.host) from exc
+    finally:
+        _asking.release()
+
+
 def _described(provider: Provider) -> Mapping[str, str]:
     """What the provider says of itself: the addresses of its parts."""
     import requests
 
+    kept, until = _known.get(provider.issuer, ({}, 0.0))
+    if time.monotonic() < until:
+        return kept
     try:
-        answer = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=_PATIENCE_SECONDS)
-        answer.raise_for_status()
+        with _asking_provider(provider):
+            answer = requests.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=_PATIENCE_SECONDS)
+            answer.raise_for_status()
         known = answer.json()
         parts = [known[name] for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")]
-    except (requests.RequestException, ValueError, LookupError, TypeError) as exc:
+    except (ValueError, LookupError, TypeError) as exc:
         raise ProviderAwayError(provider.host) from exc
     is_safe = provider.issuer.startswith("http://") or all(str(part).startswith("https://") for part in parts)
     if str(known.get("issuer", "")).rstrip("/") != provider.issuer or not is_safe:
         raise ProviderAwayError(provider.host)
+    _known[provider.issuer] = (known, time.monotonic() + _KNOWN_SECONDS)
     return cast(Mapping[str, str], known)
 
 
@@ -194,15 +233,12 @@ def _session(provider: Provider, redirect_uri: str) -> Any:
 
 
 def _id_token(provider: Provider, known: Mapping[str, str], begun: Begun, code: str, redirect_uri: str) -> str:
-    import requests
     from authlib.integrations.base_client import OAuthError
 
     try:
-        with _session(provider, redirect_uri) as session:
+        with _asking_provider(provider), _session(provider, redirect_uri) as session:
             token = session.fetch_token(known["token_endpoint"], code=code, code_verifier=begun.verifier)
         return str(token["id_token"])
-    except requests.RequestException as exc:
-        raise ProviderAwayError(provider.host) from exc
     except (OAuthError, ValueError, LookupError, TypeError) as exc:
         raise SignInRefusedError(_NOT_PROVED) from exc
 
@@ -215,10 +251,11 @@ def _claims(provider: Provider, known: Mapping[str, str], id_token: str) -> Mapp
     from joserfc.jwk import KeySet
 
     try:
-        answer = requests.get(known["jwks_uri"], timeout=_PATIENCE_SECONDS)
-        answer.raise_for_status()
+        with _asking_provider(provider):
+            answer = requests.get(known["jwks_uri"], timeout=_PATIENCE_SECONDS)
+            answer.raise_for_status()
         keys = answer.json()
-    except (requests.RequestException, ValueError) as exc:
+    except ValueError as exc:
         raise ProviderAwayError(provider.host) from exc
     rules = jwt.JWTClaimsRegistry(
         leeway=_LEEWAY_SECONDS,

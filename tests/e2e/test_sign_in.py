@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Browser, expect
 
+from tests.security.provider import CLIENT_ID, SECRET, running_provider
 from webapp import accounts
 
 PASSWORD = "correct horse battery"
@@ -45,3 +46,29 @@ def test_a_clerk_signs_in_scores_a_file_and_signs_out(browser: Browser, corner_s
     page.goto(web.url)
     page.wait_for_url("**/login")
     page.close()
+
+
+def test_a_clerk_signs_in_with_a_provider_on_another_site(browser: Browser, corner_settings, serve_web, monkeypatch):
+    monkeypatch.setenv("AUTHLIB_INSECURE_TRANSPORT", "1")  # the provider's side of Authlib wants TLS elsewhere
+    with running_provider() as provider:
+        provider.person = {"sub": "u-1", "preferred_username": "anna", "groups": ["counter"]}
+        given = {
+            "oidc_issuer": provider.url,
+            "oidc_client_id": CLIENT_ID,
+            "oidc_client_secret": SECRET,
+            "oidc_roles": "groups:counter=clerk",
+        }
+        # By this name the app is another site than the provider, which keeps its strict cookies back.
+        ours = serve_web(corner_settings.model_copy(update=given)).url.replace("127.0.0.1", "localhost")
+        provider.way_back = f"{ours}/login/oidc/back"
+        page = browser.new_page(viewport={"width": 390, "height": 800})
+        page.goto(ours)
+        page.get_by_role("link", name="Sign in with 127.0.0.1").click()
+        page.locator("#drop").wait_for()
+        page.get_by_role("link", name="anna (127.0.0.1) clerk").click()
+        provider.person["groups"] = []
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_role("link", name="Sign in with 127.0.0.1").click()
+        expect(page.get_by_role("alert")).to_contain_text("no group of yours has a role here")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.close()

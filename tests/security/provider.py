@@ -31,11 +31,13 @@ class Provider:
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "1", "alg": "RS256"}))
     # What the key set shows; another key makes every signature wrong.
     shown: RSAKey | None = None
+    # Where it sends browsers back to.
+    way_back: str = "http://localhost/login/oidc/back"
 
 
 @dataclass(frozen=True)
 class _Client(ClientMixin):
-    redirect_uri: str = "http://localhost/login/oidc/back"
+    redirect_uri: str
 
     def get_client_id(self):
         return CLIENT_ID
@@ -93,7 +95,7 @@ def running_provider() -> Iterator[Provider]:
     """The provider, while it answers."""
     provider, codes = Provider(), {}
     app = Flask("provider")
-    server = AuthorizationServer(app, query_client=lambda _id: _Client(), save_token=lambda _token, _request: None)
+    server = AuthorizationServer(app, query_client=lambda _id: _Client(provider.way_back), save_token=lambda *_: None)
 
     class Grant(grants.AuthorizationCodeGrant):
         TOKEN_ENDPOINT_AUTH_METHODS = ("client_secret_basic",)

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
+from creditrisk.settings import Settings
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
@@ -109,6 +111,26 @@ def test_what_alerts_are_sent_with_is_told_to_alertmanager_alone():
     assert [name for name, service in SERVICES.items() if "${CREDITRISK_NOTIFY:" in str(service)] == ["worker"]
 
 
+def test_the_web_app_finds_a_provider_only_where_a_person_gives_it_a_way_out():
+    added = yaml.safe_load((ROOT / "infra/sign_in/provider.yml").read_text())
+    assert added == {
+        "services": {"web": {"networks": {"provider-out": None}}},
+        "networks": {"provider-out": None},
+    }
+    assert "provider-out" not in COMPOSE["networks"]
+    assert re.search(r"^# COMPOSE_FILE=docker-compose.yml:infra/sign_in/provider.yml$", EXAMPLE, re.MULTILINE)
+
+
+def test_what_people_sign_in_with_is_told_to_the_web_app_alone():
+    told = {name for name, service in SERVICES.items() if "CREDITRISK_OIDC" in str(service)}
+    assert told == {"web"}
+    environment = SERVICES["web"]["environment"]
+    given = {name.upper() for name in Settings.model_fields if name.startswith("oidc_") and not name.endswith("_file")}
+    for name in (f"CREDITRISK_{name}" for name in given):
+        assert environment[name] == f"${{{name}:-}}"
+        assert re.search(rf"^# {name}=", EXAMPLE, re.MULTILINE)
+
+
 def test_the_host_has_no_address_in_a_network_inside():
     for name, network in COMPOSE["networks"].items():
         if not has_way_out(name):
@@ -158,6 +180,11 @@ def test_the_web_app_is_told_what_it_needs_and_no_more():
         "CREDITRISK_HOST",
         "CREDITRISK_ALLOWED_HOSTS",
         "CREDITRISK_WEB_WORKERS",
+        "CREDITRISK_SHADOW",
+        "CREDITRISK_OIDC_ISSUER",
+        "CREDITRISK_OIDC_CLIENT_ID",
+        "CREDITRISK_OIDC_CLIENT_SECRET",
+        "CREDITRISK_OIDC_ROLES",
         "CREDITRISK_SERVE_WITHOUT_ACCOUNTS",
         "CREDITRISK_MLFLOW_URI",
         "CREDITRISK_DECISION_LOG_URL",
@@ -175,8 +202,9 @@ def test_the_exporter_reads_with_rights_to_read():
 def test_a_setting_offered_in_the_example_reaches_who_reads_it():
     told = {name: set(re.findall(r"\$\{(CREDITRISK_\w+)[:}]", str(service))) for name, service in SERVICES.items()}
     assert set().union(*told.values()) == set(re.findall(r"^(?:# )?(CREDITRISK_\w+)=", EXAMPLE, re.MULTILINE))
-    # All that the flows read; the others are told what they act on.
-    assert told["worker"] == set().union(*told.values())
+    # All that the flows read; the others are told what they act on, and the web app alone what is its own.
+    of_the_web_app = {name for name in told["web"] if name.startswith(("CREDITRISK_OIDC_", "CREDITRISK_SHADOW"))}
+    assert told["worker"] == set().union(*told.values()) - of_the_web_app
     # Links to a report lead to the same place, whoever draws them.
     assert {name for name in told if "CREDITRISK_REPORTS_URL" in told[name]} == {"worker", "exporter", "alertmanager"}
     # Each under its own name.

@@ -1,5 +1,6 @@
 """Signing in with an OpenID Connect provider: who gets in, in which role, and what opens nothing."""
 
+import socket
 import time
 from urllib.parse import parse_qs, urlsplit
 
@@ -174,6 +175,30 @@ def test_a_provider_that_is_away_is_said(corner_settings):
     client = create_app(corner_settings.model_copy(update=given)).test_client()
     answer = client.get("/login/oidc")
     assert (answer.status_code, "does not answer" in answer.text) == (503, True)
+
+
+def test_a_provider_that_takes_its_time_is_not_waited_for_by_everybody(corner_settings, monkeypatch):
+    monkeypatch.setattr("webapp.single_sign_on._PATIENCE_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        given = {"oidc_issuer": f"http://127.0.0.1:{silent.getsockname()[1]}", "oidc_client_id": "x"}
+        app = create_app(corner_settings.model_copy(update=given | {"oidc_roles": ROLES}))
+        for _ in range(5):
+            assert app.test_client().get("/login/oidc").status_code == 503
+        silent.setblocking(False)
+        silent.accept()[0].close()
+        with pytest.raises(BlockingIOError):  # one of the five waited for it
+            silent.accept()
+        monkeypatch.setattr("webapp.single_sign_on._AWAY_SECONDS", 0.0)
+        monkeypatch.setattr("webapp.single_sign_on._asked_again", {})
+        for _ in range(2):
+            assert app.test_client().get("/login/oidc").status_code == 503
+            silent.accept()[0].close()  # it is asked again after a while
+
+
+def test_what_a_provider_says_of_itself_is_asked_for_once(app, provider, monkeypatch):
+    signed_in(app)
+    monkeypatch.setattr("requests.get", lambda *_args, **_kwargs: pytest.fail("it was asked again"))
+    assert app.test_client().get("/login/oidc").status_code == 303
 
 
 @pytest.mark.parametrize(
