@@ -50,11 +50,12 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/uploads/<name>/result.csv": "score",
     "/uploads/<name>/result.xlsx": "score",
     "/uploads/<name>/result.parquet": "score",
+    "/history/person.json": "decisions",
     "/template.csv": "score",
     "/template.xlsx": "score",
 }
 # Other pages are for those who look after the model.
-PAGES: Mapping[str, Permission] = {"/": "score"}
+PAGES: Mapping[str, Permission] = {"/": "score", "/history": "decisions"}
 OTHER_PAGES: Permission = "analysis"
 
 # The pages' scripts and styles, the same for everybody.
