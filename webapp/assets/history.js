@@ -1,4 +1,4 @@
-// Downloads what is kept of a person. The number goes into the body of a request; a form of its own would say of where
+// Brings a client that was asked for into view, and downloads what is kept of a person. The number goes into the body of a request; a form of its own would say of where
 // it comes from nothing that the app could trust, as the app's pages send no referrer.
 (function () {
   "use strict";
@@ -24,6 +24,18 @@
     URL.revokeObjectURL(link.href);
     say("Downloaded: what-the-decision-log-holds.json.");
   }
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.past = {
+    toClient: function (shown) {
+      if (!shown) return;
+      requestAnimationFrame(() => {
+        const client = document.getElementById("client");
+        client.scrollIntoView({ block: "start" });
+        client.focus({ preventScroll: true });
+      });
+    },
+  };
 
   document.addEventListener("submit", (event) => {
     if (!event.target.closest(".history-page")) return;

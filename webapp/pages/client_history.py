@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import Event, application_of, events_about, events_numbered
@@ -18,6 +18,8 @@ from webapp.errors import NothingAboutError
 from webapp.pages import timeline
 from webapp.pages.components import attributes, sentence
 from webapp.pages.cutoff_panel import reason_box
+from webapp.pages.history_lists import grid
+from webapp.pages.review import FilterRule
 from webapp.personal_data import MOST_CHARACTERS, ROUTE, erase_person
 from webapp.scoring_again import kept_versions
 
@@ -142,16 +144,29 @@ def register(app: Dash, context: AppContext) -> None:
     """Add the callbacks about one client."""
 
     @app.callback(
-        Output("events", "children"), Input("kinds", "value"), State("anchor", "data"), prevent_initial_call=True
+        Output("events", "children"),
+        Output({"kind": ALL}, "aria-pressed"),
+        Input({"kind": ALL}, "n_clicks"),
+        State({"kind": ALL}, "aria-pressed"),
+        State({"kind": ALL}, "id"),
+        State("anchor", "data"),
+        prevent_initial_call=True,
     )
-    def narrow(kinds: list[str], anchor: int) -> Any:
+    def narrow(n_clicks: list[int], pressed: list[str], ids: list[dict[str, str]], anchor: int) -> tuple[Any, Any]:
+        clicked = ctx.triggered_id
+        if not any(n_clicks) or not isinstance(clicked, dict):
+            return no_update, [no_update] * len(ids)
+        shown = {item["kind"]: state == "true" for item, state in zip(ids, pressed, strict=True)}
+        shown[clicked["kind"]] = not shown[clicked["kind"]]
+        now_pressed = ["true" if is_shown else "false" for is_shown in shown.values()]
         try:
             application_id = application_of(context.log, int(anchor))
             if application_id is None:
-                return no_update
-            return _shown(context, events_about(context.log, application_id, newest=MOST_SHOWN), kinds)
+                return no_update, now_pressed
+            events = events_about(context.log, application_id, newest=MOST_SHOWN)
+            return _shown(context, events, [kind for kind, is_shown in shown.items() if is_shown]), now_pressed
         except DecisionLogError as exc:
-            return html.P(sentence(str(exc)), role="alert")
+            return html.P(sentence(str(exc)), role="alert"), now_pressed
 
     @app.callback(
         Output("erasing", "children"),
@@ -174,23 +189,27 @@ def register(app: Dash, context: AppContext) -> None:
         Output("client", "children", allow_duplicate=True),
         Output("sending", "children", allow_duplicate=True),
         Output("erase-problem", "children"),
+        Output("list", "children"),
+        Output("sought", "value"),
         Input("erase-now", "n_clicks"),
         State("erase-why", "value"),
         State("anchor", "data"),
+        State("decisions", "filterModel"),
         prevent_initial_call=True,
     )
-    def second_step(n_clicks: int | None, why: str | None, anchor: int) -> tuple[Any, Any, Any]:
+    def second_step(n_clicks: int | None, why: str | None, anchor: int, shown: dict[str, FilterRule] | None) -> Any:
         if not n_clicks:
-            return no_update, no_update, no_update
+            return (no_update,) * 5
         try:
             application_id = application_of(context.log, int(anchor))
             if application_id is None:
                 raise NothingAboutError
             seqs = [event.seq for event in _held_about(context, anchor)]
             done = erase_person(context, the_caller(), application_id, why or "")
-            return erased_entries(context, seqs), done, ""
+            # The list still has the number; a new one asks for its rows again.
+            return erased_entries(context, seqs), done, "", grid(shown), ""
         except CreditRiskError as exc:
-            return no_update, no_update, sentence(str(exc))
+            return no_update, no_update, sentence(str(exc)), no_update, no_update
 
 
 def _held_about(context: AppContext, anchor: int) -> list[Event]:

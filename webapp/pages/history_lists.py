@@ -26,6 +26,8 @@ from webapp.pages.review import FilterRule
 from webapp.pages.scored_file import BLOCK_ROWS, THEME
 from webapp.uploads import Upload
 
+# That the list of decisions can be narrowed down to, the newest.
+MOST_VERSIONS = 12
 # Of the batch flow; older ones lie beside their predictions.
 MOST_FILES = 20
 
@@ -160,39 +162,40 @@ def _row(item: ListedDecision) -> HistoryRow:
 
 
 def filters(versions: Sequence[tuple[str, str]]) -> Component:
-    """The fields by which the list of decisions is narrowed down."""
-    choices = {
-        "by-verdict": ("Verdict", {verdict: look.word for verdict, look in VERDICT_LOOKS.items()}),
-        "by-version": ("Version", {f"{model}/{version}": f"{model} v{version}" for model, version in versions}),
-        "by-channel": ("From", timeline.CHANNELS),
+    """What narrows the list of decisions down: buttons, of which one of each line can be pressed, and a day."""
+    lines = {
+        "verdict": ("Verdict", {verdict: look.words for verdict, look in VERDICT_LOOKS.items()}),
+        "version": ("Version", {f"{model}/{version}": f"{model} v{version}" for model, version in versions}),
+        "channel": ("From", timeline.CHANNELS),
     }
-    parts: list[Component] = [
-        html.Div(
-            [
-                html.Label(word, htmlFor=name),
-                dcc.Dropdown(
-                    [{"label": label, "value": value} for value, label in options.items()],
-                    id=name,
-                    placeholder="all",
-                    searchable=False,
-                ),
-            ]
-        )
-        for name, (word, options) in choices.items()
-    ]
+    parts: list[Component] = []
+    for column, (word, choices) in lines.items():
+        buttons = [
+            html.Button(
+                label,
+                id={"only": column, "value": value},
+                className="choice",
+                n_clicks=0,
+                **attributes("aria-", pressed="false"),
+            )
+            for value, label in list(choices.items())[:MOST_VERSIONS]
+        ]
+        word_and_buttons = [html.Span(word, className="quiet"), *buttons]
+        parts.append(html.Div(word_and_buttons, className="choices", role="group", **attributes("aria-", label=word)))
     today = time.strftime("%Y-%m-%d", time.gmtime())
     day = dcc.Input(id="by-day", type="text", debounce=True, placeholder=today, maxLength=10, autoComplete="off")
-    parts.append(html.Div([html.Label("Day (year-month-day)", htmlFor="by-day"), day]))
+    label = html.Label("Day (year-month-day)", htmlFor="by-day", className="quiet")
+    parts.append(html.Div([label, day], className="choices"))
     return html.Div(parts, className="filters")
 
 
-def grid() -> Component:
-    """The table of decisions; its rows are asked for in blocks."""
+def grid(model: dict[str, FilterRule] | None = None) -> Component:
+    """The table of decisions; its rows are asked for in blocks. `model` is what it is narrowed down to."""
     widths = {
-        "when": ("When", 190),
-        "client": ("Client", 150),
+        "client": ("Client", 140),
         "verdict": ("Verdict", 180),
         "risk": ("Risk", 120),
+        "when": ("When", 200),
         "version": ("Version", 190),
         "channel": ("From", 90),
         "who": ("By", 140),
@@ -213,6 +216,7 @@ def grid() -> Component:
         id="decisions",
         className="decisions",
         columnDefs=columns,
+        filterModel=model or {},
         defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True},
         rowModelType="infinite",
         getRowId="params.data.row",

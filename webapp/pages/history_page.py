@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import application_of, decided_versions
@@ -89,7 +89,7 @@ def _content(context: AppContext) -> list[Component]:
                 html.P("The newest first. Choose one to see all that happened to its client.", className="quiet"),
                 history_lists.filters(versions),
                 html.P(id="list-problem", role="alert"),
-                history_lists.grid(),
+                html.Div(history_lists.grid(), id="list"),
             ],
             className="panel",
         ),
@@ -156,22 +156,35 @@ def _register_list(app: Dash, context: AppContext) -> None:
 
     @app.callback(
         Output("decisions", "filterModel"),
-        Input("by-verdict", "value"),
-        Input("by-version", "value"),
-        Input("by-channel", "value"),
+        Output({"only": ALL, "value": ALL}, "aria-pressed"),
+        Input({"only": ALL, "value": ALL}, "n_clicks"),
         Input("by-day", "value"),
+        State({"only": ALL, "value": ALL}, "aria-pressed"),
+        State({"only": ALL, "value": ALL}, "id"),
         prevent_initial_call=True,
     )
-    def narrow(*values: str | None) -> dict[str, FilterRule]:
-        columns = ("verdict", "version", "channel", "when")
-        return {
-            column: FilterRule(filterType="text", type="equals", filter=value.strip())
-            for column, value in zip(columns, values, strict=True)
-            if value and value.strip()
-        }
+    def narrow(
+        _n_clicks: list[int], day: str | None, pressed: list[str], ids: list[dict[str, str]]
+    ) -> tuple[dict[str, FilterRule], list[str]]:
+        only = {item["only"]: item["value"] for item, state in zip(ids, pressed, strict=True) if state == "true"}
+        clicked = ctx.triggered_id
+        if isinstance(clicked, dict) and ctx.triggered[0]["value"]:
+            column, value = clicked["only"], clicked["value"]
+            if only.pop(column, None) != value:
+                only[column] = value
+        now_pressed = ["true" if only.get(item["only"]) == item["value"] else "false" for item in ids]
+        if day and day.strip():
+            only["when"] = day.strip()
+        rules = {name: FilterRule(filterType="text", type="equals", filter=value) for name, value in only.items()}
+        return rules, now_pressed
 
 
 def _register_client(app: Dash, context: AppContext) -> None:
+    # What was asked for comes into view, and the keyboard with it.
+    app.clientside_callback(
+        ClientsideFunction("past", "toClient"), Input("client", "children"), prevent_initial_call=True
+    )
+
     @app.callback(
         Output("client", "children"),
         Output("sending", "children"),
@@ -196,7 +209,8 @@ def _register_client(app: Dash, context: AppContext) -> None:
                 application_id = (sought or "").strip()
                 if not application_id or len(application_id) > MOST_CHARACTERS:
                     return no_update, "Type the client's number first."
-            return client_history.client(context, the_caller(), application_id), ""
+            shown = client_history.client(context, the_caller(), application_id)
+            return shown, "All about this client is shown below."
         except (CreditRiskError, ValueError) as exc:
             said = str(exc) if isinstance(exc, CreditRiskError) else "That is no entry of the log."
             return None, sentence(said)

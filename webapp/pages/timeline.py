@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import Decision, Event
@@ -54,14 +54,20 @@ def moment(at: datetime) -> str:
 
 
 def kind_filter(events: Sequence[Event]) -> Component:
-    """A box for each kind of entry there is, all ticked."""
+    """A button for each kind of entry there is, all pressed."""
     there = [kind for kind in KINDS if any(event.kind == kind for event in events)]
-    options = [
-        {"label": f"{KINDS[kind]} ({sum(event.kind == kind for event in events)})", "value": kind} for kind in there
+    buttons = [
+        html.Button(
+            f"{KINDS[kind]} {sum(event.kind == kind for event in events)}",
+            id={"kind": kind},
+            className="choice",
+            n_clicks=0,
+            **attributes("aria-", pressed="true"),
+        )
+        for kind in there
     ]
-    return html.Fieldset(
-        [html.Legend("Show", className="only-heard"), dcc.Checklist(options, there, id="kinds", className="kinds")],
-        hidden=len(there) < 2,
+    return html.Div(
+        buttons, className="choices", role="group", hidden=len(there) < 2, **attributes("aria-", label="Show")
     )
 
 
@@ -149,7 +155,7 @@ def _decision(
 ) -> list[Component]:
     by = f"{schema.title if schema else decision.model} v{decision.model_version}"
     policy = f" · under setting {decision.policy_version} of the Model page" if decision.policy_version else ""
-    sure = f" · sure in {wording.of_100(decision.confidence)} of 100 trainings"
+    sure = f" · how sure: {wording.percent(decision.confidence)}"
     parts: list[Component] = [
         html.P([*_answer(decision.verdict, decision.prob_default), sure]),
         html.P(f"{by} · {CHANNELS.get(decision.channel, decision.channel)}{policy}", className="quiet"),
