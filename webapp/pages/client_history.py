@@ -142,7 +142,11 @@ def _confirming(n_entries: int) -> list[Component]:
 
 def register(app: Dash, context: AppContext) -> None:
     """Add the callbacks about one client."""
+    _register_filter(app, context)
+    _register_erasing(app, context)
 
+
+def _register_filter(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("events", "children"),
         Output({"kind": ALL}, "aria-pressed"),
@@ -168,6 +172,8 @@ def register(app: Dash, context: AppContext) -> None:
         except DecisionLogError as exc:
             return html.P(sentence(str(exc)), role="alert"), now_pressed
 
+
+def _register_erasing(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("erasing", "children"),
         Input("erase", "n_clicks"),
