@@ -181,9 +181,8 @@ def _register_list(app: Dash, context: AppContext) -> None:
 
 def _register_client(app: Dash, context: AppContext) -> None:
     # What was asked for comes into view, and the keyboard with it.
-    app.clientside_callback(
-        ClientsideFunction("past", "toClient"), Input("client", "children"), prevent_initial_call=True
-    )
+    to_client = ClientsideFunction("past", "toClient")
+    app.clientside_callback(to_client, Input("client", "children"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
     @app.callback(
         Output("client", "children"),
