@@ -50,12 +50,13 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/uploads/<name>/result.csv": "score",
     "/uploads/<name>/result.xlsx": "score",
     "/uploads/<name>/result.parquet": "score",
+    "/history/person.json": "decisions",
     "/template.csv": "score",
     "/template.xlsx": "score",
     "/monitoring/reports/<folder>/<name>.html": "analysis",
 }
 # Other pages are for those who look after the model.
-PAGES: Mapping[str, Permission] = {"/": "score", "/status": "decisions"}
+PAGES: Mapping[str, Permission] = {"/": "score", "/history": "decisions", "/status": "decisions"}
 OTHER_PAGES: Permission = "analysis"
 
 # The pages' scripts and styles, the same for everybody.

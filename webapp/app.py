@@ -13,7 +13,17 @@ from flask import Flask, g
 
 from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.settings import Settings
-from webapp import api, docs_page, invocations, report_routes, security, short_way, sign_in, upload_routes
+from webapp import (
+    api,
+    docs_page,
+    invocations,
+    personal_data,
+    report_routes,
+    security,
+    short_way,
+    sign_in,
+    upload_routes,
+)
 from webapp.access import local_caller
 from webapp.accounts import Accounts
 from webapp.context import AppContext
@@ -65,6 +75,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.register_blueprint(invocations.make_blueprint(context))
     app.register_blueprint(docs_page.make_blueprint())
     app.register_blueprint(sign_in.make_blueprint(context))
+    app.register_blueprint(personal_data.make_blueprint(context))
     app.register_blueprint(upload_routes.make_blueprint(context))
     app.register_blueprint(report_routes.make_blueprint(context))
     pages = find_pages()

@@ -165,6 +165,19 @@ class VersionNotKeptError(HttpError):
     code = "version_not_kept"
 
 
+class NothingAboutError(HttpError):
+    """An application that the decision log holds nothing about."""
+
+    status = 404
+    code = "nothing_about"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The decision log holds nothing about that client: nobody was scored under this number, it is written "
+            "otherwise, or what there was has been erased."
+        )
+
+
 # The domain's errors know no HTTP. The first class that fits decides.
 _DOMAIN_STATUS: tuple[tuple[type[CreditRiskError], int, str], ...] = (
     (DecisionLogError, 503, "decision_log_away"),

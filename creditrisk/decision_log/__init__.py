@@ -17,6 +17,18 @@ from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from, decisions_of_few
 from creditrisk.decision_log.entries import Actor, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
+from creditrisk.decision_log.history import (
+    BegunBatch,
+    Event,
+    ListedDecision,
+    Wanted,
+    application_of,
+    begun_batches,
+    decided_versions,
+    events_about,
+    events_numbered,
+    list_decisions,
+)
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
 from creditrisk.decision_log.policies import PolicyInForce, PolicySet, policies_set, policy_named
@@ -35,11 +47,14 @@ __all__ = [
     "Actor",
     "Batch",
     "BatchDone",
+    "BegunBatch",
     "Channel",
     "Decision",
     "DecisionLog",
     "Erasure",
+    "Event",
     "Head",
+    "ListedDecision",
     "Lists",
     "Logged",
     "Noted",
@@ -52,15 +67,22 @@ __all__ = [
     "ScoredBlock",
     "ShadowComparison",
     "UnreadableEntryError",
+    "Wanted",
     "WindowBlock",
+    "application_of",
+    "begun_batches",
     "check_source",
     "compare_shadows",
+    "decided_versions",
     "decisions_from",
     "decisions_of_few",
     "erase",
+    "events_about",
+    "events_numbered",
     "finished",
     "hold",
     "latest_predictions",
+    "list_decisions",
     "log_what_if",
     "places_of",
     "policies_set",

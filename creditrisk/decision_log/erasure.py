@@ -58,7 +58,7 @@ class Erased:
     on: datetime
 
 
-def erase(log: DecisionLog, application_id: str, *, why: str, by: str = "") -> Erasure:
+def erase(log: DecisionLog, application_id: str, *, why: str, by: str | Actor = "") -> Erasure:
     """Erase all contents about one application, and write down that it was done, and for which entries.
 
     Parameters
@@ -73,7 +73,7 @@ def erase(log: DecisionLog, application_id: str, *, why: str, by: str = "") -> E
     DecisionLogError
         If there is nothing about the application, or a legal hold forbids it; no sentence names it.
     """
-    _check_texts(application_id, why, by)
+    _check_texts(application_id, why, by.name if isinstance(by, Actor) else by)
     with log.store.transaction(is_write=True) as connection:
         _refuse_if_held(held(connection), application_id)
         about = CONTENTS.c.application_id == application_id
@@ -186,15 +186,15 @@ def _refuse_if_held(holds: Holds, application_id: str = "") -> None:
         )
 
 
-def _erase(connection: Connection, seqs: Sequence[int], why: str, by: str) -> Head:
+def _erase(connection: Connection, seqs: Sequence[int], why: str, by: str | Actor) -> Head:
     connection.execute(delete(CONTENTS).where(CONTENTS.c.seq.in_(seqs)))
     payload = canonical([why, ranges_of(seqs)]).encode()
     [written] = write(connection, locked_head(connection), [Entries("erasure", _person(by), [payload])])
     return written.head
 
 
-def _person(by: str) -> Actor:
-    return Actor(by or this_user(), is_automatic=False)
+def _person(by: str | Actor) -> Actor:
+    return by if isinstance(by, Actor) else Actor(by or this_user(), is_automatic=False)
 
 
 def _wipe(log: DecisionLog) -> str:

@@ -22,7 +22,20 @@ from random import Random
 import psycopg
 import pytest
 
-from creditrisk.decision_log import GENESIS, Decision, DecisionLog, Outcome, erase, prune, store
+from creditrisk.decision_log import (
+    GENESIS,
+    Decision,
+    DecisionLog,
+    Outcome,
+    Wanted,
+    begun_batches,
+    erase,
+    events_about,
+    events_numbered,
+    list_decisions,
+    prune,
+    store,
+)
 from creditrisk.decision_log.log import CHUNK_ROWS
 from creditrisk.decision_log.reading import BLOCK_ROWS
 from creditrisk.errors import DecisionLogError
@@ -502,3 +515,17 @@ def test_a_database_that_is_away_is_named_without_its_password(postgres_url):
         DecisionLog(away).append([EXAMPLE])
     assert "only-for-tests" not in str(caught.value)
     assert "A-1" not in str(caught.value)
+
+
+def test_the_log_is_read_for_people_in_either_database(log):
+    log.append([EXAMPLE, replace(EXAMPLE, channel="batch", application_id="it's 100 %")])
+    log.record_outcomes([Outcome("it's 100 %", True, date(2026, 3, 31))])
+    log.note("batch", "simulated/abc", "2026-10-31 3")
+    today = datetime.now(UTC).date()
+    listed = list_decisions(log, Wanted("approve", ("simulated", "3"), "batch", today), skip=0, at_most=5)
+    assert [(item.seq, item.application_id, item.channel) for item in listed] == [(2, "it's 100 %", "batch")]
+    assert [event.kind for event in events_about(log, "it's 100 %")] == ["decision", "outcome"]
+    assert [item.day for item in begun_batches(log, at_most=5)] == ["2026-10-31"]
+    erase(log, "it's 100 %", why="asked for it")
+    decision, _, erasure = events_numbered(log, [2, 3])
+    assert decision.erased_on == erasure.at

@@ -39,6 +39,8 @@ ALLOWED = {
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/"): ALL,
     ("GET", "/model"): ("analyst", "approver"),
+    ("GET", "/history"): ALL,
+    ("POST", "/history/person.json"): ALL,
     ("GET", "/template.csv"): ALL,
     ("GET", "/template.xlsx"): ALL,
     ("POST", "/uploads"): ALL,

@@ -27,7 +27,7 @@ BLOCK_ROWS = 100
 MOST_LISTED = 50
 
 # The grid takes its colours from style.css, so that it follows the reader's dark mode.
-_THEME = (
+THEME = (
     "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 14, backgroundColor: 'var(--surface)', "
     "foregroundColor: 'var(--ink)', headerBackgroundColor: 'var(--sunken)', headerTextColor: 'var(--muted)', "
     "borderColor: 'var(--line)', rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--chosen)', "
@@ -330,7 +330,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
             "cellFocused": ["chooseFocused(params)"],
         },
         dashGridOptions={
-            "theme": {"function": _THEME},
+            "theme": {"function": THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
             "cacheBlockSize": BLOCK_ROWS,
             "maxBlocksInCache": 20,

@@ -1,0 +1,272 @@
+"""Everything that happened to one client, oldest first: from entries of the decision log to Dash components."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from creditrisk.decision_log import Decision, Event
+from creditrisk.pages.palette import VERDICT_LOOKS, VerdictLook
+from creditrisk.schema import Schema
+from creditrisk.scoring import ScoredRow
+from webapp.pages import wording
+from webapp.pages.components import attributes, sentence
+from webapp.scoring_again import Compared
+
+KINDS = {
+    "decision": "Decisions",
+    "what_if": "What-ifs",
+    "outcome": "Outcomes",
+    "override": "Decided otherwise",
+    "review": "Reviews",
+    "shadow": "Scored in the background",
+    "setting": "Legal holds",
+    "erasure": "Erasures",
+}
+_ONE = {
+    "decision": "Decision",
+    "what_if": "What-if, no decision",
+    "outcome": "Outcome",
+    "override": "Decided otherwise",
+    "review": "Review",
+    "shadow": "Scored in the background, no decision",
+    "setting": "Legal hold",
+    "erasure": "Erasure",
+}
+CHANNELS = {"ui": "page", "api": "API", "batch": "batch"}
+# Of these many versions a decision can be scored again with each.
+MOST_VERSIONS = 8
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC as the page writes it.
+
+    Examples
+    --------
+    >>> moment(datetime(2026, 10, 2, 8, 5))
+    '2 Oct 2026, 08:05 UTC'
+    """
+    return f"{wording.day(at)}, {at:%H:%M} UTC"
+
+
+def kind_filter(events: Sequence[Event]) -> Component:
+    """A button for each kind of entry there is, all pressed."""
+    there = [kind for kind in KINDS if any(event.kind == kind for event in events)]
+    buttons = [
+        html.Button(
+            f"{KINDS[kind]} {sum(event.kind == kind for event in events)}",
+            id={"kind": kind},
+            className="choice",
+            n_clicks=0,
+            **attributes("aria-", pressed="true"),
+        )
+        for kind in there
+    ]
+    return html.Div(
+        buttons, className="choices", role="group", hidden=len(there) < 2, **attributes("aria-", label="Show")
+    )
+
+
+def timeline(
+    events: Sequence[Event], kinds: Sequence[str], schemas: Mapping[str, Schema], versions: Mapping[str, Sequence[str]]
+) -> Component:
+    """The entries of some kinds, each with what it says.
+
+    Parameters
+    ----------
+    schemas, versions
+        By model: the words for its fields, as far as they are at hand, and the versions that are kept.
+    """
+    items, before = [], None
+    for event in events:
+        if event.kind in kinds:
+            items.append(_item(event, before, schemas.get(event.model), versions.get(event.model, ())))
+        if event.decision is not None:
+            before = event
+    return html.Ol(items, className="timeline")
+
+
+def _item(event: Event, before: Event | None, schema: Schema | None, versions: Sequence[str]) -> Component:
+    who = event.by.name + (f" ({event.by.role})" if event.by.role else "")
+    head = html.Div(
+        [
+            html.B(_ONE.get(event.kind, event.kind)),
+            html.Span(moment(event.at), className="when"),
+            html.Small(f"entry {event.seq:,} · by {who}", className="quiet"),
+        ],
+        className="event-head",
+    )
+    return html.Li([head, *_told(event, before, schema, versions)], className=f"event {event.kind.replace('_', '-')}")
+
+
+def _told(event: Event, before: Event | None, schema: Schema | None, versions: Sequence[str]) -> list[Component]:
+    if event.erased_on is not None:
+        return [html.P(f"Erased on {moment(event.erased_on)}: what it held is gone.")]
+    if event.decision is not None:
+        return _decision(event, event.decision, before, schema, versions)
+    return [html.P(_in_a_sentence(event, schema))]
+
+
+def _in_a_sentence(event: Event, schema: Schema | None) -> list[Component | str]:
+    """What an entry says that is no decision."""
+    answer = _answer(event.verdict, event.prob_default)
+    said: list[Component | str] = [*answer, " " if answer else "", event.told]
+    if event.asked is not None:
+        name, value = event.asked
+        said = [f"With {_label(schema, name)}: {_words(schema, name, value)} it would be ", *answer, "."]
+    elif event.outcome is not None:
+        became = "went bad" if event.outcome.is_default else "repaid"
+        said = [f"It {became}, as seen on {wording.day(event.outcome.observed_on)}."]
+    elif event.kind == "shadow":
+        said = [f"Version {event.model_version}, which does not serve, would have said ", *answer, "."]
+    elif event.fact is not None:
+        what = "Nothing may be erased from now on" if event.fact.value == "on" else "It may be erased again"
+        what = "Contents were erased" if event.kind == "erasure" else what
+        said = [f"{what}. Why: {event.fact.why or 'not said'}"]
+    return said
+
+
+def _answer(verdict: str | None, prob_default: float | None) -> list[Component | str]:
+    look = _look(verdict)
+    parts: list[Component | str] = []
+    if look is not None:
+        parts.append(html.Span(look.words, className=f"verdict {look.band}"))
+    if prob_default is not None:
+        parts.append(f"{' · ' if parts else ''}{wording.risk_words(prob_default)}")
+    return parts
+
+
+def _look(verdict: str | None) -> VerdictLook | None:
+    """How a logged verdict looks; None for none, and for what is no verdict."""
+    return next((look for known, look in VERDICT_LOOKS.items() if known == verdict), None)
+
+
+def _verdict_words(verdict: str) -> str:
+    look = _look(verdict)
+    return look.words if look else verdict
+
+
+def _decision(
+    event: Event, decision: Decision, before: Event | None, schema: Schema | None, versions: Sequence[str]
+) -> list[Component]:
+    by = f"{schema.title if schema else decision.model} v{decision.model_version}"
+    policy = f" · under setting {decision.policy_version} of the Model page" if decision.policy_version else ""
+    sure = f" · how sure: {wording.percent(decision.confidence)}"
+    parts: list[Component] = [
+        html.P([*_answer(decision.verdict, decision.prob_default), sure]),
+        html.P(f"{by} · {CHANNELS.get(decision.channel, decision.channel)}{policy}", className="quiet"),
+    ]
+    if decision.problems:
+        parts.append(html.Ul([html.Li(problem) for problem in decision.problems], className="problems"))
+    if decision.reasons:
+        reasons = html.Ul([html.Li(item["text"]) for item in decision.reasons])
+        parts.append(html.Div([html.B("Reasons"), reasons]))
+    if before is not None and before.decision is not None:
+        parts.append(_changes(event, decision, before, before.decision, schema))
+    rows = [(_label(schema, name), [_words(schema, name, value)]) for name, value in decision.inputs.items()]
+    stated = html.Details([html.Summary("What was stated"), _table(["", "Stated"], rows)])
+    return [*parts, stated, _again(event.seq, decision, versions)]
+
+
+def _changes(event: Event, now: Decision, before: Event, then: Decision, schema: Schema | None) -> Component:
+    """What is otherwise than at the decision before, old and new side by side."""
+    rows = []
+    if now.verdict != then.verdict:
+        rows.append(("Verdict", [_verdict_words(item.verdict) for item in (then, now)]))
+    if now.prob_default != then.prob_default:
+        rows.append(("Risk", [wording.risk_words(item.prob_default) for item in (then, now)]))
+    if (now.model, now.model_version) != (then.model, then.model_version):
+        rows.append(("Model", [f"{item.model} v{item.model_version}" for item in (then, now)]))
+    if now.policy_version != then.policy_version:
+        rows.append(("Setting of the Model page", [item.policy_version or "none" for item in (then, now)]))
+    texts = ["; ".join(item["text"] for item in decision.reasons) or "none" for decision in (then, now)]
+    if texts[0] != texts[1]:
+        rows.append(("Reasons", texts))
+    for name in dict.fromkeys([*then.inputs, *now.inputs]):
+        pair = [decision.inputs.get(name) for decision in (then, now)]
+        if pair[0] != pair[1]:
+            rows.append((_label(schema, name), [_words(schema, name, value) for value in pair]))
+    if not rows:
+        return html.P(f"The same in everything as entry {before.seq:,}.", className="quiet")
+    title = f"What is otherwise than in entry {before.seq:,}"
+    return html.Div([html.B(title), _table(["", f"Entry {before.seq:,}", f"Entry {event.seq:,}"], rows)])
+
+
+def _again(seq: int, decision: Decision, versions: Sequence[str]) -> Component:
+    """The ways to score the decision again, and where it is told what came of it."""
+    others = [version for version in versions[:MOST_VERSIONS] if version != decision.model_version]
+    words = {"": "As it was decided", **{version: f"With version {version}" for version in others}}
+    buttons = [
+        html.Button(
+            word,
+            id={"again": "button", "version": version, "entry": seq},
+            className="button",
+            n_clicks=0,
+            **attributes("aria-", label=f"Score entry {seq} again: {word}"),
+        )
+        for version, word in words.items()
+    ]
+    said = "Nothing of this is logged, and nothing decided."
+    return html.Details(
+        [
+            html.Summary("Score again"),
+            html.Div(buttons, className="actions"),
+            html.P(said, className="quiet"),
+            html.Div(id={"again": "answer", "entry": seq}, role="status"),
+        ]
+    )
+
+
+def compared(found: Compared) -> Component:
+    """Whether a decision comes out the same today, in a sentence."""
+    begin = f"Scored again today with version {found.version}, under the settings of then:"
+    if not found.differs:
+        return html.P(f"{begin} the same to the last bit.")
+    return html.P(f"{begin} it differs in {', '.join(found.differs)}. Tell whoever runs the app.", className="warning")
+
+
+def beside(decision: Decision, row: ScoredRow) -> Component:
+    """A decision and what another version says of the same application today, side by side."""
+    texts = ["; ".join(item["text"] for item in reasons) or "none" for reasons in (decision.reasons, row["reasons"])]
+    both = ((decision.verdict, decision.prob_default), (row["verdict"], row["prob_default"]))
+    rows: list[tuple[str, list[Any]]] = [
+        ("Verdict", [_answer(verdict, None) for verdict, _ in both]),
+        ("Risk", [wording.risk_words(risk) for _, risk in both]),
+        ("Reasons", texts),
+    ]
+    problems = ["; ".join(items) or "nothing" for items in (decision.problems, row["problems"])]
+    if problems[0] != problems[1]:
+        rows.append(("Unusual", problems))
+    return _table(["", f"Logged, version {decision.model_version}", f"Version {row['model_version']} today"], rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[Any]]]) -> Component:
+    """A small table whose first column names its rows."""
+    ths = [html.Th(text, scope="col") if text else html.Td() for text in head]
+    body = [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows]
+    return html.Div(
+        html.Table([html.Thead(html.Tr(ths)), html.Tbody(body)], className="plain"), className="scroll", tabIndex=0
+    )
+
+
+def _label(schema: Schema | None, name: str) -> str:
+    return schema.field(name).label if schema is not None and _is_known(schema, name) else name
+
+
+def _words(schema: Schema | None, name: str, value: Any) -> str:
+    """A logged value in the words of the schema, where they fit it."""
+    if schema is None or not _is_known(schema, name) or value is None:
+        return "not given" if value is None else str(value)
+    field = schema.field(name)
+    try:
+        return sentence(field.in_words(date.fromisoformat(value) if field.type == "date" else value))
+    except (TypeError, ValueError, KeyError):
+        return str(value)
+
+
+def _is_known(schema: Schema, name: str) -> bool:
+    return any(field.name == name for field in schema.fields)

@@ -1,0 +1,116 @@
+"""What the decision log holds about one person: to be handed out (Art. 15 GDPR), and to be erased (Art. 17)."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from flask import Blueprint, Response, request
+
+from creditrisk.decision_log import Actor, Event, erase, events_about
+from creditrisk.scoring import MAX_WORDS
+from webapp import policy_changes
+from webapp.access import Caller
+from webapp.context import AppContext
+from webapp.errors import BadRequestError, NothingAboutError
+from webapp.openapi import JsonObject
+
+ROUTE = "/history/person.json"
+# Longer than any client's number.
+MOST_CHARACTERS = 1_000
+_ABOUT = (
+    "Everything that the decision log of the Risk-O-Meter holds about this application, oldest first. Times are in "
+    "UTC; prob_default is the estimated probability of default, from 0 to 1; who acted is given by role only."
+)
+
+
+def make_blueprint(context: AppContext) -> Blueprint:
+    """The route that hands one person's data out; the id comes in the body and stands in no address."""
+    blueprint = Blueprint("personal_data", __name__)
+
+    @blueprint.post(ROUTE)
+    def person() -> Response:
+        application_id = request.form.get("application_id", "")
+        if not application_id or len(application_id) > MOST_CHARACTERS or len(request.form) > 1:
+            raise BadRequestError("Expected a form with application_id, and nothing beside it.")
+        found = handed_out(application_id, events_about(context.log, application_id))
+        text = json.dumps(found, ensure_ascii=False, indent=2)
+        response = Response(f"{text}\n", mimetype="application/json")
+        response.headers.set("Content-Disposition", "attachment", filename="what-the-decision-log-holds.json")
+        return response
+
+    return blueprint
+
+
+def handed_out(application_id: str, events: list[Event]) -> JsonObject:
+    """The entries about an application as the person they are about gets them.
+
+    Raises
+    ------
+    NothingAboutError
+        If there are none.
+    """
+    if not events:
+        raise NothingAboutError
+    return {
+        "about": _ABOUT,
+        "application_id": application_id,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "entries": [_entry(event) for event in events],
+    }
+
+
+def _entry(event: Event) -> JsonObject:
+    said: JsonObject = {
+        "entry": event.seq,
+        "at": event.at.isoformat(),
+        "kind": event.kind,
+        "by_role": event.by.role,
+        "automatic": event.by.is_automatic,
+        "model": event.model,
+        "model_version": event.model_version,
+        "policy": event.policy_version,
+        "prob_default": event.prob_default,
+        "verdict": event.verdict,
+        "refers_to": event.refers_to,
+        "hash": event.hash,
+    }
+    if event.erased_on is not None:
+        said["erased_on"] = event.erased_on.isoformat()
+    if event.decision is not None:
+        names = ("channel", "score_points", "confidence", "reasons", "problems", "inputs")
+        said |= {name: getattr(event.decision, name) for name in names}
+    if event.asked is not None:
+        said |= {"field": event.asked[0], "tried": event.asked[1]}
+    if event.outcome is not None:
+        said |= {"default": event.outcome.is_default, "observed_on": event.outcome.observed_on.isoformat()}
+    if event.fact is not None:
+        said |= {"what": event.fact.kind, "value": event.fact.value, "why": event.fact.why}
+    if event.told:
+        said["told"] = json.loads(event.told)
+    return {name: value for name, value in said.items() if value not in (None, "")}
+
+
+def erase_person(context: AppContext, caller: Caller, application_id: str, why: str) -> str:
+    """Erase the contents of everything about an application; what was done, in a sentence or two.
+
+    Raises
+    ------
+    ForbiddenError
+        If the caller may not.
+    BadRequestError
+        If there is no reason, or it names the application: it stands in the log for ever.
+    DecisionLogError
+        If there is nothing to erase, a legal hold forbids it, or the log is away.
+    """
+    policy_changes.check_may_change(caller)
+    why = " ".join(why.split())
+    if not why or len(why) > MAX_WORDS:
+        raise BadRequestError(f"Nothing was erased: say why, in up to {MAX_WORDS:,} characters.")
+    if application_id.lower() in why.lower().split() or (len(application_id) > 3 and application_id in why):
+        raise BadRequestError(
+            "Nothing was erased: the reason names the client, and it stays for ever. Write it without."
+        )
+    done = erase(context.log, application_id, why=why, by=Actor(caller.name, caller.role, is_automatic=False))
+    entries = "1 entry was" if done.n_erased == 1 else f"{done.n_erased:,} entries were"
+    return f"Erased: the contents of {entries} removed, and the log is still whole. {done.remains}".strip()
