@@ -52,6 +52,7 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/uploads/<name>/result.parquet": "score",
     "/template.csv": "score",
     "/template.xlsx": "score",
+    "/model/versions/<int:version>/<name>.html": "analysis",
 }
 # Other pages are for those who look after the model.
 PAGES: Mapping[str, Permission] = {"/": "score"}

@@ -13,7 +13,7 @@ from flask import Flask, g
 
 from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.settings import Settings
-from webapp import api, docs_page, invocations, security, short_way, sign_in, upload_routes
+from webapp import api, docs_page, invocations, security, short_way, sign_in, upload_routes, version_pages
 from webapp.access import local_caller
 from webapp.accounts import Accounts
 from webapp.context import AppContext
@@ -66,6 +66,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.register_blueprint(docs_page.make_blueprint())
     app.register_blueprint(sign_in.make_blueprint(context))
     app.register_blueprint(upload_routes.make_blueprint(context))
+    app.register_blueprint(version_pages.make_blueprint(context))
     pages = find_pages()
     dashes = [_serve_page(app, page, pages, context) for page in pages]
     # Dash sets itself up ahead of the first request, and would tell other threads meanwhile that it has no scripts.

@@ -18,7 +18,8 @@ from creditrisk.registry import Registry, Version, decided, serving_folder, serv
 from creditrisk.scoring import check_intact
 from creditrisk.settings import Settings
 from webapp.serving_note import ServingNote, look_at_once, note_path, read_note, write_note
-from webapp.versions_note import known_versions, versions_path, write_versions
+from webapp.version_pages import keep_pages
+from webapp.versions_note import known_versions, newest, versions_path, write_versions
 
 log = logging.getLogger("webapp.champion")
 
@@ -47,6 +48,7 @@ class ChampionPoller:
         self._registry: Registry | None = None
         self._refused: _Refused | None = None
         self._note = _saved(settings)
+        self._champion: Version | None = None
         self._policy = PolicyInForce(settings.home, DecisionLog(settings.decision_log))
 
     def poll(self) -> None:
@@ -56,6 +58,9 @@ class ChampionPoller:
         finally:
             self._note = replace(self._note, asked_at=time.time())
             write_note(self._path, self._note)
+        # Later, so that a new champion serves without waiting for it.
+        if self._registry is not None and self._champion is not None and self._note.is_registry_up:
+            self._note_versions(self._registry, self._champion)
 
     def keep_polling(self) -> None:
         """Ask now, every `champion_poll_seconds`, and at once when somebody moved the champion from the page."""
@@ -79,11 +84,13 @@ class ChampionPoller:
             return 0.0
 
     def _note_versions(self, registry: Registry, champion: Version) -> None:
-        """Write down which versions there are, for the page about the model, and a policy that was set elsewhere."""
+        """Note what the Model page shows: versions, their pages, and a policy that was set elsewhere."""
         settings = self._settings
         try:
-            write_versions(versions_path(settings), known_versions(registry, champion, settings.mlflow_port))
+            versions = newest(registry, champion.model)
+            write_versions(versions_path(settings), known_versions(registry, champion, versions))
             self._policy.refresh()
+            keep_pages(registry, settings.home, versions)
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
 
@@ -101,9 +108,8 @@ class ChampionPoller:
         note = replace(note, registry_problem="", dataset=name or "")
         if version is None:
             return note
-        kept = self._keep(self._registry, note, version)
-        self._note_versions(self._registry, version)
-        return kept
+        self._champion = version
+        return self._keep(self._registry, note, version)
 
     def _keep(self, registry: Registry, note: ServingNote, version: Version) -> ServingNote:
         """The note after a champion was found: its files are kept by then, or it says why they cannot be used."""

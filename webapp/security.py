@@ -49,8 +49,8 @@ def headers_of(inline_scripts: list[str]) -> dict[str, str]:
         Hashes of the inline scripts that the page needs, for its content security policy.
     """
     policy = (
-        "default-src 'none'; connect-src 'self'; font-src 'self' data:; img-src 'self' data:; manifest-src 'self'; "
-        f"script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
+        "default-src 'none'; connect-src 'self'; font-src 'self' data:; frame-src 'self'; img-src 'self' data:; "
+        f"manifest-src 'self'; script-src 'self' {' '.join(inline_scripts)}; style-src 'self' 'unsafe-inline'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
     return {
@@ -89,7 +89,9 @@ def protect(app: Flask, settings: Settings, headers: Mapping[str, str]) -> None:
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        response.headers.update(headers)
+        for name, value in headers.items():
+            # What is shown in a frame comes under a policy of its own.
+            response.headers.setdefault(name, value)
         if not _STATIC.match(request.path):
             response.headers["Cache-Control"] = NOT_KEPT
         return response
