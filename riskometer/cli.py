@@ -21,6 +21,7 @@ from riskometer.trigger_commands import show_triggers
 from riskometer.user_commands import user_group
 
 if TYPE_CHECKING:
+    from creditrisk.decision_log import Actor
     from flows.queue import FlowArguments
 
 # Warnings go to the terminal.
@@ -284,22 +285,33 @@ def schema_infer(
     print_inferred(found, output, source, Console())
 
 
+def _person(name: str, role: str) -> Actor:
+    """Who decides."""
+    from creditrisk.decision_log import Actor, this_user
+
+    return Actor(name or this_user(), role, is_automatic=False)
+
+
+role_option = click.option("--role", default="", help="In which role they decide, as the decision log names it.")
+
+
 @main.command()
 @click.option("--dataset", default="", help="Registered model; empty: the one trained last.")
 @click.option("--version", default="", help="The version to promote; empty: the challenger.")
 @by_option
+@role_option
 @click.option(
     "--why", default="", help="The reason, kept with the version; asked for where the evidence is against it."
 )
-def promote(dataset: str, version: str, by: str, why: str) -> None:
+def promote(dataset: str, version: str, by: str, role: str, why: str) -> None:
     """Make the challenger, or a given version, champion."""
-    from creditrisk.registry import Registry, approve, find_challenger, not_served_notice, who
+    from creditrisk.registry import Registry, approve, find_challenger, not_served_notice
     from flows.notices import tell_of_promotion
 
     settings = read_settings()
     registry = Registry(settings.stores)
     found = find_challenger(registry, dataset or settings.dataset, version)
-    click.echo(approve(registry, found, by=by or who(), why=why))
+    click.echo(approve(registry, found, by=_person(by, role), why=why))
     tell_of_promotion(found.model, found.version, settings, log)
     if other := not_served_notice(registry, found.model, settings.dataset):
         click.echo(other)
@@ -308,10 +320,11 @@ def promote(dataset: str, version: str, by: str, why: str) -> None:
 @main.command()
 @dataset_option
 @by_option
+@role_option
 @click.option("--why", default="", help="The reason, kept with the version.")
-def rollback(dataset: str, by: str, why: str) -> None:
+def rollback(dataset: str, by: str, role: str, why: str) -> None:
     """Go back to the previous champion; once more, and the newer one is back."""
-    from creditrisk.registry import Registry, roll_back, serving_name, who
+    from creditrisk.registry import Registry, roll_back, serving_name
     from flows.notices import tell_of_promotion
 
     settings = read_settings()
@@ -319,7 +332,7 @@ def rollback(dataset: str, by: str, why: str) -> None:
     model = serving_name(registry, dataset or settings.dataset)
     if not model:
         raise click.ClickException("No model serves yet, so there is nothing to go back to.")
-    click.echo(roll_back(registry, model, by=by or who(), why=why))
+    click.echo(roll_back(registry, model, by=_person(by, role), why=why))
     if (champion := registry.champion(model)) is not None:
         tell_of_promotion(model, champion.version, settings, log)
 

@@ -54,6 +54,7 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/template.csv": "score",
     "/template.xlsx": "score",
     "/monitoring/reports/<folder>/<name>.html": "analysis",
+    "/model/versions/<int:version>/<name>.html": "analysis",
 }
 # Other pages are for those who look after the model.
 PAGES: Mapping[str, Permission] = {"/": "score", "/history": "decisions", "/status": "decisions"}

@@ -23,6 +23,7 @@ from webapp import (
     short_way,
     sign_in,
     upload_routes,
+    version_pages,
 )
 from webapp.access import local_caller
 from webapp.accounts import Accounts
@@ -78,6 +79,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.register_blueprint(personal_data.make_blueprint(context))
     app.register_blueprint(upload_routes.make_blueprint(context))
     app.register_blueprint(report_routes.make_blueprint(context))
+    app.register_blueprint(version_pages.make_blueprint(context))
     pages = find_pages()
     dashes = [_serve_page(app, page, pages, context) for page in pages]
     # Dash sets itself up ahead of the first request, and would tell other threads meanwhile that it has no scripts.

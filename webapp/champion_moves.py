@@ -1,6 +1,6 @@
 """A version made champion, or taken back, from the page: by the command line in a process of its own, where MLflow is.
 
-The process that asks the registry is told to look at once.
+The process that asks the registry is told to look at once, and whoever asked hears when the version serves.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 
 from creditrisk.errors import RegistryError
 from creditrisk.scoring import MAX_WORDS
@@ -18,6 +20,9 @@ from webapp.serving_note import look_at_once
 
 # To import MLflow and to prove a version takes some seconds, on a busy machine many.
 PATIENCE_SECONDS = 90.0
+# A version that was proved serves within so long.
+SERVES_WITHIN_SECONDS = 5.0
+_LOOK_SECONDS = 0.1
 
 
 def promote(context: AppContext, caller: Caller, model: str, version: str, why: str) -> str:
@@ -30,20 +35,35 @@ def promote(context: AppContext, caller: Caller, model: str, version: str, why: 
     RegistryError
         If it was refused, or took too long.
     """
-    return _move(context, caller, ["promote", f"--dataset={model}", f"--version={version}"], why)
+    _move(context, caller, ["promote", f"--dataset={model}", f"--version={version}"], why)
+    return _once_it_serves(context, lambda serves: serves == version)
 
 
 def roll_back(context: AppContext, caller: Caller, model: str, why: str) -> str:
     """Make the previous champion champion again. Errors as of `promote`."""
-    return _move(context, caller, ["rollback", f"--dataset={model}"], why)
+    before = context.scorer().version
+    _move(context, caller, ["rollback", f"--dataset={model}"], why)
+    return _once_it_serves(context, lambda serves: serves != before)
 
 
-def _move(context: AppContext, caller: Caller, arguments: list[str], why: str) -> str:
+def _once_it_serves(context: AppContext, is_it: Callable[[str], bool]) -> str:
+    """Wait until a version serves in this process, as long as it should take, and say so."""
+    until = time.monotonic() + SERVES_WITHIN_SECONDS
+    while time.monotonic() < until:
+        context.champion.look()
+        if is_it(context.scorer().version):
+            return f"Version {context.scorer().version} serves now."
+        time.sleep(_LOOK_SECONDS)
+    return "It is champion now, and serves as soon as it is loaded; the header says when."
+
+
+def _move(context: AppContext, caller: Caller, arguments: list[str], why: str) -> None:
     check_may_change(caller)
     why = why.strip()
     if not why or len(why) > MAX_WORDS:
         raise RegistryError(f"nothing was changed: say why, in up to {MAX_WORDS:,} characters.")
-    command = [sys.executable, "-P", "-m", "riskometer", *arguments, f"--by={caller.name}", f"--why={why}"]
+    by = [f"--by={caller.name}", f"--role={caller.role}"]
+    command = [sys.executable, "-P", "-m", "riskometer", *arguments, *by, f"--why={why}"]
     environment = os.environ | {"CREDITRISK_HOME": str(context.settings.home)}
     try:
         done = subprocess.run(  # noqa: S603  # no shell, and each argument begins with our own words
@@ -57,5 +77,3 @@ def _move(context: AppContext, caller: Caller, arguments: list[str], why: str) -
         lines = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
         raise RegistryError(lines[-1].removeprefix("Error: ") if lines else "the registry refused it; see its logs.")
     look_at_once(context.settings).touch()
-    lines = done.stdout.strip().splitlines()
-    return lines[0] if lines else "Done."

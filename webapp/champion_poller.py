@@ -18,7 +18,8 @@ from creditrisk.registry import Registry, Version, decided, serving_folder, serv
 from creditrisk.scoring import check_intact
 from creditrisk.settings import Settings
 from webapp.serving_note import ServingNote, look_at_once, note_path, read_note, write_note
-from webapp.versions_note import known_versions, versions_path, write_versions
+from webapp.version_pages import keep_pages
+from webapp.versions_note import known_versions, newest, versions_path, write_versions
 
 log = logging.getLogger("webapp.champion")
 
@@ -87,11 +88,13 @@ class ChampionPoller:
             return 0.0
 
     def _note_versions(self, registry: Registry, champion: Version) -> None:
-        """Write down which versions there are, for the page about the model, and a policy that was set elsewhere."""
+        """Note what the Model page shows: versions, their pages, and a policy that was set elsewhere."""
         settings = self._settings
         try:
-            write_versions(versions_path(settings), known_versions(registry, champion, settings.mlflow_port))
+            versions = newest(registry, champion.model)
+            write_versions(versions_path(settings), known_versions(registry, champion, versions))
             self._policy.refresh()
+            keep_pages(registry, settings.home, versions)
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
 

@@ -90,7 +90,7 @@ def protect(app: Flask, settings: Settings, headers: Mapping[str, str]) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         for name, value in headers.items():
-            # A report is shown under a policy of its own.
+            # What is shown in a frame comes under a policy of its own.
             response.headers.setdefault(name, value)
         if not _STATIC.match(request.path):
             response.headers["Cache-Control"] = NOT_KEPT

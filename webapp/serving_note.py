@@ -33,6 +33,11 @@ class ServingNote:
     registry_problem: str = ""
     model_problem: str = ""
 
+    @property
+    def is_registry_up(self) -> bool:
+        """Whether the registry answered when last asked."""
+        return not self.registry_problem
+
 
 def note_path(settings: Settings) -> Path:
     """Where the note of an app lies, by its home and the model chosen for it."""

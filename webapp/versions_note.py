@@ -13,7 +13,7 @@ from pathlib import Path
 
 from creditrisk import strict
 from creditrisk.errors import CreditRiskError, ScorerError
-from creditrisk.registry import PACK, PAGE, Registry, Version, evidence_of, objections
+from creditrisk.registry import Registry, Version, evidence_of, objections
 from creditrisk.settings import Settings
 from webapp.serving_note import note_path
 
@@ -27,7 +27,6 @@ class KnownVersion:
 
     `is_champion`, `is_previous` and `is_challenger` say what it is now; `evidence` is what its comparison found,
     `against` what speaks against promoting it, both empty if nothing; `is_same` that it is the very model that serves.
-    `pack` and `comparison` are addresses in MLflow, empty where there is none.
     """
 
     model: str
@@ -39,8 +38,6 @@ class KnownVersion:
     is_same: bool
     evidence: str
     against: str
-    pack: str
-    comparison: str
 
 
 def versions_path(settings: Settings) -> Path:
@@ -48,8 +45,19 @@ def versions_path(settings: Settings) -> Path:
     return note_path(settings).with_name(f"versions-{note_path(settings).name}")
 
 
-def known_versions(registry: Registry, champion: Version, mlflow_port: int) -> list[KnownVersion]:
-    """The newest versions of a champion's model, newest first.
+def newest(registry: Registry, model: str) -> list[Version]:
+    """The newest versions of a model, newest first.
+
+    Raises
+    ------
+    RegistryError
+        If the registry is away.
+    """
+    return sorted(registry.versions(model), key=lambda item: -int(item.version))[:MOST_VERSIONS]
+
+
+def known_versions(registry: Registry, champion: Version, versions: Sequence[Version]) -> list[KnownVersion]:
+    """Versions of a champion's model, as the page shows them.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def known_versions(registry: Registry, champion: Version, mlflow_port: int) -> l
     """
     previous, challenger = registry.at(champion.model, "previous"), registry.challenger(champion.model)
     found = []
-    for version in sorted(registry.versions(champion.model), key=lambda item: -int(item.version))[:MOST_VERSIONS]:
+    for version in versions:
         is_champion = version.version == champion.version
         evidence, against = "", ""
         try:
@@ -78,8 +86,6 @@ def known_versions(registry: Registry, champion: Version, mlflow_port: int) -> l
                 is_same=not is_champion and version.sha256 == champion.sha256 != "",
                 evidence=evidence,
                 against=against,
-                pack=registry.page_address(version, PACK, mlflow_port),
-                comparison=registry.page_address(version, PAGE, mlflow_port) if evidence else "",
             )
         )
     return found

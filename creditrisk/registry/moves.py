@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
-from creditrisk.decision_log import Head
+from creditrisk.decision_log import Actor, Head
 from creditrisk.errors import RegistryError
 from creditrisk.home import one_at_a_time
 from creditrisk.registry.scorers import Scorers
@@ -37,7 +37,9 @@ class Moves(Scorers):
         self.fetch(champion)
         self.notes.note_served(model, by=by, why=why)
 
-    def promote(self, version: Version, *, by: str, why: str, evidence: str, instead_of: str | None = None) -> None:
+    def promote(
+        self, version: Version, *, by: str | Actor, why: str, evidence: str, instead_of: str | None = None
+    ) -> None:
         """Make a version the champion, keep the one before it as `previous`, and note who, when, why and on what.
 
         It is first proved to load and to score as it did, and its fingerprint is noted in the decision log, if it was
@@ -47,6 +49,8 @@ class Moves(Scorers):
 
         Parameters
         ----------
+        by
+            Who decides: a person's name, or a person or program with its role.
         instead_of
             The version that the evidence is about; if another one is champion by now, nothing is moved. None: any.
 
@@ -72,7 +76,7 @@ class Moves(Scorers):
             self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
             self._serve_first(version.model, by)
 
-    def roll_back(self, model: str, *, by: str, why: str) -> Version:
+    def roll_back(self, model: str, *, by: str | Actor, why: str) -> Version:
         """Make `previous` champion again and return it; the champion becomes `previous`, so that this can be undone.
 
         Raises
@@ -113,7 +117,7 @@ class Moves(Scorers):
             if event.log_seq
         ]
 
-    def _serve_first(self, model: str, by: str) -> None:
+    def _serve_first(self, model: str, by: str | Actor) -> None:
         """The first champion of all serves; every later change is a decision of its own."""
         if self.served() is None:
             self.notes.note_served(model, by=by, why="the first champion")
@@ -122,12 +126,15 @@ class Moves(Scorers):
         key = EVENT_TAG + event.at.replace("+00:00", "Z")  # MLflow takes no plus sign here
         self.client.set_registered_model_tag(model, key, to_tag(event))
 
-    def _move(self, version: Version, before: Version | None, *, what: str, by: str, why: str, evidence: str) -> None:
+    def _move(
+        self, version: Version, before: Version | None, *, what: str, by: str | Actor, why: str, evidence: str
+    ) -> None:
         at, replaced = _now(), before.version if before is not None else ""
+        name = by.name if isinstance(by, Actor) else by
         # Ahead of the alias, which anybody who can write to MLflow could move: the web app asks for both.
         self.notes.note_champion(version.model, version.version, by=by, why=why)
-        self._note(version.model, Event(at, what, version.version, replaced, by, why, evidence, *self.notes.head()))
-        for key, value in {"by": by, "why": why, "evidence": evidence, "at": at}.items():
+        self._note(version.model, Event(at, what, version.version, replaced, name, why, evidence, *self.notes.head()))
+        for key, value in {"by": name, "why": why, "evidence": evidence, "at": at}.items():
             self.client.set_model_version_tag(version.model, version.version, f"promoted_{key}", value)
         self.client.set_registered_model_alias(version.model, "champion", version.version)
         self._finish(version.model)

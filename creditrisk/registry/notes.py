@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from creditrisk.decision_log import GENESIS, DecisionLog, Head
+from creditrisk.decision_log import GENESIS, Actor, DecisionLog, Head
 
 # Kinds of notes in the decision log.
 SCORER_NOTE, CHAMPION_NOTE, SERVING_NOTE = "scorer", "champion", "serving"
@@ -36,15 +36,15 @@ class Notes:
         """Number and hash of the last decision; those before the first, if there is none."""
         return self._log.head() if self._log.is_begun() else (0, GENESIS)
 
-    def note_scorer(self, model: str, version: str, sha256: str, *, by: str, why: str) -> None:
+    def note_scorer(self, model: str, version: str, sha256: str, *, by: str | Actor, why: str) -> None:
         """Note the fingerprint of a version; the first note of it counts."""
         self._log.note(SCORER_NOTE, f"{model}/{version}", sha256, by=by, why=why)
 
-    def note_champion(self, model: str, version: str, *, by: str, why: str) -> None:
+    def note_champion(self, model: str, version: str, *, by: str | Actor, why: str) -> None:
         """Note that a version is made champion."""
         self._log.note(CHAMPION_NOTE, model, version, by=by, why=why)
 
-    def note_served(self, model: str, *, by: str, why: str) -> None:
+    def note_served(self, model: str, *, by: str | Actor, why: str) -> None:
         """Note which model serves from now on."""
         self._log.note(SERVING_NOTE, "", model, by=by, why=why)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from creditrisk.decision_log import this_user
+from creditrisk.decision_log import Actor, this_user
 from creditrisk.errors import RegistryError
 from creditrisk.registry.evidence import Evidence, evidence_of
 from creditrisk.registry.registry import Registry
@@ -62,7 +62,7 @@ def promote_if_better(registry: Registry, version: Version, mode: Mode = "automa
         return PromotionResult(False, f"{why}, and it waits for a person: {HOW_TO_APPROVE}")
     registry.promote(
         version,
-        by="model-train",
+        by=Actor("model-train"),
         why=why,
         evidence=_where_it_is(version, evidence),
         instead_of=evidence.compared_with or None,
@@ -87,7 +87,7 @@ def objections(version: Version, champion: Version | None) -> str:
     return "; ".join(found)
 
 
-def approve(registry: Registry, version: Version, *, by: str, why: str) -> str:
+def approve(registry: Registry, version: Version, *, by: str | Actor, why: str) -> str:
     """Promote a version on a person's word; what speaks against it then asks for a reason, and stands in the record.
 
     Parameters
@@ -190,7 +190,7 @@ def _reason(why: str) -> str:
     return kept
 
 
-def roll_back(registry: Registry, model: str, *, by: str, why: str) -> str:
+def roll_back(registry: Registry, model: str, *, by: str | Actor, why: str) -> str:
     """Make the previous champion champion again; say what was done."""
     now = registry.roll_back(model, by=by, why=_reason(why) or "rolled back by hand")
     return (

@@ -10,16 +10,16 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from creditrisk.errors import CreditRiskError, RegistryError
+from creditrisk.errors import CreditRiskError, RegistryError, ScorerError
 from creditrisk.home import Stores, make_home
 from creditrisk.registry.evidence import origin_of
-from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in
+from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
 from creditrisk.registry.versions import Version, version_from
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
+# What a page of ours takes at most: a validation pack with its charts has some hundred kilobytes.
+MAX_PAGE_BYTES = 10_000_000
 
 
 class MLflowStore:
@@ -129,6 +131,23 @@ class MLflowStore:
         """Where a browser on this machine finds a page kept with a version, once MLflow's server runs."""
         place = f"experiments/{self.experiment_id()}/runs/{version.run_id}/artifacts/{page}"
         return f"http://127.0.0.1:{mlflow_port}/#/{place}"
+
+    def pages(self, version: Version, names: Sequence[str]) -> dict[str, bytes]:
+        """Those of the named pages that are kept with a version's run; others can write there, so trust none.
+
+        Raises
+        ------
+        RegistryError, ScorerError
+            If MLflow is away, or a page is larger than any of ours.
+        """
+        with self.away(), self.scratch() as scratch:
+            files = self.files(self.client.get_run(version.run_id).info.artifact_uri)
+            listed = {item.path: item.file_size or 0 for item in files.list_artifacts()}
+            if large := [name for name in names if listed.get(name, 0) > MAX_PAGE_BYTES]:
+                raise ScorerError(f"{large[0]} has more than {MAX_PAGE_BYTES:,} bytes: it was changed.")
+            return {
+                name: take_file(files, name, scratch, MAX_PAGE_BYTES).read_bytes() for name in names if name in listed
+            }
 
     def check_reachable(self) -> None:
         """Ask the registry for something small; RegistryError if it does not answer."""

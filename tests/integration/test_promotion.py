@@ -19,8 +19,11 @@ from click.testing import CliRunner
 from scipy.special import expit
 
 from creditrisk.comparison import Floors, compare
+from creditrisk.decision_log import Actor, DecisionLog
 from creditrisk.errors import RegistryError
 from creditrisk.registry import (
+    PACK,
+    PAGE,
     Evidence,
     Registry,
     Version,
@@ -89,7 +92,7 @@ def verdict_of(noise_before: float, noise_after: float):
 # By verdict
 
 
-def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(registry, make):
+def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its_evidence(registry, settings, make):
     assert promote_if_better(registry, make()) == (True, "there was no champion yet")
     better = make(evidence_from(verdict_of(1.0, 0.3), registry.champion(MODEL)))
     is_champion, why = promote_if_better(registry, better)
@@ -99,6 +102,21 @@ def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its
     tags = registry.champion(MODEL).tags
     assert (tags["promoted_by"], tags["promoted_why"]) == ("model-train", why)
     assert tags["promoted_evidence"] == f"run {better.run_id}, comparison.html"
+    [_, last] = DecisionLog(settings.decision_log).history("champion")
+    assert last.by == Actor("model-train")
+
+
+def test_a_person_is_logged_with_their_role_and_the_pages_of_a_version_can_be_had(
+    registry, settings, corner_scorer, corner_reference
+):
+    pages = {PACK: "<p>Passed", "figures/one.svg": "<svg/>"}
+    version = registry.register(corner_scorer, corner_reference, params={}, metrics={}, pages=pages)
+    assert registry.pages(version, (PACK, PAGE)) == {PACK: b"<p>Passed"}
+    run = ["promote", "--dataset", MODEL, "--by", "Ada", "--role", "approver", "--why", "seen"]
+    assert CliRunner().invoke(main, run, env={"CREDITRISK_HOME": str(settings.home)}).exit_code == 0
+    [made] = DecisionLog(settings.decision_log).history("champion")
+    assert made.by == Actor("Ada", "approver", is_automatic=False)
+    assert registry.champion(MODEL).tags["promoted_by"] == "Ada"
 
 
 def test_an_equal_one_stays_challenger_and_says_why(registry, make):

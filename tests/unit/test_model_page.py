@@ -7,19 +7,26 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from plotly.io.json import to_json_plotly
 
+from creditrisk.decision_log import Actor, shadow
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Evidence, TrainedFrom, Version
 from creditrisk.registry.evidence import tags_of
 from creditrisk.scoring import evaluation_of
+from monitoring.archive import open_archives, pending_folder, store
+from monitoring.results import RealisedFigures
 from tests.conftest import corner_home
+from tests.integration.test_archive import result
 from webapp import champion_moves, policy_changes
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.errors import ForbiddenError
 from webapp.lamp_changes import lamp_changes
-from webapp.pages import cutoff_panel, model_card
+from webapp.pages import cutoff_panel, model_card, model_shadow
+from webapp.realised import realised
 from webapp.serving_note import look_at_once
+from webapp.version_pages import keep_pages, kept_names
 from webapp.versions_note import known_versions, read_versions, versions_path, write_versions
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
@@ -125,20 +132,18 @@ def test_a_slider_that_was_not_moved_stands_for_the_cutoff_to_its_last_digit(cor
 class FewVersions:
     """As much of a registry as the note of versions asks for."""
 
-    def __init__(self, *versions):
-        self._versions = versions
-
-    def versions(self, _model):
-        return list(self._versions)
+    def __init__(self, challenger, pages=()):
+        self._challenger, self._pages, self.asked = challenger, dict(pages), []
 
     def at(self, _model, _alias):
         return None
 
     def challenger(self, _model):
-        return self._versions[-1]
+        return self._challenger
 
-    def page_address(self, version, page, port):
-        return f"http://127.0.0.1:{port}/{version.run_id}/{page}"
+    def pages(self, version, names):
+        self.asked.append(version.version)
+        return {name: content for name, content in self._pages.items() if name in names}
 
 
 def registered(number, evidence, sha256):
@@ -153,7 +158,7 @@ def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_regist
     same = registered("4", Evidence("keep", "no difference can be told", "3"), "a" * 64)
     changed = replace(registered("5", Evidence(), "b" * 64), tags={"evidence": "{}"})
     path = versions_path(context.settings)
-    noted = known_versions(FewVersions(champion, same, changed), champion, 5051)
+    noted = known_versions(FewVersions(changed), champion, [changed, same, champion])
     write_versions(path, noted)
     assert read_versions(path) == noted
     said = layout(client)
@@ -170,8 +175,9 @@ def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_r
     def as_if(command, **_options):
         run.append(command)
         failed = "--version=9" in command
-        return SimpleNamespace(returncode=failed, stdout="It is champion now.\n", stderr="Error: There is none.\n")
+        return SimpleNamespace(returncode=failed, stderr="Error: There is none.\n")
 
+    monkeypatch.setattr("webapp.champion_moves.SERVES_WITHIN_SECONDS", 0.0)
     monkeypatch.setattr("webapp.champion_moves.subprocess.run", as_if)
     for may_not in (lambda: champion_moves.promote(context, ANALYST, "corner_lender", "4", "better"),
                     lambda: champion_moves.roll_back(context, ANALYST, "corner_lender", "worse")):  # fmt: skip
@@ -182,6 +188,65 @@ def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_r
     with pytest.raises(RegistryError, match="There is none"):
         champion_moves.promote(context, APPROVER, "corner_lender", "9", "better")
     assert not look_at_once(context.settings).exists()
-    assert champion_moves.promote(context, APPROVER, "corner_lender", "4", "--better") == "It is champion now."
-    assert run[-1][-5:] == ["promote", "--dataset=corner_lender", "--version=4", "--by=approver", "--why=--better"]
+    assert champion_moves.promote(context, APPROVER, "corner_lender", "4", "--better").startswith(
+        "It is champion now, and"
+    )
+    said_by = ["--by=approver", "--role=approver"]
+    assert run[-1][-6:] == ["promote", "--dataset=corner_lender", "--version=4", *said_by, "--why=--better"]
     assert look_at_once(context.settings).exists()
+
+
+def test_the_pages_of_a_version_are_copied_once_and_shown_in_a_sandbox(app):
+    client, home = app.test_client(), app.extensions["creditrisk"].settings.home
+    serving, without = registered("3", Evidence(), "a" * 64), registered("4", Evidence(), "b" * 64)
+    page = b"<script>alert(1)</script><p>Passed."
+    registry = FewVersions(serving, {"validation.html": page, "other.html": b"?"})
+    for _ in range(2):
+        keep_pages(registry, home, [serving])
+    keep_pages(FewVersions(without), home, [without, serving])
+    assert registry.asked == ["3"]
+    assert (kept_names(home, "corner_lender", "3"), kept_names(home, "corner_lender", "4")) == (["validation"], [])
+    write_versions(versions_path(app.extensions["creditrisk"].settings), known_versions(registry, serving, [serving]))
+    assert "Validation of version 3" in layout(client)
+    answer = client.get("/model/versions/3/validation.html")
+    assert answer.data == page
+    assert answer.headers["Content-Security-Policy"].startswith("sandbox; default-src 'none';")
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert client.get("/ui/model/").headers["X-Frame-Options"] == "DENY"
+    for nothing in ("3/comparison", "4/validation", "3/other", "99999999999999999999/validation"):
+        assert client.get(f"/model/versions/{nothing}.html").status_code == 404
+
+
+def performance(ratio):
+    """A report's figures of clients whose outcome is known; `ratio` is observed to expected, with its interval."""
+    realised = dict.fromkeys(RealisedFigures.__annotations__.keys() - {"deciles"}) | {
+        "first_month": "2024-01", "last_month": "2024-03", "n_rows": 400, "n_bad": 60,
+        "observed_to_expected": None if ratio is None else dict(zip(("value", "low", "high"), ratio, strict=True)),
+    }  # fmt: skip
+    estimated = {"n_rows": 0, "n_approved": 0, "n_bad": 0, "auc": None, "bad_rate": None, "cost": None}
+    lists = {"vintages": [], "groups": [], "alarms": [], "findings": []}
+    return {"status": "", "level": 0, "estimated": estimated, "realised": realised, **lists}
+
+
+def test_outcomes_of_its_own_clients_take_the_place_of_those_of_the_test(app, evaluation):
+    scorer, settings = app.extensions["creditrisk"].scorer(), app.extensions["creditrisk"].settings
+    assert realised(settings, scorer) is None
+    assert "in the test" in model_card.tiles(evaluation, SimpleNamespace(approval_rate=0, referral_rate=0), None)[1][1]
+    archives = open_archives(settings.archive_uris)
+    for hour, version, ratio in ((1, "3", (1.19, 1.02, 1.38)), (2, "3", None), (3, "2", (2.0, 1.9, 2.1))):
+        told = result(hour, model="corner_lender", model_version=version, performance=performance(ratio))
+        store(archives, b"<p>A report", told, pending=pending_folder(settings.home))
+    said = layout(app.test_client())
+    assert "19 % more" in said
+    assert "went bad than predicted (2 % more to 38 % more): 400 of its own clients" in said
+
+
+def test_what_the_challenger_would_have_decided_stands_on_the_page(app, corner_scorer):
+    context = app.extensions["creditrisk"]
+    score(app.test_client())
+    calibration = replace(corner_scorer.calibration, intercept=corner_scorer.calibration.intercept + 9.0)
+    challenger = replace(corner_scorer, name="corner_lender", version="4", calibration=calibration)
+    shadow(context.log, challenger, after_seq=0, by=Actor("tests", "shadow"))
+    said = to_json_plotly(model_shadow.shadow_panel(context.log, "corner_lender"))
+    for text in ("Version 4", "0 % of 1 client decided", "and are higher by", "Offer", "Decline"):
+        assert text in said

@@ -13,6 +13,7 @@ from creditrisk.metrics import Estimate, rate
 from creditrisk.scoring import CutoffFigures, Evaluation, Scorer
 from webapp.pages import wording
 from webapp.pages.components import attributes, sentence
+from webapp.realised import Realised
 
 N_GROUPS = 10
 # So large a difference from what was predicted is none.
@@ -77,13 +78,21 @@ def _more(ratio: float) -> str:
     return f"{abs(100 * (ratio - 1)):.0f} % {'more' if ratio >= 1 else 'fewer'}"
 
 
-def card(scorer: Scorer, evaluation: Evaluation | None, figures: CutoffFigures | None, serving: str) -> Component:
+def card(
+    scorer: Scorer,
+    evaluation: Evaluation | None,
+    figures: CutoffFigures | None,
+    outcomes: Realised | None,
+    serving: str,
+) -> Component:
     """What the model is for, since when and by whom it serves, and its figures, all of one size.
 
     Parameters
     ----------
     figures
         At the cut-offs in force.
+    outcomes
+        What became of clients it decided about, where that is known.
     serving
         Since when and by whom, in a sentence.
     """
@@ -101,18 +110,22 @@ def card(scorer: Scorer, evaluation: Evaluation | None, figures: CutoffFigures |
         parts.append(html.P("How good it is was not kept with this version. Train anew to see it here."))
     else:
         n = sum(evaluation["n_good"]) + sum(evaluation["n_bad"])
-        parts.append(html.Ul([_tile(*tile) for tile in tiles(evaluation, figures)], className="figures"))
+        parts.append(html.Ul([_tile(*tile) for tile in tiles(evaluation, figures, outcomes)], className="figures"))
         parts.append(
             html.P(
-                f"Found on {n:,} applications that it was not trained on; in brackets where chance stays 95 times in "
-                f"100. {sentence(str(scorer.metrics.get('protocol', ''))[:400])}.",
+                f"Found on {n:,} applications that it was not trained on{_except(outcomes)}; in brackets where chance "
+                f"stays 95 times in 100. {sentence(str(scorer.metrics.get('protocol', ''))[:400])}.",
                 className="quiet",
             )
         )
     return html.Section(parts, className="panel", **attributes("aria-", label="The model"))
 
 
-def tiles(evaluation: Evaluation, figures: CutoffFigures) -> list[tuple[str, str]]:
+def _except(outcomes: Realised | None) -> str:
+    return "" if outcomes is None else ", except for what became of its own clients"
+
+
+def tiles(evaluation: Evaluation, figures: CutoffFigures, outcomes: Realised | None) -> list[tuple[str, str]]:
     """The figures of the card: each large, with what it means."""
     area, low, high = (100 * value for value in evaluation["auc"])
     return [
@@ -120,10 +133,24 @@ def tiles(evaluation: Evaluation, figures: CutoffFigures) -> list[tuple[str, str
             f"{area:.0f} of 100",
             f"pairs of a client who went bad and one who did not: it finds the riskier ({low:.0f} to {high:.0f})",
         ),
-        against_predicted(observed_to_expected(evaluation)),
+        _went_bad(evaluation, outcomes),
         (wording.risk_words(figures.bad_rate) if figures.approval_rate else "–", "of those with an offer went bad"),
         (share(figures.approval_rate), "got an offer; " + f"{share(figures.referral_rate)} went to a colleague"),
     ]
+
+
+def _went_bad(evaluation: Evaluation, outcomes: Realised | None) -> tuple[str, str]:
+    """How many went bad beside what was predicted: of its own clients, and of the test as long as none is known."""
+    if outcomes is None:
+        figure, words = against_predicted(observed_to_expected(evaluation))
+        return figure, f"{words}, in the test; the reports know of no outcomes of its own decisions yet"
+    figure, words = against_predicted(outcomes.ratio)
+    first, last = outcomes.first_month, outcomes.last_month
+    between = f"in {first}" if first == last else f"from {first} to {last}"
+    return figure, (
+        f"{words}: {outcomes.n_rows:,} of its own clients, decided about {between}; the report of "
+        f"{wording.day(outcomes.at)}"
+    )
 
 
 def _tile(figure: str, meaning: str) -> Component:

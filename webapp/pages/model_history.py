@@ -8,7 +8,7 @@ from datetime import datetime
 from dash import html
 from dash.development.base_component import Component
 
-from creditrisk.decision_log import DecisionLog, PolicySet, policies_set
+from creditrisk.decision_log import Actor, DecisionLog, PolicySet, policies_set
 from creditrisk.scoring import Policy
 from webapp.pages.components import attributes
 from webapp.pages.cutoff_panel import reason_box
@@ -48,7 +48,7 @@ def history(log: DecisionLog, model: str) -> Component:
     if not log.is_begun():
         done = []
     else:
-        done = [(item.at, f"Version {item.fact.value} serves", item.by.name, item.fact.why)
+        done = [(item.at, f"Version {item.fact.value} serves", person(item.by), item.fact.why)
                 for item in log.history("champion") if item.fact.key == model]  # fmt: skip
         done += _of_policies(policies_set(log))
     done.sort(key=lambda item: item[0], reverse=True)
@@ -66,11 +66,16 @@ def history(log: DecisionLog, model: str) -> Component:
     return html.Section([html.H2("What was changed, by whom and why"), table], className="panel")
 
 
+def person(by: Actor) -> str:
+    """Who did something, in which role."""
+    return f"{by.name} ({by.role})" if by.role else by.name
+
+
 def _of_policies(found: Sequence[PolicySet]) -> list[tuple[datetime, str, str, str]]:
     """Each policy by what it changed."""
     before, done = Policy(), []
     for item in found:
-        done.append((item.at, _changed(before, item.policy), f"{item.by.name} ({item.by.role})", item.why))
+        done.append((item.at, _changed(before, item.policy), person(item.by), item.why))
         before = item.policy
     return done
 

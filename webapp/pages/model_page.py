@@ -14,9 +14,11 @@ from webapp import champion_moves, policy_changes
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
 from webapp.lamp_changes import lamp_changes
-from webapp.pages import cutoff_panel, model_card, model_history, model_versions, shell, wording
+from webapp.pages import cutoff_panel, model_card, model_history, model_shadow, model_versions, shell, wording
 from webapp.pages.components import message_line, sentence
-from webapp.versions_note import read_versions, versions_path
+from webapp.realised import realised
+from webapp.version_pages import kept_names
+from webapp.versions_note import KnownVersion, read_versions, versions_path
 
 TITLE = "Model"
 PATH = "/model"
@@ -38,6 +40,7 @@ def register(app: Dash, context: AppContext) -> None:
     _register_sliders(app, context)
     _register_changes(app, context)
     _register_moves(app, context)
+    _register_looks(app, context)
 
     @app.callback(Output("about", "children"), Input("model", "data"), prevent_initial_call=True)
     def another_model(_model: str) -> list[Component]:
@@ -141,6 +144,29 @@ def _register_moves(app: Dash, context: AppContext) -> None:
         return _answer(context, change)
 
 
+def _register_looks(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("version-page", "children"),
+        Input({"type": "look", "version": ALL, "name": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def look(_pressed: list[int | None]) -> Any:
+        pressed = ctx.triggered_id
+        if not pressed or not any(item["value"] for item in ctx.triggered):
+            return no_update
+        version = str(pressed["version"])
+        is_same = any(item.is_same for item in _versions(context, context.scorer()) if item.version == version)
+        return model_versions.version_page(version, str(pressed["name"]), is_same=is_same)
+
+    @app.callback(
+        Output("version-page", "children", allow_duplicate=True),
+        Input("close-page", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def close(n_clicks: int | None) -> Any:
+        return [] if n_clicks else no_update
+
+
 def _answer(context: AppContext, change: Callable[[Caller], str]) -> tuple[Any, str]:
     """What the page and the line of messages say after a change, or after it was refused."""
     caller = the_caller()
@@ -180,16 +206,24 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
     evaluation: Evaluation | None = read_evaluation(scorer.metrics)
     figures = None if evaluation is None else figures_at(evaluation, now.rule, now.shift)
     parts = [
-        model_card.card(scorer, evaluation, figures, _serving(context, scorer)),
+        model_card.card(scorer, evaluation, figures, realised(context.settings, scorer), _serving(context, scorer)),
         cutoff_panel.panel(now, evaluation, may_change=may_change, note=policy_changes.left_behind(policy, scorer)),
         model_history.stop_panel(policy, may_change=may_change),
     ]
     if evaluation is not None:
         parts.insert(1, model_card.calibration(model_card.risk_groups(evaluation)))
-    versions = read_versions(versions_path(context.settings))
-    of_this = [item for item in versions if item.model == scorer.name]
-    parts.append(model_versions.versions_panel(of_this, may_change=may_change))
+    versions, home = _versions(context, scorer), context.settings.home
+    pages = {item.version: kept_names(home, item.model, item.version) for item in versions}
+    parts.append(model_versions.versions_panel(versions, pages, may_change=may_change))
+    if context.settings.shadow:
+        parts.append(model_shadow.shadow_panel(context.log, scorer.name))
     return [*parts, model_history.history(context.log, scorer.name)]
+
+
+def _versions(context: AppContext, scorer: Scorer) -> list[KnownVersion]:
+    """The versions of the model that serves, as far as the registry said."""
+    versions = read_versions(versions_path(context.settings))
+    return [item for item in versions if item.model == scorer.name]
 
 
 def _serving(context: AppContext, scorer: Scorer) -> str:
@@ -198,4 +232,4 @@ def _serving(context: AppContext, scorer: Scorer) -> str:
     said = f"It serves since {wording.day(since)}" if since is not None else "It serves now"
     made = [] if not context.log.is_begun() else context.log.history("champion")
     by = [item for item in made if (item.fact.key, item.fact.value) == (scorer.name, scorer.version)]
-    return f"{said}, made champion by {by[-1].by.name}: {by[-1].fact.why}." if by else f"{said}."
+    return f"{said}, made champion by {model_history.person(by[-1].by)}: {by[-1].fact.why}." if by else f"{said}."

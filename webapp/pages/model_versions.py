@@ -1,15 +1,17 @@
-"""The versions of the model that serves: what speaks for and against each, and who may make one champion."""
+"""The versions of the model that serves: what speaks for and against each, its pages, and who may make one champion."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dash import html
 from dash.development.base_component import Component
 
 from webapp.pages import wording
+from webapp.pages.components import attributes
 from webapp.pages.cutoff_panel import reason_box
+from webapp.version_pages import page_address
 from webapp.versions_note import KnownVersion
 
 SAME = "The same model came out again."
@@ -17,8 +19,16 @@ HOW_LONG = "A version is proved first, which takes some seconds; then it serves 
 MOVING = "Working on it: the version is proved, then made to serve. Stay on this page."
 
 
-def versions_panel(versions: Sequence[KnownVersion], *, may_change: bool) -> Component:
-    """The table of versions and, for who may, the two moves."""
+def versions_panel(
+    versions: Sequence[KnownVersion], pages: Mapping[str, Sequence[str]], *, may_change: bool
+) -> Component:
+    """The table of versions, room for a page of one of them and, for who may, the two moves.
+
+    Parameters
+    ----------
+    pages
+        By version, the names of the pages that are kept of it.
+    """
     if not versions:
         said = "The registry has not said yet which versions there are. It is asked again and again."
         return html.Section([html.H2("Versions"), html.P(said, className="quiet")], className="panel")
@@ -35,13 +45,17 @@ def versions_panel(versions: Sequence[KnownVersion], *, may_change: bool) -> Com
                 html.Td(wording.day(datetime.fromisoformat(item.created_at))),
                 html.Td(SAME if item.is_same else item.evidence or "–"),
                 html.Td(item.against or "–"),
-                html.Td(_links(item)),
+                html.Td(_looks(item.version, pages.get(item.version, ()))),
             ]
         )
         for item in versions
     ]
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="plain words")
-    parts: list[Component] = [html.H2("Versions"), html.Div(table, className="scroll", tabIndex=0)]
+    parts: list[Component] = [
+        html.H2("Versions"),
+        html.Div(table, className="scroll", tabIndex=0),
+        html.Div(id="version-page", className="version-page"),
+    ]
     parts += (
         _moves(versions)
         if may_change
@@ -63,11 +77,52 @@ def _name(item: KnownVersion) -> str:
     return item.version + (f" ({', '.join(roles)})" if roles else "")
 
 
-def _links(item: KnownVersion) -> list[Component | str]:
-    links: list[Component | str] = [html.A("Validation", href=item.pack, target="_blank", rel="noreferrer")]
-    if item.comparison:
-        links += [" · ", html.A("Comparison", href=item.comparison, target="_blank", rel="noreferrer")]
-    return links
+def _looks(version: str, names: Sequence[str]) -> Component | str:
+    """A button for each page of a version."""
+    if not names:
+        return "–"
+    return html.Div(
+        [
+            html.Button(
+                name.capitalize(),
+                id={"type": "look", "version": version, "name": name},
+                className="button small",
+                n_clicks=0,
+                **attributes("aria-", label=f"{name.capitalize()} of version {version}"),
+            )
+            for name in names
+        ],
+        className="buttons",
+    )
+
+
+def version_page(version: str, name: str, *, is_same: bool) -> list[Component]:
+    """A page of a version, in a frame that may do nothing.
+
+    Parameters
+    ----------
+    is_same
+        Whether it is the very model that serves.
+    """
+    title, address = f"{name.capitalize()} of version {version}", page_address(version, name)
+    said = [html.P(f"{SAME} So this page compares it with itself.")] if is_same and name == "comparison" else []
+    return [
+        html.Div(
+            [
+                html.H3(title, role="status"),
+                html.Div(
+                    [
+                        html.A("Open by itself", href=address, target="_blank", rel="noreferrer", className="button"),
+                        html.Button("Close", id="close-page", className="button", n_clicks=0),
+                    ],
+                    className="buttons",
+                ),
+            ],
+            className="page-head",
+        ),
+        *said,
+        html.Iframe(src=address, title=title, sandbox=""),
+    ]
 
 
 def _moves(versions: Sequence[KnownVersion]) -> list[Component]:

@@ -1,0 +1,50 @@
+"""What became of clients that the serving version decided about, beside what it had predicted: from the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from creditrisk.errors import ArchiveError
+from creditrisk.metrics import Estimate
+from creditrisk.scoring import Scorer
+from creditrisk.settings import Settings
+from monitoring.archive import open_archives, pending_folder, read_all
+
+# Reports are made every three hours; outcomes come more seldom.
+REPORTS_LOOKED_AT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Realised:
+    """How many went bad for each that was predicted to, with its 95 % interval, among clients of known outcome.
+
+    They were decided about from `first_month` to `last_month` (such as 2026-03), as the report of `at` says.
+    """
+
+    ratio: Estimate
+    n_rows: int
+    first_month: str
+    last_month: str
+    at: datetime
+
+
+def realised(settings: Settings, scorer: Scorer) -> Realised | None:
+    """What the newest report with outcomes of this version says; None if no archive that answers has one."""
+    try:
+        archives = open_archives(settings.archive_uris)
+        kept = read_all(archives, scorer.name, pending=pending_folder(settings.home), limit=REPORTS_LOOKED_AT)
+    except ArchiveError:
+        return None
+    for result in kept.results:
+        performance = result.get("performance")
+        found = performance["realised"] if performance and result["model_version"] == scorer.version else None
+        if found is not None and (ratio := found["observed_to_expected"]) is not None:
+            return Realised(
+                Estimate(ratio["value"], ratio["low"], ratio["high"]),
+                found["n_rows"],
+                found["first_month"],
+                found["last_month"],
+                datetime.fromisoformat(result["created_at"]),
+            )
+    return None
