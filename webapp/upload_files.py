@@ -50,10 +50,10 @@ class Details:
     """What is known of a file besides how far it has come.
 
     `actor` and `role` say who sent it, `name` is the random one that gives access to it, and `content_sha256` tells
-    whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold. `model`, `version`
-    and `sha256` name the scorer it was begun with, and that it is finished with. Since `resumed_at`, a Unix time, it
-    has been worked on without a break, from row `resumed_row` on. `decided_under` has an entry for every change of the
-    policy on the way.
+    whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold. Reading it was
+    begun `n_readings` times. `model`, `version` and `sha256` name the scorer it was begun with, and that it is finished
+    with. Since `resumed_at`, a Unix time, it has been worked on without a break, from row `resumed_row` on.
+    `decided_under` has an entry for every change of the policy on the way.
     `message` says why it failed or stopped, `advice` what to do about it; both are empty if it was done, or a clerk
     stopped it.
     """
@@ -66,6 +66,7 @@ class Details:
     name: str = ""
     content_sha256: str = ""
     may_ask: bool = False
+    n_readings: int = 0
     model: str = ""
     version: str = ""
     sha256: str = ""

@@ -20,6 +20,7 @@ from webapp.pages.download import in_words_of_the_page
 from webapp.pages.template import template_csv, template_workbook
 from webapp.pages.workbook import MIMETYPE, MOST_ROWS, workbook
 from webapp.security import MEGABYTE
+from webapp.upload_access import opened
 from webapp.uploads import Upload
 
 # Ten thousand clients are done by then, and the page goes straight to the result instead of asking time and again.
@@ -104,7 +105,7 @@ class _Words:
 
 
 def _result(context: AppContext, name: str) -> _Words:
-    upload = context.uploads.get(name)
+    upload = opened(context, name)
     if upload is not None and not upload.is_over:
         raise NotReadyError
     result = upload_scoring.result_of(context, upload)

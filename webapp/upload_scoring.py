@@ -34,6 +34,8 @@ from webapp.uploads import Result, Upload
 
 # Of a block: a clerk's stop is heeded between two of them.
 BLOCK_SECONDS = 0.3
+# A file at which the process that reads it dies is read no more often.
+MOST_READINGS = 3
 # Between two looks for files that were cut off, or that nobody has a thread for where they arrived.
 LOOK_SECONDS = 1.0
 
@@ -262,6 +264,7 @@ class _Batch:
     def _read(self, scorer: Scorer) -> Checked | None:
         """The rows of the file; None if a person has to say first what its columns hold."""
         folder, settings = self._upload.folder, self._context.settings
+        self._count_reading()
         raw = parse_upload(
             upload_files.received(folder), filename=self._details.filename, max_rows=settings.upload_max_rows
         )
@@ -280,7 +283,18 @@ class _Batch:
         upload_files.keep_checked(folder, checked)
         return checked
 
+    def _count_reading(self) -> None:
+        n_readings = self._details.n_readings + 1
+        if n_readings > MOST_READINGS:
+            raise SourceError(
+                f"the app was cut off {MOST_READINGS} times while it read '{self._details.filename}', perhaps by what "
+                "is in it. If it is a workbook, save it as CSV."
+            )
+        self._details = replace(self._details, n_readings=n_readings)
+        upload_files.write_details(self._upload.folder, replace(self._upload.details, n_readings=n_readings))
+
     def _ask(self, raw: RawTable) -> None:
+        self._details = replace(self._details, n_readings=0)
         upload_files.write_details(self._upload.folder, self._details)
         upload_files.ask_about(self._upload.folder, raw.texts.head(file_questions.PREVIEW_ROWS))
         self._note(state="asking", n_rows=raw.frame.height)

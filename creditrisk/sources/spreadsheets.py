@@ -14,10 +14,12 @@ import zlib
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELLS_SENT
+from creditrisk.sources.table import MAX_CELLS_SENT, check_size
 
 if TYPE_CHECKING:
     from fastexcel import ExcelReader
@@ -28,15 +30,22 @@ MAX_UNPACKED_BYTES = 2**30
 # What a sheet of equal rows packs to is far above it; it is the size that counts where this is exceeded.
 MAX_RATIO, RATIO_MATTERS_BYTES = 500, 2**26
 MAX_PARTS, MAX_SHEETS = 2_000, 100
+# A text that many cells share, or that a cell repeats, is sent once and read as often as it is shared.
+MAX_TEXT_BYTES = 2**28
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 # How a file says that it is protected, in an old container of Microsoft's and in OpenDocument's list of parts.
 _PROTECTED_OLE, _PROTECTED_ODS = "EncryptedPackage".encode("utf-16-le"), b"manifest:encryption-data"
 # What the texts and numbers of a sheet need; pictures, macros and settings of printers are left behind.
 _NEEDED = (".xml", ".rels")
 # How far the cells of a sheet reach. A part that says so in a way that is not found here is not read.
-_PLACE = re.compile(rb"""\sr\s*=\s*["']([A-Za-z]{0,3})([0-9]{0,7})["']""")
-_ANY_PLACE = re.compile(rb"""\sr\s*=""")
+_PLACE = re.compile(rb"""[\s"']r\s*=\s*["']([A-Za-z]{0,9})([0-9]{0,10})["']""")
+_ANY_PLACE = re.compile(rb"""[\s"']r\s*=[^<>]*>""")
 _ROW, _CELL = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]"), re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
+_PLACED_CELL = re.compile(rb"""<(?:[\w.-]+:)?c(?:\s+[\w:.-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))*?\s+r\s*=\s*["'][A-Za-z]""")
+# The texts that cells share, and which of them a cell shows.
+_NOT_NEEDED, _SHARED, _TEXT = "xl/calcChain.xml", "xl/sharedStrings.xml", re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
+_SHARING = re.compile(rb"""[\s"']t\s*=\s*["']s["']""")
+_SHOWN = re.compile(rb"""[\s"']t\s*=\s*["']s["'][^<>]*>\s*<(?:[\w.-]+:)?v>([0-9]{1,9})<""")
 _ODS_EMPTY_CELLS = re.compile(
     rb"(?:<table:(?:covered-)?table-cell(?:\s(?!office:)[^<>]*?)?/>\s*)+(?=</table:table-row>)"
 )
@@ -44,6 +53,13 @@ _ODS_EMPTY_ROWS = re.compile(rb"(?:<table:table-row[^<>]*>\s*</table:table-row>\
 _ODS_ROW, _ODS_CELL = re.compile(rb"<table:table-row[\s/>]"), re.compile(rb"<table:(?:covered-)?table-cell[\s/>]")
 _ODS_COLUMNS = re.compile(rb"""table:number-columns-repeated\s*=\s*["']([0-9]{1,9})["']""")
 _ODS_ROWS = re.compile(rb"""table:number-rows-repeated\s*=\s*["']([0-9]{1,9})["']""")
+_ODS_SPACES = re.compile(rb"""text:c\s*=\s*["']([0-9]{1,9})["']""")
+# Every one has to be found, however it is written.
+_ODS_REPEATED = (
+    (_ODS_COLUMNS, re.compile(rb"number-columns-repeated")),
+    (_ODS_ROWS, re.compile(rb"number-rows-repeated")),
+    (_ODS_SPACES, re.compile(rb"text:c\s*=")),
+)
 # A number as the library writes it: to 15 digits, without an exponent.
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 _MIDNIGHT, _ANY_TIME = r"^(\d{4}-\d\d-\d\d) 00:00:00$", r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -75,12 +91,12 @@ def as_csv(content: bytes, shown: str) -> tuple[bytes, str]:
     try:
         reader = fastexcel.read_excel(checked)
         for name in reader.sheet_names[:MAX_SHEETS]:
-            cells = _cells(reader, name)
+            cells = _cells(reader, name, shown)
             if cells.height > 1 and cells.width > 1:
                 break
         else:
             name = reader.sheet_names[0]
-            cells = _cells(reader, name)
+            cells = _cells(reader, name, shown)
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError, IndexError) as exc:
         raise _damaged(shown) from exc
     if cells.is_empty():
@@ -91,18 +107,20 @@ def as_csv(content: bytes, shown: str) -> tuple[bytes, str]:
     return text.encode("utf-8", "replace"), note
 
 
-def _cells(reader: ExcelReader, name: str) -> pl.DataFrame:
+def _cells(reader: ExcelReader, name: str, shown: str) -> pl.DataFrame:
     """Every cell of a sheet as a text of one line, from its first row on; no row if the sheet is hidden or empty."""
     sheet = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
     if sheet.visible != "visible" or not sheet.width:
         return pl.DataFrame()
     texts = sheet.to_polars()
+    n_filled = sum(text.null_count() < text.len() for text in texts)
+    check_size(f"sheet '{name}' of '{shown}'", texts.height, n_filled)
     # The texts of numbers lack their last digits.
     numbers = reader.load_sheet(name, header_row=None, skip_rows=0, dtypes="float").to_polars()
     # One after the other is given a name, as the two call them alike and a sheet does not.
     return pl.DataFrame(
         [
-            _column(text, number).alias(f"{place}")
+            (_column(text, number) if text.null_count() < text.len() else text).alias(f"{place}")
             for place, (text, number) in enumerate(zip(texts, numbers, strict=True))
         ]
     )
@@ -133,14 +151,20 @@ def _measured(content: bytes, shown: str) -> bytes:
     try:
         with ZipFile(io.BytesIO(content)) as archive, ZipFile(out, "w") as copy:
             _check_directory(archive, len(content), shown)
+            lengths = _lengths(archive.read(_SHARED)) if _SHARED in archive.namelist() else np.zeros(0, np.int64)
+            n_cells = n_bytes = 0
             for name in dict.fromkeys(archive.namelist()):
-                if not name.lower().endswith(_NEEDED):
+                if not name.lower().endswith(_NEEDED) or name == _NOT_NEEDED:
                     continue
                 # No more is unpacked than the directory says, and what goes on then fails.
                 part = archive.read(name)
                 if name == "META-INF/manifest.xml" and _PROTECTED_ODS in part:
                     raise _protected(shown)
-                _check_reach(part, shown, is_ods=name == "content.xml")
+                is_ods = name == "content.xml"
+                n_cells += _n_cells(part, shown, is_ods=is_ods)
+                n_bytes += _n_bytes_repeated(part) if is_ods else _n_bytes_shown(part, lengths)
+                if n_cells > MAX_CELLS_SENT or n_bytes > MAX_TEXT_BYTES:
+                    raise _too_large(shown)
                 copy.writestr(name, part)
             if "content.xml" in archive.namelist():
                 copy.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
@@ -169,26 +193,25 @@ def _is_small(archive: ZipFile, name: str) -> bool:
     return name in archive.namelist() and archive.getinfo(name).file_size < 1_000
 
 
-def _check_reach(part: bytes, shown: str, *, is_ods: bool) -> None:
-    """Refuse a part whose cells reach so far that a table of them, empty ones included, would fill the memory."""
+def _n_cells(part: bytes, shown: str, *, is_ods: bool) -> int:
+    """How many cells a table as large as a part's cells reach would have, empty ones included."""
     if b"\0" in part or part.startswith((b"\xff\xfe", b"\xfe\xff")) or b"<!DOCTYPE" in part or b"<!ENTITY" in part:
         raise _damaged(shown)
     n_rows, n_columns = _reach_of_ods(part) if is_ods else _reach_of_xlsx(part)
     if n_rows < 0:
         raise _damaged(shown)
-    if n_rows * n_columns > MAX_CELLS_SENT:
-        raise _too_large(shown)
+    return n_rows * n_columns
 
 
 def _reach_of_xlsx(part: bytes) -> tuple[int, int]:
     """Rows and columns of a sheet, up to its last cell; a negative number if it cannot be told."""
     places = _PLACE.findall(part)
-    if len(places) != len(_ANY_PLACE.findall(part)):
+    if len(places) < len(_ANY_PLACE.findall(part)):
         return -1, 0
     letters = {place[0] for place in places}
     n_rows = max(map(int, {place[1] or b"0" for place in places}), default=0)
     n_columns = max(map(_column_number, letters), default=0)
-    if sum(bool(letters) for letters, _ in places) < len(_CELL.findall(part)) or len(_ROW.findall(part)) > n_rows:
+    if len(_PLACED_CELL.findall(part)) < len(_CELL.findall(part)) or len(_ROW.findall(part)) > n_rows:
         # Cells without a place stand behind one another.
         rows = _ROW.split(part)
         n_rows += len(rows)
@@ -206,14 +229,47 @@ def _column_number(letters: bytes) -> int:
 def _reach_of_ods(part: bytes) -> tuple[int, int]:
     """Rows and columns of the largest sheet, without the empty ones that stand at the ends of each."""
     bare = _ODS_EMPTY_ROWS.sub(b"", _ODS_EMPTY_CELLS.sub(b"", part))
-    for repeated, attribute in ((_ODS_COLUMNS, b"number-columns-repeated"), (_ODS_ROWS, b"number-rows-repeated")):
-        if len(repeated.findall(bare)) != bare.count(attribute):
+    for repeated, any_repeated in _ODS_REPEATED:
+        if len(repeated.findall(bare)) != len(any_repeated.findall(bare)):
             return -1, 0
     n_rows = n_columns = 0
     for row in _ODS_ROW.split(bare)[1:]:
         n_rows += sum(map(int, _ODS_ROWS.findall(row))) or 1
         n_columns = max(n_columns, len(_ODS_CELL.findall(row)) + sum(map(int, _ODS_COLUMNS.findall(row))))
     return n_rows, n_columns
+
+
+def _lengths(part: bytes) -> NDArray[np.int64]:
+    """How long each of the shared texts is at most, in bytes."""
+    starts = np.array([match.start() for match in _TEXT.finditer(part)], dtype=np.int64)
+    return np.diff(starts, append=len(part))
+
+
+def _n_bytes_shown(part: bytes, lengths: NDArray[np.int64]) -> int:
+    """How much text the cells of a sheet show at most of what they share; one that cannot be told shows the longest."""
+    n_sharing = len(_SHARING.findall(part))
+    longest = int(lengths.max(initial=0))
+    if n_sharing * longest <= MAX_TEXT_BYTES:
+        return n_sharing * longest
+    numbers = np.array(_SHOWN.findall(part), dtype=np.int64)
+    numbers = numbers[numbers < len(lengths)]
+    return int(lengths[numbers].sum()) + (n_sharing - len(numbers)) * longest
+
+
+def _n_bytes_repeated(part: bytes) -> int:
+    """How much text all sheets of the other kind have at most by what is repeated, besides the empty ends of each."""
+    bare = _ODS_EMPTY_ROWS.sub(b"", _ODS_EMPTY_CELLS.sub(b"", part))
+    n_bytes = 0
+    for row in _ODS_ROW.split(bare)[1:]:
+        cells = _ODS_CELL.split(row) if _ODS_COLUMNS.search(row) else [row]
+        sizes = [len(cell) + sum(map(int, _ODS_SPACES.findall(cell))) for cell in cells]
+        in_row = sum(size * _times(_ODS_COLUMNS, cell) for size, cell in zip(sizes, cells, strict=True))
+        n_bytes += in_row * _times(_ODS_ROWS, row) - len(row)
+    return n_bytes
+
+
+def _times(repeated: re.Pattern[bytes], part: bytes) -> int:
+    return sum(map(int, repeated.findall(part))) or 1
 
 
 def _protected(shown: str) -> SourceError:
@@ -231,5 +287,6 @@ def _damaged(shown: str) -> SourceError:
 def _too_large(shown: str) -> SourceError:
     return SourceError(
         f"'{shown}' would unpack to more than can be read from a workbook: {MAX_CELLS_SENT:,} cells, empty ones "
-        f"between others included, and {MAX_UNPACKED_BYTES / 2**30:.0f} GB. {SAVE_AS_CSV}"
+        f"between others included, {MAX_TEXT_BYTES / 2**20:.0f} MB of text, and {MAX_UNPACKED_BYTES / 2**30:.0f} GB in "
+        f"all. {SAVE_AS_CSV}"
     )

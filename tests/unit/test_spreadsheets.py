@@ -125,6 +125,26 @@ def damaged_sheet(old, new):
 FAR_COLUMN = '<table:table-row table:number-rows-repeated="1000000">' + NUMBER.format(1) * 30 + ("</table:table-row>")
 
 
+LONG_ROWS = '<table:table-row table:number-rows-repeated="50000">' + TEXT.format("x" * 9_000) + "</table:table-row>"
+# Cells without a place, beside as many things that have one.
+UNPLACED = "<row>" + """<c x=" r='A1'"/>""" * 9_000 + "</row>"
+
+
+def shared_text(n_chars, n_cells):
+    """A workbook in which many cells show one long text, which is sent once."""
+    with zipfile.ZipFile(io.BytesIO(workbook(("Loans", [["text", "b"]])))) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    rows = "".join(f'<row r="{row}"><c r="A{row}" t="s"><v>0</v></c></row>' for row in range(2, n_cells + 2))
+    sheet, texts = "xl/worksheets/sheet1.xml", "xl/sharedStrings.xml"
+    return zipped(
+        parts
+        | {
+            sheet: parts[sheet].replace("</sheetData>", rows + "</sheetData>"),
+            texts: parts[texts].replace("text", "x" * n_chars),
+        }
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -143,7 +163,12 @@ FAR_COLUMN = '<table:table-row table:number-rows-repeated="1000000">' + NUMBER.f
             "more",
         ),
         (damaged_sheet("<worksheet", "<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet"), "is damaged"),
+        (damaged_sheet('<c r="A2" t="s">', '<c t="s"r="XFD1048576">'), "would unpack to more"),
+        (damaged_sheet("</sheetData>", UNPLACED + '<row r="1048576"><c r="A1048576"/></row></sheetData>'), "more"),
+        (shared_text(30_000, 10_000), "would unpack to more"),
         (ods([NAMES], more=FAR_COLUMN), "would unpack to more"),
+        (ods([NAMES], more=LONG_ROWS), "would unpack to more"),
+        (ods(["a"], more=LONG_ROWS.replace("x" * 9_000, '<text:s text:c="300000000"/>')), "would unpack to more"),
         (ods([NAMES], more=FAR_COLUMN.replace("1000000", "1&#48;00000")), "is damaged"),
     ],
 )
@@ -152,6 +177,16 @@ def test_what_is_no_workbook_or_would_fill_the_memory_is_a_sentence(content, sen
         upload(content)
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("'clients.xlsx' ")
+
+
+def test_a_text_that_many_cells_share_is_read_where_it_is_short_or_rare():
+    assert upload(shared_text(200, 1_000)).frame.height == 1_000
+    rows = [*ROWS, *[[f"B{number}", 33, 1, 1, "rent"] for number in range(200)]]
+    noted = [
+        [*NAMES, "note"],
+        *[[*row, 'r = 0.5, r="A1" t="s"' if number else "x" * 30_000] for number, row in enumerate(rows)],
+    ]
+    assert upload(workbook(("Loans", noted))).frame.height == 202
 
 
 def test_an_archive_that_understates_its_size_unpacks_no_further():

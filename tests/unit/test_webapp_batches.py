@@ -8,7 +8,7 @@ import pytest
 from flask import g
 
 from creditrisk.decision_log import Actor
-from webapp import corrections, policy_changes, upload_files, upload_scoring
+from webapp import accounts, corrections, policy_changes, upload_access, upload_files, upload_scoring
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.pages import batches, file_doctor, scored_file
@@ -36,7 +36,7 @@ def seen(app, caller=None):
     """The cards that somebody sees, as text."""
     with app.test_request_context():
         g.caller = caller or local_caller()
-        uploads = batches.of_caller(app.extensions["creditrisk"])
+        uploads = upload_access.of_caller(app.extensions["creditrisk"])
         return json.dumps([card.to_plotly_json() for card in batches.cards(uploads, None)], default=str)
 
 
@@ -90,6 +90,56 @@ def test_where_there_are_accounts_everybody_sees_their_own_files(corner_app, con
     assert "of-bob.csv" in seen(corner_app)
 
 
+def test_a_file_opens_for_its_sender_and_for_who_may_look_at_everything(corner_app, context):
+    name, work = upload_scoring.begin(context, CSV, "of-ada.csv", Actor("ada"))
+    work.result(timeout=30)
+
+    def opens(who, role, name=name):
+        with corner_app.test_request_context():
+            g.caller = Caller(who, role, ROLES[role])
+            return upload_access.opened(context, name) is not None
+
+    assert [opens("ada", "clerk"), opens("bob", "clerk"), opens("ann", "analyst")] == [True, False, True]
+    assert not any(opens("ada", "clerk", odd) for odd in ([name], {"a": name}, 7, None, "", "another"))
+    # Nor does its name alone tell what became of it while it is kept.
+    with corner_app.test_request_context():
+        assert upload_access.record_of(context, name) is None
+
+
+def test_an_address_that_is_passed_on_opens_nothing_for_another_account(corner_app, context):
+    first, second = (
+        {"Authorization": f"Bearer {accounts.add_key(context.settings.home, name, ('score',))}"} for name in ("a", "b")
+    )
+    client = corner_app.test_client()
+    name = client.post("/uploads", data=CSV, headers=first, **KIND).json["upload"]
+    wait_until(lambda: context.uploads.get(name).is_over)
+    for kind in ("csv", "xlsx", "parquet"):
+        address = f"/uploads/{name}/result.{kind}"
+        found = [client.get(address, headers=headers).status_code for headers in (first, second)]
+        assert found == [200, 404]
+
+
+def test_a_file_at_which_its_process_dies_is_not_read_for_ever(context, monkeypatch):
+    class DeathError(BaseException):
+        """What Rust raises in a panic is no Exception either."""
+
+    n_readings = []
+
+    def die(*_args, **_kwargs):
+        n_readings.append(1)
+        raise DeathError
+
+    monkeypatch.setattr(upload_scoring, "parse_upload", die)
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    name = context.uploads.add(CSV, "c.csv", Actor("ada"))
+    for _ in range(5):
+        for work in upload_scoring.take_up(context):
+            work.exception(timeout=30)
+    upload = context.uploads.get(name)
+    assert (len(n_readings), upload.record.state) == (3, "failed")
+    assert "was cut off 3 times while it read 'c.csv'" in upload.details.message
+
+
 def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
     client = corner_app.test_client()
     first = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
@@ -99,7 +149,7 @@ def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
     assert (other.status_code, client.post("/uploads", data=CSV, **KIND).status_code) == (202, 202)
     with corner_app.test_request_context():
         g.caller = local_caller()
-        upload = batches.of_caller(corner_app.extensions["creditrisk"])[-1]
+        upload = upload_access.of_caller(corner_app.extensions["creditrisk"])[-1]
     assert "1 of 2 clients scored at " in str(batches.sent_again(upload))
 
 

@@ -14,10 +14,10 @@ from dash.development.base_component import Component
 
 from creditrisk.text import counted
 from webapp import upload_scoring
-from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages.components import attributes, sentence
 from webapp.pages.scored_file import time_left
+from webapp.upload_access import of_caller
 from webapp.uploads import Upload
 
 # Between two looks while something goes on, and while nothing does.
@@ -91,13 +91,6 @@ def register(app: Dash, context: AppContext) -> None:
     def ask(name: str | None) -> Component | None:
         upload = next((upload for upload in of_caller(context) if name and upload.details.name == name), None)
         return sent_again(upload) if upload is not None else None
-
-
-def of_caller(context: AppContext) -> list[Upload]:
-    """The files that the caller may see: where there are accounts, the own ones; the latest first."""
-    caller = the_caller()
-    kept = context.uploads.sent_by(None if caller.role == "local" else caller.name)
-    return [upload for upload in kept if upload.details.name]
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:

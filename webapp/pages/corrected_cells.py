@@ -11,6 +11,7 @@ from webapp import corrections, upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages.components import sentence
+from webapp.upload_access import opened
 
 
 class CellId(TypedDict):
@@ -34,7 +35,7 @@ def register(app: Dash, context: AppContext) -> None:
         prevent_initial_call=True,
     )
     def score(n_clicks: int, values: list[Any], ids: list[CellId], job: str | None) -> tuple[Any, Any, Any]:
-        upload = context.uploads.get(job)
+        upload = opened(context, job)
         result = upload_scoring.result_of(context, upload)
         if not n_clicks or upload is None or result is None:
             return no_update, no_update, no_update

@@ -17,6 +17,7 @@ from webapp import upload_files, upload_scoring
 from webapp.context import AppContext
 from webapp.file_questions import columns_of
 from webapp.pages.components import attributes
+from webapp.upload_access import opened
 from webapp.uploads import Upload
 
 NOT_USED = "not used"
@@ -35,7 +36,7 @@ def register(app: Dash, context: AppContext) -> None:
         prevent_initial_call=True,
     )
     def go_on(n_clicks: int, values: list[str | None], ids: list[dict[str, int]], job: str | None) -> tuple[Any, Any]:
-        upload = context.uploads.get(job)
+        upload = opened(context, job)
         top = upload_files.read_preview(upload.folder) if upload is not None else None
         if not n_clicks or not job or top is None:
             return no_update, no_update

@@ -23,6 +23,7 @@ from webapp.pages import case
 from webapp.pages.components import attributes
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
+from webapp.upload_access import opened
 from webapp.uploads import Result
 
 # Longer than any client's number; what is beyond it is not looked for.
@@ -187,7 +188,7 @@ def _noted(context: AppContext, client: case.Client, asked: WhatIf) -> str:
 
 def _result(context: AppContext, job: str | None) -> Result | None:
     """The result that is looked at. One that is no longer kept is asked for again, so that the page says so."""
-    result = upload_scoring.result_of(context, context.uploads.get(job))
+    result = upload_scoring.result_of(context, opened(context, job))
     if job and result is None:
         set_props("tick", {"disabled": False})
     return result

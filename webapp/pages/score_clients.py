@@ -18,6 +18,7 @@ from webapp.context import AppContext
 from webapp.pages import batches, corrected_cells, file_doctor, fill_in, review, scored_file, wording
 from webapp.pages.components import attributes, message_line
 from webapp.serving import ServingState
+from webapp.upload_access import opened, record_of
 from webapp.uploads import Upload
 
 TITLE = "Score clients"
@@ -77,9 +78,9 @@ def _register_file(app: Dash, context: AppContext) -> None:
         nothing = no_update if shown is None else None
         if job is None:
             return _welcome(context.champion.state), True, no_update, nothing
-        upload = context.uploads.get(job)
+        upload = opened(context, job)
         if upload is None:
-            return scored_file.fate(context.uploads.record(job)), True, message, nothing
+            return scored_file.fate(record_of(context, job)), True, message, nothing
         if upload.is_over and shown == job:
             # The page asks again after it was cut off; the table stays as the clerk left it.
             return no_update, True, message, job
@@ -88,13 +89,13 @@ def _register_file(app: Dash, context: AppContext) -> None:
 
     @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def stop(n_clicks: int, job: str | None) -> None:
-        if n_clicks and job and context.uploads.get(job) is not None:
+        if n_clicks and job and opened(context, job) is not None:
             upload_scoring.stop(context, job)
             set_props("tick", {"disabled": False})
 
     @app.callback(Input("pause", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def pause_or_go_on(n_clicks: int, job: str | None) -> None:
-        upload = context.uploads.get(job)
+        upload = opened(context, job)
         if n_clicks and job and upload is not None:
             (upload_scoring.go_on if upload.is_paused else upload_scoring.pause)(context, job)
 
