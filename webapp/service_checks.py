@@ -235,7 +235,7 @@ def last_report(result: Result | None, now: datetime, n_waiting: int, *, is_sche
     """How old the last report is; missing when more than twice its interval, where reports come by a schedule."""
     if result is None:
         if is_scheduled:
-            return Finding("unknown", "There is no report yet. The first comes within three hours.")
+            return Finding("unknown", "No archive that this app can read has a report yet.")
         return Finding("off", "There is no report yet.", to_do="`make evidently-report-flow` makes one.")
     hours = max(0.0, (now - datetime.fromisoformat(result["created_at"])).total_seconds() / 3600)
     waiting = counted(n_waiting, "report waits", "reports wait")
