@@ -12,7 +12,7 @@ import os
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,14 +20,12 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
-
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import ArchiveError, DecisionLogError
 from creditrisk.hosts import is_loopback
 from creditrisk.settings import Settings
 from creditrisk.text import counted
-from monitoring.archive import Archive, open_archives
+from monitoring.archive import Archive, open_archives, without_credentials
 from monitoring.results import Result
 from webapp.service_note import NOTHING_SCORED, State
 from webapp.serving_note import note_path, read_note
@@ -68,8 +66,16 @@ class Check:
     otherwise: Finding
 
 
-def checks_of(settings: Settings, n_answering: int) -> dict[str, Check]:
-    """Everything that is asked, in the order of the page."""
+def checks_of(settings: Settings, archives: Mapping[str, Archive | None], n_answering: int) -> dict[str, Check]:
+    """Everything that is asked, in the order of the page.
+
+    Parameters
+    ----------
+    archives
+        By the names they are shown by; None for one that this app cannot read.
+    n_answering
+        How many processes of the app should answer.
+    """
     log, prefect = DecisionLog(settings.decision_log), _prefect_gone(settings)
     found = {
         "web": Check(
@@ -82,11 +88,10 @@ def checks_of(settings: Settings, n_answering: int) -> dict[str, Check]:
             "Prefect worker", partial(ask_worker, settings), Finding("unknown", "Prefect does not answer.")
         ),
     }
-    archives = open_archives(settings.archive_uris)
-    for number, archive in enumerate(archives, start=1):
+    for number, (name, archive) in enumerate(archives.items(), start=1):
         title = "Report archive" if len(archives) == 1 else f"Report archive {number}"
-        gone = replace(_ARCHIVE_GONE, said=f"{archive.name} does not answer.")
-        found[f"archive {number}"] = Check(title, partial(ask_archive, archive), gone)
+        gone = replace(_ARCHIVE_GONE, said=f"{name} does not answer.")
+        found[f"archive {number}"] = Check(title, partial(ask_archive, name, archive), gone)
     uploads = Uploads(settings.home)
     unknown = Finding("unknown", "It cannot be read.")
     found["queue"] = Check("Files to score", partial(ask_queue, uploads), unknown)
@@ -95,12 +100,12 @@ def checks_of(settings: Settings, n_answering: int) -> dict[str, Check]:
 
 
 def ask_web(n_wanted: int) -> Finding:
-    """How many processes of the app answer: our siblings."""
-    siblings = psutil.Process(os.getppid()).children()
-    n_answering = 0
-    for sibling in siblings:
-        with suppress(psutil.Error):
-            n_answering += "answer" in sibling.cmdline() and sibling.status() != psutil.STATUS_ZOMBIE
+    """How many processes of the app answer: our siblings, where the system tells; the parent has no other children."""
+    parent = os.getppid()
+    try:
+        n_answering = len(Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split()) - 1
+    except OSError:
+        n_answering = n_wanted
     if n_answering >= n_wanted:
         return Finding("answers", f"{counted(n_answering, 'process answers', 'processes answer')}.")
     said = f"{n_answering} of {n_wanted} processes {'answers' if n_answering == 1 else 'answer'}."
@@ -203,8 +208,22 @@ _ARCHIVE_GONE = Finding(
 )
 
 
-def ask_archive(archive: Archive) -> Finding:
+def opened(uris: Iterable[str]) -> dict[str, Archive | None]:
+    """The archives by name; None for one of no known kind, or whose library is not installed beside the app."""
+    archives: dict[str, Archive | None] = {}
+    for uri in uris:
+        try:
+            [archive] = open_archives([uri])
+            archives[archive.name] = archive
+        except (ArchiveError, ImportError):
+            archives[without_credentials(uri)] = None
+    return archives
+
+
+def ask_archive(name: str, archive: Archive | None) -> Finding:
     """Whether an archive of reports answers, and its newest report."""
+    if archive is None:
+        return Finding("unknown", f"{name} cannot be read by this app: of no known kind, or its library is missing.")
     try:
         reading = archive.read(None, 1)
     except ArchiveError as exc:
@@ -216,7 +235,7 @@ def last_report(result: Result | None, now: datetime, n_waiting: int, *, is_sche
     """How old the last report is; missing when more than twice its interval, where reports come by a schedule."""
     if result is None:
         if is_scheduled:
-            return Finding("unknown", "There is no report yet. The first comes within three hours.")
+            return Finding("unknown", "No archive that this app can read has a report yet.")
         return Finding("off", "There is no report yet.", to_do="`make evidently-report-flow` makes one.")
     hours = max(0.0, (now - datetime.fromisoformat(result["created_at"])).total_seconds() / 3600)
     waiting = counted(n_waiting, "report waits", "reports wait")

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from creditrisk.settings import Settings
-from monitoring.archive import n_waiting, open_archives, pending_folder
+from monitoring.archive import n_waiting, pending_folder
 from monitoring.results import Result, by_log_head
 from monitoring.status import ACT, most_pressing
 from webapp.service_checks import (
@@ -23,6 +23,7 @@ from webapp.service_checks import (
     checks_of,
     is_prefect_expected,
     last_report,
+    opened,
     utc_now,
 )
 from webapp.service_note import LOOK_SECONDS, OLD_SECONDS, Service, ServiceNote, read_services, write_services
@@ -47,24 +48,15 @@ class ServiceWatch:
     def __init__(self, settings: Settings, started: float, n_answering: int) -> None:
         self._settings = settings
         self._started = started
-        self._checks = checks_of(settings, n_answering)
-        self._archives = open_archives(settings.archive_uris)
+        archives = opened(settings.archive_uris)
+        self._archives = [archive for archive in archives.values() if archive is not None]
+        self._checks = checks_of(settings, archives, n_answering)
         self._hanging: dict[str, threading.Thread] = {}
         self._was_up: set[str] = set()
         note = read_services(settings.home)
         # What was found before a longer pause says nothing of the time in between.
         is_recent = time.time() - note.asked_at < OLD_SECONDS
         self._before = {service.key: service for service in note.services} if is_recent else {}
-
-    def keep_looking(self) -> None:
-        """Ask now and then, for as long as the process lives."""
-        pause = threading.Event()
-        while True:
-            try:
-                self.look()
-            except Exception as exc:  # it must outlive whatever a service can answer
-                log.error("asking the services failed: %s", type(exc).__name__)
-            pause.wait(LOOK_SECONDS)
 
     def look(self) -> ServiceNote:
         """Ask every service, and write down what was found."""
@@ -142,6 +134,16 @@ def _with_verification(found: Finding, result: Result) -> Finding:
 
 
 def watch_services(settings: Settings, started: float, n_answering: int) -> None:
-    """Begin asking in the background."""
-    watch = ServiceWatch(settings, started, n_answering)
-    threading.Thread(target=watch.keep_looking, name="services", daemon=True).start()
+    """Begin asking in the background, for as long as the process lives."""
+
+    def keep_looking() -> None:
+        watch, pause = None, threading.Event()
+        while True:
+            try:
+                watch = watch or ServiceWatch(settings, started, n_answering)
+                watch.look()
+            except Exception as exc:  # it must outlive whatever a service can answer
+                log.error("asking the services failed: %s", type(exc).__name__)
+            pause.wait(LOOK_SECONDS)
+
+    threading.Thread(target=keep_looking, name="services", daemon=True).start()

@@ -159,8 +159,11 @@ def test_a_report_is_missing_when_more_than_twice_its_interval_old():
 
 def test_addresses_are_shown_without_their_passwords(settings):
     told = settings.model_copy(update={"archives": "mongodb://clerk:secret@127.0.0.1:1/reports"})
-    checks = service_checks.checks_of(told, 1)
+    checks = service_checks.checks_of(told, service_checks.opened(told.archive_uris), 1)
     assert checks["archive 1"].otherwise.said == "mongodb://127.0.0.1:1/reports does not answer."
+    [unreadable] = service_checks.opened(["ftp://clerk:secret@host/reports"]).items()
+    assert unreadable == ("ftp://host/reports", None)
+    assert service_checks.ask_archive(*unreadable).state == "unknown"
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"asked_at": 1, "services": [{"key": "x"}], "report_says": ""}', "{"])

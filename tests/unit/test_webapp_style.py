@@ -50,3 +50,13 @@ def test_the_grid_uses_the_same_words_as_the_rest_of_the_page():
     script = (ASSETS / "dashAgGridComponentFunctions.js").read_text(encoding="utf-8")
     verdicts = re.findall(r'(\w+): \["(\w+)", "([^"]+)"\]', script)
     assert verdicts == [(verdict, look.band, look.words) for verdict, look in VERDICT_LOOKS.items()]
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_what_is_gone_stands_out_from_its_ground_by_4_5_to_1(scheme):
+    status = (ASSETS / "status.css").read_text(encoding="utf-8")
+    own = re.findall(r":root \{(.*?)\}", status, re.DOTALL)[scheme]
+    colours = [LIGHT, DARK][scheme] | dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6});", own))
+    for ground in ("gone-soft", "surface"):
+        light, dark = sorted((luminance(colours["gone"]), luminance(colours[ground])), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
