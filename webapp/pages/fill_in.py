@@ -32,8 +32,6 @@ FILENAME = "Filled in by hand"
 MOST_CHARS = 200
 # One applicant is scored by then, and the page goes straight to the case.
 PATIENCE_SECONDS = 0.4
-# With fewer values one need not search among them.
-FEW_VALUES = 8
 OPEN, CLOSE = "Fill in one applicant", "Close the form"
 STILL_THERE = "The applicant scored last still stands here: correct them and score again, or empty the form."
 OTHER_MODEL = "Another model answers by now, and asks for other things. Empty the form to fill in what it asks for."
@@ -191,13 +189,13 @@ def _part(field: Field) -> Component:
     # As Dash writes it.
     name = f'{{"fill":"{field.name}"}}'
     label = [html.B(_with_unit(field)), html.Small(" needed") if _is_asked_for(field) else None]
-    hint = "" if field.type in ("category", "text") else sentence(field.expected)
+    hint = "" if field.type == "text" else sentence(field.expected)
     if field.role == "time":
         hint += "; if empty, today"
     return html.Div(
         [
             html.Label(label, htmlFor=name, title=field.description),
-            _control(field),
+            *_control(field),
             html.Small(hint, className="hint"),
             html.P(id={"said-of": field.name}, className="said", role="status"),
         ],
@@ -205,21 +203,22 @@ def _part(field: Field) -> Component:
     )
 
 
-def _control(field: Field) -> Component:
-    item = FieldId(fill=field.name)
-    if field.type == "category":
-        labels = [category.label for category in field.categories]
-        return dcc.Dropdown(id=item, options=labels, value=None, placeholder="", searchable=len(labels) > FEW_VALUES)
-    return dcc.Input(
-        id=item,
+def _control(field: Field) -> list[Component]:
+    """Where the value is typed, with what a category may hold to choose from."""
+    values = f"values-of-{field.name}"
+    typed = dcc.Input(
+        id=FieldId(fill=field.name),
         type="text",
         value="",
+        list=values if field.categories else None,
         inputMode="decimal" if field.is_numeric else "text",
         # It is checked when it is left.
         debounce=True,
         autoComplete="off",
         maxLength=MOST_CHARS,
     )
+    options = [html.Option(value=category.label) for category in field.categories]
+    return [typed, html.Datalist(options, id=values)] if options else [typed]
 
 
 def said_of(schema: Schema, field: Field, cell: str) -> Said:

@@ -142,7 +142,7 @@ def result(
     if stopped:
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if since_then:
-        parts.append(html.P(since_then, className="notice", role="status"))
+        parts.append(html.P(since_then, className="notice stopped", role="status"))
     if n_attention:
         parts.append(attention(rejected, scored, is_open=scored.is_empty(), repeated=repeated))
     if scored.height:
