@@ -24,7 +24,9 @@ def shadow_panel(log: DecisionLog, model: str) -> Component:
         ),
     ]
     if not found:
-        parts.append(html.P("Nothing yet: it begins with the next decision, where a challenger is not the champion."))
+        parts.append(
+            html.P("Nothing yet. It begins with the next decision, as soon as the version trained last does not serve.")
+        )
     for one in found:
         parts += _comparison(one)
     return html.Section(parts, className="panel")
