@@ -39,6 +39,10 @@ ALLOWED = {
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/"): ALL,
     ("GET", "/model"): ("analyst", "approver"),
+    ("GET", "/model/versions/<int:version>/<name>.html"): ("analyst", "approver"),
+    ("GET", "/status"): ALL,
+    ("GET", "/monitoring"): ("analyst", "approver"),
+    ("GET", "/monitoring/reports/<folder>/<name>.html"): ("analyst", "approver"),
     ("GET", "/history"): ALL,
     ("POST", "/history/person.json"): ALL,
     ("GET", "/template.csv"): ALL,
@@ -97,7 +101,8 @@ def test_every_route_lets_in_who_may_and_nobody_else(home, corner_app):
             else:
                 tried.add((method, rule.rule))
                 allowed = ALLOWED[method, rule.rule]
-            path = rule.rule.replace("<name>", "x").replace("<path:filename>", "style.css")
+            path = rule.rule.replace("<name>", "x").replace("<int:version>", "3")
+            path = path.replace("<path:filename>", "style.css")
             if "<" in path or (method, path) in (("POST", "/logout"), ("POST", "/login")):
                 continue
             for name, client in clients.items():

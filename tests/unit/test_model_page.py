@@ -239,6 +239,7 @@ def test_outcomes_of_its_own_clients_take_the_place_of_those_of_the_test(app, ev
     said = layout(app.test_client())
     assert "19 % more" in said
     assert "went bad than predicted (2 % more to 38 % more): 400 of its own clients" in said
+    assert "from Jan 2024 to Mar 2024" in said
 
 
 def test_what_the_challenger_would_have_decided_stands_on_the_page(app, corner_scorer):
@@ -248,5 +249,5 @@ def test_what_the_challenger_would_have_decided_stands_on_the_page(app, corner_s
     challenger = replace(corner_scorer, name="corner_lender", version="4", calibration=calibration)
     shadow(context.log, challenger, after_seq=0, by=Actor("tests", "shadow"))
     said = to_json_plotly(model_shadow.shadow_panel(context.log, "corner_lender"))
-    for text in ("Version 4", "0 % of 1 client decided", "and are higher by", "Offer", "Decline"):
+    for text in ("Version 4", "0 % of 1 client, scored on ", "and are higher by", "Offer", "Decline"):
         assert text in said

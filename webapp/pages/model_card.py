@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 from dash import html
@@ -145,7 +146,8 @@ def _went_bad(evaluation: Evaluation, outcomes: Realised | None) -> tuple[str, s
         figure, words = against_predicted(observed_to_expected(evaluation))
         return figure, f"{words}, in the test; the reports know of no outcomes of its own decisions yet"
     figure, words = against_predicted(outcomes.ratio)
-    first, last = outcomes.first_month, outcomes.last_month
+    months = (outcomes.first_month, outcomes.last_month)
+    first, last = (f"{datetime.fromisoformat(f'{month}-01'):%b %Y}" for month in months)
     between = f"in {first}" if first == last else f"from {first} to {last}"
     return figure, (
         f"{words}: {outcomes.n_rows:,} of its own clients, decided about {between}; the report of "

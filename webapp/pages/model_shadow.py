@@ -24,7 +24,9 @@ def shadow_panel(log: DecisionLog, model: str) -> Component:
         ),
     ]
     if not found:
-        parts.append(html.P("Nothing yet: it begins with the next decision, where a challenger is not the champion."))
+        parts.append(
+            html.P("Nothing yet. It begins once the version trained last is another than the one that serves.")
+        )
     for one in found:
         parts += _comparison(one)
     return html.Section(parts, className="panel")
@@ -37,8 +39,7 @@ def _comparison(one: ShadowComparison) -> list[Component]:
         html.H3(f"Version {one.model_version}"),
         html.P(
             f"It would have given the same verdict to {share(one.agreement)} of "
-            f"{counted(one.n_decisions, 'client')} decided about from {wording.day(one.first)} to "
-            f"{wording.day(one.last)}. {_distance(one)}"
+            f"{counted(one.n_decisions, 'client')}, scored {_between(one)}. {_distance(one)}"
         ),
     ]
     if not apart:
@@ -51,6 +52,11 @@ def _comparison(one: ShadowComparison) -> list[Component]:
     head = html.Tr([html.Th(text, scope="col", className=kind) for text, kind in heads])
     table = html.Table([html.Thead(head), html.Tbody(rows)], className="plain")
     return [*parts, html.Div(table, className="scroll", tabIndex=0)]
+
+
+def _between(one: ShadowComparison) -> str:
+    first, last = wording.day(one.first), wording.day(one.last)
+    return f"on {first}" if first == last else f"from {first} to {last}"
 
 
 def _distance(one: ShadowComparison) -> str:

@@ -109,7 +109,7 @@ def version_page(version: str, name: str, *, is_same: bool) -> list[Component]:
     return [
         html.Div(
             [
-                html.H3(title, role="status"),
+                html.H3(title),
                 html.Div(
                     [
                         html.A("Open by itself", href=address, target="_blank", rel="noreferrer", className="button"),
