@@ -47,14 +47,13 @@ class ChampionPoller:
         self._path = note_path(settings)
         self._registry: Registry | None = None
         self._refused: _Refused | None = None
-        self._tried: Version | None = None
         self._note = _saved(settings)
         self._policy = PolicyInForce(settings.home, DecisionLog(settings.decision_log))
 
     def poll(self) -> None:
         """Ask the registry once for the champion, keep the files of another one, and write down what was found.
 
-        Only then is looked at what nobody waits for: the other versions, and who may be champion next.
+        Only then is looked at what nobody waits for: the other versions.
         """
         champion = None
         try:
@@ -64,7 +63,6 @@ class ChampionPoller:
             write_note(self._path, self._note)
         if champion is not None and self._registry is not None:
             self._note_versions(self._registry, champion)
-            self._fetch_challenger(self._registry, champion)
 
     def keep_polling(self) -> None:
         """Ask now, every `champion_poll_seconds`, and at once when somebody moved the champion from the page."""
@@ -97,17 +95,6 @@ class ChampionPoller:
             keep_pages(registry, settings.home, versions)
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
-
-    def _fetch_challenger(self, registry: Registry, champion: Version) -> None:
-        """Fetch and prove the version trained last, once, so that it answers at once when it is made champion."""
-        try:
-            found = registry.challenger(champion.model)
-            if found is None or found.version == champion.version or found == self._tried:
-                return
-            self._tried = found
-            registry.fetch(found)
-        except (CreditRiskError, OSError, ValueError, KeyError) as exc:  # it is said when it is made champion
-            log.info("the challenger of %s was not fetched: %s", champion.model, type(exc).__name__)
 
     def _ask(self) -> tuple[ServingNote, Version | None]:
         """What to note, and the champion, if there is one."""

@@ -63,6 +63,7 @@ def test_a_clerk_signs_in_with_a_provider_on_another_site(browser: Browser, corn
         provider.way_back = f"{ours}/login/oidc/back"
         page = browser.new_page(viewport={"width": 390, "height": 800})
         page.goto(ours)
+        expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
         page.get_by_role("link", name="Sign in with 127.0.0.1").click()
         page.locator("#drop").wait_for()
         page.get_by_role("link", name="anna (127.0.0.1) clerk").click()

@@ -9,11 +9,20 @@ from click.testing import CliRunner
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import RegistryError
-from creditrisk.registry import Evidence, Registry, promote_if_better, serving_line, serving_name, switch_model
+from creditrisk.registry import (
+    Evidence,
+    Registry,
+    promote_if_better,
+    serving_line,
+    serving_name,
+    switch_model,
+)
 from creditrisk.settings import Settings
 from riskometer.cli import main
 from tests.conftest import poll
+from webapp import champion_poller
 from webapp.app import create_app
+from webapp.serving_note import note_path, read_note
 
 MODEL, OTHER = "corner_lender", "another_lender"
 
@@ -178,3 +187,18 @@ def test_scoring_without_a_champion_says_what_to_do(tmp_path, monkeypatch):
     refused = CliRunner().invoke(main, ["score", __file__, "-o", result, "--dataset", "nobody"])
     assert refused.output == "Error: nobody has no champion yet. Train one with `make model-train-flow`.\n"
     assert refused.exit_code == 1
+
+
+def test_a_champion_is_noted_before_anything_nobody_waits_for(
+    corner_scorer, corner_reference, prove_corner, lay_registry, tmp_path, monkeypatch
+):
+    settings, noted_by_then = Settings(home=tmp_path), []
+    prove_corner(tmp_path)
+    lay_registry(tmp_path)
+    registry = Registry(settings.stores)
+    champion = registry.register(corner_scorer, corner_reference, params={}, metrics={})
+    registry.promote(champion, by="the tests", why="to see", evidence="none")
+    path = note_path(settings)
+    monkeypatch.setattr(champion_poller, "newest", lambda *_: noted_by_then.append(read_note(path).version) or [])
+    champion_poller.ChampionPoller(settings).poll()
+    assert noted_by_then == [champion.version]
