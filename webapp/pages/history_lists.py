@@ -24,6 +24,7 @@ from webapp.pages import batches, timeline, wording
 from webapp.pages.components import attributes
 from webapp.pages.review import FilterRule
 from webapp.pages.scored_file import BLOCK_ROWS, THEME
+from webapp.upload_access import of_caller
 from webapp.uploads import Upload
 
 # That the list of decisions can be narrowed down to, the newest.
@@ -65,7 +66,7 @@ def files(context: AppContext) -> list[File]:
     DecisionLogError
         If the log is away.
     """
-    found = [_of_upload(upload) for upload in batches.of_caller(context)]
+    found = [_of_upload(upload) for upload in of_caller(context)]
     if context.log.is_begun():
         for item in begun_batches(context.log, at_most=MOST_FILES):
             n_decided = sum(item.verdicts.values())
