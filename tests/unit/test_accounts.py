@@ -39,6 +39,8 @@ ALLOWED = {
     ("GET", "/api/v1/openapi.json"): ALL,
     ("GET", "/"): ALL,
     ("GET", "/model"): ("analyst", "approver"),
+    ("GET", "/monitoring"): ("analyst", "approver"),
+    ("GET", "/monitoring/reports/<folder>/<name>.html"): ("analyst", "approver"),
     ("GET", "/template.csv"): ALL,
     ("GET", "/template.xlsx"): ALL,
     ("POST", "/uploads"): ALL,
@@ -95,7 +97,7 @@ def test_every_route_lets_in_who_may_and_nobody_else(home, corner_app):
             else:
                 tried.add((method, rule.rule))
                 allowed = ALLOWED[method, rule.rule]
-            path = rule.rule.replace("<name>", "x").replace("<path:filename>", "style.css")
+            path = rule.rule.replace("<name>", "x").replace("<folder>", "x").replace("<path:filename>", "style.css")
             if "<" in path or (method, path) in (("POST", "/logout"), ("POST", "/login")):
                 continue
             for name, client in clients.items():
