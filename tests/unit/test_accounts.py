@@ -101,7 +101,7 @@ def test_every_route_lets_in_who_may_and_nobody_else(home, corner_app):
             else:
                 tried.add((method, rule.rule))
                 allowed = ALLOWED[method, rule.rule]
-            path = rule.rule.replace("<name>", "x").replace("<int:version>", "3")
+            path = rule.rule.replace("<name>", "x").replace("<folder>", "x").replace("<int:version>", "3")
             path = path.replace("<path:filename>", "style.css")
             if "<" in path or (method, path) in (("POST", "/logout"), ("POST", "/login")):
                 continue
