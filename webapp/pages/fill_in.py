@@ -166,7 +166,7 @@ def form(schema: Schema) -> list[Component]:
     return [
         html.H2(OPEN),
         html.Div([_part(field) for field in above], className="fields"),
-        folded if below else None,
+        *([folded] if below else []),
         html.P(id="fill-in-message", role="alert", className="fill-in-message"),
         html.Div(
             [
@@ -201,11 +201,11 @@ def _control(field: Field) -> list[Component]:
     """Where the value is typed, with what a category may hold to choose from."""
     values = f"values-of-{field.name}"
     typed = dcc.Input(
-        id=FieldId(fill=field.name),
+        id={"fill": field.name},
         type="text",
         value="",
         list=values if field.categories else None,
-        inputMode="decimal" if field.is_numeric else "text",
+        inputMode="decimal" if field.is_numeric else "text",  # type: ignore[arg-type]  # Dash's list lacks both
         # It is checked when it is left.
         debounce=True,
         autoComplete="off",
