@@ -147,6 +147,27 @@ def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, germa
     )
 
 
+def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behind(page, web):
+    page.click("#fill-in-open")
+    months = page.locator('[id=\'{"fill":"duration_months"}\']')
+    months.fill("abc")
+    months.press("Tab")
+    page.get_by_text("'abc' is not a number. Expected a whole number of months from 4 to 72.").wait_for()
+    page.click("#fill-in-score")
+    page.get_by_text("fields need your attention. Nothing was scored.").wait_for()
+    for field in page.locator("#fill-in .field:has(.fault)").all():
+        values = field.locator("option")
+        field.locator("input").fill(values.first.get_attribute("value") if values.count() else "24")
+        field.locator("input").press("Tab")
+    page.click("#fill-in-score")
+    page.wait_for_selector("#case-title:text-is('Client 1')")
+    assert page.inner_text(".headline .filename") == "Filled in by hand"
+    assert page.is_hidden("#fill-in")
+    assert page.url.rstrip("/") == web.url
+    kept = page.evaluate("Object.keys({...localStorage, ...sessionStorage})")
+    assert {name.removesuffix("-timestamp") for name in kept} == {"job"}
+
+
 def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_clients):
     def title_is(number: int) -> None:
         page.wait_for_selector(f"#case-title:text-is('Client {number}')")

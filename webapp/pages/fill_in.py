@@ -51,19 +51,14 @@ class Said(NamedTuple):
     fault: str = ""
 
 
+def opener() -> Component:
+    """The button that opens the form, and closes it."""
+    return html.Button(OPEN, id="fill-in-open", className="button", n_clicks=0, **attributes("aria-", expanded="false"))
+
+
 def layout() -> list[Component]:
-    """The button that opens the form, and where the form will stand."""
+    """Where the form will stand."""
     return [
-        html.P(
-            html.Button(
-                OPEN,
-                id="fill-in-open",
-                className="button",
-                n_clicks=0,
-                **attributes("aria-", expanded="false", controls="fill-in"),
-            ),
-            className="fill-in-line",
-        ),
         html.Section(id="fill-in", className="fill-in notice", hidden=True, **attributes("aria-", label=OPEN)),
         dcc.Store(id="fill-in-of"),
     ]
@@ -131,15 +126,14 @@ def _register_form(app: Dash, context: AppContext) -> None:
         State("fill-in-of", "data"),
         prevent_initial_call=True,
     )
-    def open_or_close(_n_clicks: int, is_hidden: bool, made_of: str | None) -> tuple[Any, Any]:
-        scorer = context.champion.state.scorer
-        if scorer is None:
-            set_props("sending", {"children": "There is no model yet, so nobody can be scored."})
+    def open_or_close(n_clicks: int, is_hidden: bool, made_of: str | None) -> tuple[Any, Any]:
+        if not n_clicks:
             return no_update, no_update
+        schema = context.scorer().schema
         _show(is_open=is_hidden)
         # What was filled in stays for as long as the model asks for it.
-        of_now = fingerprint(scorer.schema)
-        return (no_update, no_update) if made_of == of_now else (form(scorer.schema), of_now)
+        of_now = fingerprint(schema)
+        return (no_update, no_update) if made_of == of_now else (form(schema), of_now)
 
     @app.callback(
         Output("fill-in", "children", allow_duplicate=True),
@@ -172,7 +166,7 @@ def form(schema: Schema) -> list[Component]:
     return [
         html.H2(OPEN),
         html.Div([_part(field) for field in above], className="fields"),
-        folded if below else None,
+        *([folded] if below else []),
         html.P(id="fill-in-message", role="alert", className="fill-in-message"),
         html.Div(
             [
@@ -207,11 +201,11 @@ def _control(field: Field) -> list[Component]:
     """Where the value is typed, with what a category may hold to choose from."""
     values = f"values-of-{field.name}"
     typed = dcc.Input(
-        id=FieldId(fill=field.name),
+        id={"fill": field.name},
         type="text",
         value="",
         list=values if field.categories else None,
-        inputMode="decimal" if field.is_numeric else "text",
+        inputMode="decimal" if field.is_numeric else "text",  # type: ignore[arg-type]  # Dash's list lacks both
         # It is checked when it is left.
         debounce=True,
         autoComplete="off",
@@ -231,8 +225,8 @@ def said_of(schema: Schema, field: Field, cell: str) -> Said:
         return Said(fault=sentence(str(exc)))
     if checked.rejected:
         rejection = checked.rejected[0]
-        fault = sentence(rejection.fault) if cell else "Needed"
-        return Said(fault=f"{fault}. Expected {rejection.expected}.")
+        # What is expected stands beside an empty field already.
+        return Said(fault=f"{sentence(rejection.fault)}. Expected {rejection.expected}." if cell else "Needed.")
     [row] = checked.accepted.to_dicts()
     return Said(field.in_words(row[field.name]), sentence("; ".join(row["problems"])))
 

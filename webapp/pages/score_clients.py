@@ -177,6 +177,7 @@ def _intro(context: AppContext) -> list[Component]:
         html.Div(
             className="beside",
             children=[
+                fill_in.opener(),
                 html.Div(
                     [
                         html.Span("Download a template"),
