@@ -55,6 +55,7 @@ __all__ = [
     "search",
     "store",
     "waiting_ids",
+    "without_credentials",
 ]
 
 
