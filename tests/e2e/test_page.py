@@ -149,7 +149,7 @@ def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, germa
 
 def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behind(page, web):
     page.click("#fill-in-open")
-    months = page.locator('[id=\'{"fill":"duration_months"}\']')
+    months = page.locator('[id=\'{"fill":"duration_months","part":"cell"}\']')
     months.fill("abc")
     months.press("Tab")
     page.get_by_text("'abc' is not a number. Expected a whole number of months from 4 to 72.").wait_for()

@@ -39,8 +39,8 @@ def test_what_is_filled_in_becomes_a_file_of_one_row_whatever_characters_stand_i
 
 def send(client, values, made_of):
     """What the page answers to a click on the button below the form."""
-    ids = [{"fill": name} for name in values]
-    said = [{"id": {"said-of": name}, "property": "children"} for name in values]
+    ids = [{"fill": name, "part": "cell"} for name in values]
+    said = [{"id": {"fill": name, "part": "said"}, "property": "children"} for name in values]
     dependencies = client.get("/ui/_dash-dependencies").json
     [output] = [item["output"] for item in dependencies if item["inputs"][0]["id"] == "fill-in-score"]
     # Other callbacks set the same: each has a name of its own for that.

@@ -69,9 +69,9 @@ def register(app: Dash, context: AppContext) -> None:
     _register_form(app, context)
 
     @app.callback(
-        Output({"said-of": MATCH}, "children"),
-        Input({"fill": MATCH}, "value"),
-        State({"fill": MATCH}, "id"),
+        Output({"fill": MATCH, "part": "said"}, "children"),
+        Input({"fill": MATCH, "part": "cell"}, "value"),
+        State({"fill": MATCH, "part": "cell"}, "id"),
         prevent_initial_call=True,
     )
     def check(value: str | None, item: FieldId) -> list[Component]:
@@ -83,11 +83,11 @@ def register(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("job", "data", allow_duplicate=True),
         Output("tick", "disabled", allow_duplicate=True),
-        Output({"said-of": ALL}, "children", allow_duplicate=True),
+        Output({"fill": ALL, "part": "said"}, "children", allow_duplicate=True),
         Output("fill-in-message", "children"),
         Input("fill-in-score", "n_clicks"),
-        State({"fill": ALL}, "value"),
-        State({"fill": ALL}, "id"),
+        State({"fill": ALL, "part": "cell"}, "value"),
+        State({"fill": ALL, "part": "cell"}, "id"),
         State("fill-in-of", "data"),
         prevent_initial_call=True,
     )
@@ -181,7 +181,7 @@ def form(schema: Schema) -> list[Component]:
 def _part(field: Field) -> Component:
     """A field with its name, what it should hold, and room for what the reader says of it."""
     # As Dash writes it.
-    name = f'{{"fill":"{field.name}"}}'
+    name = f'{{"fill":"{field.name}","part":"cell"}}'
     label = [html.B(_with_unit(field)), html.Small(" needed") if _is_asked_for(field) else None]
     hint = "" if field.type == "text" else sentence(field.expected)
     if field.role == "time":
@@ -191,7 +191,7 @@ def _part(field: Field) -> Component:
             html.Label(label, htmlFor=name, title=field.description),
             *_control(field),
             html.Small(hint, className="hint"),
-            html.P(id={"said-of": field.name}, className="said", role="status"),
+            html.P(id={"fill": field.name, "part": "said"}, className="said", role="status"),
         ],
         className="field",
     )
@@ -201,7 +201,7 @@ def _control(field: Field) -> list[Component]:
     """Where the value is typed, with what a category may hold to choose from."""
     values = f"values-of-{field.name}"
     typed = dcc.Input(
-        id={"fill": field.name},
+        id={"fill": field.name, "part": "cell"},
         type="text",
         value="",
         list=values if field.categories else None,
