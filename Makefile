@@ -122,7 +122,7 @@ constraints: .venv/.installed-dev ## Write down the versions installed now
 	@test -x .venv/bin/python || { echo 'Making a virtual environment in .venv ($(PYTHON)) ...' && $(PYTHON) -m venv .venv; } || \
 		{ rm -rf .venv; echo 'On Debian and Ubuntu the module venv is a package of its own: apt install python3-venv' >&2; exit 1; }
 	@echo 'Installing the pinned dependencies, about 2 GB on disk: a few minutes, this once ...'
-	@$(INSTALL) --editable '.[web,worker]'
+	@$(INSTALL) --editable '.[archives,web,worker]'
 	@.venv/bin/python -m riskometer.byte_code
 	@.venv/bin/python -m creditrisk.learners
 	@touch $@

@@ -27,7 +27,7 @@ from creditrisk.settings import Settings
 from creditrisk.text import counted
 from monitoring.archive import Archive, open_archives, without_credentials
 from monitoring.results import Result
-from webapp.service_note import NOTHING_SCORED, State
+from webapp.service_note import NOTHING_SCORED, State, archive_key
 from webapp.serving_note import note_path, read_note
 from webapp.uploads import MOST_WAITING, Uploads
 
@@ -91,7 +91,7 @@ def checks_of(settings: Settings, archives: Mapping[str, Archive | None], n_answ
     for number, (name, archive) in enumerate(archives.items(), start=1):
         title = "Report archive" if len(archives) == 1 else f"Report archive {number}"
         gone = replace(_ARCHIVE_GONE, said=f"{name} does not answer.")
-        found[f"archive {number}"] = Check(title, partial(ask_archive, name, archive), gone)
+        found[archive_key(number)] = Check(title, partial(ask_archive, name, archive), gone)
     uploads = Uploads(settings.home)
     unknown = Finding("unknown", "It cannot be read.")
     found["queue"] = Check("Files to score", partial(ask_queue, uploads), unknown)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -77,6 +78,20 @@ def read_services(home: Path) -> ServiceNote:
         return ServiceNote(float(said["asked_at"]), services, str(said["report_says"]))
     except (OSError, ValueError, TypeError, ScorerError):
         return ServiceNote()
+
+
+def archive_key(number: int) -> str:
+    """The key of an archive, by its place in the setting, from 1."""
+    return f"archive {number}"
+
+
+def gone_archives(home: Path) -> set[int]:
+    """The places, from 1, of the archives that did not answer a moment ago; a note that is old says nothing."""
+    note = read_services(home)
+    if time.time() - note.asked_at > OLD_SECONDS:
+        return set()
+    gone = {service.key for service in note.gone}
+    return {number for number in range(1, len(note.services) + 1) if archive_key(number) in gone}
 
 
 def _service(item: Any) -> Service:

@@ -17,7 +17,7 @@ locals {
     write  = ["roles/storage.objectUser"]
   }
   access = {
-    web      = { artifacts = "read" }
+    web      = { reports = "read", artifacts = "read" }
     worker   = { reports = "create", predictions = "write", artifacts = "write", data = "read" }
     exporter = { reports = "read" }
     mlflow   = { artifacts = "write" }

@@ -20,20 +20,25 @@ DOCKERFILE = (ROOT / "infra/Dockerfile").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 
 # Who listens, and who of those is found in a network with whom: docs/containers.md draws the same.
-LISTENING_NOWHERE = {"gate", "worker", "first-start"}
-# These listen in one of their networks only, under that name.
-LISTENING_ONLY_AS = {"prometheus": ("watching", "watched"), "alertmanager": ("watching", "alerts")}
+LISTENING_NOWHERE = {"worker", "first-start"}
+# These listen in some of their networks only, under that name.
+LISTENING_ONLY_AS = {
+    "gate": {"outside": "published", "web-runs": "asked"},
+    "prometheus": {"watching": "watched"},
+    "alertmanager": {"watching": "alerts"},
+}
 REACHES = {
     "gate": {"web", "exporter", "mlflow", "prefect-server", "prometheus", "alertmanager", "grafana"},
-    "web": {"postgres", "mlflow"},
+    # Of Prefect it hears what the gate lets it ask (tests/security/test_gate.py).
+    "web": {"postgres", "mlflow", "gcs", "mongo", "gate"},
     "exporter": {"postgres", "gcs", "mongo"},
     "worker": {"postgres", "mlflow", "prefect-server", "gcs", "mongo", "web", "exporter"},
     "first-start": {"postgres", "prefect-server", "gcs", "web", "exporter"},
     "mlflow": {"postgres", "gcs", "web"},
     "prefect-server": {"postgres"},
     "postgres": {"web", "exporter", "mlflow", "prefect-server"},
-    "gcs": {"mlflow", "exporter"},
-    "mongo": {"exporter"},
+    "gcs": {"mlflow", "exporter", "web"},
+    "mongo": {"exporter", "web"},
     "prometheus": {"web", "exporter", "alertmanager", "grafana"},
     "alertmanager": {"prometheus", "grafana"},
     "grafana": {"prometheus", "alertmanager"},
@@ -49,9 +54,13 @@ KNOWN_TO = {
     "DECISIONS_READER_PASSWORD": {"postgres", "exporter"},
     "MONGO_WORKER_PASSWORD": {"mongo", "worker"},
     "MONGO_EXPORTER_PASSWORD": {"mongo", "exporter"},
-    "PREFECT_PASSWORD": {"prefect-server", "worker", "first-start"},
+    "MONGO_WEB_PASSWORD": {"mongo", "web"},
+    "PREFECT_PASSWORD": {"prefect-server", "worker", "first-start", "gate"},
     "GRAFANA_PASSWORD": {"grafana"},
 }
+
+# Settings that the web app alone acts on.
+OF_THE_WEB_APP = ("CREDITRISK_OIDC_", "CREDITRISK_SHADOW", "CREDITRISK_GRAFANA_URL")
 
 
 def has_way_out(network: str) -> bool:
@@ -141,20 +150,24 @@ def test_the_host_has_no_address_in_a_network_inside():
 def test_a_container_reaches_only_what_it_needs(name):
     def listens_in(network: str) -> set[str]:
         there = {other for other, service in SERVICES.items() if network in service["networks"]}
-        elsewhere = {other for other, (only, _) in LISTENING_ONLY_AS.items() if network != only}
+        elsewhere = {other for other, only in LISTENING_ONLY_AS.items() if network not in only}
         return there - elsewhere - LISTENING_NOWHERE
 
     assert set().union(*map(listens_in, SERVICES[name]["networks"])) - {name} == REACHES[name]
 
 
-def test_who_listens_in_one_network_only_does_so_under_its_name_there():
-    for name, (network, alias) in LISTENING_ONLY_AS.items():
-        assert SERVICES[name]["networks"][network] == {"aliases": [alias]}
+def test_who_listens_in_some_networks_only_does_so_under_its_name_there():
+    for name, listens in LISTENING_ONLY_AS.items():
+        for network, alias in listens.items():
+            assert SERVICES[name]["networks"][network] == {"aliases": [alias]}
+    for name in ("prometheus", "alertmanager"):
         [address] = [word for word in SERVICES[name]["command"] if word.startswith("--web.listen-address=")]
+        [alias] = LISTENING_ONLY_AS[name].values()
         assert address.startswith(f"--web.listen-address={alias}:")
     config = (ROOT / "infra/gate/nginx.conf").read_text()
-    assert SERVICES["gate"]["networks"]["outside"] == {"aliases": ["published"]}
-    assert set(re.findall(r"listen ([^;]+):\d+;", config)) == {"published", "127.0.0.1"}
+    assert set(re.findall(r"listen ([^;]+):\d+;", config)) == {*LISTENING_ONLY_AS["gate"].values(), "127.0.0.1"}
+    # In the network of the published ports it is alone.
+    assert [name for name, service in SERVICES.items() if "outside" in service["networks"]] == ["gate"]
 
 
 @pytest.mark.parametrize("password", KNOWN_TO)
@@ -188,8 +201,24 @@ def test_the_web_app_is_told_what_it_needs_and_no_more():
         "CREDITRISK_SERVE_WITHOUT_ACCOUNTS",
         "CREDITRISK_MLFLOW_URI",
         "CREDITRISK_DECISION_LOG_URL",
+        "CREDITRISK_ARCHIVES",
+        "STORAGE_EMULATOR_HOST",
+        "CREDITRISK_PREFECT_API_URL",
+        "CREDITRISK_GRAFANA_URL",
     }
     assert "://decisions_writer:" in environment["CREDITRISK_DECISION_LOG_URL"]
+    assert environment["CREDITRISK_PREFECT_API_URL"] == "http://asked:4200/api"
+
+
+def test_the_web_app_and_the_exporter_read_the_archives_that_the_worker_writes_to():
+    def archives(name: str) -> list[str]:
+        return [uri.rpartition("@")[2] for uri in SERVICES[name]["environment"]["CREDITRISK_ARCHIVES"].split(",")]
+
+    assert archives("web") == archives("exporter") == archives("worker")
+    # With the libraries that this takes.
+    assert "FROM archive-packages AS web-packages\n" in DOCKERFILE
+    assert "FROM archive-packages AS exporter\n" in DOCKERFILE
+    assert "RUN python requirements.py archives > archives.txt && pip install" in DOCKERFILE
 
 
 def test_the_exporter_reads_with_rights_to_read():
@@ -203,7 +232,7 @@ def test_a_setting_offered_in_the_example_reaches_who_reads_it():
     told = {name: set(re.findall(r"\$\{(CREDITRISK_\w+)[:}]", str(service))) for name, service in SERVICES.items()}
     assert set().union(*told.values()) == set(re.findall(r"^(?:# )?(CREDITRISK_\w+)=", EXAMPLE, re.MULTILINE))
     # All that the flows read; the others are told what they act on, and the web app alone what is its own.
-    of_the_web_app = {name for name in told["web"] if name.startswith(("CREDITRISK_OIDC_", "CREDITRISK_SHADOW"))}
+    of_the_web_app = {name for name in told["web"] if name.startswith(OF_THE_WEB_APP)}
     assert told["worker"] == set().union(*told.values()) - of_the_web_app
     # Links to a report lead to the same place, whoever draws them.
     assert {name for name in told if "CREDITRISK_REPORTS_URL" in told[name]} == {"worker", "exporter", "alertmanager"}
@@ -233,6 +262,7 @@ def test_mongodb_s_users_may_do_nothing_outside_their_database():
     assert users == [
         ("worker", "MONGO_WORKER_PASSWORD", '[{ role: "readWrite", db: "creditrisk" }]'),
         ("exporter", "MONGO_EXPORTER_PASSWORD", '[{ role: "read", db: "creditrisk" }]'),
+        ("web", "MONGO_WEB_PASSWORD", '[{ role: "read", db: "creditrisk" }]'),
     ]
     assert script.count("createUser") == len(users)
     for name, variable, _ in users:

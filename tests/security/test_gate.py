@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import os
 import re
 import shutil
 import socket
@@ -17,9 +19,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from webapp.service_checks import WORK_POOL
+
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "infra/gate/nginx.conf").read_text()
 PUBLISHED = [3000, 4200, 5051, 9091, 9093, 9696, 9697]
+ASKED = "asked:4200"
 
 
 class Service(BaseHTTPRequestHandler):
@@ -30,6 +35,8 @@ class Service(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         body = f"{self.command} {self.headers['Host']}".encode()
+        if self.path.startswith("/api/"):
+            body = f"{self.command} {self.path}\n{self.headers}".encode()
         self.send_response(200)
         self.send_header("Access-Control-Allow-Origin", "*")
         if self.path == "/frames":
@@ -51,21 +58,30 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, int]]:
-    """A running gate whose services are on this machine: the port that stands for each published one."""
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int | str, int]]:
+    """A running gate whose services are on this machine: the port for each published one, and for `ASKED`."""
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
     assert nginx, "install Debian's nginx-light to run this test"
     folder = tmp_path_factory.mktemp("gate")
     service = ThreadingHTTPServer(("127.0.0.1", 0), Service)
     threading.Thread(target=service.serve_forever, daemon=True).start()
-    ports = {port: free_port() for port in PUBLISHED}
+    ports: dict[int | str, int] = {port: free_port() for port in [*PUBLISHED, ASKED]}
     config = CONFIG.replace("/tmp/", f"{folder}/").replace("127.0.0.1:8080", f"127.0.0.1:{free_port()}")
-    for port, ours in ports.items():
+    # The second server at 4200 has a line of its own in the map here, as its port is another one.
+    services = "map $server_port $service {"
+    config = config.replace(services, f"{services}\n{ports[ASKED]} 127.0.0.1:{service.server_port};")
+    config = config.replace(f"listen {ASKED};", f"listen 127.0.0.1:{ports[ASKED]};")
+    for port in PUBLISHED:
+        ours = ports[port]
         config, n_listen = re.subn(rf"listen published:{port};", f"listen 127.0.0.1:{ours};", config)
         config, n_map = re.subn(rf"\b{port} [\w-]+:\d+;", f"{ours} 127.0.0.1:{service.server_port};", config)
         assert (n_listen, n_map) == (1, 1), f"port {port} is not listened on once and led to one service"
     (folder / "nginx.conf").write_text(config)
-    process = subprocess.Popen([nginx, "-e", "stderr", "-c", str(folder / "nginx.conf")])
+    start = (
+        (ROOT / "infra/gate/start.sh").read_text().replace("/tmp/", f"{folder}/").replace("exec nginx", f"exec {nginx}")
+    )
+    command = ["sh", "-c", start, "sh", "-e", "stderr", "-c", str(folder / "nginx.conf")]
+    process = subprocess.Popen(command, env={"PATH": os.defpath, "PREFECT_PASSWORD": "a password"})
     try:
         deadline = time.monotonic() + 20
         while not is_open(ports[9696]):
@@ -151,6 +167,33 @@ def test_no_answer_can_be_framed_or_read_by_another_origin(gate):
         policy = answer.getheader("Content-Security-Policy").split("; ")
         assert policy == ["connect-src 'self'", "form-action 'self'", "frame-ancestors 'self'"]
         assert answer.getheader("Access-Control-Allow-Origin") is None
+
+
+def test_the_web_app_asks_two_things_about_prefect_and_never_learns_its_password(gate):
+    port = gate[ASKED]
+    password = base64.b64encode(b"riskometer:a password").decode()
+    for path in ("/api/health", f"/api/work_pools/{WORK_POOL}"):
+        answer = ask(
+            port,
+            path=f"/api/x/..{path.removeprefix('/api')}?a=b",
+            Authorization="Basic bWluZQ==",
+            Cookie="a=b",
+            Host="asked:4200",
+        )
+        first, *headers = answer.text.strip().splitlines()
+        assert (answer.status, first) == (200, f"GET {path}")
+        # Of what it sent, nothing is passed on.
+        assert set(headers) == {
+            "Host: prefect-server:4200",
+            "Connection: close",
+            f"Authorization: Basic {password}",
+        }
+        assert password not in str(answer.getheaders())
+        for method in ("POST", "PUT", "DELETE", "OPTIONS"):
+            assert ask(port, method, path=path).status == 403
+    for path in ("/", "/api/deployments/", "/api/health/../work_pools/", "/api/work_pools/riskometer/queues",
+                 "/api/work_pools/other", "/api/admin/settings", "/api//health%2f..%2fflows"):  # fmt: skip
+        assert ask(port, path=path).status == 404, path
 
 
 def test_idle_sockets_do_not_hold_up_the_others(gate):

@@ -1,6 +1,7 @@
 """The Model page: what it says of the model that serves, and what approvers change on it."""
 
 import json
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -15,6 +16,8 @@ from creditrisk.registry import Evidence, TrainedFrom, Version
 from creditrisk.registry.evidence import tags_of
 from creditrisk.scoring import evaluation_of
 from monitoring.archive import open_archives, pending_folder, store
+from monitoring.archive.local import LocalArchive
+from monitoring.archive.protocol import Reading
 from monitoring.results import RealisedFigures
 from tests.conftest import corner_home
 from tests.integration.test_archive import result
@@ -25,6 +28,7 @@ from webapp.errors import ForbiddenError
 from webapp.lamp_changes import lamp_changes
 from webapp.pages import cutoff_panel, model_card, model_shadow
 from webapp.realised import realised
+from webapp.service_note import Service, ServiceNote, write_services
 from webapp.serving_note import look_at_once
 from webapp.version_pages import keep_pages, kept_names
 from webapp.versions_note import known_versions, read_versions, versions_path, write_versions
@@ -240,6 +244,22 @@ def test_outcomes_of_its_own_clients_take_the_place_of_those_of_the_test(app, ev
     assert "19 % more" in said
     assert "went bad than predicted (2 % more to 38 % more): 400 of its own clients" in said
     assert "from Jan 2024 to Mar 2024" in said
+
+
+def test_an_archive_that_is_gone_is_not_waited_for(app, monkeypatch):
+    scorer, settings = app.extensions["creditrisk"].scorer(), app.extensions["creditrisk"].settings
+    asked = []
+    monkeypatch.setattr(LocalArchive, "read", lambda archive, *_: asked.append(archive.name) or Reading([], ()))
+    two = settings.model_copy(update={"archives": f"file://{settings.home}/one,file://{settings.home}/two"})
+
+    def ask(state, at):
+        asked.clear()
+        write_services(two.home, ServiceNote(at, (Service("archive 1", "Report archive 1", state, 0.0, ""),)))
+        realised(two, scorer)
+        return [name[-3:] for name in asked if name.endswith(("/one", "/two"))]
+
+    assert ask("answers", time.time()) == ask("gone", 0.0) == ["one", "two"]
+    assert ask("gone", time.time()) == ["two"]
 
 
 def test_what_the_challenger_would_have_decided_stands_on_the_page(app, corner_scorer):

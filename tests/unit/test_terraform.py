@@ -91,7 +91,7 @@ def test_nothing_is_deleted_by_age_or_with_its_bucket_unless_a_person_says_so():
 
 def test_each_service_account_may_do_what_its_service_does_and_no_more():
     assert LOCALS["access"] == {
-        "web": {"artifacts": "read"},
+        "web": {"reports": "read", "artifacts": "read"},
         "worker": {"reports": "create", "predictions": "write", "artifacts": "write", "data": "read"},
         "exporter": {"reports": "read"},
         "mlflow": {"artifacts": "write"},
@@ -194,6 +194,7 @@ def test_the_locals_are_what_the_files_promise(without_google):
     assert "CREDITRISK_ARCHIVES=gs://acme-credit-1-riskometer-reports\n" in found["env"]
     assert [grant for grant in found["grants"] if "reports" in grant] == [
         "exporter reports roles/storage.objectViewer",
+        "web reports roles/storage.objectViewer",
         "worker reports roles/storage.objectCreator",
         "worker reports roles/storage.objectViewer",
     ]
