@@ -180,6 +180,9 @@ def _prefect_gone(settings: Settings) -> Finding:
     )
 
 
+_NOBODY_TELLS = Finding("unknown", "Only Prefect can tell, which does not answer.")
+
+
 def ask_worker(settings: Settings) -> Finding:
     """Whether a worker waits for runs, as Prefect sees it."""
     gone = Finding(
@@ -194,9 +197,11 @@ def ask_worker(settings: Settings) -> Finding:
     except urllib.error.HTTPError as exc:
         if exc.code == 404:
             return gone
-        return Finding("unknown", "Prefect does not tell this app: it asks for a password that the app has not.")
+        if exc.code in (401, 403):
+            return Finding("unknown", "Prefect does not tell this app: it asks for a password that the app has not.")
+        return _NOBODY_TELLS  # what stands before Prefect says that it is away
     except (OSError, ValueError, http.client.HTTPException):
-        return Finding("unknown", "Only Prefect can tell, which does not answer.")
+        return _NOBODY_TELLS
     return Finding("answers", "A worker waits for runs.") if b'"status":"READY"' in pool else gone
 
 

@@ -68,11 +68,14 @@ def test_a_worker_is_there_when_prefect_says_that_its_pool_is_ready(tmp_path):
         ((200, b'{"status":"NOT_READY"}'), "gone"),
         ((404, b""), "gone"),
         ((401, b""), "unknown"),
+        ((502, b""), "unknown"),
     ]:
         with prefect({"/api/health": (200, b"true"), pool: answer}) as (port, given):
             settings = Settings(home=tmp_path, prefect_port=port)
             assert service_checks.ask_prefect(settings).state == "answers"
-            assert service_checks.ask_worker(settings).state == state
+            found = service_checks.ask_worker(settings)
+            assert found.state == state
+            assert ("password" in found.said) == (answer[0] == 401)
             assert given == [None, "Basic cmlza29tZXRlcjpzZWNyZXQ="]
     assert service_checks.ask_worker(settings).state == "unknown"  # nobody there to tell
 
