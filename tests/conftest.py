@@ -44,12 +44,19 @@ from webapp.serving import ServedModel
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = "evil.example"
-# Trainings from end to end.
+# The files that take the processor longest, the longest first: trainings from end to end, then browsers and databases.
 LONGEST = (
     "tests/integration/test_training_flow.py",
-    "tests/integration/test_kill_training.py",
-    "tests/unit/test_training.py",
     "tests/integration/test_fan_out.py",
+    "tests/integration/test_kill_training.py",
+    "tests/integration/test_dashboard_queries.py",
+    "tests/unit/test_training.py",
+    "tests/e2e/test_page.py",
+    "tests/e2e/test_accessibility.py",
+    "tests/e2e/test_connection.py",
+    "tests/integration/test_decision_log_postgres.py",
+    "tests/integration/test_batch_flow.py",
+    "tests/integration/test_own_data.py",
 )
 
 # A small lender for tests that need a real scorer but no real data: five fields, two hundred loans.
@@ -86,7 +93,8 @@ def pytest_collect_file() -> Generator[None, list[pytest.Collector], list[pytest
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest: begun last, one of them would go on when the other processes are done."""
-    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
+    place = {path: number for number, path in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.nodeid.partition("::")[0], len(LONGEST)))
 
 
 def pytest_report_header() -> str:
@@ -182,12 +190,15 @@ def german_training(
 
 
 @pytest.fixture(scope="session")
-def german_champion(credit_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def german_champion(
+    credit_data: Path, lay_registry: Callable[[Path], None], tmp_path_factory: pytest.TempPathFactory
+) -> Trained:
     """A champion for German credit of the kind a training gives, without its search; tests must not change its home."""
-    return _made_once(tmp_path_factory, "german", functools.partial(_fit_german_credit, credit_data))
+    return _made_once(tmp_path_factory, "german", functools.partial(_fit_german_credit, credit_data, lay_registry))
 
 
-def _fit_german_credit(credit_data: Path, home: Path) -> str:
+def _fit_german_credit(credit_data: Path, lay_registry: Callable[[Path], None], home: Path) -> str:
+    lay_registry(home)
     source = str(credit_data / "german_credit" / "german.data")
     schema = load_schema("german_credit")
     rows = check(read("german_credit", source), schema, with_target=True).accepted
@@ -391,9 +402,13 @@ def adopt(settings: Settings, version: Version) -> None:
 
 @pytest.fixture(scope="session")
 def lay_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], None]:
-    """Lay an empty registry into a home: to make its tables takes MLflow a second, and most tests want one."""
-    made = tmp_path_factory.mktemp("registry")
-    assert Registry(Settings(home=made).stores).champion("nobody") is None
+    """Lay an empty registry into a home: to make its tables takes MLflow three seconds, and most tests want one."""
+    made = _shared_folder(tmp_path_factory) / "registry"
+    made.mkdir(exist_ok=True)
+    with FileLock(made / "shared.lock"):
+        if not (made / "made").exists():
+            assert Registry(Settings(home=made).stores).champion("nobody") is None
+            (made / "made").touch()
     return lambda home: shutil.copytree(made / "mlflow", home / "mlflow")
 
 

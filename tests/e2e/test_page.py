@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
-from creditrisk.scoring import ASK_BELOW
+from creditrisk.scoring import ASK_BELOW, proving
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
@@ -48,7 +48,9 @@ def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathF
     """The web app with the champion of the training."""
     home = tmp_path_factory.mktemp("web")
     settings = Settings(home=home, mlflow_uri=german_champion.settings.mlflow_tracking_uri, web_workers=1)
-    adopt(settings, Registry(settings.stores).champion("german_credit"))
+    champion = Registry(settings.stores).champion("german_credit")
+    adopt(settings, champion)
+    proving.note_proof(home, champion.sha256)  # it takes three seconds, and is tested by itself
     return serve_web(settings)
 
 

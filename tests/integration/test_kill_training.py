@@ -8,7 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +25,39 @@ from creditrisk.registry.versions import FINGERPRINT_TAG
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate
+from flows.local_run import Server, start_server, wait_until_it_answers
+from riskometer.cli import ENVIRONMENT
 from tests.conftest import assemble
 
-# `riskometer` as it stands, but for two families that are fitted at once, where it is not killed while fitting.
+# `riskometer` as it stands, but for two families that are fitted at once, where it is not killed while fitting, and for
+# a Prefect server that is there already: the test's own, whose address and password come first.
 QUICK = """
 import sys
+from types import SimpleNamespace
 from creditrisk.training import choosing, scores
+from flows import local_run
 assert {"decision_tree", "logistic_regression"} < {*scores.FAMILIES} == {*choosing.FAMILIES}
 scores.FAMILIES = choosing.FAMILIES = ("decision_tree", "logistic_regression")
+assert local_run.start_server
+local_run.start_server = lambda: local_run.Server(SimpleNamespace(poll=lambda: None), *sys.argv[1:3])
 from riskometer.cli import main
-main(sys.argv[1:])
+main(sys.argv[3:])
 """
+
+
+@contextmanager
+def _server(home: Path) -> Iterator[Server]:
+    """A Prefect server of the test's own, on what stands in a home."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name, value in {**ENVIRONMENT, "PREFECT_HOME": str(home / "prefect")}.items():
+            patched.setenv(name, value)
+        server = start_server()
+    try:
+        wait_until_it_answers(server, Settings(home=home))
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait()
 
 
 def _start(home: Path, source: Path, log: Path, *program: str) -> subprocess.Popen[bytes]:
@@ -92,8 +115,8 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
         ),
     }
     names = list(moments)
-    for moment in names:
-        program = ("-m", "riskometer") if moment == "while fitting" else ("-c", QUICK)
+
+    def kill(moment: str, *program: str) -> None:
         training = _start(home, source, log, *program)
         # The moments follow each other; only the last is over soon.
         for earlier in names[: names.index(moment) + 1]:
@@ -107,7 +130,13 @@ def test_killed_while_fitting_logging_or_registering_a_training_leaves_a_valid_c
         assert registry.champion("simulated").version == champion.version, moment
         assert registry.load(registry.champion("simulated")).sha256 == scorer.sha256, moment
 
-    assert _start(home, source, log, "-c", QUICK).wait() == 0, log.read_text()[-3000:]
+    first, *later = names
+    kill(first, "-m", "riskometer")
+    with _server(home) as server:
+        quick = ("-c", QUICK, server.api_url, server.password)
+        for moment in later:
+            kill(moment, *quick)
+        assert _start(home, source, log, *quick).wait() == 0, log.read_text()[-3000:]
     assert "cleaned up after an interrupted training" in log.read_text()
     assert _rows(home, "SELECT run_uuid FROM runs WHERE status = 'RUNNING'") == []
     unfinished = [

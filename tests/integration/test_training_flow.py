@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -13,6 +14,25 @@ import pytest
 from creditrisk.registry import Registry, origin_of, serving_folder
 from creditrisk.settings import Settings
 from creditrisk.simulator import simulate
+
+# `riskometer train` as it stands for one table after the other, but for one Prefect server; what it says of each and
+# ends with is laid beside the table.
+TRAIN_EACH = """
+import functools, os, sys
+from pathlib import Path
+from flows import local_run
+from riskometer.cli import main
+local_run.start_server = functools.cache(local_run.start_server)
+for dataset, source in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
+    for number, name in ((1, "out"), (2, "err")):
+        os.dup2(os.open(f"{source}.{name}", os.O_WRONLY | os.O_CREAT), number)
+    try:
+        main(["train", "--dataset", dataset, "--source", source])
+    except SystemExit as ended:
+        Path(f"{source}.code").write_text(str(ended.code))
+    sys.stdout.flush()
+    sys.stderr.flush()
+"""
 
 
 def test_german_credit_ends_with_a_champion_and_says_what_to_type_next(german_training):
@@ -112,38 +132,44 @@ def test_scoring_the_champion_needs_no_library_that_fits_or_reports(german_train
     assert done.stdout.strip() == "[]"
 
 
-def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_traceback(
-    tmp_path, credit_data, lay_prefect
-):
-    lay_prefect(tmp_path / "home")
-    turned = tmp_path / "turned.data"
+@pytest.fixture(scope="module")
+def refused(credit_data, lay_prefect, lay_registry, tmp_path_factory) -> Path:
+    """A folder of two tables that are refused, with what `riskometer train` said of each, and the home it was said in.
+
+    One process and one Prefect server for both.
+    """
+    folder = tmp_path_factory.mktemp("refused")
+    lay_prefect(folder / "home")
+    lay_registry(folder / "home")
     lines = (credit_data / "german_credit" / "german.data").read_text().splitlines()
-    turned.write_text("\n".join(line[:-1] + {"1": "2", "2": "1"}[line[-1]] for line in lines))
-    command = [sys.executable, "-m", "riskometer", "train", "--dataset", "german_credit", "--source", str(turned)]
-    environment = {"CREDITRISK_HOME": str(tmp_path / "home"), "CREDITRISK_PREFECT_PORT": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "\nError: Going by the column" in done.stderr
-    assert "the other way round" in done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
-
-
-def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(tmp_path, lay_prefect, lay_registry):
-    lay_prefect(tmp_path / "home")
-    lay_registry(tmp_path / "home")
+    turned = "\n".join(line[:-1] + {"1": "2", "2": "1"}[line[-1]] for line in lines)
+    (folder / "turned.data").write_text(turned)
     frame = simulate(400, seed=5)
     broken = pl.Series(["unreadable"] * 250 + [f"{value:.0f}" for value in frame["loan_amount_eur"][250:]])
-    frame.with_columns(loan_amount_eur=broken).write_csv(tmp_path / "loans.csv")
-    command = [sys.executable, "-m", "riskometer", "train", "--dataset", "simulated"]
-    command += ["--source", str(tmp_path / "loans.csv")]
-    environment = {"CREDITRISK_HOME": str(tmp_path / "home"), "CREDITRISK_PREFECT_PORT": "1", "PATH": "/usr/bin:/bin"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stdout + done.stderr
-    assert "unreadable" not in done.stdout + done.stderr  # what clients wrote stands in no log
-    page = tmp_path / "home" / "reports" / "data" / "simulated.html"
-    assert str(page) in done.stderr.replace("\n", "")
+    frame.with_columns(loan_amount_eur=broken).write_csv(folder / "loans.csv")
+    tables = ["german_credit", str(folder / "turned.data"), "simulated", str(folder / "loans.csv")]
+    environment = {"CREDITRISK_HOME": str(folder / "home"), "CREDITRISK_PREFECT_PORT": "1", "PATH": "/usr/bin:/bin"}
+    subprocess.run([sys.executable, "-c", TRAIN_EACH, *tables], env=environment, check=True)
+    return folder
+
+
+def test_a_table_that_cannot_be_trained_on_ends_with_a_sentence_and_not_with_a_traceback(refused):
+    said = (refused / "turned.data.err").read_text()
+    assert (refused / "turned.data.code").read_text() == "1"
+    assert "\nError: Going by the column" in said
+    assert "the other way round" in said
+    assert "Traceback" not in (refused / "turned.data.out").read_text() + said
+
+
+def test_a_table_that_is_mostly_bad_stops_the_flow_with_a_report(refused):
+    said = (refused / "loans.csv.err").read_text()
+    both = (refused / "loans.csv.out").read_text() + said
+    assert (refused / "loans.csv.code").read_text() == "1"
+    assert "Traceback" not in both
+    assert "unreadable" not in both  # what clients wrote stands in no log
+    page = refused / "home" / "reports" / "data" / "simulated.html"
+    assert str(page) in said.replace("\n", "")
     assert "This table is not trained on" in page.read_text()
     report = json.loads(page.with_suffix(".json").read_text())
     assert (report["n_rows"], report["n_accepted"], sum(report["set_aside"].values())) == (400, 150, 250)
-    assert Registry(Settings(home=tmp_path / "home").stores).champion("simulated") is None
+    assert Registry(Settings(home=refused / "home").stores).champion("simulated") is None
