@@ -201,7 +201,7 @@ def grid(model: dict[str, FilterRule] | None = None) -> Component:
         "verdict": ("Verdict", 180),
         "risk": ("Risk", 120),
         "when": ("When", 200),
-        "version": ("Version", 190),
+        "version": ("Version", 240),
         "channel": ("From", 90),
         "who": ("By", 140),
     }
