@@ -8,7 +8,7 @@ import numpy as np
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.quality import frame_from_inputs
-from creditrisk.scoring import Scorer, Verdict, shifted
+from creditrisk.scoring import Scorer, Verdict, shifted, was_stopped
 
 # Entries of the log that are looked through, the newest.
 LOOKED_AT = 1_000
@@ -51,10 +51,7 @@ def lamp_changes(log: DecisionLog, before: Scorer, after: Scorer) -> tuple[list[
     prob_default = np.array([decision.prob_default for decision in decisions])
     sample = shifted(prob_default, -before.shift)
     # What the stop said of a client is no oddity of theirs.
-    stops = [
-        decision.problems and decision.problems[0].startswith("Scoring is stopped since") for decision in decisions
-    ]
-    odd = np.array([len(one.problems) > bool(stop) for one, stop in zip(decisions, stops, strict=True)])
+    odd = np.array([len(one.problems) > was_stopped(one.problems) for one in decisions])
     verdicts = [
         scorer.rule.verdicts(prob_default, odd | scorer.rule.asks(scorer.confidence(frame, sample))).tolist()
         for scorer in (before, after)

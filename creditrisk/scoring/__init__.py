@@ -29,6 +29,7 @@ from creditrisk.scoring.policy import (
     Stop,
     checked_cutoffs,
     policy_from,
+    was_stopped,
 )
 from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
 from creditrisk.scoring.reasons import every_reason
@@ -94,6 +95,7 @@ __all__ = [
     "sample_record",
     "shifted",
     "size_of",
+    "was_stopped",
     "weighted",
     "what_would_change",
 ]

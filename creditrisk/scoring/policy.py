@@ -7,6 +7,7 @@ policies are kept, and who may set one, is not said here.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from creditrisk.errors import ScorerError
 
 # A name or a reason of a person; the registry keeps reasons as long.
 MAX_WORDS = 1_000
+
+_STOPPED = "Scoring is stopped since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,12 @@ class Stop:
         >>> Stop("26 Nov 2026, 14:02 UTC", "Ana", "The bureau's data are wrong.").sentence
         "Scoring is stopped since 26 Nov 2026, 14:02 UTC by Ana: The bureau's data are wrong."
         """
-        return f"Scoring is stopped since {self.since} by {self.by}: {self.why}"
+        return f"{_STOPPED} {self.since} by {self.by}: {self.why}"
+
+
+def was_stopped(problems: Sequence[str]) -> bool:
+    """Whether what stands beside a verdict begins with a stop: then nothing about the application made it so."""
+    return bool(problems) and problems[0].startswith(_STOPPED)
 
 
 @dataclass(frozen=True, slots=True)

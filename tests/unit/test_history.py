@@ -89,8 +89,9 @@ def test_decisions_come_newest_first_a_page_at_a_time_and_by_what_is_wanted(app,
     assert seqs(Wanted(version=("corner_lender", "3"), channel="api", day=datetime.now(UTC).date())) == [3, 2, 1]
     assert seqs(Wanted(channel="batch")) == seqs(Wanted(version=("corner_lender", "4"))) == []
     assert seqs(Wanted(day=datetime.now(UTC).date() - timedelta(days=1))) == []
-    rows, n_rows = history_lists.rows_of(context.log, Wanted(), 0, 2)
+    rows, n_rows = history_lists.rows_of(context.log, Wanted(), 0, 2, context.scorer())
     assert ([row["client"] for row in rows], n_rows) == (["B8", "A7"], None)  # there are more
+    assert {row["version"] for row in rows} == {"Corner lender v3"}  # as the header calls it
     assert history_lists.rows_of(context.log, Wanted(), 2, 100)[1] == 3
 
 

@@ -85,7 +85,7 @@ def behind(client, report_id):
 def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app, corner_settings):
     keep(corner_settings, report(6), report(9, level=2, findings=["Age has shifted: more of 24 years or less."]))
     said = overview(app.test_client())
-    assert "corner_lender version 7: act" in said
+    assert "Corner lender v7: act" in said
     assert "Age has shifted: more of 24 years or less." in said
     assert "Age of corner_lender has shifted strongly" in said
     assert "Fields that shifted, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: shifted 50 %. Alarms: 1 of 2" in said
@@ -113,7 +113,7 @@ def test_archives_that_are_away_are_not_taken_for_empty_ones(corner_scorer, tmp_
         said = overview(app.test_client())
         assert expected in said
         assert "There is no report yet" not in said
-    assert "corner_lender version 7" in said
+    assert "Corner lender v7" in said
     assert "Not everything could be read" in archive_list(app.test_client())
 
 

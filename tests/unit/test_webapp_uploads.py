@@ -7,7 +7,7 @@ import pytest
 from creditrisk.decision_log import Actor
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import check
-from creditrisk.scoring import reason_text, what_would_change
+from creditrisk.scoring import Policy, Stop, reason_text, what_would_change
 from creditrisk.sources import parse_upload
 from creditrisk.text import push_words
 from webapp import upload_scoring, uploads
@@ -237,6 +237,15 @@ def test_what_would_change_a_verdict_is_offered_and_what_is_tried_is_told_from_w
     assert "No other loan amount alone leads to a better verdict." in words_of(case.case(replace(client, what_ifs=[])))
     for reason in row["reasons"]:
         assert reason["text"] in case.spoken(client)
+
+
+def test_while_scoring_is_stopped_nobody_is_told_to_correct_anything(corner_scorer):
+    csv = b"client,age_years,amount_eur,income_eur,housing\nA7,30,19000,30000,own\n"
+    accepted = check(parse_upload(csv, filename="c.csv", max_rows=10), corner_scorer.schema).accepted
+    stopped = replace(corner_scorer, policy=Policy(stop=Stop("26 Nov 2026, 14:02 UTC", "Ana", "The data are wrong.")))
+    text = words_of(case.case(client_of(stopped, accepted, stopped.score(accepted).row(0, named=True))))
+    assert "Nothing while scoring is stopped: a colleague decides." in text
+    assert "Correct what is unusual" not in text
 
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):

@@ -23,6 +23,7 @@ from creditrisk.scoring import (
     WhatIf,
     changeable_fields,
     reason_text,
+    was_stopped,
 )
 from creditrisk.text import push_words
 from webapp.pages import gauge, standing, wording
@@ -169,10 +170,12 @@ def _what_would_change(client: Client) -> list[Component]:
         return []
     title = html.H3("What would change it")
     if row["problems"]:
-        return [
-            title,
-            html.P("Correct what is unusual first: until then a colleague decides.", className="none-exists"),
-        ]
+        first = (
+            "Nothing while scoring is stopped: a colleague decides."
+            if was_stopped(row["problems"])
+            else "Correct what is unusual first: until then a colleague decides."
+        )
+        return [title, html.P(first, className="none-exists")]
     if not client.what_ifs:
         labels = [field.label for field in changeable_fields(schema)]
         if not labels:

@@ -209,7 +209,8 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
         )
         for change in changes[:MOST_LISTED]
     ]
-    head = html.Tr([html.Th(text, scope="col") for text in ("Client", "Risk", "Now", "Then")])
+    heads = {"Client": "", "Risk": "figure", "Now": "", "Then": ""}
+    head = html.Tr([html.Th(text, scope="col", className=kind) for text, kind in heads.items()])
     listed = f"; the newest {MOST_LISTED} are listed" if len(changes) > MOST_LISTED else ""
     return [
         html.P(f"{len(changes):,} {of_whom} would get another verdict{listed}."),

@@ -17,6 +17,7 @@ from dash_ag_grid import AgGrid
 from creditrisk.decision_log import Channel, DecisionLog, ListedDecision, Wanted, begun_batches, list_decisions
 from creditrisk.errors import CreditRiskError
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.scoring import Scorer
 from creditrisk.text import counted
 from webapp import upload_files
 from webapp.context import AppContext
@@ -141,32 +142,35 @@ def wanted_of(model: Mapping[str, FilterRule] | None) -> Wanted:
     return Wanted(said.get("verdict", ""), (name, version) if name else None, cast("Channel | None", channel), day)
 
 
-def rows_of(log: DecisionLog, wanted: Wanted, start: int, stop: int) -> tuple[list[HistoryRow], int | None]:
+def rows_of(
+    log: DecisionLog, wanted: Wanted, start: int, stop: int, served: Scorer | None = None
+) -> tuple[list[HistoryRow], int | None]:
     """The decisions from `start` to `stop` (exclusive), and how many there are if the end is among them."""
     start, stop = max(0, start), max(0, min(stop, start + 10 * BLOCK_ROWS))
     found = list_decisions(log, wanted, skip=start, at_most=stop - start + 1)
     n_rows = start + len(found) if len(found) <= stop - start else None
-    return [_row(item) for item in found[: stop - start]], n_rows
+    return [_row(item, served) for item in found[: stop - start]], n_rows
 
 
-def _row(item: ListedDecision) -> HistoryRow:
+def _row(item: ListedDecision, served: Scorer | None) -> HistoryRow:
     return {
         "row": str(item.seq),
         "when": timeline.moment(item.at),
         "client": "erased" if item.application_id is None else item.application_id,
         "verdict": item.verdict,
         "risk": wording.risk_words(item.prob_default),
-        "version": f"{item.model} v{item.model_version}",
+        "version": wording.version_words(served, item.model, item.model_version),
         "channel": timeline.CHANNELS.get(item.channel or "", "—"),
         "who": item.by.name,
     }
 
 
-def filters(versions: Sequence[tuple[str, str]]) -> Component:
+def filters(versions: Sequence[tuple[str, str]], served: Scorer | None) -> Component:
     """What narrows the list of decisions down: buttons, of which one of each line can be pressed, and a day."""
+    of_version = {f"{model}/{version}": wording.version_words(served, model, version) for model, version in versions}
     lines = {
         "verdict": ("Verdict", {verdict: look.words for verdict, look in VERDICT_LOOKS.items()}),
-        "version": ("Version", {f"{model}/{version}": f"{model} v{version}" for model, version in versions}),
+        "version": ("Version", of_version),
         "channel": ("From", timeline.CHANNELS),
     }
     parts: list[Component] = []
@@ -197,7 +201,7 @@ def grid(model: dict[str, FilterRule] | None = None) -> Component:
         "verdict": ("Verdict", 180),
         "risk": ("Risk", 120),
         "when": ("When", 200),
-        "version": ("Version", 190),
+        "version": ("Version", 240),
         "channel": ("From", 90),
         "who": ("By", 140),
     }

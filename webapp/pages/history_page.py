@@ -87,7 +87,7 @@ def _content(context: AppContext) -> list[Component]:
             [
                 html.H2("Decisions"),
                 html.P("The newest first. Choose one to see all that happened to its client.", className="quiet"),
-                history_lists.filters(versions),
+                history_lists.filters(versions, context.champion.state.scorer),
                 html.P(id="list-problem", role="alert"),
                 html.Div(history_lists.grid(), id="list"),
             ],
@@ -148,7 +148,8 @@ def _register_list(app: Dash, context: AppContext) -> None:
         except ValueError:
             return RowsResponse(rowData=[], rowCount=0), "Write the day like 2026-10-31."
         try:
-            block, n_rows = history_lists.rows_of(context.log, wanted, request["startRow"], request["endRow"])
+            rows_asked, served = (request["startRow"], request["endRow"]), context.champion.state.scorer
+            block, n_rows = history_lists.rows_of(context.log, wanted, *rows_asked, served)
         except DecisionLogError as exc:
             return no_update, f"The list cannot be read: {exc}"
         empty = "No such decision is in the log." if n_rows == 0 else ""

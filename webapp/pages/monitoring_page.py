@@ -15,6 +15,7 @@ from dash.exceptions import PreventUpdate
 from plotly.io.json import to_json_plotly
 
 from creditrisk.errors import ArchiveError, CreditRiskError, DecisionLogError
+from creditrisk.scoring import Scorer
 from creditrisk.text import counted
 from monitoring import archive
 from monitoring.alarms import alarms_of
@@ -22,7 +23,7 @@ from monitoring.results import Result
 from monitoring.status import most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages import report_archive, report_charts, window_cases
+from webapp.pages import report_archive, report_charts, window_cases, wording
 from webapp.pages.components import attributes, message_line, sentence
 from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
@@ -156,7 +157,8 @@ def _search(context: AppContext, question: Question, before: str) -> tuple[list[
         sought = report_archive.search(context.settings, question, before)
     except CreditRiskError as exc:
         return [html.P(sentence(str(exc)), role="alert")], None
-    return report_archive.found_list(sought, question, is_first=not before), sought
+    served = context.champion.state.scorer
+    return report_archive.found_list(sought, question, served, is_first=not before), sought
 
 
 def _register_cases(app: Dash, context: AppContext) -> None:
@@ -231,7 +233,7 @@ def overview(context: AppContext) -> list[Component]:
     drawn = [result for result in kept.results if result["model"] == newest["model"]][: report_charts.MOST_DRAWN][::-1]
     return [
         html.Section(
-            [*_status(newest, kept.results[1:], settings.reports_address), *problems, *elsewhere],
+            [*_status(newest, kept.results[1:], settings.reports_address, scorer), *problems, *elsewhere],
             className="panel",
             **attributes("aria-", label="Status"),
         ),
@@ -239,14 +241,14 @@ def overview(context: AppContext) -> list[Component]:
     ]
 
 
-def _status(newest: Result, earlier: Sequence[Result], address: str) -> list[Component]:
+def _status(newest: Result, earlier: Sequence[Result], address: str, served: Scorer | None) -> list[Component]:
     """The newest report in one line with its most pressing sentence, then the alarms."""
     status = most_pressing(newest)
     pressing = newest["findings"][0] if newest["findings"] else "Nothing was found."
     alarms = alarms_of(newest, reports_address=address, earlier=earlier)
     n_rows = counted(newest["n_rows"], "application")
     said = [
-        html.H2(f"{newest['model']} version {newest['model_version']}: {status.words}"),
+        html.H2(f"{wording.version_words(served, newest['model'], newest['model_version'])}: {status.words}"),
         html.P(pressing, className="pressing"),
         html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
     ]
@@ -260,11 +262,12 @@ def _status(newest: Result, earlier: Sequence[Result], address: str) -> list[Com
 def _over_time(drawn: Sequence[Result]) -> Component:
     ids, times = [result.get("id", "") for result in drawn], [moment(result["created_at"]) for result in drawn]
     charts = report_charts.charts_of(drawn)
+    which = "The only report so far" if len(drawn) == 1 else f"The last {len(drawn)} reports"
     return html.Section(
         [
             html.H2("Over time"),
             html.P(
-                f"The last {counted(len(drawn), 'report')}; ▲ marks an alarm. A click on a report shows the cases "
+                f"{which}; ▲ marks an alarm. A click on a report shows the cases "
                 "behind it; by keyboard, its row of the table does.",
                 className="quiet",
             ),

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from creditrisk.text import counted
 from monitoring import archive
@@ -17,6 +18,7 @@ from monitoring.report_pages import SANDBOX
 from monitoring.results import Result
 from monitoring.status import WORDS, most_pressing
 from webapp.errors import BadRequestError
+from webapp.pages import wording
 from webapp.pages.components import attributes, choice
 from webapp.pages.report_charts import moment
 from webapp.report_routes import PREFIX
@@ -107,13 +109,15 @@ def _box(name: str, label: str, example: str, longest: int) -> Component:
     return html.Label([label, box], htmlFor=name)
 
 
-def found_list(sought: Sought, question: Question, *, is_first: bool) -> list[Component]:
+def found_list(sought: Sought, question: Question, served: Scorer | None, *, is_first: bool) -> list[Component]:
     """The reports that were found, or why there is none."""
     parts: list[Component] = [problem_list(sought.problems)] if sought.problems else []
     if sought.results:
         heads = ("Made (UTC)", "Model", "Status", "Applications", "First finding")
         head = html.Tr([html.Th(text, scope="col") for text in heads])
-        inside = html.Table([html.Thead(head), html.Tbody(list(map(_row, sought.results)))], className="plain words")
+        inside = html.Table(
+            [html.Thead(head), html.Tbody([_row(result, served) for result in sought.results])], className="plain words"
+        )
         parts.append(html.Div(inside, className="scroll", tabIndex=0))
     elif is_first and not sought.models:
         parts += [] if sought.problems else [first_steps()]
@@ -133,7 +137,7 @@ def found_list(sought: Sought, question: Question, *, is_first: bool) -> list[Co
     return [*parts, buttons]
 
 
-def _row(result: Result) -> Component:
+def _row(result: Result, served: Scorer | None) -> Component:
     finding = result["findings"][0] if result["findings"] else "–"
     button = html.Button(
         moment(result["created_at"]),
@@ -142,7 +146,7 @@ def _row(result: Result) -> Component:
         n_clicks=0,
     )
     cells = [
-        f"{result['model']} v{result['model_version']}",
+        wording.version_words(served, result["model"], result["model_version"]),
         most_pressing(result).words,
         f"{result['n_rows']:,}",
         finding,

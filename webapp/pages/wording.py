@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import Any
 
 from creditrisk.schema import Field
-from creditrisk.scoring import OF_ALL, OF_OFFERS, ScoredRow, reason_in_full, reason_text
+from creditrisk.scoring import OF_ALL, OF_OFFERS, ScoredRow, Scorer, reason_in_full, reason_text
 from creditrisk.text import counted
 from webapp.upload_records import Record
 
@@ -119,6 +119,11 @@ def day(moment: date | datetime) -> str:
     '2 Oct 2026'
     """
     return f"{moment.day} {moment:%b %Y}"
+
+
+def version_words(served: Scorer | None, model: str, version: str) -> str:
+    """A version as the header calls it: by the title of the model that serves; another's title nobody knows here."""
+    return f"{served.schema.title if served is not None and served.name == model else model} v{version}"
 
 
 def value_words(field: Field, value: Any) -> str:
