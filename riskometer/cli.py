@@ -322,7 +322,8 @@ def promote(dataset: str, version: str, by: str, role: str, why: str) -> None:
 @by_option
 @role_option
 @click.option("--why", default="", help="The reason, kept with the version.")
-def rollback(dataset: str, by: str, role: str, why: str) -> None:
+@click.option("--instead-of", default=None, help="The version to leave; refused if another one is champion by now.")
+def rollback(dataset: str, by: str, role: str, why: str, instead_of: str | None) -> None:
     """Go back to the previous champion; once more, and the newer one is back."""
     from creditrisk.registry import Registry, roll_back, serving_name
     from flows.notices import tell_of_promotion
@@ -332,7 +333,7 @@ def rollback(dataset: str, by: str, role: str, why: str) -> None:
     model = serving_name(registry, dataset or settings.dataset)
     if not model:
         raise click.ClickException("No model serves yet, so there is nothing to go back to.")
-    click.echo(roll_back(registry, model, by=_person(by, role), why=why))
+    click.echo(roll_back(registry, model, by=_person(by, role), why=why, instead_of=instead_of))
     if (champion := registry.champion(model)) is not None:
         tell_of_promotion(model, champion.version, settings, log)
 

@@ -15,6 +15,7 @@ from creditrisk.decision_log import DecisionLog, PolicyInForce
 from creditrisk.settings import Settings
 from webapp import (
     api,
+    callback_bodies,
     docs_page,
     invocations,
     personal_data,
@@ -89,6 +90,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     headers = security.headers_of(sorted({script for dash in dashes for script in dash.csp_hashes()}))
     security.protect(app, settings, headers)
     sign_in.guard(app, context)
+    callback_bodies.guard(app)
     app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[assignment, method-assign]  # Flask's own way
     return app
 

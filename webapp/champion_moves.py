@@ -15,7 +15,7 @@ from creditrisk.errors import RegistryError
 from creditrisk.scoring import MAX_WORDS
 from webapp.access import Caller
 from webapp.context import AppContext
-from webapp.policy_changes import check_may_change
+from webapp.policy_changes import check_may_change, reason
 from webapp.serving_note import look_at_once
 
 # To import MLflow and to prove a version takes some seconds, on a busy machine many.
@@ -40,9 +40,10 @@ def promote(context: AppContext, caller: Caller, model: str, version: str, why: 
 
 
 def roll_back(context: AppContext, caller: Caller, model: str, why: str) -> str:
-    """Make the previous champion champion again. Errors as of `promote`."""
+    """Make the champion before the version that serves champion again. Errors as of `promote`."""
     before = context.scorer().version
-    _move(context, caller, ["rollback", f"--dataset={model}"], why)
+    # A second rollback would bring that version back: of two people who press the button, only one is to be heard.
+    _move(context, caller, ["rollback", f"--dataset={model}", f"--instead-of={before}"], why)
     return _once_it_serves(context, lambda serves: serves != before)
 
 
@@ -59,7 +60,7 @@ def _once_it_serves(context: AppContext, is_it: Callable[[str], bool]) -> str:
 
 def _move(context: AppContext, caller: Caller, arguments: list[str], why: str) -> None:
     check_may_change(caller)
-    why = why.strip()
+    why = reason(why)
     if not why or len(why) > MAX_WORDS:
         raise RegistryError(f"nothing was changed: say why, in up to {MAX_WORDS:,} characters.")
     by = [f"--by={caller.name}", f"--role={caller.role}"]

@@ -165,6 +165,19 @@ class VersionNotKeptError(HttpError):
     code = "version_not_kept"
 
 
+class ChangedMeanwhileError(HttpError):
+    """Somebody else changed what a page shows since it was shown."""
+
+    status = 409
+    code = "changed_meanwhile"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Nothing was changed: somebody else changed something since this page was shown. It now shows how it "
+            "stands. Look, and try again."
+        )
+
+
 class NothingAboutError(HttpError):
     """An application that the decision log holds nothing about."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request
@@ -104,13 +105,25 @@ def erase_person(context: AppContext, caller: Caller, application_id: str, why: 
         If there is nothing to erase, a legal hold forbids it, or the log is away.
     """
     policy_changes.check_may_change(caller)
-    why = " ".join(why.split())
+    why = policy_changes.reason(why)
     if not why or len(why) > MAX_WORDS:
         raise BadRequestError(f"Nothing was erased: say why, in up to {MAX_WORDS:,} characters.")
-    if application_id.lower() in why.lower().split() or (len(application_id) > 3 and application_id in why):
+    if _names(why, application_id):
         raise BadRequestError(
             "Nothing was erased: the reason names the client, and it stays for ever. Write it without."
         )
     done = erase(context.log, application_id, why=why, by=Actor(caller.name, caller.role, is_automatic=False))
     entries = "1 entry was" if done.n_erased == 1 else f"{done.n_erased:,} entries were"
     return f"Erased: the contents of {entries} removed, and the log is still whole. {done.remains}".strip()
+
+
+def _names(why: str, application_id: str) -> bool:
+    """Whether a reason names an application; a short number may stand inside of a word by chance.
+
+    Examples
+    --------
+    >>> _names("C-4711, as asked", "c-4711"), _names("A7: as asked", "A7"), _names("by letter of 17 May", "7")
+    (True, True, False)
+    """
+    why, sought = why.casefold(), " ".join(application_id.casefold().split())
+    return bool(sought) and (sought in why if len(sought) > 3 else sought in re.findall(r"[\w-]+|\S+", why))

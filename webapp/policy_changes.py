@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 
 from creditrisk.decision_log import Actor
 from creditrisk.scoring import Cutoffs, Policy, Scorer, Stop, checked_cutoffs
+from creditrisk.text import shorten
 from webapp.access import Caller
 from webapp.context import AppContext
-from webapp.errors import ForbiddenError
+from webapp.errors import ChangedMeanwhileError, ForbiddenError
 
 
 def set_cutoffs(context: AppContext, caller: Caller, approve_below: float, decline_from: float, why: str) -> str:
@@ -39,7 +40,7 @@ def take_cutoffs_back(context: AppContext, caller: Caller, why: str) -> str:
 def stop(context: AppContext, caller: Caller, why: str) -> str:
     """Make every verdict "ask a colleague". Errors as of `set_cutoffs`."""
     before, now = context.policy.now(), datetime.now(UTC)
-    stopped = Stop(f"{now.day} {now:%b %Y, %H:%M} UTC", caller.name, why.strip())
+    stopped = Stop(f"{now.day} {now:%b %Y, %H:%M} UTC", caller.name, reason(why))
     _change(context, caller, before, replace(before, stop=stopped), why)
     return "Scoring is stopped: every verdict is “ask a colleague” until you or another approver take that back."
 
@@ -60,6 +61,33 @@ def left_behind(policy: Policy, scorer: Scorer | None) -> str:
     return f"The cut-offs that were set for {of_what} do not hold for version {scorer.version}: it decides by its own."
 
 
+def reason(why: str) -> str:
+    """What somebody gave as the reason, in one line, without signs that steer a terminal or that no log can keep.
+
+    Examples
+    --------
+    >>> reason(" the bureau's data\\nare wrong\\x00 ")
+    "the bureau's data are wrong"
+    """
+    return shorten(why, len(why))
+
+
+def policy_seen(context: AppContext, number: int | None) -> Policy:
+    """The policy in force, if it is the one that a page shows.
+
+    Raises
+    ------
+    ChangedMeanwhileError
+        If it is not: whoever pressed a button there meant something else.
+    DecisionLogError
+        If it cannot be read.
+    """
+    policy = context.policy.now()
+    if policy.number != number:
+        raise ChangedMeanwhileError
+    return policy
+
+
 def check_may_change(caller: Caller) -> None:
     """Refuse who may not change anything; ForbiddenError otherwise."""
     if "changes" not in caller.permissions:
@@ -69,4 +97,4 @@ def check_may_change(caller: Caller) -> None:
 def _change(context: AppContext, caller: Caller, before: Policy, after: Policy, why: str) -> None:
     check_may_change(caller)
     by = Actor(caller.name, caller.role, is_automatic=False)
-    context.policy.change(before, after, by=by, why=why)
+    context.policy.change(before, after, by=by, why=reason(why))

@@ -76,13 +76,19 @@ class Moves(Scorers):
             self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
             self._serve_first(version.model, by)
 
-    def roll_back(self, model: str, *, by: str | Actor, why: str) -> Version:
+    def roll_back(self, model: str, *, by: str | Actor, why: str, instead_of: str | None = None) -> Version:
         """Make `previous` champion again and return it; the champion becomes `previous`, so that this can be undone.
+
+        Parameters
+        ----------
+        instead_of
+            The version to be left; if another one is champion by now, nothing is moved. None: any.
 
         Raises
         ------
         RegistryError
-            If there is nothing to go back to, or it no longer scores as it did.
+            If the champion is another one than `instead_of`, there is nothing to go back to, or it no longer scores as
+            it did.
         """
         with self.away(), self._one_at_a_time():
             champion = self._finish(model)
@@ -91,6 +97,11 @@ class Moves(Scorers):
                 raise RegistryError(
                     f"{model} has no previous champion to go back to"
                     + (f": version {champion.version} was the first." if champion is not None else ", nor a champion.")
+                )
+            if instead_of is not None and champion.version != instead_of:
+                raise RegistryError(
+                    f"{model} version {instead_of} is no longer champion, version {champion.version} is. Nothing was "
+                    "changed; another rollback now would undo what somebody else did."
                 )
             self.prove(previous)
             self.notes.note_scorer(model, previous.version, previous.sha256, by=by, why="rolled back to")

@@ -190,9 +190,9 @@ def _reason(why: str) -> str:
     return kept
 
 
-def roll_back(registry: Registry, model: str, *, by: str | Actor, why: str) -> str:
-    """Make the previous champion champion again; say what was done."""
-    now = registry.roll_back(model, by=by, why=_reason(why) or "rolled back by hand")
+def roll_back(registry: Registry, model: str, *, by: str | Actor, why: str, instead_of: str | None = None) -> str:
+    """Make the previous champion champion again, if `instead_of` (None: any) is it now; say what was done."""
+    now = registry.roll_back(model, by=by, why=_reason(why) or "rolled back by hand", instead_of=instead_of)
     return (
         f"{model} is back at version {now.version}; the version before is kept as `previous`, and another rollback "
         "returns to it."

@@ -216,7 +216,9 @@ def test_a_rollback_goes_back_and_a_second_one_returns(registry, make):
     assert standing(registry) == ("3", "2")
     assert roll_back(registry, MODEL, by="Ada", why="").startswith("corner_lender is back at version 2")
     assert standing(registry) == ("2", "3")
-    roll_back(registry, MODEL, by="Ada", why="it was the data")
+    with pytest.raises(RegistryError, match="version 3 is no longer champion, version 2 is"):
+        roll_back(registry, MODEL, by="Bob", why="it is worse", instead_of="3")
+    roll_back(registry, MODEL, by="Ada", why="it was the data", instead_of="2")
     assert standing(registry) == ("3", "2")
     assert [
         (event.what, event.version, event.instead_of, event.by, event.why) for event in registry.history(MODEL)

@@ -11,7 +11,7 @@ import pytest
 from plotly.io.json import to_json_plotly
 
 from creditrisk.decision_log import Actor, shadow
-from creditrisk.errors import RegistryError
+from creditrisk.errors import DecisionLogError, RegistryError
 from creditrisk.registry import Evidence, TrainedFrom, Version
 from creditrisk.registry.evidence import tags_of
 from creditrisk.scoring import evaluation_of
@@ -92,6 +92,62 @@ def test_the_stop_switch_holds_at_once_in_the_api_and_in_the_header_until_it_is_
     policy_changes.go_on(context, APPROVER, "data mended")
     assert score(client)["verdict"] == "approve"
     assert problem not in json.dumps(client.get("/ui/_dash-layout").json)
+
+
+def press(app, button, **state):
+    """What the page answers once a button is pressed, with these values of its other parts, by id."""
+    page = app.view_functions["page /model"].__self__
+    spec = next(
+        one for one in page._callback_list if any(item["id"] == button for item in one["inputs"]) and one["state"]
+    )
+    named = [one.rsplit(".", 1) for one in spec["output"].strip(".").split("...")]
+    outputs = [{"id": name, "property": part.partition("@")[0]} for name, part in named]
+    answer = app.test_client().post(
+        "/ui/model/_dash-update-component",
+        json={
+            "output": spec["output"],
+            "outputs": outputs if len(outputs) > 1 else outputs[0],
+            "inputs": [
+                [] if item["id"].startswith("{") else {**item, "value": int(item["id"] == button)}
+                for item in spec["inputs"]
+            ],
+            "state": [{**item, "value": state[item["id"]]} for item in spec["state"]],
+            "changedPropIds": [f"{button}.n_clicks"],
+        },
+    )
+    return json.dumps(answer.json, ensure_ascii=False)
+
+
+def test_a_button_changes_only_what_its_page_shows(app, monkeypatch):
+    context = app.extensions["creditrisk"]
+    app.test_client().get("/ui/model/_dash-layout")
+    first = {"policy-shown": 0, "stop-why": "wrong data\n\x00 again"}
+    assert "Scoring is stopped: every verdict" in press(app, "stop-switch", **first)
+    assert context.policy.now().stop.why == "wrong data again"
+    # The second of two approvers saw "Stop scoring" as well.
+    answer = press(app, "stop-switch", **first)
+    assert "somebody else changed something since" in answer
+    assert "Go on scoring" in answer
+    cutoffs = {"approve-below": 10, "decline-from": 20, "cutoffs-why": "to see"}
+    assert "somebody else changed something since" in press(app, "save-cutoffs", **cutoffs, **{"policy-shown": 0})
+    assert (context.policy.now().number, context.policy.now().cutoffs) == (1, None)
+    assert "Saved: version 3 offers" in press(app, "save-cutoffs", **cutoffs, **{"policy-shown": 1})
+    assert "Scoring goes on" in press(app, "stop-switch", **{"policy-shown": 2, "stop-why": "mended"})
+    monkeypatch.setattr("webapp.champion_moves.subprocess.run", None)
+    moves = {"move-why": "worse", "model": "corner_lender v2"}
+    assert "somebody else changed something since" in press(app, "roll-back", **moves)
+
+
+def test_a_log_that_is_away_is_said_on_the_page_where_a_button_needs_it(app, monkeypatch, caplog):
+    app.test_client().get("/ui/model/_dash-layout")
+
+    def away():
+        raise DecisionLogError("the decision log is away.")
+
+    monkeypatch.setattr(app.extensions["creditrisk"].policy, "now", away)
+    answer = press(app, "list-changes", **{"approve-below": 10, "decline-from": 20})
+    assert "The decision log is away." in answer
+    assert "failed" not in caplog.text
 
 
 def test_only_who_may_change_things_does(app):
@@ -198,6 +254,9 @@ def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_r
     said_by = ["--by=approver", "--role=approver"]
     assert run[-1][-6:] == ["promote", "--dataset=corner_lender", "--version=4", *said_by, "--why=--better"]
     assert look_at_once(context.settings).exists()
+    champion_moves.roll_back(context, APPROVER, "corner_lender", "worse")
+    # Who presses the button after somebody else goes back no further.
+    assert "--instead-of=3" in run[-1]
 
 
 def test_the_pages_of_a_version_are_copied_once_and_shown_in_a_sandbox(app):

@@ -145,3 +145,14 @@ def test_a_failure_on_any_page_says_so_there_and_nothing_personal(corner_setting
     assert "Anna" not in failed.text + caplog.text
     strange = client.post("/ui/reports/_dash-update-component", json={"output": "nothing.children"})
     assert (strange.status_code, strange.json["error"]["code"]) == (400, "bad_request")
+
+
+@pytest.mark.parametrize(("name", "value"), [("n_clicks", "1"), ("n_clicks", -1), ("selectedRows", {"row": 1}),
+                                             ("filterModel", {"when": {}}), ("id", None),
+                                             ("getRowsRequest", {"startRow": "0", "endRow": 9})])  # fmt: skip
+def test_what_no_page_would_send_is_refused_and_leaves_no_error_in_the_log(corner_app, caplog, name, value):
+    body = {"output": "sending.children", "inputs": [[{"id": {"part": 1}, "property": name, "value": value}]]}
+    answer = corner_app.test_client().post("/ui/history/_dash-update-component", json=body)
+    assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_request")
+    assert answer.json["error"]["message"].startswith("This is not what the page sends.")
+    assert "Error" not in caplog.text

@@ -53,7 +53,7 @@ def history(log: DecisionLog, model: str) -> Component:
         done += _of_policies(policies_set(log))
     done.sort(key=lambda item: item[0], reverse=True)
     if not done:
-        table: Component = html.P("Nothing is in the decision log yet.")
+        table: Component = html.P("Nothing was changed yet.")
     else:
         rows = [
             html.Tr([html.Td(_moment(at)), html.Th(what, scope="row"), html.Td(who), html.Td(why)])

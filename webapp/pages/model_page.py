@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError, DecisionLogError
@@ -13,6 +13,7 @@ from creditrisk.scoring import Evaluation, Scorer, figures_at, read_evaluation
 from webapp import champion_moves, policy_changes
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
+from webapp.errors import ChangedMeanwhileError
 from webapp.lamp_changes import lamp_changes
 from webapp.pages import cutoff_panel, model_card, model_history, model_shadow, model_versions, shell, wording
 from webapp.pages.components import message_line, sentence
@@ -96,28 +97,42 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         State("approve-below", "value"),
         State("decline-from", "value"),
         State("cutoffs-why", "value"),
+        State("policy-shown", "data"),
         prevent_initial_call=True,
     )
-    def save(n_saved: int | None, n_back: int | None, low: float, high: float, why: str | None) -> tuple[Any, Any]:
+    def save(n_saved: int | None, n_back: int | None, *given: Any) -> tuple[Any, Any]:
         if not (n_saved or n_back):
             return no_update, no_update
-        if ctx.triggered_id == "own-cutoffs":
-            return _answer(context, lambda caller: policy_changes.take_cutoffs_back(context, caller, why or ""))
-        cutoffs = cutoff_panel.chosen(_deciding(context), (low, high))
-        return _answer(context, lambda caller: policy_changes.set_cutoffs(context, caller, *cutoffs, why or ""))
+        low, high, why, shown = given
+        is_back = ctx.triggered_id == "own-cutoffs"
+
+        def change(caller: Caller) -> str:
+            policy_changes.policy_seen(context, shown)
+            if is_back:
+                return policy_changes.take_cutoffs_back(context, caller, why or "")
+            cutoffs = cutoff_panel.chosen(_deciding(context), (low, high))
+            return policy_changes.set_cutoffs(context, caller, *cutoffs, why or "")
+
+        return _answer(context, change)
 
     @app.callback(
         Output("about", "children", allow_duplicate=True),
         Output("sending", "children", allow_duplicate=True),
         Input("stop-switch", "n_clicks"),
         State("stop-why", "value"),
+        State("policy-shown", "data"),
         prevent_initial_call=True,
     )
-    def switch(n_clicks: int | None, why: str | None) -> tuple[Any, Any]:
+    def switch(n_clicks: int | None, why: str | None, shown: int | None) -> tuple[Any, Any]:
         if not n_clicks:
             return no_update, no_update
-        change = policy_changes.stop if context.policy.now().stop is None else policy_changes.go_on
-        return _answer(context, lambda caller: change(context, caller, why or ""))
+
+        def change(caller: Caller) -> str:
+            # The second of two who press "Stop scoring" must not take back what the first one did.
+            is_stopped = policy_changes.policy_seen(context, shown).stop is not None
+            return (policy_changes.go_on if is_stopped else policy_changes.stop)(context, caller, why or "")
+
+        return _answer(context, change)
 
 
 def _register_moves(app: Dash, context: AppContext) -> None:
@@ -127,16 +142,22 @@ def _register_moves(app: Dash, context: AppContext) -> None:
         Input({"type": "promote", "version": ALL}, "n_clicks"),
         Input("roll-back", "n_clicks"),
         State("move-why", "value"),
-        running=[(Output("moving", "children"), model_versions.MOVING, model_versions.HOW_LONG)],
+        State("model", "data"),
+        running=[
+            (Output("moving", "children"), model_versions.MOVING, model_versions.HOW_LONG),
+            (Output("roll-back", "disabled"), True, False),
+        ],
         prevent_initial_call=True,
     )
-    def move(_promoted: list[int | None], _back: int | None, why: str | None) -> tuple[Any, Any]:
+    def move(_promoted: list[int | None], _back: int | None, why: str | None, shown: str | None) -> tuple[Any, Any]:
         pressed = ctx.triggered_id
         if not any(item["value"] for item in ctx.triggered):
             return no_update, no_update
         model = context.scorer().name
 
         def change(caller: Caller) -> str:
+            if shown != shell.identity_of(context.champion.state):
+                raise ChangedMeanwhileError
             if pressed == "roll-back":
                 return champion_moves.roll_back(context, caller, model, why or "")
             return champion_moves.promote(context, caller, model, str(pressed["version"]), why or "")
@@ -172,6 +193,8 @@ def _answer(context: AppContext, change: Callable[[Caller], str]) -> tuple[Any, 
     caller = the_caller()
     try:
         said = change(caller)
+    except ChangedMeanwhileError as exc:
+        said = str(exc)
     except CreditRiskError as exc:
         return no_update, sentence(str(exc))
     set_props("status", {"children": shell.status(context.champion.state, context.policy.now())})
@@ -209,6 +232,8 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
         model_card.card(scorer, evaluation, figures, realised(context.settings, scorer), _serving(context, scorer)),
         cutoff_panel.panel(now, evaluation, may_change=may_change, note=policy_changes.left_behind(policy, scorer)),
         model_history.stop_panel(policy, may_change=may_change),
+        # What its buttons are pressed for.
+        dcc.Store(id="policy-shown", data=policy.number),
     ]
     if evaluation is not None:
         parts.insert(1, model_card.calibration(model_card.risk_groups(evaluation)))

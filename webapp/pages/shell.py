@@ -15,7 +15,7 @@ from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import where
 from webapp.pages import Page, status_page, wording
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, sentence
 from webapp.policy_changes import left_behind
 from webapp.service_note import read_services
 from webapp.serving import ServingState
@@ -47,7 +47,7 @@ def shell(page: Page, pages: Sequence[Page], context: AppContext) -> Component:
             _connection(),
             _navigation(page, seen, context),
             *page.layout(context),
-            dcc.Store(id="model", data=_identity(state)),
+            dcc.Store(id="model", data=identity_of(state)),
             dcc.Interval(id="heartbeat", interval=1000 * HEADER_SECONDS),
         ],
     )
@@ -65,12 +65,18 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Component, Any]:
         state = context.champion.state
-        identity, health = _identity(state), lamp(context, the_caller())
+        identity, health = identity_of(state), lamp(context, the_caller())
         return status(state, _policy(context)), health, no_update if identity == shown else identity
 
 
 def report_failure(exc: Exception) -> None:
-    """Say on the page that a callback failed, and write down where; never what the data was."""
+    """Say on the page that a callback failed, and write down where; never what the data was.
+
+    What is one of our errors says so in its own sentence, and is no failure.
+    """
+    if isinstance(exc, CreditRiskError):
+        set_props("sending", {"children": sentence(str(exc))})
+        return
     set_props("sending", {"children": "Something went wrong in the app. Reload the page and try again."})
     log.error("a callback failed: %s", where(exc))
 
@@ -135,7 +141,7 @@ def lamp(context: AppContext, caller: Caller) -> Component:
     return html.A(parts, href=status_page.PATH, className=look, title="How everything that runs is")
 
 
-def _identity(state: ServingState) -> str:
+def identity_of(state: ServingState) -> str:
     """Which model answers, as one text; empty if none does."""
     return f"{state.scorer.name} v{state.scorer.version}" if state.scorer else ""
 
