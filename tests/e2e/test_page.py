@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import polars as pl
 import pytest
 import requests
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
@@ -157,10 +157,14 @@ def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behin
     page.get_by_text("'abc' is not a number. Expected a whole number of months from 4 to 72.").wait_for()
     page.click("#fill-in-score")
     page.get_by_text("fields need your attention. Nothing was scored.").wait_for()
-    for field in page.locator("#fill-in .field:has(.fault)").all():
-        values = field.locator("option")
-        field.locator("input").fill(values.first.get_attribute("value") if values.count() else "24")
-        field.locator("input").press("Tab")
+    # Those that are put right are no longer at fault: always the first that is left.
+    at_fault = page.locator("#fill-in .field:has(.fault)")
+    while left := at_fault.count():
+        values = at_fault.first.locator("option")
+        typed = at_fault.first.locator("input")
+        typed.fill(values.first.get_attribute("value") if values.count() else "24")
+        typed.press("Tab")
+        expect(at_fault).to_have_count(left - 1)
     page.click("#fill-in-score")
     page.wait_for_selector("#case-title:text-is('Client 1')")
     assert page.inner_text(".headline .filename") == "Filled in by hand"
@@ -243,7 +247,7 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
     screenshot(page, "what-if")
     page.click(".chip[aria-pressed='true']")
     page.wait_for_selector(".chip[aria-pressed='true']", state="detached")
-    assert page.get_attribute(".gauge", "src") == gauge
+    expect(page.locator(".gauge")).to_have_attribute("src", gauge)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.click("#copy-letter")
     page.wait_for_selector("#copied:text-is('Copied.')")
