@@ -407,7 +407,9 @@ def lay_registry(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path], N
     made.mkdir(exist_ok=True)
     with FileLock(made / "shared.lock"):
         if not (made / "made").exists():
+            before = os.umask(0o077)  # as the command line does
             assert Registry(Settings(home=made).stores).champion("nobody") is None
+            os.umask(before)
             (made / "made").touch()
     return lambda home: shutil.copytree(made / "mlflow", home / "mlflow")
 

@@ -48,7 +48,8 @@ class ChampionPoller:
         self._registry: Registry | None = None
         self._refused: _Refused | None = None
         self._note = _saved(settings)
-        self._policy = PolicyInForce(settings.home, DecisionLog(settings.decision_log))
+        self._log = DecisionLog(settings.decision_log)
+        self._policy = PolicyInForce(settings.home, self._log)
 
     def poll(self) -> None:
         """Ask the registry once for the champion, keep the files of another one, and write down what was found.
@@ -92,6 +93,8 @@ class ChampionPoller:
             versions = newest(registry, champion.model)
             write_versions(versions_path(settings), known_versions(registry, champion, versions))
             self._policy.refresh()
+            # Not held open until the next look: who writes may have to wait for whoever still holds deleted files.
+            self._log.close()
             keep_pages(registry, settings.home, versions)
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)

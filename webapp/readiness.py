@@ -56,7 +56,7 @@ def readiness(context: AppContext, log_problem: str) -> Readiness:
         "registry": {
             "reachable": state.is_registry_up,
             "problem": state.registry_problem or None,
-            "consequence": None if state.is_registry_up else state.consequence,
+            "consequence": None if state.is_registry_up else state.consequence or None,
         },
         "decision_log": {
             "reachable": not log_problem,

@@ -124,6 +124,9 @@ def ask_log(log: DecisionLog, url: str) -> Finding:
         n_entries = log.head()[0]
     except DecisionLogError as exc:
         return replace(_LOG_GONE, said=_sentence(str(exc)))
+    finally:
+        # Not held open until the next look: who writes may have to wait for whoever still holds deleted files.
+        log.close()
     said = f"It takes decisions: {counted(n_entries, 'entry', 'entries')}"
     if url.startswith("sqlite:///"):
         files = [Path(f"{url.removeprefix('sqlite:///')}{end}") for end in ("", "-wal")]

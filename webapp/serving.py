@@ -48,7 +48,7 @@ class ServingState:
     @property
     def consequence(self) -> str:
         """What the registry's state means for the people who use the app; empty if nothing is away."""
-        if self.is_registry_up:
+        if self.is_registry_up or self.registry_problem == NOT_ASKED:
             return self.model_problem
         if self.scorer is None:
             return "Registry away and no saved model: nothing can be scored."

@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
+from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Transaction, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -215,22 +216,43 @@ class Store:
         """At the first use: make what is not there, and learn where the chain ends."""
         if self._known is not None:
             return
-        if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        with self._begun(deadline, self._read_here) as connection:
-            there = set(inspect(connection).get_table_names())
-        if EVENTS.name not in there and FIRST_FORM in there:
-            raise DecisionLogError(
-                f"the decision log at {self.address} is of the first form, which cannot be erased from and is not read "
-                "any more. Move it away and keep it; a new one is begun in its place."
-            )
-        if not there.issuperset(METADATA.tables):
-            with self._begun(deadline, self._lock) as connection:
-                METADATA.create_all(connection)
-        with self._begun(deadline, self._read_here) as connection:
-            self.remember(head_of(connection))
+        with self._making(deadline):
+            with self._begun(deadline, self._read_here) as connection:
+                there = set(inspect(connection).get_table_names())
+            if EVENTS.name not in there and FIRST_FORM in there:
+                raise DecisionLogError(
+                    f"the decision log at {self.address} is of the first form, which cannot be erased from and is not "
+                    "read any more. Move it away and keep it; a new one is begun in its place."
+                )
+            if not there.issuperset(METADATA.tables):
+                with self._begun(deadline, self._lock) as connection:
+                    METADATA.create_all(connection)
+            with self._begun(deadline, self._read_here) as connection:
+                self.remember(head_of(connection))
+
+    @contextmanager
+    def _making(self, deadline: float) -> Iterator[None]:
+        """The file of a SQLite log that may have to be made, for one process at a time.
+
+        Several that turned an empty file into a database at the same moment would miss the write-ahead log that each
+        of them began.
+        """
+        if self.path is None:
+            yield
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        lock = self.path.with_name(f"{self.path.name}.making")
+        if self.path.exists() and not lock.exists():
+            yield
+            return
+        try:
+            with FileLock(lock, timeout=max(0.0, deadline - time.monotonic()), mode=0o600):
+                with suppress(FileExistsError):
+                    os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                yield
+                lock.unlink(missing_ok=True)
+        except Timeout:
+            raise self.waited_in_vain(WRITE_SECONDS) from None
 
     def remember(self, head: Head) -> None:
         """Keep the newest head that was seen or written: it must be in the chain from now on."""

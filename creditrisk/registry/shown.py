@@ -24,20 +24,23 @@ def signature_of(schema: Schema) -> ModelSignature:
     """The fields that a version takes and the columns it gives, as MLflow's signature.
 
     The fields are of any type and may be left out: MLflow would refuse what our own checks read, such as whole numbers
-    in a column of fractions, or say less of it than they do.
+    in a column of fractions, or say less of it than they do. Each stands there by every name it goes by, as MLflow
+    drops columns that it does not know.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType
     from mlflow.types import Schema as Columns
     from mlflow.types.schema import AnyType
 
-    fields = [field.name for field in schema.fields if field.role in ("id", "time", "feature")]
+    fields = [field for field in schema.fields if field.role in ("id", "time", "feature")]
+    names = dict.fromkeys(field.name for field in fields)
+    names |= dict.fromkeys(text for field in fields for text in (field.label, *field.aliases))
     numbers = ("prob_default", "prob_default_low", "prob_default_high", "score_points", "confidence")
     texts = ("application_id", "verdict", "band")
     kinds = dict.fromkeys(numbers, DataType.double) | dict.fromkeys(texts, DataType.string)
     anything = AnyType()  # type: ignore[no-untyped-call]  # MLflow's own
     return ModelSignature(
-        inputs=Columns([ColSpec(anything, name, required=False) for name in fields]),
+        inputs=Columns([ColSpec(anything, name, required=False) for name in names]),
         outputs=Columns([ColSpec(kinds[name], name) for name in kinds]),
     )
 

@@ -156,7 +156,7 @@ def share_below(ends: FloatArray, prob_default: FloatArray, sd: FloatArray) -> F
     >>> share_below(np.array([np.inf]), np.array([0.1]), np.array([0.7])).tolist()
     [1.0]
     >>> share_below(logit(np.array([0.1])), np.array([0.1]), np.array([0.7])).round(2).tolist()
-    [0.67]
+    [0.66]
     """
     multiple = _MEAN + _SCALE * (ends - _centre_of(prob_default, sd)) / sd
     # Beyond the lower end of the distribution there is nobody.
@@ -170,7 +170,7 @@ def likely_range(prob_default: FloatArray, sd: FloatArray) -> tuple[FloatArray, 
     --------
     >>> low, high = likely_range(np.array([0.04]), np.array([0.5]))
     >>> round(float(low[0]), 3), round(float(high[0]), 3)
-    (0.021, 0.067)
+    (0.02, 0.067)
     """
     centre = _centre_of(prob_default, sd)
     low, high = (np.exp(SKEW * tenth) - _MEAN for tenth in (-TO_TENTH, TO_TENTH))

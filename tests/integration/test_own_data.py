@@ -60,7 +60,8 @@ def test_a_file_nobody_described_is_trained_on_and_its_clients_are_scored(
     app = create_app(Settings(home=tmp_path))
     poll(app.extensions["creditrisk"].champion)
     client = app.test_client()
-    [header] = csv.reader([client.get("/template.csv").text.removeprefix("\ufeff")])
+    header, example = csv.reader(client.get("/template.csv").text.removeprefix("\ufeff").splitlines())
+    assert len(example) == len(header)
     assert len(header) == 17
     assert not {"Age", "Foreign worker", "Personal status sex", "Credit risk"} & {*header}
     applicants = read_table(str(source)).frame.head(20)

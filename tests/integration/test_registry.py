@@ -79,7 +79,10 @@ def test_mlflow_shows_what_a_version_takes_what_it_was_trained_on_and_for_how_lo
     assert shown.endswith("/artifacts/card.md).")
     assert run.data.tags["mlflow.note.content"] == shown
     info = mlflow.models.get_model_info(f"models:/{version.model}/{version.version}")
-    assert info.signature.inputs.input_names() == [field.name for field in corner_scorer.schema.fields]
+    fields = corner_scorer.schema.fields
+    # By label too: MLflow would keep from us what it does not know.
+    expected = [*(field.name for field in fields), *(field.label for field in fields)]
+    assert info.signature.inputs.input_names() == expected
     assert "prob_default" in info.signature.outputs.input_names()
     model = mlflow.pyfunc.load_model(info.model_uri)
     assert model.input_example.columns.tolist() != []
