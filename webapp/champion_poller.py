@@ -74,6 +74,8 @@ class ChampionPoller:
             except Exception as exc:  # it must outlive whatever a registry can throw
                 log.error("looking for a champion failed: %s", type(exc).__name__)
                 self._note = replace(self._note, registry_problem=f"asking it failed ({type(exc).__name__})")
+            # Not held open until the next look: who writes may have to wait for whoever still holds deleted files.
+            self._log.close()
             until = time.monotonic() + self._settings.champion_poll_seconds
             while time.monotonic() < until and self._told_at() == told_at:
                 pause.wait(min(TOLD_SECONDS, self._settings.champion_poll_seconds))
@@ -93,8 +95,6 @@ class ChampionPoller:
             versions = newest(registry, champion.model)
             write_versions(versions_path(settings), known_versions(registry, champion, versions))
             self._policy.refresh()
-            # Not held open until the next look: who writes may have to wait for whoever still holds deleted files.
-            self._log.close()
             keep_pages(registry, settings.home, versions)
         except (CreditRiskError, OSError, ValueError) as exc:
             log.warning("the versions of %s could not be noted: %s", champion.model, type(exc).__name__)
