@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from collections.abc import Iterator
@@ -61,6 +62,29 @@ def make_home(home: Path) -> None:
         problem = f"nothing can be written to {home}: {exc.strerror}"
     if problem:
         raise SettingsError(f"{problem}. Make room or give it to your user, or set CREDITRISK_HOME to another folder.")
+
+
+def write_whole(path: Path, content: str | bytes, *, survives_power_cut: bool = False) -> None:
+    """Replace a file in one step, for its owner only: who reads it finds the old one or the new one, never a half.
+
+    Parameters
+    ----------
+    survives_power_cut
+        Whether it must be on the disk when this returns; costs some milliseconds.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the old one is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        if survives_power_cut:
+            file.flush()
+            os.fsync(file.fileno())
+    half.replace(path)
 
 
 def room_problem(folder: Path) -> str:

@@ -23,6 +23,10 @@ PREFIX = "CREDITRISK_"
 # Read by the tests only: where the public credit data for tests lies, and a MongoDB server to test against.
 OUTSIDE_SETTINGS = frozenset({"CREDITRISK_CASES_DIR", "CREDITRISK_DATA_DIR", "CREDITRISK_TEST_MONGODB_URL"})
 OBJECTS_BETWEEN_COLLECTIONS = 100_000
+# What Prefect's own programs call its password; that of a server elsewhere, as in containers, is read there.
+PREFECT_PASSWORD_VARIABLE = "PREFECT_API_AUTH_STRING"  # noqa: S105  # the name of a variable
+# Where runs wait for the worker.
+PREFECT_WORK_POOL = "riskometer"
 
 
 class Settings(BaseSettings):
@@ -278,6 +282,22 @@ def refuse_open_address(settings: Settings, better: str = "put a proxy with a lo
         )
 
 
+def prefect_password_file(settings: Settings) -> Path:
+    """Where the password of this home's own Prefect server lies."""
+    return settings.home / "prefect" / "password"
+
+
+def prefect_password(settings: Settings) -> str:
+    """The password for the Prefect server at `settings.prefect_url`; empty if none is known."""
+    given = os.environ.get(PREFECT_PASSWORD_VARIABLE, "")
+    if settings.prefect_api_url:  # perhaps somebody else's server, which must not learn ours
+        return given
+    try:
+        return prefect_password_file(settings).read_text(encoding="ascii").strip()
+    except OSError:
+        return given
+
+
 def collect_seldom() -> None:
     """Let Python look for garbage in this process less often; for entry points, before they import libraries.
 
@@ -299,3 +319,5 @@ def configure_mlflow(settings: Settings) -> None:
     os.environ["MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR"] = "false"
     # It would write the whole of an error, and the address with it, before the sentence we make of it.
     logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+    # It would tell of each example that it tries, among the lines of a training.
+    logging.getLogger("mlflow.pyfunc").setLevel(logging.WARNING)

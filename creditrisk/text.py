@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import polars as pl
 
 # More than any figure of ours has; two that differ only beyond are the same.
@@ -49,6 +51,29 @@ def shorten(text: str, width: int = 40) -> str:
         text = "".join(sign if sign.isprintable() else " " for sign in text)
     text = " ".join(text.split())
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter.
+
+    Examples
+    --------
+    >>> sentence("the log is away.")
+    'The log is away.'
+    """
+    return text[:1].upper() + text[1:]
+
+
+def moment_words(at: datetime) -> str:
+    """A time in UTC, to the minute.
+
+    Examples
+    --------
+    >>> moment_words(datetime.fromisoformat("2026-10-02T10:05:00+02:00"))
+    '2 Oct 2026, 08:05 UTC'
+    """
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%b %Y, %H:%M} UTC"
 
 
 def counted(n: int, one: str, several: str = "") -> str:

@@ -44,7 +44,7 @@ from creditrisk.registry import Champion, Registry, find_champion, load_version,
 from creditrisk.scoring import VERDICTS
 from creditrisk.settings import Settings, read_settings
 from creditrisk.sources import Snapshot
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from flows.daily import DAYS_MADE_UP, copy_table
 from flows.evidently_report import evidently_report
 from flows.queue import NOT_YET
@@ -153,7 +153,7 @@ def score_days(
             if day == days[-1]:
                 print(f"No applications for {day}: {copied}")
         elif isinstance(copied, SourceError):
-            print(str(copied)[:1].upper() + str(copied)[1:])
+            print(sentence(str(copied)))
             scored["waiting"].append(str(copied))
         else:
             try:

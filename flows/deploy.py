@@ -11,9 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from creditrisk.settings import Settings, read_settings
-from flows.password import VARIABLE, password
-from flows.queue import WORK_POOL, asking
+from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, Settings, prefect_password, read_settings
+from flows.queue import asking
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -22,7 +21,7 @@ def main() -> None:
     """Make the work pool, the deployments and the automation; end with the code of Prefect's own command."""
     os.umask(0o077)
     settings = read_settings()
-    os.environ |= {"PREFECT_API_URL": settings.prefect_url, VARIABLE: password(settings)}
+    os.environ |= {"PREFECT_API_URL": settings.prefect_url, PREFECT_PASSWORD_VARIABLE: prefect_password(settings)}
     _make_work_pool(settings)
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     done = subprocess.run(command, cwd=PROJECT, check=False)  # noqa: S603  # no shell, and our own words only
@@ -44,9 +43,11 @@ def _make_work_pool(settings: Settings) -> None:
 
     with asking(settings), get_client(sync_client=True) as client:
         try:
-            client.create_work_pool(WorkPoolCreate(name=WORK_POOL, type=Worker.type, base_job_template=TEMPLATE))
+            client.create_work_pool(
+                WorkPoolCreate(name=PREFECT_WORK_POOL, type=Worker.type, base_job_template=TEMPLATE)
+            )
         except ObjectAlreadyExists:
-            client.update_work_pool(WORK_POOL, WorkPoolUpdate(base_job_template=TEMPLATE))
+            client.update_work_pool(PREFECT_WORK_POOL, WorkPoolUpdate(base_job_template=TEMPLATE))
 
 
 if __name__ == "__main__":

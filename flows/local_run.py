@@ -22,11 +22,11 @@ from importlib import import_module
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import make_home
-from creditrisk.settings import Settings
+from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, Settings
 from flows import queue
 from flows.engine import EndedBySignal, flow_of, heard_signals, leave, run
 from flows.logs import log_sentences_only
-from flows.password import VARIABLE, new_password
+from flows.password import new_password
 from flows.prefect_server import PASSWORD_VARIABLE
 from flows.queue import NOT_YET, NOT_YET_CODE, FlowArguments
 
@@ -116,7 +116,7 @@ def asking(server: Server) -> Iterator[None]:
     """Within, all of Prefect asks this server."""
     os.environ |= {
         "PREFECT_API_URL": server.api_url,
-        VARIABLE: server.password,
+        PREFECT_PASSWORD_VARIABLE: server.password,
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",
     }
     # For settings that were read before.

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -22,8 +21,9 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from creditrisk.errors import CreditRiskError
-from creditrisk.home import one_at_a_time
+from creditrisk.home import one_at_a_time, write_whole
 from creditrisk.settings import Settings, read_settings
+from creditrisk.text import sentence
 from monitoring import archive, telling
 from monitoring.alarms import Alarm, alarms_of, scope_of_report, unjudged
 from monitoring.archive import Stored
@@ -106,7 +106,7 @@ def _failure(key: str, flow: str, run: str, state: State[Any]) -> Alarm:
     """What is told of a failed run: of errors that were made for people the sentence, of others the kind only."""
     error = None if state.is_crashed() else state.result(raise_on_failure=False)
     if isinstance(error, CreditRiskError):
-        how_bad = str(error)[:1].upper() + str(error)[1:]
+        how_bad = sentence(str(error))
     elif isinstance(error, Exception):
         how_bad = f"It ended with {type(error).__name__}."
     else:
@@ -131,12 +131,12 @@ def _tell(settings: Settings, noted: Callable[[Ledger, list[str], datetime], Led
         with one_at_a_time(settings.home / "notices.lock", otherwise=BUSY, patience_seconds=PATIENCE_SECONDS):
             book = settings.home / "notices.json"
             ledger = noted(_read(book, log), list(receivers), datetime.now(UTC))
-            _write_whole(book, telling.to_json(ledger))
+            write_whole(book, telling.to_json(ledger), survives_power_cut=True)
             for number, (address, receiver) in enumerate(receivers.items(), start=1):
                 waiting = list(ledger.waiting.get(address, {}).values())
                 if waiting and _send_in_time(receiver, waiting):
                     ledger = telling.sent(ledger, address)
-                    _write_whole(book, telling.to_json(ledger))
+                    write_whole(book, telling.to_json(ledger), survives_power_cut=True)
                 elif waiting:
                     log.warning(
                         "What was to be told could not be sent to address %s of CREDITRISK_NOTIFY (%s). It is kept, "
@@ -211,14 +211,3 @@ def _read(book: Path, log: Log) -> Ledger:
     except ValueError:
         log.warning("%s cannot be read and is begun anew: alarms may be told twice.", book)
         return Ledger()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write to a neighbour, then rename: what was there before stays whole until then, also at a power cut."""
-    half = path.with_name(f".{path.name}.new")
-    # For its owner only: it holds what addresses with their passwords hash to.
-    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)

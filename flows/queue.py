@@ -16,8 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeAlias
 
-from creditrisk.settings import Settings
-from flows.password import password
+from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 # What a flow is called with, by name, each as the text that Prefect's own form would take.
 FlowArguments: TypeAlias = dict[str, str]
 
-# Where runs wait for the worker.
-WORK_POOL = "riskometer"
 # Settings that whoever starts a training may choose for it; all others are those its worker was started with.
 OF_A_RUN = ("CREDITRISK_SEARCH_TRIALS", "CREDITRISK_SEARCH_SECONDS")
 # The state of a run that found its input not ready, and what its command ends with, as sysexits.h calls a thing to be
@@ -57,7 +54,7 @@ def prefect_server_answers(settings: Settings) -> bool:
 def worker_is_there(settings: Settings) -> bool:
     """Whether a worker waits for runs of ours."""
     try:
-        return b'"status":"READY"' in _ask(settings, f"work_pools/{WORK_POOL}")
+        return b'"status":"READY"' in _ask(settings, f"work_pools/{PREFECT_WORK_POOL}")
     except OSError:
         return False
 
@@ -73,7 +70,7 @@ def _takes_our_password(settings: Settings) -> bool:
 
 
 def _ask(settings: Settings, path: str) -> bytes:
-    credentials = base64.b64encode(password(settings).encode()).decode()
+    credentials = base64.b64encode(prefect_password(settings).encode()).decode()
     request = urllib.request.Request(  # noqa: S310  # an address of our own settings, http or https
         f"{settings.prefect_url}/{path}", headers={"Authorization": f"Basic {credentials}"}
     )
@@ -86,7 +83,7 @@ def asking(settings: Settings) -> Iterator[None]:
     """Within, all of Prefect asks the server at `settings.prefect_url`, with our password."""
     from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-    updates = {PREFECT_API_URL: settings.prefect_url, PREFECT_API_AUTH_STRING: password(settings) or None}
+    updates = {PREFECT_API_URL: settings.prefect_url, PREFECT_API_AUTH_STRING: prefect_password(settings) or None}
     with temporary_settings(updates=updates):
         yield
 

@@ -21,11 +21,10 @@ from prefect.runner._starter_engine import EngineCommandStarter
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
 
 from creditrisk.home import make_home
-from creditrisk.settings import read_settings
+from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, prefect_password, read_settings
 from flows.engine import WORKER_VARIABLE, ForeignRunError, flow_of
 from flows.logs import log_sentences_only
-from flows.password import VARIABLE, password
-from flows.queue import OF_A_RUN, WORK_POOL, asking
+from flows.queue import OF_A_RUN, asking
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -164,7 +163,7 @@ def main() -> None:
     # For the processes of the runs.
     os.environ |= {
         "PREFECT_API_URL": settings.prefect_url,
-        VARIABLE: password(settings),
+        PREFECT_PASSWORD_VARIABLE: prefect_password(settings),
         WORKER_VARIABLE: str(os.getpid()),
     }
     with asking(settings), suppress(asyncio.CancelledError, KeyboardInterrupt):
@@ -174,7 +173,7 @@ def main() -> None:
 async def _work() -> None:
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    worker = Worker(WORK_POOL, limit=AT_ONCE)
+    worker = Worker(PREFECT_WORK_POOL, limit=AT_ONCE)
     working = asyncio.create_task(worker.start())
     waiting = asyncio.create_task(told.wait())
     await asyncio.wait([working, waiting], return_when=asyncio.FIRST_COMPLETED)

@@ -20,6 +20,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from creditrisk.errors import ArchiveError
 from creditrisk.pages.palette import DARK, LIGHT
 from creditrisk.settings import Settings
+from creditrisk.text import sentence
 from monitoring import archive
 from monitoring.archive import UnknownReportError
 from monitoring.results import Result, by_log_head
@@ -159,8 +160,8 @@ def _asked(query: str) -> dict[str, list[str]]:
         return {}
 
 
-def _sentence(status: str, sentence: str) -> Answer:
-    return Answer(status, f"{sentence[:1].upper()}{sentence[1:]}\n".encode())
+def _sentence(status: str, said: str) -> Answer:
+    return Answer(status, f"{sentence(said)}\n".encode())
 
 
 def _row(result: Result) -> dict[str, str]:

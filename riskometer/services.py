@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from creditrisk.settings import Settings
-from flows.password import VARIABLE
+from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, Settings
 from flows.prefect_server import PASSWORD_VARIABLE
-from flows.queue import WORK_POOL, mark_interrupted_runs, worker_is_there
+from flows.queue import mark_interrupted_runs, worker_is_there
 from riskometer.leftovers import MARK
 
 
@@ -73,7 +72,7 @@ def services(settings: Settings) -> tuple[Service, ...]:
             command=(sys.executable, "-m", "flows.worker"),
             is_healthy=partial(worker_is_there, settings),
             needs=("prefect",),
-            prepare=partial(mark_interrupted_runs, settings, WORK_POOL),
+            prepare=partial(mark_interrupted_runs, settings, PREFECT_WORK_POOL),
         ),
     )
 
@@ -131,7 +130,9 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
     Without the password of any Prefect server: those who need this home's read it from its file.
     """
-    own = {name: value for name, value in os.environ.items() if name not in (VARIABLE, PASSWORD_VARIABLE)}
+    own = {
+        name: value for name, value in os.environ.items() if name not in (PREFECT_PASSWORD_VARIABLE, PASSWORD_VARIABLE)
+    }
     return own | {
         MARK: str(settings.home),
         "CREDITRISK_HOME": str(settings.home),

@@ -466,6 +466,15 @@ def corner_app(corner_settings: Settings) -> Flask:
     return app
 
 
+@pytest.fixture
+def old_version(corner_scorer: Scorer, corner_settings: Settings, corner_app: Flask) -> Path:
+    """The folder of version 2 of the corner lender's model, kept beside version 3, which serves."""
+    folder = corner_settings.home / "serving" / "corner_lender" / "2"
+    corner_scorer.save(folder)
+    corner_app.extensions["creditrisk"].log.note("scorer", "corner_lender/2", fingerprint(folder))
+    return folder
+
+
 def write_forty_clients(path: Path) -> Path:
     """A file of forty clients for the corner lender, of whom the fifth and the thirtieth cannot be scored."""
     rng = np.random.default_rng(7)

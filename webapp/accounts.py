@@ -19,7 +19,7 @@ from typing import get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from creditrisk.home import make_home, one_at_a_time
+from creditrisk.home import make_home, one_at_a_time, write_whole
 from webapp.access import ROLES, Caller, Role, Scope, local_caller
 from webapp.errors import AccountsError
 from webapp.passwords import hash_password
@@ -224,14 +224,8 @@ def _change(home: Path, change: Callable[[Book], Book]) -> None:
     busy = AccountsError("the accounts are being changed by another command at the moment. Try again.")
     with one_at_a_time(path.with_suffix(".lock"), otherwise=busy, patience_seconds=_PATIENCE_SECONDS):
         text = json.dumps(asdict(change(read_book(path))), indent=1)
-        fresh = path.with_suffix(".new")
         try:
-            fresh.unlink(missing_ok=True)
-            with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
+            write_whole(path, f"{text}\n", survives_power_cut=True)
         except OSError as exc:
             raise AccountsError(f"{path} cannot be written: {exc.strerror}. Nothing was changed.") from exc
 

@@ -183,10 +183,6 @@ def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Respon
 def _scorer_for(context: AppContext, body: Any) -> Scorer:
     """The version that the request names beside its applications, else the one that serves."""
     version = body.get("model_version") if isinstance(body, dict) and "applications" in body else None
-    if version is None:
-        return context.scorer()
-    if not isinstance(version, str):
-        raise BadRequestError('Expected model_version as a text, such as "3".')
     return pinned_scorer(context, version)
 
 

@@ -144,7 +144,9 @@ class Invocation(BaseModel):
     dataframe_records: Annotated[list[dict[str, Any]] | None, Field(max_length=JSON_MAX_ROWS)] = None
     instances: list[dict[str, Any] | list[Any]] | dict[str, list[Any]] | None = None
     inputs: dict[str, Any] | list[dict[str, Any] | list[Any]] | None = None
-    params: Annotated[dict[str, Any] | None, Field(description="Taken and passed over.")] = None
+    params: Annotated[
+        dict[str, Any] | None, Field(description='`model_version`, such as "3"; others are passed over.')
+    ] = None
 
 
 class RowError(BaseModel):

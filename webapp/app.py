@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dash import Dash
+from dash._hooks import HooksManager
 from flask import Flask, g
 
 from creditrisk.decision_log import DecisionLog, PolicyInForce
@@ -34,6 +35,10 @@ from webapp.pages import Page, find_pages, shell
 from webapp.serving import ServedModel
 from webapp.sessions import Sessions
 from webapp.uploads import Uploads
+
+# Dash would look through all installed packages for plugins, anew for each page: a third of the time an app takes to
+# make, and what another package brings along has no business on these pages.
+HooksManager._registered = True
 
 _INDEX = """<!DOCTYPE html>
 <html lang="en">

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from creditrisk.home import write_whole
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable
 from creditrisk.text import shorten
@@ -43,10 +43,7 @@ def remember(home: Path, schema: Schema, headers: Sequence[str], assigned: Assig
         sets.pop(key, None)
         sets[key] = dict(assigned)
         kept = dict(list(sets.items())[-MOST_SETS:])
-        fresh = path.with_suffix(".new")
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        fresh.replace(path)
+        write_whole(path, json.dumps(kept))
 
 
 def renamed(raw: RawTable, schema: Schema, assigned: Assigned) -> RawTable:

@@ -18,21 +18,24 @@ from werkzeug.exceptions import HTTPException
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError, SourceError
 from creditrisk.schema import Schema
+from creditrisk.scoring import Scorer
 from creditrisk.sources import RawTable, from_records, from_rows
 from webapp import bodies
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, answer_http, answer_known, answer_unknown
 from webapp.openapi import JsonObject
+from webapp.pinned_versions import pinned_scorer
 from webapp.scoring import results_of
 
-# The keys under which rows may stand; `params` beside them is for models that have parameters, and ours have none.
+# The keys under which rows may stand; of `params` beside them, `model_version` is the only one.
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
 # MLflow's names for what went wrong; other statuses are a BAD_REQUEST.
 _ERROR_CODES = {
     401: "UNAUTHENTICATED",
     403: "PERMISSION_DENIED",
     404: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
     500: "INTERNAL_ERROR",
     503: "TEMPORARILY_UNAVAILABLE",
 }
@@ -45,8 +48,8 @@ def make_blueprint(context: AppContext) -> Blueprint:
 
     @blueprint.post("/invocations")
     def invocations() -> Response:
-        scorer = context.scorer()
-        checked = datasets.check(_table(context, scorer.schema), scorer.schema)
+        scorer, table = _what_is_asked(context)
+        checked = datasets.check(table, scorer.schema)
         by_row: dict[int, JsonObject] = {
             row["row"]: row for row in results_of(context, scorer, checked, by=the_caller().actor)
         }
@@ -84,13 +87,13 @@ def _in_mlflows_shape(answer: Callable[[Any], tuple[Response, int]]) -> Callable
     return answer_so
 
 
-def _table(context: AppContext, schema: Schema) -> RawTable:
-    """The rows of the request, in whichever format they came."""
+def _what_is_asked(context: AppContext) -> tuple[Scorer, RawTable]:
+    """The version that is to answer and the rows of the request, in whichever format they came."""
     parameters = {name.lower(): value.lower() for name, value in request.mimetype_params.items()}
     if parameters.pop("charset", "utf-8") != "utf-8" or parameters:
         abort(415)
     if not request.is_json:
-        return bodies.csv_body(context)
+        return context.scorer(), bodies.csv_body(context)
     try:
         # MLflow's client writes what is missing in a frame as NaN.
         body = bodies.json_body(is_nan_missing=True)
@@ -103,11 +106,19 @@ def _table(context: AppContext, schema: Schema) -> RawTable:
     if len(formats) != 1:
         raise _not_one_format(f"Received {', '.join(formats) or 'none of them'}")
     [name] = formats
+    scorer = pinned_scorer(context, _version(body.get("params")))
     try:
-        return _READERS[name](body[name], schema)
+        return scorer, _READERS[name](body[name], scorer.schema)
     except SourceError as exc:
         what = f"Provided {name} field is not a valid dataframe representation"
         raise BadRequestError(f"{what}: {exc}") from exc
+
+
+def _version(params: Any) -> Any:
+    """What stands under the one parameter that there is; others are passed over, as MLflow does."""
+    if not isinstance(params, dict | None):
+        raise BadRequestError(f"The params must be a dictionary. Got {_type_of(params)}.")
+    return params.get("model_version") if params else None
 
 
 def _split(data: Any, schema: Schema) -> RawTable:

@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.home import write_whole
 from creditrisk.text import counted
 from monitoring.archive import open_archives, pending_folder
 from monitoring.heads import noted_heads
@@ -152,6 +153,4 @@ def _lock(home: Path) -> Path:
 
 
 def _note(home: Path, check: LogCheck) -> None:
-    fresh = _path(home).with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(check)), encoding="utf-8")
-    fresh.replace(_path(home))
+    write_whole(_path(home), json.dumps(asdict(check)))

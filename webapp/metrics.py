@@ -56,6 +56,7 @@ class Metrics:
         counts = self.registry
         if folder := os.environ.get(SHARED_FOLDER):
             counts = CollectorRegistry()
+            # The library says nothing of its types.
             MultiProcessCollector(counts, folder)  # type: ignore[no-untyped-call]
         served = CollectorRegistry()
         served.register(_Served(state, n_unfinished))

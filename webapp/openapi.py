@@ -228,7 +228,7 @@ def _mlflow_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 f"place.{_at_most(csv_max_mb)}",
                 body={**_json(_ref(Invocation), asked), **_csv(example)},
                 answer=_json(_ref(Predictions), answered),
-                errors=_WITH_BODY,
+                errors=(*_WITH_BODY, "409"),
                 prefix="mlflow_",
             )
         },

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 from creditrisk.errors import ScorerError
 from creditrisk.scoring import Scorer
 from webapp.context import AppContext
-from webapp.errors import VersionNotKeptError
+from webapp.errors import BadRequestError, VersionNotKeptError
 from webapp.serving import ServedModel
 
 
-def pinned_scorer(context: AppContext, version: str) -> Scorer:
-    """The scorer of a version of the model that serves.
+def pinned_scorer(context: AppContext, version: Any) -> Scorer:
+    """The scorer of the version of the serving model that a request names; the one that serves, if it names none.
 
     Raises
     ------
+    BadRequestError
+        If what it names is no text.
     VersionNotKeptError
         If another version serves and this one is not kept here, or not what it was.
     """
     serving = context.scorer()
-    if version == serving.version:
+    if version is None or version == serving.version:
         return serving
+    if not isinstance(version, str):
+        raise BadRequestError('Expected model_version as a text, such as "3".')
     # What it must be was noted when it was registered.
     sha256 = context.log.noted("scorer", f"{serving.name}/{version}")
     if sha256 is None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from creditrisk.decision_log import Actor
 from creditrisk.scoring import Cutoffs, Policy, Scorer, Stop, checked_cutoffs
-from creditrisk.text import shorten
+from creditrisk.text import moment_words, shorten
 from webapp.access import Caller
 from webapp.context import AppContext
 from webapp.errors import ChangedMeanwhileError, ForbiddenError
@@ -39,8 +39,8 @@ def take_cutoffs_back(context: AppContext, caller: Caller, why: str) -> str:
 
 def stop(context: AppContext, caller: Caller, why: str) -> str:
     """Make every verdict "ask a colleague". Errors as of `set_cutoffs`."""
-    before, now = context.policy.now(), datetime.now(UTC)
-    stopped = Stop(f"{now.day} {now:%b %Y, %H:%M} UTC", caller.name, reason(why))
+    before = context.policy.now()
+    stopped = Stop(moment_words(datetime.now(UTC)), caller.name, reason(why))
     _change(context, caller, before, replace(before, stop=stopped), why)
     return "Scoring is stopped: every verdict is “ask a colleague” until you or another approver take that back."
 

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import ArchiveError, DecisionLogError
 from creditrisk.hosts import is_loopback
-from creditrisk.settings import Settings
-from creditrisk.text import counted
+from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
+from creditrisk.text import counted, sentence
 from monitoring.archive import Archive, open_archives, without_credentials
 from monitoring.results import Result
 from webapp.service_note import NOTHING_SCORED, State, archive_key
@@ -35,9 +35,6 @@ TIMEOUT_SECONDS = 2.0
 LOW_DISK_BYTES = 2e9
 # Reports come every three hours (prefect.yaml); one that is more than twice as old has a successor missing.
 LATE_HOURS = 6.0
-# Where runs wait for the worker, as flows/queue.py calls it, and what holds the password of this home's Prefect server.
-WORK_POOL = "riskometer"
-PASSWORD_VARIABLE = "PREFECT_API_AUTH_STRING"  # noqa: S105  # the name of a variable
 AGAIN = "`make down` and `make up` start it again; logs/{}.log under the app's home says why it stopped."
 ELSEWHERE = "Ask whoever runs it."
 
@@ -196,7 +193,7 @@ def ask_worker(settings: Settings) -> Finding:
         is_expected=is_prefect_expected(settings),
     )
     try:
-        pool = _get(f"{settings.prefect_url}/work_pools/{WORK_POOL}", _prefect_password(settings))
+        pool = _get(f"{settings.prefect_url}/work_pools/{PREFECT_WORK_POOL}", prefect_password(settings))
     except urllib.error.HTTPError as exc:
         if exc.code == 404:
             return gone
@@ -304,28 +301,12 @@ def age_words(hours: float) -> str:
     return f"{counted(int(hours), 'hour')} ago" if hours < 48 else f"{counted(int(hours / 24), 'day')} ago"
 
 
-def utc_now() -> datetime:
-    """The time, as reports write it."""
-    return datetime.now(UTC)
-
-
 def _is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
 def _what_to_do(url: str, name: str) -> str:
     return AGAIN.format(name) if is_loopback(urlsplit(url).hostname or "") else ELSEWHERE
-
-
-def _prefect_password(settings: Settings) -> str:
-    """As flows/password.py finds it: another server than this home's own must not learn our password."""
-    given = os.environ.get(PASSWORD_VARIABLE, "")
-    if settings.prefect_api_url:
-        return given
-    try:
-        return (settings.home / "prefect" / "password").read_text(encoding="ascii").strip()
-    except OSError:
-        return given
 
 
 def _get(url: str, password: str = "") -> bytes:
@@ -342,4 +323,4 @@ def _get(url: str, password: str = "") -> bytes:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+    return sentence(text).rstrip(".") + "."

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from creditrisk import strict
 from creditrisk.errors import ScorerError
+from creditrisk.home import write_whole
 
 # The services are asked so often; when nobody asked for so long, what stands in the note is old.
 LOOK_SECONDS = 10.0
@@ -62,11 +62,7 @@ def service_note_path(home: Path) -> Path:
 
 def write_services(home: Path, note: ServiceNote) -> None:
     """Replace the note in one step."""
-    path = service_note_path(home)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(asdict(note)), encoding="utf-8")
-    fresh.replace(path)
+    write_whole(service_note_path(home), json.dumps(asdict(note)))
 
 
 def read_services(home: Path) -> ServiceNote:

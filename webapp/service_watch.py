@@ -10,9 +10,10 @@ import logging
 import threading
 import time
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from creditrisk.settings import Settings
+from creditrisk.text import moment_words
 from monitoring.archive import n_waiting, pending_folder
 from monitoring.results import Result, by_log_head
 from monitoring.status import ACT, most_pressing
@@ -24,7 +25,6 @@ from webapp.service_checks import (
     is_prefect_expected,
     last_report,
     opened,
-    utc_now,
 )
 from webapp.service_note import LOOK_SECONDS, OLD_SECONDS, Service, ServiceNote, read_services, write_services
 
@@ -102,7 +102,7 @@ class ServiceWatch:
 
     def _last_report(self, newest: Result | None) -> Finding:
         waiting = n_waiting(self._archives, pending=pending_folder(self._settings.home))
-        return last_report(newest, utc_now(), waiting, is_scheduled=is_prefect_expected(self._settings))
+        return last_report(newest, datetime.now(UTC), waiting, is_scheduled=is_prefect_expected(self._settings))
 
     def _noted(self, key: str, title: str, found: Finding, now: float) -> Service:
         """The line of a service; what nobody started, or is just being started, is not gone."""
@@ -129,7 +129,7 @@ def _with_verification(found: Finding, result: Result) -> Finding:
             found, state="gone" if found.state == "gone" else "look", said=f"{found.said} {result['log']['finding']}",
             follows=found.follows or why, to_do=found.to_do or "`riskometer verify-log` says where the chain breaks."
         )  # fmt: skip
-    checked = f"The last report, of {at.day} {at:%b %Y, %H:%M} UTC, found what earlier ones had noted of it."
+    checked = f"The last report, of {moment_words(at)}, found what earlier ones had noted of it."
     return replace(found, said=f"{found.said} {checked}")
 
 

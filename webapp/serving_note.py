@@ -7,11 +7,11 @@ registry was last asked. Apps that serve different choices (`CREDITRISK_DATASET`
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import quote
 
+from creditrisk.home import write_whole
 from creditrisk.settings import Settings
 from creditrisk.strict import read_json
 
@@ -72,7 +72,4 @@ def read_note(path: Path) -> ServingNote:
 
 def write_note(path: Path, note: ServingNote) -> None:
     """Replace the note in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(asdict(note)), encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, json.dumps(asdict(note)))

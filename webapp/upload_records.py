@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, get_args
+
+from creditrisk.home import write_whole
 
 MOST_RECORDS = 500
 LIFETIME_SECONDS = 7 * 86_400.0
@@ -47,13 +48,8 @@ def key_of(name: str) -> str:
 def note(home: Path, key: str, record: Record) -> None:
     """Write down how far an upload has come, in one step."""
     path = _path(home, key)
-    # Only one process works on an upload, so nobody else writes this.
-    fresh = path.with_suffix(".new")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(asdict(record), file)
-        fresh.replace(path)
+        write_whole(path, json.dumps(asdict(record)))
     except OSError as exc:
         log.warning("how far an upload has come could not be noted: %s", exc.strerror)
         # What was noted before is no longer true, and nothing is better than that.

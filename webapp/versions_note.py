@@ -6,13 +6,13 @@ The page about the model shows from it which version could become champion, and 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from creditrisk import strict
 from creditrisk.errors import CreditRiskError, ScorerError
+from creditrisk.home import write_whole
 from creditrisk.registry import Registry, Version, evidence_of, objections
 from creditrisk.settings import Settings
 from webapp.serving_note import note_path
@@ -96,10 +96,7 @@ def write_versions(path: Path, versions: Sequence[KnownVersion]) -> None:
     text = json.dumps([asdict(version) for version in versions])
     if path.is_file() and path.read_text(encoding="utf-8") == text:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(text, encoding="utf-8")
-    fresh.replace(path)
+    write_whole(path, text)
 
 
 def read_versions(path: Path) -> list[KnownVersion]:

@@ -27,7 +27,7 @@ from creditrisk.errors import ComparisonError
 from creditrisk.metrics import delong
 from creditrisk.schema import Costs
 from creditrisk.scoring import DecisionRule, Scorer, ScoreScale
-from creditrisk.text import signed
+from creditrisk.text import sentence, signed
 
 Verdict = Literal["promote", "keep", "inconclusive"]
 
@@ -183,17 +183,13 @@ def comparison_page(
         "comparison.html",
         found=comparison,
         title=title,
-        champion=_capitalised(champion),
+        champion=sentence(champion),
         challenger=challenger,
-        protocol=_capitalised(protocol),
+        protocol=sentence(protocol),
         written_at=written_at,
-        reason=_capitalised(comparison.reason.partition(" (about")[0]),
+        reason=sentence(comparison.reason.partition(" (about")[0]),
         total=sum(swap.saving for swap in comparison.swaps),
     )
-
-
-def _capitalised(words: str) -> str:
-    return words[:1].upper() + words[1:]
 
 
 def _check(sides: tuple[FloatArray, FloatArray], target: IntArray, folds: IntArray) -> None:

@@ -22,7 +22,7 @@ from creditrisk.decision_log.payloads import time_of
 from creditrisk.decision_log.proof import erased_by
 from creditrisk.decision_log.reading import IN_ORDER, Entry, UnreadableEntryError, entries
 from creditrisk.decision_log.tables import CONTENTS, EVENTS, IS_OTHER
-from creditrisk.decision_log.versions import all_versions
+from creditrisk.decision_log.versions import all_versions, numbers_of
 from creditrisk.decision_log.windows import logged_from
 
 # Entries asked about at once.
@@ -121,12 +121,7 @@ def _conditions(wanted: Wanted, connection: Connection) -> Iterator[ColumnElemen
     if wanted.verdict:
         yield EVENTS.c.verdict == wanted.verdict
     if wanted.version is not None:
-        numbers = [
-            number
-            for number, version in all_versions(connection).items()
-            if (version.model, version.model_version) == wanted.version
-        ]
-        yield EVENTS.c.version.in_(numbers)
+        yield EVENTS.c.version.in_(numbers_of(connection, *wanted.version))
     if wanted.channel is not None:
         # What every payload of a decision begins with.
         begin = f'["{wanted.channel}"'.encode()

@@ -6,7 +6,6 @@ be read or is older than the log is written anew from there at the start of a pr
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +16,7 @@ from creditrisk.decision_log.entries import Actor
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.store import ChangeRefusedError
 from creditrisk.errors import DecisionLogError, ScorerError, SettingsError
+from creditrisk.home import write_whole
 from creditrisk.scoring import MAX_WORDS, NO_POLICY, Policy, Scorer, policy_from
 
 # The kind of fact that a policy is; its key is its number.
@@ -188,10 +188,7 @@ class PolicyInForce:
         return state, noted
 
     def _write(self, policy: Policy) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = self._path.with_suffix(f".{os.getpid()}")
-        fresh.write_text(policy.to_json(), encoding="utf-8")
-        fresh.replace(self._path)
+        write_whole(self._path, policy.to_json())
 
 
 class _Same:

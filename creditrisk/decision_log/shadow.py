@@ -22,7 +22,7 @@ from creditrisk.decision_log.payloads import time_of
 from creditrisk.decision_log.reading import IN_ORDER, UnreadableEntryError, entries
 from creditrisk.decision_log.store import locked_head
 from creditrisk.decision_log.tables import EVENTS, IS_OTHER
-from creditrisk.decision_log.versions import all_versions
+from creditrisk.decision_log.versions import all_versions, numbers_of
 from creditrisk.decision_log.windows import logged_from
 from creditrisk.decision_log.writing import write
 from creditrisk.quality import frame_from_inputs, with_problems
@@ -71,7 +71,7 @@ def shadowed_until(log: DecisionLog, scorer: Scorer) -> int:
     A new challenger begins with what is decided from now on.
     """
     with log.store.transaction() as connection:
-        numbers = _numbers(connection, scorer.name, scorer.version)
+        numbers = numbers_of(connection, scorer.name, scorer.version)
         wanted = select(func.max(EVENTS.c.refers_to)).where(IS_OTHER, EVENTS.c.kind == "shadow")
         last = connection.execute(wanted.where(EVENTS.c.version.in_(numbers))).scalar_one()
     return log.head()[0] if last is None else int(last)
@@ -153,7 +153,7 @@ def _comparisons(connection: Connection, model: str) -> Iterator[ShadowCompariso
     )
     found = {version.model_version for version in all_versions(connection).values() if version.model == model}
     for model_version in found:
-        of_version = EVENTS.c.version.in_(_numbers(connection, model, model_version))
+        of_version = EVENTS.c.version.in_(numbers_of(connection, model, model_version))
         rows = connection.execute(wanted.where(of_version)).all()
         if not rows:
             continue
@@ -168,12 +168,3 @@ def _comparisons(connection: Connection, model: str) -> Iterator[ShadowCompariso
             sum(row[4] for row in rows) / n_decisions,
             tuple((*pair, n) for pair, n in sorted(counts.items())),
         )
-
-
-def _numbers(connection: Connection, model: str, model_version: str) -> list[int]:
-    """The numbers under which the database has a version."""
-    return [
-        number
-        for number, version in all_versions(connection).items()
-        if (version.model, version.model_version) == (model, model_version)
-    ]

@@ -28,6 +28,12 @@ def digests(connection: Connection) -> dict[int, bytes]:
     return {seq: version.digest() for seq, version in all_versions(connection).items()}
 
 
+def numbers_of(connection: Connection, model: str, model_version: str) -> list[int]:
+    """The numbers under which the database has a version of a model."""
+    known = all_versions(connection).items()
+    return [number for number, version in known if (version.model, version.model_version) == (model, model_version)]
+
+
 def number_of(connection: Connection, version: Version) -> int:
     """The number of a version; one that is new is written down, in a transaction that writes."""
     texts = _texts_of(version)

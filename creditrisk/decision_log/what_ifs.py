@@ -13,7 +13,7 @@ from creditrisk.decision_log.entries import Actor, Entries
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.store import locked_head
 from creditrisk.decision_log.tables import CONTENTS, EVENTS
-from creditrisk.decision_log.versions import all_versions
+from creditrisk.decision_log.versions import all_versions, numbers_of
 from creditrisk.decision_log.writing import write
 from creditrisk.errors import DecisionLogError
 from creditrisk.scoring import ScoredRow, WhatIf
@@ -59,11 +59,7 @@ def log_what_if(log: DecisionLog, decided: ScoredRow, asked: WhatIf, by: Actor) 
 
 def _decision_like(connection: Connection, decided: ScoredRow) -> tuple[int, int, str]:
     """Number, version and policy of the last decision about the application with the same answer."""
-    versions = [
-        number
-        for number, version in all_versions(connection).items()
-        if (version.model, version.model_version) == (decided["model"], decided["model_version"])
-    ]
+    versions = numbers_of(connection, decided["model"], decided["model_version"])
     like = (
         select(EVENTS.c.seq, EVENTS.c.version, EVENTS.c.policy_version)
         .join(CONTENTS, CONTENTS.c.seq == EVENTS.c.seq)

@@ -19,6 +19,7 @@ from creditrisk.quality.notation import DAY_FIRST, MONTH_FIRST
 from creditrisk.quality.numbers import Notation, notation_after
 from creditrisk.quality.texts import days_seen_in, is_day_first
 from creditrisk.schema import Field, Written
+from creditrisk.text import sentence
 
 # So many different texts say how a column is written.
 _LOOKED_AT = 1_000
@@ -117,7 +118,7 @@ def in_a_sentence(specs: Iterable[Field], notations: Mapping[str, Notation]) -> 
         verb = "amounts " if any(clauses) or next(iter(amounts)).startswith("in ") else "amounts read "
         clauses[verb + " and ".join(amounts)] = None
     said = "; ".join(filter(None, clauses))
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+    return f"{sentence(said)}." if said else ""
 
 
 def _commas_say(notations: Iterable[Notation]) -> bool | None:

@@ -12,6 +12,7 @@ from creditrisk.arrays import IntArray
 from creditrisk.quality import OddMonths, YoungLoans, months_of, odd_months, read_cells, young_loans
 from creditrisk.schema_inference.kinds import Column
 from creditrisk.schema_inference.roles import dates_of_application, one_time
+from creditrisk.text import sentence
 
 
 def time_of_mature(
@@ -45,9 +46,9 @@ def maturity_remarks(young: YoungLoans | OddMonths | None) -> Sequence[str]:
         return ()
     if isinstance(young, OddMonths):
         return (f"DECIDE: {young.sentence} If so, leave all loans of these months out of the file.",)
-    sentence, ages = (f"{words[:1].upper()}{words[1:]}." for words in (young.sentence, young.ages))
+    found, ages = (f"{sentence(words)}." for words in (young.sentence, young.ages))
     return (
-        sentence,
+        found,
         ages,
         f"DECIDE: how many months after the application is an outcome known? Going by this table, after "
         f"{young.n_months}: write horizon_months = {young.n_months} above, or more, if that is right. To learn from "

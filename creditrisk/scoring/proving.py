@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from creditrisk import datasets, strict
 from creditrisk.errors import CreditRiskError, ScorerError
+from creditrisk.home import write_whole
 from creditrisk.scoring import golden
 from creditrisk.scoring.scorer import RESULT_SCHEMA, Scorer, load
 from creditrisk.sources import from_records
@@ -110,6 +112,7 @@ def _end(returncode: int) -> str:
     return f"ended its process ({signal.Signals(-returncode).name})" if returncode < 0 else "could not be loaded"
 
 
+@cache
 def libraries() -> dict[str, str]:
     """The versions a proof holds for."""
     versions = {"python": sys.version.split()[0]}
@@ -128,11 +131,7 @@ def prove_once(home: Path, folder: Path, sha256: str) -> None:
 
 def note_proof(home: Path, sha256: str) -> None:
     """Note under home that a scorer was proved with the libraries installed here; replaced in one step."""
-    note = _note(home, sha256)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    fresh = note.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(libraries()), encoding="utf-8")
-    fresh.replace(note)
+    write_whole(_note(home, sha256), json.dumps(libraries()))
 
 
 def _is_proved(home: Path, sha256: str) -> bool:

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from creditrisk.errors import ArchiveError
+from creditrisk.home import write_whole
 from monitoring.archive.protocol import Archive, Reading
 from monitoring.archive.sealing import (
     check_id,
@@ -44,8 +45,8 @@ class LocalArchive(Archive):
         sealed = seal(html, result)
         self.clear_half_written()
         try:
-            _write_whole(self._path(sealed["id"], ".html"), html)
-            _write_whole(self._path(sealed["id"], ".json"), to_json(sealed))
+            write_whole(self._path(sealed["id"], ".html"), html, survives_power_cut=True)
+            write_whole(self._path(sealed["id"], ".json"), to_json(sealed), survives_power_cut=True)
         except OSError as exc:
             raise ArchiveError(f"cannot write a report to {self.folder}: {exc.strerror}.") from exc
         return str(sealed["id"])
@@ -144,14 +145,3 @@ def _is_running(pid: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write to a neighbour, then rename: a reader never sees half a file, also after a power cut."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    with half.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    half.replace(path)

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from creditrisk.errors import ArchiveError
+from creditrisk.text import sentence
 from monitoring.archive.delivery import outgoing_room, waiting_room
 from monitoring.archive.protocol import RECENT, Archive, UnknownReportError
 from monitoring.archive.sealing import model_folder, written_at
@@ -175,5 +176,5 @@ def known_ids(archives: Sequence[Archive], *, pending: Path) -> list[str]:
 def _not_found(archives: Sequence[Archive], report_id: str, problems: Sequence[str]) -> ArchiveError:
     """Why no place gave a report."""
     if problems:
-        return ArchiveError(" ".join(dict.fromkeys(problem[:1].upper() + problem[1:] for problem in problems)))
+        return ArchiveError(" ".join(dict.fromkeys(map(sentence, problems))))
     return UnknownReportError(f"there is no report {report_id} in {' or '.join(archive.name for archive in archives)}.")

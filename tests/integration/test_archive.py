@@ -448,9 +448,9 @@ def test_files_of_reports_that_were_killed_are_removed_with_the_next(local_archi
 KILLED_WHILE_IT_WRITES = """
 import os, signal, sys
 from pathlib import Path
-from monitoring.archive import local
+from creditrisk.home import write_whole
 os.fsync = lambda number: os.kill(os.getpid(), signal.SIGKILL)
-local._write_whole(Path(sys.argv[1]), b"half")
+write_whole(Path(sys.argv[1]), b"half", survives_power_cut=True)
 """
 
 

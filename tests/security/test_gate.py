@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from webapp.service_checks import WORK_POOL
+from creditrisk.settings import PREFECT_WORK_POOL
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "infra/gate/nginx.conf").read_text()
@@ -106,6 +106,7 @@ def ask(port: int, method: str = "GET", path: str = "/", **headers: str) -> http
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         connection.request(method, path, headers={"Host": f"127.0.0.1:{port}"} | named)
         answer = connection.getresponse()
+        # Kept beside the answer, whose own library knows no such thing.
         answer.text = answer.read().decode()  # type: ignore[attr-defined]
         return answer
 
@@ -172,7 +173,7 @@ def test_no_answer_can_be_framed_or_read_by_another_origin(gate):
 def test_the_web_app_asks_two_things_about_prefect_and_never_learns_its_password(gate):
     port = gate[ASKED]
     password = base64.b64encode(b"riskometer:a password").decode()
-    for path in ("/api/health", f"/api/work_pools/{WORK_POOL}"):
+    for path in ("/api/health", f"/api/work_pools/{PREFECT_WORK_POOL}"):
         answer = ask(
             port,
             path=f"/api/x/..{path.removeprefix('/api')}?a=b",

@@ -20,7 +20,7 @@ import pytest
 from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings, configure_mlflow
-from riskometer.services import services
+from riskometer.services import child_environment, services
 from tests.conftest import poll
 from webapp.app import create_app
 
@@ -92,7 +92,9 @@ def served(moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     command += ["--backend-store-uri", f"sqlite:///{third / 'mlflow' / 'mlflow.db'}"]
     command += ["--default-artifact-root", (third / "mlflow" / "artifacts").as_uri()]
     with (tmp_path / "mlflow.log").open("wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path)
+        server = subprocess.Popen(
+            command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path, env=child_environment(settings)
+        )
     try:
         deadline = time.monotonic() + 60
         while True:

@@ -362,7 +362,8 @@ def test_a_damaged_note_says_nothing(corner_app, context, text):
 def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(context, monkeypatch, caplog):
     home = context.settings.home
     upload_records.note(home, "its-name", Record("reading"))
-    upload_records._path(home, "its-name").with_suffix(".new").mkdir()
+    note = upload_records._path(home, "its-name")
+    note.with_name(f".{note.name}.{os.getpid()}").mkdir()
     upload_records.note(home, "its-name", Record("scoring", 10, 5, 5))
     assert upload_records.recall(home, "its-name") is None
     assert "could not be noted" in caplog.text

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from creditrisk.settings import Settings
-from flows import password, queue
+from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, Settings, prefect_password
+from flows import password
 from webapp import service_checks, service_watch
 from webapp.access import Caller, local_caller
 from webapp.pages import shell, status_page
@@ -62,7 +62,7 @@ def noted(state="gone", key="mlflow", title="MLflow", **more):
 def test_a_worker_is_there_when_prefect_says_that_its_pool_is_ready(tmp_path):
     (tmp_path / "prefect").mkdir()
     (tmp_path / "prefect" / "password").write_text("riskometer:secret\n")
-    pool = f"/api/work_pools/{queue.WORK_POOL}"
+    pool = f"/api/work_pools/{PREFECT_WORK_POOL}"
     for answer, state in [
         ((200, b'{"status":"READY"}'), "answers"),
         ((200, b'{"status":"NOT_READY"}'), "gone"),
@@ -80,14 +80,12 @@ def test_a_worker_is_there_when_prefect_says_that_its_pool_is_ready(tmp_path):
     assert service_checks.ask_worker(settings).state == "unknown"  # nobody there to tell
 
 
-def test_prefects_password_is_the_one_that_flows_use(tmp_path, monkeypatch):
+def test_prefects_password_is_told_to_no_other_server(tmp_path, monkeypatch):
     made = password.make_password(Settings(home=tmp_path))
-    assert service_checks.WORK_POOL == queue.WORK_POOL
-    assert service_checks.PASSWORD_VARIABLE == password.VARIABLE
-    monkeypatch.setenv(password.VARIABLE, "someone:else")
-    for settings in (Settings(home=tmp_path), Settings(home=tmp_path, prefect_api_url="http://127.0.0.1:1/api")):
-        assert service_checks._prefect_password(settings) == password.password(settings)
-    assert service_checks._prefect_password(Settings(home=tmp_path)) == made
+    monkeypatch.setenv(PREFECT_PASSWORD_VARIABLE, "someone:else")
+    assert prefect_password(Settings(home=tmp_path)) == made
+    assert prefect_password(Settings(home=tmp_path, prefect_api_url="http://another:4200/api")) == "someone:else"
+    assert prefect_password(Settings(home=tmp_path / "none")) == "someone:else"
 
 
 def test_what_nobody_started_is_not_gone_and_what_was_there_is(settings, monkeypatch):

@@ -109,9 +109,21 @@ def test_missing_values_come_as_nan_from_a_frame_and_whole_numbers_as_fractions(
     assert "Infinity" in expect_error(ask(client, {"dataframe_records": [{**GOOD, "income_eur": float("inf")}]}))
 
 
-@pytest.mark.parametrize("params", [{}, {"unknown": "value"}, None])
+@pytest.mark.parametrize("params", [{}, {"unknown": "value"}, None, {"model_version": None}, {"model_version": "3"}])
 def test_params_that_the_model_does_not_have_are_passed_over(client, expected, params):
     assert risks(ask(client, {"dataframe_split": SPLIT, "params": params})) == expected
+
+
+def test_a_version_may_be_asked_for_as_a_parameter(client, expected, old_version):
+    answer = ask(client, {"dataframe_split": SPLIT, "params": {"model_version": "2"}})
+    assert (risks(answer), {row["model_version"] for row in answer.json["predictions"]}) == (expected, {"2"})
+
+
+def test_a_parameter_that_is_wrong_is_refused(client, old_version):
+    assert "as a text" in expect_error(ask(client, {"dataframe_split": SPLIT, "params": {"model_version": 2}}))
+    assert "dictionary" in expect_error(ask(client, {"dataframe_split": SPLIT, "params": ["model_version"]}))
+    away = ask(client, {"dataframe_split": SPLIT, "params": {"model_version": "1"}})
+    assert "version 3 serves" in expect_error(away, 409, "RESOURCE_CONFLICT")
 
 
 def test_a_row_that_cannot_be_scored_says_so_in_its_place(client):
@@ -195,7 +207,7 @@ def test_failures_of_the_app_have_mlflows_shape_too(client, corner_app, monkeypa
 
 
 # What MLflow's own tests of its scoring server send, and a little more; what answers a case is not written down here,
-# but asked of MLflow. Its tests of parameters need a model that has some, and ours have none.
+# but asked of MLflow, whose copy of a model is one version and has no parameter that names another.
 BY_COLUMN = {key: [row[key] for row in ROWS] for key in GOOD}
 CSV = "\n".join([",".join(GOOD), *(",".join(map(str, row.values())) for row in ROWS)])
 SENT = {

@@ -11,7 +11,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.decision_log.decisions import named
-from creditrisk.scoring import fingerprint
 from webapp import api, idempotency
 from webapp.app import create_app
 from webapp.http_requests import AppTask, ErrorTask, RefusalError
@@ -147,14 +146,6 @@ def test_where_keys_cannot_be_kept_nothing_is_scored_until_they_can(client, corn
 
 
 # A version by its name
-
-
-@pytest.fixture
-def old_version(corner_scorer, corner_settings, log):
-    folder = corner_settings.home / "serving" / "corner_lender" / "2"
-    corner_scorer.save(folder)
-    log.note("scorer", "corner_lender/2", fingerprint(folder))
-    return folder
 
 
 @pytest.mark.parametrize("key", [None, "key-1"])

@@ -12,10 +12,10 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes
 from webapp.pages.scored_file import time_left
 from webapp.upload_access import of_caller
 from webapp.uploads import Upload

@@ -25,9 +25,9 @@ from creditrisk.scoring import (
     reason_text,
     was_stopped,
 )
-from creditrisk.text import push_words
+from creditrisk.text import push_words, sentence
 from webapp.pages import gauge, standing, wording
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes, lamp
 
 _ZONES: dict[Verdict, str] = {"approve": "an offer", "decline": "a decline"}
 # What lowered the risk of a client without an offer.
@@ -103,12 +103,11 @@ def answer(client: Client, asked: WhatIf | None = None) -> list[Component]:
     prob_default = row["prob_default"] if asked is None else asked.prob_default
     likely = (row["prob_default_low"], row["prob_default_high"]) if asked is None else (asked.low, asked.high)
     was = None if asked is None else row["prob_default"]
-    look = VERDICT_LOOKS[verdict]
     svg = gauge.gauge(prob_default, rule.approve_below, rule.decline_from, likely, was=was)
     risk = wording.risk_words(prob_default)
     below = _sure(client) if asked is None else html.P(_instead_of(client, asked), className="sure")
     return [
-        html.Span(look.words, className=f"verdict {look.band}"),
+        lamp(verdict),
         html.Img(src=gauge.as_address(svg), alt=f"Gauge: risk {risk}", className="gauge"),
         html.P(
             [
@@ -186,7 +185,7 @@ def _what_would_change(client: Client) -> list[Component]:
         html.Button(
             [
                 html.Span(sentence(wording.change_words(item.field, item.value))),
-                html.Span(VERDICT_LOOKS[item.verdict].words, className=f"verdict {VERDICT_LOOKS[item.verdict].band}"),
+                lamp(item.verdict),
             ],
             id={"what-if": item.field.name},
             className="chip",

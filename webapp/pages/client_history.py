@@ -11,12 +11,12 @@ from dash.development.base_component import Component
 from creditrisk.decision_log import Event, application_of, events_about, events_numbered
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.schema import Schema
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
 from webapp.errors import NothingAboutError
 from webapp.pages import timeline
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes
 from webapp.pages.cutoff_panel import reason_box
 from webapp.pages.history_lists import grid
 from webapp.pages.review import FilterRule

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
+from creditrisk.pages.palette import VERDICT_LOOKS
+
 
 def message_line() -> Component:
     """Where a page says what has just gone on or gone wrong; every page has one."""
     return html.Div(id="sending", className="sending", role="status")
-
-
-def sentence(text: str) -> str:
-    """The text with a capital first letter."""
-    return text[:1].upper() + text[1:]
 
 
 # Keyword arguments of a Dash component; each has a type of its own.
@@ -28,7 +25,27 @@ def attributes(prefix: str, **values: object) -> Attributes:
     return {prefix + name.replace("_", "-"): str(value) for name, value in values.items()}
 
 
-def choice(kind: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Component:
+def lamp(verdict: str, more: str = "") -> Component:
+    """A verdict with its sign, its words and its colour; of a logged text that is no verdict, the text."""
+    look = next((look for known, look in VERDICT_LOOKS.items() if known == verdict), None)
+    if look is None:
+        return html.Span(f"{verdict}{more}")
+    return html.Span(f"{look.words}{more}", className=f"verdict {look.band}")
+
+
+def choice(words: str, name: Mapping[str, object], *, is_pressed: bool) -> Component:
+    """A button that stays pressed; `name` is its id."""
+    pressed = attributes("aria-", pressed=str(is_pressed).lower())
+    return html.Button(words, id=dict(name), className="choice", n_clicks=0, **pressed)
+
+
+def choices(label: str, buttons: Sequence[Component], *, hidden: bool = False) -> Component:
+    """A row of buttons with what they choose in front."""
+    inside = [html.Span(label, className="quiet"), *buttons]
+    return html.Div(inside, className="choices", role="group", hidden=hidden, **attributes("aria-", label=label))
+
+
+def one_of(kind: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Component:
     """One of several as a row of buttons, of which one is pressed.
 
     Parameters
@@ -38,19 +55,34 @@ def choice(kind: str, label: str, options: Sequence[tuple[str, str]], chosen: st
     options
         Value and words of each.
     """
-    buttons = [
-        html.Button(
-            words,
-            id={"type": kind, "value": value},
-            className="option",
-            n_clicks=0,
-            **attributes("aria-", pressed=str(value == chosen).lower()),
-        )
-        for value, words in options
+    buttons = [choice(words, {"type": kind, "value": value}, is_pressed=value == chosen) for value, words in options]
+    return choices(label, buttons)
+
+
+def plain_table(
+    heads: Sequence[str],
+    rows: Sequence[Component],
+    *,
+    figures: Sequence[str] = (),
+    looks: str = "",
+    is_tall: bool = False,
+) -> Component:
+    """A table that scrolls by itself where it has no room, with the keyboard too.
+
+    Parameters
+    ----------
+    heads
+        What stands above each column; one that is empty is no heading.
+    figures
+        The heads of columns of numbers.
+    looks
+        Another class of the table, for its style.
+    is_tall
+        Whether it may be long: then it scrolls up and down as well.
+    """
+    cells = [
+        html.Th(text, scope="col", className="figure" if text in figures else "") if text else html.Td()
+        for text in heads
     ]
-    return html.Div(
-        [html.Span(label, className="quiet"), *buttons],
-        className="choice",
-        role="group",
-        **attributes("aria-", label=label),
-    )
+    inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=f"plain {looks}".rstrip())
+    return html.Div(inside, className="scroll tall" if is_tall else "scroll", tabIndex=0)

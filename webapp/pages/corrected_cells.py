@@ -7,10 +7,10 @@ from typing import Any, TypedDict
 from dash import ALL, Dash, Input, Output, State, no_update
 
 from creditrisk.errors import CreditRiskError
+from creditrisk.text import sentence
 from webapp import corrections, upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages.components import sentence
 from webapp.upload_access import opened
 
 

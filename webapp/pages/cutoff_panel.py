@@ -8,12 +8,11 @@ from dataclasses import replace
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, figures_at
 from creditrisk.text import counted
 from webapp.lamp_changes import LampChange
 from webapp.pages import wording
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, lamp, plain_table
 from webapp.pages.model_card import share
 
 # The step of a slider, in applicants of 100.
@@ -181,14 +180,7 @@ def _table(heads: Sequence[str], lines: Sequence[tuple[str, str, str]]) -> Compo
         )
         for name, now, then in lines
     ]
-    first, *others = heads
-    head = html.Tr(
-        [
-            html.Th(first, scope="col") if first else html.Td(),
-            *(html.Th(text, scope="col", className="figure") for text in others),
-        ]
-    )
-    return html.Div(html.Table([html.Thead(head), html.Tbody(rows)], className="plain"), className="scroll", tabIndex=0)
+    return plain_table(heads, rows, figures=heads[1:])
 
 
 def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Component]:
@@ -203,23 +195,14 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
             [
                 html.Th(change.application_id, scope="row"),
                 html.Td(wording.risk_words(change.prob_default), className="figure"),
-                html.Td(_lamp(change.before)),
-                html.Td(_lamp(change.after)),
+                html.Td(lamp(change.before)),
+                html.Td(lamp(change.after)),
             ]
         )
         for change in changes[:MOST_LISTED]
     ]
-    heads = {"Client": "", "Risk": "figure", "Now": "", "Then": ""}
-    head = html.Tr([html.Th(text, scope="col", className=kind) for text, kind in heads.items()])
     listed = f"; the newest {MOST_LISTED} are listed" if len(changes) > MOST_LISTED else ""
     return [
         html.P(f"{len(changes):,} {of_whom} would get another verdict{listed}."),
-        html.Div(
-            html.Table([html.Thead(head), html.Tbody(rows)], className="plain"), className="scroll tall", tabIndex=0
-        ),
+        plain_table(("Client", "Risk", "Now", "Then"), rows, figures=("Risk",), is_tall=True),
     ]
-
-
-def _lamp(verdict: str) -> Component:
-    look = VERDICT_LOOKS[verdict]
-    return html.Span(look.words, className=f"verdict {look.band}")

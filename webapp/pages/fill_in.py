@@ -20,11 +20,11 @@ from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import parse_upload
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes
 from webapp.pages.template import fields_to_fill, template_table
 
 FILENAME = "Filled in by hand"

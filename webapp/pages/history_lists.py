@@ -18,11 +18,11 @@ from creditrisk.decision_log import Channel, DecisionLog, ListedDecision, Wanted
 from creditrisk.errors import CreditRiskError
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.scoring import Scorer
-from creditrisk.text import counted
+from creditrisk.text import counted, moment_words
 from webapp import upload_files
 from webapp.context import AppContext
 from webapp.pages import batches, timeline, wording
-from webapp.pages.components import attributes
+from webapp.pages.components import choice, choices, lamp, plain_table
 from webapp.pages.review import FilterRule
 from webapp.pages.scored_file import BLOCK_ROWS, THEME
 from webapp.upload_access import of_caller
@@ -103,32 +103,20 @@ def files_table(found: Sequence[File]) -> Component:
             className="quiet",
         )
     heads = ["When", "File", "From", "Sent by", "Version", "What came of it"]
-    looks = [(verdict, look) for verdict, look in VERDICT_LOOKS.items()]
     rows = []
     for item in found:
-        counts = [
-            html.Span(f"{look.words} {item.verdicts.get(verdict, 0):,}", className=f"verdict {look.band}")
-            for verdict, look in looks
-            if item.verdicts
-        ]
+        counts = [lamp(verdict, f" {item.verdicts.get(verdict, 0):,}") for verdict in VERDICT_LOOKS if item.verdicts]
         rows.append(
             html.Tr(
                 [
-                    html.Td(timeline.moment(item.at)),
+                    html.Td(moment_words(item.at)),
                     html.Th(item.name, scope="row"),
                     *(html.Td(text) for text in (item.channel, item.who, item.version)),
                     html.Td([html.Span(item.said), html.Div(counts, className="counts")]),
                 ]
             )
         )
-    head = html.Thead(html.Tr([html.Th(text, scope="col") for text in heads]))
-    return html.Div(
-        html.Table([head, html.Tbody(rows)], className="plain wide"),
-        className="scroll",
-        tabIndex=0,
-        role="region",
-        **attributes("aria-", label="Files of clients"),
-    )
+    return plain_table(heads, rows, looks="wide")
 
 
 def wanted_of(model: Mapping[str, FilterRule] | None) -> Wanted:
@@ -155,7 +143,7 @@ def rows_of(
 def _row(item: ListedDecision, served: Scorer | None) -> HistoryRow:
     return {
         "row": str(item.seq),
-        "when": timeline.moment(item.at),
+        "when": moment_words(item.at),
         "client": "erased" if item.application_id is None else item.application_id,
         "verdict": item.verdict,
         "risk": wording.risk_words(item.prob_default),
@@ -174,19 +162,12 @@ def filters(versions: Sequence[tuple[str, str]], served: Scorer | None) -> Compo
         "channel": ("From", timeline.CHANNELS),
     }
     parts: list[Component] = []
-    for column, (word, choices) in lines.items():
+    for column, (word, values) in lines.items():
         buttons = [
-            html.Button(
-                label,
-                id={"only": column, "value": value},
-                className="choice",
-                n_clicks=0,
-                **attributes("aria-", pressed="false"),
-            )
-            for value, label in list(choices.items())[:MOST_VERSIONS]
+            choice(label, {"only": column, "value": value}, is_pressed=False)
+            for value, label in list(values.items())[:MOST_VERSIONS]
         ]
-        word_and_buttons = [html.Span(word, className="quiet"), *buttons]
-        parts.append(html.Div(word_and_buttons, className="choices", role="group", **attributes("aria-", label=word)))
+        parts.append(choices(word, buttons))
     today = time.strftime("%Y-%m-%d", time.gmtime())
     day = dcc.Input(id="by-day", type="text", debounce=True, placeholder=today, maxLength=10, autoComplete="off")
     label = html.Label("Day (year-month-day)", htmlFor="by-day", className="quiet")

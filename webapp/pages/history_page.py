@@ -13,11 +13,12 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import application_of, decided_versions
 from creditrisk.errors import CreditRiskError, DecisionLogError
+from creditrisk.text import sentence
 from webapp import log_check
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import client_history, history_lists, timeline
-from webapp.pages.components import attributes, message_line, sentence
+from webapp.pages.components import attributes, message_line
 from webapp.pages.log_proof import proof
 from webapp.pages.review import FilterRule, RowsRequest
 from webapp.personal_data import MOST_CHARACTERS
@@ -183,6 +184,7 @@ def _register_list(app: Dash, context: AppContext) -> None:
 def _register_client(app: Dash, context: AppContext) -> None:
     # What was asked for comes into view, and the keyboard with it.
     to_client = ClientsideFunction("past", "toClient")
+    # Dash's own has no types.
     app.clientside_callback(to_client, Input("client", "children"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
     @app.callback(

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from dash import html
 from dash.development.base_component import Component
 
+from creditrisk.text import moment_words
 from webapp.log_check import LogCheck
-from webapp.pages.timeline import moment
 
 
 def proof(check: LogCheck) -> list[Component]:
@@ -22,6 +22,6 @@ def proof(check: LogCheck) -> list[Component]:
         ]
     if not check.ended:
         return parts or [html.P("It has not been checked from this page yet.", className="quiet")]
-    when = f"{moment(datetime.fromtimestamp(check.ended, UTC))}, by {check.by}"
+    when = f"{moment_words(datetime.fromtimestamp(check.ended, UTC))}, by {check.by}"
     look = "" if check.is_whole else "warning"
     return [*parts, html.P([check.said, html.Br(), html.Small(f"Last checked {when}.")], className=look, role="status")]

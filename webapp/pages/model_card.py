@@ -12,8 +12,9 @@ from dash.development.base_component import Component
 
 from creditrisk.metrics import Estimate, rate
 from creditrisk.scoring import CutoffFigures, Evaluation, Scorer
+from creditrisk.text import sentence
 from webapp.pages import wording
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes, plain_table
 from webapp.realised import Realised
 
 N_GROUPS = 10
@@ -174,7 +175,6 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
     """Predicted and observed risk of ten groups of clients, as a chart whose rows are a table."""
     top = max([*(group.predicted for group in groups), *(group.bad_rate.high for group in groups), 0.01])
     names = ("Group", "Clients", "Predicted", "Went bad", "", "Bads found so far")
-    heads = [(name, "figure" if index else "") for index, name in enumerate(names)]
     rows = [
         html.Tr(
             [
@@ -192,7 +192,6 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
         )
         for index, group in enumerate(groups)
     ]
-    head = html.Tr([html.Th(text, scope="col", className=kind) if text else html.Td() for text, kind in heads])
     return html.Section(
         [
             html.H2("Do its risks come true?"),
@@ -202,11 +201,7 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
                 "the share of all who went bad that is in this group and the riskier ones.",
                 className="quiet",
             ),
-            html.Div(
-                html.Table([html.Thead(head), html.Tbody(rows[::-1])], className="plain"),
-                className="scroll",
-                tabIndex=0,
-            ),
+            plain_table(names, rows[::-1], figures=names[1:]),
         ],
         className="panel",
     )

@@ -10,7 +10,8 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import Actor, DecisionLog, PolicySet, policies_set
 from creditrisk.scoring import Policy
-from webapp.pages.components import attributes
+from creditrisk.text import moment_words
+from webapp.pages.components import attributes, plain_table
 from webapp.pages.cutoff_panel import reason_box
 
 # Longer ago is in the log.
@@ -56,13 +57,10 @@ def history(log: DecisionLog, model: str) -> Component:
         table: Component = html.P("Nothing was changed yet.")
     else:
         rows = [
-            html.Tr([html.Td(_moment(at)), html.Th(what, scope="row"), html.Td(who), html.Td(why)])
+            html.Tr([html.Td(moment_words(at)), html.Th(what, scope="row"), html.Td(who), html.Td(why)])
             for at, what, who, why in done[:MOST_LISTED]
         ]
-        head = html.Tr([html.Th(text, scope="col") for text in ("When", "What", "Who", "Why")])
-        table = html.Div(
-            html.Table([html.Thead(head), html.Tbody(rows)], className="plain words"), className="scroll", tabIndex=0
-        )
+        table = plain_table(("When", "What", "Who", "Why"), rows, looks="words")
     return html.Section([html.H2("What was changed, by whom and why"), table], className="panel")
 
 
@@ -102,7 +100,3 @@ def _changed(before: Policy, after: Policy) -> str:
         return f"The model decides by its own cut-offs ({was})"
     low, high = 100 * new.approve_below, 100 * new.decline_from
     return f"Version {new.model_version} offers up to {low:g} and declines from {high:g} of 100 ({was})"
-
-
-def _moment(at: datetime) -> str:
-    return f"{at.day} {at:%b %Y, %H:%M} UTC"

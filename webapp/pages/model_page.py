@@ -10,13 +10,14 @@ from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.scoring import Evaluation, Scorer, figures_at, read_evaluation
+from creditrisk.text import sentence
 from webapp import champion_moves, policy_changes
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
 from webapp.errors import ChangedMeanwhileError
 from webapp.lamp_changes import lamp_changes
 from webapp.pages import cutoff_panel, model_card, model_history, model_shadow, model_versions, shell, wording
-from webapp.pages.components import message_line, sentence
+from webapp.pages.components import message_line
 from webapp.realised import realised
 from webapp.version_pages import kept_names
 from webapp.versions_note import KnownVersion, read_versions, versions_path

@@ -6,9 +6,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import DecisionLog, ShadowComparison, compare_shadows
-from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.text import counted
 from webapp.pages import wording
+from webapp.pages.components import lamp, plain_table
 from webapp.pages.model_card import share
 
 
@@ -45,13 +45,10 @@ def _comparison(one: ShadowComparison) -> list[Component]:
     if not apart:
         return parts
     rows = [
-        html.Tr([html.Td(_lamp(decided)), html.Td(_lamp(would_be)), html.Td(f"{n:,}", className="figure")])
+        html.Tr([html.Td(lamp(decided)), html.Td(lamp(would_be)), html.Td(f"{n:,}", className="figure")])
         for decided, would_be, n in apart
     ]
-    heads = (("Decided", ""), ("It would have said", ""), ("Clients", "figure"))
-    head = html.Tr([html.Th(text, scope="col", className=kind) for text, kind in heads])
-    table = html.Table([html.Thead(head), html.Tbody(rows)], className="plain")
-    return [*parts, html.Div(table, className="scroll", tabIndex=0)]
+    return [*parts, plain_table(("Decided", "It would have said", "Clients"), rows, figures=("Clients",))]
 
 
 def _between(one: ShadowComparison) -> str:
@@ -74,8 +71,3 @@ def _distance(one: ShadowComparison) -> str:
     if abs(moved) < 0.05:
         return f"{lies}, and are neither higher nor lower on average."
     return f"{lies}, and are {'higher' if moved > 0 else 'lower'} by {abs(moved):.1f} on average."
-
-
-def _lamp(verdict: str) -> Component:
-    look = VERDICT_LOOKS[verdict]
-    return html.Span(look.words, className=f"verdict {look.band}")

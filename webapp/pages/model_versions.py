@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from webapp.pages import wording
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, plain_table
 from webapp.pages.cutoff_panel import reason_box
 from webapp.version_pages import page_address
 from webapp.versions_note import KnownVersion
@@ -32,12 +32,7 @@ def versions_panel(
     if not versions:
         said = "The registry has not said yet which versions there are. It is asked again and again."
         return html.Section([html.H2("Versions"), html.P(said, className="quiet")], className="panel")
-    head = html.Tr(
-        [
-            html.Th(text, scope="col")
-            for text in ("Version", "Trained", "What the comparison found", "What speaks against it", "Look")
-        ]
-    )
+    heads = ("Version", "Trained", "What the comparison found", "What speaks against it", "Look")
     rows = [
         html.Tr(
             [
@@ -50,10 +45,9 @@ def versions_panel(
         )
         for item in versions
     ]
-    table = html.Table([html.Thead(head), html.Tbody(rows)], className="plain words")
     parts: list[Component] = [
         html.H2("Versions"),
-        html.Div(table, className="scroll", tabIndex=0),
+        plain_table(heads, rows, looks="words"),
         html.Div(id="version-page", className="version-page"),
     ]
     parts += (

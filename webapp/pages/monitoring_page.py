@@ -16,7 +16,7 @@ from plotly.io.json import to_json_plotly
 
 from creditrisk.errors import ArchiveError, CreditRiskError, DecisionLogError
 from creditrisk.scoring import Scorer
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.alarms import alarms_of
 from monitoring.results import Result
@@ -24,7 +24,7 @@ from monitoring.status import most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import report_archive, report_charts, window_cases, wording
-from webapp.pages.components import attributes, message_line, sentence
+from webapp.pages.components import attributes, message_line
 from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
 from webapp.service_links import service_links

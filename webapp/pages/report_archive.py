@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.archive import Sought
 from monitoring.report_pages import SANDBOX
@@ -19,7 +19,7 @@ from monitoring.results import Result
 from monitoring.status import WORDS, most_pressing
 from webapp.errors import BadRequestError
 from webapp.pages import wording
-from webapp.pages.components import attributes, choice
+from webapp.pages.components import attributes, one_of, plain_table
 from webapp.pages.report_charts import moment
 from webapp.report_routes import PREFIX
 
@@ -86,8 +86,8 @@ def form(models: Sequence[str]) -> Component:
     folders = [(ANY, "all"), *((name, name) for name in models)]
     return html.Div(
         [
-            html.Div(choice("sought-model", "Model", folders, ANY), hidden=len(models) < 2),
-            choice("sought-level", "Status", levels, ANY),
+            html.Div(one_of("sought-model", "Model", folders, ANY), hidden=len(models) < 2),
+            one_of("sought-level", "Status", levels, ANY),
             html.Div(
                 [
                     _box("sought-since", "From", "2026-03-01", 10),
@@ -114,11 +114,7 @@ def found_list(sought: Sought, question: Question, served: Scorer | None, *, is_
     parts: list[Component] = [problem_list(sought.problems)] if sought.problems else []
     if sought.results:
         heads = ("Made (UTC)", "Model", "Status", "Applications", "First finding")
-        head = html.Tr([html.Th(text, scope="col") for text in heads])
-        inside = html.Table(
-            [html.Thead(head), html.Tbody([_row(result, served) for result in sought.results])], className="plain words"
-        )
-        parts.append(html.Div(inside, className="scroll", tabIndex=0))
+        parts.append(plain_table(heads, [_row(result, served) for result in sought.results], looks="words"))
     elif is_first and not sought.models:
         parts += [] if sought.problems else [first_steps()]
     else:
@@ -172,7 +168,7 @@ def problem_list(problems: Sequence[str]) -> Component:
     return html.Div(
         [
             html.Strong("Not everything could be read. What is below may not be all."),
-            html.Ul([html.Li(problem[:1].upper() + problem[1:]) for problem in problems[:10]]),
+            html.Ul([html.Li(sentence(problem)) for problem in problems[:10]]),
         ],
         className="warning",
         role="alert",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal
 from urllib.parse import quote
 
@@ -16,9 +16,10 @@ from dash.development.base_component import Component
 
 from creditrisk.metrics import ACT_PSI, WATCH_PSI
 from creditrisk.pages.palette import DARK, LIGHT
+from creditrisk.text import moment_words
 from monitoring.results import Interval, PerformanceFigures, Result
 from monitoring.status import ACT
-from webapp.pages.components import attributes
+from webapp.pages.components import attributes, plain_table
 
 # Of the schedule of every three hours, a week.
 MOST_DRAWN = 56
@@ -232,7 +233,7 @@ def drawing(chart: Chart, low: float, high: float) -> str:
     shapes = [f'<path class="limit" d="M0 {y(limit):.2f}H{n}"/>' for _, limit in chart.limits]
     for place, series in enumerate(chart.series):
         # Two series of one report stand beside each other, so that their intervals can be told apart.
-        centre = 0.5 + (place - (len(chart.series) - 1) / 2) * 0.3
+        centre = 0.5 + (place - (len(chart.series) - 1) / 2) * min(0.3, 0.1 * n)
         line, dots, between, is_begun = "", "", "", False
         for index, point in enumerate(series.points):
             if point is None:
@@ -270,8 +271,7 @@ def moment(text: str) -> str:
     >>> moment("2026-03-01T05:09:00+01:00")
     '1 Mar 2026, 04:09'
     """
-    at = datetime.fromisoformat(text).astimezone(UTC)
-    return f"{at.day} {at:%b %Y, %H:%M}"
+    return moment_words(datetime.fromisoformat(text)).removesuffix(" UTC")
 
 
 def table(charts: Sequence[Chart], ids: Sequence[str], times: Sequence[str]) -> Component:
@@ -286,9 +286,5 @@ def table(charts: Sequence[Chart], ids: Sequence[str], times: Sequence[str]) -> 
         )
         cells = [html.Td(point_words(series.points[index], chart.words)) for chart, series in named]
         rows.append(html.Tr([html.Th(button, scope="row"), *cells, html.Td(", ".join(alarms) or "–")]))
-    head = html.Tr([html.Th(text, scope="col") for text in heads])
-    inside = html.Table([html.Thead(head), html.Tbody(rows)], className="plain")
-    return html.Details(
-        [html.Summary("The figures as a table"), html.Div(inside, className="scroll tall", tabIndex=0)],
-        className="figures-table",
-    )
+    inside = [html.Summary("The figures as a table"), plain_table(heads, rows, is_tall=True)]
+    return html.Details(inside, className="figures-table")

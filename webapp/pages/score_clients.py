@@ -16,7 +16,7 @@ from creditrisk.schema import Schema
 from webapp import upload_scoring
 from webapp.context import AppContext
 from webapp.pages import batches, corrected_cells, file_doctor, fill_in, review, scored_file, wording
-from webapp.pages.components import attributes, message_line
+from webapp.pages.components import attributes, lamp, message_line
 from webapp.serving import ServingState
 from webapp.upload_access import opened, record_of
 from webapp.uploads import Upload
@@ -206,10 +206,7 @@ def _welcome(state: ServingState) -> Component | None:
         "refer": "Too close to call, or something in the application is unusual. A person decides.",
         "decline": f"At least {high} of 100 similar applicants {happened}.",
     }
-    cards = [
-        html.Div([html.Span(look.words, className=f"verdict {look.band}"), html.P(meanings[verdict])], className="card")
-        for verdict, look in VERDICT_LOOKS.items()
-    ]
+    cards = [html.Div([lamp(verdict), html.P(meanings[verdict])], className="card") for verdict in VERDICT_LOOKS]
     steps = "Every client in the file gets one of three verdicts. Choose a client to see why."
     return html.Section([html.P(steps), html.Div(cards, className="cards")], className="welcome")
 

@@ -15,9 +15,9 @@ from dash_ag_grid import AgGrid
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
-from creditrisk.text import counted
+from creditrisk.text import counted, sentence
 from webapp.pages import case, wording
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes
 from webapp.pages.grid import expected_loss, grid_columns, summary
 from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_records import Record

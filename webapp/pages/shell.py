@@ -11,11 +11,12 @@ from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import NO_POLICY, Policy
+from creditrisk.text import sentence
 from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import where
 from webapp.pages import Page, status_page, wording
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes
 from webapp.policy_changes import left_behind
 from webapp.service_note import read_services
 from webapp.serving import ServingState

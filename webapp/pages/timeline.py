@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import Decision, Event
-from creditrisk.pages.palette import VERDICT_LOOKS, VerdictLook
 from creditrisk.schema import Schema
 from creditrisk.scoring import ScoredRow
+from creditrisk.text import moment_words, sentence
 from webapp.pages import wording
-from webapp.pages.components import attributes, sentence
+from webapp.pages.components import attributes, choice, choices, lamp, plain_table
 from webapp.scoring_again import Compared
 
 KINDS = {
@@ -42,33 +42,14 @@ CHANNELS = {"ui": "page", "api": "API", "batch": "batch"}
 MOST_VERSIONS = 8
 
 
-def moment(at: datetime) -> str:
-    """A time in UTC as the page writes it.
-
-    Examples
-    --------
-    >>> moment(datetime(2026, 10, 2, 8, 5))
-    '2 Oct 2026, 08:05 UTC'
-    """
-    return f"{wording.day(at)}, {at:%H:%M} UTC"
-
-
 def kind_filter(events: Sequence[Event]) -> Component:
     """A button for each kind of entry there is, all pressed."""
     there = [kind for kind in KINDS if any(event.kind == kind for event in events)]
     buttons = [
-        html.Button(
-            f"{KINDS[kind]} {sum(event.kind == kind for event in events)}",
-            id={"kind": kind},
-            className="choice",
-            n_clicks=0,
-            **attributes("aria-", pressed="true"),
-        )
+        choice(f"{KINDS[kind]} {sum(event.kind == kind for event in events)}", {"kind": kind}, is_pressed=True)
         for kind in there
     ]
-    return html.Div(
-        buttons, className="choices", role="group", hidden=len(there) < 2, **attributes("aria-", label="Show")
-    )
+    return choices("Show", buttons, hidden=len(there) < 2)
 
 
 def timeline(
@@ -95,7 +76,7 @@ def _item(event: Event, before: Event | None, schema: Schema | None, versions: S
     head = html.Div(
         [
             html.B(_ONE.get(event.kind, event.kind)),
-            html.Span(moment(event.at), className="when"),
+            html.Span(moment_words(event.at), className="when"),
             html.Small(f"entry {event.seq:,} · by {who}", className="quiet"),
         ],
         className="event-head",
@@ -105,7 +86,7 @@ def _item(event: Event, before: Event | None, schema: Schema | None, versions: S
 
 def _told(event: Event, before: Event | None, schema: Schema | None, versions: Sequence[str]) -> list[Component]:
     if event.erased_on is not None:
-        return [html.P(f"Erased on {moment(event.erased_on)}: what it held is gone.")]
+        return [html.P(f"Erased on {moment_words(event.erased_on)}: what it held is gone.")]
     if event.decision is not None:
         return _decision(event, event.decision, before, schema, versions)
     return [html.P(_in_a_sentence(event, schema))]
@@ -131,23 +112,10 @@ def _in_a_sentence(event: Event, schema: Schema | None) -> list[Component | str]
 
 
 def _answer(verdict: str | None, prob_default: float | None) -> list[Component | str]:
-    look = _look(verdict)
-    parts: list[Component | str] = []
-    if look is not None:
-        parts.append(html.Span(look.words, className=f"verdict {look.band}"))
+    parts: list[Component | str] = [] if verdict is None else [lamp(verdict)]
     if prob_default is not None:
         parts.append(f"{' · ' if parts else ''}{wording.risk_words(prob_default)}")
     return parts
-
-
-def _look(verdict: str | None) -> VerdictLook | None:
-    """How a logged verdict looks; None for none, and for what is no verdict."""
-    return next((look for known, look in VERDICT_LOOKS.items() if known == verdict), None)
-
-
-def _verdict_words(verdict: str) -> str:
-    look = _look(verdict)
-    return look.words if look else verdict
 
 
 def _decision(
@@ -174,9 +142,9 @@ def _decision(
 
 def _changes(event: Event, now: Decision, before: Event, then: Decision, schema: Schema | None) -> Component:
     """What is otherwise than at the decision before, old and new side by side."""
-    rows = []
+    rows: list[tuple[str, list[Any]]] = []
     if now.verdict != then.verdict:
-        rows.append(("Verdict", [_verdict_words(item.verdict) for item in (then, now)]))
+        rows.append(("Verdict", [lamp(item.verdict) for item in (then, now)]))
     if now.prob_default != then.prob_default:
         rows.append(("Risk", [wording.risk_words(item.prob_default) for item in (then, now)]))
     if (now.model, now.model_version) != (then.model, then.model_version):
@@ -246,11 +214,7 @@ def beside(decision: Decision, row: ScoredRow) -> Component:
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[Any]]]) -> Component:
     """A small table whose first column names its rows."""
-    ths = [html.Th(text, scope="col") if text else html.Td() for text in head]
-    body = [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows]
-    return html.Div(
-        html.Table([html.Thead(html.Tr(ths)), html.Tbody(body)], className="plain"), className="scroll", tabIndex=0
-    )
+    return plain_table(head, [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows])
 
 
 def _label(schema: Schema | None, name: str) -> str:

@@ -12,14 +12,13 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import DecisionLog, Logged
 from creditrisk.metrics import Entry, bins_of, counts_of
-from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Field
 from creditrisk.scoring import Scorer
 from creditrisk.text import counted
 from monitoring.drift import SCORE, bin_words
 from monitoring.results import Result
 from webapp.pages import wording
-from webapp.pages.components import attributes, choice
+from webapp.pages.components import attributes, lamp, one_of, plain_table
 from webapp.pages.report_charts import moment
 
 # Entries of the log that are read for one window, its newest; clients that are listed; fields that can be chosen.
@@ -106,7 +105,7 @@ def cases_panel(cases: Cases, result: Result, scorer: Scorer, name: str, chosen:
     ]
     options = [(RISK if one is SCORE else one.name, one.label) for one in fields]
     return [
-        choice("by-field", "By (what shifted most comes first)", options, name),
+        one_of("by-field", "By (what shifted most comes first)", options, name),
         _bars(bins, chosen),
         *_listed(cases, shown, field, "" if chosen is None else bins[chosen].words),
     ]
@@ -159,18 +158,11 @@ def _listed(cases: Cases, shown: Sequence[Logged], field: Field, words: str) -> 
             [
                 html.Th(logged.decision.application_id, scope="row"),
                 html.Td(moment(logged.decided_at.isoformat())),
-                html.Td(_verdict(logged.decision.verdict)),
+                html.Td(lamp(logged.decision.verdict)),
                 html.Td(wording.risk_words(logged.decision.prob_default), className="figure"),
                 *([] if is_risk else [html.Td(wording.value_words(field, logged.decision.inputs.get(field.name)))]),
             ]
         )
         for logged in shown[:MOST_LISTED]
     ]
-    head = html.Tr([html.Th(text, scope="col", className="figure" if text == "Risk" else "") for text in heads])
-    inside = html.Table([html.Thead(head), html.Tbody(rows)], className="plain")
-    return [html.P(f"{said}."), html.Div(inside, className="scroll tall", tabIndex=0)]
-
-
-def _verdict(verdict: str) -> Component:
-    look = VERDICT_LOOKS.get(verdict)
-    return html.Span(look.words, className=f"verdict {look.band}") if look else html.Span(verdict)
+    return [html.P(f"{said}."), plain_table(heads, rows, figures=("Risk",), is_tall=True)]
