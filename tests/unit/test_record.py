@@ -1,8 +1,9 @@
 """A small training, scored, compared, validated and watched, held to what it gave when it was recorded.
 
 Whoever moves code finds here that nothing else moved. A figure that changes on purpose is recorded anew by
-`.venv/bin/python tests/unit/test_record.py`, and the difference is looked at. Figures are held to four digits: on another
-processor the libraries add up in another order, and a fit that ends where it is near enough ends elsewhere (5e-5 seen).
+`.venv/bin/python tests/unit/test_record.py`, and the difference is looked at. Figures are held to four digits: on
+another processor the libraries add up in another order, and a fit that ends where it is near enough ends elsewhere (by
+5e-5 at most so far).
 """
 
 from __future__ import annotations
