@@ -25,7 +25,7 @@ from creditrisk.metrics import (
     shift_of,
 )
 from creditrisk.schema import Field, Schema
-from creditrisk.text import counted, distinct, shares_in_per_cent
+from creditrisk.text import counted, distinct, shares_in_per_cent, singular
 from monitoring.deciles import decile_figures
 from monitoring.joint import JointDrift, joint_drift
 from monitoring.ranking import ImportanceDrift, importance_drift
@@ -291,14 +291,25 @@ def _is_constant(current: Entry, reference_shares: FloatArray) -> bool:
 
 
 def bin_words(entry: Entry, field: Field) -> list[str]:
-    """Words for every bin, in the order of the counts, to follow "applications with"."""
+    """Words for every bin, in the order of the counts, to follow "applications with".
+
+    Examples
+    --------
+    >>> late = Field("late_count", "integer", "Late", unit="payments")
+    >>> bin_words({"type": "numeric", "edges": [0.0, 1.0]}, late)
+    ['0 payments or less', '0 to 1 payment', 'more than 1 payment', 'no value']
+    """
     if entry["type"] == "category":
         return [*(field.category_label(value) for value in entry["categories"]), MISSING, UNSEEN]
-    unit = f" {field.unit}" if field.unit else ""
     scale = 100 if field is SCORE else 1
     values = [scale * edge for edge in entry["edges"]]
     edges = [f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}" for value in values]
     if not edges:
         return ["any value", MISSING]
-    between = [f"{low} to {high}{unit}" for low, high in pairwise(edges)]
-    return [f"{edges[0]}{unit} or less", *between, f"more than {edges[-1]}{unit}", MISSING]
+
+    def with_unit(words: str, last: str) -> str:
+        return f"{words} {singular(field.unit) if last == '1' else field.unit}".strip()
+
+    between = [with_unit(f"{low} to {high}", high) for low, high in pairwise(edges)]
+    lowest, highest = with_unit(edges[0], edges[0]), with_unit(edges[-1], edges[-1])
+    return [f"{lowest} or less", *between, f"more than {highest}", MISSING]

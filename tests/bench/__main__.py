@@ -20,7 +20,16 @@ from tests.bench.figure import Figure, keep, show, to_json
 # Each is a module of this package with `figures(rows)`.
 PARTS = ("reading", "bulk_scoring", "decision_log", "one_application", "start_up", "reasons")
 # Minutes each, so only by their names.
-LONG_PARTS = ("damaged_windows", "drift", "hot_swap", "reliability", "report_memory", "table_drift", "what_if")
+LONG_PARTS = (
+    "damaged_windows",
+    "drift",
+    "hot_swap",
+    "reasons_given",
+    "reliability",
+    "report_memory",
+    "table_drift",
+    "what_if",
+)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

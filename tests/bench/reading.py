@@ -24,6 +24,28 @@ REPEATS = 3
 BLOCK_ROWS = 50_000
 N_SINGLE = 200
 SCHEMA = datasets.load_schema("simulated")
+
+
+def write_arff(table: pl.DataFrame, path: str) -> None:
+    """Weka's form: names and kinds, then rows, texts in single quotes."""
+    head = ["@relation clients"]
+    for name, kind in table.schema.items():
+        values = table[name].drop_nulls().unique().sort().to_list() if kind == pl.String else []
+        named = "{" + ",".join(f"'{value}'" for value in values) + "}" if len(values) < 100 else "string"
+        head.append(f"@attribute '{name}' {named if kind == pl.String else 'numeric'}")
+    days = pl.col(pl.Date).cast(pl.String)
+    rows = table.with_columns(days).write_csv(
+        None, include_header=False, quote_char="'", quote_style="non_numeric", null_value="?"
+    )
+    Path(path).write_text("\n".join([*head, "@data", rows]), encoding="utf-8")
+
+
+def read_arff(path: str) -> pl.DataFrame:
+    """Polars knows no ARFF: its reader of the rows alone."""
+    n_head = Path(path).read_text(encoding="utf-8").split("@data\n", 1)[0].count("\n") + 1
+    return pl.read_csv(path, skip_rows=n_head, has_header=False, quote_char="'", null_values="?")
+
+
 # How each kind of file is written, and how Polars reads it.
 KINDS: dict[str, tuple[Callable[[pl.DataFrame, str], object], Callable[[str], pl.DataFrame]]] = {
     "csv": (pl.DataFrame.write_csv, pl.read_csv),
@@ -32,6 +54,9 @@ KINDS: dict[str, tuple[Callable[[pl.DataFrame, str], object], Callable[[str], pl
         partial(pl.DataFrame.write_csv, separator=";", decimal_comma=True),
         partial(pl.read_csv, separator=";", decimal_comma=True),
     ),
+    "tsv": (partial(pl.DataFrame.write_csv, separator="\t"), partial(pl.read_csv, separator="\t")),
+    "txt": (partial(pl.DataFrame.write_csv, separator=" "), partial(pl.read_csv, separator=" ")),
+    "arff": (write_arff, read_arff),
     "parquet": (pl.DataFrame.write_parquet, pl.read_parquet),
 }
 

@@ -1,8 +1,8 @@
 """Whether the champion's reasons are the right ones, as its validation pack has it; and what they add to a prediction.
 
 The pack measures on rows that judged: does the PD fall when the field behind the first reason is set to what is usual
-among the approved, and do reasons stay when every number is moved by a hundredth. On three tables reasons that
-are none are counted (reasons_given.py), which takes minutes.
+among the approved, and do reasons stay when every number is moved by a hundredth. `reasons_given` counts reasons that
+are none.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import mlflow
 from creditrisk.settings import read_settings
 from creditrisk.simulator import simulate
 from riskometer.bench import champion_to_measure
-from tests.bench import reasons_given
 from tests.bench.figure import Figure
 
 REPEATS = 3
@@ -46,5 +45,4 @@ def figures(rows: int) -> list[Figure]:
         Figure("reasons", min(explaining) * per_client, min(predicting) * per_client, "µs a client", "the bare PD"),
         Figure("reasons that do not stay under jitter", 1 - kept, 0.05, "share", "one in twenty", at_most=1.0),
         Figure("first reasons that did not raise the PD", 1 - fell, 0.05, "share", "one in twenty", at_most=1.0),
-        *reasons_given.figures(),
     ]

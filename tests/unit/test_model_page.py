@@ -124,10 +124,10 @@ def test_a_button_changes_only_what_its_page_shows(app, monkeypatch):
     first = {"policy-shown": 0, "stop-why": "wrong data\n\x00 again"}
     assert "Scoring is stopped: every verdict" in press(app, "stop-switch", **first)
     assert context.policy.now().stop.why == "wrong data again"
-    # The second of two approvers saw "Stop scoring" as well.
+    # The second of two approvers saw the switch off as well.
     answer = press(app, "stop-switch", **first)
     assert "somebody else changed something since" in answer
-    assert "Go on scoring" in answer
+    assert "Let the model decide again" in answer
     cutoffs = {"approve-below": 10, "decline-from": 20, "cutoffs-why": "to see"}
     assert "somebody else changed something since" in press(app, "save-cutoffs", **cutoffs, **{"policy-shown": 0})
     assert (context.policy.now().number, context.policy.now().cutoffs) == (1, None)

@@ -22,9 +22,10 @@ def stop_panel(policy: Policy, *, may_change: bool) -> Component:
     """The stop switch: how it stands, and the one action that changes it."""
     if policy.stop is None:
         said = "One action makes every verdict “ask a colleague”, everywhere, until it is taken back."
-        button, is_stopped = "Stop scoring", False
+        button, is_stopped = "Send everybody to a colleague", False
     else:
-        said, button, is_stopped = f"{policy.stop.sentence} Every verdict is “ask a colleague”.", "Go on scoring", True
+        said = f"{policy.stop.sentence} Every verdict is “ask a colleague”."
+        button, is_stopped = "Let the model decide again", True
     parts: list[Component] = [
         html.H2("Scoring is stopped" if is_stopped else "Stop switch"),
         html.P(said, className="warning" if is_stopped else ""),

@@ -129,7 +129,7 @@ def _register_changes(app: Dash, context: AppContext) -> None:
             return no_update, no_update
 
         def change(caller: Caller) -> str:
-            # The second of two who press "Stop scoring" must not take back what the first one did.
+            # The second of two who press the stop switch must not take back what the first one did.
             is_stopped = policy_changes.policy_seen(context, shown).stop is not None
             return (policy_changes.go_on if is_stopped else policy_changes.stop)(context, caller, why or "")
 
