@@ -11,6 +11,9 @@ from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import MAX_COLUMNS, PLAIN_NUMBER, RawTable, as_texts, nameless
 from creditrisk.text import shorten
 
+# So many rows show whether a name is a value as well.
+_LOOKED_AT = 1_000
+
 
 def read_fields(schema: Schema) -> list[Field]:
     """The fields that are read: what is excluded keeps no row out and is kept nowhere."""
@@ -111,9 +114,28 @@ def _check_width(width: int, schema: Schema) -> None:
         )
 
 
+def seems_a_client(raw: RawTable) -> bool:
+    """Whether the names are a row already: numbers, or values that stand again below them in their own column.
+
+    Examples
+    --------
+    >>> from creditrisk.sources import parse_table
+    >>> tables = (b"own,Ada Miller\nrent,Bob\nown,Eve\n", b"home,name\nrent,Bob\nown,Eve\n")
+    >>> [seems_a_client(parse_table(content, filename="x.csv")) for content in tables]
+    [True, False]
+    """
+    headers = raw.frame.columns
+    if not raw.has_names or any(map(PLAIN_NUMBER.fullmatch, headers)):
+        return True
+    top = as_texts(raw.frame.head(_LOOKED_AT))
+    # Names may stand once more in a line of their own.
+    again = [(top[header] == header).fill_null(False).sum() for header in headers]
+    return raw.has_lines and max(again, default=0) > min(again, default=0)
+
+
 def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
     headers = raw.frame.columns
-    are_values = not raw.has_names or any(PLAIN_NUMBER.fullmatch(header) for header in headers)
+    are_values = seems_a_client(raw)
     if not raw.has_lines:
         seen = "have numbers for names" if are_values else f"have {_first_few([shorten(header) for header in headers])}"
         return (
@@ -122,7 +144,8 @@ def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
         )
     if are_values:
         # Not repeated here: these are a client's data.
-        seen = "the first line of the file holds numbers, so it seems to be a client already"
+        what = "numbers" if any(map(PLAIN_NUMBER.fullmatch, headers)) or not raw.has_names else "values"
+        seen = f"the first line of the file holds {what}, so it seems to be a client already"
     else:
         seen = f"the first line of the file has {_first_few([shorten(header) for header in headers])}"
     return (

@@ -31,27 +31,33 @@ _DAYS_AHEAD = 366
 _TELLING = 20
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _PART = (
-    r"(?:(?:q|qtr|quarter|quartal|t|trim|trimestre|trimester|k|kvartal)\.?\s*(?P<quarter>[1-4])"
+    r"(?:(?:q|qtr|quarter|quartal|t|trim|trimestre|trimester|k|kv|kvartal|кв)\.?\s*(?P<quarter>[1-4])"
     r"|(?:h|hy|half|s|sem|semester)\.?\s*(?P<half>[12])|(?:w|kw|week)\.?\s*(?P<week>\d\d?)"
     r"|m\s*(?P<month>0?[1-9]|1[0-2]))"
 )
-_QUARTER_WORD = r"(?:q|quarter|quartal|kvartal|t|trim\.?|trimestre|trimester|kw|kwartal|cetvrtletie|ctvrtleti)"
+_QUARTER_WORD = (
+    r"(?:q|quarter|quartal|kvartal|kv\.?|t|trim\.?|trimestre|trimester|kw|kwartal|stvrtrok|ctvrtleti|negyedev|кв\.?"
+    r"|квартал)"
+)
 _NTH = r"(?:\.|st|nd|rd|th|er|e|eme|o|º)?"
 _ANY_YEAR = r"(?:fy\s*)?(?:(?P<year>(?:19|20)\d\d)|(?P<short>\d\d))"
 _ROMAN = {"i": 1, "ii": 2, "iii": 3, "iv": 4, "first": 1, "second": 2, "third": 3, "fourth": 4}
 _PERIODS = tuple(
     re.compile(pattern, re.IGNORECASE | re.ASCII)
     for pattern in (
-        rf"{_YEAR}\s*[-/ ._:]?\s*{_PART}",
-        rf"{_PART}\s*[-/ ._:']?\s*{_ANY_YEAR}",
+        rf"{_YEAR}\s*[-/ ._:,]?\s*{_PART}",
+        rf"{_PART}\s*[-/ ._:,']?\s*{_ANY_YEAR}",
         rf"{_YEAR}:(?P<quarter>[1-4])",
+        rf"{_YEAR}\.?\s*[-/ ]?\s*(?P<quarter>[1-4])\.?\s*{_QUARTER_WORD}",
+        rf"{_YEAR}\.?\s*[-/ ]?\s*(?P<roman>i{{1,3}}|iv)\.?\s*{_QUARTER_WORD}",
+        rf"(?P<roman>i{{1,3}}|iv)\.?\s*{_QUARTER_WORD}\s*{_YEAR}",
         r"(?:fy\s*)?(?P<short>\d\d)\s*[-/ ._]?\s*(?:q\s*(?P<quarter>[1-4])|h\s*(?P<half>[12]))",
         rf"fy\s*{_YEAR}\s*[-/ ._]?\s*(?:q\s*(?P<quarter>[1-4])|h\s*(?P<half>[12]))",
         rf"(?P<quarter>[1-4]){_NTH}\s*{_QUARTER_WORD}\s*[-/ ._:']?\s*{_ANY_YEAR}",
         rf"(?P<half>[12]){_NTH}\s*(?:h|half|halbjahr|semester|semestre)\s*[-/ ._:']?\s*{_ANY_YEAR}",
         rf"{_YEAR}\s*[年년-]?\s*第?\s*(?P<quarter>[1-4])\s*(?:季度?|四半期|분기)",
         rf"(?P<roman>i{{1,3}}|iv|first|second|third|fourth)(?:[-/.]|\s+)(?:q|quarter|kw\.?|quartal)?\s*{_YEAR}",
-        rf"(?:fy|gj|cy)\s*[-' ]?(?:{_YEAR}|(?P<short>\d\d))(?:\s*[-/]\s*\d\d(?:\d\d)?)?",
+        rf"(?:fye?|gj|cy)\s*[-' ]?(?:{_YEAR}|(?P<short>\d\d))(?:\s*[-/]\s*\d\d(?:\d\d)?)?",
     )
 )
 _MONTHS_A_YEAR = 12
@@ -164,8 +170,9 @@ def day_of_period(text: str) -> date | None:
     >>> day_of_period("A41"), day_of_period("2019"), day_of_period("T1")
     (None, None, None)
     """
+    bare = text if text.isascii() else _without_accents(text)
     for pattern in _PERIODS:
-        if (found := pattern.fullmatch(text)) is None:
+        if (found := pattern.fullmatch(bare)) is None:
             continue
         parts = found.groupdict()
         year = int(parts.get("year") or f"20{parts['short']}")
@@ -191,8 +198,7 @@ def with_month_in_words(text: str) -> tuple[int, int, int, bool] | None:
     >>> with_month_in_words("marketing 2019"), with_month_in_words("4 July")
     (None, None)
     """
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
-    found = _IN_WORDS.fullmatch(_WEEKDAY.sub("", plain))
+    found = _IN_WORDS.fullmatch(_WEEKDAY.sub("", _without_accents(text)))
     if found is None:
         return None
     month = _month_of(found["month"].casefold())
@@ -208,6 +214,11 @@ def with_month_in_words(text: str) -> tuple[int, int, int, bool] | None:
     if len(year) not in (2, 4) or len(day) > 2 or (len(year) == 2 and len(numbers) == 1 and before and not after):
         return None
     return int(year) + (2000 if len(year) == 2 else 0), month, int(day), len(year) == 2
+
+
+def _without_accents(text: str) -> str:
+    bare = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return unicodedata.normalize("NFC", bare)
 
 
 def _month_of(word: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from difflib import get_close_matches
 
@@ -11,7 +12,7 @@ import polars as pl
 from creditrisk.arrays import IntArray
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality import are_units, below_second_header, is_missing, same_value
+from creditrisk.quality import are_units, below_second_header, is_missing, same_value, seems_a_client
 from creditrisk.schema import Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import PLAIN_NUMBER, RawTable
@@ -39,6 +40,17 @@ def with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
         raise SchemaError(
             f"there is no column '{shorten(target)}' to take the outcome from: the file has no line with names, so its "
             f"columns are called '{headers[0]}' to '{headers[-1]}'. Use one, or put names on its first line."
+        )
+    if raw.frame.width == 1 and re.search(r"\S\s+\S", headers[0]):
+        raise SchemaError(
+            f"there is no column '{shorten(target)}' to take the outcome from: the file has one column only, so what "
+            "divides its cells was not found. Expected commas, semicolons, tabs or bars."
+        )
+    if seems_a_client(raw):
+        # Not repeated here: these are a client's data.
+        raise SchemaError(
+            f"there is no column '{shorten(target)}' to take the outcome from: the first line of the file holds "
+            "values, so it seems to be a client already. Put a line with the names of the columns above it."
         )
     known = {header.casefold(): header for header in (*lower.frame.columns, *headers)}
     near = [known[name] for name in get_close_matches(target.casefold(), list(known), n=3, cutoff=0.5)]

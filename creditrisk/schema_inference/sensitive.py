@@ -82,14 +82,16 @@ _SEXES = frozenset(
         "male", "female", "maennlich", "weiblich", "mannlich", "homme", "femme", "hombre", "mujer", "masculino",
         "femenino", "feminino", "maschio", "femmina", "uomo", "donna", "man", "woman", "mann", "vrouw", "mr", "mrs",
         "ms",
-        "herr", "frau", "kobieta", "mezczyzna", "divers", "masculin", "feminin", "maskulin", "masculine", "feminine",
+        "herr", "frau", "fem", "masc", "weibl", "maennl", "mannl", "kobieta", "mezczyzna", "divers",
+        "masculin", "feminin", "maskulin", "masculine", "feminine",
         "mme", "mlle", "miss", "sr", "sra", "senor", "senora", "kadin", "erkek", "kvinna", "kvinne", "kvinde", "nainen",
         "mies", "muz", "zena", "noi", "ferfi", "barbat", "femeie", "vyras", "moteris", "мужской", "женский", "мужчина",
         "женщина", "чоловік", "жінка", "男", "女", "男性", "女性", "남", "여", "남성", "여성", "ذكر", "أنثى",
     }
 )  # fmt: skip
 _STATES = frozenset(
-    {"married", "unmarried", "divorced", "widowed", "widow", "widower", "verheiratet", "ledig", "geschieden",
+    {"verh", "gesch", "verw", "married", "unmarried", "divorced", "widowed", "widow", "widower", "verheiratet",
+     "ledig", "geschieden",
      "verwitwet",
      "casado", "soltero", "casada", "soltera", "solteiro", "divorciado", "viudo", "celibataire", "marie", "mariee",
      "spouse", "children", "sposato", "sposata", "celibe", "nubile", "divorziato", "solteira", "divorciada", "viuda",

@@ -182,6 +182,9 @@ def _encoding(stream: BinaryIO, shown: str) -> str:
             raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
     if top.lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise SourceError(f"'{shown}' is a web page, not a CSV file. Download the table itself and try again.")
+    if top.lstrip().startswith((b"{", b"[{", b"<?xml")):
+        kind = "XML" if top.lstrip().startswith(b"<") else "JSON"
+        raise SourceError(f"'{shown}' holds {kind}, not a table. Expected a CSV file: write its records as rows.")
     for encoding in ("utf-16",) if top.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252", "latin-1"):
         stream.seek(start)
         try:

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from creditrisk.errors import SourceError
+from creditrisk.errors import SchemaError, SourceError
 from creditrisk.quality import check
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.schema_inference import Inference, header_hints, infer
@@ -43,6 +43,7 @@ def column(name: str, cells: Sequence[object]) -> Column:
     [
         ("Kadın", "Erkek"), ("мужской", "женский"), ("男", "女"), ("muž", "žena"), ("Man", "Kvinna", "Okänt"),
         ("1-Male", "2-Female", "9-Unknown"), ("M.", "Mme", "Mlle"), ("Masculin", "Féminin"), ("женат", "холост"),
+        ("verh.", "ledig", "gesch.", "verw."), ("Fem", "Masc"),
     ],
 )  # fmt: skip
 def test_values_give_a_protected_field_away_in_other_languages(values):
@@ -71,6 +72,11 @@ def test_protected_names_are_known_in_other_scripts(name):
         ("ym", lambda day: f"{day:%y%m}"),
         ("c7", lambda day: f"{day.year}年第{(day.month + 2) // 3}季度"),
         ("c7", lambda day: f"{'Jänner' if day.month < 7 else 'Feber'} {day.year}"),
+        ("vintage", lambda day: f'"Week {day.isocalendar()[1]}, {day.isocalendar()[0]}"'),
+        ("vintage", lambda day: f"{(day.month + 2) // 3}. čtvrtletí {day.year}"),
+        ("vintage", lambda day: f"{(day.month + 2) // 3} кв. {day.year}"),
+        ("vintage", lambda day: f"{day.year}. {'I' * ((day.month + 3) // 4)}. negyedév"),
+        ("vintage", lambda day: f"FYE {day.year}"),
         ("booked", lambda day: day.year if day.year > 2015 else "before 2016"),
     ],
 )
@@ -186,3 +192,25 @@ def test_years_whose_loans_are_mostly_open_are_asked_about():
     table = parse_table("\n".join(["income,issue_year,status", *rows]).encode(), filename="x.csv")
     found = infer(table, target="status", bad=["bad"], good=["good"], name="x")
     assert any("DECIDE: of the loans of 2021 and later ('issue_year') only" in remark for remark in found.outcome)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("\n".join(f"Ada Miller{n % 3},rent,skilled" for n in range(60)), "seems to be a client already"),
+        ("\n".join(f"Ada Miller rent {n}" for n in range(60)), "what divides its cells was not found"),
+        ("\n".join(f'{{"name": "Ada Miller", "BAD": {n % 2}}}' for n in range(60)), "holds JSON"),
+    ],
+)
+def test_a_file_without_names_is_refused_in_words_that_quote_nobody(content, words):
+    with pytest.raises((SchemaError, SourceError), match=words) as caught:
+        infer(parse_table(content.encode(), filename="x.csv"), target="BAD", bad=["1"], name="x")
+    assert "Miller" not in str(caught.value)
+
+
+def test_values_for_names_are_not_quoted_where_clients_are_scored():
+    schema = inferred(savings=any_of(*range(500))).schema
+    table = parse_table(b"Ada Miller,rent\nBob,rent\nEve,own\n", filename="x.csv")
+    with pytest.raises(SchemaError, match="seems to be a client already") as caught:
+        check(table, schema)
+    assert "Miller" not in str(caught.value)
