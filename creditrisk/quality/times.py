@@ -60,6 +60,8 @@ _PERIODS = tuple(
         rf"(?:fye?|gj|cy)\s*[-' ]?(?:{_YEAR}|(?P<short>\d\d))(?:\s*[-/]\s*\d\d(?:\d\d)?)?",
     )
 )
+# Most of what is asked about are numbers, which are none of these.
+_NO_PERIOD = re.compile(r"[\d.,+\- ]*")
 _MONTHS_A_YEAR = 12
 # What can be read with the day or with the month first; four digits or points leave one way only.
 _TWO_ORDERS = re.compile(r"\s*(\d{1,2})[-/.](\d{1,2})(?:[-/]\d{4}|[-/.]\d\d)(?!\d)", re.ASCII)
@@ -170,6 +172,8 @@ def day_of_period(text: str) -> date | None:
     >>> day_of_period("A41"), day_of_period("2019"), day_of_period("T1")
     (None, None, None)
     """
+    if _NO_PERIOD.fullmatch(text):
+        return None
     bare = text if text.isascii() else _without_accents(text)
     for pattern in _PERIODS:
         if (found := pattern.fullmatch(bare)) is None:
