@@ -6,7 +6,7 @@ from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
 from creditrisk.quality.headers import below_second_header, match_headers
 from creditrisk.quality.leakage import leaks_target
-from creditrisk.quality.no_clients import EXAMPLE_CLIENT, without_no_clients
+from creditrisk.quality.no_clients import EXAMPLE_CLIENT, are_units, without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
 from creditrisk.quality.rejections import Rejection
@@ -35,6 +35,7 @@ __all__ = [
     "ReadBlock",
     "Rejection",
     "YoungLoans",
+    "are_units",
     "below_second_header",
     "check",
     "check_blocks",

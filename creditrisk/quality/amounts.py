@@ -22,7 +22,9 @@ SIGNS = {
     "BGN": ("лв.", "лв"), "IDR": ("Rp.", "Rp"), "MYR": ("RM",), "PEN": ("S/.", "S/"), "CRC": ("₡",),
     "BDT": ("৳", "Tk"), "LKR": ("රු",), "AUD": ("A$", "AU$"), "CAD": ("C$", "CA$"), "NZD": ("NZ$",), "HKD": ("HK$",),
     "SGD": ("S$",), "TWD": ("NT$",), "MXN": ("MX$", "Mex$"), "GEL": ("₾",), "AZN": ("₼",), "PYG": ("₲",),
-    "MNT": ("₮",), "LAK": ("₭",),
+    "MNT": ("₮",), "LAK": ("₭",), "XOF": ("F CFA", "FCFA", "CFA"), "AED": ("Dhs.", "Dhs"), "BOB": ("Bs.", "Bs"),
+    "RSD": ("din.", "дин."), "UYU": ("$U",), "DOP": ("RD$",), "COP": ("COL$",), "ARS": ("AR$",), "CLP": ("CLP$",),
+    "AMD": ("֏",),
 }  # fmt: skip
 _CODES = (
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",

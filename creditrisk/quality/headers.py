@@ -34,15 +34,29 @@ def match_headers(headers: Sequence[str], schema: Schema) -> dict[str, str]:
         # R puts an X in front of names that begin with no letter.
         if re.match("X[^A-Za-z]", header):
             by_key.setdefault(key(header[1:]), header)
+        # Other programs write signs in words.
+        if (in_words := _signs_in_words(header)) != header:
+            by_key.setdefault(key(in_words), header)
     for spec in specs:
         if spec.name in header_of:
             continue
-        spellings = (spec.name, spec.label, *spec.aliases)
+        spellings = (spec.name, spec.label, *spec.aliases, *map(_signs_in_words, spec.aliases))
         matches = [by_key[key] for key in (*spellings, *map(key, spellings)) if key in by_key]
         free = [header for header in matches if header not in header_of.values()]
         if free:
             header_of[spec.name] = free[0]
     return header_of
+
+
+def _signs_in_words(header: str) -> str:
+    """A name with its signs as janitor and others write them.
+
+    Examples
+    --------
+    >>> _signs_in_words("% used"), _signs_in_words("# of loans")
+    ('percent used', 'number of loans')
+    """
+    return header.replace("%", "percent").replace("#", "number")
 
 
 def find_needed(names: Sequence[str], schema: Schema) -> dict[str, str] | None:

@@ -62,6 +62,8 @@ def leaks_target(values: pl.Series, target: IntArray, *, is_from_before: bool = 
     n_bad = int(target.sum())
     if min(n_bad, len(target) - n_bad) < MIN_ROWS:
         return ""
+    if values.has_nulls() and not is_from_before and (evidence := _given_only_to_goods(values, target)):
+        return evidence
     likely = share_of_bads_alike(values, target)
     area = auc(likely, target)
     if area > (CERTAIN_AUC if is_from_before else LEAKING_AUC):
@@ -76,6 +78,13 @@ def leaks_target(values: pl.Series, target: IntArray, *, is_from_before: bool = 
     if bads == 0 and rows * overall >= LEAKING_GOODS and not is_from_before:
         return f"of {rows:,} rows with some of its values not one is bad"
     return ""
+
+
+def _given_only_to_goods(values: pl.Series, target: IntArray) -> str:
+    """Whether not one of all rows with anything in them is bad; in a small table too few are alike to see that."""
+    rows, bads = _rows_and_bads(values.is_not_null().to_numpy(), target)
+    is_told = bads == 0 and rows * target.mean() >= LEAKING_GOODS
+    return f"of {rows:,} rows with anything in it not one is bad" if is_told else ""
 
 
 def _rows_and_bads(chosen: NDArray[np.bool_], target: IntArray) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from creditrisk.quality.amounts import CURRENCY
 from creditrisk.quality.numbers import plain
 from creditrisk.sources import RawTable
 
@@ -20,6 +21,7 @@ EXAMPLE_CLIENT = "EXAMPLE: replace this row"
 EXAMPLE = "the line is the example of the template, no client"
 NAMES_AGAIN = "the line holds the names of the columns once more"
 TOTALS = "the line seems to hold totals, no client"
+UNITS = "the line seems to hold units or types, no client"
 NOTE = "the line seems to hold a note, no client"
 _TOTAL = re.compile(
     r"(grand\s+|genel\s+|sub-?\s*|sous-?\s*)?(totals?|totale?s?|totaux|totaal|sums?|summa|summe|zwischensumme"
@@ -27,6 +29,12 @@ _TOTAL = re.compile(
     r"|i alt|итого|всего|averages?|avg|means?|durchschnitt|mittelwert|moyenne|promedio|m[ée]dia|gennemsnitt|medians?"
     r"|counts?|anzahl|nombre|minimum|maximum|min|max|std\s?dev|checksum|control total|σ|ø|合[計计]|总计|總計)(?!\w)"
     r"(\s*[:=].*|\s+\S+)?",
+    re.IGNORECASE,
+)
+_UNIT = re.compile(
+    rf"[(\[]?(in\s+)?(%|{CURRENCY}|T€|k€|months?|years?|days?|monate?|jahre?|tage?|mois|ans|text|string|str|char|varchar"
+    r"|numeric|number|num|int(eger|64)?|bigint|float(64)?|double|decimal|date(time)?|bool(ean)?|flag|object|category"
+    r"|categorical|code|0\s?/\s?1|y\s?/\s?n|yes\s?/\s?no|yyyy-mm-dd|(dd|mm)[./-](dd|mm)[./-]yyyy|[#-])(\(\d+(,\d+)?\))?[)\]]?",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[-=_*─═ ]{3,}")
@@ -63,6 +71,8 @@ def no_clients(raw: RawTable) -> dict[int, str]:
         found = dict.fromkeys((first == EXAMPLE_CLIENT).arg_true(), EXAMPLE)
         found |= {row: NAMES_AGAIN for row in (first == names[0]).arg_true() if raw.frame.row(row) == names}
         found |= _between(raw.frame, first)
+        if raw.first_row == 1 and raw.frame.height > 1 and are_units(raw.frame):
+            found[0] = UNITS
     for row in range(raw.frame.height - 1, max(-1, raw.frame.height - 1 - MAX_BELOW), -1):
         said = found.get(row) or _said_of(row, raw.frame)
         if not said:
@@ -105,6 +115,19 @@ def without_no_clients(raw: RawTable) -> tuple[RawTable, tuple[int, ...]]:
     return table, tuple(raw.lines[row] for row in sorted(out))
 
 
+def are_units(frame: pl.DataFrame) -> bool:
+    """Whether the first line below the names says what the columns hold: units, types, ways to write a date.
+
+    Examples
+    --------
+    >>> [are_units(pl.DataFrame({"a": [a], "b": [b]})) for a, b in (("EUR", "years"), ("date", "12"), ("", "text"))]
+    [True, False, False]
+    """
+    filled = [cell for cell in _texts(0, frame) if cell]
+    n_units = sum(map(bool, map(_UNIT.fullmatch, filled)))
+    return len(filled) > 1 and n_units > len(filled) / 2 and not any(plain(cell) is not None for cell in filled)
+
+
 def _said_of(row: int, frame: pl.DataFrame) -> str:
     """What the last row but those found is, if it is no client's."""
     cells = _texts(row, frame)
@@ -114,12 +137,19 @@ def _said_of(row: int, frame: pl.DataFrame) -> str:
     if all(map(_RULE.fullmatch, filled)):
         return NOTE
     is_total = _TOTAL.fullmatch(filled[0]) is not None
-    if (is_total and len(filled) < len(cells)) or _adds_up(cells, row, frame):
+    is_among_numbers = is_total and filled[0] == cells[0] and _are_numbers_above(row, frame)
+    if (is_total and (len(filled) < len(cells) or is_among_numbers)) or _adds_up(cells, row, frame):
         return TOTALS
     if len(filled) > 1 or len(cells) < _WIDE:
         return ""
     is_note = _FOOTER.fullmatch(filled[0]) or (cells[0] != "" and _NOTE.fullmatch(filled[0]))
     return NOTE if is_note else ""
+
+
+def _are_numbers_above(row: int, frame: pl.DataFrame) -> bool:
+    """Whether the first cells of the rows just above one are numbers."""
+    above = frame.to_series(0)[max(0, row - _ROWS_ADDED) : row]
+    return len(above) == _ROWS_ADDED and all(plain(str(cell or "")) is not None for cell in above)
 
 
 def _adds_up(cells: Sequence[str], row: int, frame: pl.DataFrame) -> bool:

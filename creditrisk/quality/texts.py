@@ -132,6 +132,9 @@ def _spellings(spec: Field) -> tuple[dict[str, str], dict[str, str]]:
 def _yes_and_no(known: dict[str, str]) -> dict[str, str]:
     """Every way to say yes and no, for a field that knows one of each; none for others."""
     spellings: dict[str, str] = {}
+    if {*known} == {"-1", "0"}:
+        # As Access writes them; 1 may be another number.
+        return {word: value for words, value in ((YES, "-1"), (NO, "0")) for word in words if word.isalpha()}
     for words in (YES, NO):
         said = {value for spelling, value in known.items() if spelling in words}
         if len(said) != 1:

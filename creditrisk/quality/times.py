@@ -10,18 +10,21 @@ from datetime import date, timedelta
 import polars as pl
 
 # How a schema writes the first kind: "days since 1899-12-30" are those of a spreadsheet.
-_SINCE = re.compile(r"(days|seconds|milliseconds|microseconds) since (\d{4}-\d\d-\d\d)")
-_PER_DAY = {"days": 1, "seconds": 86_400, "milliseconds": 86_400 * 10**3, "microseconds": 86_400 * 10**6}
-_COUNTED = re.compile(r"\d{1,17}(?:[.,]\d+)?(?:e\+?\d\d?)?", re.IGNORECASE)
+_SINCE = re.compile(r"(days|seconds|milliseconds|microseconds|nanoseconds|ticks) since (\d{4}-\d\d-\d\d)")
+_PER_DAY = {"days": 1, "seconds": 86_400, "milliseconds": 86_400 * 10**3, "microseconds": 86_400 * 10**6,
+            "nanoseconds": 86_400 * 10**9, "ticks": 86_400 * 10**7}  # fmt: skip
+_COUNTED = re.compile(r"\d{1,19}(?:[.,]\d+)?(?:e\+?\d\d?)?", re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:[,.' ]\d{3})+")
 # Where spreadsheets, Unix, SAS and Stata, and SPSS begin to count.
 SPREADSHEET, UNIX, SAS, SPSS = "1899-12-30", "1970-01-01", "1960-01-01", "1582-10-14"
+# Ticks of a tenth of a microsecond, as .NET and Windows count them.
+DOTNET, WINDOWS = "0001-01-01", "1601-01-01"
 # Loans of these years, as days since 1970.
 _FROM, _TO = (date(1990, 1, 1) - date(1970, 1, 1)).days, (date(2050, 1, 1) - date(1970, 1, 1)).days
 _MILLENNIUM = (date(2000, 1, 1) - date(1970, 1, 1)).days
 _COUNTS = (
     ("days", SPREADSHEET), ("days", UNIX), ("days", SAS), ("seconds", UNIX), ("seconds", SAS), ("seconds", SPSS),
-    ("milliseconds", UNIX), ("microseconds", UNIX),
+    ("milliseconds", UNIX), ("microseconds", UNIX), ("nanoseconds", UNIX), ("ticks", DOTNET), ("ticks", WINDOWS),
 )  # fmt: skip
 _DAYS_AHEAD = 366
 # So many different numbers do not all fall among the times of our years by chance.
@@ -46,6 +49,7 @@ _PERIODS = tuple(
         rf"fy\s*{_YEAR}\s*[-/ ._]?\s*(?:q\s*(?P<quarter>[1-4])|h\s*(?P<half>[12]))",
         rf"(?P<quarter>[1-4]){_NTH}\s*{_QUARTER_WORD}\s*[-/ ._:']?\s*{_ANY_YEAR}",
         rf"(?P<half>[12]){_NTH}\s*(?:h|half|halbjahr|semester|semestre)\s*[-/ ._:']?\s*{_ANY_YEAR}",
+        rf"{_YEAR}\s*[年년-]?\s*第?\s*(?P<quarter>[1-4])\s*(?:季度?|四半期|분기)",
         rf"(?P<roman>i{{1,3}}|iv|first|second|third|fourth)(?:[-/.]|\s+)(?:q|quarter|kw\.?|quartal)?\s*{_YEAR}",
         rf"(?:fy|gj|cy)\s*[-' ]?(?:{_YEAR}|(?P<short>\d\d))(?:\s*[-/]\s*\d\d(?:\d\d)?)?",
     )
@@ -56,7 +60,7 @@ _TWO_ORDERS = re.compile(r"\s*(\d{1,2})[-/.](\d{1,2})(?:[-/]\d{4}|[-/.]\d\d)(?!\
 # The months in many languages by how they begin, without accents.
 _ENGLISH = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _BEGINNINGS = (
-    "jan ene gen ian sty oca led янв", "feb fev lut sub uno фев", "mar mrt mae mrz maal bre мар",
+    "jan jae ene gen ian sty oca led янв", "feb fev feber lut sub uno фев", "mar mrt mae mrz maal bre мар",
     "apr avr abr kwi nis dub апр", "may mai mei mag maj мая маи", "jun juin giu iun cze haz июн",
     "jul juil lug iul lip tem июл", "aug aou ago agu sie srp авг", "sep set szep wrz eyl zar сен",
     "oct okt ott out paz eki rij окт", "nov noi lis kas marr ноя", "dec dez dic des gru ara pro дек",
@@ -65,7 +69,8 @@ _MONTHS = {beginning: month for month, words in zip(_ENGLISH, _BEGINNINGS, stric
 # Longer words that begin so are names of months if they go on as these do.
 _LONGEST_SHORT = 5
 _FULL_NAMES = (
-    "janua", "janvi", "janei", "januar", "enero", "genna", "gener", "ianua", "stycz", "ocak", "leden", "ledna",
+    "janua", "janvi", "janei", "januar", "janne", "jaenn", "enero", "genna", "gener", "ianua", "stycz", "ocak",
+    "leden", "ledna",
     "январ", "febru", "febre", "fevri", "fever", "febbr", "luteg", "subat", "unor", "феврал", "march", "marzo",
     "maart", "marco", "marca", "marti", "mayis", "maalis", "brezen", "brezna", "марта", "april", "avril", "abril",
     "aprile", "kwiet", "nisan", "duben", "dubna", "aprel", "апрел", "magg", "mayo", "junio", "junho", "junij",

@@ -39,7 +39,7 @@ _CALENDAR = frozenset(
         "year", "jahr", "yr", "fy", "quarter", "quartal", "qtr", "month", "mth", "monat", "week", "woche", "kw",
         "season",
         "semester", "halbjahr", "geschaeftsjahr", "quartier", "trimestre", "trimester", "anno", "annee", "ano", "mes",
-        "mois", "mese", "yyyymm", "yearmonth", "yyyyq",
+        "mois", "mese", "yyyymm", "yearmonth", "yyyyq", "ym", "yymm", "yrmo", "yrmon", "yearmon",
     }
 )  # fmt: skip
 # Words that may stand beside those of the calendar without saying whose year is meant.
@@ -55,6 +55,10 @@ _SINCE_GRANTED = re.compile(
     r"|disbursal|disbursement|funding|booking)_"
 )
 _YEAR = r"(?:19[5-9]|20[0-4])\d"
+_AROUND_YEARS = (
+    r"[<>]=?|\+|before|until|up to|since|after|from|(?:and|or|und|oder) (?:earlier|older|before|later"
+    r"|after|frueher|früher|später)|vor|bis|ab|seit|nach"
+)
 # What stands in a period beside digits, by how it begins.
 _PERIOD_WORDS = re.compile(
     r"q(tr|uarter|uartal)?|hy?|half|w|kw|wk|week|m|s|sem(ester)?|fy|cy|gj|ay|t|trim(estre|ester)?|spring|summer|autumn"
@@ -157,18 +161,33 @@ def _fit(digits: Sequence[str]) -> bool:
     return re.fullmatch(_YEAR, first) is not None and (int(second) in follows or 1 <= int(second) <= 12)
 
 
-def are_years(filled: pl.Series) -> bool:
-    """Whether all cells are years of our time."""
-    return bool(filled.str.contains(rf"^{_YEAR}(?:[.]0)?$").all())
+def are_years(filled: pl.Series, *, with_words: bool = False) -> bool:
+    """Whether all cells are years of our time, or also `before 2017`.
+
+    Examples
+    --------
+    >>> are_years(pl.Series(["2017", "before 2017"])), are_years(pl.Series(["2017", "before 2017"]), with_words=True)
+    (False, True)
+    """
+    around = (rf"(?i:{_AROUND_YEARS})?\s*", rf"\s*(?i:{_AROUND_YEARS})?") if with_words else ("", "")
+    return bool(filled.str.contains(rf"^{around[0]}{_YEAR}(?:[.]0)?{around[1]}$").all())
 
 
 def are_days_in_digits(filled: pl.Series) -> bool:
-    """Whether all cells are days of our years in eight digits, too many different ones to be so by chance."""
-    if not filled.str.contains(r"^\d{7,8}(?:[.]0)?$").all() or filled.n_unique() < _TELLING:
+    """Whether all cells are days of our years in six to eight digits, too many different ones to be so by chance.
+
+    With seven, either a nought in front is missing, or a first 1 says that the year is one of this century.
+    """
+    if not filled.str.contains(r"^\d{6,8}(?:[.]0)?$").all() or filled.n_unique() < _TELLING:
         return False
-    digits = filled.str.replace(".0", "", literal=True).str.zfill(8)
+    digits = filled.str.replace(".0", "", literal=True)
+    if digits.str.len_chars().max() == 6:
+        short = [digits.str.to_date(pattern, strict=False) for pattern in ("%y%m%d", "%d%m%y")]
+        return any(not days.has_nulls() and days.dt.truncate("1mo").n_unique() > 1 for days in short)
+    of_century = digits.str.replace(r"^1(\d{6})$", "20${1}")
     for pattern in ("%Y%m%d", "%d%m%Y", "%m%d%Y"):
-        days = digits.str.to_date(pattern, strict=False)
-        if not days.has_nulls() and days.dt.year().is_between(1950, 2049).all():
-            return True
+        for texts in (digits.str.zfill(8), of_century):
+            days = texts.str.to_date(pattern, strict=False)
+            if not days.has_nulls() and days.dt.year().is_between(1950, 2049).all():
+                return True
     return False

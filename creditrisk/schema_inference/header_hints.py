@@ -12,15 +12,21 @@ import unicodedata
 
 from creditrisk.columns import is_post_outcome
 
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_UMLAUTS = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ı": "i", "İ": "I", "ł": "l",
+     "Ł": "L", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "Ae", "œ": "oe", "đ": "d", "Đ": "D"}
+)  # fmt: skip
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 # Sequences of words, in a name written as _total_pymnt_inv_, that tell of what happened after the decision.
 _LATER = re.compile(
-    r"(?<!_lump)_(\w*recover(y|ies|ed)\w*|recov_(amt|amount)|(net_)?loss_(amount|given)|(principal|credit|actual)_loss(es)?|lgd|ead"
+    r"(?<!_lump)_(\w*recover(y|ies|ed)\w*|recov_(amt|amount)|(net_)?loss_(amount|given)|(principal|credit|actual)_loss(es)?"
+    r"|lgd|ead"
     r"|reali[sz]ed_(loss|return|yield)|loss_(amt|severity)|npa|(loan_)?modif(ication|ied)_(flag|date|status|type|cost)"
-    r"|(current|actual)_upb|balance_gross|loan_age|remaining_months|months_to_(legal_)?maturity|paid_in_full"
-    r"|(principal|interest|fees?|penalt(y|ies)|instal?lments?)_paid|paid_(amount|amt|instal?lments?)|late_fees?"
+    r"|(current|actual|last)_upb|last_(stat|status|act)|after_\d+_?(d|days?|w|weeks?|m|mths?|mo"
+    r"|months?|y|yrs?|years?)|balance_gross|loan_age|remaining_months|months_to_(legal_)?maturity|paid_in_full"
+    r"|(principal|interest|fees?|penalt(y|ies)|instal?lments?)_(paid|collected|received|repaid)"
+    r"|paid_(amount|amt|instal?lments?)|late_fees?"
     r"|repaid_(amount|amt)|closed_(at|on)|legal_action|forbearance|cured?_date|cured|early_closure|guarantee_called"
     r"|forderungsausfall|collections?_stage"
     r"|charged?_?offs?|chg_?offs?|(write|written)_?offs?|wrote_off"
@@ -30,10 +36,13 @@ _LATER = re.compile(
     r"|(last|final|next)_(pymnt|payment|paid|repayment)|(paid|pay)_?off|prepaid|prepayment|early_repayment"
     r"|payments?_(made|received|reached)|(customer|principal|interest)_payments|(paid|repaid)_(total|principal|interest"
     r"|back|late_fees?|to_date)|till_date|remaining_(balance|principal)|zero_balance|sales?_proceeds"
-    r"|(principal|interest)_balance|restructured|rescheduled|active_late|recovery_stage|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
-    r"|(date|day|month|year|time|months|days)_((of|to|until|at)_)?default|default_(date|dt|day|month|year|reason|amount|flag)"
+    r"|(principal|interest)_balance|restructured|rescheduled|active_late|recovery_stage"
+    r"|months?_on_books?|principal_overdue|days_delinquent|(worst|worse)_late|debt_occurr?ed"
+    r"|(date|day|month|year|time|months|days)_((of|to|until|at)_)?default|default_(date|dt|day"
+    r"|month|year|reason|amount|flag)"
     r"|defaulted|(arrears?|delinquen(t|cy)|overdue|dpd|late|rueckstand|verzug)_(\w+_)?(after|nach)"
-    r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final|end|exit)_(status|state|outcome)|outcome"
+    r"|(close|closed|closing|termination)_(date|d|day|month|reason)|(date|day|month)_closed|(final"
+    r"|end|exit)_(status|state|outcome)|outcome"
     r"|mahnung|mahnungen|mahnstufe|inkasso|ausfall|ausfalldatum|ausfallgrund|abschreibung|ausbuchung|ausgebucht"
     r"|verwertung|verlusthoehe|verlustbetrag|kuendigung|gekuendigt|getilgt|rueckzahlung|letzte_zahlung)_"
 )
@@ -58,16 +67,19 @@ _PROTECTED = frozenset(
         "ethnic", "ethnicity", "ethnie", "caste", "tribe", "minority", "disability", "disabled", "handicap",
         "handicapped", "behinderung", "schwerbehindert", "genero", "sesso", "geslacht", "plec", "gndr", "edad",
         "idade", "leeftijd", "wiek", "nacimiento", "nascimento", "naissance", "nascita", "geboortedatum", "marstat",
-        "maritalstatus", "civilstatus", "nacionalidad", "nacionalidade", "nationalite", "nazionalita", "raza",
-        "raca", "language", "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs",
+        "maritalstatus", "civilstatus", "nacionalidad", "nacionalidade", "nacionality", "nationalite", "nazionalita",
+        "raza", "raca", "language", "muttersprache", "agegroup", "ageband", "agegrp", "agecat", "children", "childs",
         "kids", "kinder", "kinderzahl", "hijos", "enfants", "filhos", "figli", "spouse", "husband", "wife",
-        "ehepartner", "ehegatte", "maternity", "paternity",
+        "ehepartner", "ehegatte", "maternity", "paternity", "cinsiyet", "pohlavi", "pohlavie", "kjonn", "kjoenn",
+        "koen", "sukupuoli", "alder", "yas", "vek", "eletkor", "varsta", "civilstand", "sivilstatus", "siviilisaaty",
+        "пол", "возраст", "гражданство", "национальность", "性别", "性別", "年龄", "年齢", "婚姻状况",
     }
 )  # fmt: skip
 _PROTECTED_PAIRS = (
     ("family", "status"), ("civil", "status"), ("personal", "status"), ("sexual", "orientation"), ("estado", "civil"),
     ("etat", "civil"), ("stato", "civile"), ("situation", "familiale"), ("mother", "tongue"), ("public", "assistance"),
     ("fam", "members"), ("family", "members"), ("family", "size"),
+    ("medeni", "durum"), ("stan", "cywilny"), ("rodinny", "stav"), ("burgerlijke", "staat"), ("csaladi", "allapot"),
     ("native", "country"), ("residence", "permit"), ("visa", "status"), ("parental", "leave"),
 )  # fmt: skip
 # "age" and "alter" are a person's, unless the name says whose else.
@@ -127,7 +139,7 @@ _CODES = frozenset(
     {
         "zip", "zipcode", "postal", "postcode", "postalcode", "plz", "postleitzahl", "pincode", "cep", "phone",
         "mobile", "telefon", "ssn", "code", "codes", "cd", "kode", "codigo", "naics", "sic", "nace", "isic", "isco",
-        "anzsic", "soc", "fips", "msa", "cbsa", "mcc", "tract", "wz",
+        "anzsic", "soc", "fips", "msa", "cbsa", "mcc", "tract", "wz", "cod", "kod", "koodi",
     }
 )  # fmt: skip
 # Names of things that are numbered, and words that may stand beside them.
@@ -138,7 +150,8 @@ _NAMED_BY_CODES = frozenset(
         "supplier", "manufacturer", "vendor", "merchant", "broker", "officer", "advisor", "agent", "employee",
         "shop", "outlet", "office", "segment", "cluster", "occupation", "profession", "job", "purpose", "category",
         "scheme", "country", "sucursal", "agence", "agencia", "filial", "haendler", "makler", "berater",
-        "vertriebsweg", "kanal", "beruf", "zweck", "verwendungszweck", "abteilung", "kostenstelle", "unit",
+        "vertriebsweg", "kanal", "beruf", "zweigstelle", "geschaeftsstelle", "kommun", "zweck", "verwendungszweck",
+        "abteilung", "kostenstelle", "unit",
     }
 )  # fmt: skip
 _BESIDE_CODES = frozenset(
@@ -159,10 +172,13 @@ _COUNTS = frozenset(
 _QUANTITIES = frozenset(
     {
         "pct", "percent", "percentage", "rate", "ratio", "ltv", "cltv", "dti", "score", "fico", "term", "months",
-        "balance", "income", "salary", "price", "value", "limit", "days", "years", "mths",
+        "balance", "income", "salary", "price", "value", "limit", "days", "years", "yrs", "hours", "mths",
     }
 )  # fmt: skip
-_INDEX = r"x(\.\d+)?|row_?names?|row_?num(ber)?|_c0|obs|rn|index|s[lr]?[\s._]*no\.?|lfd[\s._]*nr\.?|#|n[o°º]\.?"
+_INDEX = (
+    r"x(\.\d+)?|idx(_?\d+)?|row|row_?id|row_?idx|sno|row_?names?|row_?num(ber)?|_c0|obs|rn|index"
+    r"|s[lr]?[\s._]*no\.?|lfd[\s._]*nr\.?|#|n[o°º]\.?"
+)
 # What programs call a column that had no name.
 _NO_NAME = r"column[\s_]?\d+|unnamed\W*\d*(\W\d+)?|\.\.\.\d+|__index_level_\d+__|level_0|field[\s_]?\d+"
 _LENT = frozenset({"loan", "credit", "kredit", "darlehen", "darlehens", "principal", "disbursed", "financed"})
@@ -185,6 +201,18 @@ def words(header: str) -> tuple[str, ...]:
     plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", header).translate(_UMLAUTS))
     parts = re.split(r"[^0-9A-Za-z]+", plain.encode("ascii", "ignore").decode())
     return tuple(word.lower() for part in parts for word in _CAMEL.split(part) if word)
+
+
+def words_in_any_script(text: str) -> tuple[str, ...]:
+    """The words of a text, those in other scripts than Latin included, as they stand but for their case.
+
+    Examples
+    --------
+    >>> words_in_any_script("Пол клиента"), words_in_any_script("1-Płeć")
+    (('пол', 'клиента'), ('1', 'plec'))
+    """
+    other = re.findall(r"[^\W\d_]+", unicodedata.normalize("NFC", text).casefold()) if not text.isascii() else []
+    return (*words(text), *(word for word in other if not words(word)))
 
 
 def canonical(header: str) -> str:
@@ -249,7 +277,7 @@ def protected_word(header: str) -> str:
     >>> [protected_word(name) for name in ("wage", "package", "mileage", "average_balance", "OWN_CAR_AGE")]
     ['', '', '', '', '']
     """
-    parts = words(header)
+    parts = words_in_any_script(header)
     present = frozenset(re.sub(r"\d+$", "", word) for word in parts)
     for word in parts:
         others = _FOREIGN_THINGS if word == "foreign" else _LANGUAGE_THINGS if word == "language" else frozenset()
@@ -334,7 +362,7 @@ def is_code(header: str) -> bool:
     if {*parts} & _MEASURED and parts[-1:] not in (("code",), ("cd",), ("id",), ("nr",)):
         return False
     is_numbered = parts[-1:] in (("id",), ("nr",)) or any(
-        word.endswith(("nummer", "schluessel")) for word in parts[-1:]
+        word.endswith(("nummer", "schluessel", "code", "kod")) for word in parts[-1:]
     )
     # The number of a bank, whoever gave it: BankFDICNumber.
     is_numbered |= parts[-1:] in (("number",), ("no",)) and bool({*parts[:-1]} & _NAMED_BY_CODES)

@@ -25,7 +25,7 @@ from creditrisk.schema_inference.document import Inference
 from creditrisk.schema_inference.doubts import doubts_about
 from creditrisk.schema_inference.families import ask_about_sisters
 from creditrisk.schema_inference.kinds import READABLE_SHARE, Cells, Column
-from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature
+from creditrisk.schema_inference.maturity import maturity_remarks, time_of_mature, years_too_young
 from creditrisk.schema_inference.outcome import read_outcome, with_target
 from creditrisk.schema_inference.roles import describe_column, is_amount_lent, one_id
 from creditrisk.schema_inference.signs import with_sign
@@ -89,6 +89,8 @@ def infer(raw: RawTable, *, target: str, bad: Sequence[str], good: Sequence[str]
     _check_features(columns, header)
     schema = _schema(name, columns, spec)
     remarks += doubts_about(raw, schema, columns, outcome)
+    if schema.time_field is None:
+        remarks += years_too_young(columns, frame, outcome)
     return Inference(schema, (*remarks, *maturity_remarks(young)), tuple(columns))
 
 
@@ -108,7 +110,7 @@ def _schema(name: str, columns: Sequence[Column], target: Target) -> Schema:
 
 def _below_the_table(raw: RawTable, header: str, lines_out: Sequence[int]) -> tuple[str, ...]:
     """What to say of lines that were left out, and of the last rows if they hold no outcome, as totals do."""
-    why = "totals, notes or names once more"
+    why = "totals, notes, units or names once more"
     said = (f"Nothing is learned from {_lines(lines_out)}: {why}.",) if lines_out else ()
     empty = is_missing(raw.texts[header].tail(MAX_BELOW)).reverse()
     n_below = int(empty.cum_min().sum()) if len(empty) else 0
@@ -158,7 +160,7 @@ def _names(headers: Sequence[str], taken: set[str]) -> dict[str, Field]:
             shown = f"{shown} ({number})"
         used.add(key(name))
         labels.add(key(shown))
-        aliases = () if key(name) == key(header) else (header,)
+        aliases = () if key(name) == key(header) and not {*header} & {*"%#"} else (header,)
         fields[header] = Field(name, "text", shown, aliases=aliases, is_required=False)
     return fields
 

@@ -18,6 +18,8 @@ from creditrisk.schema_inference.missing_codes import few_missing_codes, missing
 from creditrisk.sources import RawTable
 from creditrisk.text import counted, plain_number, shorten
 
+# Under the name of a quantity so many different whole numbers are no scale of a questionnaire.
+MIN_MEASURED = 6
 # At least 98 % of a column's cells must read as numbers or dates; the rows of the others are set aside.
 READABLE_SHARE = 0.98
 # Whole numbers that lie less than 12 apart become ordered categories: measured, see docs/own-data.md.
@@ -27,6 +29,9 @@ MAX_CATEGORIES = 60
 MIN_CATEGORY_ROWS = 5
 # One code for missing is written in so many ways at most that a schema lists.
 MAX_SPELLINGS = 10
+# So many different words among numbers, in so large a part of the cells at most, mean that nothing is known.
+MAX_WORDS = 3
+MAX_WORDS_SHARE = 0.3
 # A category of its own gathers up to so many rare values; its name.
 MAX_RARE = 1_000
 OTHER = "other"
@@ -143,9 +148,34 @@ def _mostly_numbers(cells: Cells) -> Column | None:
     field = replace(cells.field, type="number", unit=unit_of(texts, min_share=READABLE_SHARE))
     values, unreadable = read_cells(texts, field, cells.delimiter)
     field = replace(field, notation=notation_in(texts, field, cells.delimiter))
+    words = _words_for_missing(texts, unreadable)
+    if words:
+        known = texts.set(pl.Series(np.isin(np.arange(len(texts)), unreadable)), None).drop_nulls()
+        column = _numbers(replace(cells, filled=known), field, values.drop_nulls(), 0)
+        return _with_words_for_missing(column, cells, words, len(unreadable))
     if len(unreadable) > (1 - READABLE_SHARE) * len(texts):
         return None
     return _numbers(replace(cells, filled=texts), field, values, len(unreadable))
+
+
+def _words_for_missing(texts: pl.Series, unreadable: Sequence[int]) -> list[str]:
+    """The few words that stand among numbers again and again, most probably for nothing; none if they may say more."""
+    if not unreadable or len(unreadable) > MAX_WORDS_SHARE * len(texts):
+        return []
+    tally = Counter(text.strip() for text in texts.gather(list(unreadable)))
+    are_words = all(re.fullmatch(r"[^\W\d_][^\W\d_ ./-]{0,20}", word) for word in tally)
+    return sorted(tally) if are_words and len(tally) <= MAX_WORDS and min(tally.values()) >= MIN_CATEGORY_ROWS else []
+
+
+def _with_words_for_missing(column: Column, cells: Cells, words: Sequence[str], n_rows: int) -> Column:
+    """The column of numbers with words that stand among them read as "not given", and the question."""
+    field = replace(column.field, missing=(*column.field.missing, *words))
+    also = f" Of its numbers: {column.decide}" if column.decide else ""
+    decide = (
+        f"words stand among its numbers in {n_rows:,} rows ({n_rows / len(cells.all):.1%}): do they mean missing? As "
+        f"it is, they are read as not given; take them out of missing if they say more.{also}"
+    )
+    return replace(column, field=field, flag="code?", decide=decide)
 
 
 def _mostly_dates(cells: Cells, date_format: str) -> Column | None:
@@ -164,7 +194,8 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     distinct, rows = np.unique(known, return_counts=True)
     is_whole = bool((known == np.rint(known)).all() and np.abs(known).max() < LARGEST_INTEGER)
     low, high = float(distinct[0]), float(distinct[-1])
-    if is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES:
+    is_short = is_whole and not field.unit and not n_unreadable and len(distinct) > 1 and high - low < MAX_CODES
+    if is_short and not _may_have_decimals(cells.header, len(distinct)):
         return _codes(cells, values, Counter(known.astype(np.int64).tolist()))
     codes = missing_codes(distinct, rows)
     usual = distinct[~np.isin(distinct, codes)]
@@ -188,6 +219,18 @@ def _numbers(cells: Cells, field: Field, values: pl.Series, n_unreadable: int) -
     return _with_missing(column, cells, values, codes) if codes else column
 
 
+def _may_have_decimals(header: str, n_values: int) -> bool:
+    """Whether few whole numbers are so by chance, going by the name: rates and hours, but no counts and no scale.
+
+    Examples
+    --------
+    >>> _may_have_decimals("interest_rate", 7), _may_have_decimals("interest_rate", 4), _may_have_decimals("n_days", 9)
+    (True, False, False)
+    """
+    is_named = header_hints.is_quantity(header) and not header_hints.is_count(header)
+    return is_named and n_values >= MIN_MEASURED and not header_hints.is_code(header)
+
+
 def _with_missing(column: Column, cells: Cells, values: pl.Series, codes: Sequence[float]) -> Column:
     """The column with numbers that probably mean "not given" as such, in the file's own spelling, and the question."""
     is_code = values.is_in([float(code) for code in codes]).fill_null(False)
@@ -204,9 +247,10 @@ def _with_missing(column: Column, cells: Cells, values: pl.Series, codes: Sequen
 
 def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
     """Few whole numbers: a category with an order, so that each step up has an effect of its own."""
-    codes = few_missing_codes(tally)
+    has_order = not header_hints.is_code_if_few(cells.header)
+    codes = few_missing_codes(tally) if has_order else few_missing_codes(tally)[:1] if min(tally) < 0 else []
     usual = [number for number in tally if number not in codes]
-    numbers = range(min(usual), max(usual) + 1)
+    numbers = range(min(usual), max(usual) + 1) if has_order else sorted(usual)
     spellings: dict[int, set[str]] = {number: set() for number in numbers}
     for text, value in zip(cells.filled.to_list(), values.to_list(), strict=True):
         if value not in codes:
@@ -217,7 +261,7 @@ def _codes(cells: Cells, values: pl.Series, tally: Counter[int]) -> Column:
         categories=tuple(
             Category(str(number), str(number), tuple(sorted(spellings[number] - {str(number)}))) for number in numbers
         ),
-        is_ordered=len(numbers) > 2,
+        is_ordered=has_order and len(numbers) > 2,
     )
     column = Column(cells.header, field, cells.looks, counts=tuple((str(number), tally[number]) for number in numbers))
     return _with_missing(column, cells, values, codes) if codes else column

@@ -10,9 +10,10 @@ import polars as pl
 
 from creditrisk.arrays import IntArray
 from creditrisk.quality import OddMonths, YoungLoans, months_of, odd_months, read_cells, young_loans
+from creditrisk.schema_inference import calendar_hints
 from creditrisk.schema_inference.kinds import Column
 from creditrisk.schema_inference.roles import dates_of_application, one_time
-from creditrisk.text import sentence
+from creditrisk.text import sentence, shorten
 
 
 def time_of_mature(
@@ -54,3 +55,25 @@ def maturity_remarks(young: YoungLoans | OddMonths | None) -> Sequence[str]:
         f"{young.n_months}: write horizon_months = {young.n_months} above, or more, if that is right. To learn from "
         "these months all the same, give the date of application the role 'excluded'.",
     )
+
+
+def years_too_young(columns: Sequence[Column], frame: pl.DataFrame, outcome: IntArray) -> tuple[str, ...]:
+    """What to decide where a table has years only, and of the loans of the newest too few have an outcome.
+
+    Years cannot be set aside in training: they are no dates to divide a table by.
+    """
+    for column in columns:
+        texts = frame[column.header]
+        if column.flag != "calendar" or not calendar_hints.is_date_of_application(column.header):
+            continue
+        days = (texts.str.extract(r"^((?:19|20)\d\d)(?:[.]0)?$") + "-01-01").str.to_date(strict=False)
+        if (young := young_loans(days, outcome)) is None:
+            continue
+        share, bad_rate = young.n_resolved / young.n_loans, young.n_bad / young.n_resolved
+        return (
+            f"DECIDE: of the loans of {young.first_month // 12} and later ('{shorten(column.header, 60)}') only "
+            f"{100 * share:.0f} % have an outcome; {100 * bad_rate:.0f} % of these are bad, of older ones "
+            f"{100 * young.older_bad_rate:.0f} %. Outcomes that came early say how soon bads show, not how many there "
+            "are: leave all loans of these years out of the file, or add the date of application.",
+        )
+    return ()

@@ -11,6 +11,11 @@ from creditrisk.arrays import FloatArray, IntArray
 
 # So many different codes for missing stand at one end of a column at most.
 MAX_MISSING_CODES = 4
+# In few whole numbers close together so many rows have codes for missing at most.
+MOST_CODED = 0.3
+# Years, and what stands for one that is not known.
+_YEARS = (1900.0, 2050.0)
+_NO_YEARS = frozenset({1.0, 1000.0, 1111.0, 1800.0, 1900.0, 1901.0, 2099.0, 2100.0, 2999.0, 9999.0})
 # A frequent value lies so many times the others' largest away.
 _FAR = 5
 # Nought below values such as 300 to 900 is no score.
@@ -50,7 +55,8 @@ def few_missing_codes(tally: Counter[int]) -> list[int]:
     for first in (7, 8, 9):
         codes, rest = [n for n in numbers if n >= first], [n for n in numbers if n < first]
         if codes and len(rest) > 1 and codes[-1] == 9 and codes[0] - rest[-1] >= 3 and len(codes) <= 10 - first:
-            return codes
+            # What most rows have is an answer.
+            return codes if sum(tally[code] for code in codes) < MOST_CODED * tally.total() else []
     return []
 
 
@@ -67,7 +73,11 @@ def _at_top(distinct: FloatArray, rows: IntArray, *, is_turned: bool) -> list[fl
             is_apart = len(distinct) >= 10 and (gap > span or is_score)
         else:
             is_apart = gap > span or (gap > 0.15 * span and _stands_out(codes, counts, rest, others))
-        if (are_frequent and gap > _FAR * spread) or (are_usual and is_apart):
+        are_years = _YEARS[0] <= min(rest[0], rest[-1], key=abs) and max(rest[0], rest[-1], key=abs) <= _YEARS[1]
+        if is_turned:
+            are_years = _YEARS[0] <= -float(rest[-1]) and -float(rest[0]) <= _YEARS[1]
+        is_no_year = are_years and gap > span and all(abs(float(code)) in _NO_YEARS for code in codes)
+        if (are_frequent and gap > _FAR * spread) or (are_usual and is_apart) or is_no_year:
             return list(map(float, codes))
     return []
 

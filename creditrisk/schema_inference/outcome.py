@@ -11,7 +11,7 @@ import polars as pl
 from creditrisk.arrays import IntArray
 from creditrisk.columns import key
 from creditrisk.errors import SchemaError
-from creditrisk.quality import below_second_header, is_missing, same_value
+from creditrisk.quality import are_units, below_second_header, is_missing, same_value
 from creditrisk.schema import Target
 from creditrisk.schema_inference import header_hints
 from creditrisk.sources import PLAIN_NUMBER, RawTable
@@ -53,7 +53,7 @@ def with_target(raw: RawTable, target: str) -> tuple[RawTable, str]:
 
 def _has_second_header(raw: RawTable) -> bool:
     """Whether the first row holds names above numbers: different texts where nearly all other rows hold numbers."""
-    if raw.frame.height < 3:
+    if raw.frame.height < 3 or are_units(raw.texts):
         return False
     first = raw.texts.row(0)
     below = raw.texts[1:].select(pl.all().cast(pl.Float64, strict=False).is_not_null().mean()).row(0)

@@ -171,7 +171,7 @@ def _when_granted(column: Column, cells: Cells) -> Verdict | None:
     if column.field.type == "date":
         return None
     header, filled = column.header, cells.filled
-    is_year = calendar_hints.are_years(filled) and calendar_hints.is_date_of_application(header)
+    is_year = calendar_hints.is_date_of_application(header) and calendar_hints.are_years(filled, with_words=True)
     are_periods = column.field.type == "category" and calendar_hints.are_periods(filled.unique().to_list())
     if is_year or are_periods or calendar_hints.is_calendar(header):
         return Verdict("excluded", "calendar", "it says when, not who: no later year will ever be like it.")

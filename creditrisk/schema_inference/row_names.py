@@ -44,18 +44,21 @@ def _by_name(cells: Cells) -> Verdict | None:
 def _by_values(column: Column, cells: Cells) -> Verdict | None:
     filled, n_rows = cells.filled, len(cells.all)
     n_values = filled.n_unique()
+    # Amounts may be filled up with zeros to the same number of digits.
+    is_filled_up = header_hints.is_quantity(cells.header) and bool(filled.str.starts_with("0").any())
+    are_long = not is_filled_up and _are_long(filled)
     if n_rows < MIN_TO_TELL_APART or n_values < MOST * n_rows:
         return None
     is_word = column.field.type == "text" and not filled.str.contains(r"\s").mean() > 0.2  # type: ignore[operator]  # of booleans a float
     if n_values < n_rows:
-        if not is_word and not _are_long(filled):
+        if not is_word and not are_long:
             return None
         return Verdict(
             "excluded", "id", "it is different in nearly every row, so it names something: never learned from."
         )
     numbers = filled.cast(pl.Float64, strict=False).drop_nulls().to_numpy()
     are_running = len(numbers) == n_rows and np.ptp(numbers) < 1.5 * n_rows
-    if not (is_word or are_running or _are_long(filled) or (len(numbers) == n_rows and _are_drawn_once(numbers))):
+    if not (is_word or are_running or are_long or (len(numbers) == n_rows and _are_drawn_once(numbers))):
         return None
     return Verdict("id", "id", "it is different in every row, so it names the row: never learned from.")
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from creditrisk.schema_inference.header_hints import words
+from creditrisk.schema_inference.header_hints import words, words_in_any_script
 
 _BARRED = {
     "health": {
@@ -82,15 +82,28 @@ _SEXES = frozenset(
         "male", "female", "maennlich", "weiblich", "mannlich", "homme", "femme", "hombre", "mujer", "masculino",
         "femenino", "feminino", "maschio", "femmina", "uomo", "donna", "man", "woman", "mann", "vrouw", "mr", "mrs",
         "ms",
-        "herr", "frau", "kobieta", "mezczyzna", "divers",
+        "herr", "frau", "kobieta", "mezczyzna", "divers", "masculin", "feminin", "maskulin", "masculine", "feminine",
+        "mme", "mlle", "miss", "sr", "sra", "senor", "senora", "kadin", "erkek", "kvinna", "kvinne", "kvinde", "nainen",
+        "mies", "muz", "zena", "noi", "ferfi", "barbat", "femeie", "vyras", "moteris", "мужской", "женский", "мужчина",
+        "женщина", "чоловік", "жінка", "男", "女", "男性", "女性", "남", "여", "남성", "여성", "ذكر", "أنثى",
     }
 )  # fmt: skip
 _STATES = frozenset(
     {"married", "unmarried", "divorced", "widowed", "widow", "widower", "verheiratet", "ledig", "geschieden",
      "verwitwet",
      "casado", "soltero", "casada", "soltera", "solteiro", "divorciado", "viudo", "celibataire", "marie", "mariee",
-     "spouse", "children"}
+     "spouse", "children", "sposato", "sposata", "celibe", "nubile", "divorziato", "solteira", "divorciada", "viuda",
+     "viuvo", "viuva", "celibat", "divorce", "veuf", "veuve", "pacse", "gehuwd", "ongehuwd", "gescheiden", "zonaty",
+     "mezatka", "kawaler", "panna", "rozwiedziony", "zenaty", "vdana", "svobodny", "svobodna", "rozvedeny", "evli",
+     "bekar", "bosanmis", "dul", "naimisissa", "naimaton", "женат", "замужем", "холост", "разведен", "разведена",
+     "已婚", "未婚", "离婚", "離婚"}
 )  # fmt: skip
+# Words that stand before a name as well, so that they count only where nothing follows.
+_TITLES = frozenset(
+    {"mr", "mrs", "ms", "miss", "mme", "mlle", "sr", "sra", "senor", "senora", "herr", "frau", "man", "mann", "woman",
+     "noi"}
+)  # fmt: skip
+_BESIDE_TITLES = frozenset({"dr", "prof", "and", "und", "et", "y", "m", "or"})
 _ORIGINS = frozenset(
     {"asian", "hispanic", "latino", "caucasian", "african", "muslim", "christian", "hindu", "sikh", "buddhist",
      "jewish",
@@ -157,7 +170,7 @@ def protected_value(values: Sequence[str]) -> str:
     """
     if any({*values} <= codes for codes in _STATLOG) and len(values) > 1:
         return values[0]
-    of_values = [parts for value in values if (parts := words(value)) and not parts[0].isdigit()]
+    of_values = [parts for value in values if (parts := _without_number(value))]
     present = {word for parts in of_values for word in parts}
     telling = [word for parts in of_values if (word := _telling(parts, present))]
     known = [parts for parts in of_values if parts[0] not in _UNKNOWN_CODES or parts[0] in ("sc", "st")]
@@ -186,4 +199,20 @@ def _telling(parts: Sequence[str], present: set[str]) -> str:
     """The first word of a value that tells of something protected, by itself or beside another value's."""
     if re.search(r"ltd|llc|inc|gmbh|corp|bank|mortgage", " ".join(parts)):
         return ""
-    return next((w for w in parts if w in _PROTECTED_VALUES or (w in _BESIDE and present & _BESIDE[w])), "")
+    is_title = {*parts} <= _TITLES | _BESIDE_TITLES | _UNKNOWN_CODES
+    return next(
+        (
+            word
+            for word in parts
+            if (word in _PROTECTED_VALUES and (is_title or word not in _TITLES))
+            or (word in _BESIDE and present & _BESIDE[word])
+        ),
+        "",
+    )
+
+
+def _without_number(value: str) -> tuple[str, ...]:
+    """The words of a value without a single digit in front, as in "1-Male"; none if they begin with more digits."""
+    parts = words_in_any_script(value)
+    parts = parts[1:] if len(parts) > 1 and re.fullmatch(r"\d", parts[0]) else parts
+    return () if parts and parts[0].isdigit() else parts

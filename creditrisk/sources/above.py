@@ -80,11 +80,22 @@ def _n_titles(lines: Sequence[str], delimiter: str) -> int | None:
         if n_filled <= width // 2:
             continue
         n_numbers = sum(map(bool, map(PLAIN_NUMBER.fullmatch, cells)))
+        if len(cells) != width and _are_names_above_numbers(rows[number + 1 :], width):
+            continue
         is_full = len(cells) == len(below) == width and n_filled >= width - 1 and len({*cells}) == width
         # Names hold no other sign that divides cells.
         are_names = is_full and not any(sign in cell for cell in cells for sign in ";\t|")
         return number if are_names and n_numbers < NUMBERS_SHARE * width else None
     return None
+
+
+def _are_names_above_numbers(rows: Sequence[Sequence[str]], width: int) -> bool:
+    """Whether the first of some rows holds names, and nothing but them, and the two below it hold numbers."""
+    if len(rows) < 3 or any(len(cells) != width for cells in rows[:3]):
+        return False
+    names, *below = rows[:3]
+    are_names = len({*names}) == width and all(names) and not any(map(PLAIN_NUMBER.fullmatch, names))
+    return are_names and all(any(map(PLAIN_NUMBER.fullmatch, cells)) for cells in below)
 
 
 def _check_undivided(lines: Sequence[str], shown: str) -> None:

@@ -191,6 +191,13 @@ def _encoding(stream: BinaryIO, shown: str) -> str:
         if is_text:
             return encoding
         break
+    if re.fullmatch(rb"[\t\n\r\x01-\x03\x1c-\x1f\x20-\x7e\x80-\xff]+", top) and re.search(
+        rb"[\x01-\x03\x1c-\x1f]", top
+    ):
+        raise SourceError(
+            f"the cells of '{shown}' seem to be divided by control characters, as Hive writes them. Expected commas, "
+            "semicolons, tabs or bars; write it as CSV and try again."
+        )
     raise SourceError(f"'{shown}' holds binary data, not text. Expected a CSV file. {SAVE_AS_CSV}")
 
 
