@@ -6,7 +6,7 @@ import errno
 from pathlib import Path
 from typing import ClassVar
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from creditrisk.errors import (
@@ -257,14 +257,21 @@ def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
 
 
 def answer_http(exc: HTTPException) -> tuple[Response, int]:
-    """Answer Flask's own errors in our shape."""
+    """Answer Flask's own errors in our shape; an address that a person mistyped, with a page."""
     status = exc.code or 500
+    if status == 404 and is_page_asked_for():
+        return make_response(render_template("nothing_here.html", title="There is nothing at this address")), status
     code, message = SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
     response, _ = error(status, code, message)
     allowed = getattr(exc, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response, status
+
+
+def is_page_asked_for() -> bool:
+    """Whether a person is to see the answer: a browser that opens a page names this type, programs take any."""
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
 def answer_unknown(exc: Exception) -> tuple[Response, int]:

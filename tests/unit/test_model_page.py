@@ -220,14 +220,17 @@ def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_regist
     champion = registered("3", Evidence(), "a" * 64)
     same = registered("4", Evidence("keep", "no difference can be told", "3"), "a" * 64)
     changed = replace(registered("5", Evidence(), "b" * 64), tags={"evidence": "{}"})
+    worse = registered("2", Evidence("keep", "keep: worse beyond chance", "3"), "c" * 64)
     path = versions_path(context.settings)
-    noted = known_versions(FewVersions(changed), champion, [changed, same, champion])
+    noted = known_versions(FewVersions(changed), champion, [changed, same, champion, worse])
     write_versions(path, noted)
     assert read_versions(path) == noted
     said = layout(client)
     for text in ("5 (challenger)", "3 (serves)", "The same model came out again.", "no difference can be told"):
         assert text in said
     assert "was changed by hand" in said
+    assert said.count("worse beyond chance") == 1
+    assert "what the comparison found" in said
     path.write_text('[{"version": 1}]')
     assert read_versions(path) == []
 

@@ -41,7 +41,7 @@ def versions_panel(
                 html.Th(_name(item), scope="row"),
                 html.Td(wording.day(datetime.fromisoformat(item.created_at))),
                 html.Td(SAME if item.is_same else item.evidence or "–"),
-                html.Td(item.against or "–"),
+                html.Td(_against(item) or "–"),
                 html.Td(_looks(item.version, pages.get(item.version, ()))),
             ]
         )
@@ -71,6 +71,13 @@ def _name(item: KnownVersion) -> str:
         if holds and not (words == "challenger" and item.is_champion)
     ]
     return item.version + (f" ({', '.join(roles)})" if roles else "")
+
+
+def _against(item: KnownVersion) -> str:
+    """What speaks against a version; the comparison's sentence, which stands beside it, is not said twice."""
+    said = f"the comparison says {item.evidence}"
+    is_beside = item.evidence and not item.is_same
+    return item.against.replace(said, "what the comparison found") if is_beside else item.against
 
 
 def _looks(version: str, names: Sequence[str]) -> Component | str:
