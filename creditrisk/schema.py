@@ -130,6 +130,8 @@ class Field:
         --------
         >>> Field("age_years", "integer", "Age", unit="years", minimum=18, maximum=100).expected
         'a whole number of years from 18 to 100'
+        >>> Field("used_share", "number", "Used", minimum=0, maximum=1).expected
+        'a number from 0 to 1 (0.25 is 25 %)'
         """
         if self.type == "category":
             shown = [category.label for category in self.categories[:6]]
@@ -147,7 +149,9 @@ class Field:
             (False, True): ", {high} or less",
             (False, False): "",
         }[self.minimum is not None, self.maximum is not None]
-        return kind + unit + bounds.format(low=plain_number(self.minimum or 0), high=plain_number(self.maximum or 0))
+        bound = bounds.format(low=plain_number(self.minimum or 0), high=plain_number(self.maximum or 0))
+        # Elsewhere it is shown in per cent.
+        return kind + unit + bound + (" (0.25 is 25 %)" if self.is_share else "")
 
     def category_label(self, value: str) -> str:
         """The words for a stored category value; the value itself if the schema does not know it."""

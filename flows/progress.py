@@ -27,8 +27,8 @@ def report_progress() -> Iterator[Progress]:
         nonlocal last, told_at
         now, clock = (what, done * 10 // steps), time.monotonic()
         if now != last or clock - told_at > QUIET_SECONDS:
-            left = f", about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
-            log.info("%s: %s of %s%s", what, done, steps, left)
+            left = left_words(seconds_left)
+            log.info("%s: %s of %s%s", what, done, steps, left and f", {left}")
             last, told_at = now, clock
 
     if not sys.stderr.isatty():
@@ -40,7 +40,19 @@ def report_progress() -> Iterator[Progress]:
         bar = bars.add_task("", total=None, left="")
 
         def draw(done: int, steps: int, what: str, seconds_left: float) -> None:
-            left = f"about {seconds_left:.0f} s left" if seconds_left >= 1 else ""
-            bars.update(bar, completed=done, total=steps, description=what, left=left)
+            bars.update(bar, completed=done, total=steps, description=what, left=left_words(seconds_left))
 
         yield draw
+
+
+def left_words(seconds: float) -> str:
+    """How long the rest takes; empty if there is no telling, or hardly any.
+
+    Examples
+    --------
+    >>> left_words(0.4), left_words(48.3), left_words(1_566)
+    ('', 'about 48 s left', 'about 26 min left')
+    """
+    if seconds < 1:
+        return ""
+    return f"about {seconds:.0f} s left" if seconds < 120 else f"about {seconds / 60:.0f} min left"

@@ -132,6 +132,6 @@ def summary(record: TrainingRecord, web_port: int) -> str:
         "",
         "Next:  make up       starts everything, if it does not run yet",
         f"       the page      http://127.0.0.1:{web_port}: drop a CSV of clients there",
-        f"       for the file  {record.pack_address}",
+        f"       to be signed  {record.pack_address}",
     ]
     return "\n".join(lines)

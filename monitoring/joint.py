@@ -117,4 +117,5 @@ def _fit(codes: FloatArray, is_now: IntArray) -> lightgbm.Booster:
     import lightgbm
 
     parameters: dict[str, Any] = PARAMETERS
-    return lightgbm.train(parameters, lightgbm.Dataset(codes, is_now), ROUNDS)
+    # Kept as it is: else it is written to a text and read again.
+    return lightgbm.train(parameters, lightgbm.Dataset(codes, is_now), ROUNDS, keep_training_booster=True)

@@ -63,7 +63,7 @@ class ReportPages:
     """The WSGI application below /reports."""
 
     def __init__(self, settings: Settings) -> None:
-        self._archives = archive.open_archives(settings.archive_uris)
+        self._archives = archive.archives_to_read(settings.archive_uris)
         self._pending = archive.pending_folder(settings.home)
         self._free = threading.BoundedSemaphore(MOST_AT_ONCE)
 

@@ -303,7 +303,8 @@ role_option = click.option("--role", default="", help="In which role they decide
 @click.option(
     "--why", default="", help="The reason, kept with the version; asked for where the evidence is against it."
 )
-def promote(dataset: str, version: str, by: str, role: str, why: str) -> None:
+@click.option("--instead-of", default=None, help="The version to replace; refused if another one is champion by now.")
+def promote(dataset: str, version: str, by: str, role: str, why: str, instead_of: str | None) -> None:
     """Make the challenger, or a given version, champion."""
     from creditrisk.registry import Registry, approve, find_challenger, not_served_notice
     from flows.notices import tell_of_promotion
@@ -311,7 +312,7 @@ def promote(dataset: str, version: str, by: str, role: str, why: str) -> None:
     settings = read_settings()
     registry = Registry(settings.stores)
     found = find_challenger(registry, dataset or settings.dataset, version)
-    click.echo(approve(registry, found, by=_person(by, role), why=why))
+    click.echo(approve(registry, found, by=_person(by, role), why=why, instead_of=instead_of))
     tell_of_promotion(found.model, found.version, settings, log)
     if other := not_served_notice(registry, found.model, settings.dataset):
         click.echo(other)

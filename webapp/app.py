@@ -95,7 +95,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     headers = security.headers_of(sorted({script for dash in dashes for script in dash.csp_hashes()}))
     security.protect(app, settings, headers)
     sign_in.guard(app, context)
-    callback_bodies.guard(app)
+    callback_bodies.guard(app, dashes)
     app.wsgi_app = short_way.in_front_of(app, context, headers)  # type: ignore[assignment, method-assign]  # Flask's own way
     return app
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import ClassVar
 
-from flask import Response, current_app, jsonify, request
+from flask import Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from creditrisk.errors import (
@@ -212,12 +213,15 @@ SENTENCES = {
     501: ("not_implemented", "Send the body as it is, or in chunks; no other transfer encoding is understood."),
     503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),
 }
+# What a system says when nothing can be written, whatever it is.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # After how long it is worth asking again.
 RETRY_SECONDS = {
     "busy": 30,
     "key_in_use": 2,
     "stopping": 10,
     "decision_log_away": 10,
+    "no_room": 60,
     "no_model": 60,
     "too_many_attempts": 300,
 }
@@ -253,14 +257,21 @@ def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
 
 
 def answer_http(exc: HTTPException) -> tuple[Response, int]:
-    """Answer Flask's own errors in our shape."""
+    """Answer Flask's own errors in our shape; an address that a person mistyped, with a page."""
     status = exc.code or 500
+    if status == 404 and is_page_asked_for():
+        return make_response(render_template("nothing_here.html", title="There is nothing at this address")), status
     code, message = SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
     response, _ = error(status, code, message)
     allowed = getattr(exc, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response, status
+
+
+def is_page_asked_for() -> bool:
+    """Whether a person is to see the answer: a browser that opens a page names this type, programs take any."""
+    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
 def answer_unknown(exc: Exception) -> tuple[Response, int]:
@@ -270,9 +281,29 @@ def answer_unknown(exc: Exception) -> tuple[Response, int]:
     if rule.startswith("/ui/") and "/_dash-component-suites/" in rule:
         return error(404, *SENTENCES[404])
     current_app.logger.error("%s", where(exc))
+    if said := no_room(exc):
+        return error(503, "no_room", said)
     if rule.startswith("/ui/") and rule.endswith("/_dash-update-component"):
         return error(400, *SENTENCES[400])
     return error(500, "internal", "Something went wrong in the app. It was written to the app's own log.")
+
+
+def no_room(exc: BaseException) -> str:
+    """That nothing can be written at the moment, in a sentence, if that is what an error is about; empty if not.
+
+    Examples
+    --------
+    >>> no_room(OSError(errno.ENOSPC, "No space left on device"))[:80]
+    'Nothing can be written where the app keeps its files (No space left on device), '
+    >>> no_room(OSError(errno.ENOENT, "No such file or directory"))
+    ''
+    """
+    if not isinstance(exc, OSError) or exc.errno not in _UNWRITABLE:
+        return ""
+    return (
+        f"Nothing can be written where the app keeps its files ({exc.strerror}), so this was not done. Whoever runs "
+        "the app has to make room there; then try again."
+    )
 
 
 def where(exc: BaseException) -> str:

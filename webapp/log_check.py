@@ -21,7 +21,7 @@ from creditrisk.text import counted
 from monitoring.archive import open_archives, pending_folder
 from monitoring.heads import noted_heads
 from webapp.context import AppContext
-from webapp.errors import StoppingError, where
+from webapp.errors import StoppingError, no_room, where
 from webapp.upload_files import locked
 
 # Between two notes of how far it is.
@@ -62,16 +62,17 @@ def last_check(home: Path) -> LogCheck:
     return found
 
 
-def begin(context: AppContext, by: str) -> None:
-    """Begin a check, unless one goes on; it is noted by then, or over."""
+def begin(context: AppContext, by: str) -> str:
+    """Begin a check, unless one goes on; it is noted by then, or over. Why it could not be, if it could not."""
     if last_check(context.settings.home).is_running:
-        return
-    begun = threading.Event()
-    threading.Thread(target=_check, args=(context, by, begun), name="log check", daemon=True).start()
+        return ""
+    begun, failed = threading.Event(), list[str]()
+    threading.Thread(target=_check, args=(context, by, begun, failed), name="log check", daemon=True).start()
     begun.wait(BEGIN_SECONDS)
+    return next(iter(failed), "")
 
 
-def _check(context: AppContext, by: str, begun: threading.Event) -> None:
+def _check(context: AppContext, by: str, begun: threading.Event, failed: list[str]) -> None:
     home, asked_at = context.settings.home, time.time()
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -89,6 +90,8 @@ def _check(context: AppContext, by: str, begun: threading.Event) -> None:
         log.info("the check of the decision log was cut off: the app ends")
     except Exception as exc:  # nobody waits for this thread
         log.error("the check of the decision log failed: %s", where(exc))
+        reason = str(exc) if isinstance(exc, CreditRiskError) else no_room(exc)
+        failed.append(reason or "Something went wrong in the app; it was written to the app's own log.")
     finally:
         begun.set()
 

@@ -72,6 +72,7 @@ _PROBLEMS: dict[str, dict[str, str]] = {
         "decision_log_away": "the decision log cannot be reached.",
         "model_unusable": "the model's files are not what they were.",
         "busy": SENTENCES[503][1],
+        "no_room": "nothing can be written where the app keeps its files.",
         "accounts_away": "the accounts cannot be read.",
         "stopping": str(StoppingError()),
     },

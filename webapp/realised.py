@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 
 from creditrisk.errors import ArchiveError
 from creditrisk.metrics import Estimate
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
-from monitoring.archive import Archive, open_archives, pending_folder, read_all
+from monitoring.archive import archives_to_read, pending_folder, read_all
 from webapp.service_note import gone_archives
 
 # Reports are made every three hours; outcomes come more seldom.
@@ -31,13 +30,6 @@ class Realised:
     at: datetime
 
 
-@lru_cache(maxsize=8)
-def _opened(uri: str) -> Archive:
-    """An archive that is connected to once, and holds what it read: reports never change."""
-    [archive] = open_archives([uri])
-    return archive
-
-
 def realised(settings: Settings, scorer: Scorer) -> Realised | None:
     """What the newest report with outcomes of this version says; None if no archive that answers has one.
 
@@ -45,7 +37,9 @@ def realised(settings: Settings, scorer: Scorer) -> Realised | None:
     """
     away = gone_archives(settings.home)
     try:
-        archives = [_opened(uri) for number, uri in enumerate(settings.archive_uris, start=1) if number not in away]
+        archives = archives_to_read(
+            [uri for number, uri in enumerate(settings.archive_uris, start=1) if number not in away]
+        )
         kept = read_all(archives, scorer.name, pending=pending_folder(settings.home), limit=REPORTS_LOOKED_AT)
     except ArchiveError:
         return None

@@ -25,7 +25,7 @@ from creditrisk.errors import ArchiveError, DecisionLogError
 from creditrisk.hosts import is_loopback
 from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
 from creditrisk.text import counted, sentence
-from monitoring.archive import Archive, open_archives, without_credentials
+from monitoring.archive import Archive, NotInstalled, open_archives, without_credentials
 from monitoring.results import Result
 from webapp.service_note import NOTHING_SCORED, State, archive_key
 from webapp.serving_note import note_path, read_note
@@ -219,8 +219,8 @@ def opened(uris: Iterable[str]) -> dict[str, Archive | None]:
     for uri in uris:
         try:
             [archive] = open_archives([uri])
-            archives[archive.name] = archive
-        except (ArchiveError, ImportError):
+            archives[archive.name] = None if isinstance(archive, NotInstalled) else archive
+        except ArchiveError:
             archives[without_credentials(uri)] = None
     return archives
 

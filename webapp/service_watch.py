@@ -129,7 +129,7 @@ def _with_verification(found: Finding, result: Result) -> Finding:
             found, state="gone" if found.state == "gone" else "look", said=f"{found.said} {result['log']['finding']}",
             follows=found.follows or why, to_do=found.to_do or "`riskometer verify-log` says where the chain breaks."
         )  # fmt: skip
-    checked = f"The last report, of {moment_words(at)}, found what earlier ones had noted of it."
+    checked = f"The last report, of {moment_words(at)}, found it unbroken since the reports before."
     return replace(found, said=f"{found.said} {checked}")
 
 

@@ -25,6 +25,7 @@ from webapp.errors import (
     ProviderAwayError,
     SignInRefusedError,
     TooManyAttemptsError,
+    is_page_asked_for,
 )
 from webapp.passwords import is_password
 from webapp.sessions import SESSION_SECONDS, Sessions, SignedIn
@@ -61,7 +62,7 @@ def guard(app: Flask, context: AppContext) -> None:
         except (NotSignedInError, ForbiddenError) as exc:
             role = "nobody" if caller is None else caller.role
             log.warning("refused", extra={"facts": {"route": rule, "role": role, "status": exc.status}})
-            if not _is_page_asked_for():
+            if not is_page_asked_for():
                 raise
             return _to_login() if caller is None else _forbidden(exc)
         return None
@@ -247,11 +248,6 @@ def _to_login() -> AnyResponse:
 
 def _forbidden(exc: ForbiddenError | NotSignedInError) -> Response:
     return make_response(render_template("forbidden.html", title="Not for your role", message=str(exc)), exc.status)
-
-
-def _is_page_asked_for() -> bool:
-    """Whether a person is to see the answer: a browser that opens a page names this type, programs take any."""
-    return request.method == "GET" and "text/html" in request.headers.get("Accept", "")
 
 
 def _own_page(path: str | None) -> str:

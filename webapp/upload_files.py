@@ -94,9 +94,13 @@ def make(folder: Path, content: bytes, details: Details) -> None:
     """Make the folder of a file that was received; all of it is there, or nothing."""
     fresh = folder.with_name(f".{folder.name}")
     fresh.mkdir(mode=0o700)
-    _write(fresh / "file", content)
-    write_details(fresh, details)
-    fresh.rename(folder)
+    try:
+        _write(fresh / "file", content)
+        write_details(fresh, details)
+        fresh.rename(folder)
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)  # where there is no room, half a file takes the last of it
+        raise
 
 
 def write_details(folder: Path, details: Details) -> None:

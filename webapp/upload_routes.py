@@ -11,6 +11,7 @@ import polars as pl
 from flask import Blueprint, Response, abort, jsonify, request
 
 from creditrisk.scoring import BYTE_ORDER_MARK, csv_text, result_table
+from creditrisk.text import shorten
 from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
@@ -36,7 +37,8 @@ def make_blueprint(context: AppContext) -> Blueprint:
         if request.mimetype != "application/octet-stream":
             abort(415)
         request.max_content_length = context.settings.upload_max_mb * MEGABYTE
-        filename = unquote(request.headers.get("X-File-Name", "clients.csv"))[:200]
+        # Signs that turn a line around or cannot be seen would make it another name on every page that shows it.
+        filename = shorten(unquote(request.headers.get("X-File-Name", "")), 200) or "clients.csv"
         # Asked before the body is read, so that what has no room does not take any.
         context.uploads.check_room(request.content_length or 0)
         content = request.get_data(cache=False)

@@ -80,8 +80,9 @@ def shadowed_until(log: DecisionLog, scorer: Scorer) -> int:
 def shadow(log: DecisionLog, scorer: Scorer, *, after_seq: int, by: Actor) -> int:
     """Score the next decisions of a model with its challenger, and log that; the number of the last one looked at.
 
-    At most `SHADOW_ROWS` of them; `after_seq` again if there are none. Those that were erased, changed, or made on
-    fields that the challenger does not know are passed over.
+    At most `SHADOW_ROWS` of them; `after_seq` again if there are none. Those that were erased, changed, made on fields
+    that the challenger does not know, or scored by it already, perhaps at this moment by another app on the same log,
+    are passed over.
 
     Raises
     ------
@@ -94,11 +95,12 @@ def shadow(log: DecisionLog, scorer: Scorer, *, after_seq: int, by: Actor) -> in
         wanted = IN_ORDER.where(EVENTS.c.kind == "decision", EVENTS.c.seq > after_seq, EVENTS.c.version.in_(of_model))
         with closing(entries(connection, wanted.limit(SHADOW_ROWS))) as found:
             rows = list(islice(found, SHADOW_ROWS))
+        done = _scored_by(connection, scorer, after_seq) if rows else set()
     if not rows:
         return after_seq
     decided: list[Logged] = []
     for entry in rows:
-        if entry.payload is not None:
+        if entry.payload is not None and entry.seq not in done:
             try:
                 decided.append(logged_from(entry, versions))
             except UnreadableEntryError:
@@ -110,22 +112,36 @@ def shadow(log: DecisionLog, scorer: Scorer, *, after_seq: int, by: Actor) -> in
     return rows[-1].seq
 
 
+def _scored_by(connection: Connection, scorer: Scorer, after_seq: int) -> set[int]:
+    """The decisions after an entry that a challenger scored too, which stands after that entry as well."""
+    numbers = numbers_of(connection, scorer.name, scorer.version)
+    wanted = select(EVENTS.c.refers_to).where(IS_OTHER, EVENTS.c.kind == "shadow", EVENTS.c.seq > after_seq)
+    return {*connection.execute(wanted.where(EVENTS.c.version.in_(numbers))).scalars()}
+
+
 def _write(log: DecisionLog, scorer: Scorer, decided: list[Logged], by: Actor) -> None:
     frame = frame_from_inputs([logged.decision.inputs for logged in decided], scorer.schema)
     frame = with_problems(frame, [logged.decision.problems for logged in decided])
     scored = scorer.score(frame).sort("row_number")
-    entry = Entries(
-        "shadow",
-        by,
-        [b"[]"] * len(decided),
-        version=Version(scorer.name, scorer.version, scorer.sha256, (), ()),
-        prob_defaults=(scored["prob_default"] + 0.0).to_list(),
-        verdicts=scored["verdict"].to_list(),
-        refers_to=[logged.seq for logged in decided],
-    )
+    version = Version(scorer.name, scorer.version, scorer.sha256, (), ())
+    answers = list(zip(decided, (scored["prob_default"] + 0.0).to_list(), scored["verdict"].to_list(), strict=True))
     with log.store.transaction(is_write=True) as connection:
-        [written] = write(connection, locked_head(connection), [entry])
-    log.store.remember(written.head)
+        # Asked again now that nobody else writes.
+        done = _scored_by(connection, scorer, decided[0].seq)
+        if new := [answer for answer in answers if answer[0].seq not in done]:
+            logged, prob_defaults, verdicts = zip(*new, strict=True)
+            entry = Entries(
+                "shadow",
+                by,
+                [b"[]"] * len(new),
+                version=version,
+                prob_defaults=list(prob_defaults),
+                verdicts=list(verdicts),
+                refers_to=[one.seq for one in logged],
+            )
+            [written] = write(connection, locked_head(connection), [entry])
+    if new:
+        log.store.remember(written.head)
 
 
 def compare_shadows(log: DecisionLog, model: str) -> list[ShadowComparison]:

@@ -11,16 +11,18 @@ from creditrisk.learners._boxes import Nodes
 from creditrisk.learners._network_fit import N_NETWORKS
 from creditrisk.learners._trees import Ensemble
 from creditrisk.learners.dnn import DNNModel
+from creditrisk.sources import parse_table
 
 
 def compile_kernels() -> None:
-    """Score and explain two rows with a stump and with networks of one input."""
+    """Score and explain two rows with a stump and with networks of one input; read a text as large ones are."""
     of_nodes = [1, -1, -1], [2, -1, -1], [0, 0, 0], [5.0, 0.0, 0.0], [True, False, False], [0.0, 1.0, 2.0]
     stump = Ensemble(Nodes(*(np.array(values) for values in of_nodes)))
     rows = np.zeros((2, 1))
     stump.sums(rows)
     stump.explained(rows, rows[0])
     _networks().explained(rows, rows[0])
+    parse_table(b"a,b\n" + b"1,2\n" * 20_000, filename="rows.csv")
 
 
 def _networks() -> DNNModel:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.learners._compiled import compiled, compiled_for_sums
+from creditrisk.arrays import FloatArray, IntArray, compiled, compiled_for_sums
 
 SingleArray = NDArray[np.float32]
 

@@ -23,9 +23,8 @@ import math
 
 import numpy as np
 
-from creditrisk.arrays import FloatArray
+from creditrisk.arrays import FloatArray, compiled
 from creditrisk.learners._boxes import Boxes
-from creditrisk.learners._compiled import compiled
 from creditrisk.learners._structure import MAX_DEPTH
 
 BLOCK_ROWS = 64

@@ -189,7 +189,7 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float, habit:
     if not all(re.search(r"\d", text) and len(text) <= 40 for text in sample):
         return None
     days = [without_time(text) for text in sample]
-    if _share_read(days, DATE_FORMATS) >= min_share:
+    if _are_read(days, DATE_FORMATS, min_share):
         return ""
     # Months of our years one and all, in so many different numbers, are no chance.
     are_months = len(different) >= 6 and all(
@@ -199,7 +199,7 @@ def date_format_of(texts: pl.Series, *, is_named: bool, min_share: float, habit:
     order = order_told_by(different)[1] or (1 if is_day_first else -1)
     slashed = (*DAY_FIRST, *MONTH_FIRST) if order > 0 else (*MONTH_FIRST, *DAY_FIRST)
     formats = (*slashed, "%m/%Y", "%m-%Y", *(_DIGITS_ALONE if is_named or are_months else ()))
-    return next((pattern for pattern in formats if _share_read(days, (pattern,)) >= min_share), None)
+    return next((pattern for pattern in formats if _are_read(days, (pattern,), min_share)), None)
 
 
 def _is_first_of_month(days: list[str]) -> bool:
@@ -208,9 +208,15 @@ def _is_first_of_month(days: list[str]) -> bool:
     return len({part[0] for part in parts}) == 1 and len({part[1] for part in parts if len(part) > 1}) > 1
 
 
-def _share_read(texts: list[str], formats: tuple[str, ...]) -> float:
-    days = [read_day(text, formats) for text in texts]
-    return sum(day is not None and day.year <= _LAST_YEAR for day in days) / len(texts)
+def _are_read(texts: list[str], formats: tuple[str, ...], min_share: float) -> bool:
+    """Whether so many of the texts are days of our time; most columns hold none, which the first texts tell."""
+    n_unread = 0
+    for text in texts:
+        day = read_day(text, formats)
+        n_unread += day is None or day.year > _LAST_YEAR
+        if (len(texts) - n_unread) / len(texts) < min_share:
+            return False
+    return True
 
 
 # Numbers

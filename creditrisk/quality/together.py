@@ -181,7 +181,10 @@ def _quick_model(matrix: FloatArray, target: IntArray) -> tuple[FloatArray, Floa
                 "num_threads": 1, "seed": SEED, "deterministic": True, "force_row_wise": True}  # fmt: skip
     scores, gains = np.empty(len(target)), np.zeros(matrix.shape[1])
     for train, test in stratified_folds(target, N_FOLDS, seed=SEED):
-        model = lightgbm.train(settings, lightgbm.Dataset(matrix[train], target[train]), N_TREES)
+        # Kept as it is: else it is written to a text and read again.
+        model = lightgbm.train(
+            settings, lightgbm.Dataset(matrix[train], target[train]), N_TREES, keep_training_booster=True
+        )
         scores[test] = model.predict(matrix[test])
         gains += model.feature_importance("gain")
     return scores, gains

@@ -69,10 +69,7 @@ class Moves(Scorers):
                 self._serve_first(version.model, by)
                 return
             if instead_of is not None and (before is None or before.version != instead_of):
-                raise RegistryError(
-                    f"{version.model} version {version.version} was to replace version {instead_of}, which is no "
-                    "longer champion. Nothing was changed; look at what is champion now, or train again to compare."
-                )
+                raise no_longer_champion(version, instead_of)
             self._move(version, before, what="promoted", by=by, why=why, evidence=evidence)
             self._serve_first(version.model, by)
 
@@ -178,3 +175,11 @@ class Moves(Scorers):
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def no_longer_champion(version: Version, instead_of: str) -> RegistryError:
+    """What is said where a version was to replace one that has been replaced meanwhile."""
+    return RegistryError(
+        f"{version.model} version {version.version} was to replace version {instead_of}, which is no longer champion. "
+        "Nothing was changed; look at what is champion now, or train again to compare."
+    )

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from creditrisk.decision_log import Actor, this_user
 from creditrisk.errors import RegistryError
 from creditrisk.registry.evidence import Evidence, evidence_of
+from creditrisk.registry.moves import no_longer_champion
 from creditrisk.registry.registry import Registry
 from creditrisk.registry.served import serving_name
 from creditrisk.registry.versions import Version
@@ -87,7 +88,7 @@ def objections(version: Version, champion: Version | None) -> str:
     return "; ".join(found)
 
 
-def approve(registry: Registry, version: Version, *, by: str | Actor, why: str) -> str:
+def approve(registry: Registry, version: Version, *, by: str | Actor, why: str, instead_of: str | None = None) -> str:
     """Promote a version on a person's word; what speaks against it then asks for a reason, and stands in the record.
 
     Parameters
@@ -96,6 +97,8 @@ def approve(registry: Registry, version: Version, *, by: str | Actor, why: str) 
         As `find_challenger` gives it.
     by, why
         Who decides, and the reason in their words.
+    instead_of
+        The version that they saw as champion; if another one is by now, nothing is moved. None: any.
 
     Returns
     -------
@@ -105,10 +108,13 @@ def approve(registry: Registry, version: Version, *, by: str | Actor, why: str) 
     Raises
     ------
     RegistryError
-        If it is champion already, does not score as it did, or something speaks against it and no reason is given.
+        If it is champion already, does not score as it did, the champion is another one than `instead_of`, or something
+        speaks against it and no reason is given.
     """
     model = version.model
     champion = registry.champion(model)
+    if instead_of is not None and (champion is None or champion.version != instead_of):
+        raise no_longer_champion(version, instead_of)
     if champion is not None and champion.version == version.version:
         if registry.was_made_champion(version) and registry.served():
             raise RegistryError(f"{model} version {version.version} is champion already.")

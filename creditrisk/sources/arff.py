@@ -16,8 +16,8 @@ _QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _ATTRIBUTE = re.compile(rf"@attribute\s+({_QUOTED}|\S+)\s+\S", re.IGNORECASE)
 _CELL = re.compile(rf"\s*({_QUOTED}|[^,'\"]*)\s*(,|$)")
 _DATA = re.compile(rb"^[ \t]*@data[ \t]*\r?\n", re.IGNORECASE | re.MULTILINE)
-# Comments, sparse rows, other quotation marks, and such marks within a text.
-_MEANS_MORE = (b"%", b"{", b'"', b"\\", b"''")
+# Comments, sparse rows, other quotation marks, and what stands for such marks within a text.
+_MEANS_MORE = (b"%", b"{", b'"', b"\\")
 _ESCAPED = re.compile(r"\\(.)")
 
 
@@ -65,7 +65,7 @@ def parse(content: bytes, *, filename: str) -> RawTable:
 
 
 def _clean(content: bytes, shown: str) -> RawTable | None:
-    """The table, read as a text file with other quotation marks, if nothing in it means more than it does there."""
+    """The table, read as a text file is, if nothing in it means more than it does there."""
     data = _DATA.search(content)
     if data is None or not content.isascii():
         return None
@@ -73,8 +73,7 @@ def _clean(content: bytes, shown: str) -> RawTable | None:
     if any(sign in rows for sign in _MEANS_MORE):
         return None
     names, n_head = _head(_lines(content[: data.end()]), shown)
-    layout = Layout(names, ",", shown, MAX_CELLS, None)
-    return all_clean(rows.replace(b"'", b'"'), n_head + 1, layout)
+    return all_clean(rows, n_head + 1, Layout(names, ",", shown, MAX_CELLS, None, quote="'"))
 
 
 def _lines(content: bytes) -> list[str]:

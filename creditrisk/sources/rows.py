@@ -1,8 +1,7 @@
 """The rows of a text file, piece by piece: clean pieces by polars, all others line by line with Python's own reader.
 
-Python's reader knows the line of every fault and takes ten times as long. A piece is clean if nothing in its bytes can
-be read in two ways: each line has as many cells as there are columns, quotation marks stand around whole cells only,
-and no cell goes over several lines. Both ways give the same rows, which a test says.
+Python's reader knows the line of every fault and takes ten times as long. Lines are clean if nothing in their bytes can
+be read in two ways (creditrisk.sources.scan). Both ways give the same rows, which a test says.
 """
 
 from __future__ import annotations
@@ -14,22 +13,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
-import numpy as np
-import numpy.typing as npt
 import polars as pl
 
 from creditrisk.errors import SourceError
-from creditrisk.sources.table import MAX_CELL_CHARS, MAX_ROW_CELLS, RawTable, check_size, join_blocks
+from creditrisk.sources.table import MAX_ROW_CELLS, RawTable, check_size, join_blocks
 
 PIECE_BYTES = 2**22
 _CHUNK_ROWS = 1_000
 _READ_BYTES = 2**20
-_TAB, _NEWLINE, _RETURN, _BLANK, _QUOTE = 9, 10, 13, 32, 34
-# The first bytes of all blanks beyond ASCII, and of some other characters.
-_MAY_BE_BLANK = (b"\xc2", b"\xe1", b"\xe2", b"\xe3")
+# Fewer are read line by line in less time than it takes to import what finds out that they are clean.
+FEW_BYTES = 2**16
 _MARK = codecs.BOM_UTF8
-_Codes = npt.NDArray[np.uint8]
-_Places = npt.NDArray[np.intp]
 
 
 class Text:
@@ -151,6 +145,8 @@ class Layout:
     shown: str
     max_cells: int
     max_rows: int | None
+    # What stands around a text.
+    quote: str = '"'
 
     @property
     def width(self) -> int:
@@ -248,54 +244,23 @@ def _one_by_one(n_bytes: int, text: Text, layout: Layout, counts: _Counts) -> Ra
 
 
 def _clean(piece: bytes, text: Text, layout: Layout) -> RawTable | None:
-    """The rows of a piece, or of its first part, if nothing there can be read in two ways; `text` goes on behind it."""
-    codes = np.frombuffer(piece, np.uint8)
-    quotes = np.flatnonzero(codes == _QUOTE)
-    if len(quotes) % 2:
-        # The last cell goes on in the next piece: its line is left for that one.
-        end = piece.rfind(b"\n", 0, int(quotes[-1])) + 1
-        piece, codes, quotes = piece[:end], codes[:end], quotes[quotes < end]
-    is_cut = not piece.endswith(b"\n") and not text.ends_with(piece)
-    if not piece or is_cut or piece.startswith(_MARK):
+    """The rows at the top of a piece in which nothing can be read in two ways; `text` goes on behind them."""
+    if len(piece) < FEW_BYTES or piece.startswith(_MARK):
         return None
-    is_spaced = _may_have_blanks_around(piece, codes, layout.delimiter)
-    if is_spaced and layout.delimiter == " ":
-        # Several blanks together divide as one does.
+    from creditrisk.sources.scan import clean_lines
+
+    found = clean_lines(piece, layout.delimiter, layout.quote, layout.width, is_end=text.ends_with(piece))
+    frame = _by_polars(piece[: found.n_bytes], layout, has_quotes=found.has_quotes) if found.n_lines else None
+    if frame is None or frame.height != found.n_lines:
         return None
-    ends = np.flatnonzero(codes == _NEWLINE)
-    n_lines = len(ends) + (piece[-1] != _NEWLINE)
-    if not _is_regular(piece, codes, ends, quotes, layout):
-        return None
-    frame = _by_polars(piece, layout, has_quotes=bool(len(quotes)))
-    if frame is None or frame.height != n_lines:
-        return None
-    if is_spaced:
+    if found.is_spaced:
         frame = frame.select(pl.all().str.strip_chars())
-    lines = list(range(text.line, text.line + n_lines))
-    text.skip(len(piece), n_lines)
+    lines = list(range(text.line, text.line + found.n_lines))
+    text.skip(found.n_bytes, found.n_lines)
     if (frame[:, 0] == "").any():
         has_text = frame.select(pl.any_horizontal(pl.all() != "")).to_series()
         frame, lines = frame.filter(has_text), [lines[row] for row in has_text.arg_true()]
     return RawTable(frame, lines, delimiter=layout.delimiter)
-
-
-def _is_regular(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, layout: Layout) -> bool:
-    """Whether the lines have as many cells as there are columns, taken together, and no sign has a second meaning."""
-    if len(quotes):
-        n_dividers = _dividers_outside(piece, codes, ends, quotes, layout.delimiter)
-    else:
-        n_dividers = int(np.count_nonzero(codes == ord(layout.delimiter)))
-    lengths = np.diff(ends, prepend=-1, append=len(codes))
-    has_return = codes[ends - 1] == _RETURN if b"\r" in piece else np.zeros(len(ends), dtype=bool)
-    n_blank = np.count_nonzero(lengths[:-1] == 1 + has_return)
-    n_lines = len(ends) + (codes[-1] != _NEWLINE)
-    # Other signs below the blank may be blanks to one reader and ends of lines to another.
-    n_controls = len(ends) + np.count_nonzero(has_return) + np.count_nonzero(codes == _TAB)
-    return bool(
-        n_dividers == (layout.width - 1) * (n_lines - n_blank)
-        and np.count_nonzero(codes < _BLANK) == n_controls
-        and lengths.max() <= MAX_CELL_CHARS
-    )
 
 
 def _by_polars(piece: bytes, layout: Layout, *, has_quotes: bool) -> pl.DataFrame | None:
@@ -304,62 +269,10 @@ def _by_polars(piece: bytes, layout: Layout, *, has_quotes: bool) -> pl.DataFram
             piece,
             has_header=False,
             separator=layout.delimiter,
-            quote_char='"' if has_quotes else None,
+            quote_char=layout.quote if has_quotes else None,
             schema=dict.fromkeys(layout.header, pl.String),
             empty_string_is_null=False,
         )
     except pl.exceptions.PolarsError:
         # Such as a line of too many cells beside one of too few.
         return None
-
-
-def _dividers_outside(piece: bytes, codes: _Codes, ends: _Places, quotes: _Places, delimiter: str) -> int | None:
-    """How many delimiters stand outside of quotation marks, which come in pairs.
-
-    None if the marks do not stand at the ends of cells only, or twice within such marks, or if lines end within them.
-    """
-    if len(quotes) % 2:
-        return None
-    divider = ord(delimiter)
-    opening, closing = quotes[::2], quotes[1::2]
-    # Over both ends of the text lies the end of a line.
-    before = codes.take(opening - 1, mode="wrap")
-    after = codes.take(closing + 1, mode="clip")
-    if quotes[0] == 0:
-        before[0] = _NEWLINE
-    if quotes[-1] == len(codes) - 1:
-        after[-1] = _NEWLINE
-    is_divided = after == divider
-    is_return, is_end = after == _RETURN, after == _NEWLINE
-    opens = (before == divider) | (before == _NEWLINE) | (before == _QUOTE)
-    if not opens.all() or not (is_divided | is_end | is_return | (after == _QUOTE)).all():
-        return None
-    is_whole = quotes[0] == 0 and piece[quotes[-1] + 1 :] in (b"", b"\n", b"\r\n")
-    if is_whole and (opening[1:] - closing[:-1] == 2 + is_return[:-1]).all():
-        # Every cell is in quotation marks, so one sign divides it from the next, or a line ends there.
-        n_ends = np.count_nonzero(is_end[:-1]) + np.count_nonzero(is_return[:-1]) + (piece[-1] == _NEWLINE)
-        return int(np.count_nonzero(is_divided)) if n_ends == len(ends) else None
-    is_divider = codes == divider
-    signs = codes[np.flatnonzero(is_divider | (codes == _NEWLINE) | (codes == _QUOTE))]
-    is_quote = signs == _QUOTE
-    places = np.flatnonzero(is_quote)
-    n_inside = int((places[1::2] - places[::2] - 1).sum())
-    if n_inside and (np.logical_xor.accumulate(is_quote) & (signs == _NEWLINE)).any():
-        return None
-    return int(np.count_nonzero(is_divider)) - n_inside
-
-
-def _may_have_blanks_around(piece: bytes, codes: _Codes, delimiter: str) -> bool:
-    """Whether any cell may begin or end with a blank."""
-    if (delimiter != "\t" and b"\t" in piece) or any(lead in piece for lead in _MAY_BE_BLANK):
-        return True
-    blanks = np.flatnonzero(codes == _BLANK)
-    bounds = np.zeros(256, dtype=bool)
-    bounds[[ord(delimiter), _NEWLINE, _RETURN, _QUOTE]] = True
-    last = len(codes) - 1
-    return bool(
-        codes[0] == _BLANK
-        or codes[last] == _BLANK
-        or bounds[codes[blanks[blanks > 0] - 1]].any()
-        or bounds[codes[blanks[blanks < last] + 1]].any()
-    )

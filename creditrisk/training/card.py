@@ -40,7 +40,7 @@ def write_card(
     protected = ", ".join(field.label for field in schema.protected) or "none known"
     return f"""# {schema.title}: {scorer.model.family}
 
-Estimates how many of similar applicants {schema.target.bad_happened}{within} (outcome: {schema.target.label}).
+Estimates how many of 100 similar applicants {schema.target.bad_happened}{within} (outcome: {schema.target.label}).
 {schema.notes}
 
 ## How good it is

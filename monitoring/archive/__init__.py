@@ -7,13 +7,15 @@ package is one, and is found by the scheme of a URI.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import cast
 
 from creditrisk.errors import ArchiveError
+from monitoring.archive.away import NotInstalled, PatientlyRead
 from monitoring.archive.delivery import Stored, n_waiting, pending_folder, store, waiting_ids
-from monitoring.archive.protocol import EVERY, Archive, DamagedReportError, Kind, UnknownReportError
+from monitoring.archive.protocol import EVERY, Archive, ArchiveAwayError, DamagedReportError, Kind, UnknownReportError
 from monitoring.archive.pruning import Prunable, prunable, remove
 from monitoring.archive.reading import (
     Found,
@@ -32,13 +34,16 @@ from monitoring.archive.searching import Sought, search
 __all__ = [
     "EVERY",
     "Archive",
+    "ArchiveAwayError",
     "DamagedReportError",
     "Found",
     "Kept",
+    "NotInstalled",
     "Prunable",
     "Sought",
     "Stored",
     "UnknownReportError",
+    "archives_to_read",
     "check_id",
     "find",
     "find_page",
@@ -65,7 +70,8 @@ def open_archives(uris: Sequence[str]) -> list[Archive]:
     Raises
     ------
     ArchiveError
-        If a URI is of no kind that is there. Nothing is contacted yet: an archive may be away.
+        If a URI is of no kind that is there. Nothing is contacted yet: an archive may be away, and one whose library
+        is not installed is taken for that.
     """
     kinds = _kinds()
     by_scheme = {scheme: kind for kind in kinds for scheme in kind.SCHEMES}
@@ -78,8 +84,28 @@ def open_archives(uris: Sequence[str]) -> list[Archive]:
                 f"'{without_credentials(uri)}' is not a report archive. Expected {', '.join(others)} or {last}; see "
                 "the setting CREDITRISK_ARCHIVES."
             )
-        archives.append(kind.open_archive(uri))
+        try:
+            archives.append(kind.open_archive(uri))
+        except ImportError as exc:
+            archives.append(NotInstalled(without_credentials(uri), exc.name or "its library"))
     return archives
+
+
+def archives_to_read(uris: Sequence[str]) -> list[Archive]:
+    """The same archives for whoever shows them: connected to once, and not waited for each time while they are away.
+
+    Raises
+    ------
+    ArchiveError
+        As of `open_archives`.
+    """
+    return [_to_read(uri) for uri in uris]
+
+
+@lru_cache(maxsize=16)
+def _to_read(uri: str) -> Archive:
+    [archive] = open_archives([uri])
+    return PatientlyRead(archive)
 
 
 def _kinds() -> list[Kind]:

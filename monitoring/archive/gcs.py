@@ -7,12 +7,13 @@ import gzip
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
-from creditrisk.errors import ArchiveError
-from monitoring.archive.protocol import TIMEOUT_SECONDS, Archive, Reading
+from monitoring.archive.protocol import MAX_PAGE_BYTES, TIMEOUT_SECONDS, Archive, ArchiveAwayError, Reading
 from monitoring.archive.sealing import (
+    TooLongError,
     check_id,
     model_folder,
     newest_first,
@@ -104,14 +105,14 @@ class CloudStorageArchive(Archive):
                 blob.delete(if_generation_match=blob.generation, timeout=TIMEOUT_SECONDS, retry=_retry())
 
     def _content(self, name: str) -> bytes:
-        """What an object holds; FileNotFoundError if there is none of that name."""
-        from google.api_core.exceptions import NotFound
-
+        """What an object holds; FileNotFoundError if there is none of that name, TooLongError if it is no page's."""
         with self._answering():
-            try:
-                return self._download(self._bucket.blob(self._prefix + name))
-            except NotFound as exc:
-                raise FileNotFoundError(name) from exc
+            blob = self._bucket.get_blob(self._prefix + name, timeout=TIMEOUT_SECONDS, retry=_retry())
+            if blob is None:
+                raise FileNotFoundError(name)
+            if blob.size is None or blob.size > MAX_PAGE_BYTES:
+                raise TooLongError
+            return self._download(blob)
 
     def _json(self, blob: Any) -> object:
         if blob.size is None or blob.size > MAX_RESULT_BYTES:
@@ -147,7 +148,18 @@ class CloudStorageArchive(Archive):
             return
 
     def _download(self, blob: Any) -> bytes:
-        content = blob.download_as_bytes(raw_download=True, timeout=TIMEOUT_SECONDS * 10, retry=_retry())
+        """What an object holds that was looked at, as long as it was then; FileNotFoundError if it went meanwhile."""
+        from google.api_core.exceptions import NotFound
+
+        try:
+            content = blob.download_as_bytes(
+                raw_download=True,
+                if_generation_match=blob.generation,
+                timeout=TIMEOUT_SECONDS * 10,
+                retry=_retry(),
+            )
+        except NotFound as exc:
+            raise FileNotFoundError(blob.name) from exc
         return bytes(content)
 
     @contextmanager
@@ -159,7 +171,7 @@ class CloudStorageArchive(Archive):
         try:
             yield
         except (GoogleAPIError, GoogleAuthError, RequestException) as exc:
-            raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+            raise ArchiveAwayError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
 
 
 class _Held:
@@ -195,6 +207,9 @@ def _time_of(name: str) -> str:
 
 def open_archive(uri: str) -> CloudStorageArchive:
     """The archive in the bucket of a `gs://` URI, under its path if it has one."""
+    # It is imported at first use; that it is missing is known before.
+    if find_spec("google.cloud.storage") is None:
+        raise ImportError(name="google-cloud-storage")
     return CloudStorageArchive(uri)
 
 

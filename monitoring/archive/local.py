@@ -17,6 +17,7 @@ from monitoring.archive.sealing import (
     model_folder,
     newest_first,
     page_of,
+    read_page,
     read_until,
     result_of,
     seal,
@@ -66,7 +67,7 @@ class LocalArchive(Archive):
             report_id,
             self.name,
             lambda: _file_json(self._path(report_id, ".json")),
-            lambda: self._path(report_id, ".html").read_bytes(),
+            lambda: _file_page(self._path(report_id, ".html")),
         )
 
     def result(self, report_id: str) -> Result:
@@ -131,6 +132,13 @@ def _file_json(path: Path) -> object:
         raise UnreadableResultError("it is no file")
     with path.open("rb") as file:
         return from_json(file.read(MAX_RESULT_BYTES + 1))
+
+
+def _file_page(path: Path) -> bytes:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise OSError("it is no file")
+    with path.open("rb") as file:
+        return read_page(file)
 
 
 def _is_old(path: Path) -> bool:

@@ -10,11 +10,12 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, Reading
+from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, ArchiveAwayError, Reading
 from monitoring.archive.sealing import (
     check_id,
     newest_first,
     page_of,
+    read_page,
     read_until,
     result_of,
     seal,
@@ -46,7 +47,12 @@ class MongoArchive(Archive):
         milliseconds = int(TIMEOUT_SECONDS * 1_000)
         try:
             self._client: Any = MongoClient(
-                uri, serverSelectionTimeoutMS=milliseconds, connectTimeoutMS=milliseconds, appname="risk-o-meter"
+                uri,
+                serverSelectionTimeoutMS=milliseconds,
+                connectTimeoutMS=milliseconds,
+                # One that hangs in the middle of an answer.
+                socketTimeoutMS=milliseconds * 10,
+                appname="risk-o-meter",
             )
         except (PyMongoError, ValueError) as exc:
             # Not chained: what pymongo says of a URI it cannot read may quote the password.
@@ -142,7 +148,7 @@ class MongoArchive(Archive):
 
         with self._answering():
             try:
-                return bytes(GridFSBucket(self._database).open_download_stream(report_id).read())
+                return read_page(GridFSBucket(self._database).open_download_stream(report_id))
             except NoFile as exc:
                 raise FileNotFoundError(report_id) from exc
 
@@ -153,7 +159,7 @@ class MongoArchive(Archive):
         try:
             yield
         except PyMongoError as exc:
-            raise ArchiveError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
+            raise ArchiveAwayError(f"the report archive {self.name} does not answer ({type(exc).__name__}).") from exc
 
 
 def open_archive(uri: str) -> MongoArchive:

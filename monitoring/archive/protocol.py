@@ -15,8 +15,14 @@ TIMEOUT_SECONDS = 3.0
 RECENT = 100
 # More than anybody keeps; for those who want all.
 EVERY = 1_000_000
+# A page with charts of two hundred fields takes a tenth of it; what others put there may unpack to gigabytes.
+MAX_PAGE_BYTES = 64_000_000
 # Of results that cannot be read, so many are looked at before the search ends.
 MAX_UNREADABLE = 1_000
+
+
+class ArchiveAwayError(ArchiveError):
+    """An archive that does not answer, or not this program."""
 
 
 class UnknownReportError(ArchiveError):

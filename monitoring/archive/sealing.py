@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import cast
+from typing import BinaryIO, cast
 
 from creditrisk.errors import ArchiveError
-from monitoring.archive.protocol import MAX_UNREADABLE, DamagedReportError, Reading, UnknownReportError
+from monitoring.archive.protocol import MAX_PAGE_BYTES, MAX_UNREADABLE, DamagedReportError, Reading, UnknownReportError
 from monitoring.results import Result, UnreadableResultError, check, check_kept
 
 _ID = re.compile(r"[\w.-]+/\d{8}T\d{6}Z-[0-9a-f]{8}")
+
+
+class TooLongError(ValueError):
+    """A page, or what an archive keeps of it, is longer than any that was made here."""
 
 
 def without_credentials(uri: str) -> str:
@@ -78,7 +83,11 @@ def written_at(report_id: str) -> datetime | None:
 
 
 def seal(html: bytes, result: Result) -> Result:
-    """A result as it is kept: checked, with its id and the checksum of its page."""
+    """A result as it is kept: checked, with its id and the checksum of its page; ArchiveError if that is too long."""
+    if len(html) > MAX_PAGE_BYTES:
+        raise ArchiveError(
+            f"a report of {len(html) / 1e6:.0f} MB is not kept: at most {MAX_PAGE_BYTES / 1e6:.0f} MB are."
+        )
     return {**check(result), "id": report_id_of(html, result), "html_sha256": hashlib.sha256(html).hexdigest()}
 
 
@@ -151,6 +160,11 @@ def _unreadable_as_error(report_id: str, name: str) -> Iterator[None]:
         raise UnknownReportError(f"there is no report {report_id} in {name}.") from exc
     except PermissionError as exc:
         raise ArchiveError(f"report {report_id} in {name} cannot be read: {exc.strerror}.") from exc
+    except TooLongError:
+        raise DamagedReportError(
+            f"report {report_id} in {name} was changed after it was written: it is longer than "
+            f"{MAX_PAGE_BYTES / 1e6:.0f} MB, and was not read."
+        ) from None
     except (OSError, EOFError, zlib.error) as exc:
         raise DamagedReportError(
             f"report {report_id} in {name} was changed after it was written: it cannot be read."
@@ -168,7 +182,18 @@ def _intact(html: bytes, sealed: Result, name: str) -> bytes:
 
 def unzipped(content: bytes) -> bytes:
     """Some servers unpack on the way; what does not start like gzip is the page itself."""
-    return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        return read_page(file)
+
+
+def read_page(file: BinaryIO | gzip.GzipFile) -> bytes:
+    """What a file holds, and no more of it than a page may have: TooLongError if it is longer."""
+    content = file.read(MAX_PAGE_BYTES + 1)
+    if len(content) > MAX_PAGE_BYTES:
+        raise TooLongError
+    return content
 
 
 def to_json(result: Result) -> bytes:

@@ -78,7 +78,7 @@ def aucs(table: pl.DataFrame, schema: Schema, family: str, n_divisions: int) -> 
             model = learners.family(family).fit(
                 encoder.matrix(table[train]), target[train], encoder, parameters, seed=seed
             )
-            found.append(auc(target[test], model.log_odds(encoder.matrix(table[test]))))
+            found.append(auc(model.log_odds(encoder.matrix(table[test])), target[test]))
         yield statistics.fmean(found)
 
 

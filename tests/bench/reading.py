@@ -55,7 +55,10 @@ KINDS: dict[str, tuple[Callable[[pl.DataFrame, str], object], Callable[[str], pl
         partial(pl.read_csv, separator=";", decimal_comma=True),
     ),
     "tsv": (partial(pl.DataFrame.write_csv, separator="\t"), partial(pl.read_csv, separator="\t")),
-    "txt": (partial(pl.DataFrame.write_csv, separator=" "), partial(pl.read_csv, separator=" ")),
+    "txt": (
+        partial(pl.DataFrame.write_csv, separator=" ", null_value="NA"),
+        partial(pl.read_csv, separator=" ", null_values="NA"),
+    ),
     "arff": (write_arff, read_arff),
     "parquet": (pl.DataFrame.write_parquet, pl.read_parquet),
 }

@@ -197,8 +197,12 @@ def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_c
     title_is(2)
     page.keyboard.press("Enter")
     assert focus_is_in("#case")
+    # Whoever read one case to its end begins the next one at its name and its verdict.
+    page.evaluate("document.getElementById('case').scrollTop = 1000")
+    assert page.evaluate("document.getElementById('case').scrollTop") > 0
     page.keyboard.press("j")
     title_is(3)
+    page.wait_for_function("document.getElementById('case').scrollTop === 0")
     page.wait_for_function("document.activeElement.id === 'case-title'")
     page.keyboard.press("Escape")
     assert focus_is_in(".clients [row-id='3']")
@@ -215,6 +219,7 @@ def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_c
     page.keyboard.press("Control+ArrowRight")
     page.keyboard.type("j")
     page.wait_for_selector(".none-found:visible")
+    assert "No Matching Rows" not in page.inner_text("main")
     page.keyboard.press("Backspace")
     page.wait_for_function(ALL_HOLD, arg="12")
     page.keyboard.press("Escape")
@@ -293,6 +298,9 @@ def test_rows_that_cannot_be_scored_are_listed_and_the_others_are_scored(page, g
     assert row[3] == "'six' is not a number"
     assert row[4].startswith("a whole number of months")
     assert "The other 199 clients were scored." in page.inner_text(".attention")
+    # On a phone a row is a paragraph, and the box to correct it is as wide as the list.
+    page.set_viewport_size({**SIZE, "width": 390})
+    assert page.locator(".rejected input").bounding_box()["width"] > 250
 
 
 def test_a_file_of_another_kind_gets_a_sentence_and_the_page_stays_usable(page, german_clients):

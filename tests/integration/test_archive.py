@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import traceback
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,12 +30,23 @@ from gridfs import GridFSBucket
 from creditrisk.errors import ArchiveError
 from creditrisk.settings import Settings
 from monitoring import archive as archives
-from monitoring.archive import Archive, DamagedReportError, UnknownReportError, open_archives, prunable, remove
+from monitoring.archive import (
+    Archive,
+    ArchiveAwayError,
+    DamagedReportError,
+    UnknownReportError,
+    archives_to_read,
+    open_archives,
+    prunable,
+    remove,
+)
+from monitoring.archive.away import AWAY_SECONDS, PatientlyRead
 from monitoring.archive.delivery import waiting_room
 from monitoring.archive.gcs import CloudStorageArchive
 from monitoring.archive.local import LocalArchive
 from monitoring.archive.mongo import INDEXES, MongoArchive
 from monitoring.exporter import DriftCollector
+from monitoring.report_pages import ReportPages
 from monitoring.results import Result
 from tests.conftest import ROOT
 from tests.integration.cloud_storage import CloudStorage
@@ -463,6 +475,46 @@ def test_a_report_killed_while_it_writes_leaves_nothing_after_the_next(local_arc
     assert {path.stem for path in path.parent.iterdir()} == {report_id.rpartition("/")[2]}
 
 
+def plant_page(archive: Archive, report_id: str, content: bytes) -> None:
+    """Put other bytes in the place of a page, as an archive keeps it."""
+    if isinstance(archive, LocalArchive):
+        (archive.folder / f"{report_id}.html").write_bytes(content)
+    elif isinstance(archive, CloudStorageArchive):
+        archive._bucket.blob(f"drift/{report_id}.html").upload_from_string(content)
+    else:
+        bucket = GridFSBucket(archive._database)
+        bucket.delete(report_id)
+        bucket.upload_from_stream_with_id(report_id, "other", content)
+
+
+@pytest.mark.parametrize("content", [gzip.compress(bytes(1_000_000_000), 1), b"\x1f\x8b" * 5, bytes(3_000_000)])
+def test_a_page_that_unpacks_to_gigabytes_is_not_unpacked(archive, content, monkeypatch):
+    for module in ("sealing", "gcs"):
+        monkeypatch.setattr(f"monitoring.archive.{module}.MAX_PAGE_BYTES", 2_000_000)
+    if isinstance(archive, MongoArchive) and len(content) > 4_000_000:
+        content = content[:4_000_000]
+    first, second = archive.put(PAGE, result(9)), archive.put(b"other", result(10))
+    plant_page(archive, first, content)
+    tracemalloc.start()
+    with pytest.raises(DamagedReportError, match="was changed after it was written"):
+        archive.html(first)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40_000_000
+    assert archive.html(second) == b"other"
+    with pytest.raises(ArchiveError, match="a report of 3 MB is not kept"):
+        archive.put(bytes(3_000_000), result(11))
+
+
+def test_a_page_that_is_a_pipe_is_not_waited_for(local_archive):
+    report_id = local_archive.put(PAGE, result(9))
+    path = local_archive.folder / f"{report_id}.html"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(DamagedReportError, match="cannot be read"):
+        local_archive.html(report_id)
+
+
 def test_a_page_changed_on_disk_is_not_served(local_archive, tmp_path):
     report_id = local_archive.put(PAGE, result(9))
     (tmp_path / "reports" / f"{report_id}.html").write_bytes(PAGE.replace(b"Nothing", b"Something"))
@@ -521,6 +573,69 @@ def test_the_last_result_is_found_while_every_archive_is_away(tmp_path):
     found = archives.last_result([gone], "german_credit", pending=tmp_path)
     assert found is not None
     assert found["last_seq"] == 900
+
+
+def test_of_those_who_read_while_an_archive_is_away_one_waits_every_while(tmp_path, local_archive, monkeypatch):
+    n_asked, clock, is_away = [], [0.0], [True]
+
+    def ids() -> list[str]:
+        n_asked.append(1)
+        if is_away[0]:
+            raise ArchiveAwayError("it does not answer.")
+        return []
+
+    monkeypatch.setattr(local_archive, "ids", ids)
+    monkeypatch.setattr("monitoring.archive.away.time.monotonic", lambda: clock[0])
+    reader = PatientlyRead(local_archive)
+
+    def ask() -> str:
+        try:
+            return str(reader.ids())
+        except ArchiveError as exc:
+            return str(exc)
+
+    assert [ask() for _ in range(5)] == ["it does not answer."] * 5
+    # What is only known after a look does not count: there is no such report, which is an answer.
+    with pytest.raises(ArchiveAwayError):
+        reader.html("german_credit/20240331T090000Z-1a2b3c4d")
+    clock[0] += AWAY_SECONDS + 1
+    assert [ask() for _ in range(5)] == ["it does not answer."] * 5
+    assert len(n_asked) == 2
+    is_away[0], clock[0] = False, clock[0] + AWAY_SECONDS + 1
+    assert [ask(), ask()] == ["[]", "[]"]
+    for unknown in ("german_credit/20240331T090000Z-1a2b3c4d", "../etc/passwd"):
+        with pytest.raises(ArchiveError):
+            reader.html(unknown)
+    assert ask() == "[]"
+    report_id = reader.put(PAGE, result(9))
+    assert (reader.html(report_id), reader.result(report_id)["id"]) == (PAGE, report_id)
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_page_of_reports_waits_once_for_an_archive_that_is_away(tmp_path):
+    uri = f"mongodb://127.0.0.1:{free_port()}/reports"
+    pages = ReportPages(Settings(home=tmp_path, archives=f"file://{tmp_path}/reports,{uri}"))
+    pages.report("german_credit/20240331T090000Z-1a2b3c4d")
+    for archive in archives_to_read([uri]):
+        assert archive._away is not None
+        archive._archive = None  # whoever asks it again fails
+    assert pages.report("german_credit/20240331T090000Z-1a2b3c4d").status == "503 Service Unavailable"
+    assert b"does not answer" in pages.report("german_credit/20240331T090000Z-1a2b3c4d").body
+
+
+@pytest.mark.parametrize(("uri", "library"), [("mongodb://h/reports", "pymongo"), ("gs://b", "google.cloud.storage")])
+def test_an_archive_whose_library_is_missing_is_away_and_the_others_are_read(tmp_path, monkeypatch, uri, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    local, missing = open_archives([f"file://{tmp_path}/reports", uri])
+    kept = archives.store([local, missing], PAGE, result(9), pending=tmp_path)
+    [problem] = kept.problems
+    assert "cannot be reached from here: '" in problem
+    assert "risk-o-meter[archives]" in problem
+    assert archives.read_all([missing, local], None, pending=tmp_path).results[0]["id"] == kept.id
+    assert archives.find_page([missing, local], kept.id, pending=tmp_path) == PAGE
+    for asked in (missing.ids, lambda: missing.remove(kept.id), lambda: missing.html(kept.id)):
+        with pytest.raises(ArchiveAwayError):
+            asked()
 
 
 @pytest.mark.usefixtures("hurried")

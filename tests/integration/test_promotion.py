@@ -356,6 +356,26 @@ def test_two_promotions_at_once_follow_each_other(settings, registry, make):
 # On the command line and in Prefect's pages
 
 
+def test_of_two_people_who_saw_the_same_champion_one_promotes_and_the_other_is_told(settings, registry, make):
+    versions = [make(), make(), make()]
+    by_hand(registry, versions[0])
+
+    def approve_one(version: Version) -> str:
+        try:
+            return approve(Registry(settings.stores), version, by="Ada", why="better", instead_of="1")
+        except RegistryError as exc:
+            return str(exc)
+
+    with ThreadPoolExecutor(2) as people:
+        at_once = sorted(people.map(approve_one, versions[1:]), key=lambda said: "Nothing was changed" in said)
+    champion, _ = standing(registry)
+    assert at_once[0].startswith(f"corner_lender version {champion} is champion now")
+    assert "was to replace version 1, which is no longer champion. Nothing was changed" in at_once[1]
+    # Who presses after it is done is told as well, also of the very version that is champion by now.
+    assert [approve_one(version).count("Nothing was changed") for version in versions] == [1, 1, 1]
+    assert standing(registry) == (champion, "1")
+
+
 def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, registry, make, told, monkeypatch):
     monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from creditrisk.home import LEAST_FREE_BYTES
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
 from tests.conftest import Web, corner_home, web_apps
@@ -67,3 +70,26 @@ def answer_on(sock: socket.socket) -> bytes:
     while part := sock.recv(65_536):
         parts.append(part)
     return b"".join(parts)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own with little more room than the least that is asked for."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    size = LEAST_FREE_BYTES + 10_000_000
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"a file system of its own cannot be mounted here ({done.stderr.strip()}): run the test as root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path, left: int) -> Path:
+    """Take the room of a disk but for some bytes."""
+    status = os.statvfs(folder)
+    filler = folder / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - left)
+    return filler

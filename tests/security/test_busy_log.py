@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import sqlite3
@@ -16,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from creditrisk import home
 from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import DecisionLogError
+from tests.security.conftest import fill
 
 EXAMPLE = Decision("api", "A-1", "corner", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
 
@@ -76,29 +75,6 @@ def test_a_log_that_is_let_go_in_time_takes_the_decision(log, held):
         assert waiting.result()[0].seq == 2
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with little more room than the least that is asked for."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    size = home.LEAST_FREE_BYTES + 10_000_000
-    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        pytest.skip(f"a file system of its own cannot be mounted here ({done.stderr.strip()}): run the test as root")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(folder: Path, left: int) -> Path:
-    """Take the room of a disk but for some bytes."""
-    status = os.statvfs(folder)
-    filler = folder / "filler"
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, status.f_bavail * status.f_frsize - left)
-    return filler
-
-
 def test_a_full_disk_is_not_ready_and_an_append_on_it_says_so(small_disk):
     with closing(DecisionLog(f"sqlite:///{small_disk / 'decisions.db'}")) as log:
         log.append([EXAMPLE])
@@ -124,6 +100,7 @@ APPEND_UNTIL_REFUSED = """
 import sys
 from creditrisk.decision_log import Decision, DecisionLog
 from creditrisk.errors import DecisionLogError
+from tests.security.conftest import fill
 log = DecisionLog(sys.argv[1])
 decision = Decision("api", "A", "m", "1", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5})
 for number in range(10_000):

@@ -381,3 +381,14 @@ def test_a_result_that_is_gone_is_not_found_and_one_that_is_not_there_yet_is_not
         (404, "not_found"),
         (409, "not_ready"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [("big%E2%80%AExslx.csv", "big xslx.csv"), ("a%00b%0Ac.csv", "a b c.csv"), ("%E2%81%A6x%E2%81%A9.csv", "x .csv"),
+     ("%00", "clients.csv"), ("", "clients.csv"), ("Kund%C3%B6r.csv", "Kundör.csv"), ("x" * 300, "x" * 199 + "…")],
+)  # fmt: skip
+def test_a_name_is_shown_without_signs_that_turn_a_line_around_or_cannot_be_seen(corner_app, context, sent, shown):
+    client = corner_app.test_client()
+    answer = client.post("/uploads", data=HEADER + b"\n" + ROW, content_type=KIND, headers={"X-File-Name": sent})
+    assert context.uploads.get(answer.json["upload"]).details.filename == shown

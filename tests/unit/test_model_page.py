@@ -1,9 +1,11 @@
 """The Model page: what it says of the model that serves, and what approvers change on it."""
 
 import json
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -15,6 +17,7 @@ from creditrisk.errors import DecisionLogError, RegistryError
 from creditrisk.registry import Evidence, TrainedFrom, Version
 from creditrisk.registry.evidence import tags_of
 from creditrisk.scoring import evaluation_of
+from creditrisk.settings import Settings
 from monitoring.archive import open_archives, pending_folder, store
 from monitoring.archive.local import LocalArchive
 from monitoring.archive.protocol import Reading
@@ -134,7 +137,7 @@ def test_a_button_changes_only_what_its_page_shows(app, monkeypatch):
     assert "Saved: version 3 offers" in press(app, "save-cutoffs", **cutoffs, **{"policy-shown": 1})
     assert "Scoring goes on" in press(app, "stop-switch", **{"policy-shown": 2, "stop-why": "mended"})
     monkeypatch.setattr("webapp.champion_moves.subprocess.run", None)
-    moves = {"move-why": "worse", "model": "corner_lender v2"}
+    moves = {"move-why": "worse", "model": "corner_lender v2", "champion-shown": "2"}
     assert "somebody else changed something since" in press(app, "roll-back", **moves)
 
 
@@ -217,14 +220,17 @@ def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_regist
     champion = registered("3", Evidence(), "a" * 64)
     same = registered("4", Evidence("keep", "no difference can be told", "3"), "a" * 64)
     changed = replace(registered("5", Evidence(), "b" * 64), tags={"evidence": "{}"})
+    worse = registered("2", Evidence("keep", "keep: worse beyond chance", "3"), "c" * 64)
     path = versions_path(context.settings)
-    noted = known_versions(FewVersions(changed), champion, [changed, same, champion])
+    noted = known_versions(FewVersions(changed), champion, [changed, same, champion, worse])
     write_versions(path, noted)
     assert read_versions(path) == noted
     said = layout(client)
     for text in ("5 (challenger)", "3 (serves)", "The same model came out again.", "no difference can be told"):
         assert text in said
     assert "was changed by hand" in said
+    assert said.count("worse beyond chance") == 1
+    assert "what the comparison found" in said
     path.write_text('[{"version": 1}]')
     assert read_versions(path) == []
 
@@ -234,29 +240,33 @@ def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_r
 
     def as_if(command, **_options):
         run.append(command)
-        failed = "--version=9" in command
+        failed = "--instead-of=2" in command
         return SimpleNamespace(returncode=failed, stderr="Error: There is none.\n")
 
     monkeypatch.setattr("webapp.champion_moves.SERVES_WITHIN_SECONDS", 0.0)
     monkeypatch.setattr("webapp.champion_moves.subprocess.run", as_if)
-    for may_not in (lambda: champion_moves.promote(context, ANALYST, "corner_lender", "4", "better"),
-                    lambda: champion_moves.roll_back(context, ANALYST, "corner_lender", "worse")):  # fmt: skip
+    versions = [registered(number, Evidence(), "a" * 64) for number in "34"]
+    write_versions(versions_path(context.settings), known_versions(FewVersions(versions[1]), versions[0], versions))
+    promote, model = partial(champion_moves.promote, context), "corner_lender"
+    for may_not in (lambda: promote(ANALYST, model, "4", "better", instead_of="3"),
+                    lambda: champion_moves.roll_back(context, ANALYST, model, "worse", instead_of="3")):  # fmt: skip
         with pytest.raises(ForbiddenError):
             may_not()
     with pytest.raises(RegistryError, match="say why"):
-        champion_moves.promote(context, APPROVER, "corner_lender", "4", " ")
+        promote(APPROVER, model, "4", " ", instead_of="3")
+    for unknown in ("9", "../..", "\0"):
+        with pytest.raises(RegistryError, match="has no such version"):
+            promote(APPROVER, model, unknown, "better", instead_of="3")
+    assert (run, look_at_once(context.settings).exists()) == ([], False)
     with pytest.raises(RegistryError, match="There is none"):
-        champion_moves.promote(context, APPROVER, "corner_lender", "9", "better")
-    assert not look_at_once(context.settings).exists()
-    assert champion_moves.promote(context, APPROVER, "corner_lender", "4", "--better").startswith(
-        "It is champion now, and"
-    )
-    said_by = ["--by=approver", "--role=approver"]
-    assert run[-1][-6:] == ["promote", "--dataset=corner_lender", "--version=4", *said_by, "--why=--better"]
+        promote(APPROVER, model, "4", "better", instead_of="2")
+    assert promote(APPROVER, model, "4", "--better", instead_of="3").startswith("It is champion now, and")
+    said_by = ["--instead-of=3", "--by=approver", "--role=approver"]
+    assert run[-1][-7:] == ["promote", "--dataset=corner_lender", "--version=4", *said_by, "--why=--better"]
     assert look_at_once(context.settings).exists()
-    champion_moves.roll_back(context, APPROVER, "corner_lender", "worse")
     # Who presses the button after somebody else goes back no further.
-    assert "--instead-of=3" in run[-1]
+    champion_moves.roll_back(context, APPROVER, model, "worse", instead_of="3")
+    assert run[-1][-6:] == ["rollback", "--dataset=corner_lender", *said_by, "--why=worse"]
 
 
 def test_the_pages_of_a_version_are_copied_once_and_shown_in_a_sandbox(app):
@@ -303,6 +313,14 @@ def test_outcomes_of_its_own_clients_take_the_place_of_those_of_the_test(app, ev
     assert "19 % more" in said
     assert "went bad than predicted (2 % more to 38 % more): 400 of its own clients" in said
     assert "from Jan 2024 to Mar 2024" in said
+
+
+def test_an_archive_whose_library_is_missing_leaves_the_page_as_it_is(app, monkeypatch):
+    scorer, settings = app.extensions["creditrisk"].scorer(), app.extensions["creditrisk"].settings
+    monkeypatch.setitem(sys.modules, "pymongo", None)
+    monkeypatch.setattr(Settings, "archive_uris", ["mongodb://nowhere.example/reports"])
+    assert realised(settings, scorer) is None
+    assert "80 of 100" in layout(app.test_client())
 
 
 def test_an_archive_that_is_gone_is_not_waited_for(app, monkeypatch):

@@ -56,6 +56,14 @@ SCHEMA = Schema(
     target=Target("outcome", "Outcome", bad=("1",), good=("0",)),
 )
 NAMES = ("number", "day", "age", "amount", "term", "grade")
+
+
+@pytest.fixture(autouse=True)
+def small_texts_go_the_way_of_large_ones(monkeypatch):
+    """Tests are written with small ones."""
+    monkeypatch.setattr(rows, "FEW_BYTES", 0)
+
+
 PROPERTY = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )

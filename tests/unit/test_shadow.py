@@ -1,5 +1,6 @@
 """The challenger beside the champion: it scores what was decided, and none of that counts as a decision."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -81,6 +82,22 @@ def test_what_it_says_counts_as_no_decision_and_the_chain_holds(log, champion, c
     assert [logged.decision.model_version for logged in log.decisions_about("C20", at_most=9)] == ["1"]
     again = replay(log, range(1, log.head()[0] + 1), lambda _model, _version: champion)
     assert (again.n_scored, again.differences) == (len(CLIENTS), [])
+
+
+def test_of_two_apps_on_one_log_only_one_says_what_a_challenger_would_have_decided(log, champion, challenger, tmp_path):
+    decide(log, champion)
+    decide(log, champion)
+    with ThreadPoolExecutor(4) as apps:
+        logs = [DecisionLog(f"sqlite:///{tmp_path}/decisions.db") for _ in range(4)]
+        ends = {*apps.map(lambda one: shadow(one, challenger, after_seq=0, by=BY), logs)}
+    assert len(ends) == 1
+    # One that was started later, or again, and looks from the start.
+    shadow(log, challenger, after_seq=0, by=BY)
+    assert compare_shadows(log, "corner_lender")[0].n_decisions == 2 * len(CLIENTS)
+    assert log.verify().broken is None
+    # Another challenger is another question.
+    shadow(log, replace(challenger, version="3", sha256="c" * 64), after_seq=0, by=BY)
+    assert [one.n_decisions for one in compare_shadows(log, "corner_lender")] == [2 * len(CLIENTS)] * 2
 
 
 def test_nothing_of_an_applicant_stays_with_it(log, champion, challenger):

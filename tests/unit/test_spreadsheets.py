@@ -145,36 +145,48 @@ def shared_text(n_chars, n_cells):
     )
 
 
+# Made where they are tested: each test process collects this list.
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("make", "sentence"),
     [
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"), "is protected by a password"),
-        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook of the old kind (.xls)"),
-        (zipped({"clients.csv": "a,b"}), "is a zip archive"),
-        (zipped({"xl/workbook.bin": ""}), "binary Excel workbook (.xlsb)"),
-        (zipped({"xl/workbook.xml": ""}), "is damaged"),
-        (b"PK\x03\x04", "is damaged"),
-        (workbook(("Loans", [])), "is empty"),
-        (zipped({"xl/workbook.xml": "", "xl/a.xml": " " * 70_000_000}), "would unpack to more"),
-        (workbook(("Loans", [["a"], *[[]] * 1_048_574, [""] * 16_383 + ["b"]])), "would unpack to more"),
-        (damaged_sheet('r="A1"', 'r="&#65;1"'), "is damaged"),
         (
-            damaged_sheet("<sheetData>", "<sheetData>" + "<row>" + "<c/>" * 9_000 + "</row>" * 1 + "<row/>" * 9_000),
+            lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
+            "is protected by a password",
+        ),
+        (lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "workbook of the old kind (.xls)"),
+        (lambda: zipped({"clients.csv": "a,b"}), "is a zip archive"),
+        (lambda: zipped({"xl/workbook.bin": ""}), "binary Excel workbook (.xlsb)"),
+        (lambda: zipped({"xl/workbook.xml": ""}), "is damaged"),
+        (lambda: b"PK\x03\x04", "is damaged"),
+        (lambda: workbook(("Loans", [])), "is empty"),
+        (lambda: zipped({"xl/workbook.xml": "", "xl/a.xml": " " * 70_000_000}), "would unpack to more"),
+        (lambda: workbook(("Loans", [["a"], *[[]] * 1_048_574, [""] * 16_383 + ["b"]])), "would unpack to more"),
+        (lambda: damaged_sheet('r="A1"', 'r="&#65;1"'), "is damaged"),
+        (
+            lambda: damaged_sheet(
+                "<sheetData>", "<sheetData>" + "<row>" + "<c/>" * 9_000 + "</row>" * 1 + "<row/>" * 9_000
+            ),
             "more",
         ),
-        (damaged_sheet("<worksheet", "<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet"), "is damaged"),
-        (damaged_sheet('<c r="A2" t="s">', '<c t="s"r="XFD1048576">'), "would unpack to more"),
-        (damaged_sheet("</sheetData>", UNPLACED + '<row r="1048576"><c r="A1048576"/></row></sheetData>'), "more"),
-        (shared_text(30_000, 10_000), "would unpack to more"),
-        (ods([NAMES], more=FAR_COLUMN), "would unpack to more"),
-        (ods([NAMES], more=LONG_ROWS), "would unpack to more"),
-        (ods(["a"], more=LONG_ROWS.replace("x" * 9_000, '<text:s text:c="300000000"/>')), "would unpack to more"),
-        (ods([NAMES], more=FAR_COLUMN.replace("1000000", "1&#48;00000")), "is damaged"),
+        (lambda: damaged_sheet("<worksheet", "<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet"), "is damaged"),
+        (lambda: damaged_sheet('<c r="A2" t="s">', '<c t="s"r="XFD1048576">'), "would unpack to more"),
+        (
+            lambda: damaged_sheet("</sheetData>", UNPLACED + '<row r="1048576"><c r="A1048576"/></row></sheetData>'),
+            "more",
+        ),
+        (lambda: shared_text(30_000, 10_000), "would unpack to more"),
+        (lambda: ods([NAMES], more=FAR_COLUMN), "would unpack to more"),
+        (lambda: ods([NAMES], more=LONG_ROWS), "would unpack to more"),
+        (
+            lambda: ods(["a"], more=LONG_ROWS.replace("x" * 9_000, '<text:s text:c="300000000"/>')),
+            "would unpack to more",
+        ),
+        (lambda: ods([NAMES], more=FAR_COLUMN.replace("1000000", "1&#48;00000")), "is damaged"),
     ],
 )
-def test_what_is_no_workbook_or_would_fill_the_memory_is_a_sentence(content, sentence):
+def test_what_is_no_workbook_or_would_fill_the_memory_is_a_sentence(make, sentence):
     with pytest.raises(SourceError) as caught:
-        upload(content)
+        upload(make())
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("'clients.xlsx' ")
 

@@ -167,6 +167,8 @@ def test_a_family_that_cannot_be_fitted_is_named_with_its_reason(applicants, mon
         raise RuntimeError("CUDA out of memory. Tried to allocate 20 GiB")
 
     monkeypatch.setattr("creditrisk.learners.dnn.fit", out_of_memory)
+    for module in ("scores", "choosing"):
+        monkeypatch.setattr(f"creditrisk.training.{module}.FAMILIES", ("decision_tree", "dnn"))
     training = _train(applicants.head(1_000), SCHEMA)
     assert training.failures == {"dnn": "RuntimeError: CUDA out of memory. Tried to allocate 20 GiB"}
     assert "dnn" not in {item.family for item in training.candidates}
@@ -222,7 +224,7 @@ def test_shuffled_outcomes_gain_nothing_in_folds(fewer_folds, fewer_families):
     assert np.mean([0.5, *areas]) < 0.56
 
 
-def test_shuffled_outcomes_are_refused_because_nothing_holds(fewer_folds):
+def test_shuffled_outcomes_are_refused_because_nothing_holds(fewer_folds, fewer_families):
     frame = simulate(400, seed=8).with_row_index("row_number", offset=1)
     shuffled = np.random.default_rng(3).permutation(frame["default"].to_numpy())
     with pytest.raises(TrainingError, match="the wrong way round"):

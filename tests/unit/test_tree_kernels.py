@@ -10,10 +10,12 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from numba.core.caching import FunctionCache
 
+from creditrisk import arrays
 from creditrisk.datasets import load_schema
 from creditrisk.encoding import fit_encoder
-from creditrisk.learners import _compiled, family, lightgbm, xgboost
+from creditrisk.learners import family, lightgbm, xgboost
 from creditrisk.learners._boxes import Nodes, joined
 from creditrisk.learners._trees import Ensemble
 from creditrisk.simulator import simulate
@@ -142,12 +144,12 @@ def test_the_sums_are_xgboosts_own_within_its_single_precision(fitted_rows):
 
 # The cache of compiled kernels
 
-KERNEL = "from _compiled import compiled\n\n\n@compiled\ndef double(value):\n    return 2 * value\n"
+KERNEL = "from arrays import compiled\n\n\n@compiled\ndef double(value):\n    return 2 * value\n"
 
 
 def _was_cached() -> bool:
     """Import the kernel as a new process would, call it, and say whether it was compiled before."""
-    for name in ("kernel", "_compiled"):
+    for name in ("kernel", "arrays"):
         sys.modules.pop(name, None)
     kernel = importlib.import_module("kernel")
     assert kernel.double(2.0) == 4.0
@@ -157,7 +159,7 @@ def _was_cached() -> bool:
 def test_a_kernel_is_read_from_its_cache_and_compiled_where_there_is_none(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    shutil.copy(str(_compiled.__file__), tmp_path)
+    shutil.copy(str(arrays.__file__), tmp_path)
     (tmp_path / "kernel.py").write_text(KERNEL)
     cache = tmp_path / "__pycache__"
     cache.write_text("a file where the folder should be: nothing can be written below it, not even by root")
@@ -178,9 +180,9 @@ def test_a_disk_that_is_full_or_only_read_keeps_no_kernel_and_refuses_no_answer(
         refused.append(1)
         raise PermissionError("a disk that is only read")
 
-    monkeypatch.setattr(_compiled.FunctionCache, "save_overload", refuse)
+    monkeypatch.setattr(FunctionCache, "save_overload", refuse)
 
-    @_compiled.compiled
+    @arrays.compiled
     def double(value: float) -> float:
         return value * 2
 

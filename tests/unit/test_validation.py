@@ -590,7 +590,7 @@ def test_the_pack_of_an_approval_speaks_of_refusals_and_claims_nothing_of_repaym
     schema = replace(by_folds.scorer.schema, target=target, horizon_months=0, amount_field="")
     found = written(replace(by_folds, scorer=replace(by_folds.scorer, schema=schema)), FACTS)
     text = validation_page(found)
-    assert "how many of similar applicants were refused a loan (outcome: Default)" in text
+    assert "how many of 100 similar applicants were refused a loan (outcome: Default)" in text
     assert "nothing here says who repays" in text
     assert "0 months" not in text
     assert "extrapolated" not in text  # who was declined is in the table

@@ -195,6 +195,13 @@ def test_outcomes_are_recorded_all_or_none(client, corner_app):
 # What goes wrong
 
 
+def test_a_mistyped_address_shows_a_person_a_page(client):
+    answer = client.get("/nothing/here", headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (answer.status_code, answer.mimetype) == (404, "text/html")
+    assert "There is nothing at this address" in answer.text
+    assert 'href="/"' in answer.text
+
+
 def test_errors_have_one_shape_on_every_route(client, corner_app):
     assert_error(client.get("/nothing/here"), 404, "not_found")
     assert_error(client.get("/ui/nothing/here"), 404, "not_found")

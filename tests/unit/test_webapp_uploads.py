@@ -245,7 +245,30 @@ def test_while_scoring_is_stopped_nobody_is_told_to_correct_anything(corner_scor
     stopped = replace(corner_scorer, policy=Policy(stop=Stop("26 Nov 2026, 14:02 UTC", "Ana", "The data are wrong.")))
     text = words_of(case.case(client_of(stopped, accepted, stopped.score(accepted).row(0, named=True))))
     assert "Nothing while scoring is stopped: a colleague decides." in text
-    assert "Correct what is unusual" not in text
+    why = [stopped.policy.stop.sentence]
+    assert "but scoring is stopped: a colleague decides." in case.sureness("refer", "decline", 0.99, why)
+    assert "unusual" not in text
+
+
+def test_a_stop_is_said_once_and_makes_no_client_unusual(corner_scorer):
+    stop = Stop("26 Nov 2026, 14:02 UTC", "Ana", "The data are wrong.")
+    stopped = replace(corner_scorer, policy=Policy(stop=stop))
+    told = f"{stop.sentence} 2 clients were left to a colleague for that alone."
+    two = CSV.replace(b"abc", b"30")
+    assert told in shown(stopped, two)
+    assert "unusual value" not in shown(stopped, two)
+    odd = shown(stopped, two.replace(b"61", b"161"))
+    assert told.replace("2 clients were", "1 client was") in odd
+    assert "1 client with an unusual value" in odd
+    assert "Client A7: Age: 161 is outside 18 to 100 years" in odd
+
+
+def test_the_figure_that_is_explained_is_one_of_the_bars(corner_scorer):
+    accepted = check(parse_upload(CSV, filename="c.csv", max_rows=10), corner_scorer.schema).accepted
+    row = corner_scorer.score(accepted).row(0, named=True)
+    text = words_of(case.case(client_of(corner_scorer, accepted, row)))
+    strongest = max((reason["push"] for reason in [*row["strengths"], *row["reasons"]]), key=abs)
+    assert f"{push_words(strongest)}: without it the risk would be" in text
 
 
 def test_a_verdict_is_never_colour_alone(corner_scorer):

@@ -90,9 +90,16 @@
   document.addEventListener("focusin", () => {
     hadFocus = isInCase();
   });
+  // Whose case it is: another client's begins at its top, with the name and the verdict in sight.
+  let whose = "";
   new MutationObserver(() => {
     if (hadFocus && document.activeElement === document.body) focusCase();
-  }).observe(document.documentElement, { childList: true, subtree: true });
+    const title = byId("case-title");
+    if (title && title.textContent !== whose) {
+      whose = title.textContent;
+      byId("case").scrollTop = 0;
+    }
+  }).observe(document.documentElement, { childList: true, characterData: true, subtree: true });
 
   function copyLetter() {
     const letter = byId("letter");

@@ -66,7 +66,9 @@ def case(client: Client) -> list[Component]:
     """The case of one client, from top to bottom."""
     row, scorer = client.row, client.scorer
     parts = _what_moved(row, client.pushes)
-    longest = max((abs(bar.push) for of_part in parts.values() for bar in of_part), default=0.0) or 1.0
+    pushes = [bar.push for of_part in parts.values() for bar in of_part]
+    strongest = max(pushes, key=abs, default=0.0)
+    longest = abs(strongest) or 1.0
     return [
         html.Div(
             className="case-head",
@@ -85,7 +87,7 @@ def case(client: Client) -> list[Component]:
                         *_problems(row["problems"]),
                         *_what_would_change(client),
                         *(part for title, of_part in parts.items() for part in bars(title, of_part, longest)),
-                        html.P(wording.COMPARED_WITH, className="quiet"),
+                        *([html.P(wording.how_to_read(strongest), className="quiet")] if pushes else []),
                         *_letter(row),
                         *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
                         html.P(f"Scored by {scorer.schema.title} v{scorer.version}", className="quiet"),
@@ -143,7 +145,7 @@ def _sure(client: Client) -> Component:
             "How sure: ",
             html.B(f"{wording.confidence_words(confidence, rule.ask_below)}, {wording.percent(confidence)}"),
             html.Br(),
-            html.Small(sureness(row["verdict"], zone, confidence, is_odd=bool(row["problems"]))),
+            html.Small(sureness(row["verdict"], zone, confidence, row["problems"])),
         ],
         className="sure",
     )
@@ -233,21 +235,21 @@ def _problems(problems: list[str]) -> list[Component]:
     return [html.Ul([html.Li(problem) for problem in problems], className="problems")] if problems else []
 
 
-def sureness(verdict: str, zone: Verdict, confidence: float, *, is_odd: bool) -> str:
+def sureness(verdict: str, zone: Verdict, confidence: float, problems: Sequence[str] = ()) -> str:
     """What the confidence means, in a sentence, and why a colleague is asked.
 
     Parameters
     ----------
     zone
         What the risk alone points to.
-    is_odd
-        Whether something about the row is odd, which is told beside it.
+    problems
+        What is odd about the row, or that scoring was stopped; it is told beside it.
 
     Examples
     --------
-    >>> sureness("approve", "approve", 0.93, is_odd=False)
+    >>> sureness("approve", "approve", 0.93)
     'Trained on other applicants, the model would have come to the same in 93 of 100 trainings.'
-    >>> print(sureness("refer", "approve", 0.71, is_odd=False))
+    >>> print(sureness("refer", "approve", 0.71))
     The risk points to an offer, but would have stayed one in only 71 of 100 trainings on other applicants: a colleague
     decides.
     """
@@ -256,7 +258,9 @@ def sureness(verdict: str, zone: Verdict, confidence: float, *, is_odd: bool) ->
         return f"Too close to call: the risk lies between offer and decline, and would in {n} of 100 trainings."
     if verdict == zone:
         return f"Trained on other applicants, the model would have come to the same in {n} of 100 trainings."
-    if is_odd:
+    if was_stopped(problems):
+        return f"The risk points to {_ZONES[zone]}, but scoring is stopped: a colleague decides."
+    if problems:
         return f"The risk points to {_ZONES[zone]}, but something about this client is unusual: a colleague decides."
     return (
         f"The risk points to {_ZONES[zone]}, but would have stayed one in only {n} of 100 trainings on other "

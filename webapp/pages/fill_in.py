@@ -101,7 +101,8 @@ def register(app: Dash, context: AppContext) -> None:
         cells = {item["fill"]: _cell(value) for item, value in zip(ids, values, strict=True)}
         fields = {field.name: field for field in fields_to_fill(schema)}
         said = {name: said_of(schema, field, cells.get(name, "")) for name, field in fields.items()}
-        told = [_told(said[item["fill"]], fields[item["fill"]]) for item in ids]
+        # Each part of the form is of a field; a name that none has is of no page of ours.
+        told = [_told(said[name], fields[name]) if (name := item["fill"]) in fields else no_update for item in ids]
         if n_faults := sum(bool(item.fault) for item in said.values()):
             verb = "needs" if n_faults == 1 else "need"
             message = f"{counted(n_faults, 'field')} {verb} your attention. Nothing was scored."

@@ -99,7 +99,7 @@ def files_table(found: Sequence[File]) -> Component:
     """The files as a table; what to do first if there is none."""
     if not found:
         return html.P(
-            ["No file is kept here. ", html.A("Drop a file of clients", href="/"), ", and it will be listed."],
+            ["No file of yours is kept here. ", html.A("Drop a file of clients", href="/"), ", and it will be listed."],
             className="quiet",
         )
     heads = ["When", "File", "From", "Sent by", "Version", "What came of it"]

@@ -60,8 +60,9 @@ def register(app: Dash, context: AppContext) -> None:
         prevent_initial_call=True,
     )
     def check(n_clicks: int | None, _n: int | None) -> tuple[list[Component], bool]:
-        if n_clicks and ctx.triggered_id == "check-log":
-            log_check.begin(context, the_caller().name)
+        is_asked = n_clicks and ctx.triggered_id == "check-log"
+        if is_asked and (problem := log_check.begin(context, the_caller().name)):
+            return [html.P(f"It could not be checked: {problem}", role="alert")], True
         found = log_check.last_check(context.settings.home)
         return proof(found), not found.is_running
 

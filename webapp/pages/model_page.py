@@ -144,24 +144,26 @@ def _register_moves(app: Dash, context: AppContext) -> None:
         Input("roll-back", "n_clicks"),
         State("move-why", "value"),
         State("model", "data"),
+        State("champion-shown", "data"),
         running=[
             (Output("moving", "children"), model_versions.MOVING, model_versions.HOW_LONG),
             (Output("roll-back", "disabled"), True, False),
         ],
         prevent_initial_call=True,
     )
-    def move(_promoted: list[int | None], _back: int | None, why: str | None, shown: str | None) -> tuple[Any, Any]:
+    def move(_promoted: list[int | None], _back: int | None, *given: str | None) -> tuple[Any, Any]:
         pressed = ctx.triggered_id
         if not any(item["value"] for item in ctx.triggered):
             return no_update, no_update
-        model = context.scorer().name
+        model, (why, shown, champion) = context.scorer().name, given
 
         def change(caller: Caller) -> str:
-            if shown != shell.identity_of(context.champion.state):
+            if shown != shell.identity_of(context.champion.state) or not champion:
                 raise ChangedMeanwhileError
             if pressed == "roll-back":
-                return champion_moves.roll_back(context, caller, model, why or "")
-            return champion_moves.promote(context, caller, model, str(pressed["version"]), why or "")
+                return champion_moves.roll_back(context, caller, model, why or "", instead_of=champion)
+            version = str(pressed["version"])
+            return champion_moves.promote(context, caller, model, version, why or "", instead_of=champion)
 
         return _answer(context, change)
 
@@ -240,7 +242,7 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
         parts.insert(1, model_card.calibration(model_card.risk_groups(evaluation)))
     versions, home = _versions(context, scorer), context.settings.home
     pages = {item.version: kept_names(home, item.model, item.version) for item in versions}
-    parts.append(model_versions.versions_panel(versions, pages, may_change=may_change))
+    parts.append(model_versions.versions_panel(versions, pages, scorer.version, may_change=may_change))
     if context.settings.shadow:
         parts.append(model_shadow.shadow_panel(context.log, scorer.name))
     return [*parts, model_history.history(context.log, scorer.name)]

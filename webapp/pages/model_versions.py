@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from webapp.pages import wording
@@ -20,7 +20,7 @@ MOVING = "Working on it: the version is proved, then made to serve. Stay on this
 
 
 def versions_panel(
-    versions: Sequence[KnownVersion], pages: Mapping[str, Sequence[str]], *, may_change: bool
+    versions: Sequence[KnownVersion], pages: Mapping[str, Sequence[str]], serves: str, *, may_change: bool
 ) -> Component:
     """The table of versions, room for a page of one of them and, for who may, the two moves.
 
@@ -28,6 +28,8 @@ def versions_panel(
     ----------
     pages
         By version, the names of the pages that are kept of it.
+    serves
+        The version that serves.
     """
     if not versions:
         said = "The registry has not said yet which versions there are. It is asked again and again."
@@ -39,7 +41,7 @@ def versions_panel(
                 html.Th(_name(item), scope="row"),
                 html.Td(wording.day(datetime.fromisoformat(item.created_at))),
                 html.Td(SAME if item.is_same else item.evidence or "–"),
-                html.Td(item.against or "–"),
+                html.Td(_against(item) or "–"),
                 html.Td(_looks(item.version, pages.get(item.version, ()))),
             ]
         )
@@ -51,7 +53,7 @@ def versions_panel(
         html.Div(id="version-page", className="version-page"),
     ]
     parts += (
-        _moves(versions)
+        _moves(versions, serves)
         if may_change
         else [html.P("Only an approver may change which version serves.", className="quiet")]
     )
@@ -69,6 +71,13 @@ def _name(item: KnownVersion) -> str:
         if holds and not (words == "challenger" and item.is_champion)
     ]
     return item.version + (f" ({', '.join(roles)})" if roles else "")
+
+
+def _against(item: KnownVersion) -> str:
+    """What speaks against a version; the comparison's sentence, which stands beside it, is not said twice."""
+    said = f"the comparison says {item.evidence}"
+    is_beside = item.evidence and not item.is_same
+    return item.against.replace(said, "what the comparison found") if is_beside else item.against
 
 
 def _looks(version: str, names: Sequence[str]) -> Component | str:
@@ -119,8 +128,9 @@ def version_page(version: str, name: str, *, is_same: bool) -> list[Component]:
     ]
 
 
-def _moves(versions: Sequence[KnownVersion]) -> list[Component]:
+def _moves(versions: Sequence[KnownVersion], serves: str) -> list[Component]:
     others = [item for item in versions if not item.is_champion]
+    champion = next((item.version for item in versions if item.is_champion), serves)
     previous = next((item for item in versions if item.is_previous and not item.is_champion), None)
     if not others:
         return [html.P("There is no other version yet.", className="quiet")]
@@ -143,4 +153,6 @@ def _moves(versions: Sequence[KnownVersion]) -> list[Component]:
             className="buttons",
         ),
         html.P(HOW_LONG, id="moving", className="quiet", role="status"),
+        # What these buttons are pressed for: the registry's champion, which may be another one than serves.
+        dcc.Store(id="champion-shown", data=champion),
     ]

@@ -189,7 +189,7 @@ def _register_cases(app: Dash, context: AppContext) -> None:
         place = _triggered("place")
         # Once more on the same bar: all of them again.
         is_chosen = any(item["id"]["place"] == place and item.get("value") == "true" for item in ctx.states_list[1])
-        chosen = None if place is None or is_chosen else int(str(place))
+        chosen = place if isinstance(place, int) and not is_chosen else None
         try:
             return _cases(context, _result(context, str(given[-1])), _pressed(ctx.states_list[0]), chosen)
         except CreditRiskError as exc:
@@ -220,7 +220,7 @@ def overview(context: AppContext) -> list[Component]:
     ]
     elsewhere = [html.Nav(links, className="elsewhere", **attributes("aria-", label="Other services"))] if links else []
     try:
-        archives = archive.open_archives(settings.archive_uris)
+        archives = archive.archives_to_read(settings.archive_uris)
         kept = archive.read_recent(archives, model or None, pending=archive.pending_folder(settings.home))
     except ArchiveError as exc:
         said = html.P(f"The reports cannot be read: {exc} That is not the same as no report.", role="alert")
@@ -281,7 +281,7 @@ def _over_time(drawn: Sequence[Result]) -> Component:
 
 def _result(context: AppContext, report_id: str) -> Result:
     settings = context.settings
-    archives = archive.open_archives(settings.archive_uris)
+    archives = archive.archives_to_read(settings.archive_uris)
     pending = archive.pending_folder(settings.home)
     return archive.find(archives, archive.check_id(report_id), pending=pending).result
 

@@ -58,7 +58,7 @@ def search(settings: Settings, question: Question, before: str) -> Sought:
     """
     since, until = _day(question.since, "From"), _day(question.until, "To")
     return archive.search(
-        archive.open_archives(settings.archive_uris),
+        archive.archives_to_read(settings.archive_uris),
         question.is_met_by,
         pending=archive.pending_folder(settings.home),
         folder="" if question.folder == ANY else question.folder,

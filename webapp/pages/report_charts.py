@@ -145,7 +145,7 @@ def figure(chart: Chart, ids: Sequence[str], times: Sequence[str]) -> Component:
     known = [point for series in chart.series for point in series.points if point is not None]
     heading = [html.H3(chart.title), html.P(chart.meaning, className="quiet")]
     if not known:
-        return html.Div([*heading, html.P("No report says so yet.", className="nothing")], className="chart")
+        return html.Div([*heading, html.P("No report has this figure yet.", className="nothing")], className="chart")
     top = max([*(point.high for point in known), *(limit for _, limit in chart.limits)]) * 1.05
     high, low = max(top, chart.low + 0.05), min([chart.low, *(point.low for point in known)])
 

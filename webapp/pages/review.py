@@ -14,7 +14,6 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import log_what_if
 from creditrisk.errors import DecisionLogError
-from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.scoring import WhatIf, what_would_change
 from webapp import upload_scoring
 from webapp.access import the_caller
@@ -133,7 +132,7 @@ def _register_list(app: Dash, context: AppContext) -> None:
             model["verdict"] = FilterRule(filterType="text", type="equals", filter=only)
         if sought and sought.strip():
             model["client"] = FilterRule(filterType="text", type="contains", filter=sought.strip()[:MOST_SOUGHT])
-        return model, ["true" if name == only else "false" for name in VERDICT_LOOKS]
+        return model, ["true" if item["id"]["tile"] == only else "false" for item in ctx.inputs_list[0]]
 
 
 def _register_case(app: Dash, context: AppContext) -> None:
@@ -201,7 +200,9 @@ def _client(context: AppContext, selected: list[GridRow] | None, job: str | None
         return None
     number = int(selected[0]["row"])
     is_row = pl.col("row_number") == number
-    [row] = scored_rows(result.scored.filter(is_row))
+    row = next(iter(scored_rows(result.scored.filter(is_row))), None)
+    if row is None:  # of another file, or of no file at all
+        return None
     application, scorer = result.checked.accepted.filter(is_row), result.decider_of(number)
     what_ifs = what_would_change(scorer, application, row["verdict"])
     return case.Client(row, application, scorer.explain(application), what_ifs, scorer)

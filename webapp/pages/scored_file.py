@@ -15,6 +15,7 @@ from dash_ag_grid import AgGrid
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
+from creditrisk.scoring import was_stopped
 from creditrisk.text import counted, sentence
 from webapp.pages import case, wording
 from webapp.pages.components import attributes
@@ -120,9 +121,8 @@ def result(
     """
     n_rows = checked.raw.height
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
-    n_odd = int(scored["problems"].list.len().gt(0).sum()) if scored.height else 0
+    odd, stops = unusual(scored)
     repeated = repeated_clients(checked, schema)
-    n_attention = len(rejected) + n_odd + len(repeated)
     headline = [html.B(filename, className="filename"), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
@@ -143,8 +143,12 @@ def result(
         parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
     if since_then:
         parts.append(html.P(since_then, className="notice stopped", role="status"))
-    if n_attention:
-        parts.append(attention(rejected, scored, is_open=scored.is_empty(), repeated=repeated))
+    if stops:
+        verb = "was" if len(stops) == 1 else "were"
+        asked = f"{counted(len(stops), 'client')} {verb} left to a colleague for that alone."
+        parts.append(html.P(f"{sentence(stops[0]).rstrip('.')}. {asked}", className="notice stopped", role="status"))
+    if rejected or repeated or odd.height:
+        parts.append(attention(rejected, odd, n_scored=scored.height, repeated=repeated))
     if scored.height:
         parts += [tiles(checked, scored, schema), review(checked, schema)]
         if schema.wording:
@@ -180,20 +184,35 @@ def repeated_clients(checked: Checked, schema: Schema) -> list[tuple[str, list[i
     return list(rows.iter_rows())
 
 
+def unusual(scored: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
+    """The clients with something unusual about them; and the stop of each that nothing else left to a colleague.
+
+    A stop says nothing about a client: it is taken out of what is unusual.
+    """
+    if scored.is_empty():
+        return scored, []
+    odd = scored.filter(pl.col("problems").list.len() > 0)
+    first = odd["problems"].list.first()
+    is_stopped = pl.Series([was_stopped([text]) for text in first], dtype=pl.Boolean)
+    own = odd["problems"].list.slice(1)
+    alone = is_stopped & (own.list.len() == 0)
+    told = odd.with_columns(pl.when(is_stopped).then(own).otherwise(pl.col("problems")).alias("problems"))
+    return told.filter(~alone), first.filter(alone).to_list()
+
+
 def attention(
     rejected: Sequence[Rejection],
-    scored: pl.DataFrame,
+    odd: pl.DataFrame,
     *,
-    is_open: bool,
+    n_scored: int,
     repeated: Sequence[tuple[str, list[int]]] = (),
 ) -> Component:
     """Rows that could not be scored, and may be corrected here; those that hold something odd; clients on two rows."""
-    odd = scored.filter(pl.col("problems").list.len() > 0) if scored.height else scored
     n_rows = len(rejected) + odd.height + len(repeated)
     parts: list[Component] = []
     if rejected:
-        verb = "was" if scored.height == 1 else "were"
-        others = f" The other {counted(scored.height, 'client')} {verb} scored." if scored.height else ""
+        verb = "was" if n_scored == 1 else "were"
+        others = f" The other {counted(n_scored, 'client')} {verb} scored." if n_scored else ""
         parts += [
             html.P(html.B(f"{counted(len(rejected), 'row')} could not be scored.{others}")),
             html.Table(
@@ -232,7 +251,7 @@ def attention(
         ]
     verb = "needs" if n_rows == 1 else "need"
     summary_line = html.Summary([html.Span("!", className="flag"), f"{counted(n_rows, 'row')} {verb} your attention"])
-    return html.Details([summary_line, html.Div(parts, className="list")], className="attention", open=is_open)
+    return html.Details([summary_line, html.Div(parts, className="list")], className="attention", open=not n_scored)
 
 
 def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
@@ -336,6 +355,9 @@ def grid(checked: Checked, schema: Schema) -> Component:
             "maxBlocksInCache": 20,
             "infiniteInitialRowCount": 1,
             "tooltipShowDelay": 400,
+            "tooltipShowMode": "whenTruncated",
+            # What is not found is said above the table, in our words.
+            "suppressOverlays": ["noMatchingRows"],
             "suppressCellFocus": False,
             # One Tab stop: in at the client that is chosen, out behind the table.
             "focusGridInnerElement": {"function": "focusChosen(params)"},

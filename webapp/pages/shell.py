@@ -14,7 +14,7 @@ from creditrisk.scoring import NO_POLICY, Policy
 from creditrisk.text import sentence
 from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
-from webapp.errors import where
+from webapp.errors import no_room, where
 from webapp.pages import Page, status_page, wording
 from webapp.pages.components import attributes
 from webapp.policy_changes import left_behind
@@ -78,7 +78,8 @@ def report_failure(exc: Exception) -> None:
     if isinstance(exc, CreditRiskError):
         set_props("sending", {"children": sentence(str(exc))})
         return
-    set_props("sending", {"children": "Something went wrong in the app. Reload the page and try again."})
+    said = no_room(exc) or "Something went wrong in the app. Reload the page and try again."
+    set_props("sending", {"children": said})
     log.error("a callback failed: %s", where(exc))
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 from creditrisk.schema import Field
 from creditrisk.scoring import OF_ALL, OF_OFFERS, ScoredRow, Scorer, reason_in_full, reason_text
-from creditrisk.text import counted
+from creditrisk.text import counted, push_size, push_words
 from webapp.upload_records import Record
 
 # Confidence from which we say so.
 WELL_INSIDE, INSIDE = 0.95, 0.90
+# A push below it is 0.0 of 100.
+SMALLEST_PUSH = 0.0005
 
 
 def risk_words(prob_default: float) -> str:
@@ -179,6 +181,22 @@ def reason_texts(row: ScoredRow) -> list[str]:
     return [*(reason_text(reason) for reason in row["strengths"]), f"{AGAINST}: {against[0]}", *against[1:]]
 
 
+def how_to_read(push: float) -> str:
+    """What stands below the bars of a case: what they are beside, and how to read the longest one's figure.
+
+    Examples
+    --------
+    >>> print(how_to_read(0.27))
+    What speaks for a client is beside all applicants, all else beside a typical approved client. +27 of 100: without it
+    the risk would be lower by 27 of 100.
+    """
+    beside = "What speaks for a client is beside all applicants, all else beside a typical approved client."
+    way = "lower" if push > 0 else "higher"
+    if abs(push) < SMALLEST_PUSH:
+        return beside
+    return f"{beside} {push_words(push)}: without it the risk would be {way} by {push_size(push)}."
+
+
 def reasons_in_full(row: ScoredRow) -> str:
     """The reasons of a client with their yardsticks, a line each; an offer leads with what speaks for the client.
 
@@ -210,10 +228,6 @@ def stopped(reason: str, n_done: int, n_rows: int, advice: str) -> str:
 # Headings of what moved a client's risk; the second one stands in the table too.
 IN_FAVOUR, AGAINST = "What speaks for this client", "What speaks against"
 RAISED, LOWERED = "What raised the risk", "What lowered the risk"
-COMPARED_WITH = (
-    "What raised and lowered the risk: compared with a typical approved client, and for what speaks for a client, with "
-    "all applicants. +11 of 100: without it, the risk would be lower by 11 of 100."
-)
 AGAIN = "Drop the file again to score it anew."
 NOT_KEPT = "Results stay here for an hour, less if many files come."
 # Of a file that was cut off.
