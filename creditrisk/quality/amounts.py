@@ -26,7 +26,7 @@ SIGNS = {
     "RSD": ("din.", "дин."), "UYU": ("$U",), "DOP": ("RD$",), "COP": ("COL$",), "ARS": ("AR$",), "CLP": ("CLP$",),
     "AMD": ("֏",),
 }  # fmt: skip
-_CODES = (
+ISO_CODES = (
     "AED", "AFN", "ALL", "AMD", "ANG", "AOA", "ARS", "AUD", "AWG", "AZN", "BAM", "BBD", "BDT", "BGN", "BHD", "BIF",
     "BMD", "BND", "BOB", "BRL", "BSD", "BTN", "BWP", "BYN", "BZD", "CAD", "CDF", "CHF", "CLP", "CNY", "COP", "CRC",
     "CUP", "CVE", "CZK", "DEM", "DJF", "DKK", "DOP", "DZD", "EGP", "ERN", "ETB", "EUR", "FJD", "FKP", "GBP", "GEL",
@@ -38,7 +38,7 @@ _CODES = (
     "SZL", "THB", "TJS", "TMT", "TND", "TOP", "TRY", "TTD", "TWD", "TZS", "UAH", "UGX", "USD", "UYU", "UZS", "VES",
     "VND", "VUV", "WST", "XAF", "XCD", "XOF", "XPF", "YER", "ZAR", "ZMW", "ZWG",
 )  # fmt: skip
-CURRENCIES = {code.lower(): code for code in _CODES} | {
+CURRENCIES = {code.lower(): code for code in ISO_CODES} | {
     sign.lower(): code for code, signs in SIGNS.items() for sign in signs
 }
 _MINUSES = dict.fromkeys("\u2212\u2010\u2011\u2012\u2013\u2014\ufe63\uff0d\u207b", "-") | {"\uff0b": "+"}

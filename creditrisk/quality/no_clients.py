@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from creditrisk.quality.amounts import CURRENCY
+from creditrisk.quality.amounts import ISO_CODES
 from creditrisk.quality.numbers import plain
 from creditrisk.sources import RawTable
 
@@ -32,9 +32,10 @@ _TOTAL = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(
-    rf"[(\[]?(in\s+)?(%|{CURRENCY}|T€|k€|months?|years?|days?|monate?|jahre?|tage?|mois|ans|text|string|str|char|varchar"
-    r"|numeric|number|num|int(eger|64)?|bigint|float(64)?|double|decimal|date(time)?|bool(ean)?|flag|object|category"
-    r"|categorical|code|0\s?/\s?1|y\s?/\s?n|yes\s?/\s?no|yyyy-mm-dd|(dd|mm)[./-](dd|mm)[./-]yyyy|[#-])(\(\d+(,\d+)?\))?[)\]]?",
+    rf"[(\[]?(in\s+)?(%|[€$£¥₹]|{'|'.join(ISO_CODES)}|T€|k€|months?|years?|days?|monate?|jahre?|tage?|mois|ans"
+    r"|text|string|str|char|varchar|numeric|number|num|int(eger|64)?|bigint|float(64)?|double|decimal|date(time)?|bool(ean)?|flag|object"
+    r"|category|categorical|code|0\s?/\s?1|y\s?/\s?n|yes\s?/\s?no|yyyy-mm-dd"
+    r"|(dd|mm)[./-](dd|mm)[./-]yyyy|sign)(\(\d+(,\d+)?\))?[)\]]?",
     re.IGNORECASE,
 )
 _RULE = re.compile(r"[-=_*─═ ]{3,}")
@@ -43,6 +44,8 @@ _FOOTER = re.compile(
     r"(page|seite|página|pagina|strona|blatt)\s+\d+(\D{1,9}\d+)?|\(?\d[\d,.]* rows?\b.*", re.IGNORECASE
 )
 _NOTE = re.compile(r"(?=.*[^\W\d_]{2})(?=.*(\s|:|©|\*)).{8,}", re.DOTALL)
+_FEWEST_UNITS = 2
+_LOOKED_AT = 1_000
 _ROWS_ADDED = 3
 _COLUMNS_ADDED = 8
 # More rows than this share without a last cell are clients.
@@ -125,7 +128,11 @@ def are_units(frame: pl.DataFrame) -> bool:
     """
     filled = [cell for cell in _texts(0, frame) if cell]
     n_units = sum(map(bool, map(_UNIT.fullmatch, filled)))
-    return len(filled) > 1 and n_units > len(filled) / 2 and not any(plain(cell) is not None for cell in filled)
+    if len(filled) < _FEWEST_UNITS or n_units <= len(filled) / 2 or any(plain(cell) is not None for cell in filled):
+        return False
+    # What stands below as well is an answer.
+    below = frame[1:_LOOKED_AT]
+    return not any(cell and (below[name] == cell).any() for name, cell in zip(frame.columns, frame.row(0), strict=True))
 
 
 def _said_of(row: int, frame: pl.DataFrame) -> str:

@@ -149,7 +149,8 @@ def _mostly_numbers(cells: Cells) -> Column | None:
     values, unreadable = read_cells(texts, field, cells.delimiter)
     field = replace(field, notation=notation_in(texts, field, cells.delimiter))
     words = _words_for_missing(texts, unreadable)
-    if words:
+    # Beside a few numbers a word is rather one of several answers.
+    if words and values.n_unique() > MAX_CODES:
         known = texts.set(pl.Series(np.isin(np.arange(len(texts)), unreadable)), None).drop_nulls()
         column = _numbers(replace(cells, filled=known), field, values.drop_nulls(), 0)
         return _with_words_for_missing(column, cells, words, len(unreadable))

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from creditrisk.errors import SchemaError, SourceError
-from creditrisk.quality import check
+from creditrisk.quality import are_units, check
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.schema_inference import Inference, header_hints, infer
 from creditrisk.schema_inference.kinds import Column
@@ -214,3 +214,15 @@ def test_values_for_names_are_not_quoted_where_clients_are_scored():
     with pytest.raises(SchemaError, match="seems to be a client already") as caught:
         check(table, schema)
     assert "Miller" not in str(caught.value)
+
+
+def test_letters_that_are_also_signs_of_currencies_are_no_units():
+    table = parse_table(b"own,occ,channel\nN,P,R\nY,P,R\n", filename="x.csv")
+    assert not are_units(table.texts)
+    assert are_units(parse_table(b"rent,car\nEUR,yes/no\n500,yes\n", filename="x.csv").texts)
+    assert not are_units(parse_table(b"paid,car\nEUR,text\nEUR,text\n", filename="x.csv").texts)
+
+
+def test_a_word_beside_a_few_numbers_is_an_answer():
+    found = column("term", any_of(12, 24, 36, 48, "other"))
+    assert (found.field.type, found.flag, found.field.missing) == ("category", "", ())
