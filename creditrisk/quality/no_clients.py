@@ -33,7 +33,8 @@ _TOTAL = re.compile(
 )
 _UNIT = re.compile(
     rf"[(\[]?(in\s+)?(%|[€$£¥₹]|{'|'.join(ISO_CODES)}|T€|k€|months?|years?|days?|monate?|jahre?|tage?|mois|ans"
-    r"|text|string|str|char|varchar|numeric|number|num|int(eger|64)?|bigint|float(64)?|double|decimal|date(time)?|bool(ean)?|flag|object"
+    r"|text|string|str|char|varchar|numeric|number|num|int(eger|64)?|bigint|float(64)?|double|decimal|date(time)?"
+    r"|bool(ean)?|flag|object"
     r"|category|categorical|code|0\s?/\s?1|y\s?/\s?n|yes\s?/\s?no|yyyy-mm-dd"
     r"|(dd|mm)[./-](dd|mm)[./-]yyyy|sign)(\(\d+(,\d+)?\))?[)\]]?",
     re.IGNORECASE,
