@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 import tracemalloc
 from collections.abc import Iterator
@@ -658,6 +659,24 @@ def test_no_error_shows_a_password(uri):
     with pytest.raises(ArchiveError) as failure:
         open_archives([uri])[0].latest(None)
     assert "s3cret" not in "".join(traceback.format_exception(failure.value))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("hurried")
+def test_a_database_that_hangs_in_the_middle_of_an_answer_is_away(monkeypatch):
+    let_go, answer = threading.Event(), MongoStandIn.answer
+
+    def hang(server: MongoStandIn, command: dict) -> dict:
+        if "find" in command:
+            let_go.wait(120)
+        return answer(server, command)
+
+    monkeypatch.setattr(MongoStandIn, "answer", hang)
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        with pytest.raises(ArchiveAwayError, match="does not answer"):
+            archive.read(None, 1)
+        let_go.set()
 
 
 @pytest.mark.usefixtures("hurried")
