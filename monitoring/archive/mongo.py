@@ -12,6 +12,7 @@ from typing import Any
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, ArchiveAwayError, Reading
 from monitoring.archive.sealing import (
+    TooLongError,
     check_id,
     newest_first,
     page_of,
@@ -143,14 +144,21 @@ class MongoArchive(Archive):
         return self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     def _content(self, report_id: str) -> bytes:
-        """A page as it is kept; FileNotFoundError if there is none."""
+        """A page as it is kept; FileNotFoundError if there is none, OSError if its pieces do not make one."""
+        from bson.errors import BSONError
         from gridfs import GridFSBucket, NoFile
+        from gridfs.errors import CorruptGridFile
 
         with self._answering():
             try:
                 return read_page(GridFSBucket(self._database).open_download_stream(report_id))
             except NoFile as exc:
                 raise FileNotFoundError(report_id) from exc
+            except TooLongError:
+                raise
+            # Whoever can write there can write anything into what GridFS keeps of a file.
+            except (CorruptGridFile, BSONError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+                raise OSError("its pieces do not make a page") from exc
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

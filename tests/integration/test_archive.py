@@ -507,6 +507,27 @@ def test_a_page_that_unpacks_to_gigabytes_is_not_unpacked(archive, content, monk
         archive.put(bytes(3_000_000), result(11))
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        *(("files", {"length": value}) for value in ("x", 0, 10**12, None, [], 2.5)),
+        *(("files", {"chunkSize": value}) for value in ("x", 0, -1, None, [], 2.5)),
+        *(("chunks", {"data": value}) for value in ("x", 5, None, b"", b"x" * 100)),
+        *(("chunks", {name: value}) for name in ("n", "files_id") for value in ("x", 5, -1, None, {})),
+    ],
+)
+def test_what_others_wrote_into_the_pieces_of_a_page_is_damage_and_not_an_archive_that_is_away(kind, change):
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        kept, harmed = archive.put(b"other", result(8)), archive.put(PAGE, result(9))
+        pieces = server.collections[f"creditrisk_test.fs.{kind}"]
+        [piece] = [one for one in pieces if harmed in (one["_id"], one.get("files_id"))]
+        piece.update(change)
+        with pytest.raises(DamagedReportError, match="was changed after it was written"):
+            archive.html(harmed)
+        assert archive.html(kept) == b"other"
+
+
 def test_a_page_that_is_a_pipe_is_not_waited_for(local_archive):
     report_id = local_archive.put(PAGE, result(9))
     path = local_archive.folder / f"{report_id}.html"
