@@ -106,9 +106,9 @@ class MongoArchive(Archive):
     def ids(self) -> list[str]:
         """The id of everything that is kept, newest first."""
         with self._answering():
-            collections = (self._database.reports, self._database.fs.files)
+            collections = [self._raw(one) for one in (self._database.reports, self._database.fs.files)]
             return newest_first(
-                str(document["_id"]) for collection in collections for document in collection.find({}, {"_id": 1})
+                _id_of(document) for collection in collections for document in collection.find({}, {"_id": 1})
             )
 
     def remove(self, report_id: str) -> None:
@@ -137,11 +137,15 @@ class MongoArchive(Archive):
         return _result_of(document)
 
     def _raw_reports(self) -> Any:
-        """The collection of results, not decoded: one that cannot be must not hide the others."""
+        return self._raw(self._database.reports)
+
+    @staticmethod
+    def _raw(collection: Any) -> Any:
+        """A collection, not decoded: a document that cannot be must not hide the others."""
         from bson.codec_options import CodecOptions
         from bson.raw_bson import RawBSONDocument
 
-        return self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+        return collection.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     def _content(self, report_id: str) -> bytes:
         """A page as it is kept; FileNotFoundError if there is none, OSError if its pieces do not make one."""

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from google.api_core.exceptions import PreconditionFailed
 from gridfs import GridFSBucket
 
@@ -526,6 +527,17 @@ def test_what_others_wrote_into_the_pieces_of_a_page_is_damage_and_not_an_archiv
         with pytest.raises(DamagedReportError, match="was changed after it was written"):
             archive.html(harmed)
         assert archive.html(kept) == b"other"
+
+
+@pytest.mark.parametrize("kind", ["reports", "fs.files"])
+def test_an_id_that_cannot_be_decoded_hides_no_other(kind):
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        report_id = archive.put(PAGE, result(9))
+        undecodable = {"_id": DatetimeMS(10**17), "created_at": "2099"}
+        server.collections[f"creditrisk_test.{kind}"].append(undecodable)
+        assert archive.ids() == [report_id]
+        assert [one["id"] for one in archive.results(None, 5)] == [report_id]
 
 
 def test_a_page_that_is_a_pipe_is_not_waited_for(local_archive):
