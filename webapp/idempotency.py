@@ -75,6 +75,8 @@ class IdempotencyKeys:
         of_body = sha256(key.encode() + b"\n" + body).digest()
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM answers WHERE began_at < ?", (now - KEPT_SECONDS,))
+            # The clock was put back: such a key would be in use, or take room, until that time comes.
+            connection.execute("UPDATE answers SET began_at = ? WHERE began_at > ?", (now, now))
             row = connection.execute(
                 "SELECT body, began_at, model, version, sha256, policy FROM answers WHERE key = ?", (digest,)
             ).fetchone()

@@ -73,13 +73,14 @@ def begin(context: AppContext, by: str) -> str:
 
 
 def _check(context: AppContext, by: str, begun: threading.Event, failed: list[str]) -> None:
-    home, asked_at = context.settings.home, time.time()
+    home = context.settings.home
+    last_ended = _noted(home).ended
     try:
         home.mkdir(parents=True, exist_ok=True)
         # Patient, as whoever looks how it stands holds the lock for a moment.
         with locked(_lock(home), is_patient=True):
             before = _noted(home)
-            if before.ended > asked_at:  # somebody else's
+            if before.ended != last_ended:  # somebody else's, since this one was asked for
                 return
             n_entries = context.log.head()[0] if context.log.is_begun() else 0
             _note(home, replace(before, is_running=True, n_checked=0, n_entries=n_entries))

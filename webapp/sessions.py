@@ -20,6 +20,8 @@ SESSION_SECONDS = 10 * 3600.0
 # So many attempts within so long: for one name, whether or not there is one; from one address; of all together.
 ATTEMPT_SECONDS = 300.0
 MOST_OF_A_NAME, MOST_OF_AN_ADDRESS, MOST_OF_ALL = 5, 30, 200
+# So far a clock is put back now and then, as it is set by others.
+CLOCK_SECONDS = 60.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS signed_in (
@@ -59,8 +61,11 @@ class Sessions:
     def find(self, token: str) -> SignedIn | None:
         """Whom a token signed in; None if nobody, or no longer."""
         with self._database.transaction(is_write=False) as connection:
-            wanted = "SELECT user, stamp, role FROM signed_in WHERE token = ? AND ends_at > ?"
-            row = connection.execute(wanted, (_digest(token), time.time())).fetchone()
+            # One that would last longer than any was begun before the clock was put back, who knows when.
+            wanted = "SELECT user, stamp, role FROM signed_in WHERE token = ? AND ends_at BETWEEN ? AND ?"
+            now = time.time()
+            latest = now + SESSION_SECONDS + CLOCK_SECONDS
+            row = connection.execute(wanted, (_digest(token), now, latest)).fetchone()
         return None if row is None else SignedIn(*row)
 
     def end(self, token: str) -> None:
@@ -78,7 +83,9 @@ class Sessions:
         """
         of_name, of_address, now = _digest(name.strip().lower()), _digest(address), time.time()
         with self._database.transaction() as connection:
-            connection.execute("DELETE FROM attempts WHERE at < ?", (now - ATTEMPT_SECONDS,))
+            # Those of a time to come would keep somebody out until then: the clock was put back.
+            times = (now - ATTEMPT_SECONDS, now + CLOCK_SECONDS)
+            connection.execute("DELETE FROM attempts WHERE at NOT BETWEEN ? AND ?", times)
             n_name, n_address, n_all = connection.execute(
                 "SELECT total(name = ?), total(address = ?), count(*) FROM attempts", (of_name, of_address)
             ).fetchone()

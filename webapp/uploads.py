@@ -161,12 +161,13 @@ class Uploads:
             at_work = set(self._at_work)
         if len(at_work) >= THREADS:
             return []
-        latest = time.time() - FRESH_SECONDS
+        now = time.time()
         return [
             upload
             for upload in self._all()
             if not (upload.is_over or upload.is_asking or upload.is_paused)
-            and upload.details.started < latest
+            # One from a time to come was begun before the clock was put back.
+            and not 0 <= now - upload.details.started < FRESH_SECONDS
             and upload.folder.name not in at_work
         ]
 

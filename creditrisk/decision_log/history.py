@@ -29,6 +29,10 @@ from creditrisk.decision_log.windows import logged_from
 _ASKED = 1_000
 
 
+# No entry holds it, and PostgreSQL fails at a question that does.
+NUL = "\0"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """Which decisions are wanted; what is empty or None wants all. `version` is model and version, `day` in UTC."""
@@ -91,6 +95,8 @@ def decided_versions(log: DecisionLog) -> list[tuple[str, str]]:
 
 def list_decisions(log: DecisionLog, wanted: Wanted, *, skip: int, at_most: int) -> list[ListedDecision]:
     """Decisions from the newest on, after the first `skip` of those that are wanted."""
+    if NUL in wanted.verdict:
+        return []
     with log.store.transaction() as connection:
         versions = all_versions(connection)
         columns = select(EVENTS, CONTENTS.c.application_id, CONTENTS.c.payload)
@@ -160,6 +166,8 @@ def events_about(log: DecisionLog, application_id: str, *, newest: int | None = 
     UnreadableEntryError
         If one of them was changed after it was written.
     """
+    if NUL in application_id:
+        return []
     with log.store.transaction() as connection:
         about = select(CONTENTS.c.seq).where(CONTENTS.c.application_id == application_id)
         seqs = connection.execute(about.order_by(CONTENTS.c.seq.desc()).limit(newest)).scalars().all()

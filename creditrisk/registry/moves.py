@@ -6,8 +6,8 @@ the next one.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime, timedelta
 
 from creditrisk.decision_log import Actor, Head
 from creditrisk.errors import RegistryError
@@ -130,6 +130,14 @@ class Moves(Scorers):
         if self.served() is None:
             self.notes.note_served(model, by=by, why="the first champion")
 
+    def _moment(self, model: str) -> str:
+        """Now; where the clock has been put back, just after the last event, as the history is sorted by its times."""
+        now, last = datetime.now(UTC), next(reversed(self.history(model)), None)
+        if last is not None:
+            with suppress(ValueError, TypeError):  # written by hand
+                now = max(now, datetime.fromisoformat(last.at) + timedelta(microseconds=1))
+        return now.isoformat(timespec="microseconds")
+
     def _note(self, model: str, event: Event) -> None:
         key = EVENT_TAG + event.at.replace("+00:00", "Z")  # MLflow takes no plus sign here
         self.client.set_registered_model_tag(model, key, to_tag(event))
@@ -137,7 +145,7 @@ class Moves(Scorers):
     def _move(
         self, version: Version, before: Version | None, *, what: str, by: str | Actor, why: str, evidence: str
     ) -> None:
-        at, replaced = _now(), before.version if before is not None else ""
+        at, replaced = self._moment(version.model), before.version if before is not None else ""
         name = by.name if isinstance(by, Actor) else by
         # Ahead of the alias, which anybody who can write to MLflow could move: the web app asks for both.
         self.notes.note_champion(version.model, version.version, by=by, why=why)
@@ -162,7 +170,9 @@ class Moves(Scorers):
         elif last.instead_of == champion.version:
             why = f"the move to version {last.version} was cut off, or undone by other means"
             head = self.notes.head()
-            self._note(model, Event(_now(), "not carried out", champion.version, "", "registry", why, "", *head))
+            self._note(
+                model, Event(self._moment(model), "not carried out", champion.version, "", "registry", why, "", *head)
+            )
         return champion
 
     def _one_at_a_time(self) -> AbstractContextManager[None]:
@@ -171,10 +181,6 @@ class Moves(Scorers):
             "seconds. Nothing was changed; try again."
         )
         return one_at_a_time(self.home / "promotion.lock", otherwise=busy, patience_seconds=PROMOTION_PATIENCE_SECONDS)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def no_longer_champion(version: Version, instead_of: str) -> RegistryError:

@@ -148,8 +148,14 @@ class CloudStorageArchive(Archive):
             return
 
     def _download(self, blob: Any) -> bytes:
-        """What an object holds that was looked at, as long as it was then; FileNotFoundError if it went meanwhile."""
-        from google.api_core.exceptions import NotFound
+        """What an object holds, as long as it was when it was looked at.
+
+        Raises
+        ------
+        OSError
+            FileNotFoundError if it is gone by now, another one if it is not what it was.
+        """
+        from google.api_core.exceptions import NotFound, PreconditionFailed
 
         try:
             content = blob.download_as_bytes(
@@ -160,6 +166,8 @@ class CloudStorageArchive(Archive):
             )
         except NotFound as exc:
             raise FileNotFoundError(blob.name) from exc
+        except PreconditionFailed as exc:
+            raise OSError("it was changed while it was read") from exc
         return bytes(content)
 
     @contextmanager

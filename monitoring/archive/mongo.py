@@ -12,6 +12,7 @@ from typing import Any
 from creditrisk.errors import ArchiveError
 from monitoring.archive.protocol import MAX_UNREADABLE, TIMEOUT_SECONDS, Archive, ArchiveAwayError, Reading
 from monitoring.archive.sealing import (
+    TooLongError,
     check_id,
     newest_first,
     page_of,
@@ -105,9 +106,9 @@ class MongoArchive(Archive):
     def ids(self) -> list[str]:
         """The id of everything that is kept, newest first."""
         with self._answering():
-            collections = (self._database.reports, self._database.fs.files)
+            collections = [self._raw(one) for one in (self._database.reports, self._database.fs.files)]
             return newest_first(
-                str(document["_id"]) for collection in collections for document in collection.find({}, {"_id": 1})
+                _id_of(document) for collection in collections for document in collection.find({}, {"_id": 1})
             )
 
     def remove(self, report_id: str) -> None:
@@ -136,21 +137,32 @@ class MongoArchive(Archive):
         return _result_of(document)
 
     def _raw_reports(self) -> Any:
-        """The collection of results, not decoded: one that cannot be must not hide the others."""
+        return self._raw(self._database.reports)
+
+    @staticmethod
+    def _raw(collection: Any) -> Any:
+        """A collection, not decoded: a document that cannot be must not hide the others."""
         from bson.codec_options import CodecOptions
         from bson.raw_bson import RawBSONDocument
 
-        return self._database.reports.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
+        return collection.with_options(codec_options=CodecOptions(document_class=RawBSONDocument))
 
     def _content(self, report_id: str) -> bytes:
-        """A page as it is kept; FileNotFoundError if there is none."""
+        """A page as it is kept; FileNotFoundError if there is none, OSError if its pieces do not make one."""
+        from bson.errors import BSONError
         from gridfs import GridFSBucket, NoFile
+        from gridfs.errors import CorruptGridFile
 
         with self._answering():
             try:
                 return read_page(GridFSBucket(self._database).open_download_stream(report_id))
             except NoFile as exc:
                 raise FileNotFoundError(report_id) from exc
+            except TooLongError:
+                raise
+            # Whoever can write there can write anything into what GridFS keeps of a file.
+            except (CorruptGridFile, BSONError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+                raise OSError("its pieces do not make a page") from exc
 
     @contextmanager
     def _answering(self) -> Iterator[None]:

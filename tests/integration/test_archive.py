@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 import tracemalloc
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from bson.datetime_ms import DatetimeMS
 from google.api_core.exceptions import PreconditionFailed
 from gridfs import GridFSBucket
 
@@ -506,6 +508,38 @@ def test_a_page_that_unpacks_to_gigabytes_is_not_unpacked(archive, content, monk
         archive.put(bytes(3_000_000), result(11))
 
 
+@pytest.mark.parametrize(
+    ("kind", "change"),
+    [
+        *(("files", {"length": value}) for value in ("x", 0, 10**12, None, [], 2.5)),
+        *(("files", {"chunkSize": value}) for value in ("x", 0, -1, None, [], 2.5)),
+        *(("chunks", {"data": value}) for value in ("x", 5, None, b"", b"x" * 100)),
+        *(("chunks", {name: value}) for name in ("n", "files_id") for value in ("x", 5, -1, None, {})),
+    ],
+)
+def test_what_others_wrote_into_the_pieces_of_a_page_is_damage_and_not_an_archive_that_is_away(kind, change):
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        kept, harmed = archive.put(b"other", result(8)), archive.put(PAGE, result(9))
+        pieces = server.collections[f"creditrisk_test.fs.{kind}"]
+        [piece] = [one for one in pieces if harmed in (one["_id"], one.get("files_id"))]
+        piece.update(change)
+        with pytest.raises(DamagedReportError, match="was changed after it was written"):
+            archive.html(harmed)
+        assert archive.html(kept) == b"other"
+
+
+@pytest.mark.parametrize("kind", ["reports", "fs.files"])
+def test_an_id_that_cannot_be_decoded_hides_no_other(kind):
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        report_id = archive.put(PAGE, result(9))
+        undecodable = {"_id": DatetimeMS(10**17), "created_at": "2099"}
+        server.collections[f"creditrisk_test.{kind}"].append(undecodable)
+        assert archive.ids() == [report_id]
+        assert [one["id"] for one in archive.results(None, 5)] == [report_id]
+
+
 def test_a_page_that_is_a_pipe_is_not_waited_for(local_archive):
     report_id = local_archive.put(PAGE, result(9))
     path = local_archive.folder / f"{report_id}.html"
@@ -658,6 +692,24 @@ def test_no_error_shows_a_password(uri):
     with pytest.raises(ArchiveError) as failure:
         open_archives([uri])[0].latest(None)
     assert "s3cret" not in "".join(traceback.format_exception(failure.value))
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.usefixtures("hurried")
+def test_a_database_that_hangs_in_the_middle_of_an_answer_is_away(monkeypatch):
+    let_go, answer = threading.Event(), MongoStandIn.answer
+
+    def hang(server: MongoStandIn, command: dict) -> dict:
+        if "find" in command:
+            let_go.wait(120)
+        return answer(server, command)
+
+    monkeypatch.setattr(MongoStandIn, "answer", hang)
+    with MongoStandIn() as server:
+        [archive] = open_archives([server.uri])
+        with pytest.raises(ArchiveAwayError, match="does not answer"):
+            archive.read(None, 1)
+        let_go.set()
 
 
 @pytest.mark.usefixtures("hurried")

@@ -526,6 +526,7 @@ def test_the_log_is_read_for_people_in_either_database(log):
     assert [(item.seq, item.application_id, item.channel) for item in listed] == [(2, "it's 100 %", "batch")]
     assert [event.kind for event in events_about(log, "it's 100 %")] == ["decision", "outcome"]
     assert [item.day for item in begun_batches(log, at_most=5)] == ["2026-10-31"]
+    assert events_about(log, "A-1\0") == list_decisions(log, Wanted("approve\0"), skip=0, at_most=5) == []
     erase(log, "it's 100 %", why="asked for it")
     decision, _, erasure = events_numbered(log, [2, 3])
     assert decision.erased_on == erasure.at

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -340,6 +341,30 @@ def test_killed_at_any_moment_there_is_a_valid_champion_and_the_next_move_finish
     assert standing(registry) == (before, champion)
     last = registry.history(MODEL)[-1]
     assert (last.what, last.version, last.instead_of) == ("rolled back", before, champion)
+
+
+def test_a_clock_that_is_put_back_leads_the_way_back_to_no_other_version(registry, make, monkeypatch):
+    versions, times = [make(), make(), make()], iter(range(60))
+
+    class Backwards(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 11, 26, 12, tzinfo=tz) - timedelta(minutes=next(times))
+
+    monkeypatch.setattr("creditrisk.registry.moves.datetime", Backwards)
+    for version in versions:
+        by_hand(registry, version)
+    assert standing(registry) == ("3", "2")
+    roll_back(registry, MODEL, by="Ada", why="worse")
+    assert standing(registry) == ("2", "3")
+    roll_back(registry, MODEL, by="Ada", why="better after all")
+    assert [(event.what, event.version) for event in registry.history(MODEL)] == [
+        ("promoted", "1"),
+        ("promoted", "2"),
+        ("promoted", "3"),
+        ("rolled back", "2"),
+        ("rolled back", "3"),
+    ]
 
 
 def test_two_promotions_at_once_follow_each_other(settings, registry, make):

@@ -392,3 +392,14 @@ def test_a_name_is_shown_without_signs_that_turn_a_line_around_or_cannot_be_seen
     client = corner_app.test_client()
     answer = client.post("/uploads", data=HEADER + b"\n" + ROW, content_type=KIND, headers={"X-File-Name": sent})
     assert context.uploads.get(answer.json["upload"]).details.filename == shown
+
+
+def test_a_file_from_a_time_to_come_is_taken_up_all_the_same(corner_app, context, monkeypatch):
+    """It was cut off before the clock was put back."""
+    at = time.time()
+    monkeypatch.setattr(uploads.time, "time", lambda: at + 86_400)
+    kept = Uploads(context.settings.home)
+    kept.add(HEADER + b"\n" + ROW, "c.csv", Actor("the tests"))
+    assert kept.unfinished() == []  # just begun: whoever received it works on it
+    monkeypatch.setattr(uploads.time, "time", lambda: at)
+    assert [upload.details.filename for upload in kept.unfinished()] == ["c.csv"]

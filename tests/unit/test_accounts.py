@@ -200,6 +200,21 @@ def test_a_session_ends_by_signing_out_by_time_and_with_the_account(home, corner
     assert client.get("/account").status_code == 401
 
 
+def test_a_clock_that_is_put_back_prolongs_no_session_and_keeps_nobody_out(home, corner_app, monkeypatch):
+    at = sessions.time.time()
+    monkeypatch.setattr(sessions.time, "time", lambda: at + 86_400)  # it was a day ahead
+    ahead = signed_in(corner_app, "analyst")
+    for _ in range(6):
+        corner_app.test_client().post("/login", data={"name": "clerk", "password": "no"}, headers=OURS)
+    assert ahead.get("/account").status_code == 200
+    monkeypatch.setattr(sessions.time, "time", lambda: at)
+    assert ahead.get("/account").status_code == 401
+    assert signed_in(corner_app, "clerk").get("/account").status_code == 200
+    client = signed_in(corner_app, "analyst")
+    monkeypatch.setattr(sessions.time, "time", lambda: at - 30)  # as clocks are set now and then
+    assert client.get("/account").status_code == 200
+
+
 def test_a_browser_that_does_not_say_for_which_site_changes_nothing(home, corner_app):
     client = signed_in(corner_app, "clerk")
     for headers in ({}, {"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):

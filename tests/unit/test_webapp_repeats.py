@@ -84,6 +84,21 @@ def test_a_key_is_good_for_a_day(client, log, monkeypatch):
     assert n_decisions(log) == 2
 
 
+def test_a_clock_that_is_put_back_keeps_no_key_in_use_and_forgets_none(client, log, corner_settings, monkeypatch):
+    now = idempotency.time.time()
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 1e6))  # it was days ahead
+    ask(client)
+    keys = idempotency.IdempotencyKeys(corner_settings.home)
+    assert keys.claim("cut-off", json.dumps(BODY).encode()) is None  # and the process was killed
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now))
+    assert ask(client).headers["Idempotent-Replayed"] == "true"
+    assert error_of(ask(client, key="cut-off")) == (409, "key_in_use")
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + idempotency.PENDING_SECONDS))
+    assert ask(client, key="cut-off").status_code == 200
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 86_410))
+    assert ask(client, {"applications": [GOOD]}).status_code == 200  # a day after it was seen again
+
+
 def test_two_requests_with_one_key_at_once_make_one_decision(client, corner_app, log, monkeypatch):
     begun, may_end, real = threading.Event(), threading.Event(), log.append
 
