@@ -27,7 +27,8 @@ def user_group() -> None:
 @role_option
 def add_person(name: str, role: str) -> None:
     """Make an account for NAME. The password is asked for twice, or read from the standard input."""
-    from webapp.accounts import add_user, has_accounts
+    from webapp.accounts import add_user
+    from webapp.accounts_file import has_accounts
 
     home = _home()
     was_open = not has_accounts(home)
@@ -40,7 +41,8 @@ def add_person(name: str, role: str) -> None:
 @user_group.command("list")
 def list_accounts() -> None:
     """List accounts and keys."""
-    from webapp.accounts import accounts_file, read_book
+    from webapp.accounts import read_book
+    from webapp.accounts_file import accounts_file
 
     book = read_book(accounts_file(_home()))
     for user in book.users:
@@ -76,7 +78,8 @@ def change_password(name: str) -> None:
 @click.argument("name")
 def remove_person(name: str) -> None:
     """Remove the account of NAME, who is signed out at once."""
-    from webapp.accounts import accounts_file, read_book, remove_user
+    from webapp.accounts import read_book, remove_user
+    from webapp.accounts_file import accounts_file
 
     home = _home()
     remove_user(home, name)
@@ -102,7 +105,8 @@ def key_group() -> None:
 )
 def add_program(name: str, scopes: tuple[str, ...]) -> None:
     """Make a key for the program NAME and print it, once: it is kept nowhere."""
-    from webapp.accounts import add_key, has_accounts
+    from webapp.accounts import add_key
+    from webapp.accounts_file import has_accounts
 
     home = _home()
     was_open = not has_accounts(home)

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.home import make_home, one_at_a_time, write_whole
 from webapp.access import ROLES, Caller, Role, Scope, local_caller
+from webapp.accounts_file import accounts_file
 from webapp.errors import AccountsError
 from webapp.passwords import hash_password
 
@@ -127,16 +128,6 @@ class Accounts:
             book = read_book(self._path)
             self._read = (seen, {user.name: user for user in book.users}, {key.sha256: key for key in book.keys})
         return self._read
-
-
-def accounts_file(home: Path) -> Path:
-    """Where the accounts of a home are."""
-    return home / "accounts.json"
-
-
-def has_accounts(home: Path) -> bool:
-    """Whether accounts are kept, so that nobody gets in without one."""
-    return accounts_file(home).exists()
 
 
 def read_book(path: Path) -> Book:

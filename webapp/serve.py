@@ -22,8 +22,7 @@ from types import FrameType
 
 from creditrisk.errors import SettingsError
 from creditrisk.settings import PREFIX, Settings, refuse_open_address
-from webapp.accounts import has_accounts
-from webapp.single_sign_on import provider_of
+from webapp.accounts_file import has_accounts
 from webapp.worker import CANNOT_START, STOP_SECONDS
 
 BACKLOG = 1024
@@ -44,7 +43,12 @@ def serve(settings: Settings) -> None:
         If the address is taken, not one of this machine, or open to others without accounts or a setting that says so;
         or if a provider to sign in with is named, and not how.
     """
-    if provider_of(settings) is None and not has_accounts(settings.home):
+    if settings.oidc_issuer:
+        # With most libraries of the app, without which this process is small and soon there.
+        from webapp.single_sign_on import provider_of
+
+        provider_of(settings)
+    elif not has_accounts(settings.home):
         refuse_open_address(settings, "make accounts with `riskometer user add NAME --role clerk`")
     with (
         _listener(settings.host, settings.web_port) as listener,

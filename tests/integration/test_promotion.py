@@ -43,11 +43,25 @@ from tests.integration.receivers import WebServer, web_server
 MODEL = "corner_lender"
 
 
+@pytest.fixture(scope="module")
+def registered_once(tmp_path_factory, prove_corner, lay_registry, corner_scorer, corner_reference) -> Path:
+    """A home with one version, with which most tests begin: to register it takes MLflow most of their time."""
+    home = tmp_path_factory.mktemp("registered") / "home"
+    prove_corner(home)
+    lay_registry(home)
+    Registry(Settings(home=home).stores).register(corner_scorer, corner_reference, params={}, metrics={})
+    return home
+
+
+def copied(home: Path, to: Path) -> Settings:
+    shutil.copytree(home, to)
+    settle_in(to)
+    return Settings(home=to)
+
+
 @pytest.fixture
-def settings(tmp_path: Path, prove_corner, lay_registry) -> Settings:
-    prove_corner(tmp_path)
-    lay_registry(tmp_path)
-    return Settings(home=tmp_path)
+def settings(tmp_path: Path, registered_once) -> Settings:
+    return copied(registered_once, tmp_path / "home")
 
 
 @pytest.fixture
@@ -65,9 +79,12 @@ def registry(settings: Settings) -> Registry:
 
 @pytest.fixture
 def make(registry: Registry, corner_scorer, corner_reference):
-    """Register one more version, with the evidence a training would give it."""
+    """Register one more version, with the evidence a training would give it; the first without any is there."""
+    there = [registry.version(MODEL, "1")]
 
     def register(evidence: Evidence = Evidence()) -> Version:  # noqa: B008  # it never changes
+        if there and evidence == Evidence():
+            return there.pop()
         return registry.register(corner_scorer, corner_reference, params={}, metrics={}, evidence=evidence)
 
     return register
@@ -289,7 +306,7 @@ def test_a_version_whose_registration_broke_off_is_deleted_by_the_next_training(
 
 
 def test_what_a_killed_process_left_of_applicants_is_removed_after_a_while(registry, make):
-    make()
+    make(), make()
     assert list((registry.home / "scratch").iterdir()) == []
     fresh, old = registry.home / "scratch" / "fresh", registry.home / "scratch" / "old"
     for folder in (fresh, old):
@@ -310,16 +327,14 @@ def test_a_history_that_was_changed_by_hand_is_named_and_nothing_moves(registry,
 
 
 @pytest.fixture(scope="module")
-def promoted_twice(tmp_path_factory, prove_corner, lay_registry, corner_scorer, corner_reference) -> Path:
+def promoted_twice(tmp_path_factory, registered_once, corner_scorer, corner_reference) -> Path:
     """A home with three versions, of which the second is champion and the first was."""
-    home = tmp_path_factory.mktemp("promoted") / "home"
-    prove_corner(home)
-    lay_registry(home)
-    registry = Registry(Settings(home=home).stores)
-    versions = [registry.register(corner_scorer, corner_reference, params={}, metrics={}) for _ in range(3)]
-    for version in versions[:2]:
+    settings = copied(registered_once, tmp_path_factory.mktemp("promoted") / "home")
+    registry = Registry(settings.stores)
+    second, _ = (registry.register(corner_scorer, corner_reference, params={}, metrics={}) for _ in range(2))
+    for version in (registry.version(MODEL, "1"), second):
         by_hand(registry, version)
-    return home
+    return settings.home
 
 
 # The writes of a promotion: 1 the history, 2 to 5 the version's tags, 6 champion, 7 previous.
@@ -327,9 +342,7 @@ def promoted_twice(tmp_path_factory, prove_corner, lay_registry, corner_scorer, 
 def test_killed_at_any_moment_there_is_a_valid_champion_and_the_next_move_finishes(
     promoted_twice, tmp_path, write, champion
 ):
-    settings = Settings(home=tmp_path / "home")
-    shutil.copytree(promoted_twice, settings.home)
-    settle_in(settings.home)
+    settings = copied(promoted_twice, tmp_path / "home")
     registry = Registry(settings.stores)
     done = subprocess.run([sys.executable, "-c", CUT_OFF, str(settings.home), str(write)], check=False)
     assert done.returncode == -signal.SIGKILL
@@ -401,13 +414,16 @@ def test_of_two_people_who_saw_the_same_champion_one_promotes_and_the_other_is_t
     assert standing(registry) == (champion, "1")
 
 
-def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(settings, registry, make, told, monkeypatch):
-    monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
-
+def test_the_command_line_promotes_asks_for_a_reason_and_goes_back(
+    settings, registry, make, told, monkeypatch, lay_registry, tmp_path
+):
     def run(*words: str):
         return CliRunner().invoke(main, list(words))
 
+    lay_registry(tmp_path / "empty")
+    monkeypatch.setenv("CREDITRISK_HOME", str(tmp_path / "empty"))
     assert "No model has a challenger" in run("promote").output
+    monkeypatch.setenv("CREDITRISK_HOME", str(settings.home))
     make()
     assert run("promote").output == "corner_lender version 1 is champion now.\n"
     make(evidence_from(verdict_of(0.3, 1.0), registry.champion(MODEL)))

@@ -541,3 +541,13 @@ print(sorted(not_needed & set(sys.modules)))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_process_that_starts_the_others_imports_no_library_of_theirs():
+    program = (
+        "import sys; import riskometer.cli, webapp.serve;"
+        "not_needed = {'numpy', 'polars', 'scipy', 'sqlalchemy', 'flask', 'dash', 'argon2', 'authlib'};"
+        "print(sorted(not_needed & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.strip() == "[]"
