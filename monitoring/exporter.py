@@ -23,7 +23,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from creditrisk.decision_log import DecisionLog
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, SettingsError
 from creditrisk.hosts import is_asked_from_elsewhere, is_called_by, is_link_followed
 from creditrisk.settings import Settings, refuse_open_address
 from monitoring import archive, heads
@@ -53,7 +53,14 @@ def serve(settings: Settings) -> None:
     """Answer at http://<host>:<exporter_port>: /metrics, /health and /reports/, until the process is stopped."""
     refuse_open_address(settings)
     application = make_app(settings)
-    with make_server(settings.host, settings.exporter_port, application, _Server, _Handler) as server:
+    try:
+        server = make_server(settings.host, settings.exporter_port, application, _Server, _Handler)
+    except OSError as exc:
+        raise SettingsError(
+            f"the exporter cannot listen on {settings.host}:{settings.exporter_port}: {exc.strerror}. Stop what uses "
+            "that port, or set CREDITRISK_EXPORTER_PORT to another one."
+        ) from exc
+    with server:
         server.serve_forever()
 
 

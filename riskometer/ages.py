@@ -15,7 +15,7 @@ def _before(_context: click.Context, _option: click.Parameter, value: str) -> da
     """The time that lies so long ago, in UTC."""
     match = _AGE.fullmatch(value)
     if match is None or not int(match[1]):
-        raise click.BadParameter("a time such as 25m (months), 800d (days) or 3y (years) is expected.")
+        raise click.BadParameter(f"'{value}' is no age. Expected one such as 800d (days), 25m (months) or 3y (years).")
     number, unit, now = int(match[1]), match[2][0], datetime.now(UTC)
     if unit == "d":
         return now - timedelta(days=number)

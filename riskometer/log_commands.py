@@ -70,6 +70,7 @@ def replay_decisions(first: int, last: int | None) -> None:
     """Score logged decisions FIRST to LAST again with their own model version and compare to the last bit."""
     from creditrisk.decision_log import DecisionLog, replay
     from creditrisk.registry import load_version
+    from creditrisk.text import counted
 
     settings = read_settings()
     if last is not None and last < first:
@@ -85,7 +86,10 @@ def replay_decisions(first: int, last: int | None) -> None:
         click.echo(f"decision {difference.seq}: {difference.field} was {difference.logged}, is {difference.replayed}")
     if found.differences:
         raise click.ClickException(f"{len(found.differences):,} figures came out otherwise; the lines above name them.")
-    click.echo(f"{found.n_scored:,} decisions scored again: the same to the last bit.")
+    if not found.n_scored:
+        click.echo("No entry asked for is a decision that is still kept: nothing was scored again.")
+        return
+    click.echo(f"{counted(found.n_scored, 'decision')} scored again: the same to the last bit.")
 
 
 @click.command("verify-log")

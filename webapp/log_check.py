@@ -135,7 +135,8 @@ def _prove(context: AppContext, on_progress: Callable[[int], None]) -> tuple[str
     if found.n_erased:
         said += f"; the contents of {found.n_erased:,} were erased, each as written down"
     if noted:
-        said += f"; {counted(len(noted), 'note', 'notes')} of reports elsewhere say the same"
+        verb = "says" if len(noted) == 1 else "say"
+        said += f"; {counted(len(noted), 'note', 'notes')} of reports elsewhere {verb} the same"
     if problems:
         said += f"; {counted(len(problems), 'place')} with such notes could not be read"
     return f"{said}.", True

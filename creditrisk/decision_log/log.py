@@ -150,10 +150,12 @@ class DecisionLog:
                         if entry.kind == "decision" and entry.payload is not None:
                             yield logged_from(entry, versions)
         if n_found < len(seqs):
-            raise DecisionLogError(
-                f"{len(seqs) - n_found} of the entries {seqs[0]} to {seqs[-1]} asked for are not in the decision log; "
-                f"it holds 1 to {self.head()[0]}."
-            )
+            last = self.head()[0]
+            holds = f"it holds 1 to {last}" if last else "it holds none yet"
+            asked = f"{len(seqs) - n_found:,} of the entries {seqs[0]} to {seqs[-1]}"
+            if len(seqs) == 1:
+                raise DecisionLogError(f"entry {seqs[0]} is not in the decision log; {holds}.")
+            raise DecisionLogError(f"{asked} are not in the decision log; {holds}.")
 
     def decisions_about(self, application_id: str, *, at_most: int) -> list[Logged]:
         """The last decisions about an application, newest first; erased ones are left out.

@@ -136,8 +136,9 @@ def _items(block: RawTable) -> Iterator[dict[str, str | bool]]:
     columns = {field: names[key(field)] for field in OutcomeReport.model_fields if key(field) in names}
     if lacking := [field for field in _NEEDED if field not in columns]:
         raise SourceError(
-            f"these are no outcomes: there is no column {', '.join(lacking)}. Expected application_id, default (yes or "
-            "no), observed_on (a day such as 2026-03-31) and, if one model's decisions are meant, model."
+            f"these are no outcomes: there is no column {' and no column '.join(lacking)}. Expected application_id, "
+            "default (yes or no), observed_on (a day such as 2026-03-31) and, if one model's decisions are meant, "
+            "model."
         )
     frame = block.frame.select(pl.col(name).alias(field) for field, name in columns.items())
     frame = frame.with_columns(pl.col(pl.Datetime).cast(pl.Date))

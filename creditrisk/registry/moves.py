@@ -32,7 +32,9 @@ class Moves(Scorers):
         """
         champion = self.champion(model)
         if champion is None:
-            raise RegistryError(f"{model} has no champion to serve. Train one, or promote one with `make promote`.")
+            raise RegistryError(
+                f"model '{model}' has no champion to serve. Train one, or promote one with `make promote`."
+            )
         self.check_made_champion(champion)
         self.fetch(champion)
         self.notes.note_served(model, by=by, why=why)
@@ -97,8 +99,8 @@ class Moves(Scorers):
                 )
             if instead_of is not None and champion.version != instead_of:
                 raise RegistryError(
-                    f"{model} version {instead_of} is no longer champion, version {champion.version} is. Nothing was "
-                    "changed; another rollback now would undo what somebody else did."
+                    f"of '{model}', version {instead_of} is no longer champion, version {champion.version} is. "
+                    "Nothing was changed; another rollback now would undo what somebody else did."
                 )
             self.prove(previous)
             self.notes.note_scorer(model, previous.version, previous.sha256, by=by, why="rolled back to")

@@ -80,7 +80,7 @@ def _field_block(column: Column) -> str:
     rows = dict(column.counts)
     lines = [
         f"    {{ {', '.join(f'{key} = {_inline(value)}' for key, value in compact(asdict(category)).items())} }},"
-        f"  # {rows[category.value]:,} rows\n"
+        f"  # {counted(rows[category.value], 'row')}\n"
         for category in column.field.categories
     ]
     categories = f"categories = [\n{''.join(lines)}]\n" if lines else ""

@@ -181,9 +181,8 @@ def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_c
     def focus_is_in(place: str) -> bool:
         return page.evaluate("place => Boolean(document.activeElement.closest(place))", place)
 
-    page.focus("#drop")
     with page.expect_file_chooser() as chooser:
-        page.keyboard.press("Enter")
+        page.locator("#drop").press("Enter")
     chooser.value.set_files({"name": "clients.csv", "mimeType": "text/csv", "buffer": german_clients.encode()})
     # The first case is open, and the focus is in the list.
     page.wait_for_selector("#case-title:text-is('Client 1')", timeout=60_000)

@@ -47,6 +47,7 @@ def test_a_file_is_scored_logged_replayed_to_the_last_bit_and_the_log_verified(r
     assert result.filter(pl.col("verdict") != "approve")["reasons"].null_count() == 0
     # The first three entries say which version serves.
     assert "200 decisions scored again: the same to the last bit" in run("replay", 4, 203).output
+    assert "No entry asked for is a decision" in run("replay", 1, 3).output
     assert run("verify-log").output.startswith("200 decisions and 3 other entries, unbroken")
 
 

@@ -94,11 +94,11 @@ def test_only_the_command_switches_and_the_page_follows(settings, run):
 def test_a_model_without_a_champion_cannot_be_switched_to(settings, run):
     registry = Registry(settings.stores)
     before = registry.served()
-    with pytest.raises(RegistryError, match="nobody has no champion to serve"):
+    with pytest.raises(RegistryError, match="model 'nobody' has no champion to serve"):
         switch_model(registry, "nobody", chosen="", poll_seconds=60, by="Ada", why="")
     refused = run("switch", "nobody")
     assert refused.exit_code == 1
-    assert "Nobody has no champion to serve" in refused.output
+    assert "Model 'nobody' has no champion to serve" in refused.output
     assert registry.served() == before
 
 

@@ -196,8 +196,15 @@ def test_replay_names_every_field_that_came_out_otherwise(log):
 
 def test_replay_of_a_decision_that_is_not_there_says_what_is(log):
     log.append(decisions())
-    with pytest.raises(DecisionLogError, match=r"2 of the entries 3 to 5 asked for are not .* holds 1 to 3"):
+    with pytest.raises(DecisionLogError, match=r"2 of the entries 3 to 5 are not .* holds 1 to 3"):
         replay(log, range(3, 6), lambda model, version: FakeScorer())
+    with pytest.raises(DecisionLogError, match=r"entry 9 is not in the decision log; it holds 1 to 3\."):
+        replay(log, range(9, 10), lambda model, version: FakeScorer())
+
+
+def test_an_empty_log_holds_none_yet(log):
+    with pytest.raises(DecisionLogError, match=r"entry 1 is not in the decision log; it holds none yet\."):
+        replay(log, range(1, 2), lambda model, version: FakeScorer())
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from creditrisk.decision_log import DecisionLog
+from creditrisk.errors import SettingsError
 from creditrisk.settings import Settings
 from monitoring.archive import open_archives
-from monitoring.exporter import DriftCollector, metrics_of_results
+from monitoring.exporter import DriftCollector, metrics_of_results, serve
 from monitoring.results import Result
 from monitoring.status import most_pressing
 from tests.integration.test_archive import FIGURES, PAGE, result
@@ -113,6 +115,13 @@ def test_the_most_pressing_thing_is_the_log_then_outcomes_then_drift() -> None:
     # Outcomes come in when nobody is scored, too.
     assert most_pressing(result(6, n_rows=0, **concept)).level == 2
     assert most_pressing(result(6, **concept, **broken)).words == "log broken"
+
+
+def test_a_port_that_is_taken_is_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"cannot listen on 127.0.0.1:{port}: .*CREDITRISK_EXPORTER_PORT"):
+            serve(Settings(home=tmp_path, exporter_port=port))
 
 
 def test_the_last_report_on_each_model_is_exported_with_where_it_is_opened_and_its_champion(tmp_path: Path) -> None:

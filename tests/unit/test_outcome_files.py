@@ -151,6 +151,6 @@ def test_a_parquet_file_with_types_of_its_own_says_the_same(log, tmp_path, monke
 
 
 def test_a_table_of_something_else_is_refused_by_its_columns(record, log):
-    with pytest.raises(SourceError, match="there is no column default, observed_on"):
+    with pytest.raises(SourceError, match="there is no column default and no column observed_on"):
         record("A1,1", header="application_id,amount")
     assert recorded(log) == []
