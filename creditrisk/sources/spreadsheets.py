@@ -43,7 +43,9 @@ _ANY_PLACE = re.compile(rb"""[\s"']r\s*=[^<>]*>""")
 _ROW, _CELL = re.compile(rb"<(?:[\w.-]+:)?row[\s/>]"), re.compile(rb"<(?:[\w.-]+:)?c[\s/>]")
 _PLACED_CELL = re.compile(rb"""<(?:[\w.-]+:)?c(?:\s+[\w:.-]+\s*=\s*(?:"[^"<>]*"|'[^'<>]*'))*?\s+r\s*=\s*["'][A-Za-z]""")
 # The texts that cells share, and which of them a cell shows.
-_NOT_NEEDED, _SHARED, _TEXT = "xl/calcChain.xml", "xl/sharedStrings.xml", re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
+_NOT_NEEDED, _SHARED, _TEXT = "xl/calcchain.xml", "xl/sharedstrings.xml", re.compile(rb"<(?:[\w.-]+:)?si[\s/>]")
+# How many there are, as the file has it: the library would make room for as many before it has seen one.
+_SAID_COUNT = re.compile(rb"""(?<=[\s"'])(?:uniqueCount|count)\s*=\s*(?:"[^"<>]*"|'[^'<>]*')""")
 _SHARING = re.compile(rb"""[\s"']t\s*=\s*["']s["']""")
 _SHOWN = re.compile(rb"""[\s"']t\s*=\s*["']s["'][^<>]*>\s*<(?:[\w.-]+:)?v>([0-9]{1,9})<""")
 _ODS_EMPTY_CELLS = re.compile(
@@ -151,13 +153,17 @@ def _measured(content: bytes, shown: str) -> bytes:
     try:
         with ZipFile(io.BytesIO(content)) as archive, ZipFile(out, "w") as copy:
             _check_directory(archive, len(content), shown)
-            lengths = _lengths(archive.read(_SHARED)) if _SHARED in archive.namelist() else np.zeros(0, np.int64)
+            names = dict.fromkeys(archive.namelist())
+            shared = [_lengths(archive.read(name)) for name in names if name.lower() == _SHARED]
+            lengths = np.concatenate([np.zeros(0, np.int64), *shared])
             n_cells = n_bytes = 0
-            for name in dict.fromkeys(archive.namelist()):
-                if not name.lower().endswith(_NEEDED) or name == _NOT_NEEDED:
+            for name in names:
+                if not name.lower().endswith(_NEEDED) or name.lower() == _NOT_NEEDED:
                     continue
                 # No more is unpacked than the directory says, and what goes on then fails.
                 part = archive.read(name)
+                if name.lower() == _SHARED:
+                    part = _SAID_COUNT.sub(b"", part)
                 if name == "META-INF/manifest.xml" and _PROTECTED_ODS in part:
                     raise _protected(shown)
                 is_ods = name == "content.xml"

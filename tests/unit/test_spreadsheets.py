@@ -201,6 +201,21 @@ def test_a_text_that_many_cells_share_is_read_where_it_is_short_or_rare():
     assert upload(workbook(("Loans", noted))).frame.height == 202
 
 
+@pytest.mark.parametrize("said", ['uniqueCount="92147483648"', "count = \"92147483648\" uniqueCount='92147483648'"])
+def test_no_room_is_made_for_texts_that_a_workbook_only_says_it_has(said):
+    counted = damaged_sheet("<sst ", f"<sst {said} ")
+    texts = zipfile.ZipFile(io.BytesIO(counted)).read("xl/sharedStrings.xml")
+    assert texts.count(b"uniqueCount") == 2
+    assert upload(counted).frame.equals(upload(workbook(("Loans", [NAMES, *ROWS]))).frame)
+
+
+def test_shared_texts_are_measured_however_their_part_is_spelt():
+    with zipfile.ZipFile(io.BytesIO(shared_text(30_000, 10_000))) as archive:
+        parts = {name.replace("sharedStrings", "SharedStrings"): archive.read(name) for name in archive.namelist()}
+    with pytest.raises(SourceError, match="would unpack to more"):
+        upload(zipped(parts))
+
+
 def test_an_archive_that_understates_its_size_unpacks_no_further():
     content = bytearray(zipped({"xl/workbook.xml": "x" * 50_000}))
     place = content.rindex(b"PK\x01\x02")
