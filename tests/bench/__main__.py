@@ -47,6 +47,7 @@ def main(parts: tuple[str, ...], rows: int, is_kept: bool) -> None:
         figures += import_module(f"tests.bench.{part}").figures(rows)
     warnings = show(figures, console)
     written = Path(read_settings().home) / "bench.json"
+    written.parent.mkdir(parents=True, exist_ok=True)
     written.write_text(to_json(figures), encoding="utf-8")
     console.print(f"As JSON: {written}")
     for warning in warnings:
