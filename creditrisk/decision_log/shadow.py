@@ -26,7 +26,7 @@ from creditrisk.decision_log.versions import all_versions, numbers_of
 from creditrisk.decision_log.windows import logged_from
 from creditrisk.decision_log.writing import write
 from creditrisk.quality import frame_from_inputs, with_problems
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import Scorer, was_stopped
 
 # So few that nobody who is answered waits for the log, or for the processor, because of them.
 SHADOW_ROWS = 200
@@ -80,9 +80,9 @@ def shadowed_until(log: DecisionLog, scorer: Scorer) -> int:
 def shadow(log: DecisionLog, scorer: Scorer, *, after_seq: int, by: Actor) -> int:
     """Score the next decisions of a model with its challenger, and log that; the number of the last one looked at.
 
-    At most `SHADOW_ROWS` of them; `after_seq` again if there are none. Those that were erased, changed, made on fields
-    that the challenger does not know, or scored by it already, perhaps at this moment by another app on the same log,
-    are passed over.
+    At most `SHADOW_ROWS` of them; `after_seq` again if there are none. Those that were erased, changed, made while
+    scoring was stopped or on fields that the challenger does not know, or scored by it already, perhaps at this moment
+    by another app on the same log, are passed over.
 
     Raises
     ------
@@ -106,7 +106,11 @@ def shadow(log: DecisionLog, scorer: Scorer, *, after_seq: int, by: Actor) -> in
             except UnreadableEntryError:
                 continue
     names = {field.name for field in scorer.schema.features}
-    decided = [logged for logged in decided if names <= logged.decision.inputs.keys()]
+    decided = [
+        logged
+        for logged in decided
+        if names <= logged.decision.inputs.keys() and not was_stopped(logged.decision.problems)
+    ]
     if decided:
         _write(log, scorer, decided, by)
     return rows[-1].seq

@@ -120,7 +120,7 @@ def seems_a_client(raw: RawTable) -> bool:
     Examples
     --------
     >>> from creditrisk.sources import parse_table
-    >>> tables = (b"own,Ada Miller\nrent,Bob\nown,Eve\n", b"home,name\nrent,Bob\nown,Eve\n")
+    >>> tables = (b"own,Ada Miller\\nrent,Bob\\nown,Eve\\n", b"home,name\\nrent,Bob\\nown,Eve\\n")
     >>> [seems_a_client(parse_table(content, filename="x.csv")) for content in tables]
     [True, False]
     """

@@ -51,6 +51,8 @@ def parse(content: bytes, *, filename: str) -> RawTable:
         if not text or text.startswith("%"):
             continue
         cells = _row(text, number, shown)
+        if not any(cells):
+            continue
         row_lines.append(number)
         n_absent += max(0, len(names) - len(cells))
         check_size(f"'{shown}'", len(row_lines), len(names), n_absent, max_cells=MAX_CELLS)

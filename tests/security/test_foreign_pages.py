@@ -122,6 +122,8 @@ class Stack:
             except urllib.error.HTTPError as exc:
                 if exc.code != 503:  # so Prefect says that its database is busy; to be asked again
                     raise
+            except TimeoutError:  # or says nothing at all for as long as that
+                pass
             time.sleep(0.5)
         raise TimeoutError(f"{service} is busy")
 

@@ -199,7 +199,11 @@ def test_decisions_answered_without_the_old_write_ahead_log_survive_kill_9(corne
     for number in range(100):
         if number % 5 == 4:
             Path(f"{path}-wal").unlink()
-        answer = requests.post(f"{web.url}/api/v1/score", json={**CLIENT, "client": f"K-{number}"}, timeout=20)
+        for _ in range(5):
+            answer = requests.post(f"{web.url}/api/v1/score", json={**CLIENT, "client": f"K-{number}"}, timeout=20)
+            if answer.status_code != 503:  # on a busy machine other processes need longer to give up what was deleted
+                break
+            time.sleep(1)
         assert answer.status_code == 200, answer.text
         answered.append(f"K-{number}")
     web.kill()

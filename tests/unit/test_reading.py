@@ -245,6 +245,12 @@ def test_arff_files_are_read_alike_the_fast_way_and_the_careful_one(monkeypatch,
     assert read() == careful
 
 
+def test_a_row_of_nothing_is_no_row_of_an_arff_file():
+    for nothing in (",", "'',''", " , ''"):
+        content = f"@relation x\n@attribute n real\n@attribute t string\n@data\n1,a\n{nothing}\n"
+        assert arff.parse(content.encode(), filename="x.arff").frame.rows() == [("1", "a")]
+
+
 def test_clean_arff_files_go_the_fast_way(monkeypatch):
     monkeypatch.setattr(arff, "_row", None)
     content = b"@relation x\n@attribute n real\n@attribute t string\n@data\n1,'a, b'\n\n2,c\n"

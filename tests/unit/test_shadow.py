@@ -16,7 +16,7 @@ from creditrisk.decision_log import (
     shadow,
     shadowed_until,
 )
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import Policy, Scorer, Stop
 from webapp.shadow import ShadowScorer
 
 BY = Actor("tests", "shadow")
@@ -135,6 +135,12 @@ class Registered:
     def load(self, version):
         self.n_loaded += 1
         return version
+
+
+def test_decisions_made_while_scoring_was_stopped_say_nothing_of_a_challenger(log, champion, challenger):
+    decide(log, champion.under(Policy(1, stop=Stop("26 Nov 2026, 14:02 UTC", "Ana", "wrong data"))))
+    assert shadow(log, challenger, after_seq=0, by=BY) == log.head()[0]
+    assert compare_shadows(log, "corner_lender") == []
 
 
 def test_each_look_takes_up_the_challenger_there_is_until_it_becomes_champion(
