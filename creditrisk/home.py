@@ -75,16 +75,21 @@ def write_whole(path: Path, content: str | bytes, *, survives_power_cut: bool = 
     Raises
     ------
     OSError
-        If it cannot be written; the old one is untouched.
+        If it cannot be written; the old one is untouched, and no half of the new one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content.encode() if isinstance(content, str) else content)
-        if survives_power_cut:
-            file.flush()
-            os.fsync(file.fileno())
-    half.replace(path)
+    try:
+        with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            if survives_power_cut:
+                file.flush()
+                os.fsync(file.fileno())
+        half.replace(path)
+    except OSError:
+        # Where there is no room, half a file takes the last of it.
+        half.unlink(missing_ok=True)
+        raise
 
 
 def room_problem(folder: Path) -> str:

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from creditrisk.home import write_whole
 from tests.conftest import corner_home
 from tests.security.conftest import GOOD, fill
 from webapp import log_check
@@ -53,3 +54,13 @@ def test_a_full_disk_is_said_in_a_sentence_and_nothing_is_left_of_what_had_no_ro
     client.post("/ui/history/_dash-update-component", json=CHECK)
     with locked(home / "log-check.lock", is_patient=True):
         assert log_check.last_check(home).is_whole
+
+
+def test_a_file_that_has_no_room_leaves_the_old_one_and_no_half_of_itself(small_disk):
+    path = small_disk / "note.json"
+    write_whole(path, "old")
+    filler = fill(small_disk, left=4096)
+    with pytest.raises(OSError, match="No space left"):
+        write_whole(path, "x" * 100_000)
+    assert {each.name for each in small_disk.iterdir()} == {"note.json", filler.name}
+    assert path.read_text() == "old"
