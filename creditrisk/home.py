@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -78,7 +79,8 @@ def write_whole(path: Path, content: str | bytes, *, survives_power_cut: bool = 
         If it cannot be written; the old one is untouched, and no half of the new one stays.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
+    # Two threads may write the same file at once; one from a process that is gone can be told by its number.
+    half = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_native_id()}")
     try:
         with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

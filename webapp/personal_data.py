@@ -10,11 +10,13 @@ from flask import Blueprint, Response, request
 
 from creditrisk.decision_log import Actor, Event, erase, events_about
 from creditrisk.scoring import MAX_WORDS
-from webapp import policy_changes
+from creditrisk.text import counted, moment_words
+from webapp import policy_changes, upload_files
 from webapp.access import Caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, NothingAboutError
 from webapp.openapi import JsonObject
+from webapp.uploads import Upload
 
 ROUTE = "/history/person.json"
 # Longer than any client's number.
@@ -100,7 +102,8 @@ def erase_person(context: AppContext, caller: Caller, application_id: str, why: 
     ForbiddenError
         If the caller may not.
     BadRequestError
-        If there is no reason, or it names the application: it stands in the log for ever.
+        If there is no reason, or it names the application: it stands in the log for ever. If a file that is still being
+        scored would bring the application back.
     DecisionLogError
         If there is nothing to erase, a legal hold forbids it, or the log is away.
     """
@@ -112,9 +115,30 @@ def erase_person(context: AppContext, caller: Caller, application_id: str, why: 
         raise BadRequestError(
             "Nothing was erased: the reason names the client, and it stays for ever. Write it without."
         )
+    files = _files_about(context, application_id)
+    if not all(upload.is_over for upload in files):
+        raise BadRequestError(
+            "Nothing was erased: this client stands in a file that is still being scored, and would be decided about "
+            "anew. Stop the file on Score clients or wait for its end, and try again."
+        )
     done = erase(context.log, application_id, why=why, by=Actor(caller.name, caller.role, is_automatic=False))
-    entries = "1 entry was" if done.n_erased == 1 else f"{done.n_erased:,} entries were"
-    return f"Erased: the contents of {entries} removed, and the log is still whole. {done.remains}".strip()
+    entries = counted(done.n_erased, "entry was", "entries were")
+    said = [f"Erased: the contents of {entries} removed, and the log is still whole."]
+    if files:
+        gone_at = datetime.fromtimestamp(max(context.uploads.gone_at(upload) for upload in files), UTC)
+        shown = counted(len(files), "scored file shows", "scored files show")
+        said.append(f"{shown} the client on Score clients until {moment_words(gone_at)}.")
+    return " ".join([*said, done.remains]).strip()
+
+
+def _files_about(context: AppContext, application_id: str) -> list[Upload]:
+    """The files on Score clients in which a client stands, as the model that serves numbers them."""
+    scorer = context.champion.state.scorer
+    field = scorer.schema.id_field if scorer is not None else None
+    if field is None:
+        return []
+    files = context.uploads.sent_by(None)
+    return [upload for upload in files if upload_files.is_about(upload.folder, field.name, application_id)]
 
 
 def _names(why: str, application_id: str) -> bool:

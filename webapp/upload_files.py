@@ -219,6 +219,15 @@ def read_checked(folder: Path) -> Checked | None:
     return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), **reading)
 
 
+def is_about(folder: Path, id_name: str, application_id: str) -> bool:
+    """Whether a client is among the rows that can be scored, by the field `id_name`; no before it was read."""
+    accepted = folder / "checked" / "accepted.arrow"
+    if not accepted.exists() or id_name not in pl.read_ipc_schema(accepted):
+        return False
+    ids = pl.read_ipc(accepted, columns=[id_name])[id_name]
+    return application_id in ids.cast(pl.String)
+
+
 def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:
     """Keep the results of a block before the decision log gets it; they survive a power cut from here on."""
     blocks = folder / "blocks"

@@ -175,6 +175,10 @@ class Uploads:
         """The files that somebody sent, those of everybody if that is None; the latest first."""
         return [upload for upload in reversed(self._all()) if actor in (None, upload.details.actor)]
 
+    def gone_at(self, upload: Upload) -> float:
+        """When a file that is over will have been removed, as a Unix time."""
+        return upload.noted_at + self._lifetime_seconds
+
     def n_unfinished(self) -> int:
         """How many wait to be scored or are being scored, by any process of the home."""
         return sum(not (upload.is_over or upload.is_asking) for upload in self._all())

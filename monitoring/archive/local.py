@@ -31,7 +31,7 @@ COMPLEXITY = 0
 
 # A file half written is finished within seconds, or its writer is dead.
 HALF_WRITTEN_SECONDS = 3_600
-_HALF_WRITTEN = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f]{8}\.(html|json)\.(?P<pid>[1-9]\d{0,8})")
+_HALF_WRITTEN = re.compile(r"\.\d{8}T\d{6}Z-[0-9a-f]{8}\.(html|json)\.(?P<pid>[1-9]\d{0,8})\.\d+")
 
 
 class LocalArchive(Archive):

@@ -443,18 +443,18 @@ def test_files_of_reports_that_were_killed_are_removed_with_the_next(local_archi
         place.mkdir(parents=True)
         dead = subprocess.Popen([sys.executable, "-c", ""])
         dead.wait()
-        half += [place / f".20240331T090000Z-1a2b3c4d.{kind}.{dead.pid}" for kind in ("html", "json")]
-        half.append(place / f".20240331T060000Z-1a2b3c4d.html.{os.getpid()}")
+        half += [place / f".20240331T090000Z-1a2b3c4d.{kind}.{dead.pid}.7" for kind in ("html", "json")]
+        half.append(place / f".20240331T060000Z-1a2b3c4d.html.{os.getpid()}.7")
         for path in half[-3:]:
             path.write_bytes(b"half")
         os.utime(half[-1], (0, 0))  # whoever wrote that is long gone, and its number was given again
-        (place / f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}").write_bytes(b"being written")
+        (place / f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}.7").write_bytes(b"being written")
         (place / ".keep").write_bytes(b"")
     archives.store([local_archive], PAGE, result(9), pending=pending)
     assert [path for path in half if path.exists()] == []
     for place in (folder, waiting):
         assert sorted(path.name for path in place.glob(".*")) == [
-            f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}",
+            f".20240331T120000Z-1a2b3c4d.html.{os.getpid()}.7",
             ".keep",
         ]
 

@@ -1,6 +1,7 @@
 """A web app whose disk is full: each way in says so, keeps no half of anything, and goes on once there is room."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -64,3 +65,17 @@ def test_a_file_that_has_no_room_leaves_the_old_one_and_no_half_of_itself(small_
         write_whole(path, "x" * 100_000)
     assert {each.name for each in small_disk.iterdir()} == {"note.json", filler.name}
     assert path.read_text() == "old"
+
+
+def test_threads_that_replace_the_same_file_do_not_stand_in_each_others_way(tmp_path):
+    path = tmp_path / "note.json"
+    contents = [str(number) * 50_000 for number in range(8)]
+
+    def replace_often(content):
+        for _ in range(100):
+            write_whole(path, content)
+
+    with ThreadPoolExecutor(len(contents)) as threads:
+        list(threads.map(replace_often, contents))
+    assert path.read_text() in contents
+    assert [kept.name for kept in tmp_path.iterdir()] == ["note.json"]

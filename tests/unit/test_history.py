@@ -1,6 +1,7 @@
 """The log for people to read, and the page about the past that shows it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
@@ -23,7 +24,7 @@ from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
 from creditrisk.scoring import fingerprint, proving, what_would_change
 from tests.conftest import corner_home
-from webapp import log_check, policy_changes, scoring_again
+from webapp import log_check, policy_changes, scoring_again, upload_scoring
 from webapp.access import ROLES, Caller
 from webapp.app import create_app
 from webapp.errors import BadRequestError, ForbiddenError, VersionNotKeptError
@@ -184,6 +185,25 @@ def test_nothing_about_a_client_and_a_number_in_no_address_or_store(app, context
 
 
 # Handed out and erased
+
+
+def test_nobody_is_erased_while_a_file_would_bring_them_back(app, context):
+    content = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nB8,40,3000,52000,own\n"
+    name, work = upload_scoring.begin(context, content, "clients.csv", Actor("clerk", "clerk", is_automatic=False))
+    work.result()
+    upload = context.uploads.get(name)
+    done = upload.record
+    assert done.state == "done"
+    context.uploads.note(upload, replace(done, state="scoring"))
+    with pytest.raises(BadRequestError, match="still being scored"):
+        erase_person(context, APPROVER, "A7", "asked for it")
+    assert len(events_about(context.log, "A7")) == 1
+    context.uploads.note(upload, done)
+    said_of_it = erase_person(context, APPROVER, "A7", "asked for it")
+    assert said_of_it.startswith("Erased: the contents of 1 entry was removed")
+    assert "1 scored file shows the client on Score clients until" in said_of_it
+    score(app, GOOD | {"client": "C9"})
+    assert "Score clients" not in erase_person(context, APPROVER, "C9", "asked for it")
 
 
 def test_what_is_kept_of_a_person_is_handed_out_whole(app, context):
