@@ -17,6 +17,9 @@ from typing_extensions import TypedDict  # pydantic takes no other one before Py
 
 from webapp.errors import BadRequestError
 
+# More than any loan earns, in any currency.
+MOST_MONEY = 1e12
+
 
 def _whole(text: str) -> str:
     text.encode()  # halves of characters can neither be kept nor answered
@@ -33,6 +36,7 @@ _Text = _Str | None
 _Id = _Str | dict[_Str, _Str | _Number]
 # A slider from 0 to 100.
 _Position = Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)]
+_Money = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MOST_MONEY)]
 
 
 class _Part(TypedDict):
@@ -96,6 +100,7 @@ _KINDS: Mapping[str, TypeAdapter[Any]] = {
 _KINDS_OF_PARTS: Mapping[tuple[str, str], TypeAdapter[Any]] = {
     ("approve-below", "value"): TypeAdapter(_Position),
     ("decline-from", "value"): TypeAdapter(_Position),
+    ("earned", "value"): TypeAdapter(_Money | None),
     ("anchor", "data"): TypeAdapter(_Number),
     ("champion-shown", "data"): TypeAdapter(Annotated[StrictStr, Field(pattern=r"^[0-9]{1,18}$")] | None),
     ("policy-shown", "data"): TypeAdapter(_Number | None),

@@ -17,6 +17,7 @@ import polars as pl
 
 from creditrisk.quality.amounts import (
     CURRENCY,
+    PERCENT,
     bare,
     currencies_in,
     currency_in,
@@ -298,13 +299,15 @@ def without_unit(texts: pl.Series, spec: Field, currency: str = "") -> tuple[pl.
     The unit is the field's own. Of currencies it is any where the field has none, but not several, and another one
     where all texts have it, as in a spreadsheet of another country: one cell may be a slip of the hand, three are a
     habit. That one is told, or was in the rows above (`currency`). Times in years and months become months, where the
-    field counts those.
+    field counts those, and per cents hundredths, where it counts parts of 1.
     """
     if not texts.str.contains(r"[^0-9+\-.,]|[\d.,]-").any():
         return texts, currency
     texts = with_plain_signs(texts)
     if spec.unit == MONTHS:
         texts = _in_months(texts)
+    if spec.is_share:
+        texts = texts.str.replace(rf"(?i)(\d[.,]?)\s*(?:{PERCENT})\s*$", "${1}e-2")
     if not spec.unit and len(currencies_in(texts)) <= 1:
         texts = without_words(texts, currency_in(texts))
     elif spec.unit and texts.str.contains(r"[^0-9+\-.,() ']").any():

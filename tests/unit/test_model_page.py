@@ -16,7 +16,7 @@ from creditrisk.decision_log import Actor, shadow
 from creditrisk.errors import DecisionLogError, RegistryError
 from creditrisk.registry import Evidence, TrainedFrom, Version
 from creditrisk.registry.evidence import tags_of
-from creditrisk.scoring import evaluation_of
+from creditrisk.scoring import evaluation_of, figures_at
 from creditrisk.settings import Settings
 from monitoring.archive import open_archives, pending_folder, store
 from monitoring.archive.local import LocalArchive
@@ -190,6 +190,19 @@ def test_a_slider_that_was_not_moved_stands_for_the_cutoff_to_its_last_digit(cor
     places = cutoff_panel.position(rule.approve_below), cutoff_panel.position(rule.decline_from)
     assert cutoff_panel.chosen(corner_scorer, places) == (rule.approve_below, rule.decline_from)
     assert cutoff_panel.chosen(corner_scorer, (20.0, places[1])) == (0.2, rule.decline_from)
+
+
+def test_money_is_in_the_currency_once_it_is_said_what_a_good_loan_earns(corner_scorer, evaluation):
+    cost = figures_at(evaluation, corner_scorer.rule, corner_scorer.shift).cost
+
+    def figures(**given):
+        table, *_ = cutoff_panel.effect(corner_scorer, corner_scorer, evaluation, **given)
+        return to_json_plotly(table)
+
+    assert "Cost of 100 applicants, EUR" not in figures()
+    assert f'"{100 * cost:,.1f}"' in figures()
+    assert "Cost of 100 applicants, EUR" in figures(earned=1_250)
+    assert f'"{125_000 * cost:,.0f}"' in figures(earned=1_250)
 
 
 class FewVersions:

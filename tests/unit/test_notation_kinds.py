@@ -53,6 +53,16 @@ def test_letters_before_a_digit_or_two_are_a_code_and_no_currency():
         assert read_cells(pl.Series(texts), Field("grade", "number", "Grade"))[1] == [*range(len(texts))]
 
 
+@pytest.mark.parametrize("n_times", [1, 40])
+def test_per_cent_beside_a_part_of_one_is_a_hundredth_of_it(n_times):
+    field = Field("card_use_share", "number", "Card use", is_required=False)
+    values, unreadable = read_cells(pl.Series(["13 %", "13%", "0.25", "7.5 per cent", "5 EUR %"] * n_times), field)
+    assert values.to_list()[:4] == [0.13, 0.13, 0.25, 0.075]
+    assert unreadable == list(range(4, 5 * n_times, 5))
+    with_commas, _ = read_cells(pl.Series(["13,5 %", "7,25 %", "0,5 %", "0,4"] * n_times), field)
+    assert with_commas.to_list()[:4] == [0.135, 0.0725, 0.005, 0.4]
+
+
 def test_several_currencies_in_a_column_are_asked_about_and_refused_cell_by_cell():
     amounts = ["€ 1.500,00", "$ 700.00"] * 60
     rows = "\n".join(f'"{amount}",{n * 7 % 90},{int(n % 5 == 0)}' for n, amount in enumerate(amounts))

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, figures_at
 from creditrisk.text import counted
+from webapp.callback_bodies import MOST_MONEY
 from webapp.lamp_changes import LampChange
 from webapp.pages import wording
 from webapp.pages.components import attributes, lamp, plain_table
@@ -19,7 +20,6 @@ from webapp.pages.model_card import share
 STEP = 0.5
 # A longer list is told by its number.
 MOST_LISTED = 50
-_UNIT = "in units of what one good loan earns"
 
 
 def with_cutoffs(scorer: Scorer, approve_below: float, decline_from: float) -> Scorer:
@@ -89,12 +89,14 @@ def panel(scorer: Scorer, evaluation: Evaluation | None, *, may_change: bool, no
         [
             *heading,
             html.P(
-                f"What would have come of it among applicants whose fate is known. Money is {_UNIT}: a bad loan costs "
-                f"{rule.costs.accept_bad:g}, a good client declined {rule.costs.decline_good:g}, a colleague's look "
-                f"{rule.costs.review:g}. Whom a colleague looks at is taken to be decided rightly.",
+                "What would have come of it among applicants whose fate is known. Money is in units of what one good "
+                f"loan earns: a bad loan costs {rule.costs.accept_bad:g}, a good client declined "
+                f"{rule.costs.decline_good:g}, a colleague's look {rule.costs.review:g}. Whom a colleague looks at is "
+                "taken to be decided rightly.",
                 className="quiet",
             ),
             sliders,
+            _earned(scorer.schema.currency),
             html.Div(effect(scorer, scorer, evaluation), id="effect", **attributes("aria-", live="polite")),
             html.Div(
                 [
@@ -116,6 +118,17 @@ def _slider(name: str, label: str, value: float) -> Component:
             dcc.Input(id=name, type="range", min=0, max=100, step=STEP, value=value, className="range"),
         ],
         htmlFor=name,
+    )
+
+
+def _earned(currency: str) -> Component:
+    return html.Label(
+        [
+            f"One good loan earns, in {currency or 'money'}",
+            dcc.Input(id="earned", type="number", min=0, max=MOST_MONEY, placeholder="in units of it", debounce=0.3),
+        ],
+        className="earned",
+        htmlFor="earned",
     )
 
 
@@ -142,17 +155,28 @@ def reason_box(name: str) -> Component:
     return dcc.Textarea(id=name, maxLength=1_000, rows=2, className="reason")
 
 
-def effect(now: Scorer, then: Scorer, evaluation: Evaluation) -> list[Component]:
-    """What the cut-offs of `then` would have done beside those of `now`."""
+def effect(now: Scorer, then: Scorer, evaluation: Evaluation, earned: float | None = None) -> list[Component]:
+    """What the cut-offs of `then` would have done beside those of `now`.
+
+    Parameters
+    ----------
+    earned
+        What one good loan earns, in the schema's currency; if not given, money is in units of it.
+    """
     before, after = (figures_at(evaluation, scorer.rule, scorer.shift) for scorer in (now, then))
-    is_moved = now.rule != then.rule
+    is_moved = (now.rule.approve_below, now.rule.decline_from) != (then.rule.approve_below, then.rule.decline_from)
+    currency = f", {now.schema.currency}" if earned and now.schema.currency else ""
+
+    def money(of_one: float) -> str:
+        return f"{100 * of_one * earned:,.0f}" if earned else f"{100 * of_one:,.1f}"
+
     lines = [
         ("Get an offer", share(before.approval_rate), share(after.approval_rate)),
         ("Go to a colleague", share(before.referral_rate), share(after.referral_rate)),
         ("Are declined", share(before.decline_rate), share(after.decline_rate)),
         ("Of those with an offer go bad", _bad(before), _bad(after)),
-        ("Cost of 100 applicants", f"{100 * before.cost:,.1f}", f"{100 * after.cost:,.1f}"),
-        ("Profit from 100 applicants", f"{100 * before.profit:,.1f}", f"{100 * after.profit:,.1f}"),
+        (f"Cost of 100 applicants{currency}", money(before.cost), money(after.cost)),
+        (f"Profit from 100 applicants{currency}", money(before.profit), money(after.profit)),
     ]
     parts: list[Component] = [_table(("", "Now", "Then" if is_moved else "Then (not moved)"), lines)]
     if after.groups:

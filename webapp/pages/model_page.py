@@ -59,16 +59,17 @@ def _register_sliders(app: Dash, context: AppContext) -> None:
         Output("changes", "children"),
         Input("approve-below", "value"),
         Input("decline-from", "value"),
+        Input("earned", "value"),
         prevent_initial_call=True,
     )
-    def moved(low: float, high: float) -> tuple[Any, ...]:
+    def moved(low: float, high: float, earned: float | None) -> tuple[Any, ...]:
         low, high = _in_order(low, high, is_low_moved=ctx.triggered_id == "approve-below")
         now = _deciding(context)
         evaluation = read_evaluation(now.metrics)
         if evaluation is None:
             return (no_update,) * 6
         then = cutoff_panel.with_cutoffs(now, *cutoff_panel.chosen(now, (low, high)))
-        shown = cutoff_panel.effect(now, then, evaluation)
+        shown = cutoff_panel.effect(now, then, evaluation, earned)
         return shown, f"{low:g} of 100", f"{high:g} of 100", low, high, []
 
     @app.callback(
