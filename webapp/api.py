@@ -23,6 +23,7 @@ from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
 from creditrisk.quality import Rejection
 from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
+from creditrisk.text import shorten
 from webapp import bodies
 from webapp.access import the_caller
 from webapp.api_models import MOST_FOUND
@@ -37,6 +38,8 @@ from webapp.scoring import as_result, results_of, score_few, score_stream
 
 # So few applications are scored row by row; more are sooner scored as a table.
 FEW_ROWS = 8
+# So many unknown columns of a CSV are named in a header of its answer.
+MOST_SHOWN = 20
 # Why a request could not be answered without Flask (short_way.py): it is answered with that error.
 FAILED = "riskometer.failed"
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -72,7 +75,12 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
         checked, by = datasets.check_blocks(table, scorer.schema), the_caller().actor
         blocks = score_stream(context, scorer, checked, channel="api", by=by)
         # The first block is made before the answer begins, so that a log that is away still gives a proper error.
-        return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
+        first = next(blocks)
+        answer = Response(_csv_lines(chain([first], blocks)), mimetype="text/csv")
+        if unknown := datasets.unknown_fields(first.raw.columns, scorer.schema):
+            shown = [shorten(name) for name in unknown[:MOST_SHOWN]]
+            answer.headers["X-Unknown-Fields"] = json.dumps(shown)  # in ASCII, as headers are
+        return answer
 
 
 def _add_search(blueprint: Blueprint, context: AppContext) -> None:
@@ -112,6 +120,8 @@ def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
         items = body.get("outcomes") if isinstance(body, dict) else body
         if not isinstance(items, list) or not items:
             raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
+        if isinstance(body, dict):
+            bodies.refuse_others(body, ("outcomes",))
         bodies.limit_rows(len(items))
         today, by = datetime.now(UTC).date(), the_caller().actor
         return jsonify({"recorded": record_outcomes(context.log, items, today=today, by=by)})
@@ -212,7 +222,13 @@ def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, decided_by
         "model_version": scorer.version,
         "results": results,
         "rejected": [_rejected(rejection) for rejection in rejected],
+        "unknown_fields": datasets.unknown_fields(_names_in(items), scorer.schema),
     }
+
+
+def _names_in(items: list[Any]) -> list[str]:
+    """The names of all fields of the applications, each once, as they were read."""
+    return list(dict.fromkeys(name.strip() for item in items for name in item))
 
 
 def _rejected(rejection: Rejection) -> JsonObject:

@@ -75,10 +75,16 @@ class Scored(BaseModel):
     model_version: str
     results: list[ScoredApplication]
     rejected: list[RejectedRow]
+    unknown_fields: Annotated[
+        list[str],
+        Field(description="Fields that were sent and not read: the model has none of these names. Misspelt, perhaps."),
+    ]
 
 
 class Outcomes(BaseModel):
     """What became of applications."""
+
+    model_config = ConfigDict(extra="forbid")
 
     outcomes: Annotated[list[OutcomeReport], Field(min_length=1, max_length=JSON_MAX_ROWS)]
 

@@ -149,6 +149,13 @@ class _Untitled(GenerateJsonSchema):
 
 
 _HEADERS: JsonObject = {"X-Request-ID": {"schema": {"type": "string"}, "description": "Also in the app's log lines."}}
+_UNKNOWN_FIELDS: JsonObject = {
+    "X-Unknown-Fields": {
+        "schema": {"type": "string"},
+        "description": "A JSON list of the columns that were sent and not read, the first of them; absent if there "
+        "are none.",
+    }
+}
 _PARAMETERS: JsonObject = {
     "RequestId": {
         "name": "X-Request-ID",
@@ -178,6 +185,7 @@ _APPLICATIONS: JsonObject = {
         },
     },
     "required": ["applications"],
+    "additionalProperties": False,
 }
 
 
@@ -210,6 +218,7 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 body=_csv(example),
                 answer={"text/csv": {"schema": {"type": "string"}}},
                 errors=(*_WITH_BODY, "422"),
+                headers=_UNKNOWN_FIELDS,
             )
         },
     }
@@ -305,13 +314,17 @@ def _operation(
     parameters: Sequence[JsonObject] = (),
     name: str = "",
     links: JsonObject | None = None,
+    headers: JsonObject | None = None,
 ) -> JsonObject:
     problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
         "summary": summary,
         "description": description,
         "parameters": [{"$ref": "#/components/parameters/RequestId"}, *parameters],
-        "responses": {"200": {"description": summary, "content": answer, "headers": _HEADERS}, **problems},
+        "responses": {
+            "200": {"description": summary, "content": answer, "headers": _HEADERS | (headers or {})},
+            **problems,
+        },
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}

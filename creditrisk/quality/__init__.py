@@ -4,7 +4,7 @@ from creditrisk.quality.agreement import habits_of
 from creditrisk.quality.amounts import currencies_in
 from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
-from creditrisk.quality.headers import below_second_header, match_headers, seems_a_client
+from creditrisk.quality.headers import below_second_header, match_headers, seems_a_client, unknown_headers
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.no_clients import EXAMPLE_CLIENT, are_units, without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
@@ -58,6 +58,7 @@ __all__ = [
     "same_value",
     "seems_a_client",
     "unit_of",
+    "unknown_headers",
     "with_problems",
     "without_no_clients",
     "young_loans",

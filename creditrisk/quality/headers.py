@@ -51,6 +51,17 @@ def match_headers(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     return header_of
 
 
+def unknown_headers(headers: Sequence[str], schema: Schema) -> list[str]:
+    """The headers that nothing is read from: misspelt, or strangers. What the schema excludes is none of them."""
+    read = set(match_headers(headers, schema).values())
+    rest = [header for header in headers if header not in read]
+    if not rest:
+        return []
+    excluded = [field for field in schema.fields if field.role == "excluded"]
+    known = {key(spelling) for field in excluded for spelling in (field.name, field.label, *field.aliases)}
+    return [header for header in rest if key(header) not in known]
+
+
 def _signs_in_words(header: str) -> str:
     """A name with its signs as janitor and others write them.
 

@@ -180,6 +180,40 @@ def test_a_long_csv_comes_in_chunks_and_each_is_logged_before_it_is_sent(client,
     assert n_sent == 4500
 
 
+def test_fields_that_nothing_is_read_from_are_named_once_and_change_no_verdict(client):
+    plain = client.post("/api/v1/score", json=GOOD).json
+    assert plain["unknown_fields"] == []
+    for body in ([{**GOOD, "incme_eur": 1}], [{**GOOD, "incme_eur": 1}] * 9, {"applications": [GOOD, {"incme_eur": 1}]}):
+        answer = client.post("/api/v1/score", json=body).json
+        assert answer["unknown_fields"] == ["incme_eur"]
+        assert answer["results"][0] == plain["results"][0]
+    # What the schema knows is no stranger, however it is spelt: the outcome neither.
+    known = {**GOOD, "DEFAULT": "1"}
+    known["Income"] = known.pop("income_eur")
+    assert client.post("/api/v1/score", json=known).json["unknown_fields"] == []
+
+
+def test_columns_that_nothing_is_read_from_are_named_in_a_header_of_the_csv_answer(client):
+    answer = post_csv(client, "/api/v1/score.csv", CSV.replace("note", "incme_€"))
+    assert json.loads(answer.headers["X-Unknown-Fields"]) == ["incme_€"]
+    assert answer.headers["X-Unknown-Fields"].isascii()
+    assert "X-Unknown-Fields" not in post_csv(client, "/api/v1/score.csv", f"{HEADER}\nA7,61,2000,52000,own\n").headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/score", {"applications": [GOOD], "model_versoin": "2"}),
+        ("/api/v1/score", {"applications": [GOOD], "model": "german_credit"}),
+        ("/api/v1/outcomes", {"outcomes": [{"application_id": "A7"}], "model": "corner_lender"}),
+    ],
+)
+def test_a_key_beside_the_list_that_means_nothing_is_refused(client, corner_app, path, body):
+    message = assert_error(client.post(path, json=body), 400, "bad_request")
+    assert list(body)[1] in message
+    assert not corner_app.extensions["creditrisk"].log.counts_by_verdict()
+
+
 def test_outcomes_are_recorded_all_or_none(client, corner_app):
     client.post("/api/v1/score", json=GOOD)
     good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
