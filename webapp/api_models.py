@@ -16,6 +16,9 @@ from webapp.bodies import JSON_MAX_ROWS
 # So many decisions about one application are answered at once.
 MOST_FOUND = 100
 
+# So many outcomes that cannot be recorded are told at once.
+MOST_FAULTS = 1_000
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -58,14 +61,19 @@ class ScoredApplication(BaseModel):
 
 
 class RejectedRow(BaseModel):
-    """A row that cannot be scored: where, what stands there, and what was expected."""
+    """An application that cannot be scored: the first field that says why, what stands there, and what was expected."""
 
-    row: int
-    line: int
-    column: str
+    row: Annotated[int, Field(ge=1, description="Its place in the request.")]
+    application_id: Annotated[str, Field(description="As it was sent; empty if none was.")]
+    code: Annotated[
+        Literal["missing", "unreadable", "not_a_row"],
+        Field(description="Nothing is filled in, it cannot be read, or the application as a whole is none."),
+    ]
+    field: Annotated[str, Field(description="The field's name; empty if the application as a whole is at fault.")]
+    label: Annotated[str, Field(description="The field as people call it.")]
     value: str
-    expected: str
-    message: str
+    expected: Annotated[str, Field(description="What belongs there, in words.")]
+    message: Annotated[str, Field(description="The whole of it for people, with what is wrong in other fields.")]
 
 
 class Scored(BaseModel):
@@ -89,10 +97,16 @@ class Outcomes(BaseModel):
     outcomes: Annotated[list[OutcomeReport], Field(min_length=1, max_length=JSON_MAX_ROWS)]
 
 
-class Recorded(BaseModel):
-    """How many outcomes were recorded."""
+class RecordedOutcomes(BaseModel):
+    """What was made of the outcomes of a request."""
 
-    recorded: int
+    recorded: Annotated[int, Field(ge=0, description="So many said anything new, and were written down.")]
+    corrected: Annotated[
+        int, Field(ge=0, description="Of these, so many say something else of a decision than was said before.")
+    ]
+    unchanged: Annotated[
+        int, Field(ge=0, description="So many had been said already, and were not written down again.")
+    ]
 
 
 class DecisionSearch(BaseModel):
@@ -168,11 +182,27 @@ class Predictions(BaseModel):
     predictions: list[ScoredApplication | RowError]
 
 
+class OutcomeFault(BaseModel):
+    """Which outcome cannot be recorded, and why."""
+
+    position: Annotated[int, Field(ge=1, description="Its place in the request.")]
+    code: Literal["unreadable", "never_scored"]
+    field: Annotated[str, Field(description="Which of its fields is at fault; empty if all of it is.")]
+    expected: str
+
+
 class ErrorDetail(BaseModel):
-    """The kind of a problem, and the problem in one sentence."""
+    """The kind of a problem, and the problem in one sentence for people."""
 
     code: str
     message: str
+    missing_fields: Annotated[
+        list[str] | None, Field(description="With `wrong_columns`: all fields that are needed and were not sent.")
+    ] = None
+    faults: Annotated[
+        list[OutcomeFault] | None,
+        Field(max_length=MOST_FAULTS, description="Where outcomes are refused: the first of those at fault."),
+    ] = None
 
 
 class Error(BaseModel):

@@ -21,7 +21,7 @@ from webapp.api_models import (
     MlflowError,
     Outcomes,
     Predictions,
-    Recorded,
+    RecordedOutcomes,
     Scored,
 )
 from webapp.bodies import JSON_MAX_ROWS
@@ -44,7 +44,7 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
     (Scored, "serialization"),
     (Outcomes, "validation"),
-    (Recorded, "serialization"),
+    (RecordedOutcomes, "serialization"),
     (DecisionSearch, "validation"),
     (FoundDecisions, "serialization"),
     (Invocation, "validation"),
@@ -57,7 +57,7 @@ _PROBLEMS: dict[str, dict[str, str]] = {
     **{str(status): {code: sentence} for status, (code, sentence) in SENTENCES.items()},
     "400": {
         "bad_request": "The body is not valid JSON: Expecting value at line 1, column 18.",
-        "unreadable_table": "there are no applications in the request.",
+        "unreadable_table": "There are no applications in the request.",
     },
     "401": {"not_signed_in": str(NotSignedInError())},
     "403": {"forbidden": "This request was started by another web site, so it was refused."},
@@ -69,11 +69,11 @@ _PROBLEMS: dict[str, dict[str, str]] = {
     "500": {"internal": "Something went wrong in the app. It was written to the app's own log."},
     "503": {
         "no_model": str(NoModelError()),
-        "decision_log_away": "the decision log cannot be reached.",
-        "model_unusable": "the model's files are not what they were.",
+        "decision_log_away": "The decision log cannot be reached.",
+        "model_unusable": "The model's files are not what they were.",
         "busy": SENTENCES[503][1],
-        "no_room": "nothing can be written where the app keeps its files.",
-        "accounts_away": "the accounts cannot be read.",
+        "no_room": "Nothing can be written where the app keeps its files.",
+        "accounts_away": "The accounts cannot be read.",
         "stopping": str(StoppingError()),
     },
 }
@@ -167,7 +167,7 @@ _PARAMETERS: JsonObject = {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "The same key and body within 24 hours get the same answer, without a second decision.",
+        "description": "The same key and body within 24 hours get the same answer, and nothing is done twice.",
     },
 }
 _APPLICATIONS: JsonObject = {
@@ -258,11 +258,13 @@ def _outcome_paths(example: Example | None) -> JsonObject:
         "/api/v1/outcomes": {
             "post": _operation(
                 "Report what became of applications",
-                "All are recorded or none. One about an application that was never scored here is refused.",
+                "All are recorded or none. If some cannot be read, or are of applications that were never scored here, "
+                "`faults` names them by their places. One that was said before changes nothing; another corrects it.",
                 name="reportOutcomes",
                 body=_json(_ref(Outcomes), {"outcomes": [reported]} if reported else None),
-                answer=_json(_ref(Recorded), {"recorded": 1}),
-                errors=_WITH_BODY,
+                answer=_json(_ref(RecordedOutcomes), {"recorded": 1, "corrected": 0, "unchanged": 0}),
+                errors=(*_WITH_BODY, "409", "422"),
+                parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
             )
         }
     }

@@ -31,6 +31,7 @@ from creditrisk.decision_log.history import (
 )
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
+from creditrisk.decision_log.outcomes import Recorded
 from creditrisk.decision_log.policies import PolicyInForce, PolicySet, policies_set, policy_named
 from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
@@ -64,6 +65,7 @@ __all__ = [
     "OutcomesDone",
     "PolicyInForce",
     "PolicySet",
+    "Recorded",
     "ScoredBlock",
     "ShadowComparison",
     "UnreadableEntryError",

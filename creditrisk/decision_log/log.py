@@ -244,12 +244,17 @@ class DecisionLog:
         with self.store.transaction() as connection:
             return verify(connection, noted, on_progress)
 
-    def record_outcomes(self, reported: Sequence[Outcome], by: Actor | None = None) -> None:
-        """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
-        if reported:
-            with self.store.transaction(is_write=True) as connection:
-                head = outcomes.record(connection, reported, by or this_process())
-            self.store.remember(head)
+    def record_outcomes(self, reported: Sequence[Outcome], by: Actor | None = None) -> outcomes.Recorded:
+        """Write down what became of applications, all or none; a later outcome corrects an earlier one.
+
+        One that was said of the same decision already is not written again.
+        """
+        if not reported:
+            return outcomes.Recorded()
+        with self.store.transaction(is_write=True) as connection:
+            head, recorded = outcomes.record(connection, reported, by or this_process())
+        self.store.remember(head)
+        return recorded
 
     def record_new_outcomes(self, reported: Sequence[Outcome], kind: str, key: str, value: str) -> int:
         """Write down those outcomes that say anything new, with a fact about all of them, all or none; how many.

@@ -96,14 +96,17 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
         lower = below_second_header(raw)
         headers_there = match_headers(lower.frame.columns, schema)
         if sum(spec.name in headers_there for spec in telling) < enough:
-            raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]))
+            absent = [spec.name for spec in telling if spec.name not in headers]
+            raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]), absent)
         raw, headers = lower, headers_there
-    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in headers]
+    absent = [spec.name for spec in required if spec.name not in headers]
+    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name in absent]
     if missing:
         raise SchemaError(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
             f"{'file' if raw.has_lines else 'applications'}: "
-            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
+            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again.",
+            absent,
         )
     if with_target and schema.target.name not in headers:
         raise SchemaError(

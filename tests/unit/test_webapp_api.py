@@ -42,7 +42,7 @@ def assert_error(response, status, code):
         return assert_mlflows_error(response, 400 if status == 422 else status)
     assert response.status_code == status, response.text
     assert set(response.json) == {"error"}
-    assert set(response.json["error"]) == {"code", "message"}
+    assert {"code", "message"} <= set(response.json["error"]) <= {"code", "message", "missing_fields", "faults"}
     assert response.json["error"]["code"] == code
     message = response.json["error"]["message"]
     assert message.endswith(".")
@@ -142,7 +142,7 @@ def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, c
     assert answer["results"][1]["verdict"] == "refer"
     assert answer["results"][1]["problems"] == ["Age: 130 is outside 18 to 100 years"]
     [rejected] = answer["rejected"]
-    assert (rejected["row"], rejected["column"], rejected["value"]) == (2, "Age", "abc")
+    assert (rejected["row"], rejected["field"], rejected["value"]) == (2, "age_years", "abc")
     assert rejected["expected"] == "a whole number of years from 18 to 100"
 
     log = corner_app.extensions["creditrisk"].log
@@ -183,7 +183,11 @@ def test_a_long_csv_comes_in_chunks_and_each_is_logged_before_it_is_sent(client,
 def test_fields_that_nothing_is_read_from_are_named_once_and_change_no_verdict(client):
     plain = client.post("/api/v1/score", json=GOOD).json
     assert plain["unknown_fields"] == []
-    for body in ([{**GOOD, "incme_eur": 1}], [{**GOOD, "incme_eur": 1}] * 9, {"applications": [GOOD, {"incme_eur": 1}]}):
+    for body in (
+        [{**GOOD, "incme_eur": 1}],
+        [{**GOOD, "incme_eur": 1}] * 9,
+        {"applications": [GOOD, {"incme_eur": 1}]},
+    ):
         answer = client.post("/api/v1/score", json=body).json
         assert answer["unknown_fields"] == ["incme_eur"]
         assert answer["results"][0] == plain["results"][0]
@@ -222,8 +226,80 @@ def test_outcomes_are_recorded_all_or_none(client, corner_app):
     message = assert_error(client.post("/api/v1/outcomes", json={"outcomes": [good, wrong]}), 400, "bad_request")
     assert message.startswith("Outcome 2 has no observed_on that can be read.")
     assert log.outcomes().is_empty()
-    assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == {"recorded": 1}
+    assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == counts(recorded=1)
     assert log.outcomes().rows() == [("A7", "", False, date(2026, 3, 31))]
+
+
+def counts(recorded=0, corrected=0, unchanged=0):
+    return {"recorded": recorded, "corrected": corrected, "unchanged": unchanged}
+
+
+def test_an_outcome_that_was_said_before_is_not_recorded_again_and_another_corrects_it(client, corner_app):
+    client.post("/api/v1/score", json=[GOOD, {**GOOD, "client": "B8"}])
+    good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
+    other = {**good, "application_id": "B8"}
+
+    def report(*outcomes):
+        return client.post("/api/v1/outcomes", json=[*outcomes]).json
+
+    assert report(good) == counts(recorded=1)
+    assert report(good, other) == counts(recorded=1, unchanged=1)
+    # Under the model's name or without, it is the same decision.
+    assert report({**good, "model": "corner_lender"}) == counts(unchanged=1)
+    assert report({**good, "default": True}, other) == counts(recorded=1, corrected=1, unchanged=1)
+    client.post("/api/v1/score", json=GOOD)
+    # Of the new decision nothing was said yet.
+    assert report({**good, "default": True}) == counts(recorded=1)
+    said = corner_app.extensions["creditrisk"].log.outcomes()
+    assert said.select("application_id", "is_default").rows() == [
+        ("A7", False), ("B8", False), ("A7", True), ("A7", True)
+    ]  # fmt: skip
+
+
+def test_every_outcome_that_cannot_be_recorded_is_named_by_its_place(client):
+    client.post("/api/v1/score", json=GOOD)
+    good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
+    sent = [{**good, "default": "no"}, good, {**good, "observed_on": "today"}, "A7"]
+    error = client.post("/api/v1/outcomes", json=sent).json["error"]
+    assert [(fault["position"], fault["code"], fault["field"]) for fault in error["faults"]] == [
+        (1, "unreadable", "default"), (3, "unreadable", "observed_on"), (4, "unreadable", "")
+    ]  # fmt: skip
+    assert "2 more cannot be read either" in error["message"]
+    strangers = [{**good, "application_id": "Z1"}, good, {**good, "application_id": "Z2"}]
+    answer = client.post("/api/v1/outcomes", json=strangers)
+    assert [(fault["position"], fault["code"]) for fault in answer.json["error"]["faults"]] == [
+        (1, "never_scored"), (3, "never_scored")
+    ]  # fmt: skip
+    assert "Z1" not in answer.text
+    many = [{**good, "application_id": f"Z{number}"} for number in range(1_200)]
+    error = client.post("/api/v1/outcomes", json=many).json["error"]
+    assert len(error["faults"]) == 1_000
+    assert error["message"].startswith("1,200 of 1,200 outcomes")
+
+
+def test_an_application_that_cannot_be_scored_is_told_in_words_for_programs(client):
+    twice_wrong = {**GOOD, "client": " A8 ", "housing": None, "age_years": 7.5}
+    sent = [GOOD, twice_wrong, {**GOOD, "client": None, "amount_eur": "x"}]
+    for body in (sent, sent * 4):
+        first, second = client.post("/api/v1/score", json=body).json["rejected"][:2]
+        assert (first["row"], first["application_id"], first["code"], first["field"], first["label"]) == (
+            2, "A8", "unreadable", "age_years", "Age"
+        )  # fmt: skip
+        assert first["message"].startswith("Row 2, Age: '7.5' ")
+        assert "Also Housing: nothing is filled in." in first["message"]
+        assert (second["application_id"], second["field"]) == ("", "amount_eur")
+    [lacking] = client.post("/api/v1/score", json={**GOOD, "housing": ""}).json["rejected"]
+    assert (lacking["code"], lacking["field"], lacking["value"]) == ("missing", "housing", "")
+
+
+def test_all_fields_that_are_missing_are_named_for_programs_and_sentences_begin_large(client):
+    lacking = client.post("/api/v1/score", json={"age_years": 61, "housing": "own"})
+    assert lacking.json["error"]["missing_fields"] == ["amount_eur"]
+    others = client.post("/api/v1/score", json={"colour": "red"})
+    assert others.json["error"]["missing_fields"] == ["age_years", "amount_eur", "housing"]
+    assert others.json["error"]["message"].startswith("These are not the fields of Corner lender")
+    of_mlflow = client.post("/invocations", json={"inputs": {"colour": ["red"]}}).json
+    assert of_mlflow["message"].startswith("These are not the fields")
 
 
 # What goes wrong
