@@ -41,6 +41,7 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/api/docs/docs.js": "signed in",
     "/api/docs/docs.css": "signed in",
     "/api/v1/openapi.json": "signed in",
+    "/api/v1/model": "signed in",
     "/api/v1/score": "score",
     "/api/v1/score.csv": "score",
     "/invocations": "score",

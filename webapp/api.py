@@ -20,6 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
 from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
+from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Rejection, match_headers
 from creditrisk.schema import Schema
 from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
@@ -31,11 +32,13 @@ from webapp.api_models import MOST_FOUND
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, BusyError
 from webapp.idempotency import AnsweredBy, IdempotencyKeys, refuse_key
+from webapp.model_description import describe_model
 from webapp.openapi import Example, JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.pinned_versions import kept_scorer, pinned_scorer
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import as_result, results_of, score_few, score_stream
+from webapp.sign_in import find_caller
 
 OUTCOMES = "/api/v1/outcomes"
 # So few applications are scored row by row; more are sooner scored as a table.
@@ -54,6 +57,7 @@ def make_blueprint(context: AppContext) -> Blueprint:
     _add_scoring(blueprint, context, keys)
     _add_outcomes(blueprint, context, keys)
     _add_search(blueprint, context)
+    _add_model(blueprint, context)
     _add_operations(blueprint, context)
     return blueprint
 
@@ -142,6 +146,12 @@ def _recorded_json(context: AppContext, body: Any) -> bytes:
     return _encoded({"recorded": done.n_new, "corrected": done.n_corrected, "unchanged": done.n_unchanged})
 
 
+def _add_model(blueprint: Blueprint, context: AppContext) -> None:
+    @blueprint.get("/api/v1/model")
+    def model() -> Response:
+        return jsonify(describe_model(context))
+
+
 def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     watch = LogWatch(context.log.check_writable)
 
@@ -162,13 +172,21 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/ready")
     def ready() -> tuple[Response, int]:
         asked_at = request.environ.get("riskometer.received_at", time.monotonic())
-        answer = readiness(context, watch.problem(asked_at))
+        answer = readiness(context, watch.problem(asked_at), is_known=_is_known(context))
         return jsonify(answer), 200 if answer["ready"] else 503
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
         text = context.metrics.text(context.champion.state, context.uploads.n_unfinished())
         return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_known(context: AppContext) -> bool:
+    """Whether somebody known asks on a route that is open to all; nobody, if that cannot be found out."""
+    try:
+        return find_caller(context.accounts, context.sessions) is not None
+    except CreditRiskError:
+        return False
 
 
 def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:

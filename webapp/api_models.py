@@ -149,6 +149,51 @@ class FoundDecisions(BaseModel):
     has_more: bool
 
 
+class CutoffsInForce(BaseModel):
+    """The PDs up to which an offer is made and from which is declined; between them a person decides."""
+
+    approve_below: Share
+    decline_from: Share
+    are_set: Annotated[bool, Field(description="Whether people set them; else they are those of the model's costs.")]
+
+
+class StopInForce(BaseModel):
+    """Since when every application is referred to a person, by whom that was done, and why."""
+
+    since: str
+    by: str
+    why: str
+
+
+class ModelField(BaseModel):
+    """A field of an application."""
+
+    name: str
+    role: Literal["id", "time", "feature"]
+    type: Literal["number", "integer", "category", "text", "date"]
+    required: Annotated[bool, Field(description="Without it an application cannot be scored.")]
+    label: str
+    unit: str
+    expected: Annotated[str, Field(description="What belongs in it, in words.")]
+    minimum: Annotated[float | None, Field(description="What lies below is scored and referred to a person.")]
+    maximum: Annotated[float | None, Field(description="What lies above is scored and referred to a person.")]
+    values: Annotated[list[str] | None, Field(description="Of a category; another one is referred to a person.")]
+
+
+class ServedModelDescription(BaseModel):
+    """The model that answers now, and what it takes."""
+
+    model: str
+    model_version: str
+    title: str
+    sha256: Annotated[str, Field(description="Over all files of this version.")]
+    since: Annotated[datetime | None, Field(description="When it was made champion, UTC.")]
+    cutoffs: CutoffsInForce
+    stopped: Annotated[StopInForce | None, Field(description="Null while verdicts are given.")]
+    versions: Annotated[list[str], Field(description="Those a request may name as `model_version`, newest first.")]
+    fields: list[ModelField]
+
+
 class Split(BaseModel):
     """A frame as pandas writes it with orient="split"; without columns, its values are the model's fields in order."""
 
@@ -198,6 +243,9 @@ class ErrorDetail(BaseModel):
     message: str
     missing_fields: Annotated[
         list[str] | None, Field(description="With `wrong_columns`: all fields that are needed and were not sent.")
+    ] = None
+    kept_versions: Annotated[
+        list[str] | None, Field(description="With `version_not_kept`: the versions that can be named.")
     ] = None
     faults: Annotated[
         list[OutcomeFault] | None,

@@ -175,6 +175,10 @@ class VersionNotKeptError(HttpError):
     status = 409
     code = "version_not_kept"
 
+    def __init__(self, message: str, kept: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kept = [*kept]
+
 
 class ChangedMeanwhileError(HttpError):
     """Somebody else changed what a page shows since it was shown."""
@@ -272,6 +276,8 @@ def _details(exc: CreditRiskError) -> dict[str, Any]:
     """What a program needs beside the sentence, which is for people."""
     if isinstance(exc, OutcomesRefusedError):
         return {"faults": exc.faults}
+    if isinstance(exc, VersionNotKeptError) and exc.kept:
+        return {"kept_versions": exc.kept}
     return {"missing_fields": [*exc.missing]} if isinstance(exc, SchemaError) and exc.missing else {}
 
 

@@ -23,6 +23,7 @@ from webapp.api_models import (
     Predictions,
     RecordedOutcomes,
     Scored,
+    ServedModelDescription,
 )
 from webapp.bodies import JSON_MAX_ROWS
 from webapp.errors import (
@@ -47,6 +48,7 @@ _MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
     (RecordedOutcomes, "serialization"),
     (DecisionSearch, "validation"),
     (FoundDecisions, "serialization"),
+    (ServedModelDescription, "serialization"),
     (Invocation, "validation"),
     (Predictions, "serialization"),
     (Error, "serialization"),
@@ -118,6 +120,7 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
             **_mlflow_paths(csv_max_mb, example),
             **_outcome_paths(example),
             **_search_paths(example),
+            **_model_paths(),
             **_operator_paths(),
         },
         # Nothing of this is asked where there are no accounts.
@@ -281,6 +284,19 @@ def _search_paths(example: Example | None) -> JsonObject:
                 body=_json(_ref(DecisionSearch), asked),
                 answer=_json(_ref(FoundDecisions)),
                 errors=_WITH_BODY,
+            )
+        }
+    }
+
+
+def _model_paths() -> JsonObject:
+    return {
+        "/api/v1/model": {
+            "get": _operation(
+                "The model that answers",
+                "Its version, the fields it takes, the cut-offs in force, whether scoring is stopped, and the versions "
+                "that can be named.",
+                answer=_json(_ref(ServedModelDescription)),
             )
         }
     }

@@ -11,6 +11,7 @@ from creditrisk.decision_log import Actor
 from creditrisk.errors import CreditRiskError, SettingsError
 from creditrisk.settings import Settings
 from riskometer.cli import main
+from tests.conftest import poll
 from webapp import accounts, passwords, serve, sessions
 from webapp.access import needed_for
 from webapp.pages import find_pages
@@ -37,6 +38,7 @@ ALLOWED = {
     ("GET", "/api/docs/docs.js"): ALL,
     ("GET", "/api/docs/docs.css"): ALL,
     ("GET", "/api/v1/openapi.json"): ALL,
+    ("GET", "/api/v1/model"): ALL,
     ("GET", "/"): ALL,
     ("GET", "/model"): ("analyst", "approver"),
     ("GET", "/model/versions/<int:version>/<name>.html"): ("analyst", "approver"),
@@ -127,6 +129,17 @@ def test_a_page_asked_for_by_nobody_leads_to_the_login_and_back(home, corner_app
     for elsewhere in ("//evil.example", "https://evil.example", "/\\evil.example", "/login"):
         response = client.post("/login", data={**sent, "next": elsewhere}, headers=OURS)
         assert response.headers["Location"] == "/"
+
+
+def test_whoever_is_not_signed_in_is_told_that_something_is_away_and_no_address(home, corner_app):
+    poll(corner_app.extensions["creditrisk"].champion)
+    nobody = corner_app.test_client().get("/ready")
+    assert (nobody.status_code, nobody.json["ready"]) == (200, True)
+    assert nobody.json["registry"]["problem"] == (
+        "The model registry does not answer. Whoever is signed in sees more on the Status page."
+    )
+    assert "127.0.0.1" not in nobody.text
+    assert "http://127.0.0.1:9" in signed_in(corner_app, "clerk").get("/ready").json["registry"]["problem"]
 
 
 def test_what_a_role_may_not_is_said_and_logged_without_a_name(home, corner_app, caplog):

@@ -24,7 +24,7 @@ from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
 from creditrisk.scoring import fingerprint, proving, what_would_change
 from tests.conftest import corner_home
-from webapp import log_check, policy_changes, scoring_again, upload_scoring
+from webapp import log_check, pinned_versions, policy_changes, scoring_again, upload_scoring
 from webapp.access import ROLES, Caller
 from webapp.app import create_app
 from webapp.errors import BadRequestError, ForbiddenError, VersionNotKeptError
@@ -162,7 +162,7 @@ def test_a_decision_scored_again_is_the_same_or_says_in_what_it_is_not(app, cont
     corner_scorer.save(folder)
     context.log.note("scorer", "corner_lender/2", fingerprint(folder))
     proving.note_proof(context.settings.home, fingerprint(folder))
-    assert scoring_again.kept_versions(context, "corner_lender") == ["3", "2"]
+    assert pinned_versions.kept_versions(context, "corner_lender") == ["3", "2"]
     policy_changes.stop(context, APPROVER, "to see")  # it asks what the version says, not what is decided today
     n_before = context.log.head()
     row, _ = scoring_again.score_with(context, 1, "2")

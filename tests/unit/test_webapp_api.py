@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 from jsonschema import Draft202012Validator
 
+from creditrisk.decision_log import Actor
 from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
 from creditrisk.pages.palette import VERDICT_LOOKS
-from creditrisk.scoring import RESULT_COLUMNS
+from creditrisk.scoring import RESULT_COLUMNS, Cutoffs, Policy, Stop
 from creditrisk.settings import Settings
 from tests.conftest import poll
 from webapp import short_way
@@ -29,6 +30,7 @@ ODD = {**GOOD, "client": "A8", "age_years": 130}
 WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
 CSV = f"{HEADER},note\nA7,61,2000,52000,own,=1+1\nA9,abc,2000,52000,own,\nA8,130,2000,52000,own,-5\n"
 
+KNOWN_KEYS = {"code", "message", "missing_fields", "kept_versions", "faults"}
 POSTS = ("/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations", "/uploads")
 
 
@@ -42,7 +44,7 @@ def assert_error(response, status, code):
         return assert_mlflows_error(response, 400 if status == 422 else status)
     assert response.status_code == status, response.text
     assert set(response.json) == {"error"}
-    assert {"code", "message"} <= set(response.json["error"]) <= {"code", "message", "missing_fields", "faults"}
+    assert {"code", "message"} <= set(response.json["error"]) <= KNOWN_KEYS
     assert response.json["error"]["code"] == code
     message = response.json["error"]["message"]
     assert message.endswith(".")
@@ -458,6 +460,44 @@ def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
     assert (ready.status_code, ready.json["ready"], ready.json["model"]) == (503, False, None)
 
 
+@pytest.mark.usefixtures("old_version")
+def test_the_model_that_answers_is_described_for_programs(client, corner_app, corner_scorer):
+    answer = client.get("/api/v1/model").json
+    document = describe(None)
+    reference = {"$ref": "#/components/schemas/ServedModelDescription"}
+    Draft202012Validator({**reference, "components": document["components"]}).validate(answer)
+    assert (answer["model"], answer["model_version"], answer["since"]) == (
+        "corner_lender", "3", "2026-10-12T08:00:00+00:00"
+    )  # fmt: skip
+    assert answer["sha256"] == corner_app.extensions["creditrisk"].champion.state.scorer.sha256
+    assert answer["versions"] == ["3", "2"]
+    fields = {field["name"]: field for field in answer["fields"]}
+    assert [name for name, field in fields.items() if field["required"]] == ["age_years", "amount_eur", "housing"]
+    assert (fields["age_years"]["type"], fields["age_years"]["minimum"]) == ("integer", 18)
+    assert fields["housing"]["values"] == ["own", "rent"]
+    rule = corner_scorer.rule
+    assert answer["cutoffs"] == {
+        "approve_below": rule.approve_below, "decline_from": rule.decline_from, "are_set": False
+    }  # fmt: skip
+    assert answer["stopped"] is None
+
+
+def test_what_people_set_is_told_to_programs(client, corner_app):
+    assert client.get("/ready").json["stopped"] is False
+    policy = corner_app.extensions["creditrisk"].policy
+    stop = Stop("26 Nov 2026, 14:02 UTC", "Ana", "The bureau's data are wrong.")
+    cutoffs = Cutoffs("corner_lender", "3", 0.05, 0.4)
+    policy.change(policy.now(), Policy(0, cutoffs, stop), by=Actor("Ana", "approver"), why="to see")
+    ready = client.get("/ready").json
+    assert (ready["ready"], ready["stopped"]) == (True, True)
+    described = client.get("/api/v1/model").json
+    assert described["stopped"] == {"since": stop.since, "by": stop.by, "why": stop.why}
+    assert described["cutoffs"] == {"approve_below": 0.05, "decline_from": 0.4, "are_set": True}
+    for body in ([GOOD], [GOOD] * 9):
+        result = client.post("/api/v1/score", json=body).json["results"][0]
+        assert (result["verdict"], result["problems"]) == ("refer", [stop.sentence])
+
+
 def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
     poll(corner_app.extensions["creditrisk"].champion)
     client = corner_app.test_client()
@@ -468,6 +508,10 @@ def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_
     assert ready.json["since"] == "2026-10-12T08:00:00+00:00"
     assert not ready.json["registry"]["reachable"]
     assert "scoring goes on with the saved model" in ready.json["registry"]["consequence"]
+    assert ready.json["registry"]["problem"] == (
+        "the model registry at http://127.0.0.1:9 does not answer or refused: nothing answers there. "
+        "Scoring goes on with the saved model; start it with `make up` to train or promote."
+    )
     assert "creditrisk_registry_up 0.0" in client.get("/metrics").text
     assert "Registry away" in client.get("/ui/_dash-layout").text
 

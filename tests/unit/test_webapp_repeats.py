@@ -201,6 +201,13 @@ def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_versi
     assert client.post("/api/v1/score", json={**BODY, "model_version": "3"}).json["model_version"] == "3"
 
 
+@pytest.mark.usefixtures("old_version")
+def test_a_version_that_is_not_kept_is_answered_with_those_that_are(client):
+    error = client.post("/api/v1/score", json={**BODY, "model_version": "9"}).json["error"]
+    assert error["kept_versions"] == ["3", "2"]
+    assert error["message"].endswith("Leave model_version out, or name one that is: 2.")
+
+
 def test_a_version_that_is_not_kept_is_refused_with_the_one_that_serves(client, log, old_version):
     (old_version / "schema.toml").write_text("changed")
     for version in ("1", "2", "../3"):

@@ -21,7 +21,7 @@ from webapp.pages.cutoff_panel import reason_box
 from webapp.pages.history_lists import grid
 from webapp.pages.review import FilterRule
 from webapp.personal_data import MOST_CHARACTERS, ROUTE, erase_person
-from webapp.scoring_again import kept_versions
+from webapp.pinned_versions import kept_versions
 
 # More about one client are in the download.
 MOST_SHOWN = 200
