@@ -15,7 +15,7 @@ from creditrisk.decision_log.batches import (
 from creditrisk.decision_log.blocks import READ_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from, decisions_of_few
-from creditrisk.decision_log.entries import Actor, this_user
+from creditrisk.decision_log.entries import OPERATOR, SERVICE, Actor, operator, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.history import (
     BegunBatch,
@@ -44,7 +44,9 @@ __all__ = [
     "DAY",
     "GENESIS",
     "MARKER",
+    "OPERATOR",
     "READ_ROWS",
+    "SERVICE",
     "Actor",
     "Batch",
     "BatchDone",
@@ -86,6 +88,7 @@ __all__ = [
     "latest_predictions",
     "list_decisions",
     "log_what_if",
+    "operator",
     "places_of",
     "policies_set",
     "policy_named",

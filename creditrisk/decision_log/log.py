@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from creditrisk.decision_log import facts, outcomes
 from creditrisk.decision_log.chain import GENESIS, Head, Noted, Verification
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, aligned, decisions_from
-from creditrisk.decision_log.entries import Actor, in_parts, this_process
+from creditrisk.decision_log.entries import Actor, in_parts, operator, this_process
 from creditrisk.decision_log.grouping import CHUNK_ROWS, GroupedWriter
 from creditrisk.decision_log.payloads import ReasonLists, bare_version, entries_of, entries_of_table, time_of
 from creditrisk.decision_log.proof import verify
@@ -330,14 +330,15 @@ class DecisionLog:
             `scorer` and model/version for a fingerprint, `champion` and a model for its version, `serving` and an empty
             key for the model that serves.
         by, why
-            Who says so, this process if empty, and the reason. They cannot be erased: no applicant belongs in there.
+            Who says so, a person if it is a name, this process if empty, and the reason. They cannot be erased: no
+            applicant belongs in there.
 
         Raises
         ------
         DecisionLogError
             If another value was noted for a scorer, or a policy, before; that it was tried is written down.
         """
-        actor = by if isinstance(by, Actor) else Actor(by, is_automatic=False) if by else this_process()
+        actor = by if isinstance(by, Actor) else operator(by) if by else this_process()
         try:
             with self.store.transaction(is_write=True) as connection:
                 head = facts.note(connection, facts.Fact(kind, key, value, why), actor)
