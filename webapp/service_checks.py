@@ -85,6 +85,10 @@ def checks_of(settings: Settings, archives: Mapping[str, Archive | None], n_answ
             "Prefect worker", partial(ask_worker, settings), Finding("unknown", "Prefect does not answer.")
         ),
     }
+    if _is_here(settings.prefect_url):  # elsewhere, such as between containers, its address is not known here
+        found["exporter"] = Check(
+            "Metrics and archived reports", partial(ask_exporter, settings), _exporter_gone(settings)
+        )
     for number, (name, archive) in enumerate(archives.items(), start=1):
         title = "Report archive" if len(archives) == 1 else f"Report archive {number}"
         gone = replace(_ARCHIVE_GONE, said=f"{name} does not answer.")
@@ -205,6 +209,27 @@ def ask_worker(settings: Settings) -> Finding:
     return Finding("answers", "A worker waits for runs.") if b'"status":"READY"' in pool else gone
 
 
+def ask_exporter(settings: Settings) -> Finding:
+    """Whether what Prometheus reads, and people open archived reports from, answers."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
+    host = f"[{host}]" if ":" in host else host
+    try:
+        _get(f"http://{host}:{settings.exporter_port}/health")
+    except (OSError, ValueError, http.client.HTTPException):
+        return _exporter_gone(settings)
+    return Finding("answers", "The server answers.")
+
+
+def _exporter_gone(settings: Settings) -> Finding:
+    return Finding(
+        "gone",
+        "It does not answer.",
+        "Scoring goes on. Prometheus sees no new figures, and addresses of archived reports lead nowhere.",
+        AGAIN.format("exporter"),
+        is_expected=is_prefect_expected(settings),
+    )
+
+
 _ARCHIVE_GONE = Finding(
     "gone",
     "",
@@ -305,8 +330,12 @@ def _is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
 def _what_to_do(url: str, name: str) -> str:
-    return AGAIN.format(name) if is_loopback(urlsplit(url).hostname or "") else ELSEWHERE
+    return AGAIN.format(name) if _is_here(url) else ELSEWHERE
 
 
 def _get(url: str, password: str = "") -> bytes:
