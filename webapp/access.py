@@ -37,6 +37,7 @@ ROUTES: Mapping[str, Permission | Literal["open", "signed in"]] = {
     "/login/oidc/back": "open",
     "/logout": "signed in",
     "/account": "signed in",
+    "/account/password": "signed in",
     "/api/docs": "signed in",
     "/api/docs/docs.js": "signed in",
     "/api/docs/docs.css": "signed in",

@@ -34,6 +34,7 @@ ALLOWED = {
     ("POST", "/login"): EVERYBODY,
     ("POST", "/logout"): ALL,
     ("GET", "/account"): ALL,
+    ("POST", "/account/password"): ALL,
     ("GET", "/api/docs"): ALL,
     ("GET", "/api/docs/docs.js"): ALL,
     ("GET", "/api/docs/docs.css"): ALL,
@@ -211,6 +212,49 @@ def test_a_session_ends_by_signing_out_by_time_and_with_the_account(home, corner
     assert client.get("/account").status_code == 200
     monkeypatch.setattr(sessions.time, "time", lambda: at + sessions.SESSION_SECONDS + 1)
     assert client.get("/account").status_code == 401
+
+
+def test_a_person_changes_their_own_password_and_only_this_session_goes_on(home, corner_app):
+    here, elsewhere, new = signed_in(corner_app, "clerk"), signed_in(corner_app, "clerk"), f"{PASSWORD} anew"
+
+    def change(client=here, **sent):
+        return client.post("/account/password", data={"old": PASSWORD, "new": new, "again": new, **sent}, headers=OURS)
+
+    assert 'action="/account/password"' in here.get("/account").text
+    for sent, said in [
+        ({"old": "guessed"}, "The present password is another one."),
+        ({"again": PASSWORD}, "The two new passwords differ."),
+        ({"new": "short", "again": "short"}, "A password must have 12 to 256 characters."),
+    ]:
+        answer = change(**sent)
+        assert (answer.status_code, said in answer.text) == (400, True)
+    before = here.get_cookie(COOKIE).value
+    assert "Your password was changed." in change().text
+    assert here.get_cookie(COOKIE).value != before
+    assert here.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 401
+    assert signed_in(corner_app, "clerk").get("/account").status_code == 401
+    assert signed_in(corner_app, "clerk", new).get("/account").status_code == 200
+    # Nobody else's is another one by that.
+    assert signed_in(corner_app, "analyst").get("/account").status_code == 200
+
+
+def test_whoever_found_a_browser_left_alone_cannot_guess_the_password(home, corner_app):
+    client = signed_in(corner_app, "clerk")
+    sent = {"old": "guessed", "new": f"{PASSWORD} anew", "again": f"{PASSWORD} anew"}
+    statuses = [client.post("/account/password", data=sent, headers=OURS).status_code for _ in range(6)]
+    assert statuses == [400] * 5 + [429]
+    other_site = client.post("/account/password", data=sent, headers={"Origin": "https://evil.example"})
+    assert other_site.status_code == 403
+
+
+def test_a_program_has_no_password_to_change(home, corner_app):
+    key = accounts.add_key(home, "loans", ("score",))
+    client = signed_in(corner_app, "clerk")
+    sent = {"old": PASSWORD, "new": f"{PASSWORD} anew", "again": f"{PASSWORD} anew"}
+    answer = client.post("/account/password", data=sent, headers={**OURS, "Authorization": f"Bearer {key}"})
+    assert (answer.status_code, "with a name and a password" in answer.text) == (400, True)
+    assert signed_in(corner_app, "clerk").get("/account").status_code == 200
 
 
 def test_a_clock_that_is_put_back_prolongs_no_session_and_keeps_nobody_out(home, corner_app, monkeypatch):
