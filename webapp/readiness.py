@@ -11,6 +11,7 @@ from typing import TypedDict
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from webapp.context import AppContext
 from webapp.service_note import NOTHING_SCORED
+from webapp.serving import NOT_ASKED
 
 PATIENCE_SECONDS = 1.2
 
@@ -58,7 +59,9 @@ def readiness(context: AppContext, log_problem: str, *, is_known: bool) -> Readi
     scorer = state.scorer
 
     def told(problem: str, in_short: str) -> str | None:
-        return (problem if is_known else f"{in_short} {_SEE_STATUS}") if problem else None
+        if not problem:
+            return None
+        return problem if is_known or problem == NOT_ASKED else f"{in_short} {_SEE_STATUS}"
 
     model_problem = told(state.model_problem, "The version that was promoted last cannot be used.")
     # Before the registry was asked, what follows is that of the model.

@@ -22,7 +22,7 @@ from creditrisk.registry.evidence import NOT_COMPARED, UNKNOWN_TABLE, Evidence, 
 from creditrisk.registry.mlflow_files import EXPERIMENT
 from creditrisk.registry.moves import Moves
 from creditrisk.registry.scorers import REFERENCE
-from creditrisk.registry.shown import description_of, signature_of, table_of
+from creditrisk.registry.shown import description_of, fields_of, signature_of, table_of
 from creditrisk.registry.versions import FINGERPRINT_TAG, Version, serving_folder
 from creditrisk.schema import Schema
 from creditrisk.scoring import Scorer, load, sample_record
@@ -237,6 +237,7 @@ def _log_model(folder: Path, schema: Schema) -> str:
             code_paths=[str(Path(creditrisk.__file__).parent)],
             pip_requirements=REQUIREMENTS,
             signature=signature_of(schema),
+            metadata={"fields": fields_of(schema)},
             input_example=pd.DataFrame([sample_record(schema)]),
             registered_model_name=schema.name,
         )
