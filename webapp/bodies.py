@@ -96,7 +96,7 @@ def applications(body: Any) -> list[Any]:
     return items
 
 
-def refuse_others(body: Mapping[str, Any], known: Sequence[str]) -> None:
+def refuse_others(body: Mapping[str, object], known: Sequence[str]) -> None:
     """Refuse a key that means nothing here: it is misspelt, or asks for what would not be done."""
     for name in body:
         if name not in known:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from flask import Response, current_app, jsonify, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -241,7 +241,7 @@ RETRY_SECONDS = {
 }
 
 
-def error(status: int, code: str, message: str, details: Mapping[str, Any] | None = None) -> tuple[Response, int]:
+def error(status: int, code: str, message: str, details: Mapping[str, object] | None = None) -> tuple[Response, int]:
     """An error as an answer, perhaps with what a program needs to mend it."""
     body = shape(code, message)
     body["error"] |= details or {}
@@ -251,7 +251,7 @@ def error(status: int, code: str, message: str, details: Mapping[str, Any] | Non
     return response, status
 
 
-def shape(code: str, message: str) -> dict[str, dict[str, Any]]:
+def shape(code: str, message: str) -> dict[str, dict[str, object]]:
     """The one shape of an error."""
     return {"error": {"code": code, "message": message}}
 
@@ -272,7 +272,7 @@ def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
     return response, status
 
 
-def _details(exc: CreditRiskError) -> dict[str, Any]:
+def _details(exc: CreditRiskError) -> dict[str, object]:
     """What a program needs beside the sentence, which is for people."""
     if isinstance(exc, OutcomesRefusedError):
         return {"faults": exc.faults}

@@ -32,8 +32,9 @@ def describe_model(context: AppContext) -> JsonObject:
         "sha256": scorer.sha256,
         "since": state.since.isoformat() if state.since else None,
         "cutoffs": {
-            "approve_below": rule.approve_below,
-            "decline_from": rule.decline_from,
+            # Beyond these places stands only what floating point adds to 0.14.
+            "approve_below": round(rule.approve_below, 12),
+            "decline_from": round(rule.decline_from, 12),
             "are_set": rule.cutoffs is not None,
         },
         "stopped": asdict(stop) if stop else None,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from creditrisk.errors import CreditRiskError, DecisionLogError
+from creditrisk.text import sentence
 from webapp.context import AppContext
 from webapp.service_note import NOTHING_SCORED
 from webapp.serving import NOT_ASKED
@@ -61,7 +62,7 @@ def readiness(context: AppContext, log_problem: str, *, is_known: bool) -> Readi
     def told(problem: str, in_short: str) -> str | None:
         if not problem:
             return None
-        return problem if is_known or problem == NOT_ASKED else f"{in_short} {_SEE_STATUS}"
+        return sentence(problem) if is_known or problem == NOT_ASKED else f"{in_short} {_SEE_STATUS}"
 
     model_problem = told(state.model_problem, "The version that was promoted last cannot be used.")
     # Before the registry was asked, what follows is that of the model.
