@@ -21,7 +21,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from creditrisk import datasets
 from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
 from creditrisk.errors import CreditRiskError
-from creditrisk.quality import Rejection, match_headers
+from creditrisk.quality import Rejection, code_of, match_headers
 from creditrisk.schema import Schema
 from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
 from creditrisk.sources import from_records
@@ -299,6 +299,16 @@ def _rejected(rejections: list[Rejection], items: list[Any], schema: Schema) -> 
             "value": item.value,
             "expected": item.expected,
             "message": item.sentence,
+            "others": [
+                {
+                    "code": code_of(other.label, other.fault),
+                    "field": other.name,
+                    "label": other.label,
+                    "value": other.text,
+                    "expected": other.expected,
+                }
+                for other in item.others
+            ],
         }
         for item in rejections
     ]

@@ -60,11 +60,9 @@ class ScoredApplication(BaseModel):
     problems: list[str]
 
 
-class RejectedRow(BaseModel):
-    """An application that cannot be scored: the first field that says why, what stands there, and what was expected."""
+class FieldFault(BaseModel):
+    """A field for which an application cannot be scored: what stands in it, and what was expected."""
 
-    row: Annotated[int, Field(ge=1, description="Its place in the request.")]
-    application_id: Annotated[str, Field(description="As it was sent; empty if none was.")]
     code: Annotated[
         Literal["missing", "unreadable", "not_a_row"],
         Field(description="Nothing is filled in, it cannot be read, or the application as a whole is none."),
@@ -73,7 +71,15 @@ class RejectedRow(BaseModel):
     label: Annotated[str, Field(description="The field as people call it.")]
     value: str
     expected: Annotated[str, Field(description="What belongs there, in words.")]
-    message: Annotated[str, Field(description="The whole of it for people, with what is wrong in other fields.")]
+
+
+class RejectedRow(FieldFault):
+    """An application that cannot be scored: the first field that says why, and all others that do."""
+
+    row: Annotated[int, Field(ge=1, description="Its place in the request.")]
+    application_id: Annotated[str, Field(description="As it was sent; empty if none was.")]
+    message: Annotated[str, Field(description="The whole of it in a sentence for people.")]
+    others: list[FieldFault]
 
 
 class Scored(BaseModel):

@@ -30,7 +30,7 @@ from pathlib import Path
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
-from creditrisk.quality import Checked, Rejection
+from creditrisk.quality import Checked, Fault, Rejection
 from creditrisk.scoring import Policy
 
 _BLOCK = re.compile(r"(\d+)-(\d+)\.arrow")
@@ -212,7 +212,10 @@ def read_checked(folder: Path) -> Checked | None:
     if not kept.is_dir():
         return None
     rejected = [
-        Rejection(**fields | {"more": tuple(fields["more"])})
+        Rejection(
+            **fields
+            | {"more": tuple(fields["more"]), "others": tuple(Fault(*item) for item in fields.get("others", ()))}
+        )
         for fields in json.loads((kept / "rejected.json").read_bytes())
     ]
     reading = json.loads((kept / "reading.json").read_bytes())

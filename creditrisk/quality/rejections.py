@@ -32,7 +32,7 @@ class Rejection:
     `row` counts the clients of the file from 1, `line` its lines; it is 0 for an application that came in no file.
     `column` is the label people see and `field` its name, both empty if the row as a whole is at fault; `value` is what
     stands in the cell, `fault` what is wrong with it, `expected` what belongs there. `more` holds a sentence for every
-    other cell of the row that needs correcting.
+    other cell of the row that needs correcting, `others` the same in parts.
     """
 
     row: int
@@ -43,13 +43,12 @@ class Rejection:
     expected: str
     more: tuple[str, ...] = ()
     field: str = ""
+    others: tuple[Fault, ...] = ()
 
     @property
     def code(self) -> Code:
         """What is wrong, in one word: nothing is filled in, what is cannot be read, or the row is none."""
-        if not self.column:
-            return "not_a_row"
-        return "missing" if self.fault == NOTHING else "unreadable"
+        return code_of(self.column, self.fault)
 
     @property
     def sentence(self) -> str:
@@ -65,6 +64,13 @@ class Rejection:
         return " ".join((f"{where}: {self.fault}. Expected {self.expected}.", *self.more))
 
 
+def code_of(label: str, fault: str) -> Code:
+    """The same of any cell; one without a field's label stands for its whole row."""
+    if not label:
+        return "not_a_row"
+    return "missing" if fault == NOTHING else "unreadable"
+
+
 def rejections_of(faults: Mapping[int, Sequence[Fault]], lines: Sequence[int], first_row: int = 1) -> list[Rejection]:
     """The rejections that go with faults by row index, in the order of the rows.
 
@@ -77,9 +83,9 @@ def rejections_of(faults: Mapping[int, Sequence[Fault]], lines: Sequence[int], f
     """
     rejections = []
     for row in sorted(faults):
-        first, *others = faults[row]
+        first, *others = (item._replace(text=shorten(item.text)) for item in faults[row])
         more = tuple(f"Also {item.label}: {item.fault}. Expected {item.expected}." for item in others)
         where = first_row + row, lines[row] if lines else 0
-        cell = first.label, shorten(first.text), first.fault, first.expected
-        rejections.append(Rejection(*where, *cell, more, first.name))
+        cell = first.label, first.text, first.fault, first.expected
+        rejections.append(Rejection(*where, *cell, more, first.name, tuple(others)))
     return rejections

@@ -289,6 +289,7 @@ def test_an_application_that_cannot_be_scored_is_told_in_words_for_programs(clie
         )  # fmt: skip
         assert first["message"].startswith("Row 2, Age: '7.5' ")
         assert "Also Housing: nothing is filled in." in first["message"]
+        assert [(other["field"], other["code"]) for other in first["others"]] == [("housing", "missing")]
         assert (second["application_id"], second["field"]) == ("", "amount_eur")
     [lacking] = client.post("/api/v1/score", json={**GOOD, "housing": ""}).json["rejected"]
     assert (lacking["code"], lacking["field"], lacking["value"]) == ("missing", "housing", "")
