@@ -37,7 +37,9 @@ class ScoredApplication(BaseModel):
     """What was decided about one application."""
 
     row: Annotated[int, Field(ge=1)]
-    application_id: str
+    application_id: Annotated[
+        str, Field(description="The one that came, or one made of the row and its values, such as 3~T4X7_fj1fYI.")
+    ]
     prob_default: Share
     prob_default_low: Annotated[float, Field(ge=0, le=1, description="The true PD lies from here …")]
     prob_default_high: Annotated[float, Field(ge=0, le=1, description="… to here for 80 of 100 applicants.")]

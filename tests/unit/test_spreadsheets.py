@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import zipfile
 from datetime import date, datetime
 from pathlib import Path
@@ -214,6 +215,18 @@ def test_shared_texts_are_measured_however_their_part_is_spelt():
         parts = {name.replace("sharedStrings", "SharedStrings"): archive.read(name) for name in archive.namelist()}
     with pytest.raises(SourceError, match="would unpack to more"):
         upload(zipped(parts))
+
+
+@pytest.mark.parametrize("make", [lambda: workbook(("Loans", [NAMES, *ROWS])), lambda: ods([NAMES])])
+def test_a_part_that_was_cut_off_anywhere_is_refused_and_not_read_for_ever(make):
+    with zipfile.ZipFile(io.BytesIO(make())) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    for name, part in parts.items():
+        if name.endswith((".xml", ".rels")):
+            # Behind a mark the library waits for the next one, inside of one it stumbles.
+            for end in [mark.end() for mark in re.finditer(b">", part.rstrip())][:-1]:
+                with pytest.raises(SourceError, match=r"is damaged|would unpack to more"):
+                    upload(zipped(parts | {name: part[:end]}))
 
 
 def test_an_archive_that_understates_its_size_unpacks_no_further():
