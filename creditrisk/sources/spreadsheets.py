@@ -220,7 +220,7 @@ def _check_whole(part: bytes, shown: str) -> None:
         for start in range(0, len(part), MEGABYTE):
             parser.Parse(part[start : start + MEGABYTE], False)
         parser.Parse(b"", True)
-    except expat.ExpatError as exc:
+    except (expat.ExpatError, LookupError) as exc:  # the latter where it says to be of an encoding that is none
         raise _damaged(shown) from exc
 
 

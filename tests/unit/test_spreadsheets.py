@@ -170,6 +170,9 @@ def shared_text(n_chars, n_cells):
             "more",
         ),
         (lambda: damaged_sheet("<worksheet", "<!DOCTYPE x [<!ENTITY a 'b'>]><worksheet"), "is damaged"),
+        (lambda: damaged_sheet('encoding="UTF-8"', 'encoding="Sütterlin"'), "is damaged"),
+        (lambda: damaged_sheet('encoding="UTF-8"', 'encoding="utf-7"'), "is damaged"),
+        (lambda: damaged_sheet('encoding="UTF-8"', 'encoding="hex"'), "is damaged"),
         (lambda: damaged_sheet('<c r="A2" t="s">', '<c t="s"r="XFD1048576">'), "would unpack to more"),
         (
             lambda: damaged_sheet("</sheetData>", UNPLACED + '<row r="1048576"><c r="A1048576"/></row></sheetData>'),
