@@ -38,7 +38,8 @@ class ScoredApplication(BaseModel):
 
     row: Annotated[int, Field(ge=1)]
     application_id: Annotated[
-        str, Field(description="The one that came, or one made of the row and its values, such as 3~T4X7_fj1fYI.")
+        str,
+        Field(description="The one that came, or one made of the row and its values, such as row-3-4f85fbfdf8f57d82."),
     ]
     prob_default: Share
     prob_default_low: Annotated[float, Field(ge=0, le=1, description="The true PD lies from here …")]

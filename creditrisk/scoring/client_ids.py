@@ -8,12 +8,11 @@ however it is scored.
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from hashlib import blake2b
 
 # A pattern for Python and polars alike.
-UNNUMBERED = r"^(?P<row>\d+)~[\w-]{11}$"
+UNNUMBERED = r"^row-(?P<row>\d+)-[0-9a-f]{16}$"
 
 
 def made_id(row_number: int, values: Sequence[object]) -> str:
@@ -22,10 +21,10 @@ def made_id(row_number: int, values: Sequence[object]) -> str:
     Examples
     --------
     >>> made_id(12, (61, 2000.0, None, "own"))
-    '12~T4X7_fj1fYI'
+    'row-12-4f85fbfdf8f57d82'
     """
-    digest = blake2b(repr(tuple(values)).encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return f"{row_number}~{urlsafe_b64encode(digest).decode('ascii').rstrip('=')}"
+    mark = blake2b(repr(tuple(values)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"row-{row_number}-{mark}"
 
 
 def client_words(application_id: str) -> str:
@@ -33,8 +32,8 @@ def client_words(application_id: str) -> str:
 
     Examples
     --------
-    >>> client_words("A7"), client_words("12~3qJ0xV-9_aQ")
-    ('A7', 'row 12, no number')
+    >>> client_words("A7"), client_words("row-12-4f85fbfe3d5f6082")
+    ('A7', 'row 12')
     """
     found = re.search(UNNUMBERED, application_id)
-    return f"row {found['row']}, no number" if found else application_id
+    return f"row {found['row']}" if found else application_id

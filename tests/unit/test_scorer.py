@@ -92,7 +92,7 @@ def test_scoring_returns_the_contract_with_an_id_of_the_row_where_there_is_no_cl
     assert dict(scored.schema) == RESULT_SCHEMA
     first, second, third = scored["application_id"].to_list()[:3]
     assert second == "c1"
-    assert [client_words(number) for number in (first, third)] == ["row 1, no number", "row 3, no number"]
+    assert [client_words(number) for number in (first, third)] == ["row 1", "row 3"]
     assert scored["prob_default"].is_between(0, 1).all()
     assert scored["confidence"].is_between(0, 1).all()
     bands = dict(zip(scored["verdict"], scored["band"], strict=True))

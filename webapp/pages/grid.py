@@ -187,13 +187,13 @@ def _row(
 
 def _client_words() -> pl.Expr:
     """`client_words` of a column; here in one step, as there may be half a million."""
-    return pl.col("application_id").str.replace(UNNUMBERED, "row $row, no number")
+    return pl.col("application_id").str.replace(UNNUMBERED, "row $row")
 
 
 def _sort_keys(column: str, fields: list[Field]) -> list[pl.Expr]:
     if column == "client":
         # Numbers in their own order, whatever else there is behind them by the alphabet.
-        number = _client_words().str.extract(r"^row (\d+),").fill_null(pl.col("application_id"))
+        number = _client_words().str.extract(r"^row (\d+)$").fill_null(pl.col("application_id"))
         return [number.cast(pl.Float64, strict=False), pl.col("application_id")]
     if column == "verdict":
         return [pl.col("verdict").replace_strict(_VERDICT_ORDER, return_dtype=pl.Int8)]
