@@ -240,7 +240,6 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
         before = page.inner_text("#case-title")
         page.keyboard.press("j")
         page.wait_for_function("before => document.getElementById('case-title').innerText !== before", arg=before)
-    number = page.inner_text("#case-title").removeprefix("Client ")
     gauge = page.get_attribute(".gauge", "src")
     promised = page.inner_text(".chip >> nth=0 >> .verdict")
     page.click(".chip >> nth=0")
@@ -254,6 +253,7 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
     page.wait_for_selector(".chip[aria-pressed='true']", state="detached")
     expect(page.locator(".gauge")).to_have_attribute("src", gauge)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    number = page.inner_text("#case-title").removeprefix("Client ")
     page.click("#copy-letter")
     page.wait_for_selector("#copied:text-is('Copied.')")
     answer = requests.post(
