@@ -66,8 +66,11 @@ def plain_table(
     figures: Sequence[str] = (),
     looks: str = "",
     is_tall: bool = False,
+    is_narrow: bool = False,
 ) -> Component:
     """A table that scrolls by itself where it has no room, with the keyboard too.
+
+    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in front (parts.css).
 
     Parameters
     ----------
@@ -79,10 +82,16 @@ def plain_table(
         Another class of the table, for its style.
     is_tall
         Whether it may be long: then it scrolls up and down as well.
+    is_narrow
+        Whether its few columns have room in 300 pixels: then it stays a table there.
     """
     cells = [
         html.Th(text, scope="col", className="figure" if text in figures else "") if text else html.Td()
         for text in heads
     ]
-    inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=f"plain {looks}".rstrip())
+    for row in rows if not is_narrow else ():
+        for head, cell in zip(heads, row.children, strict=True):
+            setattr(cell, "data-head", head)  # Python writes no such name
+    look = " ".join(["plain", *([] if is_narrow else ["stacks"]), *looks.split()])
+    inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=look)
     return html.Div(inside, className="scroll tall" if is_tall else "scroll", tabIndex=0)

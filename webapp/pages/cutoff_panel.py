@@ -204,7 +204,7 @@ def _table(heads: Sequence[str], lines: Sequence[tuple[str, str, str]]) -> Compo
         )
         for name, now, then in lines
     ]
-    return plain_table(heads, rows, figures=heads[1:])
+    return plain_table(heads, rows, figures=heads[1:], is_narrow=True)
 
 
 def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Component]:

@@ -116,7 +116,7 @@ def files_table(found: Sequence[File]) -> Component:
                 ]
             )
         )
-    return plain_table(heads, rows, looks="wide")
+    return plain_table(heads, rows, looks="words")
 
 
 def wanted_of(model: Mapping[str, FilterRule] | None) -> Wanted:
@@ -175,22 +175,31 @@ def filters(versions: Sequence[tuple[str, str]], served: Scorer | None) -> Compo
     return html.Div(parts, className="filters")
 
 
+# Client, verdict and risk share the room that is left, and need no more than a narrow screen has.
+_LEAST_WIDTHS = {"client": 92, "verdict": 150, "risk": 100}
+
+
+def _width(name: str, width: int) -> dict[str, int]:
+    least = _LEAST_WIDTHS.get(name)
+    return {"width": width} if least is None else {"flex": width, "minWidth": least}
+
+
 def grid(model: dict[str, FilterRule] | None = None) -> Component:
     """The table of decisions; its rows are asked for in blocks. `model` is what it is narrowed down to."""
     widths = {
         "client": ("Client", 140),
         "verdict": ("Verdict", 180),
         "risk": ("Risk", 120),
-        "when": ("When", 200),
+        "when": ("When", 192),
         "version": ("Version", 240),
-        "channel": ("From", 90),
-        "who": ("By", 140),
+        "channel": ("From", 84),
+        "who": ("By", 120),
     }
     columns = [
         {
             "field": name,
             "headerName": word,
-            "width": width,
+            **_width(name, width),
             "filter": "agTextColumnFilter",
             "suppressHeaderFilterButton": True,
             "suppressFloatingFilterButton": True,

@@ -214,7 +214,8 @@ def beside(decision: Decision, row: ScoredRow) -> Component:
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[Any]]]) -> Component:
     """A small table whose first column names its rows."""
-    return plain_table(head, [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows])
+    lines = [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows]
+    return plain_table(head, lines, is_narrow=True)
 
 
 def _label(schema: Schema | None, name: str) -> str:
