@@ -83,6 +83,7 @@ def test_axe_finds_nothing_grave_on_a_scored_file_and_a_client(page, web, tmp_pa
 def test_no_table_is_cut_on_a_narrow_screen(page, web, tmp_path):
     page.set_viewport_size({"width": 390, "height": 768})
     page.goto(web.url)
+    page.locator("#drop").wait_for()
     page.locator("input[type=file]").set_input_files([write_forty_clients(tmp_path / "a file with a long name.csv")])
     page.locator(".clients .verdict").first.wait_for()
     page.goto(f"{web.url}/history")

@@ -134,7 +134,9 @@ def test_a_chart_draws_its_intervals_and_leaves_a_gap_where_there_is_no_figure()
 def texts(part):
     """All that stands in a part, as one text."""
     inside = getattr(part, "children", part)
-    return "".join(map(texts, inside)) if isinstance(inside, list) else texts(inside) if inside is not part else str(part)
+    return (
+        "".join(map(texts, inside)) if isinstance(inside, list) else texts(inside) if inside is not part else str(part)
+    )
 
 
 def test_a_figure_that_the_last_report_lacks_is_told_with_its_time():

@@ -33,6 +33,17 @@ def lamp(verdict: str, more: str = "") -> Component:
     return html.Span(f"{look.words}{more}", className=f"verdict {look.band}")
 
 
+def client_button(application_id: str, seq: int) -> Component:
+    """A client's number, as a button to all that happened to the client (assets/leads.js).
+
+    Parameters
+    ----------
+    seq
+        Of an entry of the log about the client: the number itself goes into no address and no store.
+    """
+    return html.Button(application_id, className="link", title="Show in History", **attributes("data-", entry=seq))
+
+
 def choice(words: str, name: Mapping[str, object], *, is_pressed: bool) -> Component:
     """A button that stays pressed; `name` is its id."""
     pressed = attributes("aria-", pressed=str(is_pressed).lower())
@@ -70,7 +81,8 @@ def plain_table(
 ) -> Component:
     """A table that scrolls by itself where it has no room, with the keyboard too.
 
-    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in front (parts.css).
+    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in front
+    (parts.css).
 
     Parameters
     ----------

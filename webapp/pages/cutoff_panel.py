@@ -13,7 +13,7 @@ from creditrisk.text import counted
 from webapp.callback_bodies import MOST_MONEY
 from webapp.lamp_changes import LampChange
 from webapp.pages import wording
-from webapp.pages.components import attributes, lamp, plain_table
+from webapp.pages.components import attributes, client_button, lamp, plain_table
 from webapp.pages.model_card import share
 
 # The step of a slider, in applicants of 100.
@@ -217,7 +217,7 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
     rows = [
         html.Tr(
             [
-                html.Th(change.application_id, scope="row"),
+                html.Th(client_button(change.application_id, change.seq), scope="row"),
                 html.Td(wording.risk_words(change.prob_default), className="figure"),
                 html.Td(lamp(change.before)),
                 html.Td(lamp(change.after)),

@@ -209,7 +209,8 @@ def figure(chart: Chart, ids: Sequence[str], times: Sequence[str]) -> Component:
     plot = html.Div([html.Img(src=source, alt=alternative(chart, times)), *limits, buttons], className="plot")
     scale = html.Div([html.Span(chart.words(high)), html.Span(chart.words(low))], className="scale")
     ends = html.Div([html.Span(times[0]), html.Span(times[-1] if len(times) > 1 else "")], className="ends")
-    return html.Div([*heading, _newest(chart, times), html.Div([scale, plot], className="frame"), ends], className="chart")
+    plot = html.Div([scale, plot], className="frame")
+    return html.Div([*heading, _newest(chart, times), plot, ends], className="chart")
 
 
 def _highest(chart: Chart, index: int) -> float:
