@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 
 from creditrisk.metrics import WATCH_DISTANCE, WATCH_PSI
 from creditrisk.text import distinct
-from monitoring.results import FieldFigures, Result
+from monitoring.results import FieldFigures, Result, title_of
 from monitoring.status import ACT
 
 # `page` wants somebody now, `ticket` within a working day, a `note` wants nothing.
@@ -81,7 +81,7 @@ def alarms_of(
         The archives that do not have this report yet.
     """
     found = _Found(result, f"{reports_address}/{result.get('id', '')}.html")
-    model = result["model"]
+    model = title_of(result)
     if not result["log"]["is_intact"]:
         what = "The decision log does not hold what earlier reports noted of it"
         found.add("log", "DecisionLogNotIntact", what, result["log"]["finding"], severity="page")
@@ -113,7 +113,7 @@ def alarms_of(
 
 def _add_all_fields(found: _Found) -> None:
     """What shows in all fields together only."""
-    result, model = found.result, found.result["model"]
+    result, model = found.result, title_of(found.result)
     joint, importance = result.get("multivariate"), result.get("importance")
     if joint is not None and joint["level"] == ACT:
         auc, bound = distinct(joint["auc"], joint["auc_bound"], places=2)

@@ -40,6 +40,7 @@ def make_result(
     model: str,
     model_version: str,
     created_at: datetime,
+    title: str = "",
     remarks: Sequence[str] = (),
     performance: PerformanceFigures | None = None,
 ) -> Result:
@@ -47,6 +48,8 @@ def make_result(
 
     Parameters
     ----------
+    title
+        What people call the model, if it is not its name.
     remarks
         Sentences that come after all other findings.
     performance
@@ -81,6 +84,8 @@ def make_result(
             *remarks,
         ],
     }
+    if title:
+        result["title"] = title
     if drift.joint:
         result["multivariate"] = joint.in_figures(drift.joint)
     if drift.importance:

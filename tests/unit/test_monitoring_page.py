@@ -11,7 +11,7 @@ from creditrisk.metrics import count_profile
 from monitoring import alarms, archive
 from tests.conftest import corner_home
 from tests.integration.test_archive import FIGURES, PAGE, result
-from webapp import service_links
+from webapp import service_checks, service_links
 from webapp.app import create_app
 from webapp.pages import report_charts, window_cases
 
@@ -87,9 +87,19 @@ def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app,
     said = overview(app.test_client())
     assert "Corner lender v7: act" in said
     assert "Age has shifted: more of 24 years or less." in said
-    assert "Age of corner_lender has shifted strongly" in said
+    assert "Age of Corner lender has shifted strongly" in said
     assert "Fields that shifted, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: shifted 50 %. Alarms: 1 of 2" in said
     assert "Age has shifted" in archive_list(app.test_client())
+
+
+def test_a_model_has_one_name_whether_it_serves_or_not(app, corner_settings):
+    keep(corner_settings, report(6, level=2), result(7, model="another", title="Another lender"))
+    said = overview(app.test_client()) + archive_list(app.test_client())
+    assert "Corner lender v7" in said  # a report older than titles, of the model that serves
+    assert "Another lender v7" in said
+    assert "corner_lender v" not in said
+    last = service_checks.last_report(result(7, title="Another lender"), datetime.now(UTC), 0, is_scheduled=False)
+    assert "about Another lender v7" in last.said
 
 
 def test_without_a_report_the_page_says_how_to_make_one(app):

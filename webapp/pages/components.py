@@ -81,8 +81,8 @@ def plain_table(
 ) -> Component:
     """A table that scrolls by itself where it has no room, with the keyboard too.
 
-    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in front
-    (parts.css).
+    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in
+    front (parts.css).
 
     Parameters
     ----------

@@ -19,11 +19,11 @@ from creditrisk.scoring import Scorer
 from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.alarms import alarms_of
-from monitoring.results import Result
+from monitoring.results import Result, title_of
 from monitoring.status import most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages import report_archive, report_charts, window_cases, wording
+from webapp.pages import report_archive, report_charts, window_cases
 from webapp.pages.components import attributes, message_line, one_of
 from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
@@ -278,12 +278,12 @@ def _drawn(results: Sequence[Result]) -> list[Result]:
 
 def _status(newest: Result, earlier: Sequence[Result], address: str, served: Scorer | None) -> list[Component]:
     """The newest report in one line with its most pressing sentence, then the alarms."""
-    status = most_pressing(newest)
+    newest, status = report_archive.entitled(newest, served), most_pressing(newest)
     pressing = newest["findings"][0] if newest["findings"] else "Nothing was found."
     alarms = alarms_of(newest, reports_address=address, earlier=earlier)
     n_rows = counted(newest["n_rows"], "application")
     said = [
-        html.H2(f"{wording.version_words(served, newest['model'], newest['model_version'])}: {status.words}"),
+        html.H2(f"{title_of(newest)} v{newest['model_version']}: {status.words}"),
         html.P(pressing, className="pressing"),
         html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
     ]
