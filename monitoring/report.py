@@ -55,11 +55,11 @@ def make_result(
     performance
         See `performance.of_log`; its alarms are findings.
     """
-    found = window.counted
-    period = found.period
+    found, period = window.counted, window.counted.period
     result: Result = {
         "schema_version": SCHEMA_VERSION,
         "model": model,
+        "title": title or model,
         "model_version": model_version,
         "created_at": created_at.isoformat(timespec="seconds"),
         "first_decided_at": period[0].isoformat() if period else None,
@@ -84,8 +84,6 @@ def make_result(
             *remarks,
         ],
     }
-    if title:
-        result["title"] = title
     if drift.joint:
         result["multivariate"] = joint.in_figures(drift.joint)
     if drift.importance:
