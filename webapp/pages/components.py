@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.scoring import client_words
 
 
 def message_line() -> Component:
@@ -41,7 +42,8 @@ def client_button(application_id: str, seq: int) -> Component:
     seq
         Of an entry of the log about the client: the number itself goes into no address and no store.
     """
-    return html.Button(application_id, className="link", title="Show in History", **attributes("data-", entry=seq))
+    shown = client_words(application_id)
+    return html.Button(shown, className="link", title="Show in History", **attributes("data-", entry=seq))
 
 
 def choice(words: str, name: Mapping[str, object], *, is_pressed: bool) -> Component:
