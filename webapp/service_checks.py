@@ -26,7 +26,7 @@ from creditrisk.hosts import is_loopback
 from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
 from creditrisk.text import counted, sentence
 from monitoring.archive import Archive, NotInstalled, open_archives, without_credentials
-from monitoring.results import Result
+from monitoring.results import Result, title_of
 from webapp.service_note import NOTHING_SCORED, State, archive_key
 from webapp.serving_note import note_path, read_note
 from webapp.uploads import MOST_WAITING, Uploads
@@ -269,7 +269,7 @@ def last_report(result: Result | None, now: datetime, n_waiting: int, *, is_sche
         return Finding("off", "There is no report yet.", to_do="`make evidently-report-flow` makes one.")
     hours = max(0.0, (now - datetime.fromisoformat(result["created_at"])).total_seconds() / 3600)
     waiting = counted(n_waiting, "report waits", "reports wait")
-    said = f"{age_words(hours)}, about {result['model']} v{result['model_version']}."
+    said = f"{age_words(hours)}, about {title_of(result)} v{result['model_version']}."
     said += f" {waiting} for an archive that was away." if n_waiting else ""
     if hours <= LATE_HOURS:
         return Finding("answers", said)

@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
+from webapp import policy_changes
+from webapp.access import local_caller
+from webapp.app import create_app
 
 DROP = """([name, text]) => {
   const data = new DataTransfer();
@@ -95,6 +98,23 @@ def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page
     said = page.inner_text(".result")
     told = re.search(r"stopped after ([\d,]+)", said) or re.search(r"([\d,]+) clients", said)
     assert n_before <= int(told[1].replace(",", "")) == n_decisions(corner_settings)
+
+
+def test_the_header_follows_soon_and_at_once_when_its_tab_is_seen(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    welcome(page, web.url)
+    context = create_app(corner_settings).extensions["creditrisk"]
+
+    policy_changes.stop(context, local_caller(), "wrong data")
+    expect(page.locator("#status")).to_contain_text("wrong data", timeout=SOON)
+
+    # A tab that nobody sees asks hardly ever.
+    page.evaluate("dash_clientside.set_props('heartbeat', {disabled: true})")
+    time.sleep(1)
+    policy_changes.go_on(context, local_caller(), "mended")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#status")).not_to_contain_text("wrong data", timeout=SOON)
+    context.log.close()
 
 
 def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, corner_settings):

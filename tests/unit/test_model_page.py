@@ -171,6 +171,9 @@ def test_saved_cutoffs_decide_and_a_list_names_who_gets_another_verdict(app):
     then = cutoff_panel.with_cutoffs(now, 0.0, own["prob_default"] / 2)
     [change], n_looked_at = lamp_changes(context.log, now, then)
     assert (change.application_id, change.before, change.after, n_looked_at) == ("A7", "approve", "decline", 1)
+    [_, table] = cutoff_panel.list_of_changes([change], n_looked_at)
+    [button] = [part for part in table._traverse() if type(part).__name__ == "Button"]
+    assert (button.children, getattr(button, "data-entry")) == ("A7", str(context.log.head()[0]))  # leads to History
     policy_changes.set_cutoffs(context, APPROVER, 0.0, own["prob_default"] / 2, "to see")
     assert score(client)["verdict"] == "decline"
     assert "to see" in layout(client)

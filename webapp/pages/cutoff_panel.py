@@ -8,12 +8,12 @@ from dataclasses import replace
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, client_words, figures_at
+from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, figures_at
 from creditrisk.text import counted
 from webapp.callback_bodies import MOST_MONEY
 from webapp.lamp_changes import LampChange
 from webapp.pages import wording
-from webapp.pages.components import attributes, lamp, plain_table
+from webapp.pages.components import attributes, client_button, lamp, plain_table
 from webapp.pages.model_card import share
 
 # The step of a slider, in applicants of 100.
@@ -204,7 +204,7 @@ def _table(heads: Sequence[str], lines: Sequence[tuple[str, str, str]]) -> Compo
         )
         for name, now, then in lines
     ]
-    return plain_table(heads, rows, figures=heads[1:])
+    return plain_table(heads, rows, figures=heads[1:], is_narrow=True)
 
 
 def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Component]:
@@ -217,7 +217,7 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
     rows = [
         html.Tr(
             [
-                html.Th(client_words(change.application_id), scope="row"),
+                html.Th(client_button(change.application_id, change.seq), scope="row"),
                 html.Td(wording.risk_words(change.prob_default), className="figure"),
                 html.Td(lamp(change.before)),
                 html.Td(lamp(change.after)),

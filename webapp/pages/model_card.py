@@ -201,7 +201,7 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
                 "the share of all who went bad that is in this group and the riskier ones.",
                 className="quiet",
             ),
-            plain_table(names, rows[::-1], figures=names[1:]),
+            plain_table(names, rows[::-1], figures=names[1:], looks="calibration", is_narrow=True),
         ],
         className="panel",
     )
