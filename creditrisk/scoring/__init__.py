@@ -31,7 +31,7 @@ from creditrisk.scoring.policy import (
     policy_from,
     was_stopped,
 )
-from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
+from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text, reason_to_applicant
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table
@@ -90,6 +90,7 @@ __all__ = [
     "read_evaluation",
     "reason_in_full",
     "reason_text",
+    "reason_to_applicant",
     "result_file",
     "result_table",
     "sample_record",

@@ -18,6 +18,7 @@ from creditrisk.registry import Registry
 from creditrisk.scoring import ASK_BELOW, proving
 from creditrisk.settings import Settings
 from tests.conftest import adopt
+from webapp.pages.case import LETTER_OPENING
 from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
@@ -261,7 +262,10 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
     decision = found["decisions"][0]
     assert decision["verdict"] == "decline"
     letter = page.evaluate("navigator.clipboard.readText()")
-    assert letter.splitlines() == [reason["text"] for reason in decision["reasons"]]
+    opening, *lines = letter.splitlines()
+    assert opening == LETTER_OPENING
+    for line, reason in zip(lines, decision["reasons"], strict=True):
+        assert line.startswith(f"- {reason['text'].partition(':')[0]}")
 
 
 def test_a_single_client_is_opened_at_once_and_on_a_phone_the_case_is_a_page(page, german_clients):
