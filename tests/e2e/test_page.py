@@ -150,14 +150,37 @@ def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, germa
     )
 
 
+def test_an_open_form_makes_room_for_a_file_and_keeps_what_was_typed(page, german_clients):
+    page.click("#fill-in-open")
+    typed = page.locator("#fill-in .field input").first
+    expect(typed).to_be_focused()
+    # As fast as no hand: no letter changes places.
+    page.keyboard.type("Application 4711", delay=0)
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id]", timeout=60_000)
+    assert page.is_hidden("#fill-in")
+    page.click("#fill-in-open")
+    expect(typed).to_have_value("Application 4711")
+
+
 def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behind(page, web):
     page.click("#fill-in-open")
     months = page.locator('[id=\'{"fill":"duration_months","part":"cell"}\']')
-    months.fill("abc")
-    months.press("Tab")
+    first = page.locator("#fill-in .field input").first
+    expect(first).to_be_focused()
+    # It is checked while it is filled in, before anybody leaves it.
+    months.focus()
+    page.keyboard.type("abc")
     page.get_by_text("'abc' is not a number. Expected a whole number of months from 4 to 72.").wait_for()
+    expect(months).to_be_focused()
+    expect(months).to_have_attribute("aria-invalid", "true")
+    expect(months).to_have_attribute("aria-required", "true")
+    said = months.evaluate("cell => document.getElementById(cell.getAttribute('aria-describedby')).innerText")
+    assert "whole number of months from 4 to 72" in said.splitlines()[0]
+    assert "'abc' is not a number" in said
     page.click("#fill-in-score")
     page.get_by_text("fields need your attention. Nothing was scored.").wait_for()
+    expect(page.locator("#fill-in .field:has(.fault) input").first).to_be_focused()
     # Those that are put right are no longer at fault: always the first that is left.
     at_fault = page.locator("#fill-in .field:has(.fault)")
     while left := at_fault.count():
@@ -166,7 +189,7 @@ def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behin
         typed.fill(values.first.get_attribute("value") if values.count() else "24")
         typed.press("Tab")
         expect(at_fault).to_have_count(left - 1)
-    page.click("#fill-in-score")
+    months.press("Enter")
     page.wait_for_selector("#case-title:text-is('Client 1')")
     assert page.inner_text(".headline .filename") == "Filled in by hand"
     assert page.is_hidden("#fill-in")
