@@ -220,7 +220,12 @@ def _content(context: AppContext, caller: Caller) -> list[Component]:
     """All of the page that depends on the model and on what was set."""
     scorer = context.champion.state.scorer
     if scorer is None:
-        return [html.Section(html.P("There is no model yet. Train one first."), className="panel")]
+        return [
+            html.Section(
+                html.P(["There is no model yet. Train one with ", html.Code("make model-train-flow"), "."]),
+                className="panel",
+            )
+        ]
     may_change = "changes" in caller.permissions
     try:
         return _about(context, scorer, may_change=may_change)
@@ -245,7 +250,7 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
     pages = {item.version: kept_names(home, item.model, item.version) for item in versions}
     parts.append(model_versions.versions_panel(versions, pages, scorer.version, may_change=may_change))
     if context.settings.shadow:
-        parts.append(model_shadow.shadow_panel(context.log, scorer.name))
+        parts.append(model_shadow.shadow_panel(context.log, scorer.name, scorer.version))
     return [*parts, model_history.history(context.log, scorer.name)]
 
 
