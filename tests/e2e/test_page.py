@@ -52,6 +52,10 @@ def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathF
     champion = Registry(settings.stores).champion("german_credit")
     adopt(settings, champion)
     proving.note_proof(home, champion.sha256)  # it takes three seconds, and is tested by itself
+    # A page of the version, as a training keeps one; none was kept with this champion.
+    pages = home / "version-pages" / champion.model / champion.version
+    pages.mkdir(parents=True)
+    (pages / "validation.html").write_text("<p>It holds.")
     return serve_web(settings)
 
 
@@ -355,3 +359,20 @@ def test_the_page_never_scrolls_sideways(page, german_clients):
     page.set_viewport_size(SIZE)
     assert is_upright()
     assert page.locator(".clients [row-id='1'] [col-id='reasons']").count() == 1
+
+
+def test_a_page_of_a_version_opens_where_the_eye_goes_and_closes_back_to_its_button(page, web):
+    page.goto(f"{web.url}/model")
+    look = page.locator("button[data-look]").first
+    # The process that asks the registry copies the pages after its first look.
+    for _ in range(20):
+        if look.count():
+            break
+        page.wait_for_timeout(1_000)
+        page.reload()
+    look.click()
+    title = page.locator("#version-page-title")
+    expect(title).to_be_focused()
+    expect(title).to_be_in_viewport()
+    page.click("#close-page")
+    expect(look).to_be_focused()
