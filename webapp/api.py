@@ -20,8 +20,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
 from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
+from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Rejection
-from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
+from creditrisk.scoring import Scorer, csv_text, result_table, typical_record
 from creditrisk.sources import from_records
 from webapp import bodies
 from webapp.access import the_caller
@@ -126,9 +127,7 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
         megabytes = context.settings.upload_max_mb
         if scorer is None:
             return jsonify(describe(None, csv_max_mb=megabytes))
-        record = dict(sample_record(scorer.schema))
-        example = Example(record, _answer(context, scorer, [record], decided_by=None))
-        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
+        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=_example(context, scorer)))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -144,6 +143,16 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     def metrics() -> Response:
         text = context.metrics.text(context.champion.state, context.uploads.n_unfinished())
         return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _example(context: AppContext, scorer: Scorer) -> Example | None:
+    """An application and its answer as it would be given now; None while what people set cannot be read."""
+    record = dict(typical_record(scorer))
+    try:
+        scorer = context.policy.apply(scorer)
+    except CreditRiskError:
+        return None
+    return Example(record, _answer(context, scorer, [record], decided_by=None))
 
 
 def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:

@@ -38,6 +38,7 @@ from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
+from creditrisk.scoring.typical import typical_record
 from creditrisk.scoring.what_if import WhatIf, ask, changeable_fields, what_would_change
 
 __all__ = [
@@ -96,6 +97,7 @@ __all__ = [
     "sample_record",
     "shifted",
     "size_of",
+    "typical_record",
     "was_stopped",
     "weighted",
     "what_would_change",

@@ -20,6 +20,7 @@ from creditrisk import datasets
 from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema, Written
+from creditrisk.scoring import sample_record
 from creditrisk.sources import parse_upload
 from creditrisk.text import counted, sentence, shorten
 from webapp import upload_scoring
@@ -240,7 +241,7 @@ def _control(field: Field) -> list[Component]:
 
 
 def said_of(schema: Schema, field: Field, cell: str) -> Said:
-    """What the reader of files makes of one cell, all others being the example's of the template.
+    """What the reader of files makes of one cell, all others being a made-up client's.
 
     One cell alone does not say whether a comma or a point divides its decimals, and a person writes as at home: where
     only one of the two gives a number within the field's bounds it is meant, and where both do they are asked.
@@ -316,8 +317,8 @@ def _read(schema: Schema, cells: Mapping[str, str]) -> Checked:
 
 
 def _example(schema: Schema) -> dict[str, str]:
-    """The cells of the template's example, under a client's number."""
-    [row] = template_table(schema).rows()
+    """Cells that nothing is odd about, under a client's number."""
+    [row] = template_table(schema, sample_record(schema)).rows()
     return {
         field.name: "1" if field.role == "id" else str(value)
         for field, value in zip(fields_to_fill(schema), row, strict=True)
