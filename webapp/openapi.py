@@ -123,12 +123,7 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
         # Nothing of this is asked where there are no accounts.
         "security": [{}, {"key": []}, {"session": []}],
         "components": {
-            "schemas": {
-                "Application": application,
-                "Applications": _APPLICATIONS,
-                "ListOfApplications": _APPLICATIONS["properties"]["applications"],
-                **components["$defs"],
-            },
+            "schemas": {"Application": application, "Applications": _APPLICATIONS, **components["$defs"]},
             "parameters": _PARAMETERS,
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "Of `riskometer user key add`."},
@@ -187,7 +182,11 @@ _APPLICATIONS: JsonObject = {
 
 
 # What may be sent to be scored as JSON.
-_TAKEN = ("Applications", "ListOfApplications", "Application")
+_TAKEN: list[JsonObject] = [
+    {"$ref": _REF.format(model="Applications")},
+    _APPLICATIONS["properties"]["applications"],
+    {"$ref": _REF.format(model="Application")},
+]
 
 
 def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
@@ -198,7 +197,7 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 "Score applications",
                 f"Takes one application, a list, or a list under `applications`; at most {JSON_MAX_ROWS:,} of them and "
                 f"{JSON_MAX_BYTES // MEGABYTE} MB. Those that cannot be scored are in `rejected`.",
-                body=_json({"anyOf": [{"$ref": _REF.format(model=name)} for name in _TAKEN]}, asked),
+                body=_json({"anyOf": _TAKEN}, asked),
                 answer=_json(_ref(Scored), answered),
                 errors=(*_WITH_BODY, "409", "422"),
                 parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
