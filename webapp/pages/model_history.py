@@ -62,7 +62,7 @@ def history(log: DecisionLog, model: str) -> Component:
     if not log.is_begun():
         done = []
     else:
-        done = [(item.at, f"Version {item.fact.value} serves", person(item.by), item.fact.why)
+        done = [(item.at, f"Version {item.fact.value} serves", person(item.by), in_short(item.fact.why))
                 for item in log.history("champion") if item.fact.key == model]  # fmt: skip
         done += _of_policies(policies_set(log))
     done.sort(key=lambda item: item[0], reverse=True)
@@ -75,6 +75,18 @@ def history(log: DecisionLog, model: str) -> Component:
         ]
         table = plain_table(("When", "What", "Who", "Why"), rows, looks="words")
     return html.Section([html.H2("What was changed, by whom and why"), table], className="panel")
+
+
+def in_short(why: str) -> str:
+    """Why a version was promoted, without the figures of what spoke against it: they stand beside the version.
+
+    Examples
+    --------
+    >>> in_short("to see (against the evidence: the comparison says keep: no improvement seen)"), in_short("better")
+    ('to see (against the evidence)', 'better')
+    """
+    reason, against, _ = why.partition(" (against the evidence: ")
+    return f"{reason} (against the evidence)" if against else reason
 
 
 def person(by: Actor) -> str:

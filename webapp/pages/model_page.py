@@ -266,4 +266,5 @@ def _serving(context: AppContext, scorer: Scorer) -> str:
     said = f"It serves since {wording.day(since)}" if since is not None else "It serves now"
     made = [] if not context.log.is_begun() else context.log.history("champion")
     by = [item for item in made if (item.fact.key, item.fact.value) == (scorer.name, scorer.version)]
-    return f"{said}, made champion by {model_history.person(by[-1].by)}: {by[-1].fact.why}." if by else f"{said}."
+    why = model_history.in_short(by[-1].fact.why) if by else ""
+    return f"{said}, made champion by {model_history.person(by[-1].by)}: {why}." if by else f"{said}."
