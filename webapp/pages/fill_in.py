@@ -251,6 +251,8 @@ def said_of(schema: Schema, field: Field, cell: str) -> Said:
 
 def plain_cell(schema: Schema, field: Field, cell: str) -> str:
     """The cell as it goes into the file: as it was typed, unless the reader would not read there what was meant."""
+    if not _has_marks(field, cell):
+        return cell
     alone, meant = _read_cell(schema, field, cell), _read_as_meant(schema, field, cell)
     return cell if meant.value is None or meant.value == alone.value else _plainly(float(meant.value))
 
@@ -262,7 +264,7 @@ class _Reading(NamedTuple):
 
 def _read_as_meant(schema: Schema, field: Field, cell: str) -> _Reading:
     alone = _read_cell(schema, field, cell)
-    if not field.is_numeric or field.notation or not ("," in cell or "." in cell):
+    if not _has_marks(field, cell):
         return alone
     with_comma = replace(field, notation=DECIMAL_COMMA)
     fields = tuple(with_comma if item.name == field.name else item for item in schema.fields)
@@ -274,6 +276,11 @@ def _read_as_meant(schema: Schema, field: Field, cell: str) -> _Reading:
     either = f"'{shorten(cell)}' can be read as {other.said.words} and as {alone.said.words}"
     write = f"{_plainly(float(other.value))} or {_plainly(float(alone.value))}"
     return _Reading(Said(fault=f"{either}. Write {write}."))
+
+
+def _has_marks(field: Field, cell: str) -> bool:
+    """Whether a cell holds a number whose commas and points nobody has explained: a schema may have."""
+    return field.is_numeric and not field.notation and ("," in cell or "." in cell)
 
 
 def _read_cell(schema: Schema, field: Field, cell: str) -> _Reading:
