@@ -23,6 +23,7 @@ from creditrisk.scoring import (
     Verdict,
     WhatIf,
     changeable_fields,
+    client_words,
     reason_text,
     reason_to_applicant,
     was_stopped,
@@ -77,7 +78,7 @@ def case(client: Client) -> list[Component]:
             className="case-head",
             children=[
                 html.Button("‹ Clients", id="back", className="button back", n_clicks=0),
-                html.H2(f"Client {row['application_id']}", id="case-title", tabIndex=-1),
+                html.H2(f"Client {client_words(row['application_id'])}", id="case-title", tabIndex=-1),
             ],
         ),
         html.Div(
@@ -130,7 +131,7 @@ def answer(client: Client, asked: WhatIf | None = None) -> list[Component]:
 def spoken(client: Client, asked: WhatIf | None = None) -> str:
     """Lamp, risk and reasons in one sentence, for whoever hears the page."""
     row = client.row
-    who = f"Client {row['application_id']}"
+    who = f"Client {client_words(row['application_id'])}"
     if asked is not None:
         what = wording.change_words(asked.field, asked.value)
         return f"{who} with {what}: {VERDICT_LOOKS[asked.verdict].word}, {wording.risk_words(asked.prob_default)}."
