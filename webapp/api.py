@@ -23,7 +23,7 @@ from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
 from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Rejection, code_of, match_headers
 from creditrisk.schema import Schema
-from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
+from creditrisk.scoring import Scorer, csv_text, result_table, typical_record
 from creditrisk.sources import from_records
 from creditrisk.text import shorten
 from webapp import bodies
@@ -161,9 +161,7 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
         megabytes = context.settings.upload_max_mb
         if scorer is None:
             return jsonify(describe(None, csv_max_mb=megabytes))
-        record = dict(sample_record(scorer.schema))
-        example = Example(record, _answer(context, scorer, [record], decided_by=None))
-        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
+        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=_example(context, scorer)))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -187,6 +185,16 @@ def _is_known(context: AppContext) -> bool:
         return find_caller(context.accounts, context.sessions) is not None
     except CreditRiskError:
         return False
+
+
+def _example(context: AppContext, scorer: Scorer) -> Example | None:
+    """An application and its answer as it would be given now; None while what people set cannot be read."""
+    record = dict(typical_record(scorer))
+    try:
+        scorer = context.policy.apply(scorer)
+    except CreditRiskError:
+        return None
+    return Example(record, _answer(context, scorer, [record], decided_by=None))
 
 
 def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:

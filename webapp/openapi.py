@@ -86,7 +86,7 @@ _WITH_BODY = (*_EVERYWHERE, "413", "415")
 
 @dataclass(frozen=True)
 class Example:
-    """An application that could be scored, and the answer to it."""
+    """An application that is typical of those the model learnt from, and the answer to it."""
 
     application: JsonObject
     answer: JsonObject
@@ -192,6 +192,14 @@ _APPLICATIONS: JsonObject = {
 }
 
 
+# What may be sent to be scored as JSON.
+_TAKEN: list[JsonObject] = [
+    {"$ref": _REF.format(model="Applications")},
+    _APPLICATIONS["properties"]["applications"],
+    {"$ref": _REF.format(model="Application")},
+]
+
+
 def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
     asked, answered = ({"applications": [example.application]}, example.answer) if example else (None, None)
     return {
@@ -200,7 +208,7 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 "Score applications",
                 f"Takes one application, a list, or a list under `applications`; at most {JSON_MAX_ROWS:,} of them and "
                 f"{JSON_MAX_BYTES // MEGABYTE} MB. Those that cannot be scored are in `rejected`.",
-                body=_json({"$ref": _REF.format(model="Applications")}, asked),
+                body=_json({"anyOf": _TAKEN}, asked),
                 answer=_json(_ref(Scored), answered),
                 errors=(*_WITH_BODY, "409", "422"),
                 parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
@@ -392,7 +400,7 @@ def _csv(example: Example | None) -> JsonObject:
         "schema": {"type": "string", "description": "Comma, semicolon or tab; names on the first line."}
     }
     if example is not None:
-        row = {name: str(value) for name, value in example.application.items()}
+        row = {name: "" if value is None else str(value) for name, value in example.application.items()}
         content["example"] = f"{','.join(row)}\n{','.join(row.values())}\n"
     return {"text/csv": content}
 

@@ -151,6 +151,24 @@ class MLflowStore:
                 name: take_file(files, name, scratch, MAX_PAGE_BYTES).read_bytes() for name in names if name in listed
             }
 
+    def run_figures(self, run_id: str) -> dict[str, float]:
+        """What a training's run says of its test, by the names of the figures; nothing if there is no such run.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow is away.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self.away():
+            try:
+                return dict(self.client.get_run(run_id).data.metrics)
+            except MlflowException as exc:
+                if exc.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return {}
+                raise
+
     def check_reachable(self) -> None:
         """Ask the registry for something small; RegistryError if it does not answer."""
         with self.away():

@@ -1,7 +1,9 @@
 import pytest
 
 from creditrisk.quality import check
+from creditrisk.scoring import every_reason
 from creditrisk.sources import parse_upload
+from webapp.pages.case import letter_text
 from webapp.pages.grid import expected_loss, grid_columns, grid_rows, summary
 
 CSV = b"""client;Age;amount_eur;income_eur;housing;note
@@ -87,3 +89,30 @@ def test_clients_sort_as_numbers_where_they_are_numbers(corner_scorer):
         sort=[{"colId": "client", "sort": "asc"}],
     )
     assert [row["client"] for row in rows] == ["9", "10", "100", "A1", "B2"]
+
+
+def test_the_letter_tells_the_applicant_each_logged_reason_with_its_value_and_what_is_usual(corner_scorer):
+    def row(code, text, value, typical):
+        return {"code": code, "text": text, "value": value, "typical": typical, "push": 0.1}
+
+    reasons = [
+        row("amount_eur:high", "Loan amount: high", "19,000 EUR", "4,000 EUR"),
+        row("income_eur:missing", "Ask for: income", "not given", "31,000 EUR"),
+        row("housing:rent", "Housing: Rents", "Rents", "Own home"),
+        row("age_years:low", "Young age", "19 years", "not given"),
+    ]
+    assert letter_text(reasons, corner_scorer.schema).splitlines() == [
+        "The main reasons, the strongest first:",
+        "- Loan amount (high): 19,000 EUR in your case; typical of applicants with an offer: 4,000 EUR.",
+        "- Income: we were given no information about this.",
+        "- Housing: “Rents” in your case; typical of applicants with an offer: “Own home”.",
+        "- Young age: 19 years in your case.",
+    ]
+
+
+def test_the_letter_has_a_line_for_every_reason_that_can_be_given(corner_scorer):
+    for reason in every_reason(corner_scorer.schema.features):
+        item = {**reason, "value": "7", "typical": "5", "push": 0.1}
+        [_, line] = letter_text([item], corner_scorer.schema).splitlines()
+        assert "Ask for" not in line
+        assert line.endswith(".")

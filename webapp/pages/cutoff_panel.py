@@ -134,8 +134,10 @@ def _earned(currency: str) -> Component:
 
 def _saving(scorer: Scorer) -> Component:
     buttons = [html.Button("Save these cut-offs", id="save-cutoffs", className="button primary", n_clicks=0)]
-    if scorer.rule.cutoffs is not None:
-        buttons.append(html.Button("Back to the model's own", id="own-cutoffs", className="button", n_clicks=0))
+    if scorer.policy.cutoffs is not None:
+        # Those of another version hold no more: to confirm that ends what the header says about them.
+        words = "Back to the model's own" if scorer.rule.cutoffs is not None else "Keep the model's own"
+        buttons.append(html.Button(words, id="own-cutoffs", className="button", n_clicks=0))
     else:
         # The page listens to it.
         buttons.append(html.Button(id="own-cutoffs", hidden=True, n_clicks=0))
@@ -180,13 +182,33 @@ def effect(now: Scorer, then: Scorer, evaluation: Evaluation, earned: float | No
     ]
     parts: list[Component] = [_table(("", "Now", "Then" if is_moved else "Then (not moved)"), lines)]
     if after.groups:
+        fields = list(dict.fromkeys(group.field for group in before.groups))
+        pairs = sorted(
+            zip(before.groups, after.groups, strict=True),
+            key=lambda pair: (fields.index(pair[0].field), _third(pair[0].group)),
+        )
         groups = [
             (f"{one.field}: {one.group} ({one.n_rows:,})", share(one.approval_rate), share(other.approval_rate))
-            for one, other in zip(before.groups, after.groups, strict=True)
+            for one, other in pairs
         ]
         parts.append(html.H3("Who gets an offer, by group (the model sees none of these)"))
         parts.append(_table(("Group (applicants)", "Now", "Then"), groups))
     return parts
+
+
+def _third(group: str) -> int:
+    """Which third of a number a group is, as `protected_groups` calls them; those of categories keep their order.
+
+    Examples
+    --------
+    >>> sorted(["over 33 to 45 years", "over 45 years", "up to 33 years"], key=_third)
+    ['up to 33 years', 'over 33 to 45 years', 'over 45 years']
+    >>> sorted(["Male", "Female"], key=_third)
+    ['Male', 'Female']
+    """
+    if group.startswith("up to "):
+        return 0
+    return 2 if group.startswith("over ") and " to " not in group else 1
 
 
 def _bad(figures: CutoffFigures) -> str:
