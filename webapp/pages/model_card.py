@@ -215,13 +215,7 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
                 "found so far”: the share of all who went bad that is in this group and the riskier ones.",
                 className="quiet",
             ),
-            plain_table(
-                names,
-                rows[::-1],
-                figures=[name for name in names[1:] if name != line],
-                looks="calibration",
-                is_narrow=True,
-            ),
+            plain_table(names, rows[::-1], figures=figures, looks="calibration", is_narrow=True),
         ],
         className="panel",
     )
