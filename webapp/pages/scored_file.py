@@ -18,7 +18,7 @@ from creditrisk.schema import Schema
 from creditrisk.scoring import was_stopped
 from creditrisk.text import counted, sentence
 from webapp.pages import case, wording
-from webapp.pages.components import attributes
+from webapp.pages.components import Attributes, attributes
 from webapp.pages.grid import expected_loss, grid_columns, summary
 from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_records import Record
@@ -46,34 +46,55 @@ def working(
     is_app_ending: bool = False,
     is_paused: bool = False,
 ) -> Component:
-    """A file on its way: how far, how long still if that is known, and a way out."""
-    if n_done == 0:
-        progress = "Reading the file and checking every row."
-    else:
-        progress = f"{n_done:,} of {counted(n_rows, 'client')} scored."
-        if seconds_left is not None and not is_paused:
-            progress += f" {time_left(seconds_left)}"
-    if is_paused:
-        progress = f"Paused. {progress if n_done else ''}".strip()
-    if is_app_ending:
-        progress = f"The app was told to end. {wording.GOES_ON}"
+    """A file on its way: how far, how long still if that is known, and a way out; `progress` has what changes in it."""
+    parts = progress(n_done, n_rows, seconds_left=seconds_left, is_app_ending=is_app_ending, is_paused=is_paused)
+    bar = attributes("aria-", label=f"How far {filename} is")
     return html.Section(
         className="notice working",
-        role="status",
         children=[
             html.H2(filename),
-            html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
-            html.P(progress, className="not-cut-off"),
+            html.Progress(id="working-bar", **parts["working-bar"], **bar),
+            html.P(id="working-text", className="not-cut-off", **parts["working-text"]),
+            html.Span(
+                id="working-spoken", className="only-heard not-cut-off", role="status", **parts["working-spoken"]
+            ),
             html.P(f"The app does not answer. {wording.GOES_ON}", className="only-cut-off"),
             html.Div(
                 [
-                    html.Button("Go on" if is_paused else "Pause", id="pause", className="button", n_clicks=0),
+                    html.Button(id="pause", className="button", n_clicks=0, **parts["pause"]),
                     html.Button("Stop here", id="stop", className="button", n_clicks=0),
                 ],
                 className="actions not-cut-off",
             ),
         ],
     )
+
+
+def progress(
+    n_done: int, n_rows: int, *, seconds_left: float | None, is_app_ending: bool = False, is_paused: bool = False
+) -> dict[str, Attributes]:
+    """What the notice of a file on its way says now: the properties of each of its parts, by the part's id.
+
+    Only these change while it is scored, so that its buttons keep the focus. What is heard changes with every quarter.
+    """
+    text = (
+        f"{n_done:,} of {counted(n_rows, 'client')} scored." if n_done else "Reading the file and checking every row."
+    )
+    quarters = 4 * n_done // max(n_rows, 1)
+    spoken = f"{25 * quarters} % scored." if quarters else text if not n_done else "Being scored."
+    if n_done and seconds_left is not None and not is_paused:
+        text += f" {time_left(seconds_left)}"
+    if is_paused:
+        text = f"Paused. {text if n_done else ''}".strip()
+        spoken = "Paused."
+    if is_app_ending:
+        text = spoken = f"The app was told to end. {wording.GOES_ON}"
+    return {
+        "working-bar": {"value": str(n_done), "max": str(max(n_rows, 1))} if n_done else {},
+        "working-text": {"children": text},
+        "working-spoken": {"children": spoken},
+        "pause": {"children": "Go on" if is_paused else "Pause"},
+    }
 
 
 def failed(filename: str, message: str, advice: str) -> Component:
