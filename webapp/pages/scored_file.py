@@ -32,7 +32,7 @@ THEME = (
     "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 14, backgroundColor: 'var(--surface)', "
     "foregroundColor: 'var(--ink)', headerBackgroundColor: 'var(--sunken)', headerTextColor: 'var(--muted)', "
     "borderColor: 'var(--line)', rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--chosen)', "
-    "accentColor: 'var(--accent)', oddRowBackgroundColor: 'var(--surface)', wrapperBorderRadius: 10, rowHeight: 60, "
+    "accentColor: 'var(--accent)', oddRowBackgroundColor: 'var(--surface)', wrapperBorderRadius: 10, rowHeight: 40, "
     "headerHeight: 40, browserColorScheme: 'inherit'})"
 )
 
@@ -144,7 +144,7 @@ def result(
     rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
     odd, stops = unusual(scored)
     repeated = repeated_clients(checked, schema)
-    headline = [html.B(filename, className="filename"), html.Span(counted(n_rows, "client"))]
+    headline = [html.H2(filename, className="filename", tabIndex=-1), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
     if scored.is_empty():
@@ -334,7 +334,7 @@ def review(checked: Checked, schema: Schema) -> Component:
                             html.Button("Keys ?", id="show-keys", className="button"),
                         ],
                     ),
-                    html.P("No such client is in this list.", className="none-found", role="status", hidden=True),
+                    html.P(id="none-found", className="none-found", role="status", hidden=True),
                     grid(checked, schema),
                 ],
             ),
@@ -364,14 +364,16 @@ def grid(checked: Checked, schema: Schema) -> Component:
         rowModelType="infinite",
         getRowId="params.data.row",
         eventListeners={
-            "firstDataRendered": ["fitToScreen(params.api)", "chooseFirst(params.api)"],
+            "firstDataRendered": ["begin(params.api)"],
             "gridSizeChanged": ["fitToScreen(params.api)"],
-            "modelUpdated": ["chooseFirst(params.api)"],
+            "filterChanged": ["filtered()"],
+            "sortChanged": ["sorted()"],
+            "modelUpdated": ["rowsCame(params.api)"],
             "cellFocused": ["chooseFocused(params)"],
         },
         dashGridOptions={
             "theme": {"function": THEME},
-            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": "enableSelection"},
             "cacheBlockSize": BLOCK_ROWS,
             "maxBlocksInCache": 20,
             "infiniteInitialRowCount": 1,
@@ -380,8 +382,9 @@ def grid(checked: Checked, schema: Schema) -> Component:
             # What is not found is said above the table, in our words.
             "suppressOverlays": ["noMatchingRows"],
             "suppressCellFocus": False,
-            # One Tab stop: in at the client that is chosen, out behind the table.
-            "focusGridInnerElement": {"function": "focusChosen(params)"},
+            # What is chosen is heard from the page; the grid would name a key that is not one here.
+            "localeText": {"ariaRowSelect": " ", "ariaRowDeselect": " "},
+            # One Tab stop: in at the client that is chosen (assets/dashAgGridFunctions.js), out behind the table.
             "tabToNextCell": {"function": "leaveTable(params)"},
             "tabToNextHeader": {"function": "leaveTable(params)"},
             "ensureDomOrder": True,
