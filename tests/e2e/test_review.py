@@ -175,6 +175,11 @@ def test_on_a_phone_the_way_back_leads_to_the_list_and_two_buttons_from_case_to_
     page.tap(".clients [row-id='1'] [col-id='risk']")
     expect(page.locator("#case")).to_be_visible()
     expect(page.locator("#case-before")).to_be_disabled()
+    # It has the screen for itself: Tab leads to nothing behind it.
+    page.focus("#case-next")
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.matches('body, #case, #case *')")
     page.tap("#case-next")
     case_is(page, "C2")
     page.tap("#case-before")
@@ -223,4 +228,4 @@ def test_a_card_is_not_drawn_anew_while_its_file_is_scored(page, clients):
     expect(go_on).to_be_focused()
     expect(page.locator(".batch.paused:has-text('many.csv')")).to_be_visible()
     page.get_by_role("button", name="Stop: many.csv").press("Enter")
-    page.wait_for_function("!document.activeElement.matches('body') && document.activeElement.closest('#batches')")
+    page.wait_for_function("() => document.activeElement.closest('#batches')")

@@ -17,6 +17,9 @@
   let wanted = null;
   let lastWanted = 0;
   let settling = 0;
+  // Set when the list was filtered or sorted, until its rows are there: whether the focus goes with the client, and
+  // whether that is the first one, as who sorts wants to see who comes first.
+  let rearranged = null;
 
   function grid() {
     try {
@@ -43,12 +46,19 @@
   }
 
   function want(index) {
+    if (rearranged) return; // the grid has moved the focus to a row of which nobody knows yet who it is
     wanted = index;
     window.clearTimeout(settling);
     const now = Date.now();
     if (now - lastWanted > WALK_MS) choose();
     else settling = window.setTimeout(choose, WALK_MS);
     lastWanted = now;
+  }
+
+  function forget() {
+    wanted = null;
+    window.clearTimeout(settling);
+    settling = 0;
   }
 
   function choose() {
@@ -77,17 +87,18 @@
     }
   }
 
-  // Set when the list was filtered or sorted, until its rows are there: whether the focus goes with the client, and
-  // whether that is the first one, as who sorts wants to see who comes first.
-  let rearranged = null;
-
   function onRearranged(isFromTop) {
     rearranged = { isFollowed: isIn("#clients .ag-row") || isNowhere(), isFromTop };
-    wanted = null;
+    forget();
   }
 
   // Rows have come. Some client is always chosen: the one before if it is in the list still, or else the first one.
   function onRows(api) {
+    if (greeted !== byId("clients")) {
+      // Another file: nothing is left of the list before it.
+      rearranged = null;
+      forget();
+    }
     const first = api.getDisplayedRowAtIndex(0);
     if (byId("none-found")) byId("none-found").hidden = Boolean(first);
     if (!first) {
@@ -227,14 +238,19 @@
     else if (on("#clients [row-id]") && !WIDE.matches) enterCase();
   });
 
+  function filterBy(place) {
+    choose(); // where a walk was about to end
+    if (byId("clients")) document.querySelectorAll(".tile")[place].click();
+  }
+
   const KEYS = {
     j: () => step(1),
     k: () => step(-1),
     "/": () => byId("seek").focus(),
     "?": () => byId("keys").showModal(),
-    1: () => byId("clients") && document.querySelectorAll(".tile")[0].click(),
-    2: () => byId("clients") && document.querySelectorAll(".tile")[1].click(),
-    3: () => byId("clients") && document.querySelectorAll(".tile")[2].click(),
+    1: () => filterBy(0),
+    2: () => filterBy(1),
+    3: () => filterBy(2),
   };
 
   function onKey(event) {

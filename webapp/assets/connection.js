@@ -33,7 +33,8 @@
   function askAnew() {
     if (!window.dash_clientside || !window.dash_clientside.set_props) return;
     nTriesAgain += 1;
-    window.dash_clientside.set_props("heartbeat", { n_intervals: -nTriesAgain });
+    // A count far from its own, so that it changes.
+    window.dash_clientside.set_props("heartbeat", { n_intervals: nTriesAgain * 1e6 });
     try {
       window.dash_clientside.set_props("tick", { disabled: false });
     } catch (error) {
