@@ -37,7 +37,10 @@ class ScoredApplication(BaseModel):
     """What was decided about one application."""
 
     row: Annotated[int, Field(ge=1)]
-    application_id: str
+    application_id: Annotated[
+        str,
+        Field(description="The one that came, or one made of the row and its values, such as row-3-4f85fbfdf8f57d82."),
+    ]
     prob_default: Share
     prob_default_low: Annotated[float, Field(ge=0, le=1, description="The true PD lies from here …")]
     prob_default_high: Annotated[float, Field(ge=0, le=1, description="… to here for 80 of 100 applicants.")]

@@ -34,8 +34,11 @@ _Number = Annotated[StrictInt, Field(ge=0, lt=2**63)]
 _Text = _Str | None
 # The name of a part, and what tells one of many alike.
 _Id = _Str | dict[_Str, _Str | _Number]
-# A slider from 0 to 100.
-_Position = Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)]
+# A slider from 0 to 100 in halves: the page's own number until it is moved, and the browser's text from then on.
+_Position = (
+    Annotated[StrictInt | StrictFloat, Field(ge=0, le=100)]
+    | Annotated[StrictStr, Field(pattern=r"^(100|[0-9]{1,2}(\.5)?)$")]
+)
 _Money = Annotated[StrictInt | StrictFloat, Field(ge=0, le=MOST_MONEY)]
 
 

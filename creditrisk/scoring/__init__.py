@@ -1,6 +1,7 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
+from creditrisk.scoring.client_ids import UNNUMBERED, client_words
 from creditrisk.scoring.decision import (
     ASK_BELOW,
     BANDS,
@@ -52,6 +53,7 @@ __all__ = [
     "OTHER_FIELDS",
     "RESULT_COLUMNS",
     "RESULT_SUFFIXES",
+    "UNNUMBERED",
     "VERDICTS",
     "Calibration",
     "CutoffFigures",
@@ -75,6 +77,7 @@ __all__ = [
     "check_intact",
     "check_names",
     "checked_cutoffs",
+    "client_words",
     "csv_text",
     "evaluation_of",
     "every_reason",

@@ -32,6 +32,7 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
+from creditrisk.scoring.client_ids import made_id
 from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict, check_reference
 from creditrisk.scoring.explaining import in_blocks
 from creditrisk.scoring.folder import (
@@ -283,19 +284,24 @@ class Scorer:
         return _Decided(prob_default, *likely_range(prob_default, sd), points, verdicts, confidence, contributions)
 
     def _id_of(self, row: Record) -> str:
-        """The client's own id; the row's number where there is none."""
+        """The client's own id; where there is none, one made of the row."""
         own = None if self.schema.id_field is None else row[self.schema.id_field.name]
-        own = row["row_number"] if own is None else own
+        if own is None:
+            return made_id(row["row_number"], [row[field.name] for field in self.schema.fields if field.name in row])
         # What is no text yet is written as in a table.
         return own if isinstance(own, str) else str(pl.Series([own]).cast(pl.String).item())
 
     def _ids(self, accepted: pl.DataFrame) -> pl.Series:
         """The same of each row of a table."""
-        numbers = accepted["row_number"].cast(pl.String)
-        if self.schema.id_field is None:
-            return numbers
-        ids = accepted[self.schema.id_field.name]
-        return ids.fill_null(numbers) if ids.null_count() else ids
+        own = pl.Series([None], dtype=pl.String).new_from_index(0, accepted.height)
+        if self.schema.id_field is not None:
+            own = accepted[self.schema.id_field.name]
+        if not own.null_count():
+            return own
+        names = [field.name for field in self.schema.fields if field.name in accepted.columns]
+        without = accepted.filter(own.is_null()).select("row_number", *names)
+        made = iter([made_id(row_number, values) for row_number, *values in without.iter_rows()])
+        return pl.Series([next(made) if number is None else number for number in own.to_list()], dtype=pl.String)
 
     def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Every field's push, in words: columns row_number, field, label, value, contribution (log-odds) and push.

@@ -12,6 +12,7 @@ import io
 import re
 import zlib
 from typing import TYPE_CHECKING
+from xml.parsers import expat
 from zipfile import BadZipFile, ZipFile
 
 import numpy as np
@@ -30,6 +31,7 @@ MAX_UNPACKED_BYTES = 2**30
 # What a sheet of equal rows packs to is far above it; it is the size that counts where this is exceeded.
 MAX_RATIO, RATIO_MATTERS_BYTES = 500, 2**26
 MAX_PARTS, MAX_SHEETS = 2_000, 100
+MEGABYTE = 2**20
 # A text that many cells share, or that a cell repeats, is sent once and read as often as it is shared.
 MAX_TEXT_BYTES = 2**28
 _ZIP, _OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
@@ -171,6 +173,7 @@ def _measured(content: bytes, shown: str) -> bytes:
                 n_bytes += _n_bytes_repeated(part) if is_ods else _n_bytes_shown(part, lengths)
                 if n_cells > MAX_CELLS_SENT or n_bytes > MAX_TEXT_BYTES:
                     raise _too_large(shown)
+                _check_whole(part, shown)
                 copy.writestr(name, part)
             if "content.xml" in archive.namelist():
                 copy.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
@@ -207,6 +210,18 @@ def _n_cells(part: bytes, shown: str, *, is_ods: bool) -> int:
     if n_rows < 0:
         raise _damaged(shown)
     return n_rows * n_columns
+
+
+def _check_whole(part: bytes, shown: str) -> None:
+    """Refuse a part whose marks do not match: the library reads on for ever behind the end of one that was cut off."""
+    parser = expat.ParserCreate()
+    try:
+        # Piece by piece, so that others of the process have their turn.
+        for start in range(0, len(part), MEGABYTE):
+            parser.Parse(part[start : start + MEGABYTE], False)
+        parser.Parse(b"", True)
+    except (expat.ExpatError, LookupError) as exc:  # the latter where it says to be of an encoding that is none
+        raise _damaged(shown) from exc
 
 
 def _reach_of_xlsx(part: bytes) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.registry import Registry
-from creditrisk.scoring import ASK_BELOW, proving
+from creditrisk.scoring import ASK_BELOW, client_words, proving
 from creditrisk.settings import Settings
 from tests.conftest import adopt
 from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
@@ -119,7 +119,7 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
     assert len(shown) == len(expected) == 200
     for number, row in enumerate(expected, start=1):
         cells, confidence = shown[str(number)], float(row["confidence"])
-        assert cells["client"] == row["application_id"]
+        assert cells["client"] == client_words(row["application_id"])
         assert cells["verdict"] == VERDICT_LOOKS[row["verdict"]].words
         assert cells["risk"] == risk_words(float(row["prob_default"]))
         assert cells["sure"] == f"{confidence_words(confidence, ASK_BELOW)} · {percent(confidence)}"
@@ -135,7 +135,7 @@ def test_two_hundred_clients_dropped_into_the_page_get_verdict_risk_confidence_a
 def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, german_clients):
     drop(page, german_clients)
     page.click(".clients [row-id='2'] [col-id='risk']", timeout=60_000)
-    page.wait_for_selector("#case-title:text-is('Client 2')")
+    page.wait_for_selector("#case-title:text-is('Client row 2')")
     screenshot(page, "client")
     risk = page.inner_text(".clients [row-id='2'] [col-id='risk']")
     case = page.inner_text("#case")
@@ -166,7 +166,7 @@ def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behin
         typed.press("Tab")
         expect(at_fault).to_have_count(left - 1)
     page.click("#fill-in-score")
-    page.wait_for_selector("#case-title:text-is('Client 1')")
+    page.wait_for_selector("#case-title:text-is('Client row 1')")
     assert page.inner_text(".headline .filename") == "Filled in by hand"
     assert page.is_hidden("#fill-in")
     assert page.url.rstrip("/") == web.url
@@ -176,7 +176,7 @@ def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behin
 
 def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_clients):
     def title_is(number: int) -> None:
-        page.wait_for_selector(f"#case-title:text-is('Client {number}')")
+        page.wait_for_selector(f"#case-title:text-is('Client row {number}')")
 
     def focus_is_in(place: str) -> bool:
         return page.evaluate("place => Boolean(document.activeElement.closest(place))", place)
@@ -185,9 +185,9 @@ def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_c
         page.locator("#drop").press("Enter")
     chooser.value.set_files({"name": "clients.csv", "mimeType": "text/csv", "buffer": german_clients.encode()})
     # The first case is open, and the focus is in the list.
-    page.wait_for_selector("#case-title:text-is('Client 1')", timeout=60_000)
+    page.wait_for_selector("#case-title:text-is('Client row 1')", timeout=60_000)
     assert focus_is_in(".clients [row-id='1']")
-    assert page.inner_text("#spoken").startswith("Client 1: ")
+    assert page.inner_text("#spoken").startswith("Client row 1: ")
     page.keyboard.press("j")
     title_is(2)
     page.keyboard.press("ArrowDown")
@@ -231,7 +231,7 @@ def test_from_drop_to_the_case_to_the_next_client_without_a_mouse(page, german_c
 
 def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, web, german_clients):
     drop(page, german_clients)
-    page.wait_for_selector("#case-title:text-is('Client 1')", timeout=60_000)
+    page.wait_for_selector("#case-title:text-is('Client row 1')", timeout=60_000)
     page.click(".tile.red")
     page.wait_for_selector(".clients .verdict.green", state="detached")
     for _ in range(40):
@@ -240,7 +240,6 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
         before = page.inner_text("#case-title")
         page.keyboard.press("j")
         page.wait_for_function("before => document.getElementById('case-title').innerText !== before", arg=before)
-    number = page.inner_text("#case-title").removeprefix("Client ")
     gauge = page.get_attribute(".gauge", "src")
     promised = page.inner_text(".chip >> nth=0 >> .verdict")
     page.click(".chip >> nth=0")
@@ -254,9 +253,15 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
     page.wait_for_selector(".chip[aria-pressed='true']", state="detached")
     expect(page.locator(".gauge")).to_have_attribute("src", gauge)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    number = page.inner_text("#case-title").removeprefix("Client ")
     page.click("#copy-letter")
     page.wait_for_selector("#copied:text-is('Copied.')")
-    asked = {"application_id": number}
+    answer = requests.post(
+        f"{web.url}/api/v1/score.csv", data=german_clients.encode(), headers={"Content-Type": "text/csv"}, timeout=60
+    )
+    ids = [row["application_id"] for row in csv.DictReader(io.StringIO(answer.text))]
+    # The same row has the same id wherever it is scored.
+    asked = {"application_id": ids[int(number.removeprefix("row ")) - 1]}
     found = requests.post(f"{web.url}/api/v1/decisions/search", json=asked, timeout=60).json()
     decision = found["decisions"][0]
     assert decision["verdict"] == "decline"
@@ -267,7 +272,7 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
 def test_a_single_client_is_opened_at_once_and_on_a_phone_the_case_is_a_page(page, german_clients):
     page.set_viewport_size({"width": 390, "height": 844})
     drop(page, "\n".join(german_clients.splitlines()[:2]))
-    page.wait_for_selector("#case:visible #case-title:text-is('Client 1')", timeout=60_000)
+    page.wait_for_selector("#case:visible #case-title:text-is('Client row 1')", timeout=60_000)
     assert page.evaluate("document.getElementById('case').getBoundingClientRect().width") == 390
     page.click("#back")
     page.wait_for_selector("#case", state="hidden")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Response, expect
 
+from creditrisk.scoring import evaluation_of
 from tests.conftest import Web, corner_home, write_forty_clients
 from webapp import accounts
 from webapp.access import ROLES, page_permission
@@ -20,10 +23,21 @@ ADDRESSES = [page.PATH for page in find_pages()]
 @pytest.fixture(scope="module")
 def web(corner_scorer, serve_web, tmp_path_factory: pytest.TempPathFactory) -> Web:
     """An app with an account in each role."""
-    settings = corner_home(corner_scorer, tmp_path_factory.mktemp("roles"))
+    risks, target = np.linspace(0.01, 0.6, 400), np.arange(400) % 5 == 0
+    groups = {"Age": np.repeat(["young", "old"], 200)}
+    evaluation = evaluation_of(risks, np.full(400, 0.1), target, groups, (0.8, 0.75, 0.85))
+    scorer = replace(corner_scorer, metrics={"evaluation": evaluation})
+    settings = corner_home(scorer, tmp_path_factory.mktemp("roles"))
     for role in ROLES:
         accounts.add_user(settings.home, role, role, PASSWORD)
     return serve_web(settings.model_copy(update={"web_workers": 1}))
+
+
+def _refused(answer: Response) -> str:
+    """What a page sent that the app did not take."""
+    if answer.status < 400 or not answer.url.endswith("/_dash-update-component"):
+        return ""
+    return f"{answer.status} {answer.text()} {answer.request.post_data}"
 
 
 @contextmanager
@@ -32,6 +46,7 @@ def signed_in(web: Web, browser: Browser, role: str) -> Iterator[Page]:
     page = browser.new_page(viewport={"width": 1366, "height": 768})
     broken: list[str] = []
     page.on("pageerror", lambda error: broken.append(str(error)))
+    page.on("response", lambda answer: broken.append(_refused(answer)) if _refused(answer) else None)
     page.goto(web.url)
     page.get_by_label("Name").fill(role)
     page.get_by_label("Password").fill(PASSWORD)
@@ -86,3 +101,68 @@ def test_an_approver_stops_the_model_and_lets_it_decide_again(web, browser):
         page.get_by_role("heading", name="Stop switch").wait_for()
         # Who did it, and why, is what the history says.
         expect(page.get_by_role("row").filter(has_text="mended")).to_contain_text("approver")
+
+
+def test_an_approver_moves_the_cutoffs_in_money_and_saves_them(web, browser):
+    with signed_in(web, browser, "approver") as page:
+        page.goto(f"{web.url}/model")
+        panel = page.get_by_label("Cut-offs", exact=True)
+        expect(panel).to_contain_text("Then (not moved)")
+        offer = panel.get_by_label("Offer up to")
+        before = float(offer.input_value())
+        offer.focus()
+        for _ in range(3):
+            page.keyboard.press("ArrowLeft")
+        expect(page.locator("#approve-below-said")).to_have_text(f"{before - 1.5:g} of 100")
+        expect(panel).not_to_contain_text("Then (not moved)")
+        panel.get_by_label("One good loan earns, in EUR").fill("1250")
+        expect(panel).to_contain_text("Cost of 100 applicants, EUR")
+        panel.get_by_role("button", name="Who would get another verdict?").click()
+        expect(page.locator("#changes")).to_contain_text("this version decided about")
+        page.locator("#cutoffs-why").fill("fewer offers")
+        page.locator("#save-cutoffs").click()
+        expect(page.locator("#sending")).to_contain_text("Saved")
+        assert float(offer.input_value()) == before - 1.5
+        page.locator("#cutoffs-why").fill("as before")
+        page.locator("#own-cutoffs").click()
+        expect(panel.get_by_label("Offer up to")).to_have_value(f"{before:g}")
+
+
+def test_what_the_app_refuses_a_page_is_said_there(web, browser):
+    with signed_in(web, browser, "approver") as page:
+        page.goto(f"{web.url}/model")
+        page.locator("#stop-switch").wait_for()
+        page.evaluate(
+            """() => fetch("/ui/model/_dash-update-component?by=hand", {
+                method: "POST", body: "{}", headers: {"Content-Type": "application/json"},
+            })"""
+        )
+        expect(page.locator("#sending")).to_contain_text("This is not what the page sends.")
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_whatever_is_pressed_typed_or_moved_the_app_takes_what_the_page_sends(web, browser, address, tmp_path):
+    with signed_in(web, browser, "approver") as page:
+        page.locator("input[type=file]").set_input_files([write_forty_clients(tmp_path / "clients.csv")])
+        page.locator(".clients [row-id] [col-id=client]").first.wait_for()
+        page.goto(f"{web.url}{address}")
+        page.locator("main").wait_for()
+        page.wait_for_timeout(1_000)  # for what is drawn once the page is there
+        for kind in ("input[type=range]", "input[type=number]", "input[type=text], textarea", "select", "button"):
+            for control in page.locator(f"main :is({kind}):visible:enabled").all():
+                if control.is_visible() and control.is_enabled():
+                    use(control, kind)
+        page.wait_for_timeout(1_000)
+
+
+def use(control: Locator, kind: str) -> None:
+    """Do with a control what a person does with it."""
+    if kind == "button":
+        control.click()
+    elif kind == "select":
+        control.press("ArrowDown")
+    elif kind == "input[type=range]":
+        control.press("ArrowRight")
+    else:
+        control.fill("7")
+        control.press("Tab")

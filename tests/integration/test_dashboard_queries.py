@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import html
+import io
 import json
 import math
 import os
@@ -187,13 +189,14 @@ def prometheus(
             headers={"Content-Type": "text/csv"},
         )
         with urllib.request.urlopen(upload, timeout=60) as response:
-            assert len(response.read().splitlines()) == 1 + len(rows)
+            scored = list(csv.DictReader(io.StringIO(response.read().decode())))
+        assert len(scored) == len(rows)
         # What became of all who were scored is known at once.
         today = datetime.now(UTC).date().isoformat()
         known = [
-            {"application_id": str(row), "default": line.endswith(",bad"), "observed_on": today}
-            for row, line in enumerate(rows, start=1)
-            if row > 1
+            {"application_id": row["application_id"], "default": line.endswith(",bad"), "observed_on": today}
+            for row, line in zip(scored, rows, strict=True)
+            if not row["error"]
         ]
         outcomes = urllib.request.Request(
             f"http://127.0.0.1:{web}/api/v1/outcomes",

@@ -11,7 +11,7 @@ import pytest
 
 from creditrisk.errors import ScorerError
 from creditrisk.quality import with_problems
-from creditrisk.scoring import fingerprint, load
+from creditrisk.scoring import client_words, fingerprint, load
 from creditrisk.scoring.reasons import SMALLEST_PUSH
 from creditrisk.scoring.scorer import RESULT_SCHEMA
 
@@ -86,15 +86,26 @@ def test_a_folder_is_never_written_over(corner_scorer, folder):
         corner_scorer.save(folder)
 
 
-def test_scoring_returns_the_contract_with_a_row_number_where_there_is_no_client_number(corner_scorer):
+def test_scoring_returns_the_contract_with_an_id_of_the_row_where_there_is_no_client_number(corner_scorer):
     frame = _applications()
     scored = corner_scorer.score(frame)
     assert dict(scored.schema) == RESULT_SCHEMA
-    assert scored["application_id"].to_list()[:3] == ["1", "c1", "3"]
+    first, second, third = scored["application_id"].to_list()[:3]
+    assert second == "c1"
+    assert [client_words(number) for number in (first, third)] == ["row 1", "row 3"]
     assert scored["prob_default"].is_between(0, 1).all()
     assert scored["confidence"].is_between(0, 1).all()
     bands = dict(zip(scored["verdict"], scored["band"], strict=True))
     assert bands.items() <= {"approve": "green", "refer": "amber", "decline": "red"}.items()
+
+
+def test_people_without_a_number_are_not_one_person_and_the_same_row_stays_who_it_is(corner_scorer):
+    frame = _applications(40).with_columns(client=pl.lit(None, pl.String))
+    ids = corner_scorer.score(frame)["application_id"]
+    assert ids.n_unique() == 40
+    assert corner_scorer.score(frame.head(1))["application_id"].to_list() == [ids[0]]
+    another = frame.head(1).with_columns(income_eur=pl.lit(31_234.0))
+    assert corner_scorer.score(another)["application_id"].to_list() != [ids[0]]
 
 
 def test_a_row_with_a_problem_is_referred(corner_scorer):

@@ -64,6 +64,7 @@
       if (isUpdate) areUpdatesAnswered = !AWAY.includes(answer.status);
       // The session is over: what was scored is kept, and is there again after signing in.
       if (isUpdate && answer.status === 401) window.location.reload();
+      else if (isUpdate && answer.status >= 400 && answer.status < 500) sayWhy(answer.clone());
       return answer;
     } catch (error) {
       if (isUpdate && error.name !== "AbortError") areUpdatesAnswered = false;
@@ -72,6 +73,17 @@
       if (isUpdate) show();
     }
   };
+
+  // What was refused would otherwise look as if nothing had been asked for.
+  async function sayWhy(refusal) {
+    let why = "The app did not take that. Reload the page and try again.";
+    try {
+      why = (await refusal.json()).error.message;
+    } catch (error) {
+      // Not the app's own answer, but that of something before it.
+    }
+    window.dash_clientside.set_props("sending", { children: why });
+  }
 
   async function lookForEver() {
     await look();

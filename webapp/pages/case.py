@@ -22,6 +22,7 @@ from creditrisk.scoring import (
     Verdict,
     WhatIf,
     changeable_fields,
+    client_words,
     reason_text,
     was_stopped,
 )
@@ -74,7 +75,7 @@ def case(client: Client) -> list[Component]:
             className="case-head",
             children=[
                 html.Button("‹ Clients", id="back", className="button back", n_clicks=0),
-                html.H2(f"Client {row['application_id']}", id="case-title", tabIndex=-1),
+                html.H2(f"Client {client_words(row['application_id'])}", id="case-title", tabIndex=-1),
                 html.Button("‹ Previous", id="case-before", className="button walk", n_clicks=0),
                 html.Button("Next ›", id="case-next", className="button walk", n_clicks=0),
             ],
@@ -129,7 +130,7 @@ def answer(client: Client, asked: WhatIf | None = None) -> list[Component]:
 def spoken(client: Client, asked: WhatIf | None = None) -> str:
     """Lamp, risk and reasons in one sentence, for whoever hears the page."""
     row = client.row
-    who = f"Client {row['application_id']}"
+    who = f"Client {client_words(row['application_id'])}"
     if asked is not None:
         what = wording.change_words(asked.field, asked.value)
         return f"{who} with {what}: {VERDICT_LOOKS[asked.verdict].word}, {wording.risk_words(asked.prob_default)}."

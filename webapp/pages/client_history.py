@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from creditrisk.decision_log import Event, application_of, events_about, events_numbered
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.schema import Schema
+from creditrisk.scoring import client_words
 from creditrisk.text import counted, sentence
 from webapp.access import Caller, the_caller
 from webapp.context import AppContext
@@ -50,7 +51,7 @@ def client(context: AppContext, caller: Caller, application_id: str) -> Componen
         raise NothingAboutError
     anchor = next(event.seq for event in reversed(events) if event.erased_on is None and event.kind != "shadow")
     parts: list[Component] = [
-        html.H2(["Client ", html.Span(application_id, className="client-number")]),
+        html.H2(["Client ", html.Span(client_words(application_id), className="client-number")]),
         dcc.Store(id="anchor", data=anchor),
     ]
     if len(events) >= MOST_SHOWN:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, figures_at
+from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, client_words, figures_at
 from creditrisk.text import counted
 from webapp.callback_bodies import MOST_MONEY
 from webapp.lamp_changes import LampChange
@@ -217,7 +217,7 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
     rows = [
         html.Tr(
             [
-                html.Th(change.application_id, scope="row"),
+                html.Th(client_words(change.application_id), scope="row"),
                 html.Td(wording.risk_words(change.prob_default), className="figure"),
                 html.Td(lamp(change.before)),
                 html.Td(lamp(change.after)),

@@ -13,7 +13,7 @@ import polars as pl
 from creditrisk.columns import key
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
-from creditrisk.scoring import VERDICTS, ScoredRow
+from creditrisk.scoring import UNNUMBERED, VERDICTS, ScoredRow, client_words
 from webapp.pages.wording import confidence_words, percent, reason_texts, reasons_in_full, risk_words, value_words
 from webapp.scoring import scored_rows
 
@@ -177,7 +177,7 @@ def _listed(
     """The results that the list shows, in its order."""
     listed = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
     if sought:
-        number = pl.col("application_id").str.to_lowercase()
+        number = _client_words().str.to_lowercase()
         listed = listed.filter(number.str.contains(sought.lower(), literal=True))
     keys = [(key, rule["sort"] == "desc") for rule in sort for key in _sort_keys(rule["colId"], fields)]
     if not keys:
@@ -195,7 +195,7 @@ def _row(
     confidence = result["confidence"]
     return {
         "row": str(result["row_number"]),
-        "client": result["application_id"],
+        "client": client_words(result["application_id"]),
         "verdict": result["verdict"],
         "risk": risk_words(result["prob_default"]),
         "sure": f"{confidence_words(confidence, ask_below)} · {percent(confidence)}",
@@ -206,10 +206,16 @@ def _row(
     }
 
 
+def _client_words() -> pl.Expr:
+    """`client_words` of a column; here in one step, as there may be half a million."""
+    return pl.col("application_id").str.replace(UNNUMBERED, "row $row")
+
+
 def _sort_keys(column: str, fields: list[Field]) -> list[pl.Expr]:
     if column == "client":
         # Numbers in their own order, whatever else there is behind them by the alphabet.
-        return [pl.col("application_id").cast(pl.Float64, strict=False), pl.col("application_id")]
+        number = _client_words().str.extract(r"^row (\d+)$").fill_null(pl.col("application_id"))
+        return [number.cast(pl.Float64, strict=False), pl.col("application_id")]
     if column == "verdict":
         return [pl.col("verdict").replace_strict(_VERDICT_ORDER, return_dtype=pl.Int8)]
     if column in _SORT_BY:

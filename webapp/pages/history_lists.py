@@ -17,7 +17,7 @@ from dash_ag_grid import AgGrid
 from creditrisk.decision_log import Channel, DecisionLog, ListedDecision, Wanted, begun_batches, list_decisions
 from creditrisk.errors import CreditRiskError
 from creditrisk.pages.palette import VERDICT_LOOKS
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import Scorer, client_words
 from creditrisk.text import counted, moment_words
 from webapp import upload_files
 from webapp.context import AppContext
@@ -144,7 +144,7 @@ def _row(item: ListedDecision, served: Scorer | None) -> HistoryRow:
     return {
         "row": str(item.seq),
         "when": moment_words(item.at),
-        "client": "erased" if item.application_id is None else item.application_id,
+        "client": "erased" if item.application_id is None else client_words(item.application_id),
         "verdict": item.verdict,
         "risk": wording.risk_words(item.prob_default),
         "version": wording.version_words(served, item.model, item.model_version),

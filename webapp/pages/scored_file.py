@@ -15,7 +15,7 @@ from dash_ag_grid import AgGrid
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
-from creditrisk.scoring import was_stopped
+from creditrisk.scoring import client_words, was_stopped
 from creditrisk.text import counted, sentence
 from webapp.pages import case, wording
 from webapp.pages.components import Attributes, attributes
@@ -253,7 +253,7 @@ def attention(
             html.P(html.B(f"{counted(odd.height, 'client')} with an unusual value: ask a colleague, or correct it.")),
             html.Ul(
                 [
-                    html.Li(f"Client {row['application_id']}: {'; '.join(row['problems'])}")
+                    html.Li(f"Client {client_words(row['application_id'])}: {'; '.join(row['problems'])}")
                     for row in odd.head(MOST_LISTED).iter_rows(named=True)
                 ]
             ),
