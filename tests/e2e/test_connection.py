@@ -61,6 +61,7 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
     web.kill()
     expect(page.locator("#connection")).to_be_visible(timeout=SOON)
     expect(page.locator("#connection")).to_contain_text("The connection to the app is lost.")
+    expect(page.locator("#last-answer")).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(page.locator("#status")).to_contain_text("no connection", use_inner_text=True)
     expect(page.locator("#status")).not_to_contain_text("Registry away", use_inner_text=True)
     expect(page.locator(".working")).not_to_contain_text(" scored. ", use_inner_text=True)
@@ -69,9 +70,12 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
     time.sleep(2)  # it goes on trying
     expect(page.locator("#connection")).to_be_visible()
 
+    refused = []
+    page.on("response", lambda answer: refused.append(answer.status) if 400 <= answer.status < 500 else None)
     serve_web(corner_settings, web.port)
     expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
     expect(page.locator("#status")).not_to_contain_text("no connection", use_inner_text=True)
+    assert refused == []
     expect(page.locator("#sending")).to_contain_text("another.csv was being sent. Nothing of it was scored.")
     page.reload()
     expect(page.locator(".result")).to_contain_text("60,000 clients", timeout=120_000)

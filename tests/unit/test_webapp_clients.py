@@ -60,6 +60,21 @@ def test_sorting_and_choosing_happen_before_a_block_is_cut(scored, corner_scorer
         assert n_rows == count == sum(row["verdict"] == verdict for row in rows)
 
 
+def test_the_first_row_says_where_the_chosen_client_stands(scored, corner_scorer):
+    checked, results = scored
+
+    def place(**wanted):
+        schema = corner_scorer.schema
+        rows, _ = grid_rows(checked, results, schema, ask_below=0.8, start=0, stop=1, chosen_row=2, **wanted)
+        return rows[0].get("chosen_at")
+
+    # By age the second client, who is 19, comes first and, the other way round, last of three.
+    assert place() == "1"
+    assert place(sort=[{"colId": "f0", "sort": "asc"}]) == "0"
+    assert place(sort=[{"colId": "f0", "sort": "desc"}]) == "2"
+    assert place(sought="a7") is None
+
+
 def test_the_expected_loss_is_amount_times_pd_over_the_offers(scored, corner_scorer):
     checked, results = scored
     amounts = [2000.0, 19000.0, 9000.0]

@@ -21,7 +21,7 @@
     if (isCutOff === root.classList.contains("cut-off")) return;
     if (isCutOff) {
       const time = document.getElementById("last-answer");
-      if (time) time.textContent = lastAnswer.toLocaleTimeString();
+      if (time) time.textContent = lastAnswer.toTimeString().slice(0, 5);
     } else {
       askAnew();
     }

@@ -9,13 +9,13 @@ import hashlib
 import time
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.text import counted, sentence
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages.components import attributes
+from webapp.pages.components import Attributes, attributes
 from webapp.pages.scored_file import time_left
 from webapp.upload_access import of_caller
 from webapp.uploads import Upload
@@ -28,7 +28,13 @@ def _nothing(_context: AppContext, _name: str) -> None:
     """What is only to be seen changes nothing."""
 
 
-_ACTIONS = {"pause": upload_scoring.pause, "go on": upload_scoring.go_on, "stop": upload_scoring.stop}
+def _pause_or_go_on(context: AppContext, name: str) -> None:
+    """What the one button for both does."""
+    is_paused = any(upload.is_paused for upload in of_caller(context) if upload.details.name == name)
+    (upload_scoring.go_on if is_paused else upload_scoring.pause)(context, name)
+
+
+_ACTIONS = {"pause": _pause_or_go_on, "stop": upload_scoring.stop}
 
 
 def layout() -> list[Component]:
@@ -56,14 +62,8 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def show(_n: int | None, job: str | None, _shown: str | None, shown_before: str | None) -> tuple[Any, Any, int]:
         uploads = of_caller(context)
-        interval = (
-            BUSY_MS
-            if any(not (upload.is_over or upload.is_paused or upload.is_asking) for upload in uploads)
-            else IDLE_MS
-        )
-        state = _fingerprint(uploads, job)
-        # Cards that say the same are left alone, and with them where the keyboard is.
-        return (no_update, no_update, interval) if state == shown_before else (cards(uploads, job), state, interval)
+        interval = BUSY_MS if any(_is_running(upload) and not upload.is_paused for upload in uploads) else IDLE_MS
+        return (*_redrawn(uploads, job, shown_before), interval)
 
     @app.callback(
         Output("job", "data", allow_duplicate=True),
@@ -72,9 +72,10 @@ def register(app: Dash, context: AppContext) -> None:
         Output("before", "children", allow_duplicate=True),
         Input({"batch": ALL, "name": ALL}, "n_clicks"),
         State("job", "data"),
+        State("batches-shown", "data"),
         prevent_initial_call=True,
     )
-    def act(_n_clicks: list[int], job: str | None) -> tuple[Any, Any, Any, Any]:
+    def act(_n_clicks: list[int], job: str | None, shown_before: str | None) -> tuple[Any, Any, Any, Any]:
         clicked = ctx.triggered_id
         if not isinstance(clicked, dict) or not ctx.triggered[0]["value"]:
             return no_update, no_update, no_update, no_update
@@ -85,7 +86,7 @@ def register(app: Dash, context: AppContext) -> None:
         _ACTIONS.get(what, _nothing)(context, name)
         job = name if what == "show" else job
         uploads = of_caller(context)
-        return (name if what == "show" else no_update), cards(uploads, job), _fingerprint(uploads, job), None
+        return (name if what == "show" else no_update), *_redrawn(uploads, job, shown_before), None
 
     @app.callback(Output("before", "children"), Input("known-before", "data"), prevent_initial_call=True)
     def ask(name: str | None) -> Component | None:
@@ -109,12 +110,23 @@ def scored_before(context: AppContext, content: bytes) -> Upload | None:
 
 
 def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
-    """A card for each file; none if there is only the one that the page shows already."""
-    if [upload.details.name for upload in uploads] in ([], [shown]):
+    """A card for each file but one that is being scored on the stage; none if there is only the one that is shown.
+
+    What still wants somebody stands in sight, and what is over can be folded away.
+    """
+    listed = [upload for upload in uploads if not (_is_running(upload) and upload.details.name == shown)]
+    if [upload.details.name for upload in listed] in ([], [shown]):
         return []
-    is_open = shown is None or any(not (upload.is_over or upload.is_asking) for upload in uploads)
-    listed = html.Div([_card(upload, shown) for upload in uploads], className="batch-list", role="list")
-    return [html.Details([html.Summary(f"Files sent: {len(uploads)}"), listed], open=is_open)]
+    going_on = [_card(upload, shown) for upload in listed if not upload.is_over]
+    over = [_card(upload, shown) for upload in listed if upload.is_over]
+    parts: list[Component] = [_list_of(going_on)] if going_on else []
+    if over:
+        parts.append(html.Details([html.Summary(f"Files sent: {len(over)}"), _list_of(over)], open=shown is None))
+    return parts
+
+
+def _list_of(listed: list[Component]) -> Component:
+    return html.Div(listed, className="batch-list", role="list")
 
 
 def sent_again(upload: Upload) -> Component:
@@ -164,26 +176,66 @@ def _ended(upload: Upload, clients: str) -> str:
     return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}"
 
 
+def _is_running(upload: Upload) -> bool:
+    """Whether it is being scored, or waits for that, or is paused."""
+    return not (upload.is_over or upload.is_asking)
+
+
+def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None) -> tuple[Any, Any]:
+    """The cards and their fingerprint if other cards or buttons are due; if not, just how far each file is.
+
+    A button that stays keeps the focus and every click, and who listens hears no card twice.
+    """
+    state = _fingerprint(uploads, shown)
+    if state != shown_before:
+        return cards(uploads, shown), state
+    for upload in uploads:
+        if _is_running(upload) and upload.details.name != shown:
+            for part, properties in _how_far(upload).items():
+                set_props({"batch-part": part, "name": upload.details.name}, properties)
+            set_props({"batch": "pause", "name": upload.details.name}, _pause_words(upload))
+    return no_update, no_update
+
+
+def _how_far(upload: Upload) -> dict[str, Attributes]:
+    """What changes on the card of a file that is being scored: the properties of each part."""
+    record = upload.record
+    return {
+        "card": {"className": _looks(upload)},
+        "bar": {"value": str(record.n_done), "max": str(max(record.n_rows, 1))},
+        "text": {"children": progress(upload)},
+    }
+
+
+def _looks(upload: Upload) -> str:
+    return f"batch {'paused' if upload.is_paused else upload.record.state}"
+
+
+def _pause_words(upload: Upload) -> Attributes:
+    word = "Go on" if upload.is_paused else "Pause"
+    return {"children": word, **attributes("aria-", label=f"{word}: {upload.details.filename}")}
+
+
 def _card(upload: Upload, shown: str | None) -> Component:
-    details, record = upload.details, upload.record
+    details = upload.details
     buttons = [] if details.name == shown else [("show", "Show")]
     if upload.is_asking:
         buttons += [("stop", "Leave it")]
     elif not upload.is_over:
-        buttons += [("go on", "Go on") if upload.is_paused else ("pause", "Pause"), ("stop", "Stop")]
-    bar = (
-        html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1)))
-        if not (upload.is_over or upload.is_asking)
-        else None
-    )
+        buttons += [("pause", "Go on" if upload.is_paused else "Pause"), ("stop", "Stop")]
+    parts = _how_far(upload)
+    name_of = {part: {"batch-part": part, "name": details.name} for part in parts}
+    label = attributes("aria-", label=f"How far {details.filename} is")
+    bar = html.Progress(id=name_of["bar"], **parts["bar"], **label) if _is_running(upload) else None
     return html.Div(
         role="listitem",
-        className=f"batch {'paused' if upload.is_paused else record.state}",
+        id=name_of["card"],
+        className=_looks(upload),
         children=[
             html.B(details.filename, className="filename", title=details.filename),
             html.Small(f"sent by {details.actor}{' · shown below' if details.name == shown else ''}"),
             bar,
-            html.P(progress(upload)),
+            html.P(id=name_of["text"], **parts["text"]),
             html.Div(
                 [
                     html.Button(
@@ -202,6 +254,11 @@ def _card(upload: Upload, shown: str | None) -> Component:
 
 
 def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
-    """What the cards say, as a browser may keep it: nothing can be read from it."""
-    said = [(upload.details.name, upload.record, upload.is_paused) for upload in uploads]
+    """Which cards there are, and what is on them beside the progress of files that are being scored.
+
+    A browser may keep it: nothing can be read from it.
+    """
+    said = [
+        (upload.details.name, upload.is_asking, None if _is_running(upload) else upload.record) for upload in uploads
+    ]
     return hashlib.sha256(repr((said, shown)).encode()).hexdigest()

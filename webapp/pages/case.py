@@ -79,6 +79,8 @@ def case(client: Client) -> list[Component]:
             children=[
                 html.Button("‹ Clients", id="back", className="button back", n_clicks=0),
                 html.H2(f"Client {client_words(row['application_id'])}", id="case-title", tabIndex=-1),
+                html.Button("‹ Previous", id="case-before", className="button walk", n_clicks=0),
+                html.Button("Next ›", id="case-next", className="button walk", n_clicks=0),
             ],
         ),
         html.Div(
