@@ -302,7 +302,7 @@ def _rejected(rejections: list[Rejection], items: list[Any], schema: Schema) -> 
             "row": item.row,
             "application_id": _text_of(items[item.row - 1], ids),
             "code": item.code,
-            "field": item.field,
+            "column": item.field,
             "label": item.column,
             "value": item.value,
             "expected": item.expected,
@@ -310,7 +310,7 @@ def _rejected(rejections: list[Rejection], items: list[Any], schema: Schema) -> 
             "others": [
                 {
                     "code": code_of(other.label, other.fault),
-                    "field": other.name,
+                    "column": other.name,
                     "label": other.label,
                     "value": other.text,
                     "expected": other.expected,

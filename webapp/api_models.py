@@ -70,7 +70,7 @@ class FieldFault(BaseModel):
         Literal["missing", "unreadable", "not_a_row"],
         Field(description="Nothing is filled in, it cannot be read, or the application as a whole is none."),
     ]
-    field: Annotated[str, Field(description="The field's name; empty if the application as a whole is at fault.")]
+    column: Annotated[str, Field(description="The field's name; empty if the application as a whole is at fault.")]
     label: Annotated[str, Field(description="The field as people call it.")]
     value: str
     expected: Annotated[str, Field(description="What belongs there, in words.")]

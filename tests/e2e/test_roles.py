@@ -103,8 +103,10 @@ def test_an_approver_stops_the_model_and_lets_it_decide_again(web, browser):
         expect(page.get_by_role("row").filter(has_text="mended")).to_contain_text("approver")
 
 
-def test_an_approver_moves_the_cutoffs_in_money_and_saves_them(web, browser):
+def test_an_approver_moves_the_cutoffs_in_money_and_saves_them(web, browser, tmp_path):
     with signed_in(web, browser, "approver") as page:
+        page.locator("input[type=file]").set_input_files([write_forty_clients(tmp_path / "clients.csv")])
+        page.locator(".clients [row-id] [col-id=client]").first.wait_for()
         page.goto(f"{web.url}/model")
         panel = page.get_by_label("Cut-offs", exact=True)
         expect(panel).to_contain_text("Then (not moved)")

@@ -144,7 +144,7 @@ def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, c
     assert answer["results"][1]["verdict"] == "refer"
     assert answer["results"][1]["problems"] == ["Age: 130 is outside 18 to 100 years"]
     [rejected] = answer["rejected"]
-    assert (rejected["row"], rejected["field"], rejected["value"]) == (2, "age_years", "abc")
+    assert (rejected["row"], rejected["column"], rejected["value"]) == (2, "age_years", "abc")
     assert rejected["expected"] == "a whole number of years from 18 to 100"
 
     log = corner_app.extensions["creditrisk"].log
@@ -284,15 +284,15 @@ def test_an_application_that_cannot_be_scored_is_told_in_words_for_programs(clie
     sent = [GOOD, twice_wrong, {**GOOD, "client": None, "amount_eur": "x"}]
     for body in (sent, sent * 4):
         first, second = client.post("/api/v1/score", json=body).json["rejected"][:2]
-        assert (first["row"], first["application_id"], first["code"], first["field"], first["label"]) == (
+        assert (first["row"], first["application_id"], first["code"], first["column"], first["label"]) == (
             2, "A8", "unreadable", "age_years", "Age"
         )  # fmt: skip
         assert first["message"].startswith("Row 2, Age: '7.5' ")
         assert "Also Housing: nothing is filled in." in first["message"]
-        assert [(other["field"], other["code"]) for other in first["others"]] == [("housing", "missing")]
-        assert (second["application_id"], second["field"]) == ("", "amount_eur")
+        assert [(other["column"], other["code"]) for other in first["others"]] == [("housing", "missing")]
+        assert (second["application_id"], second["column"]) == ("", "amount_eur")
     [lacking] = client.post("/api/v1/score", json={**GOOD, "housing": ""}).json["rejected"]
-    assert (lacking["code"], lacking["field"], lacking["value"]) == ("missing", "housing", "")
+    assert (lacking["code"], lacking["column"], lacking["value"]) == ("missing", "housing", "")
 
 
 def test_all_fields_that_are_missing_are_named_for_programs_and_sentences_begin_large(client):
