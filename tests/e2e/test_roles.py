@@ -154,6 +154,8 @@ def test_whatever_is_pressed_typed_or_moved_the_app_takes_what_the_page_sends(we
             for control in page.locator(f"main :is({kind}):visible:enabled").all():
                 if control.is_visible() and control.is_enabled():
                     use(control, kind)
+                    if page.locator("dialog[open]").count():
+                        page.keyboard.press("Escape")
         page.wait_for_timeout(1_000)
 
 
