@@ -9,7 +9,7 @@ from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.no_clients import EXAMPLE_CLIENT, are_units, without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
-from creditrisk.quality.rejections import Rejection
+from creditrisk.quality.rejections import Fault, Rejection
 from creditrisk.quality.rows import (
     Checked,
     CheckedFew,
@@ -31,6 +31,7 @@ __all__ = [
     "Checked",
     "CheckedFew",
     "DataReport",
+    "Fault",
     "OddMonths",
     "ReadBlock",
     "Rejection",

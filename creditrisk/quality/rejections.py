@@ -24,7 +24,7 @@ class Rejection:
 
     `row` counts the clients of the file from 1, `line` its lines. `column` is the label people see, empty if the row
     as a whole is at fault; `value` is what stands in the cell, `fault` what is wrong with it, `expected` what belongs
-    there. `more` holds a sentence for every other cell of the row that needs correcting.
+    there. `others` holds every other cell of the row that needs correcting.
     """
 
     row: int
@@ -33,7 +33,17 @@ class Rejection:
     value: str
     fault: str
     expected: str
-    more: tuple[str, ...] = ()
+    others: tuple[Fault, ...] = ()
+
+    @property
+    def more(self) -> tuple[str, ...]:
+        """A sentence for each of the other cells."""
+        return tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in self.others)
+
+    @property
+    def cells(self) -> tuple[Fault, ...]:
+        """Every cell of the row that needs correcting; none if the row as a whole is at fault."""
+        return (Fault(self.column, self.value, self.fault, self.expected), *self.others) if self.column else ()
 
     @property
     def sentence(self) -> str:
@@ -60,8 +70,6 @@ def rejections_of(faults: Mapping[int, Sequence[Fault]], lines: Sequence[int], f
     """
     rejections = []
     for row in sorted(faults):
-        first, *others = faults[row]
-        more = tuple(f"Also {label}: {fault}. Expected {expected}." for label, _, fault, expected in others)
-        where = first_row + row, lines[row]
-        rejections.append(Rejection(*where, first.label, shorten(first.text), first.fault, first.expected, more))
+        first, *others = [fault._replace(text=shorten(fault.text)) for fault in faults[row]]
+        rejections.append(Rejection(first_row + row, lines[row], *first, tuple(others)))
     return rejections

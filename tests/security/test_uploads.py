@@ -42,7 +42,7 @@ def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv")
 
 def stage(app, job: str) -> str:
     """What the page shows of an upload, as the browser gets it."""
-    outputs = [("stage", "children"), ("tick", "disabled"), ("sending", "children"), ("shown", "data")]
+    outputs = [("stage", "children"), ("tick", "disabled"), ("shown", "data")]
     answer = app.test_client().post(
         "/ui/_dash-update-component",
         json={
@@ -363,7 +363,7 @@ def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(context, monkeypatc
     home = context.settings.home
     upload_records.note(home, "its-name", Record("reading"))
     note = upload_records._path(home, "its-name")
-    note.with_name(f".{note.name}.{os.getpid()}").mkdir()
+    note.with_name(f".{note.name}.{os.getpid()}.{threading.get_native_id()}").mkdir()
     upload_records.note(home, "its-name", Record("scoring", 10, 5, 5))
     assert upload_records.recall(home, "its-name") is None
     assert "could not be noted" in caplog.text

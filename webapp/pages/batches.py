@@ -6,10 +6,10 @@ What they say lies under home, so that it is the same in every tab and after a r
 from __future__ import annotations
 
 import hashlib
-import time
+from datetime import datetime
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.text import counted, sentence
@@ -17,7 +17,8 @@ from webapp import upload_scoring
 from webapp.context import AppContext
 from webapp.pages.components import attributes
 from webapp.pages.scored_file import time_left
-from webapp.upload_access import of_caller
+from webapp.pages.wording import day
+from webapp.upload_access import of_caller, sent_by_caller
 from webapp.uploads import Upload
 
 # Between two looks while something goes on, and while nothing does.
@@ -28,7 +29,18 @@ def _nothing(_context: AppContext, _name: str) -> None:
     """What is only to be seen changes nothing."""
 
 
-_ACTIONS = {"pause": upload_scoring.pause, "go on": upload_scoring.go_on, "stop": upload_scoring.stop}
+def _remove(context: AppContext, name: str) -> None:
+    upload = next(upload for upload in of_caller(context) if upload.details.name == name)
+    if upload.is_over or not upload.is_kept:
+        context.uploads.remove(upload)
+
+
+_ACTIONS = {
+    "pause": upload_scoring.pause,
+    "go on": upload_scoring.go_on,
+    "stop": upload_scoring.stop,
+    "remove": _remove,
+}
 
 
 def layout() -> list[Component]:
@@ -56,11 +68,7 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def show(_n: int | None, job: str | None, _shown: str | None, shown_before: str | None) -> tuple[Any, Any, int]:
         uploads = of_caller(context)
-        interval = (
-            BUSY_MS
-            if any(not (upload.is_over or upload.is_paused or upload.is_asking) for upload in uploads)
-            else IDLE_MS
-        )
+        interval = BUSY_MS if any(_is_moving(upload) for upload in uploads) else IDLE_MS
         state = _fingerprint(uploads, job)
         # Cards that say the same are left alone, and with them where the keyboard is.
         return (no_update, no_update, interval) if state == shown_before else (cards(uploads, job), state, interval)
@@ -69,7 +77,7 @@ def register(app: Dash, context: AppContext) -> None:
         Output("job", "data", allow_duplicate=True),
         Output("batches", "children", allow_duplicate=True),
         Output("batches-shown", "data", allow_duplicate=True),
-        Output("before", "children", allow_duplicate=True),
+        Output("known-before", "data", allow_duplicate=True),
         Input({"batch": ALL, "name": ALL}, "n_clicks"),
         State("job", "data"),
         prevent_initial_call=True,
@@ -83,29 +91,71 @@ def register(app: Dash, context: AppContext) -> None:
             # It was removed meanwhile; the cards say so.
             what = ""
         _ACTIONS.get(what, _nothing)(context, name)
-        job = name if what == "show" else job
+        # Whatever was done with the file that is shown, the page looks at it again.
+        set_props("tick", {"disabled": False})
+        set_props("sending", {"children": ""})
+        job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
         uploads = of_caller(context)
-        return (name if what == "show" else no_update), cards(uploads, job), _fingerprint(uploads, job), None
+        changed = no_update if job_then == job else job_then
+        return changed, cards(uploads, job_then), _fingerprint(uploads, job_then), None
 
-    @app.callback(Output("before", "children"), Input("known-before", "data"), prevent_initial_call=True)
-    def ask(name: str | None) -> Component | None:
-        upload = next((upload for upload in of_caller(context) if name and upload.details.name == name), None)
-        return sent_again(upload) if upload is not None else None
+    @app.callback(Output("before", "children"), Input("known-before", "data"), Input("job", "data"))
+    def ask(name: str | None, job: str | None) -> Component | None:
+        upload = next((item for item in sent_by_caller(context) if name and item.details.name == name), None)
+        # What is said to be shown below is no longer, once something else is.
+        return None if upload is None or (upload.is_kept and job != name) else sent_again(upload)
+
+    @app.callback(
+        Output("known-before", "data", allow_duplicate=True),
+        Input("close-before", "n_clicks"),
+        State("known-before", "data"),
+        prevent_initial_call=True,
+    )
+    def close(n_clicks: int, name: str | None) -> str | None:
+        return None if n_clicks else name
+
+
+def _is_moving(upload: Upload) -> bool:
+    """Whether something goes on with it."""
+    return not (upload.is_over or upload.is_paused or upload.is_asking or not upload.is_kept)
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
-    """The caller's latest file of these bytes that was scored as it would be now, or is at this moment.
+    """The caller's file of these bytes that was scored as it would be now, or is at this moment; the whole of it first.
 
     That is by the present model, under the cut-offs and the stop in force: DecisionLogError if these are not known.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     scorer = context.scorer()
-    for upload in of_caller(context):
-        details = upload.details
-        is_same = details.content_sha256 == sha256 and details.sha256 == scorer.sha256
-        if is_same and (upload.has_result or not upload.is_over) and upload_scoring.is_decided_as_now(context, details):
-            return upload
-    return None
+    alike = [
+        upload
+        for upload in sent_by_caller(context)
+        if upload.details.content_sha256 == sha256
+        and upload.details.sha256 == scorer.sha256
+        and _rank(upload) is not None
+        and upload_scoring.is_decided_as_now(context, upload.details)
+    ]
+    return min(alike, key=lambda upload: _rank(upload) or 0, default=None)
+
+
+def scored_of(context: AppContext, content_sha256: str) -> str | None:
+    """The random name of the caller's latest file of some content that can be looked at; None if there is none."""
+    alike = (item for item in of_caller(context) if item.has_result and item.details.content_sha256 == content_sha256)
+    return next((item.details.name for item in alike), None)
+
+
+def _rank(upload: Upload) -> int | None:
+    """Which of several runs of a file says most about it; None if it says nothing."""
+    if upload.is_over and not upload.record.n_scored and not upload.has_result:
+        return None
+    cases = (
+        upload.has_result and upload.is_whole,
+        _is_moving(upload) or upload.is_paused,
+        upload.is_kept and upload.is_asking,
+        upload.is_whole,
+        upload.has_result,
+    )
+    return next((rank for rank, is_so in enumerate(cases) if is_so), len(cases))
 
 
 def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
@@ -119,17 +169,19 @@ def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
 
 def sent_again(upload: Upload) -> Component:
     """A file that was scored before: what came out then, and the way to have it scored once more."""
+    named = f", as {upload.details.filename}" if upload.details.filename else ""
+    what = ": it is being scored." if _is_moving(upload) else f": {progress(upload)}"
+    where = " It is shown below." if upload.is_kept else " Its clients would be decided about once more."
     return html.Section(
         className="notice",
         role="status",
         children=[
-            html.P(
-                f"This very file was sent before, as {upload.details.filename}: {progress(upload)} It is shown below."
-            ),
+            html.P(f"This very file was sent before{named}{what}{where}"),
             html.Div(
                 [
                     # What it does stands in assets/upload.js, which still has the file.
                     html.Button("Score again", id="score-again", className="button", n_clicks=0),
+                    html.Button("Close", id="close-before", className="button", n_clicks=0),
                 ],
                 className="actions",
             ),
@@ -141,7 +193,7 @@ def progress(upload: Upload) -> str:
     """How far a file is, or what came of it, in a sentence or two."""
     record = upload.record
     clients = counted(record.n_rows, "client")
-    if upload.is_over:
+    if upload.is_over or not upload.is_kept:
         return _ended(upload, clients)
     if upload.is_asking:
         return f"{clients}. Not scored yet: say which column is which."
@@ -155,53 +207,67 @@ def progress(upload: Upload) -> str:
 
 def _ended(upload: Upload, clients: str) -> str:
     record, details = upload.record, upload.details
-    when = f"at {time.strftime('%H:%M', time.localtime(upload.noted_at))}"
+    when = _when(upload.noted_at)
     if record.state == "failed":
         return f"Nothing was scored. {sentence(details.message)}"
     if not record.n_done:
         return f"Stopped {when} before its first client."
     cut = f" It was stopped after {record.n_done:,}." if record.n_done < record.n_rows else ""
-    return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}"
+    gone = "" if upload.is_kept else " The result is no longer kept here."
+    return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}{gone}"
+
+
+def _when(at: float) -> str:
+    """A time of today, or a day and a time, in the time of this machine."""
+    then, today = datetime.fromtimestamp(at), datetime.now()
+    on = "" if then.date() == today.date() else f"on {day(then)} "
+    return f"{on}at {then:%H:%M}"
 
 
 def _card(upload: Upload, shown: str | None) -> Component:
     details, record = upload.details, upload.record
-    buttons = [] if details.name == shown else [("show", "Show")]
-    if upload.is_asking:
-        buttons += [("stop", "Leave it")]
-    elif not upload.is_over:
-        buttons += [("go on", "Go on") if upload.is_paused else ("pause", "Pause"), ("stop", "Stop")]
-    bar = (
-        html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1)))
-        if not (upload.is_over or upload.is_asking)
-        else None
-    )
+    is_shown = details.name == shown and upload.is_kept
+    is_moving = _is_moving(upload) or (upload.is_kept and upload.is_paused)
+    bar = html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1))) if is_moving else None
+    looks = "past" if not upload.is_kept else "paused" if upload.is_paused else record.state
     return html.Div(
         role="listitem",
-        className=f"batch {'paused' if upload.is_paused else record.state}",
+        className=f"batch {looks}",
         children=[
             html.B(details.filename, className="filename", title=details.filename),
-            html.Small(f"sent by {details.actor}{' · shown below' if details.name == shown else ''}"),
+            html.Small(f"sent by {details.actor}{' · shown below' if is_shown else ''}"),
             bar,
             html.P(progress(upload)),
-            html.Div(
-                [
-                    html.Button(
-                        word,
-                        id={"batch": what, "name": details.name},
-                        className="button",
-                        n_clicks=0,
-                        **attributes("aria-", label=f"{word}: {details.filename}"),
-                    )
-                    for what, word in buttons
-                ],
-                className="actions",
-            ),
+            html.Div(_buttons(upload, is_shown), className="actions"),
         ],
     )
 
 
+def _buttons(upload: Upload, is_shown: bool) -> list[Component]:
+    """What can be done with a file. What would take a result away takes two clicks."""
+    name, filename = upload.details.name, upload.details.filename
+
+    def button(what: str, word: str) -> Component:
+        label = attributes("aria-", label=f"{word}: {filename}")
+        return html.Button(word, id={"batch": what, "name": name}, className="button", n_clicks=0, **label)
+
+    if not upload.is_kept:
+        return [button("remove", "Remove")]
+    buttons = [] if is_shown else [button("show", "Show")]
+    if upload.is_asking:
+        return [*buttons, button("stop", "Leave it")]
+    if not upload.is_over:
+        buttons.append(button("go on", "Go on") if upload.is_paused else button("pause", "Pause"))
+        return [*buttons, button("stop", "Stop")]
+    if upload.can_go_on:
+        buttons.append(button("go on", "Go on"))
+    if not upload.has_result:
+        return [*buttons, button("remove", "Remove")]
+    sure = [html.Summary("Remove", **attributes("aria-", label=f"Remove: {filename}")), button("remove", "Remove now")]
+    return [*buttons, html.Details(sure, className="remove")]
+
+
 def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
     """What the cards say, as a browser may keep it: nothing can be read from it."""
-    said = [(upload.details.name, upload.record, upload.is_paused) for upload in uploads]
+    said = [(upload.details.name, upload.record, upload.is_paused, upload.is_kept) for upload in uploads]
     return hashlib.sha256(repr((said, shown)).encode()).hexdigest()
