@@ -1,5 +1,7 @@
 """The errors this project raises on purpose, each with a sentence for the person who has to act on it."""
 
+from collections.abc import Sequence
+
 
 class CreditRiskError(Exception):
     """Base of every error whose message is fit to be shown as it is."""
@@ -10,7 +12,14 @@ class SettingsError(CreditRiskError):
 
 
 class SchemaError(CreditRiskError):
-    """A schema contradicts itself, or a table does not have the columns its schema asks for."""
+    """A schema contradicts itself, or a table does not have the columns its schema asks for: then `missing` are these.
+
+    The sentence may name only the first few of them.
+    """
+
+    def __init__(self, message: str, missing: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.missing = tuple(missing)
 
 
 class SourceError(CreditRiskError):

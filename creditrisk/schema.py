@@ -34,6 +34,8 @@ Sign = Literal["+", "-", ""]
 RESERVED = frozenset(
     {"row_number", "default", "problems", "prob_default", "verdict", "seq", "decided_at", "model_version"}
 )
+# So many categories are named in a sentence; of a field with more of them, a few.
+MOST_NAMED, FEW_NAMED = 12, 6
 # A schema's name becomes a model's name, a file's and a part of addresses.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 # A file holds what it says: no text for a number, no number for a text, no key nobody knows.
@@ -134,7 +136,9 @@ class Field:
         'a number from 0 to 1 (0.25 is 25 %)'
         """
         if self.type == "category":
-            shown = [category.label for category in self.categories[:6]]
+            # What can be read at a glance is named whole; of more than that, enough to show what they look like.
+            n_named = len(self.categories) if len(self.categories) <= MOST_NAMED else FEW_NAMED
+            shown = [category.label for category in self.categories[:n_named]]
             more = len(self.categories) - len(shown)
             return "one of: " + ", ".join(shown) + (f" and {more} more" if more > 0 else "")
         if self.type == "date":

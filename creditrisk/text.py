@@ -10,9 +10,9 @@ import polars as pl
 _MOST_PLACES = 9
 
 
-def per_cent(share: float) -> str:
-    """A share in per cent, to a tenth."""
-    return f"{100 * share:.1f} %"
+def per_cent(share: float, places: int = 1) -> str:
+    """A share in per cent, to a tenth unless said otherwise."""
+    return f"{100 * share:.{places}f} %"
 
 
 # Where a spreadsheet begins a cell, whichever of these characters it divides cells by: blanks (some have no width)
@@ -122,10 +122,10 @@ def shares_in_per_cent(*shares: float, places: int) -> tuple[str, ...]:
     Examples
     --------
     >>> shares_in_per_cent(0.031, 0.034, places=0), shares_in_per_cent(0.996, 1.0, places=0)
-    (('3.1%', '3.4%'), ('99.6%', '100.0%'))
+    (('3.1 %', '3.4 %'), ('99.6 %', '100.0 %'))
     """
     written = distinct(*(100 * share for share in shares), 100.0, places=places)
-    return tuple(f"{text}%" for text in written[:-1])
+    return tuple(f"{text} %" for text in written[:-1])
 
 
 def plain_number(value: float) -> str:

@@ -67,6 +67,7 @@ def compare(
         model=version.model,
         model_version=version.version,
         created_at=created_at,
+        title=scorer.schema.title,
         remarks=remarks,
         performance=measured,
     )

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
+from creditrisk.metrics import WATCH_DISTANCE, WATCH_PSI
 from creditrisk.text import distinct
-from monitoring.results import FieldFigures, Result
+from monitoring.results import FieldFigures, Result, title_of
 from monitoring.status import ACT
 
 # `page` wants somebody now, `ticket` within a working day, a `note` wants nothing.
@@ -80,7 +81,7 @@ def alarms_of(
         The archives that do not have this report yet.
     """
     found = _Found(result, f"{reports_address}/{result.get('id', '')}.html")
-    model = result["model"]
+    model = title_of(result)
     if not result["log"]["is_intact"]:
         what = "The decision log does not hold what earlier reports noted of it"
         found.add("log", "DecisionLogNotIntact", what, result["log"]["finding"], severity="page")
@@ -112,7 +113,7 @@ def alarms_of(
 
 def _add_all_fields(found: _Found) -> None:
     """What shows in all fields together only."""
-    result, model = found.result, found.result["model"]
+    result, model = found.result, title_of(found.result)
     joint, importance = result.get("multivariate"), result.get("importance")
     if joint is not None and joint["level"] == ACT:
         auc, bound = distinct(joint["auc"], joint["auc_bound"], places=2)
@@ -181,9 +182,14 @@ class _Found:
 def how_far(figures: FieldFigures) -> str:
     """The figures that speak for a shift, in a sentence."""
     psi, bound = distinct(figures["psi"] or 0.0, figures["psi_bound"] or 0.0, places=2)
-    impact = figures.get("impact")
+    impact, distance = figures.get("impact"), figures.get("distance")
     moved = "" if impact is None else f"; it moves the average risk by about {impact:+.1f} of 100"
-    return f"PSI {psi}; chance alone stays below {bound}{moved}. {figures['n_rows']:,} applications."
+    by_distance = ""
+    if distance is not None and (figures["psi"] or 0.0) <= WATCH_PSI:
+        # It is the distance that turns the key.
+        unit = "standard deviations" if figures.get("mean_reference") is not None else "in Jensen-Shannon distance"
+        by_distance = f"By {distance:.2f} {unit}, where {WATCH_DISTANCE:.2f} matters. "
+    return f"{by_distance}PSI {psi}; chance alone stays below {bound}{moved}. {figures['n_rows']:,} applications."
 
 
 def quiet_since(result: Result, earlier: Sequence[Result]) -> datetime | None:

@@ -34,7 +34,7 @@ from creditrisk.metrics import (
 )
 from creditrisk.schema import Costs, Field, Schema
 from creditrisk.splits import month_number
-from creditrisk.text import month_word
+from creditrisk.text import month_word, per_cent
 from monitoring import groups, months
 from monitoring.clients import Clients
 from monitoring.deciles import realised_deciles
@@ -321,8 +321,8 @@ def _about_outcomes(clients: Clients, realised: RealisedFigures | None, gaps: Se
     if realised is None:
         return [
             f"{n_known:,} outcomes are known, but too few of vintages that are mature, so nothing is concluded from "
-            f"them: a vintage is mature when its outcomes had their time or {MATURE_SHARE:.0%} of them are known, and "
-            f"{MIN_OF_A_KIND} clients are needed."
+            f"them: a vintage is mature when its outcomes had their time or {per_cent(MATURE_SHARE, 0)} of them are "
+            f"known, and {MIN_OF_A_KIND} clients are needed."
         ]
     span = f"{realised['first_month']} to {realised['last_month']}"
     some = f"{realised['n_rows']:,} clients of {span}"

@@ -40,6 +40,7 @@ def make_result(
     model: str,
     model_version: str,
     created_at: datetime,
+    title: str = "",
     remarks: Sequence[str] = (),
     performance: PerformanceFigures | None = None,
 ) -> Result:
@@ -47,16 +48,18 @@ def make_result(
 
     Parameters
     ----------
+    title
+        What people call the model, if it is not its name.
     remarks
         Sentences that come after all other findings.
     performance
         See `performance.of_log`; its alarms are findings.
     """
-    found = window.counted
-    period = found.period
+    found, period = window.counted, window.counted.period
     result: Result = {
         "schema_version": SCHEMA_VERSION,
         "model": model,
+        "title": title or model,
         "model_version": model_version,
         "created_at": created_at.isoformat(timespec="seconds"),
         "first_decided_at": period[0].isoformat() if period else None,

@@ -23,7 +23,7 @@ from creditrisk.settings import Settings
 from creditrisk.text import sentence
 from monitoring import archive
 from monitoring.archive import UnknownReportError
-from monitoring.results import Result, by_log_head
+from monitoring.results import Result, by_log_head, title_of
 from monitoring.status import most_pressing
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _row(result: Result) -> dict[str, str]:
     return {
         "id": result["id"],
         "written": f"{datetime.fromisoformat(result['created_at']).astimezone(UTC):%d %b %Y %H:%M}",
-        "model": result["model"],
+        "model": title_of(result),
         "version": result["model_version"],
         "n_rows": f"{result['n_rows']:,}",
         "status": status.words,

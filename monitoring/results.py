@@ -296,11 +296,13 @@ class LogFinding(TypedDict):
 class Result(TypedDict):
     """The result of one report; an archive adds `id` and `html_sha256` when it keeps it.
 
-    `retraining` says why a retraining is called for; absent where it is not.
+    `title` is what people call the model, `model` its name in the registry. `retraining` says why a retraining is
+    called for; absent where it is not.
     """
 
     schema_version: NotRequired[Annotated[int, Field(ge=1)]]
     model: Annotated[str, Field(min_length=1)]
+    title: NotRequired[str]
     model_version: str
     created_at: Time
     first_decided_at: Time | None
@@ -325,6 +327,11 @@ class Result(TypedDict):
     retraining: NotRequired[str]
     id: NotRequired[str]
     html_sha256: NotRequired[Sha256]
+
+
+def title_of(result: Result) -> str:
+    """What people call the model of a report: its name, where the report is older than titles are."""
+    return result.get("title") or result["model"]
 
 
 _RESULT = TypeAdapter(Result)

@@ -292,7 +292,9 @@ def _person(name: str, role: str) -> Actor:
     return Actor(name or this_user(), role, is_automatic=False)
 
 
-role_option = click.option("--role", default="", help="In which role they decide, as the decision log names it.")
+role_option = click.option(
+    "--role", default="operator", show_default=True, help="In which role they decide, as the decision log names it."
+)
 
 
 @main.command()

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from creditrisk import datasets
-from creditrisk.decision_log import READ_ROWS, DecisionLog, PolicyInForce, score_blocks
+from creditrisk.decision_log import OPERATOR, READ_ROWS, Actor, DecisionLog, PolicyInForce, score_blocks, this_user
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import VERDICTS, Scorer, result_file, result_table
 from creditrisk.sources import read_blocks
@@ -47,12 +47,13 @@ def score_file(
         raise CreditRiskError(f"{output} is the file of the clients itself. Name another one for the result.")
     part = output.with_name(f"{output.name}.part")
     verdicts: Counter[str] = Counter()
+    by = Actor(this_user(), OPERATOR)
     n_rows, read_as = 0, ""
     with _bar() as show:
         blocks = datasets.check_blocks(read_blocks(clients, READ_ROWS, show), scorer.schema)
         try:
             with result_file(part, as_parquet=output.suffix == ".parquet") as write:
-                for block in score_blocks(blocks, scorer, log, "batch", in_force=in_force):
+                for block in score_blocks(blocks, scorer, log, "batch", by=by, in_force=in_force):
                     write(result_table(block.raw, block.scored, block.rejected, first_row=block.first_row))
                     verdicts.update(block.scored["verdict"].to_list())
                     n_rows, read_as = block.last_row, block.read_as or read_as

@@ -18,7 +18,6 @@ from rich.table import Table
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.home import make_home
-from creditrisk.hosts import is_loopback
 from creditrisk.settings import Settings, refuse_open_address
 from creditrisk.text import counted
 from flows.password import make_password
@@ -236,9 +235,8 @@ def _print_addresses(parts: tuple[Service, ...], settings: Settings, console: Co
         soft_wrap=True,
     )
     console.print(f"Open {parts[0].url} and drop a CSV of clients there.", soft_wrap=True)
-    if not is_loopback(settings.host):
-        names = ", ".join(sorted(settings.host_names)) or "no name but localhost (CREDITRISK_ALLOWED_HOSTS adds some)"
-        console.print(
-            f"[yellow]Open to everybody who reaches this machine[/], without a login, under {names}.", soft_wrap=True
-        )
+    from webapp.serve import reach_words
+
+    for words in reach_words(settings)[1:]:
+        console.print(f"[yellow]{words}[/]", soft_wrap=True)
     console.print(f"`make down` stops everything. Logs are in {settings.home / 'logs'}.", soft_wrap=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import chain
@@ -20,23 +20,31 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
 from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
-from creditrisk.quality import Rejection
-from creditrisk.scoring import Scorer, csv_text, result_table, sample_record
+from creditrisk.errors import CreditRiskError
+from creditrisk.quality import Rejection, code_of, match_headers
+from creditrisk.schema import Schema
+from creditrisk.scoring import Scorer, csv_text, result_table, typical_record
 from creditrisk.sources import from_records
+from creditrisk.text import shorten
 from webapp import bodies
 from webapp.access import the_caller
 from webapp.api_models import MOST_FOUND
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, BusyError
-from webapp.idempotency import IdempotencyKeys
+from webapp.idempotency import AnsweredBy, IdempotencyKeys, refuse_key
+from webapp.model_description import describe_model
 from webapp.openapi import Example, JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.pinned_versions import kept_scorer, pinned_scorer
 from webapp.readiness import LogWatch, readiness
 from webapp.scoring import as_result, results_of, score_few, score_stream
+from webapp.sign_in import find_caller
 
+OUTCOMES = "/api/v1/outcomes"
 # So few applications are scored row by row; more are sooner scored as a table.
 FEW_ROWS = 8
+# So many unknown columns of a CSV are named in a header of its answer.
+MOST_SHOWN = 20
 # Why a request could not be answered without Flask (short_way.py): it is answered with that error.
 FAILED = "riskometer.failed"
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -45,16 +53,16 @@ _compact = json.JSONEncoder(separators=(",", ":")).encode
 def make_blueprint(context: AppContext) -> Blueprint:
     """The routes of the API."""
     blueprint = Blueprint("api", __name__)
-    _add_scoring(blueprint, context)
-    _add_outcomes(blueprint, context)
+    keys = IdempotencyKeys(context.settings.home)
+    _add_scoring(blueprint, context, keys)
+    _add_outcomes(blueprint, context, keys)
     _add_search(blueprint, context)
+    _add_model(blueprint, context)
     _add_operations(blueprint, context)
     return blueprint
 
 
-def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
-    keys = IdempotencyKeys(context.settings.home)
-
+def _add_scoring(blueprint: Blueprint, context: AppContext, keys: IdempotencyKeys) -> None:
     @blueprint.post("/api/v1/score")
     def score() -> Response:
         failed = request.environ.pop(FAILED, None)
@@ -67,12 +75,18 @@ def _add_scoring(blueprint: Blueprint, context: AppContext) -> None:
 
     @blueprint.post("/api/v1/score.csv")
     def score_csv() -> Response:
+        refuse_key(request.headers.get("Idempotency-Key"), "Leave it out, or send JSON to /api/v1/score.")
         scorer = context.scorer()
         table = bodies.csv_blocks(context)
         checked, by = datasets.check_blocks(table, scorer.schema), the_caller().actor
         blocks = score_stream(context, scorer, checked, channel="api", by=by)
         # The first block is made before the answer begins, so that a log that is away still gives a proper error.
-        return Response(_csv_lines(chain([next(blocks)], blocks)), mimetype="text/csv")
+        first = next(blocks)
+        answer = Response(_csv_lines(chain([first], blocks)), mimetype="text/csv")
+        if unknown := datasets.unknown_fields(first.raw.columns, scorer.schema):
+            shown = [shorten(name) for name in unknown[:MOST_SHOWN]]
+            answer.headers["X-Unknown-Fields"] = json.dumps(shown)  # in ASCII, as headers are
+        return answer
 
 
 def _add_search(blueprint: Blueprint, context: AppContext) -> None:
@@ -105,16 +119,37 @@ def _found(logged: Logged) -> JsonObject:
     }
 
 
-def _add_outcomes(blueprint: Blueprint, context: AppContext) -> None:
-    @blueprint.post("/api/v1/outcomes")
+def _add_outcomes(blueprint: Blueprint, context: AppContext, keys: IdempotencyKeys) -> None:
+    @blueprint.post(OUTCOMES)
     def outcomes() -> Response:
-        body = bodies.json_body()
-        items = body.get("outcomes") if isinstance(body, dict) else body
-        if not isinstance(items, list) or not items:
-            raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
-        bodies.limit_rows(len(items))
-        today, by = datetime.now(UTC).date(), the_caller().actor
-        return jsonify({"recorded": record_outcomes(context.log, items, today=today, by=by)})
+        sent = bodies.json_bytes()
+        body = bodies.parse_json(sent)
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return Response(_recorded_json(context, body), mimetype="application/json")
+
+        def record() -> tuple[bytes, AnsweredBy]:
+            answer = _recorded_json(context, body)
+            return answer, AnsweredBy(OUTCOMES, answer.decode())
+
+        return _once(keys, key, OUTCOMES.encode() + sent, record, lambda answered: answered.version.encode())
+
+
+def _recorded_json(context: AppContext, body: Any) -> bytes:
+    items = body.get("outcomes") if isinstance(body, dict) else body
+    if not isinstance(items, list) or not items:
+        raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
+    if isinstance(body, dict):
+        bodies.refuse_others(body, ("outcomes",))
+    bodies.limit_rows(len(items))
+    done = record_outcomes(context.log, items, today=datetime.now(UTC).date(), by=the_caller().actor)
+    return _encoded({"recorded": done.n_new, "corrected": done.n_corrected, "unchanged": done.n_unchanged})
+
+
+def _add_model(blueprint: Blueprint, context: AppContext) -> None:
+    @blueprint.get("/api/v1/model")
+    def model() -> Response:
+        return jsonify(describe_model(context))
 
 
 def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
@@ -126,9 +161,7 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
         megabytes = context.settings.upload_max_mb
         if scorer is None:
             return jsonify(describe(None, csv_max_mb=megabytes))
-        record = dict(sample_record(scorer.schema))
-        example = Example(record, _answer(context, scorer, [record], decided_by=None))
-        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=example))
+        return jsonify(describe(scorer.schema, csv_max_mb=megabytes, example=_example(context, scorer)))
 
     @blueprint.get("/health")
     def health() -> Response:
@@ -137,13 +170,31 @@ def _add_operations(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/ready")
     def ready() -> tuple[Response, int]:
         asked_at = request.environ.get("riskometer.received_at", time.monotonic())
-        answer = readiness(context, watch.problem(asked_at))
+        answer = readiness(context, watch.problem(asked_at), is_known=_is_known(context))
         return jsonify(answer), 200 if answer["ready"] else 503
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
         text = context.metrics.text(context.champion.state, context.uploads.n_unfinished())
         return Response(text, content_type=CONTENT_TYPE_LATEST)
+
+
+def _is_known(context: AppContext) -> bool:
+    """Whether somebody known asks on a route that is open to all; nobody, if that cannot be found out."""
+    try:
+        return find_caller(context.accounts, context.sessions) is not None
+    except CreditRiskError:
+        return False
+
+
+def _example(context: AppContext, scorer: Scorer) -> Example | None:
+    """An application and its answer as it would be given now; None while what people set cannot be read."""
+    record = dict(typical_record(scorer))
+    try:
+        scorer = context.policy.apply(scorer)
+    except CreditRiskError:
+        return None
+    return Example(record, _answer(context, scorer, [record], decided_by=None))
 
 
 def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:
@@ -161,22 +212,41 @@ def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Respon
     """The answer to a scoring request with an idempotency key; if it was given before, the same without a decision."""
     sent = bodies.json_bytes()
     body = bodies.parse_json(sent)
-    answered_by = keys.claim(key, sent)
-    if answered_by is not None:
-        scorer = kept_scorer(context, answered_by.model, answered_by.version, answered_by.sha256)
-        scorer = scorer.under(policy_named(context.log, answered_by.policy))
-        again = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=None))
-        return Response(again, mimetype="application/json", headers={"Idempotent-Replayed": "true"})
-    try:
+
+    def decide() -> tuple[bytes, AnsweredBy]:
         scorer = _scorer_for(context, body)
         answer = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=the_caller().actor))
+        under = context.policy.apply(scorer)
+        return answer, AnsweredBy(under.name, under.version, under.sha256, under.policy.name)
+
+    def repeat(by: AnsweredBy) -> bytes:
+        scorer = kept_scorer(context, by.model, by.version, by.sha256).under(policy_named(context.log, by.policy))
+        return _encoded(_answer(context, scorer, bodies.applications(body), decided_by=None))
+
+    return _once(keys, key, sent, decide, repeat)
+
+
+def _once(
+    keys: IdempotencyKeys,
+    key: str,
+    sent: bytes,
+    do: Callable[[], tuple[bytes, AnsweredBy]],
+    repeat: Callable[[AnsweredBy], bytes],
+) -> Response:
+    """What `do` answers to a request with an idempotency key; if it was answered before, what `repeat` says of that."""
+    answered_by = keys.claim(key, sent)
+    if answered_by is not None:
+        again = {"Idempotent-Replayed": "true"}
+        return Response(repeat(answered_by), mimetype="application/json", headers=again)
+    try:
+        answer, answered_by = do()
     except Exception:
         with suppress(BusyError):
             keys.release(key)
         raise
-    # It is decided and logged by now, and better answered than not.
+    # It is done and logged by now, and better answered than not.
     with suppress(BusyError):
-        keys.note(key, context.policy.apply(scorer))
+        keys.note(key, answered_by)
     return Response(answer, mimetype="application/json")
 
 
@@ -211,19 +281,51 @@ def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, decided_by
         "model": scorer.name,
         "model_version": scorer.version,
         "results": results,
-        "rejected": [_rejected(rejection) for rejection in rejected],
+        "rejected": _rejected(rejected, items, scorer.schema),
+        "unknown_fields": datasets.unknown_fields(_names_in(items), scorer.schema),
     }
 
 
-def _rejected(rejection: Rejection) -> JsonObject:
-    return {
-        "row": rejection.row,
-        "line": rejection.line,
-        "column": rejection.column,
-        "value": rejection.value,
-        "expected": rejection.expected,
-        "message": rejection.sentence,
-    }
+def _names_in(items: list[Any]) -> list[str]:
+    """The names of all fields of the applications, each once, as they were read."""
+    return list(dict.fromkeys(name.strip() for item in items for name in item))
+
+
+def _rejected(rejections: list[Rejection], items: list[Any], schema: Schema) -> list[JsonObject]:
+    """Applications that cannot be scored, in words for programs and, in `message`, for people."""
+    if not rejections:
+        return []
+    headers = match_headers(_names_in(items), schema)
+    ids = [headers[field.name] for field in schema.fields if field.role == "id" and field.name in headers]
+    return [
+        {
+            "row": item.row,
+            "application_id": _text_of(items[item.row - 1], ids),
+            "code": item.code,
+            "field": item.field,
+            "label": item.column,
+            "value": item.value,
+            "expected": item.expected,
+            "message": item.sentence,
+            "others": [
+                {
+                    "code": code_of(other.label, other.fault),
+                    "field": other.name,
+                    "label": other.label,
+                    "value": other.text,
+                    "expected": other.expected,
+                }
+                for other in item.others
+            ],
+        }
+        for item in rejections
+    ]
+
+
+def _text_of(item: dict[str, Any], names: list[str]) -> str:
+    """What stands in an application under the first of some names; empty if nothing does."""
+    values = [value for name, value in item.items() if name.strip() in names[:1] and value is not None]
+    return str(values[0]).strip() if values else ""
 
 
 def _csv_lines(blocks: Iterator[ScoredBlock]) -> Iterator[str]:

@@ -16,6 +16,9 @@ from webapp.bodies import JSON_MAX_ROWS
 # So many decisions about one application are answered at once.
 MOST_FOUND = 100
 
+# So many outcomes that cannot be recorded are told at once.
+MOST_FAULTS = 1_000
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -60,15 +63,26 @@ class ScoredApplication(BaseModel):
     problems: list[str]
 
 
-class RejectedRow(BaseModel):
-    """A row that cannot be scored: where, what stands there, and what was expected."""
+class FieldFault(BaseModel):
+    """A field for which an application cannot be scored: what stands in it, and what was expected."""
 
-    row: int
-    line: int
-    column: str
+    code: Annotated[
+        Literal["missing", "unreadable", "not_a_row"],
+        Field(description="Nothing is filled in, it cannot be read, or the application as a whole is none."),
+    ]
+    field: Annotated[str, Field(description="The field's name; empty if the application as a whole is at fault.")]
+    label: Annotated[str, Field(description="The field as people call it.")]
     value: str
-    expected: str
-    message: str
+    expected: Annotated[str, Field(description="What belongs there, in words.")]
+
+
+class RejectedRow(FieldFault):
+    """An application that cannot be scored: the first field that says why, and all others that do."""
+
+    row: Annotated[int, Field(ge=1, description="Its place in the request.")]
+    application_id: Annotated[str, Field(description="As it was sent; empty if none was.")]
+    message: Annotated[str, Field(description="The whole of it in a sentence for people.")]
+    others: list[FieldFault]
 
 
 class Scored(BaseModel):
@@ -78,18 +92,30 @@ class Scored(BaseModel):
     model_version: str
     results: list[ScoredApplication]
     rejected: list[RejectedRow]
+    unknown_fields: Annotated[
+        list[str],
+        Field(description="Fields that were sent and not read: the model has none of these names. Misspelt, perhaps."),
+    ]
 
 
 class Outcomes(BaseModel):
     """What became of applications."""
 
+    model_config = ConfigDict(extra="forbid")
+
     outcomes: Annotated[list[OutcomeReport], Field(min_length=1, max_length=JSON_MAX_ROWS)]
 
 
-class Recorded(BaseModel):
-    """How many outcomes were recorded."""
+class RecordedOutcomes(BaseModel):
+    """What was made of the outcomes of a request."""
 
-    recorded: int
+    recorded: Annotated[int, Field(ge=0, description="So many said anything new, and were written down.")]
+    corrected: Annotated[
+        int, Field(ge=0, description="Of these, so many say something else of a decision than was said before.")
+    ]
+    unchanged: Annotated[
+        int, Field(ge=0, description="So many had been said already, and were not written down again.")
+    ]
 
 
 class DecisionSearch(BaseModel):
@@ -132,6 +158,51 @@ class FoundDecisions(BaseModel):
     has_more: bool
 
 
+class CutoffsInForce(BaseModel):
+    """The PDs up to which an offer is made and from which is declined; between them a person decides."""
+
+    approve_below: Share
+    decline_from: Share
+    are_set: Annotated[bool, Field(description="Whether people set them; else they are those of the model's costs.")]
+
+
+class StopInForce(BaseModel):
+    """Since when every application is referred to a person, by whom that was done, and why."""
+
+    since: str
+    by: str
+    why: str
+
+
+class ModelField(BaseModel):
+    """A field of an application."""
+
+    name: str
+    role: Literal["id", "time", "feature"]
+    type: Literal["number", "integer", "category", "text", "date"]
+    required: Annotated[bool, Field(description="Without it an application cannot be scored.")]
+    label: str
+    unit: str
+    expected: Annotated[str, Field(description="What belongs in it, in words.")]
+    minimum: Annotated[float | None, Field(description="What lies below is scored and referred to a person.")]
+    maximum: Annotated[float | None, Field(description="What lies above is scored and referred to a person.")]
+    values: Annotated[list[str] | None, Field(description="Of a category; another one is referred to a person.")]
+
+
+class ServedModelDescription(BaseModel):
+    """The model that answers now, and what it takes."""
+
+    model: str
+    model_version: str
+    title: str
+    sha256: Annotated[str, Field(description="Over all files of this version.")]
+    since: Annotated[datetime | None, Field(description="When it was made champion, UTC.")]
+    cutoffs: CutoffsInForce
+    stopped: Annotated[StopInForce | None, Field(description="Null while verdicts are given.")]
+    versions: Annotated[list[str], Field(description="Those a request may name as `model_version`, newest first.")]
+    fields: list[ModelField]
+
+
 class Split(BaseModel):
     """A frame as pandas writes it with orient="split"; without columns, its values are the model's fields in order."""
 
@@ -165,11 +236,30 @@ class Predictions(BaseModel):
     predictions: list[ScoredApplication | RowError]
 
 
+class OutcomeFault(BaseModel):
+    """Which outcome cannot be recorded, and why."""
+
+    position: Annotated[int, Field(ge=1, description="Its place in the request.")]
+    code: Literal["unreadable", "never_scored"]
+    field: Annotated[str, Field(description="Which of its fields is at fault; empty if all of it is.")]
+    expected: str
+
+
 class ErrorDetail(BaseModel):
-    """The kind of a problem, and the problem in one sentence."""
+    """The kind of a problem, and the problem in one sentence for people."""
 
     code: str
     message: str
+    missing_fields: Annotated[
+        list[str] | None, Field(description="With `wrong_columns`: all fields that are needed and were not sent.")
+    ] = None
+    kept_versions: Annotated[
+        list[str] | None, Field(description="With `version_not_kept`: the versions that can be named.")
+    ] = None
+    faults: Annotated[
+        list[OutcomeFault] | None,
+        Field(max_length=MOST_FAULTS, description="Where outcomes are refused: the first of those at fault."),
+    ] = None
 
 
 class Error(BaseModel):

@@ -107,7 +107,7 @@ def _serve_page(app: Flask, page: Page, pages: Sequence[Page], context: AppConte
         __name__,
         server=app,  # type: ignore[arg-type]  # Dash's own annotation leaves Flask out
         url_base_pathname="/ui/" if page.PATH == "/" else f"/ui{page.PATH}/",
-        title=shell.APP_NAME,
+        title=f"{page.TITLE} - {shell.APP_NAME}",
         update_title="",
         index_string=_INDEX,
         serve_locally=True,

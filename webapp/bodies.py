@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, NoReturn, cast
 
@@ -90,8 +90,20 @@ def applications(body: Any) -> list[Any]:
     items = body.get("applications", [body]) if isinstance(body, dict) else body
     if not isinstance(items, list):
         raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
+    if isinstance(body, dict) and "applications" in body:
+        refuse_others(body, ("applications", "model_version"))
     limit_rows(len(items))
     return items
+
+
+def refuse_others(body: Mapping[str, object], known: Sequence[str]) -> None:
+    """Refuse a key that means nothing here: it is misspelt, or asks for what would not be done."""
+    for name in body:
+        if name not in known:
+            raise BadRequestError(
+                f"The request has the key '{shorten(name)}', which means nothing here. Expected {' and '.join(known)}, "
+                "and nothing beside."
+            )
 
 
 def limit_rows(n_rows: int) -> None:

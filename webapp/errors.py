@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from creditrisk.errors import (
     ScorerError,
     SourceError,
 )
+from creditrisk.text import sentence
 
 
 class HttpError(CreditRiskError):
@@ -59,6 +61,14 @@ class BadRequestError(HttpError):
 
     status = 400
     code = "bad_request"
+
+
+class OutcomesRefusedError(BadRequestError):
+    """Some of the outcomes of a request cannot be recorded; `faults` says of each which and why."""
+
+    def __init__(self, message: str, faults: Sequence[Mapping[str, str | int]]) -> None:
+        super().__init__(message)
+        self.faults = [dict(fault) for fault in faults]
 
 
 class TooLargeError(HttpError):
@@ -165,6 +175,10 @@ class VersionNotKeptError(HttpError):
     status = 409
     code = "version_not_kept"
 
+    def __init__(self, message: str, kept: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.kept = [*kept]
+
 
 class ChangedMeanwhileError(HttpError):
     """Somebody else changed what a page shows since it was shown."""
@@ -227,15 +241,17 @@ RETRY_SECONDS = {
 }
 
 
-def error(status: int, code: str, message: str) -> tuple[Response, int]:
-    """An error as an answer."""
-    response = jsonify(shape(code, message))
+def error(status: int, code: str, message: str, details: Mapping[str, object] | None = None) -> tuple[Response, int]:
+    """An error as an answer, perhaps with what a program needs to mend it."""
+    body = shape(code, message)
+    body["error"] |= details or {}
+    response = jsonify(body)
     if code in RETRY_SECONDS:
         response.headers["Retry-After"] = str(RETRY_SECONDS[code])
     return response, status
 
 
-def shape(code: str, message: str) -> dict[str, dict[str, str]]:
+def shape(code: str, message: str) -> dict[str, dict[str, object]]:
     """The one shape of an error."""
     return {"error": {"code": code, "message": message}}
 
@@ -250,10 +266,19 @@ def status_of(exc: CreditRiskError) -> tuple[int, str]:
 
 def answer_known(exc: CreditRiskError) -> tuple[Response, int]:
     """Answer with the error's own sentence."""
-    response, status = error(*status_of(exc), str(exc))
+    response, status = error(*status_of(exc), sentence(str(exc)), _details(exc))
     if status == NotSignedInError.status:
         response.headers["WWW-Authenticate"] = "Bearer"
     return response, status
+
+
+def _details(exc: CreditRiskError) -> dict[str, object]:
+    """What a program needs beside the sentence, which is for people."""
+    if isinstance(exc, OutcomesRefusedError):
+        return {"faults": exc.faults}
+    if isinstance(exc, VersionNotKeptError) and exc.kept:
+        return {"kept_versions": exc.kept}
+    return {"missing_fields": [*exc.missing]} if isinstance(exc, SchemaError) and exc.missing else {}
 
 
 def answer_http(exc: HTTPException) -> tuple[Response, int]:

@@ -1,9 +1,9 @@
-"""Idempotency keys: a scoring request that is sent again is answered as before, and not decided again.
+"""Idempotency keys: a request that is sent again is answered as before, and nothing is decided or recorded again.
 
 A key is good for 24 hours, across processes and restarts of one home. Kept are hashes of the key and of the body and
 the version and policy that answered, and nothing of an applicant: the same applications are scored again by these,
-which gives the same answer, and this time nothing is logged. The header is that of the IETF's draft
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
+which gives the same answer, and this time nothing is logged. Of outcomes, the counts are kept that were answered. The
+header is that of the IETF's draft (https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/).
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from __future__ import annotations
 import re
 import sqlite3
 import time
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from creditrisk.scoring import Scorer
 from webapp.errors import BadRequestError, BusyError, KeyInUseError, KeyReusedError
 from webapp.small_database import SmallDatabase
 
@@ -34,18 +33,21 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE INDEX IF NOT EXISTS answers_by_age ON answers (began_at);
 """
 _AWAY = (
-    "Idempotency keys cannot be kept at the moment, so nothing was scored. Try again, or leave the Idempotency-Key out."
+    "Idempotency keys cannot be kept at the moment, so nothing was done. Try again, or leave the Idempotency-Key out."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AnsweredBy:
-    """The version of a model that answered a request, and under which policy."""
+    """The version of a model that answered a request, and under which policy.
+
+    Of a request that no model answers, `model` is the route and `version` what was answered.
+    """
 
     model: str
     version: str
-    sha256: str
-    policy: str
+    sha256: str = ""
+    policy: str = ""
 
 
 class IdempotencyKeys:
@@ -94,18 +96,32 @@ class IdempotencyKeys:
             connection.execute("UPDATE answers SET began_at = ? WHERE key = ?", (now, digest))
             return None
 
-    def note(self, key: str, scorer: Scorer) -> None:
-        """The request was answered by this version."""
+    def note(self, key: str, answered_by: AnsweredBy) -> None:
+        """The request was answered so."""
         with self._database.transaction() as connection:
             connection.execute(
                 "UPDATE answers SET model = ?, version = ?, sha256 = ?, policy = ? WHERE key = ?",
-                (scorer.name, scorer.version, scorer.sha256, scorer.policy.name, _digest(key)),
+                (*astuple(answered_by), _digest(key)),
             )
 
     def release(self, key: str) -> None:
         """The request was not answered: the next one with the key begins anew."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM answers WHERE key = ? AND model = ''", (_digest(key),))
+
+
+def refuse_key(key: str | None, instead: str) -> None:
+    """Refuse a key where none is kept: whoever sends it counts on it.
+
+    Raises
+    ------
+    BadRequestError
+        If there is one; `instead` is what to do.
+    """
+    if key is not None:
+        raise BadRequestError(
+            f"This route keeps no Idempotency-Key: sent again, a request is decided again. {instead} Nothing was done."
+        )
 
 
 def _digest(key: str) -> bytes:

@@ -24,6 +24,7 @@ from webapp import bodies
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.errors import BadRequestError, answer_http, answer_known, answer_unknown
+from webapp.idempotency import refuse_key
 from webapp.openapi import JsonObject
 from webapp.pinned_versions import pinned_scorer
 from webapp.scoring import results_of
@@ -48,6 +49,7 @@ def make_blueprint(context: AppContext) -> Blueprint:
 
     @blueprint.post("/invocations")
     def invocations() -> Response:
+        refuse_key(request.headers.get("Idempotency-Key"), "Leave it out, or send JSON to /api/v1/score.")
         scorer, table = _what_is_asked(context)
         checked = datasets.check(table, scorer.schema)
         by_row: dict[int, JsonObject] = {

@@ -16,8 +16,9 @@ LOOKED_AT = 1_000
 
 @dataclass(frozen=True, slots=True)
 class LampChange:
-    """A client whose verdict would be another one."""
+    """A client whose verdict would be another one; `seq` is the entry of the decision."""
 
+    seq: int
     application_id: str
     prob_default: float
     before: Verdict
@@ -40,11 +41,11 @@ def lamp_changes(log: DecisionLog, before: Scorer, after: Scorer) -> tuple[list[
     """
     head = log.head()[0]
     latest = {
-        logged.decision.application_id: logged.decision
+        logged.decision.application_id: logged
         for logged in log.read(range(max(1, head - LOOKED_AT + 1), head + 1))
         if (logged.decision.model, logged.decision.model_version) == (before.name, before.version)
     }
-    decisions = list(latest.values())
+    decisions = [logged.decision for logged in latest.values()]
     if not decisions:
         return [], 0
     frame = frame_from_inputs([decision.inputs for decision in decisions], before.schema)
@@ -57,8 +58,8 @@ def lamp_changes(log: DecisionLog, before: Scorer, after: Scorer) -> tuple[list[
         for scorer in (before, after)
     ]
     changes = [
-        LampChange(decision.application_id, decision.prob_default, was, would_be)
-        for decision, was, would_be in zip(decisions, *verdicts, strict=True)
+        LampChange(logged.seq, logged.decision.application_id, logged.decision.prob_default, was, would_be)
+        for logged, was, would_be in zip(latest.values(), *verdicts, strict=True)
         if was != would_be
     ]
     return changes[::-1], len(decisions)

@@ -21,8 +21,9 @@ from webapp.api_models import (
     MlflowError,
     Outcomes,
     Predictions,
-    Recorded,
+    RecordedOutcomes,
     Scored,
+    ServedModelDescription,
 )
 from webapp.bodies import JSON_MAX_ROWS
 from webapp.errors import (
@@ -44,9 +45,10 @@ _REF = "#/components/schemas/{model}"
 _MODELS: tuple[tuple[type[BaseModel], JsonSchemaMode], ...] = (
     (Scored, "serialization"),
     (Outcomes, "validation"),
-    (Recorded, "serialization"),
+    (RecordedOutcomes, "serialization"),
     (DecisionSearch, "validation"),
     (FoundDecisions, "serialization"),
+    (ServedModelDescription, "serialization"),
     (Invocation, "validation"),
     (Predictions, "serialization"),
     (Error, "serialization"),
@@ -57,7 +59,7 @@ _PROBLEMS: dict[str, dict[str, str]] = {
     **{str(status): {code: sentence} for status, (code, sentence) in SENTENCES.items()},
     "400": {
         "bad_request": "The body is not valid JSON: Expecting value at line 1, column 18.",
-        "unreadable_table": "there are no applications in the request.",
+        "unreadable_table": "There are no applications in the request.",
     },
     "401": {"not_signed_in": str(NotSignedInError())},
     "403": {"forbidden": "This request was started by another web site, so it was refused."},
@@ -69,11 +71,11 @@ _PROBLEMS: dict[str, dict[str, str]] = {
     "500": {"internal": "Something went wrong in the app. It was written to the app's own log."},
     "503": {
         "no_model": str(NoModelError()),
-        "decision_log_away": "the decision log cannot be reached.",
-        "model_unusable": "the model's files are not what they were.",
+        "decision_log_away": "The decision log cannot be reached.",
+        "model_unusable": "The model's files are not what they were.",
         "busy": SENTENCES[503][1],
-        "no_room": "nothing can be written where the app keeps its files.",
-        "accounts_away": "the accounts cannot be read.",
+        "no_room": "Nothing can be written where the app keeps its files.",
+        "accounts_away": "The accounts cannot be read.",
         "stopping": str(StoppingError()),
     },
 }
@@ -84,7 +86,7 @@ _WITH_BODY = (*_EVERYWHERE, "413", "415")
 
 @dataclass(frozen=True)
 class Example:
-    """An application that could be scored, and the answer to it."""
+    """An application that is typical of those the model learnt from, and the answer to it."""
 
     application: JsonObject
     answer: JsonObject
@@ -118,6 +120,7 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
             **_mlflow_paths(csv_max_mb, example),
             **_outcome_paths(example),
             **_search_paths(example),
+            **_model_paths(),
             **_operator_paths(),
         },
         # Nothing of this is asked where there are no accounts.
@@ -149,6 +152,13 @@ class _Untitled(GenerateJsonSchema):
 
 
 _HEADERS: JsonObject = {"X-Request-ID": {"schema": {"type": "string"}, "description": "Also in the app's log lines."}}
+_UNKNOWN_FIELDS: JsonObject = {
+    "X-Unknown-Fields": {
+        "schema": {"type": "string"},
+        "description": "A JSON list of the columns that were sent and not read, the first of them; absent if there "
+        "are none.",
+    }
+}
 _PARAMETERS: JsonObject = {
     "RequestId": {
         "name": "X-Request-ID",
@@ -160,7 +170,7 @@ _PARAMETERS: JsonObject = {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "The same key and body within 24 hours get the same answer, without a second decision.",
+        "description": "The same key and body within 24 hours get the same answer, and nothing is done twice.",
     },
 }
 _APPLICATIONS: JsonObject = {
@@ -178,7 +188,16 @@ _APPLICATIONS: JsonObject = {
         },
     },
     "required": ["applications"],
+    "additionalProperties": False,
 }
+
+
+# What may be sent to be scored as JSON.
+_TAKEN: list[JsonObject] = [
+    {"$ref": _REF.format(model="Applications")},
+    _APPLICATIONS["properties"]["applications"],
+    {"$ref": _REF.format(model="Application")},
+]
 
 
 def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
@@ -189,7 +208,7 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 "Score applications",
                 f"Takes one application, a list, or a list under `applications`; at most {JSON_MAX_ROWS:,} of them and "
                 f"{JSON_MAX_BYTES // MEGABYTE} MB. Those that cannot be scored are in `rejected`.",
-                body=_json({"$ref": _REF.format(model="Applications")}, asked),
+                body=_json({"anyOf": _TAKEN}, asked),
                 answer=_json(_ref(Scored), answered),
                 errors=(*_WITH_BODY, "409", "422"),
                 parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
@@ -210,6 +229,7 @@ def _scoring_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 body=_csv(example),
                 answer={"text/csv": {"schema": {"type": "string"}}},
                 errors=(*_WITH_BODY, "422"),
+                headers=_UNKNOWN_FIELDS,
             )
         },
     }
@@ -249,11 +269,13 @@ def _outcome_paths(example: Example | None) -> JsonObject:
         "/api/v1/outcomes": {
             "post": _operation(
                 "Report what became of applications",
-                "All are recorded or none. One about an application that was never scored here is refused.",
+                "All are recorded or none. If some cannot be read, or are of applications that were never scored here, "
+                "`faults` names them by their places. One that was said before changes nothing; another corrects it.",
                 name="reportOutcomes",
                 body=_json(_ref(Outcomes), {"outcomes": [reported]} if reported else None),
-                answer=_json(_ref(Recorded), {"recorded": 1}),
-                errors=_WITH_BODY,
+                answer=_json(_ref(RecordedOutcomes), {"recorded": 1, "corrected": 0, "unchanged": 0}),
+                errors=(*_WITH_BODY, "409", "422"),
+                parameters=[{"$ref": "#/components/parameters/IdempotencyKey"}],
             )
         }
     }
@@ -270,6 +292,19 @@ def _search_paths(example: Example | None) -> JsonObject:
                 body=_json(_ref(DecisionSearch), asked),
                 answer=_json(_ref(FoundDecisions)),
                 errors=_WITH_BODY,
+            )
+        }
+    }
+
+
+def _model_paths() -> JsonObject:
+    return {
+        "/api/v1/model": {
+            "get": _operation(
+                "The model that answers",
+                "Its version, the fields it takes, the cut-offs in force, whether scoring is stopped, and the versions "
+                "that can be named.",
+                answer=_json(_ref(ServedModelDescription)),
             )
         }
     }
@@ -305,13 +340,17 @@ def _operation(
     parameters: Sequence[JsonObject] = (),
     name: str = "",
     links: JsonObject | None = None,
+    headers: JsonObject | None = None,
 ) -> JsonObject:
     problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
         "summary": summary,
         "description": description,
         "parameters": [{"$ref": "#/components/parameters/RequestId"}, *parameters],
-        "responses": {"200": {"description": summary, "content": answer, "headers": _HEADERS}, **problems},
+        "responses": {
+            "200": {"description": summary, "content": answer, "headers": _HEADERS | (headers or {})},
+            **problems,
+        },
     }
     if body is not None:
         operation["requestBody"] = {"required": True, "content": body}
@@ -361,7 +400,7 @@ def _csv(example: Example | None) -> JsonObject:
         "schema": {"type": "string", "description": "Comma, semicolon or tab; names on the first line."}
     }
     if example is not None:
-        row = {name: str(value) for name, value in example.application.items()}
+        row = {name: "" if value is None else str(value) for name, value in example.application.items()}
         content["example"] = f"{','.join(row)}\n{','.join(row.values())}\n"
     return {"text/csv": content}
 

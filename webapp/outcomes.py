@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from creditrisk.decision_log import Actor, DecisionLog, Outcome, OutcomeError, read_outcome
-from webapp.errors import BadRequestError
+from creditrisk.decision_log import Actor, DecisionLog, Outcome, OutcomeError, Recorded, read_outcome
+from webapp.api_models import MOST_FAULTS
+from webapp.errors import OutcomesRefusedError
 
 
-def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: Actor) -> int:
-    """Record what became of applications; returns how many outcomes there were.
+def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: Actor) -> Recorded:
+    """Record what became of applications.
 
     Parameters
     ----------
@@ -27,25 +28,43 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: 
 
     Raises
     ------
-    BadRequestError
-        If one of them cannot be read, or is of an application that was never scored. Then none is recorded.
+    OutcomesRefusedError
+        If some of them cannot be read, or are of applications that were never scored. Then none is recorded.
     """
-    outcomes = [_read(item, number, today) for number, item in enumerate(items, start=1)]
-    strangers = log.never_scored(outcomes)
-    if strangers:
-        raise BadRequestError(
-            f"{len(strangers):,} of {len(outcomes):,} outcomes are of applications that were never scored here, or not "
-            f"by the model they name; the first is outcome {strangers[0]:,}. Nothing was recorded. Check "
-            "application_id and model."
-        )
-    log.record_outcomes(outcomes, by)
-    return len(outcomes)
+    outcomes: list[Outcome] = []
+    faulty: list[tuple[int, OutcomeError]] = []
+    for position, item in enumerate(items, start=1):
+        try:
+            outcomes.append(read_outcome(item, today=today))
+        except OutcomeError as exc:
+            faulty.append((position, exc))
+    if faulty:
+        raise _unreadable(faulty)
+    if strangers := log.never_scored(outcomes):
+        raise _never_scored(strangers, len(outcomes))
+    return log.record_outcomes(outcomes, by)
 
 
-def _read(item: Any, number: int, today: date) -> Outcome:
-    try:
-        return read_outcome(item, today=today)
-    except OutcomeError as exc:
-        raise BadRequestError(
-            f"Outcome {number:,} {exc.fault}. Expected {exc.expected}. Nothing was recorded."
-        ) from None
+def _unreadable(faulty: Sequence[tuple[int, OutcomeError]]) -> OutcomesRefusedError:
+    position, first = faulty[0]
+    others = f"; {len(faulty) - 1:,} more cannot be read either" if len(faulty) > 1 else ""
+    return OutcomesRefusedError(
+        f"Outcome {position:,} {first.fault}{others}. Expected {first.expected}. Nothing was recorded.",
+        [
+            {"position": position, "code": "unreadable", "field": exc.name, "expected": exc.expected}
+            for position, exc in faulty[:MOST_FAULTS]
+        ],
+    )
+
+
+def _never_scored(strangers: Sequence[int], n_outcomes: int) -> OutcomesRefusedError:
+    expected = "the id of an application that was scored here, by the model that is named if one is"
+    return OutcomesRefusedError(
+        f"{len(strangers):,} of {n_outcomes:,} outcomes are of applications that were never scored here, or not "
+        f"by the model they name; the first is outcome {strangers[0]:,}. Nothing was recorded. Check "
+        "application_id and model.",
+        [
+            {"position": position, "code": "never_scored", "field": "application_id", "expected": expected}
+            for position in strangers[:MOST_FAULTS]
+        ],
+    )

@@ -34,7 +34,7 @@ def take_cutoffs_back(context: AppContext, caller: Caller, why: str) -> str:
     """Have the model decide by its own cut-offs again. Errors as of `set_cutoffs`."""
     before = context.policy.now()
     _change(context, caller, before, replace(before, cutoffs=None), why)
-    return "Saved: the model decides by its own cut-offs again."
+    return "Saved: the model decides by its own cut-offs."
 
 
 def stop(context: AppContext, caller: Caller, why: str) -> str:
@@ -58,7 +58,8 @@ def left_behind(policy: Policy, scorer: Scorer | None) -> str:
     if found is None or scorer is None or policy.cutoffs_of(scorer.name, scorer.version) is not None:
         return ""
     of_what = f"version {found.model_version}" + (f" of {found.model}" if found.model != scorer.name else "")
-    return f"The cut-offs that were set for {of_what} do not hold for version {scorer.version}: it decides by its own."
+    said = f"The cut-offs that were set for {of_what} do not hold for version {scorer.version}: it decides by its own."
+    return f"{said} An approver confirms that, or saves others, on the Model page."
 
 
 def reason(why: str) -> str:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypedDict
 
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, DecisionLogError
+from creditrisk.text import sentence
 from webapp.context import AppContext
 from webapp.service_note import NOTHING_SCORED
+from webapp.serving import NOT_ASKED
 
 PATIENCE_SECONDS = 1.2
 
@@ -24,9 +26,13 @@ class ServiceState(TypedDict):
 
 
 class Readiness(TypedDict):
-    """Whether the app can score, with which model, and what is away."""
+    """Whether the app can score, with which model, and what is away.
+
+    While it is `stopped`, it scores, and refers every application to a person.
+    """
 
     ready: bool
+    stopped: bool
     model: str | None
     model_version: str | None
     dataset: str | None
@@ -36,34 +42,58 @@ class Readiness(TypedDict):
     decision_log: ServiceState
 
 
-def readiness(context: AppContext, log_problem: str) -> Readiness:
+# What those are told who are not signed in: the whole of it can hold addresses of this network.
+_SEE_STATUS = "Whoever is signed in sees more on the Status page."
+
+
+def readiness(context: AppContext, log_problem: str, *, is_known: bool) -> Readiness:
     """Whether the app can score, with which model, and what is away with what consequence.
 
     Parameters
     ----------
     log_problem
         What is wrong with the decision log; empty if it takes decisions.
+    is_known
+        Whether somebody known asks; to others only is said that something is away.
     """
     state = context.champion.state
     scorer = state.scorer
+
+    def told(problem: str, in_short: str) -> str | None:
+        if not problem:
+            return None
+        return sentence(problem) if is_known or problem == NOT_ASKED else f"{in_short} {_SEE_STATUS}"
+
+    model_problem = told(state.model_problem, "The version that was promoted last cannot be used.")
+    # Before the registry was asked, what follows is that of the model.
+    follows = model_problem if state.consequence == state.model_problem else state.consequence
     return {
         "ready": scorer is not None and not log_problem and not context.stopping.is_set(),
+        "stopped": _is_stopped(context),
         "model": scorer.name if scorer else None,
         "model_version": scorer.version if scorer else None,
         "dataset": state.dataset or None,
         "since": state.since.isoformat() if state.since else None,
-        "model_problem": state.model_problem or None,
+        "model_problem": model_problem,
         "registry": {
             "reachable": state.is_registry_up,
-            "problem": state.registry_problem or None,
-            "consequence": None if state.is_registry_up else state.consequence or None,
+            "problem": told(state.registry_problem, "The model registry does not answer."),
+            "consequence": None if state.is_registry_up else follows,
         },
         "decision_log": {
             "reachable": not log_problem,
-            "problem": log_problem or None,
+            "problem": told(log_problem, "The decision log takes no decisions."),
             "consequence": NOTHING_SCORED if log_problem else None,
         },
     }
+
+
+def _is_stopped(context: AppContext) -> bool:
+    """Whether every application is referred; what cannot be read lets nothing be decided, which is no stop."""
+    try:
+        return context.policy.now().stop is not None
+    except DecisionLogError:
+        return False
 
 
 @dataclass

@@ -30,8 +30,15 @@ class Realised:
     at: datetime
 
 
-def realised(settings: Settings, scorer: Scorer) -> Realised | None:
-    """What the newest report with outcomes of this version says; None if no archive that answers has one.
+@dataclass(frozen=True, slots=True)
+class TooFew:
+    """Too few outcomes are known, or too young: `n_known` of clients with an offer, as the newest report has it."""
+
+    n_known: int = 0
+
+
+def realised(settings: Settings, scorer: Scorer) -> Realised | TooFew:
+    """What the newest report that concludes something from outcomes of this version says.
 
     An archive that the Status page says is gone is not waited for.
     """
@@ -42,10 +49,14 @@ def realised(settings: Settings, scorer: Scorer) -> Realised | None:
         )
         kept = read_all(archives, scorer.name, pending=pending_folder(settings.home), limit=REPORTS_LOOKED_AT)
     except ArchiveError:
-        return None
-    for result in kept.results:
-        performance = result.get("performance")
-        found = performance["realised"] if performance and result["model_version"] == scorer.version else None
+        return TooFew()
+    reports = [
+        (result, performance)
+        for result in kept.results
+        if (performance := result.get("performance")) and result["model_version"] == scorer.version
+    ]
+    for result, performance in reports:
+        found = performance["realised"]
         if found is not None and (ratio := found["observed_to_expected"]) is not None:
             return Realised(
                 Estimate(ratio["value"], ratio["low"], ratio["high"]),
@@ -54,4 +65,4 @@ def realised(settings: Settings, scorer: Scorer) -> Realised | None:
                 found["last_month"],
                 datetime.fromisoformat(result["created_at"]),
             )
-    return None
+    return TooFew(sum(vintage["n_known"] for vintage in reports[0][1]["vintages"]) if reports else 0)

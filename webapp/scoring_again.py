@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from creditrisk.decision_log import Decision, DecisionLog, policy_named, replay
 from creditrisk.quality import frame_from_inputs, with_problems
-from creditrisk.registry import serving_folder
 from creditrisk.scoring import NO_POLICY, ScoredRow, Scorer
 from webapp.context import AppContext
 from webapp.errors import VersionNotKeptError
-from webapp.pinned_versions import kept_scorer, pinned_scorer
+from webapp.pinned_versions import kept_scorer, kept_versions, pinned_scorer
 from webapp.scoring import scored_rows
 
 # What replay compares, in the words of the page.
@@ -31,15 +30,6 @@ class Compared:
 
     version: str
     differs: Sequence[str]
-
-
-def kept_versions(context: AppContext, model: str) -> list[str]:
-    """The versions of a model whose copies are kept here, the newest first."""
-    folder = serving_folder(context.settings.home, model, "1").parent
-    names = (
-        [path.name for path in folder.iterdir() if path.is_dir() and path.name.isdecimal()] if folder.is_dir() else []
-    )
-    return sorted(names, key=int, reverse=True)
 
 
 def compare_with_log(context: AppContext, seq: int) -> Compared:

@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from types import FrameType
 
 from creditrisk.errors import SettingsError
+from creditrisk.hosts import is_every_address, is_loopback
 from creditrisk.settings import PREFIX, Settings, refuse_open_address
 from webapp.accounts_file import has_accounts
 from webapp.worker import CANNOT_START, STOP_SECONDS
@@ -36,6 +37,8 @@ SOON_SECONDS = 60.0
 
 def serve(settings: Settings) -> None:
     """Serve on `settings.host` and `settings.web_port` until told to stop by SIGTERM or SIGINT.
+
+    Where it answers, and to which names, is printed first.
 
     Raises
     ------
@@ -57,6 +60,8 @@ def serve(settings: Settings) -> None:
         TemporaryFile() as loads,
         _wake_ups() as woken,
     ):
+        # Standard output is for the log, one JSON object a line.
+        print(*reach_words(settings), sep="\n", file=sys.stderr, flush=True)
         lifeline, held = os.pipe()
         ready, tell_ready = os.pipe()
         environment = _environment(settings, counters)
@@ -75,6 +80,23 @@ def serve(settings: Settings) -> None:
         _end(children)
     if status:
         sys.exit(1)
+
+
+def reach_words(settings: Settings) -> list[str]:
+    """Where the app answers, and who may ask it from other machines, in sentences."""
+    host = "127.0.0.1" if is_every_address(settings.host) else settings.host
+    said = [f"The Risk-O-Meter answers at http://{f'[{host}]' if ':' in host else host}:{settings.web_port}."]
+    if is_loopback(settings.host):
+        return said
+    names = ", ".join(settings.host_names)
+    how = "after a sign-in" if settings.oidc_issuer or has_accounts(settings.home) else "without any login"
+    if names:
+        said.append(f"From other machines it answers {how} to whoever calls it {names}. Other names are refused (403).")
+    else:
+        said.append(
+            "It listens to other machines, and refuses all of them (403): it knows no name they may call it by."
+        )
+    return [*said, "CREDITRISK_ALLOWED_HOSTS adds names, by commas, such as risk.bank.example."]
 
 
 def n_workers(settings: Settings) -> int:

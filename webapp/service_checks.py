@@ -26,7 +26,7 @@ from creditrisk.hosts import is_loopback
 from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
 from creditrisk.text import counted, sentence
 from monitoring.archive import Archive, NotInstalled, open_archives, without_credentials
-from monitoring.results import Result
+from monitoring.results import Result, title_of
 from webapp.service_note import NOTHING_SCORED, State, archive_key
 from webapp.serving_note import note_path, read_note
 from webapp.uploads import MOST_WAITING, Uploads
@@ -85,6 +85,10 @@ def checks_of(settings: Settings, archives: Mapping[str, Archive | None], n_answ
             "Prefect worker", partial(ask_worker, settings), Finding("unknown", "Prefect does not answer.")
         ),
     }
+    if _is_here(settings.prefect_url):  # elsewhere, such as between containers, its address is not known here
+        found["exporter"] = Check(
+            "Metrics and archived reports", partial(ask_exporter, settings), _exporter_gone(settings)
+        )
     for number, (name, archive) in enumerate(archives.items(), start=1):
         title = "Report archive" if len(archives) == 1 else f"Report archive {number}"
         gone = replace(_ARCHIVE_GONE, said=f"{name} does not answer.")
@@ -205,6 +209,27 @@ def ask_worker(settings: Settings) -> Finding:
     return Finding("answers", "A worker waits for runs.") if b'"status":"READY"' in pool else gone
 
 
+def ask_exporter(settings: Settings) -> Finding:
+    """Whether what Prometheus reads, and people open archived reports from, answers."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
+    host = f"[{host}]" if ":" in host else host
+    try:
+        _get(f"http://{host}:{settings.exporter_port}/health")
+    except (OSError, ValueError, http.client.HTTPException):
+        return _exporter_gone(settings)
+    return Finding("answers", "The server answers.")
+
+
+def _exporter_gone(settings: Settings) -> Finding:
+    return Finding(
+        "gone",
+        "It does not answer.",
+        "Scoring goes on. Prometheus sees no new figures, and addresses of archived reports lead nowhere.",
+        AGAIN.format("exporter"),
+        is_expected=is_prefect_expected(settings),
+    )
+
+
 _ARCHIVE_GONE = Finding(
     "gone",
     "",
@@ -244,7 +269,7 @@ def last_report(result: Result | None, now: datetime, n_waiting: int, *, is_sche
         return Finding("off", "There is no report yet.", to_do="`make evidently-report-flow` makes one.")
     hours = max(0.0, (now - datetime.fromisoformat(result["created_at"])).total_seconds() / 3600)
     waiting = counted(n_waiting, "report waits", "reports wait")
-    said = f"{age_words(hours)}, about {result['model']} v{result['model_version']}."
+    said = f"{age_words(hours)}, about {title_of(result)} v{result['model_version']}."
     said += f" {waiting} for an archive that was away." if n_waiting else ""
     if hours <= LATE_HOURS:
         return Finding("answers", said)
@@ -305,8 +330,12 @@ def _is_server(uri: str) -> bool:
     return uri.startswith(("http://", "https://"))
 
 
+def _is_here(url: str) -> bool:
+    return is_loopback(urlsplit(url).hostname or "")
+
+
 def _what_to_do(url: str, name: str) -> str:
-    return AGAIN.format(name) if is_loopback(urlsplit(url).hostname or "") else ELSEWHERE
+    return AGAIN.format(name) if _is_here(url) else ELSEWHERE
 
 
 def _get(url: str, password: str = "") -> bytes:

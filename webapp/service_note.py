@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 from creditrisk import strict
 from creditrisk.errors import ScorerError
 from creditrisk.home import write_whole
+from webapp.service_links import ServiceLink
 
 # The services are asked so often; when nobody asked for so long, what stands in the note is old.
 LOOK_SECONDS = 10.0
@@ -42,12 +43,13 @@ class Service:
 class ServiceNote:
     """How all services were at `asked_at`, a Unix time; 0 if nobody asked yet.
 
-    `report_says` is "watch" or "act" if the last report says so.
+    `report_says` is "watch" or "act" if the last report says so; `links` lead to the services' own pages.
     """
 
     asked_at: float = 0.0
     services: tuple[Service, ...] = ()
     report_says: str = ""
+    links: tuple[ServiceLink, ...] = ()
 
     @property
     def gone(self) -> list[Service]:
@@ -71,7 +73,8 @@ def read_services(home: Path) -> ServiceNote:
         item = strict.read_json(service_note_path(home).read_text(encoding="utf-8"), "the note of services")
         said = strict.fields(item, "the note of services", [field.name for field in fields(ServiceNote)])
         services = tuple(_service(service) for service in said["services"])
-        return ServiceNote(float(said["asked_at"]), services, str(said["report_says"]))
+        links = tuple(_link(link) for link in said["links"])
+        return ServiceNote(float(said["asked_at"]), services, str(said["report_says"]), links)
     except (OSError, ValueError, TypeError, ScorerError):
         return ServiceNote()
 
@@ -88,6 +91,11 @@ def gone_archives(home: Path) -> set[int]:
         return set()
     gone = {service.key for service in note.gone}
     return {number for number in range(1, len(note.services) + 1) if archive_key(number) in gone}
+
+
+def _link(item: Any) -> ServiceLink:
+    said = strict.fields(item, "a link", [field.name for field in fields(ServiceLink)])
+    return ServiceLink(**{name: strict.text(value, name) for name, value in said.items()})
 
 
 def _service(item: Any) -> Service:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -26,8 +27,12 @@ from webapp.service_checks import (
     last_report,
     opened,
 )
+from webapp.service_links import ServiceLink, service_links
 from webapp.service_note import LOOK_SECONDS, OLD_SECONDS, Service, ServiceNote, read_services, write_services
+from webapp.serving_note import ServingNote, note_path, read_note
 
+# What `up` starts beside the app.
+_STARTED_BESIDE = frozenset({"mlflow", "prefect", "worker", "exporter"})
 # What is started together with the app may take so long before it is missed.
 START_SECONDS = 150.0
 
@@ -72,10 +77,17 @@ class ServiceWatch:
             if key == "worker":
                 services.append(self._noted("report", "Last report", report, now))
         level = most_pressing(newest).level if newest is not None else 0
-        note = ServiceNote(now, tuple(services), {ACT: "act", 1: "watch"}.get(level, ""))
+        note = ServiceNote(now, tuple(services), {ACT: "act", 1: "watch"}.get(level, ""), self._links())
         self._before = {service.key: service for service in services}
         write_services(self._settings.home, note)
         return note
+
+    def _links(self) -> tuple[ServiceLink, ...]:
+        """Where else one looks, at the version that serves."""
+        serving = ServingNote()
+        with suppress(Exception):  # a note that cannot be read is said in the header
+            serving = read_note(note_path(self._settings))
+        return tuple(service_links(self._settings, serving.model, serving.version))
 
     def _ask_all(self) -> dict[str, Finding]:
         """What each service answers within two seconds."""
@@ -108,7 +120,7 @@ class ServiceWatch:
         """The line of a service; what nobody started, or is just being started, is not gone."""
         if found.state == "answers":
             self._was_up.add(key)
-        if found.state == "gone" and key in ("mlflow", "prefect", "worker") and key not in self._was_up:
+        if found.state == "gone" and key in _STARTED_BESIDE and key not in self._was_up:
             if not found.is_expected:
                 found = replace(found, state="off", said="Nobody started it here.", to_do="`make up` starts it.")
             elif now - self._started < START_SECONDS:

@@ -11,7 +11,7 @@ import logging
 import os
 import threading
 
-from creditrisk.decision_log import Actor, DecisionLog, shadow, shadowed_until, this_user
+from creditrisk.decision_log import SERVICE, Actor, DecisionLog, shadow, shadowed_until
 from creditrisk.errors import CreditRiskError
 from creditrisk.registry import Registry, serving_name
 from creditrisk.scoring import Scorer
@@ -53,7 +53,7 @@ class ShadowScorer:
         if scorer is None:
             return False
         before = self._until
-        self._until = shadow(self._log, scorer, after_seq=before, by=Actor(this_user(), "shadow"))
+        self._until = shadow(self._log, scorer, after_seq=before, by=Actor("shadow scoring", SERVICE))
         return self._until > before
 
     def keep_looking(self) -> None:

@@ -16,10 +16,13 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
 from creditrisk import hosts
+from creditrisk.text import sentence
 from webapp.access import ROLES, Caller, Role, check, needed_for, the_caller
-from webapp.accounts import Accounts, caller_of
+from webapp.accounts import Accounts, User, caller_of, change_user
 from webapp.context import AppContext
 from webapp.errors import (
+    AccountsError,
+    BadRequestError,
     ForbiddenError,
     NotSignedInError,
     ProviderAwayError,
@@ -27,7 +30,7 @@ from webapp.errors import (
     TooManyAttemptsError,
     is_page_asked_for,
 )
-from webapp.passwords import is_password
+from webapp.passwords import LEAST_CHARACTERS, MOST_CHARACTERS, is_password
 from webapp.sessions import SESSION_SECONDS, Sessions, SignedIn
 from webapp.single_sign_on import (
     BEGUN_SECONDS,
@@ -136,9 +139,11 @@ def make_blueprint(context: AppContext) -> Blueprint:
 
     @blueprint.get("/account")
     def account() -> AnyResponse:
-        if not context.accounts.are_on():
-            return redirect("/", 303)
-        return make_response(render_template("account.html", title="Your account", caller=the_caller()))
+        return _account_page(context) if context.accounts.are_on() else redirect("/", 303)
+
+    @blueprint.post("/account/password")
+    def password() -> AnyResponse:
+        return _change_password(context)
 
     return blueprint
 
@@ -160,6 +165,54 @@ def _sign_in(context: AppContext, wanted: str) -> AnyResponse:
     # Who came over TLS has the cookie go no other way.
     is_secure = request.headers.get("Origin", "").startswith("https://")
     return _with_session(redirect(wanted, 303), context, SignedIn(user.name, stamp=user.stamp), is_secure=is_secure)
+
+
+def _own_account(context: AppContext) -> User | None:
+    """The account that the browser's session was begun with; None of a provider's, a key's and where there are none."""
+    token = request.cookies.get(COOKIE)
+    found = context.sessions.find(token) if token and "Authorization" not in request.headers else None
+    return context.accounts.user(found.name) if found is not None and not found.role else None
+
+
+def _account_page(context: AppContext, said: str = "", problem: str = "", status: int = 200) -> Response:
+    page = render_template(
+        "account.html",
+        title="Your account",
+        caller=the_caller(),
+        has_password=_own_account(context) is not None,
+        said=said,
+        problem=problem,
+        least=LEAST_CHARACTERS,
+        most=MOST_CHARACTERS,
+    )
+    return make_response(page, status)
+
+
+def _change_password(context: AppContext) -> AnyResponse:
+    """Give whoever is signed in the password they want, if they know the old one; their other sessions end."""
+    user = _own_account(context)
+    if user is None:
+        raise BadRequestError("Only who signed in with a name and a password can change it.")
+    old, new = request.form.get("old", ""), request.form.get("new", "")
+    try:
+        if new != request.form.get("again", ""):
+            raise BadRequestError("The two new passwords differ. Nothing was changed.")
+        # As at the sign-in: who found a browser left alone must not guess.
+        context.sessions.count_attempt(user.name, request.remote_addr or "")
+        if not is_password(old, user.password):
+            raise BadRequestError("The present password is another one. Nothing was changed.")
+        change_user(context.settings.home, user.name, password=new)
+    except (BadRequestError, TooManyAttemptsError, AccountsError) as exc:
+        return _account_page(context, problem=sentence(str(exc)), status=exc.status)
+    log.info("a password was changed")
+    changed = context.accounts.user(user.name)
+    if changed is None:
+        raise NotSignedInError
+    context.sessions.end(request.cookies[COOKIE])
+    said = "Your password was changed. Wherever else you were signed in, you no longer are."
+    is_secure = request.headers.get("Origin", "").startswith("https://")
+    who = SignedIn(changed.name, stamp=changed.stamp)
+    return _with_session(_account_page(context, said), context, who, is_secure=is_secure)
 
 
 def _with_session(response: AnyResponse, context: AppContext, who: SignedIn, *, is_secure: bool) -> AnyResponse:

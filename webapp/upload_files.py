@@ -234,7 +234,10 @@ def read_checked(folder: Path) -> Checked | None:
     if not kept.is_dir():
         return None
     rejected = [
-        Rejection(**fields | {"others": tuple(Fault(*cell) for cell in fields["others"])})
+        Rejection(
+            **fields
+            | {"more": tuple(fields["more"]), "others": tuple(Fault(*item) for item in fields.get("others", ()))}
+        )
         for fields in json.loads((kept / "rejected.json").read_bytes())
     ]
     reading = json.loads((kept / "reading.json").read_bytes())

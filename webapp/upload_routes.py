@@ -88,14 +88,14 @@ def make_blueprint(context: AppContext) -> Blueprint:
 def _add_templates(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.get("/template.csv")
     def empty_csv() -> Response:
-        schema = context.scorer().schema
-        return _as_download(BYTE_ORDER_MARK + template_csv(schema), f"{schema.name}-template.csv", "text/csv")
+        scorer = context.scorer()
+        return _as_download(BYTE_ORDER_MARK + template_csv(scorer), f"{scorer.schema.name}-template.csv", "text/csv")
 
     @blueprint.get("/template.xlsx")
     def empty_xlsx() -> Response:
-        schema = context.scorer().schema
-        book = template_workbook(schema, context.settings.home)
-        return _as_download(book, f"{schema.name}-template.xlsx", MIMETYPE)
+        scorer = context.scorer()
+        book = template_workbook(scorer, context.settings.home)
+        return _as_download(book, f"{scorer.schema.name}-template.xlsx", MIMETYPE)
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
 
 from creditrisk import strict
 from creditrisk.errors import CreditRiskError, ScorerError
 from creditrisk.home import write_whole
-from creditrisk.registry import Registry, Version, evidence_of, objections
+from creditrisk.registry import Evidence, Registry, Version, evidence_of, objections
 from creditrisk.settings import Settings
 from webapp.serving_note import note_path
 
@@ -25,8 +26,9 @@ MOST_VERSIONS = 20
 class KnownVersion:
     """A version of the model that serves, as the registry has it, in words.
 
-    `is_champion`, `is_previous` and `is_challenger` say what it is now; `evidence` is what its comparison found,
-    `against` what speaks against promoting it, both empty if nothing; `is_same` that it is the very model that serves.
+    `is_champion`, `is_previous` and `is_challenger` say what it is now; `is_same`, that it is the very model that
+    serves. `verdict` is that of its comparison with the version `compared_with`, `evidence` what that found, `against`
+    what speaks against it, of the champion too; each is empty if nothing. `auc` is of its own test, 0 if none is kept.
     """
 
     model: str
@@ -36,6 +38,9 @@ class KnownVersion:
     is_previous: bool
     is_challenger: bool
     is_same: bool
+    auc: float
+    verdict: str
+    compared_with: str
     evidence: str
     against: str
 
@@ -68,11 +73,11 @@ def known_versions(registry: Registry, champion: Version, versions: Sequence[Ver
     found = []
     for version in versions:
         is_champion = version.version == champion.version
-        evidence, against = "", ""
+        evidence, against = Evidence(), ""
         try:
-            known = evidence_of(version)
-            evidence = "" if known is None else known.sentence
-            against = "" if is_champion else objections(version, champion)
+            evidence = evidence_of(version) or evidence
+            # What spoke against the champion when it was promoted is still so.
+            against = objections(version, None if is_champion else champion)
         except CreditRiskError as exc:  # its tags were changed by hand: nobody promotes it unseen
             against = str(exc)
         found.append(
@@ -84,11 +89,21 @@ def known_versions(registry: Registry, champion: Version, versions: Sequence[Ver
                 is_previous=previous is not None and previous.version == version.version,
                 is_challenger=challenger is not None and challenger.version == version.version,
                 is_same=not is_champion and version.sha256 == champion.sha256 != "",
-                evidence=evidence,
+                auc=_auc(registry, version.run_id),
+                verdict=evidence.verdict,
+                compared_with=evidence.compared_with,
+                evidence=evidence.sentence,
                 against=against,
             )
         )
     return found
+
+
+@lru_cache(maxsize=10 * MOST_VERSIONS)
+def _auc(registry: Registry, run_id: str) -> float:
+    """What a run says of its test, which stays as it is; 0 if it says nothing, as its run was deleted."""
+    found = registry.run_figures(run_id).get("auc", 0.0)
+    return found if 0 < found <= 1 else 0.0
 
 
 def write_versions(path: Path, versions: Sequence[KnownVersion]) -> None:

@@ -37,7 +37,7 @@ from creditrisk.comparison.paired import N_DRAWS
 from creditrisk.errors import ComparisonError
 from creditrisk.metrics import MIN_GROUP_ROWS, Estimate, may_be_basis, protected_groups
 from creditrisk.scoring import OTHER_FIELDS, Scorer
-from creditrisk.text import signed
+from creditrisk.text import per_cent, signed
 
 T = TypeVar("T")
 
@@ -192,8 +192,8 @@ def _coverage(inputs: GuardrailInputs, *, outcome: str) -> Answer:
     found, rule = _known(inputs.coverage), COVERAGE_RULES[outcome]
     is_bad = outcome == "bads"
     share, n_rows = found.bads if is_bad else found.goods, ((inputs.target == 1) == is_bad).sum()
-    finding = f"{share.value:.1%} of {n_rows:,} at 90 %, {share.low:.1%} to {share.high:.1%}"
-    return Answer(rule.judge(share), finding, f"{rule.low:.0%} to {rule.high:.0%}")
+    finding = f"{per_cent(share.value)} of {n_rows:,} at 90 %, {per_cent(share.low)} to {per_cent(share.high)}"
+    return Answer(rule.judge(share), finding, f"{per_cent(rule.low, 0)} to {per_cent(rule.high, 0)}")
 
 
 def _protected(inputs: GuardrailInputs) -> Answer:
@@ -293,7 +293,7 @@ def reasons_in_common(champion: Scorer, challenger: Scorer, frame: pl.DataFrame,
     shares = [len(old & new) / max(len(old), len(new)) for old, new in pairs if old or new]
     if not shares:
         return None
-    return Answer("unknown", f"{np.mean(shares):.0%} of a client's strongest {REASONS_SHOWN}")
+    return Answer("unknown", f"{per_cent(float(np.mean(shares)), 0)} of a client's strongest {REASONS_SHOWN}")
 
 
 def _seconds(inputs: GuardrailInputs) -> Answer:

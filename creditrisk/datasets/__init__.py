@@ -10,6 +10,7 @@ from creditrisk.datasets.catalogue import (
     match_headers,
     read,
     read_every_row,
+    unknown_fields,
 )
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "match_headers",
     "read",
     "read_every_row",
+    "unknown_fields",
 ]

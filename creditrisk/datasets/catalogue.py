@@ -2,8 +2,9 @@
 
 `<name>.toml` is the schema. `<name>.py`, if there is one, may have `fetch(cache)`, for a table that can be had without
 a source; `read(source)`, for tables that mean something only as a whole; `prepare(raw)`, where tables come in several
-spellings or leave something to be worked out row by row; and `NOT_FETCHED`, what to say where no source is named. Any
-other table is described by a schema file somewhere else, and goes the same way.
+spellings or leave something to be worked out row by row, and `WORKED_OUT_FROM`, the columns that are read for that and
+are no fields; and `NOT_FETCHED`, what to say where no source is named. Any other table is described by a schema file
+somewhere else, and goes the same way.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import polars as pl
 
 from creditrisk import quality
+from creditrisk.columns import key
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import RawTable, Record, from_records, is_there, read_table
@@ -44,6 +46,7 @@ class Reader:
     read: Callable[[str], RawTable] | None
     prepare: Callable[[RawTable], RawTable] | None
     not_fetched: str
+    worked_out_from: tuple[str, ...] = ()
 
 
 def load_schema(dataset: str) -> Schema:
@@ -107,6 +110,23 @@ def match_headers(raw: RawTable, schema: Schema) -> dict[str, str]:
     return quality.match_headers((raw if prepare is None else prepare(raw)).frame.columns, schema)
 
 
+def unknown_fields(names: Sequence[str], schema: Schema) -> list[str]:
+    """The columns among these that nothing is read from, and that the schema does not exclude either.
+
+    Examples
+    --------
+    >>> unknown_fields(["income_eur", "Savings", "saving_eur"], load_schema("simulated"))
+    ['saving_eur']
+    """
+    reader = _reader_for(schema)
+    if reader.prepare is None:
+        return quality.unknown_headers(names, schema)
+    # Which columns are read under other names, a table of no rows tells as well.
+    prepared = reader.prepare(RawTable(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), [], has_lines=False))
+    read = {key(name) for name in reader.worked_out_from}
+    return [name for name in quality.unknown_headers(prepared.frame.columns, schema) if key(name) not in read]
+
+
 def check(raw: RawTable, schema: Schema) -> quality.Checked:
     """`quality.check` for applications to be scored, in any spelling that the schema's dataset circulates in.
 
@@ -167,7 +187,9 @@ def _known_schema(name: str) -> Schema:
 def _known_reader(name: str) -> Reader:
     module = import_module(f"{PACKAGE}.{name}") if find_spec(f"{PACKAGE}.{name}") else None
     fetch, read_source, prepare = (getattr(module, name, None) for name in ("fetch", "read", "prepare"))
-    return Reader(fetch, read_source, prepare, not_fetched=getattr(module, "NOT_FETCHED", ""))
+    return Reader(
+        fetch, read_source, prepare, getattr(module, "NOT_FETCHED", ""), getattr(module, "WORKED_OUT_FROM", ())
+    )
 
 
 def _own_file(dataset: str) -> Path:

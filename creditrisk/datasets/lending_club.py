@@ -25,6 +25,8 @@ TOO_YOUNG = ", issued too recently"
 FREE_TEXT = ("emp_title", "title", "desc")
 # How months are written: the re-export's way, and the raw file's.
 DATES = ("%Y-%m-%d", "%d-%b-%Y")
+# No field, but the length of the credit history comes from it.
+WORKED_OUT_FROM = ("earliest_cr_line",)
 
 
 NOT_FETCHED = (

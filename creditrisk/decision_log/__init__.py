@@ -15,7 +15,7 @@ from creditrisk.decision_log.batches import (
 from creditrisk.decision_log.blocks import READ_ROWS, ScoredBlock, score_blocks
 from creditrisk.decision_log.chain import GENESIS, Head, Noted
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, decisions_from, decisions_of_few
-from creditrisk.decision_log.entries import Actor, this_user
+from creditrisk.decision_log.entries import OPERATOR, SERVICE, Actor, operator, this_user
 from creditrisk.decision_log.erasure import Erasure, erase, hold, prune
 from creditrisk.decision_log.history import (
     BegunBatch,
@@ -31,6 +31,7 @@ from creditrisk.decision_log.history import (
 )
 from creditrisk.decision_log.log import DecisionLog
 from creditrisk.decision_log.outcome_files import Lists, OutcomesDone, record_file
+from creditrisk.decision_log.outcomes import Recorded
 from creditrisk.decision_log.policies import PolicyInForce, PolicySet, policies_set, policy_named
 from creditrisk.decision_log.reading import UnreadableEntryError
 from creditrisk.decision_log.replay import replay
@@ -43,7 +44,9 @@ __all__ = [
     "DAY",
     "GENESIS",
     "MARKER",
+    "OPERATOR",
     "READ_ROWS",
+    "SERVICE",
     "Actor",
     "Batch",
     "BatchDone",
@@ -64,6 +67,7 @@ __all__ = [
     "OutcomesDone",
     "PolicyInForce",
     "PolicySet",
+    "Recorded",
     "ScoredBlock",
     "ShadowComparison",
     "UnreadableEntryError",
@@ -84,6 +88,7 @@ __all__ = [
     "latest_predictions",
     "list_decisions",
     "log_what_if",
+    "operator",
     "places_of",
     "policies_set",
     "policy_named",

@@ -11,6 +11,8 @@ from typing import Literal
 
 from creditrisk.decision_log.chain import canonical
 
+# The roles of those who have no account: a person at the command line, and what works by itself.
+OPERATOR, SERVICE = "operator", "service"
 Kind = Literal["decision", "override", "review", "outcome", "erasure", "promotion", "setting", "shadow", "what_if"]
 
 
@@ -91,4 +93,9 @@ def this_user() -> str:
 
 def this_process() -> Actor:
     """This process, acting without a person."""
-    return Actor(this_user())
+    return Actor(this_user(), SERVICE)
+
+
+def operator(name: str = "") -> Actor:
+    """A person at the command line, who decides: by this name, or as the operating system knows them."""
+    return Actor(name or this_user(), OPERATOR, is_automatic=False)

@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Select, delete, func, select
 
 from creditrisk.decision_log.chain import Head, canonical
-from creditrisk.decision_log.entries import Actor, Entries, this_user
+from creditrisk.decision_log.entries import Actor, Entries, operator
 from creditrisk.decision_log.facts import Fact, facts, write_fact
 from creditrisk.decision_log.grouping import CHUNK_ROWS
 from creditrisk.decision_log.log import DecisionLog
@@ -194,7 +194,7 @@ def _erase(connection: Connection, seqs: Sequence[int], why: str, by: str | Acto
 
 
 def _person(by: str | Actor) -> Actor:
-    return by if isinstance(by, Actor) else Actor(by or this_user(), is_automatic=False)
+    return by if isinstance(by, Actor) else operator(by)
 
 
 def _wipe(log: DecisionLog) -> str:

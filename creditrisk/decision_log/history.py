@@ -89,7 +89,9 @@ class Event:
 def decided_versions(log: DecisionLog) -> list[tuple[str, str]]:
     """Model and version of every version that decided, the newest first."""
     with log.store.transaction() as connection:
-        found = [(item.model, item.model_version) for item in all_versions(connection).values()]
+        versions = all_versions(connection).values()
+    # One that only scored along has no inputs of its own.
+    found = [(item.model, item.model_version) for item in versions if item.fields]
     return list(dict.fromkeys(reversed(found)))
 
 

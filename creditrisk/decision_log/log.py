@@ -19,7 +19,7 @@ from sqlalchemy import func, select
 from creditrisk.decision_log import facts, outcomes
 from creditrisk.decision_log.chain import GENESIS, Head, Noted, Verification
 from creditrisk.decision_log.decisions import Channel, Decision, Logged, Outcome, aligned, decisions_from
-from creditrisk.decision_log.entries import Actor, in_parts, this_process
+from creditrisk.decision_log.entries import Actor, in_parts, operator, this_process
 from creditrisk.decision_log.grouping import CHUNK_ROWS, GroupedWriter
 from creditrisk.decision_log.payloads import ReasonLists, bare_version, entries_of, entries_of_table, time_of
 from creditrisk.decision_log.proof import verify
@@ -244,12 +244,17 @@ class DecisionLog:
         with self.store.transaction() as connection:
             return verify(connection, noted, on_progress)
 
-    def record_outcomes(self, reported: Sequence[Outcome], by: Actor | None = None) -> None:
-        """Write down what became of applications, all or none; a later outcome corrects an earlier one."""
-        if reported:
-            with self.store.transaction(is_write=True) as connection:
-                head = outcomes.record(connection, reported, by or this_process())
-            self.store.remember(head)
+    def record_outcomes(self, reported: Sequence[Outcome], by: Actor | None = None) -> outcomes.Recorded:
+        """Write down what became of applications, all or none; a later outcome corrects an earlier one.
+
+        One that was said of the same decision already is not written again.
+        """
+        if not reported:
+            return outcomes.Recorded()
+        with self.store.transaction(is_write=True) as connection:
+            head, recorded = outcomes.record(connection, reported, by or this_process())
+        self.store.remember(head)
+        return recorded
 
     def record_new_outcomes(self, reported: Sequence[Outcome], kind: str, key: str, value: str) -> int:
         """Write down those outcomes that say anything new, with a fact about all of them, all or none; how many.
@@ -325,14 +330,15 @@ class DecisionLog:
             `scorer` and model/version for a fingerprint, `champion` and a model for its version, `serving` and an empty
             key for the model that serves.
         by, why
-            Who says so, this process if empty, and the reason. They cannot be erased: no applicant belongs in there.
+            Who says so, a person if it is a name, this process if empty, and the reason. They cannot be erased: no
+            applicant belongs in there.
 
         Raises
         ------
         DecisionLogError
             If another value was noted for a scorer, or a policy, before; that it was tried is written down.
         """
-        actor = by if isinstance(by, Actor) else Actor(by, is_automatic=False) if by else this_process()
+        actor = by if isinstance(by, Actor) else operator(by) if by else this_process()
         try:
             with self.store.transaction(is_write=True) as connection:
                 head = facts.note(connection, facts.Fact(kind, key, value, why), actor)

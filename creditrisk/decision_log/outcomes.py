@@ -6,8 +6,9 @@ Read back they stand beside the decisions that they are outcomes of.
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
@@ -30,9 +31,41 @@ _DAY = 86_400_000_000
 _TYPES = {"application_id": pl.String, "model": pl.String, "is_default": pl.Boolean, "observed_on": pl.Date}
 
 
-def record(connection: Connection, outcomes: Sequence[Outcome], by: Actor) -> Head:
-    """Write outcomes down; each refers to the last decision about its application, by its model if it names one."""
-    last = _last_decisions(connection, outcomes)
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of reported outcomes.
+
+    `n_new` were written down; of these, `n_corrected` say something else of a decision than was said before.
+    `n_unchanged` say what was said of that decision already, and were not written down again.
+    """
+
+    n_new: int = 0
+    n_corrected: int = 0
+    n_unchanged: int = 0
+
+
+def record(connection: Connection, reported: Sequence[Outcome], by: Actor) -> tuple[Head, Recorded]:
+    """Write down those outcomes that say anything new; each is of the last decision about its application.
+
+    Of the last by its model, if it names one.
+    """
+    last = _last_decisions(connection, reported)
+    said = _said_of_decisions(connection, reported)
+    new, n_corrected = [], 0
+    for outcome in reported:
+        decision, says = last.get((outcome.application_id, outcome.model)), (outcome.is_default, outcome.observed_on)
+        if decision is not None:
+            before = said.get(decision)
+            if before == says:
+                continue
+            n_corrected += before is not None
+            said[decision] = says
+        new.append(outcome)
+    head = _write(connection, new, last, by) if new else locked_head(connection)
+    return head, Recorded(len(new), n_corrected, len(reported) - len(new))
+
+
+def _write(connection: Connection, outcomes: Sequence[Outcome], last: Mapping[tuple[str, str], int], by: Actor) -> Head:
     payloads = [
         canonical([outcome.model, outcome.is_default, outcome.observed_on.isoformat()]).encode() for outcome in outcomes
     ]
@@ -55,25 +88,34 @@ def record_new(connection: Connection, reported: Sequence[Outcome], fact: facts.
         if said.get(about) != outcome:
             said[about] = outcome
             new.append(outcome)
-    head = record(connection, new, by) if new else locked_head(connection)
+    head = _write(connection, new, _last_decisions(connection, new), by) if new else locked_head(connection)
     return facts.write_fact(connection, head, fact, by), len(new)
 
 
 def _last_said(connection: Connection, reported: Sequence[Outcome]) -> dict[tuple[str, str], Outcome]:
     """What was recorded last about each application, for each model."""
-    said: dict[tuple[str, str], Outcome] = {}
+    return {(outcome.application_id, outcome.model): outcome for outcome, _ in _said(connection, reported)}
+
+
+def _said_of_decisions(connection: Connection, reported: Sequence[Outcome]) -> dict[int, tuple[bool, date]]:
+    """What was recorded last of each decision about these applications, by the decision's number."""
+    said = _said(connection, reported)
+    return {decision: (outcome.is_default, outcome.observed_on) for outcome, decision in said if decision is not None}
+
+
+def _said(connection: Connection, reported: Sequence[Outcome]) -> Iterator[tuple[Outcome, int | None]]:
+    """What was recorded about the same applications, oldest first, each with the number of its decision."""
     # From the contents on, whose index knows the applications; of outcomes there may be millions.
     wanted = (
-        select(CONTENTS.c.seq, CONTENTS.c.application_id, CONTENTS.c.payload)
+        select(CONTENTS.c.seq, CONTENTS.c.application_id, CONTENTS.c.payload, EVENTS.c.refers_to)
         .join(EVENTS, EVENTS.c.seq == CONTENTS.c.seq)
         .where(EVENTS.c.kind == "outcome")
     )
     for start in range(0, len(reported), _ASKED):
         asked = {outcome.application_id for outcome in reported[start : start + _ASKED]}
-        for row in sorted(map(tuple, connection.execute(wanted.where(CONTENTS.c.application_id.in_(asked))))):
-            outcome = _outcome(*row)
-            said[outcome.application_id, outcome.model] = outcome
-    return said
+        rows = connection.execute(wanted.where(CONTENTS.c.application_id.in_(asked))).all()
+        for seq, application_id, payload, decision in sorted(rows, key=lambda row: row.seq):
+            yield _outcome(seq, application_id, payload), decision
 
 
 def never_scored(connection: Connection, outcomes: Sequence[Outcome]) -> list[int]:

@@ -4,12 +4,12 @@ from creditrisk.quality.agreement import habits_of
 from creditrisk.quality.amounts import currencies_in
 from creditrisk.quality.cells import notation_in, read_cells
 from creditrisk.quality.every_row import ReadBlock, read_every_row
-from creditrisk.quality.headers import below_second_header, match_headers, seems_a_client
+from creditrisk.quality.headers import below_second_header, match_headers, seems_a_client, unknown_headers
 from creditrisk.quality.leakage import leaks_target
 from creditrisk.quality.no_clients import EXAMPLE_CLIENT, are_units, without_no_clients
 from creditrisk.quality.notation import date_format_of, is_missing, same_value, unit_of
 from creditrisk.quality.numbers import LARGEST_INTEGER
-from creditrisk.quality.rejections import Fault, Rejection
+from creditrisk.quality.rejections import Fault, Rejection, code_of
 from creditrisk.quality.rows import (
     Checked,
     CheckedFew,
@@ -41,6 +41,7 @@ __all__ = [
     "check",
     "check_blocks",
     "check_few",
+    "code_of",
     "currencies_in",
     "data_page",
     "date_format_of",
@@ -59,6 +60,7 @@ __all__ = [
     "same_value",
     "seems_a_client",
     "unit_of",
+    "unknown_headers",
     "with_problems",
     "without_no_clients",
     "young_loans",

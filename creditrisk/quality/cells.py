@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from creditrisk.arrays import FloatArray, IntArray
-from creditrisk.quality.few import FEW, NOTHING, codes_of, read_few, without_units
+from creditrisk.quality.few import FEW, codes_of, read_few, without_units
 from creditrisk.quality.not_given import without_codes
 from creditrisk.quality.notation import FIRST_DAY, MISSING, UnreadableError, is_missing
 from creditrisk.quality.numbers import (
@@ -31,6 +31,7 @@ from creditrisk.quality.numbers import (
     to_numbers,
     unusable,
 )
+from creditrisk.quality.rejections import NOTHING
 from creditrisk.quality.texts import days_at_once, days_seen_in, is_known, to_category, to_date
 from creditrisk.schema import Field, Written
 from creditrisk.sources import as_text

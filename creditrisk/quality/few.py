@@ -24,13 +24,13 @@ from creditrisk.quality.numbers import (
     unusable,
     without_unit,
 )
+from creditrisk.quality.rejections import NOTHING
 from creditrisk.quality.texts import days_seen_in, is_known, to_category, to_date, to_text
 from creditrisk.schema import Field
 from creditrisk.text import shorten
 
 # Up to so many rows Python is faster than polars.
 FEW = 64
-NOTHING = "nothing is filled in"
 
 
 @dataclass

@@ -51,6 +51,17 @@ def match_headers(headers: Sequence[str], schema: Schema) -> dict[str, str]:
     return header_of
 
 
+def unknown_headers(headers: Sequence[str], schema: Schema) -> list[str]:
+    """The headers that nothing is read from: misspelt, or strangers. What the schema excludes is none of them."""
+    read = set(match_headers(headers, schema).values())
+    rest = [header for header in headers if header not in read]
+    if not rest:
+        return []
+    excluded = [field for field in schema.fields if field.role == "excluded"]
+    known = {key(spelling) for field in excluded for spelling in (field.name, field.label, *field.aliases)}
+    return [header for header in rest if key(header) not in known]
+
+
 def _signs_in_words(header: str) -> str:
     """A name with its signs as janitor and others write them.
 
@@ -85,14 +96,17 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
         lower = below_second_header(raw)
         headers_there = match_headers(lower.frame.columns, schema)
         if sum(spec.name in headers_there for spec in telling) < enough:
-            raise SchemaError(_other_columns(raw, schema.title, telling))
+            absent = [spec.name for spec in telling if spec.name not in headers]
+            raise SchemaError(_other_columns(raw, schema.title, telling), absent)
         raw, headers = lower, headers_there
-    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name not in headers]
+    absent = [spec.name for spec in required if spec.name not in headers]
+    missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name in absent]
     if missing:
         raise SchemaError(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing from the "
             f"{'file' if raw.has_lines else 'applications'}: "
-            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again."
+            f"{', '.join(missing)}. Add {'them' if len(missing) > 1 else 'it'} and try again.",
+            absent,
         )
     if with_target and schema.target.name not in headers:
         raise SchemaError(

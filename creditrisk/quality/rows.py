@@ -24,7 +24,7 @@ from creditrisk.quality.headers import find_columns, find_needed, read_fields
 from creditrisk.quality.no_clients import no_clients
 from creditrisk.quality.notation import MISSING, UnreadableError, by_number, without_idle_zeros
 from creditrisk.quality.numbers import Notation
-from creditrisk.quality.rejections import Fault, Rejection, rejections_of
+from creditrisk.quality.rejections import NOTHING, Fault, Rejection, rejections_of
 from creditrisk.quality.young import STILL_OPEN, YoungLoans, set_young_aside
 from creditrisk.schema import Field, Schema, Target
 from creditrisk.sources import RawTable, Record, as_text, from_records, join_blocks, texts_of_records
@@ -126,7 +126,7 @@ def _check(
     faults = _faults(raw, schema, headers, columns)
     accepted = _without_rows(_canonical(raw, schema, columns), faults)
     read_as = f"{raw.note} {in_a_sentence(read_fields(schema), after)}".strip()
-    rejected, has_commas = rejections_of(faults, raw.lines, raw.first_row), _has_decimal_commas(after)
+    rejected, has_commas = _rejections(faults, raw), _has_decimal_commas(after)
     return Checked(accepted, rejected, raw.frame, read_as, has_commas, young), after
 
 
@@ -145,8 +145,11 @@ def _check_few(
     frame = pl.from_dicts(rows, schema={"row_number": pl.Int64, **dtypes, "problems": pl.List(pl.String)})
     after = {name: column.notation for name, column in columns.items()}
     read_as = f"{raw.note} {in_a_sentence(read_fields(schema), after)}".strip()
-    rejected = rejections_of(faults, raw.lines, raw.first_row)
-    return Checked(frame, rejected, raw.frame, read_as, _has_decimal_commas(after)), after
+    return Checked(frame, _rejections(faults, raw), raw.frame, read_as, _has_decimal_commas(after)), after
+
+
+def _rejections(faults: Mapping[int, Sequence[Fault]], raw: RawTable) -> list[Rejection]:
+    return rejections_of(faults, raw.lines if raw.has_lines else (), raw.first_row)
 
 
 def _has_decimal_commas(notations: Mapping[str, Notation]) -> bool:
@@ -194,7 +197,7 @@ def check_few(records: Sequence[Record], schema: Schema) -> CheckedFew:
     columns = _few_columns(by_name, schema, len(records), before)
     numbers = range(1, len(records) + 1)
     faults = _cell_faults(_asked_for(schema), columns, by_name.__getitem__)
-    return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, numbers))
+    return CheckedFew(_few_rows(schema, columns, faults, numbers), rejections_of(faults, ()))
 
 
 def with_problems(frame: pl.DataFrame, problems: Sequence[Sequence[str]]) -> pl.DataFrame:
@@ -303,7 +306,7 @@ def _cell_faults(
         if column.faults:
             texts, expected = texts_of(spec.name), _expected(spec)
             for row, fault in column.faults.items():
-                faults.setdefault(row, []).append(Fault(spec.label, texts[row] or "", fault, expected))
+                faults.setdefault(row, []).append(Fault(spec.label, texts[row] or "", fault, expected, spec.name))
     return faults
 
 
@@ -358,7 +361,7 @@ def _read_target(cells: pl.Series, target: Target) -> ReadColumn:
 
     column = read_each(cells, parse, pl.Int8)
     for row in column.values.is_null().arg_true():
-        column.faults.setdefault(row, "nothing is filled in")
+        column.faults.setdefault(row, NOTHING)
     if target.bad_rate_expected is not None:
         n_bad, n_good = (int((column.values == code).sum()) for code in (1, 0))
         _check_bad_rate(n_bad, n_good, len(cells) - n_bad - n_good, target, target.bad_rate_expected)

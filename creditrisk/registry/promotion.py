@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from creditrisk.decision_log import Actor, this_user
+from creditrisk.decision_log import SERVICE, Actor, this_user
 from creditrisk.errors import RegistryError
 from creditrisk.registry.evidence import Evidence, evidence_of
 from creditrisk.registry.moves import no_longer_champion
@@ -63,7 +63,7 @@ def promote_if_better(registry: Registry, version: Version, mode: Mode = "automa
         return PromotionResult(False, f"{why}, and it waits for a person: {HOW_TO_APPROVE}")
     registry.promote(
         version,
-        by=Actor("model-train"),
+        by=Actor("model-train", SERVICE),
         why=why,
         evidence=_where_it_is(version, evidence),
         instead_of=evidence.compared_with or None,

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 import creditrisk
+from creditrisk.decision_log import SERVICE, Actor
 from creditrisk.errors import ScorerError
 from creditrisk.home import Stores
 from creditrisk.registry.evidence import NOT_COMPARED, UNKNOWN_TABLE, Evidence, TrainedFrom, tags_of
 from creditrisk.registry.mlflow_files import EXPERIMENT
 from creditrisk.registry.moves import Moves
 from creditrisk.registry.scorers import REFERENCE
-from creditrisk.registry.shown import description_of, signature_of, table_of
+from creditrisk.registry.shown import description_of, fields_of, signature_of, table_of
 from creditrisk.registry.versions import FINGERPRINT_TAG, Version, serving_folder
 from creditrisk.schema import Schema
 from creditrisk.scoring import Scorer, load, sample_record
@@ -108,7 +109,7 @@ class Registry(Moves):
                 mlflow.log_artifact(str(folder / "card.md"))
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
                 version = self._unused(name, _log_model(folder, scorer.schema))
-                self.notes.note_scorer(name, version, sha256, by=self.here, why=_registered(reason))
+                self.notes.note_scorer(name, version, sha256, by=Actor(self.here, SERVICE), why=_registered(reason))
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self.client.set_model_version_tag(name, version, key, value)
                 self._describe(name, version, run.info, description_of(scorer.card, pages, _place_of(run.info)))
@@ -236,6 +237,7 @@ def _log_model(folder: Path, schema: Schema) -> str:
             code_paths=[str(Path(creditrisk.__file__).parent)],
             pip_requirements=REQUIREMENTS,
             signature=signature_of(schema),
+            metadata={"fields": fields_of(schema)},
             input_example=pd.DataFrame([sample_record(schema)]),
             registered_model_name=schema.name,
         )

@@ -25,7 +25,7 @@ def signature_of(schema: Schema) -> ModelSignature:
 
     The fields are of any type and may be left out: MLflow would refuse what our own checks read, such as whole numbers
     in a column of fractions, or say less of it than they do. Each stands there by every name it goes by, as MLflow
-    drops columns that it does not know.
+    drops columns that it does not know. What each holds, and which are needed, stands in `fields_of`.
     """
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType
@@ -43,6 +43,22 @@ def signature_of(schema: Schema) -> ModelSignature:
         inputs=Columns([ColSpec(anything, name, required=False) for name in names]),
         outputs=Columns([ColSpec(kinds[name], name) for name in kinds]),
     )
+
+
+def fields_of(schema: Schema) -> list[dict[str, str | bool]]:
+    """The fields that a version takes, for programs: name, type in MLflow's words, whether it is required, label."""
+    types = {"number": "double", "integer": "long", "date": "datetime"}
+    return [
+        {
+            "name": field.name,
+            "type": types.get(field.type, "string"),
+            "required": field.role == "feature" and field.is_required,
+            "label": field.label,
+            "expected": field.expected,
+        }
+        for field in schema.fields
+        if field.role in ("id", "time", "feature")
+    ]
 
 
 def table_of(trained_from: TrainedFrom, name: str) -> DatasetInput:

@@ -21,11 +21,13 @@ from creditrisk.home import Stores, make_home
 from creditrisk.registry.evidence import origin_of
 from creditrisk.registry.mlflow_files import EXPERIMENT, settle_in, take_file
 from creditrisk.registry.versions import Version, version_from
+from creditrisk.text import shorten
 
 if TYPE_CHECKING:
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
 
 # Who signs in, to the last @, as a password may hold any sign, and whatever is asked for behind it.
+_NO_CONNECTION = ("Max retries exceeded", "Connection refused", "Failed to establish a new connection")
 _CREDENTIALS = re.compile(r"(?<=://)\S*@|\?[^\s'\"]*")
 # What lies there longer was left behind by a process that was killed.
 SCRATCH_SECONDS = 3600
@@ -149,6 +151,24 @@ class MLflowStore:
                 name: take_file(files, name, scratch, MAX_PAGE_BYTES).read_bytes() for name in names if name in listed
             }
 
+    def run_figures(self, run_id: str) -> dict[str, float]:
+        """What a training's run says of its test, by the names of the figures; nothing if there is no such run.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow is away.
+        """
+        from mlflow.exceptions import MlflowException
+
+        with self.away():
+            try:
+                return dict(self.client.get_run(run_id).data.metrics)
+            except MlflowException as exc:
+                if exc.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                    return {}
+                raise
+
     def check_reachable(self) -> None:
         """Ask the registry for something small; RegistryError if it does not answer."""
         with self.away():
@@ -195,7 +215,9 @@ class MLflowStore:
         except Exception as exc:  # MLflow lets through errors of requests, SQLAlchemy and its own
             # The library's words may quote the address, password and all.
             said = _CREDENTIALS.sub("", str(exc)).splitlines() or [type(exc).__name__]
-            reason = said[0][:200].rstrip(". ")
+            # Of a connection that cannot be made, urllib3 tells at length what nobody needs.
+            is_nobody_there = any(word in said[0] for word in _NO_CONNECTION)
+            reason = "nothing answers there" if is_nobody_there else shorten(said[0], 200).rstrip(". ")
             raise RegistryError(
                 f"the model registry at {_CREDENTIALS.sub('', self.uri)} does not answer or refused: {reason}. "
                 "Scoring goes on with the saved model; start it with `make up` to train or promote."

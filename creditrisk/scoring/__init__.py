@@ -32,13 +32,14 @@ from creditrisk.scoring.policy import (
     policy_from,
     was_stopped,
 )
-from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text
+from creditrisk.scoring.reason_words import OF_ALL, OF_OFFERS, reason_in_full, reason_text, reason_to_applicant
 from creditrisk.scoring.reasons import every_reason
 from creditrisk.scoring.result_file import RESULT_SUFFIXES, result_file
 from creditrisk.scoring.result_table import BYTE_ORDER_MARK, RESULT_COLUMNS, csv_text, result_table
 from creditrisk.scoring.scored_row import NamedReason, ReasonRow, ScoredRow
 from creditrisk.scoring.scorer import OTHER_FIELDS, Scorer, check_intact, load
 from creditrisk.scoring.spread import Spread, fit_spread
+from creditrisk.scoring.typical import typical_record
 from creditrisk.scoring.what_if import WhatIf, ask, changeable_fields, what_would_change
 
 __all__ = [
@@ -93,11 +94,13 @@ __all__ = [
     "read_evaluation",
     "reason_in_full",
     "reason_text",
+    "reason_to_applicant",
     "result_file",
     "result_table",
     "sample_record",
     "shifted",
     "size_of",
+    "typical_record",
     "was_stopped",
     "weighted",
     "what_would_change",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from creditrisk import strict
 from creditrisk.arrays import FloatArray, IntArray
 from creditrisk.errors import ScorerError
+from creditrisk.metrics import rate_interval
 from creditrisk.scoring.calibration import shifted
 from creditrisk.scoring.decision import VERDICTS, DecisionRule
 
@@ -132,8 +133,9 @@ class GroupApproval:
 class CutoffFigures:
     """What cut-offs would have done to the applicants of the evaluation, moved to the portfolio's bad rate.
 
-    Rates are 0 to 1; `bad_rate` is that of those who get an offer, NaN if nobody does. `cost` and `profit` are per
-    applicant in units of one good applicant; a look by a person costs what the schema says and then is right.
+    Rates are 0 to 1; `bad_rate` is that of those who get an offer, NaN if nobody does, and `..._between` are the 95 %
+    intervals of two of them. `cost` and `profit` are per applicant in units of one good applicant; a look by a person
+    costs what the schema says and then is right.
     """
 
     approval_rate: float
@@ -143,6 +145,8 @@ class CutoffFigures:
     cost: float
     profit: float
     groups: tuple[GroupApproval, ...]
+    approval_between: tuple[float, float]
+    bad_between: tuple[float, float]
 
 
 def figures_at(evaluation: Evaluation, rule: DecisionRule, shift: float) -> CutoffFigures:
@@ -173,7 +177,25 @@ def figures_at(evaluation: Evaluation, rule: DecisionRule, shift: float) -> Cuto
             for group, counts in groups.items()
             if sum(counts)
         ),
+        approval_between=_between(good[approved].sum(), bad[approved].sum(), good.sum(), bad.sum(), np.exp(shift)),
+        bad_between=_bad_between(good[approved].sum(), bad[approved].sum(), np.exp(shift)),
     )
+
+
+def _between(good_here: float, bad_here: float, good: float, bad: float, weight: float) -> tuple[float, float]:
+    """The 95 % interval of the share that some applicants are of all; each bad counts `weight` times."""
+    n = good + bad
+    # So many rows of equal weight would tell as much (Kish's effective size).
+    effective = n**2 / (good + weight * bad)
+    low, high = rate_interval((good_here + bad_here) / n * effective, effective)
+    return float(low), float(high)
+
+
+def _bad_between(good: float, bad: float, weight: float) -> tuple[float, float]:
+    """The 95 % interval of the share of bads among applicants; each bad counts `weight` times."""
+    ends = (float(end) for end in rate_interval(bad / weight, good + bad / weight))
+    low, high = (weight * end / (1 - end + weight * end) for end in ends)
+    return low, high
 
 
 def weighted(evaluation: Evaluation, shift: float) -> tuple[FloatArray, FloatArray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from creditrisk.schema import Field
 from creditrisk.scoring.scored_row import ReasonRow
 from creditrisk.text import push_size
 
@@ -38,6 +39,31 @@ def reason_in_full(reason: ReasonRow, of_whom: str) -> str:
     """
     moves = "raises" if reason["push"] > 0 else "lowers"
     return f"{reason_text(reason)} ({of_whom}: {reason['typical']}; {moves} the risk by {push_size(reason['push'])})"
+
+
+def reason_to_applicant(field: Field, reason: ReasonRow) -> str:
+    """The same as a sentence of a letter to the applicant: which of their details it is, and what is usual.
+
+    Examples
+    --------
+    >>> term = Field("term", "integer", "Loan term", unit="months", reason_high="Long loan term")
+    >>> row = {"code": "term:high", "text": "Long loan term", "value": "48 months", "typical": "18 months", "push": 0.1}
+    >>> reason_to_applicant(term, row)
+    'Long loan term: 48 months in your case; typical of applicants with an offer: 18 months.'
+    >>> reason_to_applicant(term, {**row, "code": "term:missing", "text": "Ask for: loan term", "value": "not given"})
+    'Loan term: we were given no information about this.'
+    """
+    if reason["code"] == f"{field.name}:missing":
+        return f"{field.label}: we were given no information about this."
+    what, value, typical = reason["text"], reason["value"], reason["typical"]
+    has_typical = typical != field.in_words(None)
+    if field.type == "category":
+        what, value, typical = field.label, f"“{value}”", f"“{typical}”"
+    elif what.startswith(f"{field.label}: "):
+        # The schema has no phrase of its own for it: "Income: low".
+        what = f"{field.label} ({what.removeprefix(f'{field.label}: ')})"
+    usual = f"; typical of applicants with an offer: {typical}" if has_typical else ""
+    return f"{what}: {value} in your case{usual}."
 
 
 def each_in_full(of_whom: str) -> pl.Expr:

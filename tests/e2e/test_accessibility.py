@@ -99,6 +99,24 @@ def test_axe_finds_nothing_grave_on_a_question_about_columns_and_on_a_list_of_fa
     assert grave_faults(page) == []
 
 
+def test_no_table_is_cut_on_a_narrow_screen(page, web, tmp_path):
+    page.set_viewport_size({"width": 390, "height": 768})
+    page.goto(web.url)
+    page.locator("#drop").wait_for()
+    page.locator("input[type=file]").set_input_files([write_forty_clients(tmp_path / "a file with a long name.csv")])
+    page.locator(".clients .verdict").first.wait_for()
+    page.goto(f"{web.url}/history")
+    page.locator("#decisions .verdict").first.wait_for()
+    assert page.locator("[data-head='What came of it'] .verdict").count()
+    cut = "tables => tables.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"
+    assert page.locator(".scroll").evaluate_all(cut) == []
+    grid = page.locator("#decisions").bounding_box()
+    for column in ("client", "verdict", "risk"):
+        box = page.locator(f"#decisions [row-id] [col-id={column}]").first.bounding_box()
+        assert box["x"] >= grid["x"]
+        assert box["x"] + box["width"] <= grid["x"] + grid["width"]
+
+
 def focused(page: Page) -> str:
     """The text of what has the keyboard."""
     return str(page.evaluate("document.activeElement.innerText")).strip()

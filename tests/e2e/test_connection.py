@@ -12,6 +12,9 @@ from playwright.sync_api import Browser, Page, TimeoutError, expect
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.settings import Settings
+from webapp import policy_changes
+from webapp.access import local_caller
+from webapp.app import create_app
 
 DROP = """([name, text]) => {
   const data = new DataTransfer();
@@ -58,6 +61,7 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
     web.kill()
     expect(page.locator("#connection")).to_be_visible(timeout=SOON)
     expect(page.locator("#connection")).to_contain_text("The connection to the app is lost.")
+    expect(page.locator("#last-answer")).to_have_text(re.compile(r"^\d\d:\d\d$"))
     expect(page.locator("#status")).to_contain_text("no connection", use_inner_text=True)
     expect(page.locator("#status")).not_to_contain_text("Registry away", use_inner_text=True)
     expect(page.locator(".working")).not_to_contain_text(" scored. ", use_inner_text=True)
@@ -66,9 +70,12 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
     time.sleep(2)  # it goes on trying
     expect(page.locator("#connection")).to_be_visible()
 
+    refused = []
+    page.on("response", lambda answer: refused.append(answer.status) if 400 <= answer.status < 500 else None)
     serve_web(corner_settings, web.port)
     expect(page.locator("#connection")).to_be_hidden(timeout=15_000)
     expect(page.locator("#status")).not_to_contain_text("no connection", use_inner_text=True)
+    assert refused == []
     expect(page.locator("#sending")).to_contain_text("another.csv was being sent. Nothing of it was scored.")
     page.reload()
     expect(page.locator(".result")).to_contain_text("60,000 clients", timeout=120_000)
@@ -95,6 +102,23 @@ def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page
     said = page.inner_text(".result")
     told = re.search(r"stopped after ([\d,]+)", said) or re.search(r"([\d,]+) clients", said)
     assert n_before <= int(told[1].replace(",", "")) == n_decisions(corner_settings)
+
+
+def test_the_header_follows_soon_and_at_once_when_its_tab_is_seen(page, serve_web, corner_settings):
+    web = serve_web(corner_settings)
+    welcome(page, web.url)
+    context = create_app(corner_settings).extensions["creditrisk"]
+
+    policy_changes.stop(context, local_caller(), "wrong data")
+    expect(page.locator("#status")).to_contain_text("wrong data", timeout=SOON)
+
+    # A tab that nobody sees asks hardly ever.
+    page.evaluate("dash_clientside.set_props('heartbeat', {disabled: true})")
+    time.sleep(1)
+    policy_changes.go_on(context, local_caller(), "mended")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator("#status")).not_to_contain_text("wrong data", timeout=SOON)
+    context.log.close()
 
 
 def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, corner_settings):

@@ -18,6 +18,7 @@ from creditrisk.registry import Registry
 from creditrisk.scoring import ASK_BELOW, client_words, proving
 from creditrisk.settings import Settings
 from tests.conftest import adopt
+from webapp.pages.case import LETTER_OPENING
 from webapp.pages.wording import AGAINST, confidence_words, percent, risk_words
 
 SIZE = {"width": 1366, "height": 768}
@@ -51,6 +52,10 @@ def web(german_champion, serve_web: Callable, tmp_path_factory: pytest.TempPathF
     champion = Registry(settings.stores).champion("german_credit")
     adopt(settings, champion)
     proving.note_proof(home, champion.sha256)  # it takes three seconds, and is tested by itself
+    # A page of the version, as a training keeps one; none was kept with this champion.
+    pages = home / "version-pages" / champion.model / champion.version
+    pages.mkdir(parents=True)
+    (pages / "validation.html").write_text("<p>It holds.")
     return serve_web(settings)
 
 
@@ -158,14 +163,37 @@ def test_a_click_on_a_client_shows_the_gauge_and_what_moved_the_risk(page, germa
     )
 
 
+def test_an_open_form_makes_room_for_a_file_and_keeps_what_was_typed(page, german_clients):
+    page.click("#fill-in-open")
+    typed = page.locator("#fill-in .field input").first
+    expect(typed).to_be_focused()
+    # As fast as no hand: no letter changes places.
+    page.keyboard.type("Application 4711", delay=0)
+    drop(page, german_clients)
+    page.wait_for_selector(".clients [row-id]", timeout=60_000)
+    assert page.is_hidden("#fill-in")
+    page.click("#fill-in-open")
+    expect(typed).to_have_value("Application 4711")
+
+
 def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behind(page, web):
     page.click("#fill-in-open")
     months = page.locator('[id=\'{"fill":"duration_months","part":"cell"}\']')
-    months.fill("abc")
-    months.press("Tab")
+    first = page.locator("#fill-in .field input").first
+    expect(first).to_be_focused()
+    # It is checked while it is filled in, before anybody leaves it.
+    months.focus()
+    page.keyboard.type("abc")
     page.get_by_text("'abc' is not a number. Expected a whole number of months from 4 to 72.").wait_for()
+    expect(months).to_be_focused()
+    expect(months).to_have_attribute("aria-invalid", "true")
+    expect(months).to_have_attribute("aria-required", "true")
+    said = months.evaluate("cell => document.getElementById(cell.getAttribute('aria-describedby')).innerText")
+    assert "whole number of months from 4 to 72" in said.splitlines()[0]
+    assert "'abc' is not a number" in said
     page.click("#fill-in-score")
     page.get_by_text("fields need your attention. Nothing was scored.").wait_for()
+    expect(page.locator("#fill-in .field:has(.fault) input").first).to_be_focused()
     # Those that are put right are no longer at fault: always the first that is left.
     at_fault = page.locator("#fill-in .field:has(.fault)")
     while left := at_fault.count():
@@ -174,7 +202,7 @@ def test_an_applicant_filled_in_by_hand_opens_as_a_case_and_leaves_nothing_behin
         typed.fill(values.first.get_attribute("value") if values.count() else "24")
         typed.press("Tab")
         expect(at_fault).to_have_count(left - 1)
-    page.click("#fill-in-score")
+    months.press("Enter")
     page.wait_for_selector("#case-title:text-is('Client row 1')")
     assert page.inner_text(".headline .filename") == "Filled in by hand"
     assert page.is_hidden("#fill-in")
@@ -275,7 +303,10 @@ def test_a_chip_moves_the_needle_and_the_letter_has_the_reasons_as_logged(page, 
     decision = found["decisions"][0]
     assert decision["verdict"] == "decline"
     letter = page.evaluate("navigator.clipboard.readText()")
-    assert letter.splitlines() == [reason["text"] for reason in decision["reasons"]]
+    opening, *lines = letter.splitlines()
+    assert opening == LETTER_OPENING
+    for line, reason in zip(lines, decision["reasons"], strict=True):
+        assert line.startswith(f"- {reason['text'].partition(':')[0]}")
 
 
 def test_a_single_client_is_opened_at_once_and_on_a_phone_the_case_is_a_page(page, german_clients):
@@ -411,3 +442,20 @@ def test_the_page_never_scrolls_sideways(page, german_clients):
     page.set_viewport_size(SIZE)
     assert is_upright()
     assert page.locator(".clients [row-id='1'] [col-id='reasons']").count() == 1
+
+
+def test_a_page_of_a_version_opens_where_the_eye_goes_and_closes_back_to_its_button(page, web):
+    page.goto(f"{web.url}/model")
+    look = page.locator("button[data-look]").first
+    # The process that asks the registry copies the pages after its first look.
+    for _ in range(20):
+        if look.count():
+            break
+        page.wait_for_timeout(1_000)
+        page.reload()
+    look.click()
+    title = page.locator("#version-page-title")
+    expect(title).to_be_focused()
+    expect(title).to_be_in_viewport()
+    page.click("#close-page")
+    expect(look).to_be_focused()

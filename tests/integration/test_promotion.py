@@ -121,7 +121,7 @@ def test_the_first_version_becomes_champion_and_a_better_one_takes_over_with_its
     assert (tags["promoted_by"], tags["promoted_why"]) == ("model-train", why)
     assert tags["promoted_evidence"] == f"run {better.run_id}, comparison.html"
     [_, last] = DecisionLog(settings.decision_log).history("champion")
-    assert last.by == Actor("model-train")
+    assert last.by == Actor("model-train", "service")
 
 
 def test_a_person_is_logged_with_their_role_and_the_pages_of_a_version_can_be_had(

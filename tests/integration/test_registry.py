@@ -84,6 +84,15 @@ def test_mlflow_shows_what_a_version_takes_what_it_was_trained_on_and_for_how_lo
     expected = [*(field.name for field in fields), *(field.label for field in fields)]
     assert info.signature.inputs.input_names() == expected
     assert "prob_default" in info.signature.outputs.input_names()
+    # What each holds, which the signature cannot say without refusing what we read.
+    told = {field["name"]: (field["type"], field["required"]) for field in info.metadata["fields"]}
+    assert told == {
+        "client": ("string", False),
+        "age_years": ("long", True),
+        "amount_eur": ("double", True),
+        "income_eur": ("double", False),
+        "housing": ("string", True),
+    }
     model = mlflow.pyfunc.load_model(info.model_uri)
     assert model.input_example.columns.tolist() != []
     assert 0 < model.predict(model.input_example)["prob_default"][0] < 1

@@ -72,7 +72,7 @@ def test_a_report_is_shown_as_text(run, reports):
     assert max(len(line) for line in done.output.splitlines() if not line.startswith("Kept in")) <= 80
     assert "german_credit version 7, written 31 Mar 2024 09:00 UTC" in done.output
     assert "- Income has shifted strongly (PSI 0.41;" in done.output
-    assert "Instalment as a share of th… stable 0.312 – 0.0% –" in " ".join(done.output.split())
+    assert "Instalment as a share of th… stable 0.312 – 0.0 % –" in " ".join(done.output.split())
     assert done.output.endswith(f"Kept in {reports.name}\n")
 
 

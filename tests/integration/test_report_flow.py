@@ -120,7 +120,7 @@ def test_reports_follow_the_decision_log_into_the_archive_and_the_metrics(settin
         whoever_is_told.setenv("CREDITRISK_NOTIFY", f"json://127.0.0.1:{web.port}/hook")
         first = evidently_report()
     [message] = web.sent_to("/hook")
-    assert "of simulated has shifted" in message["title"]
+    assert "of Simulated consumer lender has shifted" in message["title"]
     assert f"Report: http://127.0.0.1:9697/reports/{first['id']}.html" in message["message"]
     assert (first["n_rows"], first["first_seq"], first["last_seq"]) == (N_APPLICANTS, N_AHEAD + 1, LAST)
     assert first["drift_share"] > 0

@@ -116,7 +116,7 @@ def test_a_whole_character_in_two_escapes_is_one(client):
 
 def test_two_keys_that_are_the_same_name_are_refused(client):
     _, message = post(client, "/api/v1/score", json.dumps({**GOOD, "age_years ": 20}))
-    assert message == "more than one field is called 'age_years'. Rename or leave out the extra ones."
+    assert message == "More than one field is called 'age_years'. Rename or leave out the extra ones."
 
 
 def test_sentences_about_json_speak_of_no_file(client):

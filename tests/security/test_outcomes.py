@@ -85,7 +85,9 @@ def test_outcomes_of_what_was_scored_are_recorded_as_they_were_told(client, log)
         {"application_id": 1042, "default": 1, "observed_on": "1970-01-01", "model": "corner_lender"},
         {"application_id": " 1042 ", "default": 0, "observed_on": today.isoformat(), "model": ""},
     ]
-    assert client.post("/api/v1/outcomes", json={"outcomes": told}).json == {"recorded": 3}
+    assert client.post("/api/v1/outcomes", json={"outcomes": told}).json == {
+        "recorded": 3, "corrected": 1, "unchanged": 0
+    }  # fmt: skip
     assert log.outcomes().rows() == [
         ("A7", "", False, date(2026, 3, 31)),
         ("1042", "corner_lender", True, date(1970, 1, 1)),

@@ -86,7 +86,7 @@ def test_ready_answers_in_two_seconds_while_the_database_says_nothing(corner_set
         answer = client.get("/ready")
         assert time.monotonic() - before < 2
     assert answer.status_code == 503
-    assert answer.json["decision_log"]["problem"].startswith("the decision log has not answered for 1.")
+    assert answer.json["decision_log"]["problem"].startswith("The decision log has not answered for 1.")
 
 
 # Deadlines, cut short

@@ -102,7 +102,7 @@ def test_a_result_scored_again_gives_the_same_risk(corner_scorer):
 
 
 def test_template_and_simulated_applicants_quote_their_texts(corner_scorer, tmp_path):
-    header, example = template_csv(corner_scorer.schema).splitlines()
+    header, example = template_csv(corner_scorer).splitlines()
     assert header == '"Client number","Age","Loan amount","Income","Housing"'
     assert example.startswith('"EXAMPLE: replace this row",')
     out = tmp_path / "applicants.csv"

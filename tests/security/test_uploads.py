@@ -42,7 +42,8 @@ def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv")
 
 def stage(app, job: str) -> str:
     """What the page shows of an upload, as the browser gets it."""
-    outputs = [("stage", "children"), ("tick", "disabled"), ("shown", "data")]
+    kept = [("shown", "data"), ("working", "data")]
+    outputs = [("stage", "children"), ("tick", "disabled"), *kept]
     answer = app.test_client().post(
         "/ui/_dash-update-component",
         json={
@@ -52,7 +53,7 @@ def stage(app, job: str) -> str:
                 {"id": "job", "property": "data", "value": job},
                 {"id": "tick", "property": "n_intervals", "value": 1},
             ],
-            "state": [{"id": "shown", "property": "data", "value": None}],
+            "state": [{"id": name, "property": kind, "value": None} for name, kind in kept],
             "changedPropIds": ["tick.n_intervals"],
         },
     )

@@ -11,6 +11,7 @@ from creditrisk.decision_log import Actor
 from creditrisk.errors import CreditRiskError, SettingsError
 from creditrisk.settings import Settings
 from riskometer.cli import main
+from tests.conftest import poll
 from webapp import accounts, passwords, serve, sessions
 from webapp.access import needed_for
 from webapp.pages import find_pages
@@ -33,10 +34,12 @@ ALLOWED = {
     ("POST", "/login"): EVERYBODY,
     ("POST", "/logout"): ALL,
     ("GET", "/account"): ALL,
+    ("POST", "/account/password"): ALL,
     ("GET", "/api/docs"): ALL,
     ("GET", "/api/docs/docs.js"): ALL,
     ("GET", "/api/docs/docs.css"): ALL,
     ("GET", "/api/v1/openapi.json"): ALL,
+    ("GET", "/api/v1/model"): ALL,
     ("GET", "/"): ALL,
     ("GET", "/model"): ("analyst", "approver"),
     ("GET", "/model/versions/<int:version>/<name>.html"): ("analyst", "approver"),
@@ -129,6 +132,17 @@ def test_a_page_asked_for_by_nobody_leads_to_the_login_and_back(home, corner_app
         assert response.headers["Location"] == "/"
 
 
+def test_whoever_is_not_signed_in_is_told_that_something_is_away_and_no_address(home, corner_app):
+    poll(corner_app.extensions["creditrisk"].champion)
+    nobody = corner_app.test_client().get("/ready")
+    assert (nobody.status_code, nobody.json["ready"]) == (200, True)
+    assert nobody.json["registry"]["problem"] == (
+        "The model registry does not answer. Whoever is signed in sees more on the Status page."
+    )
+    assert "127.0.0.1" not in nobody.text
+    assert "http://127.0.0.1:9" in signed_in(corner_app, "clerk").get("/ready").json["registry"]["problem"]
+
+
 def test_what_a_role_may_not_is_said_and_logged_without_a_name(home, corner_app, caplog):
     response = signed_in(corner_app, "clerk").post("/api/v1/outcomes", json={}, headers=OURS)
     assert (response.status_code, response.json["error"]["code"]) == (403, "forbidden")
@@ -198,6 +212,49 @@ def test_a_session_ends_by_signing_out_by_time_and_with_the_account(home, corner
     assert client.get("/account").status_code == 200
     monkeypatch.setattr(sessions.time, "time", lambda: at + sessions.SESSION_SECONDS + 1)
     assert client.get("/account").status_code == 401
+
+
+def test_a_person_changes_their_own_password_and_only_this_session_goes_on(home, corner_app):
+    here, elsewhere, new = signed_in(corner_app, "clerk"), signed_in(corner_app, "clerk"), f"{PASSWORD} anew"
+
+    def change(client=here, **sent):
+        return client.post("/account/password", data={"old": PASSWORD, "new": new, "again": new, **sent}, headers=OURS)
+
+    assert 'action="/account/password"' in here.get("/account").text
+    for sent, said in [
+        ({"old": "guessed"}, "The present password is another one."),
+        ({"again": PASSWORD}, "The two new passwords differ."),
+        ({"new": "short", "again": "short"}, "A password must have 12 to 256 characters."),
+    ]:
+        answer = change(**sent)
+        assert (answer.status_code, said in answer.text) == (400, True)
+    before = here.get_cookie(COOKIE).value
+    assert "Your password was changed." in change().text
+    assert here.get_cookie(COOKIE).value != before
+    assert here.get("/account").status_code == 200
+    assert elsewhere.get("/account").status_code == 401
+    assert signed_in(corner_app, "clerk").get("/account").status_code == 401
+    assert signed_in(corner_app, "clerk", new).get("/account").status_code == 200
+    # Nobody else's is another one by that.
+    assert signed_in(corner_app, "analyst").get("/account").status_code == 200
+
+
+def test_whoever_found_a_browser_left_alone_cannot_guess_the_password(home, corner_app):
+    client = signed_in(corner_app, "clerk")
+    sent = {"old": "guessed", "new": f"{PASSWORD} anew", "again": f"{PASSWORD} anew"}
+    statuses = [client.post("/account/password", data=sent, headers=OURS).status_code for _ in range(6)]
+    assert statuses == [400] * 5 + [429]
+    other_site = client.post("/account/password", data=sent, headers={"Origin": "https://evil.example"})
+    assert other_site.status_code == 403
+
+
+def test_a_program_has_no_password_to_change(home, corner_app):
+    key = accounts.add_key(home, "loans", ("score",))
+    client = signed_in(corner_app, "clerk")
+    sent = {"old": PASSWORD, "new": f"{PASSWORD} anew", "again": f"{PASSWORD} anew"}
+    answer = client.post("/account/password", data=sent, headers={**OURS, "Authorization": f"Bearer {key}"})
+    assert (answer.status_code, "with a name and a password" in answer.text) == (400, True)
+    assert signed_in(corner_app, "clerk").get("/account").status_code == 200
 
 
 def test_a_clock_that_is_put_back_prolongs_no_session_and_keeps_nobody_out(home, corner_app, monkeypatch):

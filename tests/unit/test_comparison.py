@@ -238,7 +238,7 @@ def test_coverage_per_outcome_is_that_of_the_rule_and_fails_where_a_class_is_mis
     missed = np.where(target == 1, 0.001, known)  # all bads look safe
     bads, goods = coverage_guardrails(corner_scorer, missed, target)
     assert (bads.is_passed, goods.is_passed) == (False, True)
-    assert bads.finding.startswith("0.0%")
+    assert bads.finding.startswith("0.0 %")
 
 
 def test_a_model_that_sees_a_protected_field_is_named(corner_scorer):
@@ -376,7 +376,7 @@ def test_with_both_scorers_reasons_fields_and_coverage_are_reported(corner_score
     found = compare(old, new, target, folds, COSTS, frame=frame, microseconds_per_client=(1234.5, 98.7), **both)
     by_label = {item.label: item for item in found.guardrails}
     assert {"Calibration slope", "Coverage of bads", "Coverage of goods", "Protected fields"} <= set(by_label)
-    assert by_label["Reasons in common"].finding.startswith("100%")
+    assert by_label["Reasons in common"].finding.startswith("100 %")
     assert by_label["Reasons in common"].is_passed is None
     assert by_label["Scoring time"].is_passed is None
     assert by_label["Scoring time"].finding == "99 µs a client instead of 1,234 µs"

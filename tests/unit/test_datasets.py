@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from creditrisk import datasets
-from creditrisk.datasets import catalogue, simulated
+from creditrisk.datasets import catalogue, german_credit, simulated
 from creditrisk.errors import SchemaError, SourceError
 from creditrisk.schema import Costs, Field
 from creditrisk.simulator import best_auc, simulate
@@ -159,3 +159,16 @@ def test_the_truth_joins_the_table_it_belongs_to():
 def test_without_a_source_a_dataset_that_is_not_fetched_asks_for_one(name):
     with pytest.raises(SourceError, match=r"not fetched by .* Pass the one you have: SOURCE=path/to/"):
         datasets.read(name, None)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "sent"),
+    [
+        ("lending_club", ["loan_amnt", "earliest_cr_line", "issue_d", "Int Rate"]),
+        ("german_credit", german_credit.SOUTH_GERMAN[0].split()),
+        ("home_credit", ["AMT_CREDIT", "ext_source_1", "CODE_GENDER"]),
+        ("loan_prediction", ["LoanAmount", "Gender"]),
+    ],
+)
+def test_what_a_dataset_reads_or_leaves_out_by_its_schema_is_no_unknown_field(dataset, sent):
+    assert datasets.unknown_fields([*sent, "loan_amuont"], datasets.load_schema(dataset)) == ["loan_amuont"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from creditrisk.decision_log import Decision, DecisionLog, decisions_from, replay
+from creditrisk.decision_log import Decision, DecisionLog, Outcome, decisions_from, erase, replay
 from creditrisk.decision_log.replay import Difference, Replay
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
@@ -283,3 +283,19 @@ def test_a_log_that_takes_no_decisions_says_so_before_one_is_made(tmp_path):
     assert DecisionLog(f"sqlite:///{tmp_path}/decisions.db").head()[0] == 0
     with pytest.raises(DecisionLogError, match="did not do what was asked"):
         DecisionLog(f"sqlite:///{tmp_path}").check_writable()  # a folder, not a file
+
+
+def test_whoever_has_no_account_is_logged_with_a_role_all_the_same(log):
+    log.note("serving", "", "german_credit")
+    log.note("serving", "", "simulated", by="Ada")
+    log.record_outcomes([Outcome("A-1", is_default=False, observed_on=date(2026, 3, 31))])
+    erase(log, "A-1", why="asked for it", by="")
+    with log.store.transaction() as connection:
+        rows = connection.exec_driver_sql("SELECT kind, actor, role, is_automatic FROM events ORDER BY seq").fetchall()
+    assert [(row.kind, row.role, bool(row.is_automatic)) for row in rows] == [
+        ("setting", "service", True),
+        ("setting", "operator", False),
+        ("outcome", "service", True),
+        ("erasure", "operator", False),
+    ]
+    assert rows[1].actor == "Ada"

@@ -226,7 +226,7 @@ def test_a_large_shift_is_an_act_and_is_said_in_the_schemas_words():
     assert len(drift.findings(found)) == 1
     assert drift.findings(found)[0].startswith("Income has shifted strongly (PSI ")
     assert "mostly more applications with more than" in drift.findings(found)[0]
-    assert " EUR (10% before, " in drift.findings(found)[0]
+    assert " EUR (10 % before, " in drift.findings(found)[0]
 
 
 def test_nothing_found_is_said_too():
@@ -265,9 +265,9 @@ EMPTY = sample(0, seed=11)
 BARE = EMPTY.select("seq", "decided_at", "model_version", "prob_default")
 
 ODD = [
-    (ALL_MISSING, "Income is missing in every row (reference: 0%)."),
-    (NOT_LOGGED, "Income is missing in every row (reference: 0%)."),
-    (INFINITE, "Income is missing in every row (reference: 0%)."),
+    (ALL_MISSING, "Income is missing in every row (reference: 0 %)."),
+    (NOT_LOGGED, "Income is missing in every row (reference: 0 %)."),
+    (INFINITE, "Income is missing in every row (reference: 0 %)."),
     (CONSTANT, "Age holds one single value in all rows that have one."),
     (UNSEEN, "Housing: 3 rows hold a value that the model has never seen."),
     (EMPTY, "No application was scored in this window"),
@@ -316,7 +316,7 @@ def test_no_figure_of_a_finding_is_rounded_to_what_it_is_not():
     )  # fmt: skip
     [sentence] = drift.findings(drift.Drift(400_000, (), close))
     assert "PSI 0.3000; chance alone stays below 0.0004" in sentence
-    assert "3.1% before, 3.4% now" in sentence
+    assert "3.1 % before, 3.4 % now" in sentence
     [sentence] = drift.findings(drift.Drift(400_000, (), replace(close, psi=0.2504, psi_bound=0.2496)))
     assert "PSI 0.2504; chance alone stays below 0.2496" in sentence
     [few, *_] = drift.findings(compare(sample(1, seed=3)))

@@ -24,6 +24,18 @@ def schema(corner_scorer):
         ("age_years", "abc", fill_in.Said(fault=f"'abc' is not a number. {AGE}")),
         ("age_years", "17", fill_in.Said("17 years", "Age: 17 is outside 18 to 100 years")),
         ("client", "", fill_in.Said()),
+        ("income_eur", "0,25", fill_in.Said("0.25 EUR")),
+        ("income_eur", "2.500,50 €", fill_in.Said("2,500.5 EUR")),
+        ("income_eur", "2,500", fill_in.Said("2,500 EUR")),
+        (
+            "income_eur",
+            "2.500",
+            fill_in.Said(fault="'2.500' can be read as 2,500 EUR and as 2.5 EUR. Write 2500 or 2.50."),
+        ),
+        ("income_eur", "2.50", fill_in.Said("2.5 EUR")),
+        # 250,125 EUR are more than this lender lends.
+        ("amount_eur", "250.125", fill_in.Said("250.125 EUR")),
+        ("age_years", "6,5", fill_in.Said(fault=f"'6,5' is not a number. {AGE}")),
     ],
 )
 def test_a_field_is_read_as_a_cell_of_a_file(schema, name, cell, said):
@@ -35,6 +47,20 @@ def test_what_is_filled_in_becomes_a_file_of_one_row_whatever_characters_stand_i
     header, row = csv.reader(fill_in.as_file(schema, cells).decode().splitlines(keepends=True))
     assert header == ["Client number", "Age", "Loan amount", "Income", "Housing"]
     assert row == list(cells.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "cell"),
+    [
+        ("income_eur", "2.500,50 €", "2500.50"),
+        ("income_eur", "0,125", "0.1250"),
+        ("amount_eur", "2,500.00", "2,500.00"),
+        ("age_years", "6,5", "6,5"),
+        ("client", "1,5", "1,5"),
+    ],
+)
+def test_a_number_goes_into_the_file_so_that_it_is_read_there_as_it_was_meant(schema, name, typed, cell):
+    assert fill_in.plain_cell(schema, schema.field(name), typed) == cell
 
 
 def send(client, values, made_of):
@@ -71,7 +97,7 @@ def test_the_answer_opens_as_a_file_of_one_client_does(corner_app, schema):
     assert fill_in.OTHER_MODEL in str(send(client, VALUES, "another"))
     assert context.log.head()[0] == 0
 
-    [name] = send(client, VALUES, made_of)["response"]["job"].values()
+    [name] = send(client, VALUES | {"amount_eur": "2000,0"}, made_of)["response"]["job"].values()
     text = ",".join(f'"{cell}"' for cell in VALUES.values())
     header = b'"Client number","Age","Loan amount","Income","Housing"\n'
     same = client.post("/uploads", data=header + text.encode() + b"\n", **KIND).json["upload"]

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
 import pytest
+from flask import g
 
 from creditrisk.decision_log import (
     Actor,
@@ -20,12 +21,14 @@ from creditrisk.decision_log import (
     list_decisions,
     log_what_if,
 )
+from creditrisk.decision_log.entries import Version
+from creditrisk.decision_log.versions import number_of
 from creditrisk.errors import DecisionLogError
 from creditrisk.quality import frame_from_inputs
 from creditrisk.scoring import fingerprint, proving, what_would_change
 from tests.conftest import corner_home
-from webapp import log_check, policy_changes, scoring_again, upload_scoring
-from webapp.access import ROLES, Caller
+from webapp import log_check, pinned_versions, policy_changes, scoring_again, upload_scoring
+from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.errors import BadRequestError, ForbiddenError, VersionNotKeptError
 from webapp.pages import client_history, history_lists, log_proof, timeline
@@ -144,9 +147,47 @@ def test_two_decisions_stand_side_by_side_where_they_differ(app, context):
         assert words in page
     assert "Only an approver may erase" in page
     assert "Erase this person" in said(client_history.client(context, APPROVER, "A7"))
-    only = said(timeline.timeline(events_about(context.log, "A7"), ["what_if"], {}, {}))
+    only = said(timeline.timeline(events_about(context.log, "A7"), ["what_if"], timeline.Known()))
     assert "What-if, no decision" in only
     assert "otherwise than in" not in only
+
+
+def test_the_newest_entry_comes_first_below_what_can_be_done(app, context):
+    score(app, GOOD, BAD)
+    page = said(client_history.client(context, APPROVER, "A7"))
+    order = ["Download everything", "Erase this person", "entry 2 ", "entry 1 "]
+    assert sorted(order, key=page.index) == order
+
+
+def test_a_decision_says_what_was_set_on_the_model_page(app, context):
+    score(app, GOOD)
+    policy_changes.set_cutoffs(context, APPROVER, 0.01, 0.02, "appetite is lower")
+    score(app, GOOD)
+    policy_changes.stop(context, APPROVER, "wrong data")
+    score(app, GOOD)
+    page = said(client_history.client(context, CLERK, "A7"))
+    assert "set on the Model page: offers up to 1, declines from 2 of 100" in page
+    assert "while scoring was stopped" in page
+    assert "the model's own cut-offs" in page
+    assert "setting 1" not in page
+
+
+def test_a_version_that_decided_nothing_is_not_offered(app, context):
+    score(app, GOOD)
+    with context.log.store.transaction(is_write=True) as connection:
+        number_of(connection, Version("corner_lender", "4", "0" * 64, (), ()))  # as one that only scored along
+    assert decided_versions(context.log) == [("corner_lender", "3")]
+
+
+def test_a_file_that_is_kept_leads_to_its_clients(app, context):
+    content = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\n"
+    name, work = upload_scoring.begin(context, content, "clients.csv", Actor("clerk", "clerk", is_automatic=False))
+    work.result()
+    with app.test_request_context():
+        g.caller = local_caller()
+        [button] = [part for part in history_lists.files_table(history_lists.files(context))._traverse()
+                    if type(part).__name__ == "Button"]  # fmt: skip
+    assert (button.children, getattr(button, "data-upload")) == ("clients.csv", name)
 
 
 def test_a_decision_scored_again_is_the_same_or_says_in_what_it_is_not(app, context, corner_scorer):
@@ -162,7 +203,7 @@ def test_a_decision_scored_again_is_the_same_or_says_in_what_it_is_not(app, cont
     corner_scorer.save(folder)
     context.log.note("scorer", "corner_lender/2", fingerprint(folder))
     proving.note_proof(context.settings.home, fingerprint(folder))
-    assert scoring_again.kept_versions(context, "corner_lender") == ["3", "2"]
+    assert pinned_versions.kept_versions(context, "corner_lender") == ["3", "2"]
     policy_changes.stop(context, APPROVER, "to see")  # it asks what the version says, not what is decided today
     n_before = context.log.head()
     row, _ = scoring_again.score_with(context, 1, "2")

@@ -1,6 +1,7 @@
 """The Model page: what it says of the model that serves, and what approvers change on it."""
 
 import json
+import re
 import sys
 import time
 from dataclasses import replace
@@ -21,7 +22,7 @@ from creditrisk.settings import Settings
 from monitoring.archive import open_archives, pending_folder, store
 from monitoring.archive.local import LocalArchive
 from monitoring.archive.protocol import Reading
-from monitoring.results import RealisedFigures
+from monitoring.results import RealisedFigures, VintageFigures
 from tests.conftest import corner_home
 from tests.integration.test_archive import result
 from webapp import champion_moves, policy_changes
@@ -29,8 +30,8 @@ from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
 from webapp.errors import ForbiddenError
 from webapp.lamp_changes import lamp_changes
-from webapp.pages import cutoff_panel, model_card, model_shadow
-from webapp.realised import realised
+from webapp.pages import cutoff_panel, model_card, model_history, model_shadow
+from webapp.realised import TooFew, realised
 from webapp.service_note import Service, ServiceNote, write_services
 from webapp.serving_note import look_at_once
 from webapp.version_pages import keep_pages, kept_names
@@ -171,6 +172,9 @@ def test_saved_cutoffs_decide_and_a_list_names_who_gets_another_verdict(app):
     then = cutoff_panel.with_cutoffs(now, 0.0, own["prob_default"] / 2)
     [change], n_looked_at = lamp_changes(context.log, now, then)
     assert (change.application_id, change.before, change.after, n_looked_at) == ("A7", "approve", "decline", 1)
+    [_, table] = cutoff_panel.list_of_changes([change], n_looked_at)
+    [button] = [part for part in table._traverse() if type(part).__name__ == "Button"]
+    assert (button.children, getattr(button, "data-entry")) == ("A7", str(context.log.head()[0]))  # leads to History
     policy_changes.set_cutoffs(context, APPROVER, 0.0, own["prob_default"] / 2, "to see")
     assert score(client)["verdict"] == "decline"
     assert "to see" in layout(client)
@@ -182,7 +186,47 @@ def test_cutoffs_of_a_version_that_no_longer_serves_are_said_to_hold_no_more(app
     policy_changes.set_cutoffs(context, APPROVER, 0.0, 0.001, "to see")
     newer = replace(context.scorer(), version="4")
     said = policy_changes.left_behind(context.policy.now(), newer)
-    assert said == "The cut-offs that were set for version 3 do not hold for version 4: it decides by its own."
+    assert said.startswith("The cut-offs that were set for version 3 do not hold for version 4: it decides by its own.")
+    assert policy_changes.left_behind(context.policy.now(), context.scorer()) == ""
+
+
+def test_an_approver_ends_what_every_page_says_of_cutoffs_that_hold_no_more(app, corner_scorer, evaluation):
+    context = app.extensions["creditrisk"]
+    policy_changes.set_cutoffs(context, APPROVER, 0.0, 0.001, "to see")
+    newer = replace(corner_scorer, name="corner_lender", version="4")
+
+    def shown():
+        policy = context.policy.now()
+        note, now = policy_changes.left_behind(policy, newer), cutoff_panel.in_force(newer.under(policy))
+        return to_json_plotly(cutoff_panel.panel(now, evaluation, may_change=True, note=note))
+
+    assert "Keep the model's own" in shown()
+    policy_changes.take_cutoffs_back(context, APPROVER, "its own are right")
+    assert "Keep the model's own" not in shown()
+    assert "do not hold for version 4" not in shown()
+
+
+def test_taking_the_stop_back_is_asked_for_as_what_it_is(app):
+    client, context = app.test_client(), app.extensions["creditrisk"]
+    assert model_history.SHOWN in layout(client)
+    policy_changes.stop(context, APPROVER, "wrong data from the bureau")
+    said = layout(client)
+    assert "wrong data from the bureau. Every verdict is" in said
+    assert model_history.SHOWN not in said
+
+
+def test_groups_of_a_number_stand_in_its_order(corner_scorer):
+    ages = np.repeat(["over 45 years", "up to 33 years", "over 33 to 45 years"], 20)
+    table = evaluation_of(
+        np.linspace(0.01, 0.6, 60), np.full(60, 0.1), np.arange(60) % 2, {"Age": ages}, (0.8, 0.7, 0.9)
+    )
+    said = to_json_plotly(cutoff_panel.effect(corner_scorer, corner_scorer, table))
+    places = [said.index(f"Age: {group}") for group in ("up to 33 years", "over 33 to 45 years", "over 45 years")]
+    assert places == sorted(places)
+
+
+def test_a_page_without_a_model_says_how_to_train_one(corner_settings):
+    assert "make model-train-flow" in layout(create_app(corner_settings).test_client())
 
 
 def test_a_slider_that_was_not_moved_stands_for_the_cutoff_to_its_last_digit(corner_scorer):
@@ -208,11 +252,14 @@ def test_money_is_in_the_currency_once_it_is_said_what_a_good_loan_earns(corner_
 class FewVersions:
     """As much of a registry as the note of versions asks for."""
 
-    def __init__(self, challenger, pages=()):
-        self._challenger, self._pages, self.asked = challenger, dict(pages), []
+    def __init__(self, challenger, pages=(), previous=None):
+        self._challenger, self._pages, self._previous, self.asked = challenger, dict(pages), previous, []
 
     def at(self, _model, _alias):
-        return None
+        return self._previous
+
+    def run_figures(self, run_id):
+        return {"auc": 0.8123} if run_id == "run3" else {}
 
     def challenger(self, _model):
         return self._challenger
@@ -242,10 +289,55 @@ def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_regist
     for text in ("5 (challenger)", "3 (serves)", "The same model came out again.", "no difference can be told"):
         assert text in said
     assert "was changed by hand" in said
-    assert said.count("worse beyond chance") == 1
-    assert "what the comparison found" in said
+    assert said.count("Worse beyond chance") == 1
+    # Once in bold, once as what speaks against it, and once beside the button that makes it serve.
+    assert said.count("t is no better than version 3.") == 3
+    assert said.count("81.2 of 100") == 1
     path.write_text('[{"version": 1}]')
     assert read_versions(path) == []
+
+
+def buttons_in(page):
+    """Every button of a page and what stands around it: its words and the kinds of parts that hold it."""
+    found = []
+
+    def walk(part, around):
+        if isinstance(part, list):
+            for one in part:
+                walk(one, around)
+        elif isinstance(part, dict) and "type" in part:
+            if part["type"] == "Button":
+                found.append((part["props"].get("children"), part["props"], around))
+            walk(part["props"].get("children"), (*around, part["type"]))
+
+    walk(page, ())
+    return {words: (props, around) for words, props, around in found}
+
+
+def test_a_version_serves_against_the_evidence_only_below_a_warning_and_the_one_before_is_gone_back_to(app):
+    client, context = app.test_client(), app.extensions["creditrisk"]
+    champion, worse = registered("3", Evidence("keep", "keep: no improvement seen", "2"), "a" * 64), Evidence(
+        "keep", "keep: no improvement seen", "3"
+    )  # fmt: skip
+    before, challenger = registered("2", Evidence(), "b" * 64), registered("4", worse, "c" * 64)
+    versions, path = [challenger, champion, before], versions_path(context.settings)
+
+    def buttons(registry):
+        write_versions(path, known_versions(registry, champion, versions))
+        return buttons_in(client.get("/ui/model/_dash-layout").json)
+
+    found = buttons(FewVersions(challenger, previous=before))
+    props, around = found["Make version 4 serve all the same"]
+    assert props["className"] == "button"
+    assert "Details" in around
+    assert "It is no better than version 3. Version 3 would decide no more" in layout(client)
+    # Of the champion, too, it is said what spoke against it.
+    assert "It is no better than version 2." in layout(client)
+    assert "Make version 2 serve" not in found
+    assert not found["Back to version 2"][0].get("hidden")
+    found = buttons(FewVersions(challenger))
+    assert found["Back"][0]["hidden"]
+    assert found["Make version 2 serve"][0]["className"] == "button"
 
 
 def test_a_version_is_promoted_by_the_command_line_in_the_callers_name_and_the_registry_asked_at_once(app, monkeypatch):
@@ -316,23 +408,46 @@ def performance(ratio):
 
 def test_outcomes_of_its_own_clients_take_the_place_of_those_of_the_test(app, evaluation):
     scorer, settings = app.extensions["creditrisk"].scorer(), app.extensions["creditrisk"].settings
-    assert realised(settings, scorer) is None
-    assert "in the test" in model_card.tiles(evaluation, SimpleNamespace(approval_rate=0, referral_rate=0), None)[1][1]
+    assert realised(settings, scorer) == TooFew()
+    assert "In the test; the reports know of too few outcomes" in layout(app.test_client())
     archives = open_archives(settings.archive_uris)
     for hour, version, ratio in ((1, "3", (1.19, 1.02, 1.38)), (2, "3", None), (3, "2", (2.0, 1.9, 2.1))):
         told = result(hour, model="corner_lender", model_version=version, performance=performance(ratio))
         store(archives, b"<p>A report", told, pending=pending_folder(settings.home))
     said = layout(app.test_client())
     assert "19 % more" in said
-    assert "went bad than predicted (2 % more to 38 % more): 400 of its own clients" in said
-    assert "from Jan 2024 to Mar 2024" in said
+    assert '"went bad than predicted (2 % more to 38 % more)"' in said
+    assert "400 of its own clients, decided about from Jan 2024 to Mar 2024" in said
+
+
+def test_outcomes_that_are_too_young_are_said_to_be_known(app):
+    settings = app.extensions["creditrisk"].settings
+    vintage = dict.fromkeys(VintageFigures.__annotations__) | {
+        "month": "2026-10", "n_approved": 1200, "n_known": 1164, "known_share": 0.97, "is_mature": False, "curve": [],
+    }  # fmt: skip
+    young = performance(None) | {"realised": None, "level": -1, "vintages": [vintage]}
+    told = result(1, model="corner_lender", model_version="3", performance=young)
+    store(open_archives(settings.archive_uris), b"<p>A report", told, pending=pending_folder(settings.home))
+    assert "1,164 outcomes of its own offers known, too few of them old enough" in layout(app.test_client())
+
+
+def test_every_figure_of_the_card_has_its_interval_and_says_whose_it_is(app, evaluation):
+    scorer = app.extensions["creditrisk"].scorer()
+    figures = figures_at(evaluation, scorer.rule, scorer.shift)
+    for _, meaning, source in model_card.tiles(evaluation, figures, TooFew()):
+        assert re.search(r"\(.+ to .+\)", meaning)
+        assert source.startswith("In the test")
+    # Where the portfolio has three times the odds of being bad, each bad counts three times.
+    for found in (figures, figures_at(evaluation, scorer.rule, np.log(3.0))):
+        for between, value in ((found.approval_between, found.approval_rate), (found.bad_between, found.bad_rate)):
+            assert between[0] < value < between[1]
 
 
 def test_an_archive_whose_library_is_missing_leaves_the_page_as_it_is(app, monkeypatch):
     scorer, settings = app.extensions["creditrisk"].scorer(), app.extensions["creditrisk"].settings
     monkeypatch.setitem(sys.modules, "pymongo", None)
     monkeypatch.setattr(Settings, "archive_uris", ["mongodb://nowhere.example/reports"])
-    assert realised(settings, scorer) is None
+    assert realised(settings, scorer) == TooFew()
     assert "80 of 100" in layout(app.test_client())
 
 
@@ -358,6 +473,8 @@ def test_what_the_challenger_would_have_decided_stands_on_the_page(app, corner_s
     calibration = replace(corner_scorer.calibration, intercept=corner_scorer.calibration.intercept + 9.0)
     challenger = replace(corner_scorer, name="corner_lender", version="4", calibration=calibration)
     shadow(context.log, challenger, after_seq=0, by=Actor("tests", "shadow"))
-    said = to_json_plotly(model_shadow.shadow_panel(context.log, "corner_lender"))
-    for text in ("Version 4", "0 % of 1 client, scored on ", "and are higher by", "Offer", "Decline"):
+    said = to_json_plotly(model_shadow.shadow_panel(context.log, "corner_lender", "4"))
+    assert "Version 4, which serves now, before it did" in said
+    said = to_json_plotly(model_shadow.shadow_panel(context.log, "corner_lender", "3"))
+    for text in ('"Version 4"', "0 % of 1 client, scored on ", "and are higher by", "Offer", "Decline"):
         assert text in said

@@ -8,10 +8,10 @@ import polars as pl
 import pytest
 
 from creditrisk.metrics import count_profile
-from monitoring import archive
+from monitoring import alarms, archive
 from tests.conftest import corner_home
 from tests.integration.test_archive import FIGURES, PAGE, result
-from webapp import service_links
+from webapp import service_checks, service_links
 from webapp.app import create_app
 from webapp.pages import report_charts, window_cases
 
@@ -87,9 +87,19 @@ def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app,
     said = overview(app.test_client())
     assert "Corner lender v7: act" in said
     assert "Age has shifted: more of 24 years or less." in said
-    assert "Age of corner_lender has shifted strongly" in said
+    assert "Age of Corner lender has shifted strongly" in said
     assert "Fields that shifted, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: shifted 50 %. Alarms: 1 of 2" in said
     assert "Age has shifted" in archive_list(app.test_client())
+
+
+def test_a_model_has_one_name_whether_it_serves_or_not(app, corner_settings):
+    keep(corner_settings, report(6, level=2), result(7, model="another", title="Another lender"))
+    said = overview(app.test_client()) + archive_list(app.test_client())
+    assert "Corner lender v7" in said  # a report older than titles, of the model that serves
+    assert "Another lender v7" in said
+    assert "corner_lender v" not in said
+    last = service_checks.last_report(result(7, title="Another lender"), datetime.now(UTC), 0, is_scheduled=False)
+    assert "about Another lender v7" in last.said
 
 
 def test_without_a_report_the_page_says_how_to_make_one(app):
@@ -124,11 +134,54 @@ def test_a_chart_draws_its_intervals_and_leaves_a_gap_where_there_is_no_figure()
     auc = next(chart for chart in report_charts.charts_of(results) if chart.title == "How well it ranks")
     svg = report_charts.drawing(auc, 0.5, 1.0)
     # 0.75 to 0.85 on an axis from 0.5 to 1 is half of the height to 30 % of it, from the top.
-    assert '<path class="between accent" d="M0.35 50.00V30.00M2.35 50.00V30.00"/>' in svg
-    assert '<path class="line accent" d="M0.35 40.00M2.35 40.00"/>' in svg
+    assert '<path class="between accent" d="M0.48 50.00V30.00M2.48 50.00V30.00"/>' in svg
+    assert '<path class="line accent" d="M0.48 40.00M2.48 40.00"/>' in svg
     assert [report_charts.point_words(point, auc.words) for point in auc.series[1].points] == [
         "0.80 (0.75 to 0.85)", "–", "0.80 (0.75 to 0.85)",
     ]  # fmt: skip
+
+
+def texts(part):
+    """All that stands in a part, as one text."""
+    inside = getattr(part, "children", part)
+    return (
+        "".join(map(texts, inside)) if isinstance(inside, list) else texts(inside) if inside is not part else str(part)
+    )
+
+
+def test_a_figure_that_the_last_report_lacks_is_told_with_its_time():
+    measured = {"level": 0, "alarms": [], "estimated": {"auc": INTERVAL}, "realised": None}
+    results = [report(1, performance=measured), report(2)]
+    times = [report_charts.moment(one["created_at"]) for one in results]
+    charts = {chart.title: chart for chart in report_charts.charts_of(results)}
+    said = {title: texts(report_charts.figure(chart, ["a", "b"], times)) for title, chart in charts.items()}
+    assert "estimated 0.80 (0.75 to 0.85), as of 31 Mar 2024, 01:00" in said["How well it ranks"]
+    assert "as of" not in said["Fields that shifted"]
+
+
+def test_the_chart_of_a_shift_shows_the_figure_that_raised_its_alarm():
+    # A PSI of 0.06 is below its line; that the risk lies 0.22 standard deviations away is not.
+    score = FIGURES | {"label": "Predicted risk", "psi": 0.06, "distance": 0.22, "mean_reference": 0.1, "level": 1}
+    chart = report_charts.charts_of([report(1, score=score)])[0]
+    assert [(series.name, series.points[0].value) for series in chart.series] == [("PSI", 0.06), ("distance", 0.22)]
+    svg = report_charts.drawing(chart, 0.0, 0.25)
+    assert svg.count('d="M0.50 ') == 4  # two figures of one report stand above each other
+    assert "By 0.22 standard deviations, where 0.10 matters. PSI 0.06" in alarms.how_far(score)
+
+
+def test_one_field_is_shown_over_time(app, corner_settings):
+    other = {"amount_eur": FIGURES | {"label": "Amount", "psi": 0.2, "level": 1}}
+    results = [report(6), report(9, level=2)]
+    results[0]["fields"] |= other
+    keep(corner_settings, *results)
+    client = app.test_client()
+    assert "Shift of Age, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: PSI 0.40" in overview(client)
+    part = {"type": "field-over-time", "value": "amount_eur"}
+    name = json.dumps(part, separators=(",", ":"), sort_keys=True)
+    inputs = [[{"id": part, "property": "n_clicks", "value": 1}]]
+    said = call(client, "one-field.children", inputs, (), f"{name}.n_clicks")
+    assert "Shift of Amount, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: no figure." in said
+    assert "PSI 0.20, as of 31 Mar 2024, 06:00" in said
 
 
 def decide(app):

@@ -78,8 +78,11 @@ def test_what_is_expected_is_said_with_its_bounds(low, high, words):
 
 
 def test_a_long_list_of_categories_is_cut_when_said():
-    field = Field("n", "category", "N", categories=tuple(Category(str(i), f"n{i}") for i in range(9)))
-    assert field.expected == "one of: n0, n1, n2, n3, n4, n5 and 3 more"
+    def field(n):
+        return Field("n", "category", "N", categories=tuple(Category(str(i), f"n{i}") for i in range(n)))
+
+    assert field(7).expected == "one of: n0, n1, n2, n3, n4, n5, n6"
+    assert field(20).expected == "one of: n0, n1, n2, n3, n4, n5 and 14 more"
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from flask import g
 
 from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, Settings, prefect_password
 from flows import password
 from webapp import service_checks, service_watch
-from webapp.access import Caller, local_caller
+from webapp.access import ROLES, Caller, local_caller
 from webapp.pages import shell, status_page
 from webapp.service_checks import Check, Finding, last_report
+from webapp.service_links import ServiceLink
 from webapp.service_note import Service, ServiceNote, read_services, service_note_path, write_services
 from webapp.service_watch import ServiceWatch
 
@@ -108,6 +110,40 @@ def test_what_nobody_started_is_not_gone_and_what_was_there_is(settings, monkeyp
     assert [service.title for service in watch.look().gone] == ["Prefect"]
 
 
+def test_an_exporter_that_does_not_answer_is_gone_where_it_is_started_beside_the_app(tmp_path, monkeypatch):
+    def state(**more):
+        found = ServiceWatch(Settings(home=tmp_path, **more), 0.0, 1).look().services
+        return next((one.state for one in found if one.key == "exporter"), "not asked")
+
+    with prefect({"/health": (200, b"ok")}) as (port, _):
+        assert state(exporter_port=port) == "answers"
+    service_note_path(tmp_path).unlink()
+    assert state(exporter_port=port) == "off"
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    assert state(exporter_port=port) == "gone"
+    # Between containers each has an address of its own, which this app is not told.
+    assert state(exporter_port=port, prefect_api_url="http://prefect-server:4200/api") == "not asked"
+
+
+def test_the_page_leads_those_who_look_after_the_model_to_the_other_services(corner_app, corner_settings):
+    link = ServiceLink("Grafana", "the dashboard", "http://127.0.0.1:3000/d/risk-o-meter")
+    disk = Service("disk", "Disk", "answers", NOW.timestamp(), "81 GB free.")
+    write_services(corner_settings.home, ServiceNote(NOW.timestamp(), (disk,), "", (link,)))
+    assert read_services(corner_settings.home).links == (link,)
+    page = json.dumps(corner_app.test_client().get("/ui/status/_dash-layout").json)
+    for words in (link.address, "Grafana: the dashboard", "has room"):
+        assert words in page
+    with corner_app.test_request_context():
+        g.caller = Caller("clerk", "clerk", ROLES["clerk"])
+        assert status_page._elsewhere(read_services(corner_settings.home)) == []
+
+
+def test_where_other_services_are_is_noted_with_each_look(settings):
+    with prefect({}) as (port, _):
+        links = ServiceWatch(settings.model_copy(update={"mlflow_port": port}), 0.0, 1).look().links
+    assert f"http://127.0.0.1:{port}/#/models" in [link.address for link in links]
+
+
 def test_what_is_started_beside_the_app_is_missed_only_after_a_while(settings, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     for started, state in [(0.0, "gone"), (datetime.now(UTC).timestamp(), "off")]:
@@ -167,7 +203,9 @@ def test_addresses_are_shown_without_their_passwords(settings):
     assert service_checks.ask_archive(*unreadable).state == "unknown"
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"asked_at": 1, "services": [{"key": "x"}], "report_says": ""}', "{"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"asked_at": 1, "services": [{"key": "x"}], "report_says": "", "links": []}', "{"]
+)
 def test_a_note_that_is_something_else_is_none(tmp_path, text):
     service_note_path(tmp_path).parent.mkdir()
     service_note_path(tmp_path).write_text(text)

@@ -103,15 +103,15 @@ def test_a_mean_below_its_limit_is_said_in_the_units_of_people(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "sentence", "value"),
     [
-        ('statistic = "missing_share"\nfield = "income_eur"\nabove = 0.2', "share without Income 50.0%, "
-         "above 20.0%", 0.5),
+        ('statistic = "missing_share"\nfield = "income_eur"\nabove = 0.2', "share without Income 50.0 %, "
+         "above 20.0 %", 0.5),
         ('statistic = "unseen_share"\nfield = "housing"\nabove = 0', "share with a Housing that the model has never "
-         "seen 0.0%, not above 0.0%", 0.0),
+         "seen 0.0 %, not above 0.0 %", 0.0),
         ('statistic = "category_share"\nfield = "housing"\ncategory = "rent"\nabove = 0.4', "share with Housing Rents "
-         "50.0%, above 40.0%", 0.5),
+         "50.0 %, above 40.0 %", 0.5),
         ('statistic = "applications"\nbelow = 100', "applications 80, below 100", 80.0),
         ('statistic = "mean_risk"\nabove = 0.15', "average predicted risk 20.0 of 100, above 15.0 of 100", 0.2),
-        ('statistic = "approval_rate"\nbelow = 0.2504', "approval rate 25.00%, below 25.04%", 0.25),
+        ('statistic = "approval_rate"\nbelow = 0.2504', "approval rate 25.00 %, below 25.04 %", 0.25),
     ],
 )  # fmt: skip
 def test_every_statistic_is_that_of_the_decisions(lines, sentence, value, tmp_path):

@@ -11,9 +11,10 @@ from types import SimpleNamespace
 import pytest
 from jsonschema import Draft202012Validator
 
+from creditrisk.decision_log import Actor
 from creditrisk.errors import DecisionLogError, RegistryError, SchemaError, ScorerError, SourceError, TrainingError
 from creditrisk.pages.palette import VERDICT_LOOKS
-from creditrisk.scoring import RESULT_COLUMNS
+from creditrisk.scoring import RESULT_COLUMNS, Cutoffs, Policy, Stop
 from creditrisk.settings import Settings
 from tests.conftest import poll
 from webapp import short_way
@@ -29,6 +30,7 @@ ODD = {**GOOD, "client": "A8", "age_years": 130}
 WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
 CSV = f"{HEADER},note\nA7,61,2000,52000,own,=1+1\nA9,abc,2000,52000,own,\nA8,130,2000,52000,own,-5\n"
 
+KNOWN_KEYS = {"code", "message", "missing_fields", "kept_versions", "faults"}
 POSTS = ("/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations", "/uploads")
 
 
@@ -42,7 +44,7 @@ def assert_error(response, status, code):
         return assert_mlflows_error(response, 400 if status == 422 else status)
     assert response.status_code == status, response.text
     assert set(response.json) == {"error"}
-    assert set(response.json["error"]) == {"code", "message"}
+    assert {"code", "message"} <= set(response.json["error"]) <= KNOWN_KEYS
     assert response.json["error"]["code"] == code
     message = response.json["error"]["message"]
     assert message.endswith(".")
@@ -142,7 +144,7 @@ def test_scoring_returns_every_field_of_the_contract_and_logs_it_first(client, c
     assert answer["results"][1]["verdict"] == "refer"
     assert answer["results"][1]["problems"] == ["Age: 130 is outside 18 to 100 years"]
     [rejected] = answer["rejected"]
-    assert (rejected["row"], rejected["column"], rejected["value"]) == (2, "Age", "abc")
+    assert (rejected["row"], rejected["field"], rejected["value"]) == (2, "age_years", "abc")
     assert rejected["expected"] == "a whole number of years from 18 to 100"
 
     log = corner_app.extensions["creditrisk"].log
@@ -180,6 +182,44 @@ def test_a_long_csv_comes_in_chunks_and_each_is_logged_before_it_is_sent(client,
     assert n_sent == 4500
 
 
+def test_fields_that_nothing_is_read_from_are_named_once_and_change_no_verdict(client):
+    plain = client.post("/api/v1/score", json=GOOD).json
+    assert plain["unknown_fields"] == []
+    for body in (
+        [{**GOOD, "incme_eur": 1}],
+        [{**GOOD, "incme_eur": 1}] * 9,
+        {"applications": [GOOD, {"incme_eur": 1}]},
+    ):
+        answer = client.post("/api/v1/score", json=body).json
+        assert answer["unknown_fields"] == ["incme_eur"]
+        assert answer["results"][0] == plain["results"][0]
+    # What the schema knows is no stranger, however it is spelt: the outcome neither.
+    known = {**GOOD, "DEFAULT": "1"}
+    known["Income"] = known.pop("income_eur")
+    assert client.post("/api/v1/score", json=known).json["unknown_fields"] == []
+
+
+def test_columns_that_nothing_is_read_from_are_named_in_a_header_of_the_csv_answer(client):
+    answer = post_csv(client, "/api/v1/score.csv", CSV.replace("note", "incme_€"))
+    assert json.loads(answer.headers["X-Unknown-Fields"]) == ["incme_€"]
+    assert answer.headers["X-Unknown-Fields"].isascii()
+    assert "X-Unknown-Fields" not in post_csv(client, "/api/v1/score.csv", f"{HEADER}\nA7,61,2000,52000,own\n").headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/score", {"applications": [GOOD], "model_versoin": "2"}),
+        ("/api/v1/score", {"applications": [GOOD], "model": "german_credit"}),
+        ("/api/v1/outcomes", {"outcomes": [{"application_id": "A7"}], "model": "corner_lender"}),
+    ],
+)
+def test_a_key_beside_the_list_that_means_nothing_is_refused(client, corner_app, path, body):
+    message = assert_error(client.post(path, json=body), 400, "bad_request")
+    assert list(body)[1] in message
+    assert not corner_app.extensions["creditrisk"].log.counts_by_verdict()
+
+
 def test_outcomes_are_recorded_all_or_none(client, corner_app):
     client.post("/api/v1/score", json=GOOD)
     good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
@@ -188,8 +228,81 @@ def test_outcomes_are_recorded_all_or_none(client, corner_app):
     message = assert_error(client.post("/api/v1/outcomes", json={"outcomes": [good, wrong]}), 400, "bad_request")
     assert message.startswith("Outcome 2 has no observed_on that can be read.")
     assert log.outcomes().is_empty()
-    assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == {"recorded": 1}
+    assert client.post("/api/v1/outcomes", json={"outcomes": [good]}).json == counts(recorded=1)
     assert log.outcomes().rows() == [("A7", "", False, date(2026, 3, 31))]
+
+
+def counts(recorded=0, corrected=0, unchanged=0):
+    return {"recorded": recorded, "corrected": corrected, "unchanged": unchanged}
+
+
+def test_an_outcome_that_was_said_before_is_not_recorded_again_and_another_corrects_it(client, corner_app):
+    client.post("/api/v1/score", json=[GOOD, {**GOOD, "client": "B8"}])
+    good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
+    other = {**good, "application_id": "B8"}
+
+    def report(*outcomes):
+        return client.post("/api/v1/outcomes", json=[*outcomes]).json
+
+    assert report(good) == counts(recorded=1)
+    assert report(good, other) == counts(recorded=1, unchanged=1)
+    # Under the model's name or without, it is the same decision.
+    assert report({**good, "model": "corner_lender"}) == counts(unchanged=1)
+    assert report({**good, "default": True}, other) == counts(recorded=1, corrected=1, unchanged=1)
+    client.post("/api/v1/score", json=GOOD)
+    # Of the new decision nothing was said yet.
+    assert report({**good, "default": True}) == counts(recorded=1)
+    said = corner_app.extensions["creditrisk"].log.outcomes()
+    assert said.select("application_id", "is_default").rows() == [
+        ("A7", False), ("B8", False), ("A7", True), ("A7", True)
+    ]  # fmt: skip
+
+
+def test_every_outcome_that_cannot_be_recorded_is_named_by_its_place(client):
+    client.post("/api/v1/score", json=GOOD)
+    good = {"application_id": "A7", "default": False, "observed_on": "2026-03-31"}
+    sent = [{**good, "default": "no"}, good, {**good, "observed_on": "today"}, "A7"]
+    error = client.post("/api/v1/outcomes", json=sent).json["error"]
+    assert [(fault["position"], fault["code"], fault["field"]) for fault in error["faults"]] == [
+        (1, "unreadable", "default"), (3, "unreadable", "observed_on"), (4, "unreadable", "")
+    ]  # fmt: skip
+    assert "2 more cannot be read either" in error["message"]
+    strangers = [{**good, "application_id": "Z1"}, good, {**good, "application_id": "Z2"}]
+    answer = client.post("/api/v1/outcomes", json=strangers)
+    assert [(fault["position"], fault["code"]) for fault in answer.json["error"]["faults"]] == [
+        (1, "never_scored"), (3, "never_scored")
+    ]  # fmt: skip
+    assert "Z1" not in answer.text
+    many = [{**good, "application_id": f"Z{number}"} for number in range(1_200)]
+    error = client.post("/api/v1/outcomes", json=many).json["error"]
+    assert len(error["faults"]) == 1_000
+    assert error["message"].startswith("1,200 of 1,200 outcomes")
+
+
+def test_an_application_that_cannot_be_scored_is_told_in_words_for_programs(client):
+    twice_wrong = {**GOOD, "client": " A8 ", "housing": None, "age_years": 7.5}
+    sent = [GOOD, twice_wrong, {**GOOD, "client": None, "amount_eur": "x"}]
+    for body in (sent, sent * 4):
+        first, second = client.post("/api/v1/score", json=body).json["rejected"][:2]
+        assert (first["row"], first["application_id"], first["code"], first["field"], first["label"]) == (
+            2, "A8", "unreadable", "age_years", "Age"
+        )  # fmt: skip
+        assert first["message"].startswith("Row 2, Age: '7.5' ")
+        assert "Also Housing: nothing is filled in." in first["message"]
+        assert [(other["field"], other["code"]) for other in first["others"]] == [("housing", "missing")]
+        assert (second["application_id"], second["field"]) == ("", "amount_eur")
+    [lacking] = client.post("/api/v1/score", json={**GOOD, "housing": ""}).json["rejected"]
+    assert (lacking["code"], lacking["field"], lacking["value"]) == ("missing", "housing", "")
+
+
+def test_all_fields_that_are_missing_are_named_for_programs_and_sentences_begin_large(client):
+    lacking = client.post("/api/v1/score", json={"age_years": 61, "housing": "own"})
+    assert lacking.json["error"]["missing_fields"] == ["amount_eur"]
+    others = client.post("/api/v1/score", json={"colour": "red"})
+    assert others.json["error"]["missing_fields"] == ["age_years", "amount_eur", "housing"]
+    assert others.json["error"]["message"].startswith("These are not the fields of Corner lender")
+    of_mlflow = client.post("/invocations", json={"inputs": {"colour": ["red"]}}).json
+    assert of_mlflow["message"].startswith("These are not the fields")
 
 
 # What goes wrong
@@ -275,17 +388,18 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     shown = client.post(
         "/ui/_dash-update-component",
         json={
-            "output": "..stage.children...tick.disabled...shown.data..",
+            "output": "..stage.children...tick.disabled...shown.data...working.data..",
             "outputs": [
                 {"id": "stage", "property": "children"},
                 {"id": "tick", "property": "disabled"},
                 {"id": "shown", "property": "data"},
+                {"id": "working", "property": "data"},
             ],
             "inputs": [
                 {"id": "job", "property": "data", "value": name},
                 {"id": "tick", "property": "n_intervals", "value": 1},
             ],
-            "state": [{"id": "shown", "property": "data"}],
+            "state": [{"id": "shown", "property": "data"}, {"id": "working", "property": "data"}],
             "changedPropIds": ["tick.n_intervals"],
         },
     )
@@ -347,6 +461,44 @@ def test_without_a_model_everything_answers_and_says_what_to_do(tmp_path):
     assert (ready.status_code, ready.json["ready"], ready.json["model"]) == (503, False, None)
 
 
+@pytest.mark.usefixtures("old_version")
+def test_the_model_that_answers_is_described_for_programs(client, corner_app, corner_scorer):
+    answer = client.get("/api/v1/model").json
+    document = describe(None)
+    reference = {"$ref": "#/components/schemas/ServedModelDescription"}
+    Draft202012Validator({**reference, "components": document["components"]}).validate(answer)
+    assert (answer["model"], answer["model_version"], answer["since"]) == (
+        "corner_lender", "3", "2026-10-12T08:00:00+00:00"
+    )  # fmt: skip
+    assert answer["sha256"] == corner_app.extensions["creditrisk"].champion.state.scorer.sha256
+    assert answer["versions"] == ["3", "2"]
+    fields = {field["name"]: field for field in answer["fields"]}
+    assert [name for name, field in fields.items() if field["required"]] == ["age_years", "amount_eur", "housing"]
+    assert (fields["age_years"]["type"], fields["age_years"]["minimum"]) == ("integer", 18)
+    assert fields["housing"]["values"] == ["own", "rent"]
+    rule = corner_scorer.rule
+    assert (answer["cutoffs"]["approve_below"], answer["cutoffs"]["decline_from"], answer["cutoffs"]["are_set"]) == (
+        pytest.approx(rule.approve_below), pytest.approx(rule.decline_from), False
+    )  # fmt: skip
+    assert answer["stopped"] is None
+
+
+def test_what_people_set_is_told_to_programs(client, corner_app):
+    assert client.get("/ready").json["stopped"] is False
+    policy = corner_app.extensions["creditrisk"].policy
+    stop = Stop("26 Nov 2026, 14:02 UTC", "Ana", "The bureau's data are wrong.")
+    cutoffs = Cutoffs("corner_lender", "3", 0.05, 0.4)
+    policy.change(policy.now(), Policy(0, cutoffs, stop), by=Actor("Ana", "approver"), why="to see")
+    ready = client.get("/ready").json
+    assert (ready["ready"], ready["stopped"]) == (True, True)
+    described = client.get("/api/v1/model").json
+    assert described["stopped"] == {"since": stop.since, "by": stop.by, "why": stop.why}
+    assert described["cutoffs"] == {"approve_below": 0.05, "decline_from": 0.4, "are_set": True}
+    for body in ([GOOD], [GOOD] * 9):
+        result = client.post("/api/v1/score", json=body).json["results"][0]
+        assert (result["verdict"], result["problems"]) == ("refer", [stop.sentence])
+
+
 def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_app):
     poll(corner_app.extensions["creditrisk"].champion)
     client = corner_app.test_client()
@@ -357,6 +509,10 @@ def test_with_the_registry_away_the_saved_model_scores_and_ready_says_so(corner_
     assert ready.json["since"] == "2026-10-12T08:00:00+00:00"
     assert not ready.json["registry"]["reachable"]
     assert "scoring goes on with the saved model" in ready.json["registry"]["consequence"]
+    assert ready.json["registry"]["problem"] == (
+        "The model registry at http://127.0.0.1:9 does not answer or refused: nothing answers there. "
+        "Scoring goes on with the saved model; start it with `make up` to train or promote."
+    )
     assert "creditrisk_registry_up 0.0" in client.get("/metrics").text
     assert "Registry away" in client.get("/ui/_dash-layout").text
 

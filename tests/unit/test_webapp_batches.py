@@ -495,3 +495,29 @@ def test_a_client_on_two_rows_is_pointed_at(context):
     )
     assert "Client A7: rows 1, 3" in str(page)
     assert "Score the corrected clients" in str(page)
+
+
+def test_cards_are_drawn_anew_for_other_buttons_and_not_for_progress(context):
+    name = context.uploads.add(CSV, "c.csv", Actor("ada"))
+    waiting = context.uploads.get(name)
+    further = replace(waiting, record=replace(waiting.record, state="scoring", n_rows=6_000, n_done=2_000))
+    over = replace(waiting, record=replace(waiting.record, state="done", n_rows=6_000, n_done=6_000, n_scored=6_000))
+    before = batches._fingerprint([waiting], None)
+    assert batches._fingerprint([further], None) == before
+    assert batches._fingerprint([over], None) != before
+    # What is scored on the stage has its buttons there; when it is over, it has a card beside others.
+    assert batches.cards([further], name) == []
+    assert "2,000 of 6,000 clients scored." in str(batches.cards([further], "another"))
+    assert batches.cards([further, over], name) == []
+
+
+def test_what_is_heard_of_a_file_changes_with_each_quarter():
+    def heard(n_done, **more):
+        return scored_file.progress(n_done, 1_000, seconds_left=9.0, **more)["working-spoken"]["children"]
+
+    assert [heard(n) for n in (1, 249, 250, 499, 750, 1_000)] == [
+        *("Being scored.", "Being scored."),
+        *("25 % scored.", "25 % scored.", "75 % scored.", "100 % scored."),
+    ]
+    assert heard(300, is_paused=True) == "Paused."
+    assert heard(0) == "Reading the file and checking every row."

@@ -1,7 +1,9 @@
 import pytest
 
 from creditrisk.quality import check
+from creditrisk.scoring import every_reason
 from creditrisk.sources import parse_upload
+from webapp.pages.case import letter_text
 from webapp.pages.grid import expected_loss, grid_columns, grid_rows, summary
 
 CSV = b"""client;Age;amount_eur;income_eur;housing;note
@@ -58,6 +60,21 @@ def test_sorting_and_choosing_happen_before_a_block_is_cut(scored, corner_scorer
         assert n_rows == count == sum(row["verdict"] == verdict for row in rows)
 
 
+def test_the_first_row_says_where_the_chosen_client_stands(scored, corner_scorer):
+    checked, results = scored
+
+    def place(**wanted):
+        schema = corner_scorer.schema
+        rows, _ = grid_rows(checked, results, schema, ask_below=0.8, start=0, stop=1, chosen_row=2, **wanted)
+        return rows[0].get("chosen_at")
+
+    # By age the second client, who is 19, comes first and, the other way round, last of three.
+    assert place() == "1"
+    assert place(sort=[{"colId": "f0", "sort": "asc"}]) == "0"
+    assert place(sort=[{"colId": "f0", "sort": "desc"}]) == "2"
+    assert place(sought="a7") is None
+
+
 def test_the_expected_loss_is_amount_times_pd_over_the_offers(scored, corner_scorer):
     checked, results = scored
     amounts = [2000.0, 19000.0, 9000.0]
@@ -87,3 +104,30 @@ def test_clients_sort_as_numbers_where_they_are_numbers(corner_scorer):
         sort=[{"colId": "client", "sort": "asc"}],
     )
     assert [row["client"] for row in rows] == ["9", "10", "100", "A1", "B2"]
+
+
+def test_the_letter_tells_the_applicant_each_logged_reason_with_its_value_and_what_is_usual(corner_scorer):
+    def row(code, text, value, typical):
+        return {"code": code, "text": text, "value": value, "typical": typical, "push": 0.1}
+
+    reasons = [
+        row("amount_eur:high", "Loan amount: high", "19,000 EUR", "4,000 EUR"),
+        row("income_eur:missing", "Ask for: income", "not given", "31,000 EUR"),
+        row("housing:rent", "Housing: Rents", "Rents", "Own home"),
+        row("age_years:low", "Young age", "19 years", "not given"),
+    ]
+    assert letter_text(reasons, corner_scorer.schema).splitlines() == [
+        "The main reasons, the strongest first:",
+        "- Loan amount (high): 19,000 EUR in your case; typical of applicants with an offer: 4,000 EUR.",
+        "- Income: we were given no information about this.",
+        "- Housing: “Rents” in your case; typical of applicants with an offer: “Own home”.",
+        "- Young age: 19 years in your case.",
+    ]
+
+
+def test_the_letter_has_a_line_for_every_reason_that_can_be_given(corner_scorer):
+    for reason in every_reason(corner_scorer.schema.features):
+        item = {**reason, "value": "7", "typical": "5", "push": 0.1}
+        [_, line] = letter_text([item], corner_scorer.schema).splitlines()
+        assert "Ask for" not in line
+        assert line.endswith(".")

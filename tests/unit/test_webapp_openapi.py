@@ -6,8 +6,10 @@ import re
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError
 
+from webapp import policy_changes
+from webapp.access import ROLES, Caller
 from webapp.invocations import FORMATS
 
 SEEN_BY_HAND = {"age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
@@ -64,6 +66,40 @@ def test_the_example_is_what_the_model_says_and_nothing_is_logged_for_it(client,
     assert corner_app.extensions["creditrisk"].log.head()[0] == 0
     answered = client.post("/api/v1/score", json=asked).json
     assert answered == score["responses"]["200"]["content"]["application/json"]["example"]
+
+
+def test_the_example_is_typical_of_the_applicants_learnt_from_and_decided_by_the_cutoffs_in_force(
+    client, corner_app, corner_scorer
+):
+    def example():
+        score = client.get("/api/v1/openapi.json").json["paths"]["/api/v1/score"]["post"]
+        asked, answered = score["requestBody"], score["responses"]["200"]
+        return (part["content"]["application/json"]["example"] for part in (asked, answered))
+
+    asked, own = example()
+    [application] = asked["applications"]
+    fields = zip(corner_scorer.schema.features, corner_scorer.yardsticks, strict=True)
+    middles = {field.name: yardstick.middle for field, yardstick in fields}
+    # The middle of what is plausible would be 25,000 EUR; nobody asked for more than 19,000.
+    assert application["amount_eur"] <= 19_000
+    for name in ("amount_eur", "income_eur", "age_years"):
+        assert application[name] == pytest.approx(middles[name], rel=0.02)
+    assert own["results"][0]["problems"] == []
+    context = corner_app.extensions["creditrisk"]
+    approver = Caller("ada", "approver", ROLES["approver"])
+    policy_changes.set_cutoffs(context, approver, 0.0, own["results"][0]["prob_default"] / 2, "to see")
+    asked, under_policy = example()
+    assert (own["results"][0]["verdict"], under_policy["results"][0]["verdict"]) != ("decline", "decline")
+    assert client.post("/api/v1/score", json=asked).json == under_policy
+
+
+def test_what_may_be_sent_is_described_one_application_a_list_and_both_with_more_beside_them(client, document):
+    taken = document["paths"]["/api/v1/score"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    for body in (SEEN_BY_HAND, [SEEN_BY_HAND], {"applications": [SEEN_BY_HAND]}):
+        validate(document, taken, body)
+        assert client.post("/api/v1/score", json=body).status_code == 200
+    with pytest.raises(ValidationError):
+        validate(document, taken, {"applications": []})
 
 
 def test_the_example_of_each_error_has_the_shape_of_errors(document):

@@ -103,6 +103,12 @@ def test_the_pages_that_exist_are_found_in_their_order():
         assert len({getattr(page, name) for page in found}) == len(found)
 
 
+def test_every_page_is_named_in_the_title_of_its_tab(corner_app):
+    client = corner_app.test_client()
+    for page in find_pages():
+        assert f"<title>{page.TITLE} - Risk-O-Meter</title>" in client.get(page.PATH).text
+
+
 def test_every_page_has_a_place_for_messages(corner_app):
     client = corner_app.test_client()
     for page in find_pages():

@@ -58,6 +58,34 @@ def test_the_same_key_and_body_get_the_same_answer_and_one_decision(client, log,
     assert n_decisions(log) == n_before + len(body["applications"]) - 1  # of the request without a key
 
 
+def test_outcomes_with_a_key_are_answered_as_before_and_recorded_once(client, log, corner_settings):
+    ask(client, key="scoring")
+    outcome = {"application_id": "A7", "default": True, "observed_on": "2026-03-31"}
+
+    def report(body, key="outcomes-1"):
+        return client.post("/api/v1/outcomes", json=body, headers={"Idempotency-Key": key})
+
+    first, again = report([outcome]), report([outcome])
+    assert again.data == first.data
+    assert first.json["recorded"] == 1
+    assert (first.headers.get("Idempotent-Replayed"), again.headers["Idempotent-Replayed"]) == (None, "true")
+    assert log.outcomes().height == 1
+    assert error_of(report([{**outcome, "default": False}])) == (422, "key_reused")
+    assert error_of(report(BODY, key="scoring")) == (422, "key_reused")  # of another route
+    assert error_of(report([{}], key="outcomes-2")) == (400, "bad_request")
+    assert report([outcome], key="outcomes-2").json["unchanged"] == 1
+    assert b"A7" not in (corner_settings.home / "idempotency.sqlite3").read_bytes()
+
+
+@pytest.mark.parametrize("path", ["/api/v1/score.csv", "/invocations"])
+def test_a_key_is_refused_where_none_is_kept(client, log, path):
+    table = f"{','.join(GOOD)}\n{','.join(map(str, GOOD.values()))}\n"
+    answer = client.post(path, data=table, content_type="text/csv", headers={"Idempotency-Key": "1"})
+    assert answer.status_code == 400
+    assert "This route keeps no Idempotency-Key" in answer.text
+    assert n_decisions(log) == 0
+
+
 def test_a_key_with_another_body_is_refused_and_another_key_decides_anew(client, log):
     ask(client)
     assert error_of(ask(client, {"applications": [GOOD]})) == (422, "key_reused")
@@ -171,6 +199,13 @@ def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_versi
         assert answer.json["model_version"] == answer.json["results"][0]["model_version"] == "2"
     assert log.decisions_about("A7", at_most=1)[0].decision.model_version == "2"
     assert client.post("/api/v1/score", json={**BODY, "model_version": "3"}).json["model_version"] == "3"
+
+
+@pytest.mark.usefixtures("old_version")
+def test_a_version_that_is_not_kept_is_answered_with_those_that_are(client):
+    error = client.post("/api/v1/score", json={**BODY, "model_version": "9"}).json["error"]
+    assert error["kept_versions"] == ["3", "2"]
+    assert error["message"].endswith("Leave model_version out, or name one that is: 2.")
 
 
 def test_a_version_that_is_not_kept_is_refused_with_the_one_that_serves(client, log, old_version):

@@ -52,7 +52,10 @@ def test_numbers_in_texts_become_cells_of_numbers_only_where_nothing_is_lost(tmp
 
 def test_a_template_holds_an_example_and_what_is_allowed(corner_scorer, tmp_path):
     schema = corner_scorer.schema
-    for table in (read(template_workbook(schema, tmp_path)), read(template_csv(schema).encode(), "c.csv")):
+    for table in (
+        read(template_workbook(corner_scorer, tmp_path)),
+        read(template_csv(corner_scorer).encode(), "c.csv"),
+    ):
         # As a client's, its cells could be scored; forgotten in a file it is set aside, and that is said.
         named = replace(table, frame=table.frame.with_columns(pl.lit("A7").alias(table.frame.columns[0])))
         checked, forgotten = check(named, schema), check(table, schema)
@@ -60,6 +63,6 @@ def test_a_template_holds_an_example_and_what_is_allowed(corner_scorer, tmp_path
         assert forgotten.accepted.is_empty()
         [said] = forgotten.rejected
         assert "the line is the example of the template, no client" in said.sentence
-    parts = zipfile.ZipFile(io.BytesIO(template_workbook(schema, tmp_path)))
+    parts = zipfile.ZipFile(io.BytesIO(template_workbook(corner_scorer, tmp_path)))
     texts = b"".join(parts.read(part) for part in parts.namelist())
     assert b"a whole number of years from 18 to" in texts

@@ -14,7 +14,6 @@
   let isHealthy = true;
   let areUpdatesAnswered = true;
   let lastAnswer = new Date();
-  let nTriesAgain = 0;
 
   function show() {
     const isCutOff = !(isHealthy && areUpdatesAnswered);
@@ -22,18 +21,23 @@
     if (isCutOff === root.classList.contains("cut-off")) return;
     if (isCutOff) {
       const time = document.getElementById("last-answer");
-      if (time) time.textContent = lastAnswer.toLocaleTimeString();
+      if (time) time.textContent = lastAnswer.toTimeString().slice(0, 5);
     } else {
       askAnew();
     }
     root.classList.toggle("cut-off", isCutOff);
   }
 
+  function askHeader() {
+    if (!window.dash_clientside || !window.dash_clientside.set_props) return;
+    // Another number than it had, and one that a counter may have.
+    window.dash_clientside.set_props("heartbeat", { n_intervals: Date.now() % 1e9 });
+  }
+
   // The header, and what became of the file: a restart may lie in between.
   function askAnew() {
+    askHeader();
     if (!window.dash_clientside || !window.dash_clientside.set_props) return;
-    nTriesAgain += 1;
-    window.dash_clientside.set_props("heartbeat", { n_intervals: -nTriesAgain });
     try {
       window.dash_clientside.set_props("tick", { disabled: false });
     } catch (error) {
@@ -90,6 +94,11 @@
   }
   window.addEventListener("online", look);
   window.addEventListener("offline", look);
-  document.addEventListener("visibilitychange", () => document.hidden || look());
+  // A browser lets the tabs that nobody sees ask once a minute only.
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    look();
+    askHeader();
+  });
   lookForEver();
 })();

@@ -1,4 +1,4 @@
-// How the grid draws a verdict (symbol, word and colour, the same as in pages/wording.py) and the reasons (up to three lines).
+// How the grid draws a verdict (symbol, word and colour, the same as in pages/wording.py) and the reasons (up to two lines).
 var dagcomponentfuncs = (window.dashAgGridComponentFunctions = window.dashAgGridComponentFunctions || {});
 
 const VERDICTS = {

@@ -21,23 +21,29 @@ dagfuncs.fitToScreen = function (api) {
   api.applyColumnState({ state, defaultState: { hide: true }, applyOrder: true });
 };
 
-// Some client is always chosen: the first one, where the one before is not, or is no longer, in the list.
-dagfuncs.chooseFirst = function (api) {
-  const first = api.getDisplayedRowAtIndex(0);
-  const none = document.querySelector(".none-found");
-  if (none) none.hidden = Boolean(first);
-  if (!first || !first.data || api.getSelectedNodes().some((node) => node.displayed && node.data)) return;
-  first.setSelected(true, true);
-  window.caseReview.arrived(api);
+dagfuncs.begin = function (api) {
+  dagfuncs.fitToScreen(api);
+  const table = document.querySelector("#clients [role=grid], #clients [role=treegrid]");
+  if (table) table.setAttribute("aria-label", "Clients");
+  // Dash hands this option on as a text, which the grid cannot call.
+  api.setGridOption("focusGridInnerElement", (params) => window.caseReview.focusList(params.api));
+  window.caseReview.onRows(api);
+};
+
+dagfuncs.rowsCame = function (api) {
+  window.caseReview.onRows(api);
+};
+
+dagfuncs.filtered = function () {
+  window.caseReview.onRearranged(false);
+};
+
+dagfuncs.sorted = function () {
+  window.caseReview.onRearranged(true);
 };
 
 dagfuncs.chooseFocused = function (params) {
-  const node = params.rowIndex === null ? null : params.api.getDisplayedRowAtIndex(params.rowIndex);
-  if (node && node.data && !params.rowPinned) node.setSelected(true, true);
-};
-
-dagfuncs.focusChosen = function (params) {
-  return window.caseReview.focusList(params.api);
+  if (params.rowIndex !== null && !params.rowPinned) window.caseReview.want(params.rowIndex);
 };
 
 dagfuncs.leaveTable = function () {

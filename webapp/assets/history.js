@@ -27,6 +27,12 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.past = {
+    // The entry that another page asked for, once.
+    askedEntry: function () {
+      const entry = sessionStorage.getItem("entry");
+      sessionStorage.removeItem("entry");
+      return entry ? Number(entry) : window.dash_clientside.no_update;
+    },
     toClient: function (shown) {
       if (!shown) return;
       requestAnimationFrame(() => {

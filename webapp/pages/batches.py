@@ -15,7 +15,7 @@ from dash.development.base_component import Component
 from creditrisk.text import counted, sentence
 from webapp import upload_scoring
 from webapp.context import AppContext
-from webapp.pages.components import attributes
+from webapp.pages.components import Attributes, attributes
 from webapp.pages.scored_file import time_left
 from webapp.pages.wording import day
 from webapp.upload_access import of_caller, sent_by_caller
@@ -29,6 +29,12 @@ def _nothing(_context: AppContext, _name: str) -> None:
     """What is only to be seen changes nothing."""
 
 
+def _pause_or_go_on(context: AppContext, name: str) -> None:
+    """What the one button for both does."""
+    is_paused = any(upload.is_paused for upload in of_caller(context) if upload.details.name == name)
+    (upload_scoring.go_on if is_paused else upload_scoring.pause)(context, name)
+
+
 def _remove(context: AppContext, name: str) -> None:
     upload = next(upload for upload in of_caller(context) if upload.details.name == name)
     if upload.is_over or not upload.is_kept:
@@ -36,7 +42,7 @@ def _remove(context: AppContext, name: str) -> None:
 
 
 _ACTIONS = {
-    "pause": upload_scoring.pause,
+    "pause": _pause_or_go_on,
     "go on": upload_scoring.go_on,
     "stop": upload_scoring.stop,
     "remove": _remove,
@@ -68,10 +74,8 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def show(_n: int | None, job: str | None, _shown: str | None, shown_before: str | None) -> tuple[Any, Any, int]:
         uploads = of_caller(context)
-        interval = BUSY_MS if any(_is_moving(upload) for upload in uploads) else IDLE_MS
-        state = _fingerprint(uploads, job)
-        # Cards that say the same are left alone, and with them where the keyboard is.
-        return (no_update, no_update, interval) if state == shown_before else (cards(uploads, job), state, interval)
+        interval = BUSY_MS if any(_is_running(upload) and not upload.is_paused for upload in uploads) else IDLE_MS
+        return (*_redrawn(uploads, job, shown_before), interval)
 
     @app.callback(
         Output("job", "data", allow_duplicate=True),
@@ -80,9 +84,10 @@ def register(app: Dash, context: AppContext) -> None:
         Output("known-before", "data", allow_duplicate=True),
         Input({"batch": ALL, "name": ALL}, "n_clicks"),
         State("job", "data"),
+        State("batches-shown", "data"),
         prevent_initial_call=True,
     )
-    def act(_n_clicks: list[int], job: str | None) -> tuple[Any, Any, Any, Any]:
+    def act(_n_clicks: list[int], job: str | None, shown_before: str | None) -> tuple[Any, Any, Any, Any]:
         clicked = ctx.triggered_id
         if not isinstance(clicked, dict) or not ctx.triggered[0]["value"]:
             return no_update, no_update, no_update, no_update
@@ -96,8 +101,7 @@ def register(app: Dash, context: AppContext) -> None:
         set_props("sending", {"children": ""})
         job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
         uploads = of_caller(context)
-        changed = no_update if job_then == job else job_then
-        return changed, cards(uploads, job_then), _fingerprint(uploads, job_then), None
+        return (no_update if job_then == job else job_then), *_redrawn(uploads, job_then, shown_before), None
 
     @app.callback(Output("before", "children"), Input("known-before", "data"), Input("job", "data"))
     def ask(name: str | None, job: str | None) -> Component | None:
@@ -113,11 +117,6 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def close(n_clicks: int, name: str | None) -> str | None:
         return None if n_clicks else name
-
-
-def _is_moving(upload: Upload) -> bool:
-    """Whether something goes on with it."""
-    return not (upload.is_over or upload.is_paused or upload.is_asking or not upload.is_kept)
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
@@ -150,7 +149,7 @@ def _rank(upload: Upload) -> int | None:
         return None
     cases = (
         upload.has_result and upload.is_whole,
-        _is_moving(upload) or upload.is_paused,
+        _is_running(upload),
         upload.is_kept and upload.is_asking,
         upload.is_whole,
         upload.has_result,
@@ -159,18 +158,29 @@ def _rank(upload: Upload) -> int | None:
 
 
 def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
-    """A card for each file; none if there is only the one that the page shows already."""
-    if [upload.details.name for upload in uploads] in ([], [shown]):
+    """A card for each file but one that is being scored on the stage; none if there is only the one that is shown.
+
+    What still wants somebody stands in sight, and what is over can be folded away.
+    """
+    listed = [upload for upload in uploads if not (_is_running(upload) and upload.details.name == shown)]
+    if [upload.details.name for upload in listed] in ([], [shown]):
         return []
-    is_open = shown is None or any(not (upload.is_over or upload.is_asking) for upload in uploads)
-    listed = html.Div([_card(upload, shown) for upload in uploads], className="batch-list", role="list")
-    return [html.Details([html.Summary(f"Files sent: {len(uploads)}"), listed], open=is_open)]
+    going_on = [_card(upload, shown) for upload in listed if upload.is_kept and not upload.is_over]
+    over = [_card(upload, shown) for upload in listed if upload.is_over or not upload.is_kept]
+    parts: list[Component] = [_list_of(going_on)] if going_on else []
+    if over:
+        parts.append(html.Details([html.Summary(f"Files sent: {len(over)}"), _list_of(over)], open=shown is None))
+    return parts
+
+
+def _list_of(listed: list[Component]) -> Component:
+    return html.Div(listed, className="batch-list", role="list")
 
 
 def sent_again(upload: Upload) -> Component:
     """A file that was scored before: what came out then, and the way to have it scored once more."""
     named = f", as {upload.details.filename}" if upload.details.filename else ""
-    what = ": it is being scored." if _is_moving(upload) else f": {progress(upload)}"
+    what = ": it is being scored." if _is_running(upload) and not upload.is_paused else f": {progress(upload)}"
     where = " It is shown below." if upload.is_kept else " Its clients would be decided about once more."
     return html.Section(
         className="notice",
@@ -224,20 +234,64 @@ def _when(at: float) -> str:
     return f"{on}at {then:%H:%M}"
 
 
+def _is_running(upload: Upload) -> bool:
+    """Whether it is being scored, or waits for that, or is paused."""
+    return upload.is_kept and not (upload.is_over or upload.is_asking)
+
+
+def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None) -> tuple[Any, Any]:
+    """The cards and their fingerprint if other cards or buttons are due; if not, just how far each file is.
+
+    A button that stays keeps the focus and every click, and who listens hears no card twice.
+    """
+    state = _fingerprint(uploads, shown)
+    if state != shown_before:
+        return cards(uploads, shown), state
+    for upload in uploads:
+        if _is_running(upload) and upload.details.name != shown:
+            for part, properties in _how_far(upload).items():
+                set_props({"batch-part": part, "name": upload.details.name}, properties)
+            set_props({"batch": "pause", "name": upload.details.name}, _pause_words(upload))
+    return no_update, no_update
+
+
+def _how_far(upload: Upload) -> dict[str, Attributes]:
+    """What changes on the card of a file that is being scored: the properties of each part."""
+    record = upload.record
+    return {
+        "card": {"className": _looks(upload)},
+        "bar": {"value": str(record.n_done), "max": str(max(record.n_rows, 1))},
+        "text": {"children": progress(upload)},
+    }
+
+
+def _looks(upload: Upload) -> str:
+    if not upload.is_kept:
+        return "batch past"
+    return f"batch {'paused' if upload.is_paused else upload.record.state}"
+
+
+def _pause_words(upload: Upload) -> Attributes:
+    word = "Go on" if upload.is_paused else "Pause"
+    return {"children": word, **attributes("aria-", label=f"{word}: {upload.details.filename}")}
+
+
 def _card(upload: Upload, shown: str | None) -> Component:
-    details, record = upload.details, upload.record
+    details = upload.details
     is_shown = details.name == shown and upload.is_kept
-    is_moving = _is_moving(upload) or (upload.is_kept and upload.is_paused)
-    bar = html.Progress(value=str(record.n_done), max=str(max(record.n_rows, 1))) if is_moving else None
-    looks = "past" if not upload.is_kept else "paused" if upload.is_paused else record.state
+    parts = _how_far(upload)
+    name_of = {part: {"batch-part": part, "name": details.name} for part in parts}
+    label = attributes("aria-", label=f"How far {details.filename} is")
+    bar = html.Progress(id=name_of["bar"], **parts["bar"], **label) if _is_running(upload) else None
     return html.Div(
         role="listitem",
-        className=f"batch {looks}",
+        id=name_of["card"],
+        className=_looks(upload),
         children=[
             html.B(details.filename, className="filename", title=details.filename),
             html.Small(f"sent by {details.actor}{' · shown below' if is_shown else ''}"),
             bar,
-            html.P(progress(upload)),
+            html.P(id=name_of["text"], **parts["text"]),
             html.Div(_buttons(upload, is_shown), className="actions"),
         ],
     )
@@ -257,7 +311,7 @@ def _buttons(upload: Upload, is_shown: bool) -> list[Component]:
     if upload.is_asking:
         return [*buttons, button("stop", "Leave it")]
     if not upload.is_over:
-        buttons.append(button("go on", "Go on") if upload.is_paused else button("pause", "Pause"))
+        buttons.append(button("pause", "Go on" if upload.is_paused else "Pause"))
         return [*buttons, button("stop", "Stop")]
     if upload.can_go_on:
         buttons.append(button("go on", "Go on"))
@@ -268,6 +322,12 @@ def _buttons(upload: Upload, is_shown: bool) -> list[Component]:
 
 
 def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
-    """What the cards say, as a browser may keep it: nothing can be read from it."""
-    said = [(upload.details.name, upload.record, upload.is_paused, upload.is_kept) for upload in uploads]
+    """Which cards there are, and what is on them beside the progress of files that are being scored.
+
+    A browser may keep it: nothing can be read from it.
+    """
+    said = [
+        (upload.details.name, upload.is_asking, upload.is_kept, None if _is_running(upload) else upload.record)
+        for upload in uploads
+    ]
     return hashlib.sha256(repr((said, shown)).encode()).hexdigest()

@@ -12,6 +12,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.schema import Schema
 from creditrisk.scoring import (
     OF_ALL,
     OF_OFFERS,
@@ -24,6 +25,7 @@ from creditrisk.scoring import (
     changeable_fields,
     client_words,
     reason_text,
+    reason_to_applicant,
     was_stopped,
 )
 from creditrisk.text import push_words, sentence
@@ -31,6 +33,7 @@ from webapp.pages import gauge, standing, wording
 from webapp.pages.components import attributes, lamp
 
 _ZONES: dict[Verdict, str] = {"approve": "an offer", "decline": "a decline"}
+LETTER_OPENING = "The main reasons, the strongest first:"
 # What lowered the risk of a client without an offer.
 MOST_LOWERED = 3
 
@@ -76,6 +79,8 @@ def case(client: Client) -> list[Component]:
             children=[
                 html.Button("‹ Clients", id="back", className="button back", n_clicks=0),
                 html.H2(f"Client {client_words(row['application_id'])}", id="case-title", tabIndex=-1),
+                html.Button("‹ Previous", id="case-before", className="button walk", n_clicks=0),
+                html.Button("Next ›", id="case-next", className="button walk", n_clicks=0),
             ],
         ),
         html.Div(
@@ -89,7 +94,7 @@ def case(client: Client) -> list[Component]:
                         *_what_would_change(client),
                         *(part for title, of_part in parts.items() for part in bars(title, of_part, longest)),
                         *([html.P(wording.how_to_read(strongest), className="quiet")] if pushes else []),
-                        *_letter(row),
+                        *_letter(row, scorer.schema),
                         *standing.standing(row["prob_default"], scorer.profile["prob_default"]),
                         html.P(f"Scored by {scorer.schema.title} v{scorer.version}", className="quiet"),
                     ],
@@ -205,11 +210,22 @@ def _what_would_change(client: Client) -> list[Component]:
     ]
 
 
-def _letter(row: ScoredRow) -> list[Component]:
-    """The reasons as they were logged, to be copied."""
+def letter_text(reasons: Sequence[ReasonRow], schema: Schema) -> str:
+    """The reasons that were logged, all of them and in their order, as sentences of a letter to the applicant."""
+    # A name may begin another one, and a category's value may hold a colon.
+    by_name = sorted(schema.features, key=lambda field: -len(field.name))
+    lines = []
+    for item in reasons:
+        field = next(field for field in by_name if item["code"].startswith(f"{field.name}:"))
+        lines.append(f"- {reason_to_applicant(field, item)}")
+    return "\n".join([LETTER_OPENING, *lines])
+
+
+def _letter(row: ScoredRow, schema: Schema) -> list[Component]:
+    """The reasons as they were logged, to be copied, in words for the applicant."""
     if not row["reasons"] or row["verdict"] == "approve":
         return []
-    reasons = "\n".join(item["text"] for item in row["reasons"])
+    reasons = letter_text(row["reasons"], schema)
     return [
         html.Div(
             className="letter",

@@ -8,7 +8,7 @@ from typing import Any
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
-from creditrisk.decision_log import Event, application_of, events_about, events_numbered
+from creditrisk.decision_log import Event, application_of, events_about, events_numbered, policies_set
 from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.schema import Schema
 from creditrisk.scoring import client_words
@@ -22,7 +22,7 @@ from webapp.pages.cutoff_panel import reason_box
 from webapp.pages.history_lists import grid
 from webapp.pages.review import FilterRule
 from webapp.personal_data import MOST_CHARACTERS, ROUTE, erase_person
-from webapp.scoring_again import kept_versions
+from webapp.pinned_versions import kept_versions
 
 # More about one client are in the download.
 MOST_SHOWN = 200
@@ -53,15 +53,13 @@ def client(context: AppContext, caller: Caller, application_id: str) -> Componen
     parts: list[Component] = [
         html.H2(["Client ", html.Span(client_words(application_id), className="client-number")]),
         dcc.Store(id="anchor", data=anchor),
+        html.Div([_download(application_id), html.Div(_erasing(caller), id="erasing")], className="of-person"),
     ]
     if len(events) >= MOST_SHOWN:
         parts.append(html.P(f"The newest {MOST_SHOWN} entries; the download holds all.", className="quiet"))
     parts += [
         timeline.kind_filter(events),
         html.Div(_shown(context, events, list(timeline.KINDS)), id="events"),
-        html.H3("What is kept of this person"),
-        _download(application_id),
-        html.Div(_erasing(caller), id="erasing"),
     ]
     return html.Section(parts, className="panel client", **attributes("aria-", label="One client"))
 
@@ -79,7 +77,12 @@ def _shown(context: AppContext, events: Sequence[Event], kinds: Sequence[str]) -
     scorer = context.champion.state.scorer
     if scorer is not None:
         schemas = {scorer.name: scorer.schema}
-    return timeline.timeline(events, kinds, schemas, {model: kept_versions(context, model) for model in models})
+    try:
+        policies = {item.policy.name: item.policy for item in policies_set(context.log)}
+    except DecisionLogError:
+        policies = {}
+    versions = {model: kept_versions(context, model) for model in models}
+    return timeline.timeline(events, kinds, timeline.Known(schemas, versions, policies))
 
 
 def _download(application_id: str) -> Component:

@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
+from creditrisk.scoring import client_words
 
 
 def message_line() -> Component:
@@ -31,6 +32,18 @@ def lamp(verdict: str, more: str = "") -> Component:
     if look is None:
         return html.Span(f"{verdict}{more}")
     return html.Span(f"{look.words}{more}", className=f"verdict {look.band}")
+
+
+def client_button(application_id: str, seq: int) -> Component:
+    """A client's number, as a button to all that happened to the client (assets/leads.js).
+
+    Parameters
+    ----------
+    seq
+        Of an entry of the log about the client: the number itself goes into no address and no store.
+    """
+    shown = client_words(application_id)
+    return html.Button(shown, className="link", title="Show in History", **attributes("data-", entry=seq))
 
 
 def choice(words: str, name: Mapping[str, object], *, is_pressed: bool) -> Component:
@@ -66,8 +79,12 @@ def plain_table(
     figures: Sequence[str] = (),
     looks: str = "",
     is_tall: bool = False,
+    is_narrow: bool = False,
 ) -> Component:
     """A table that scrolls by itself where it has no room, with the keyboard too.
+
+    Where it has less than 680 pixels its rows stand as blocks, a line for each cell with the head of its column in
+    front (parts.css).
 
     Parameters
     ----------
@@ -79,10 +96,16 @@ def plain_table(
         Another class of the table, for its style.
     is_tall
         Whether it may be long: then it scrolls up and down as well.
+    is_narrow
+        Whether its few columns have room in 300 pixels: then it stays a table there.
     """
     cells = [
         html.Th(text, scope="col", className="figure" if text in figures else "") if text else html.Td()
         for text in heads
     ]
-    inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=f"plain {looks}".rstrip())
+    for row in rows if not is_narrow else ():
+        for head, cell in zip(heads, row.children, strict=True):
+            setattr(cell, "data-head", head)  # Python writes no such name
+    look = " ".join(["plain", *([] if is_narrow else ["stacks"]), *looks.split()])
+    inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=look)
     return html.Div(inside, className="scroll tall" if is_tall else "scroll", tabIndex=0)

@@ -8,12 +8,12 @@ from dataclasses import replace
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, client_words, figures_at
+from creditrisk.scoring import CutoffFigures, Cutoffs, Evaluation, Scorer, figures_at
 from creditrisk.text import counted
 from webapp.callback_bodies import MOST_MONEY
 from webapp.lamp_changes import LampChange
 from webapp.pages import wording
-from webapp.pages.components import attributes, lamp, plain_table
+from webapp.pages.components import attributes, client_button, lamp, plain_table
 from webapp.pages.model_card import share
 
 # The step of a slider, in applicants of 100.
@@ -134,8 +134,10 @@ def _earned(currency: str) -> Component:
 
 def _saving(scorer: Scorer) -> Component:
     buttons = [html.Button("Save these cut-offs", id="save-cutoffs", className="button primary", n_clicks=0)]
-    if scorer.rule.cutoffs is not None:
-        buttons.append(html.Button("Back to the model's own", id="own-cutoffs", className="button", n_clicks=0))
+    if scorer.policy.cutoffs is not None:
+        # Those of another version hold no more: to confirm that ends what the header says about them.
+        words = "Back to the model's own" if scorer.rule.cutoffs is not None else "Keep the model's own"
+        buttons.append(html.Button(words, id="own-cutoffs", className="button", n_clicks=0))
     else:
         # The page listens to it.
         buttons.append(html.Button(id="own-cutoffs", hidden=True, n_clicks=0))
@@ -180,13 +182,33 @@ def effect(now: Scorer, then: Scorer, evaluation: Evaluation, earned: float | No
     ]
     parts: list[Component] = [_table(("", "Now", "Then" if is_moved else "Then (not moved)"), lines)]
     if after.groups:
+        fields = list(dict.fromkeys(group.field for group in before.groups))
+        pairs = sorted(
+            zip(before.groups, after.groups, strict=True),
+            key=lambda pair: (fields.index(pair[0].field), _third(pair[0].group)),
+        )
         groups = [
             (f"{one.field}: {one.group} ({one.n_rows:,})", share(one.approval_rate), share(other.approval_rate))
-            for one, other in zip(before.groups, after.groups, strict=True)
+            for one, other in pairs
         ]
         parts.append(html.H3("Who gets an offer, by group (the model sees none of these)"))
         parts.append(_table(("Group (applicants)", "Now", "Then"), groups))
     return parts
+
+
+def _third(group: str) -> int:
+    """Which third of a number a group is, as `protected_groups` calls them; those of categories keep their order.
+
+    Examples
+    --------
+    >>> sorted(["over 33 to 45 years", "over 45 years", "up to 33 years"], key=_third)
+    ['up to 33 years', 'over 33 to 45 years', 'over 45 years']
+    >>> sorted(["Male", "Female"], key=_third)
+    ['Male', 'Female']
+    """
+    if group.startswith("up to "):
+        return 0
+    return 2 if group.startswith("over ") and " to " not in group else 1
 
 
 def _bad(figures: CutoffFigures) -> str:
@@ -204,7 +226,7 @@ def _table(heads: Sequence[str], lines: Sequence[tuple[str, str, str]]) -> Compo
         )
         for name, now, then in lines
     ]
-    return plain_table(heads, rows, figures=heads[1:])
+    return plain_table(heads, rows, figures=heads[1:], is_narrow=True)
 
 
 def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Component]:
@@ -217,7 +239,7 @@ def list_of_changes(changes: Sequence[LampChange], n_looked_at: int) -> list[Com
     rows = [
         html.Tr(
             [
-                html.Th(client_words(change.application_id), scope="row"),
+                html.Th(client_button(change.application_id, change.seq), scope="row"),
                 html.Td(wording.risk_words(change.prob_default), className="figure"),
                 html.Td(lamp(change.before)),
                 html.Td(lamp(change.after)),

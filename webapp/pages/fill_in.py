@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from concurrent.futures import wait
+from dataclasses import replace
 from datetime import date
 from typing import Any, NamedTuple, TypedDict
 
@@ -18,9 +19,10 @@ from dash.development.base_component import Component
 from creditrisk import datasets
 from creditrisk.errors import CreditRiskError
 from creditrisk.quality import Checked
-from creditrisk.schema import Field, Schema
+from creditrisk.schema import Field, Schema, Written
+from creditrisk.scoring import sample_record
 from creditrisk.sources import parse_upload
-from creditrisk.text import counted, sentence
+from creditrisk.text import counted, sentence, shorten
 from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
@@ -28,6 +30,7 @@ from webapp.pages.components import attributes
 from webapp.pages.template import fields_to_fill, template_table
 
 FILENAME = "Filled in by hand"
+DECIMAL_COMMA: Written = "1.234,50"
 # Longer than anything that belongs into a field.
 MOST_CHARS = 200
 # One applicant is scored by then, and the page goes straight to the case.
@@ -70,8 +73,8 @@ def register(app: Dash, context: AppContext) -> None:
 
     @app.callback(
         Output({"fill": MATCH, "part": "said"}, "children"),
-        Input({"fill": MATCH, "part": "cell"}, "value"),
-        State({"fill": MATCH, "part": "cell"}, "id"),
+        Input({"fill": MATCH, "part": "typed"}, "data"),
+        State({"fill": MATCH, "part": "typed"}, "id"),
         prevent_initial_call=True,
     )
     def check(value: str | None, item: FieldId) -> list[Component]:
@@ -107,6 +110,7 @@ def register(app: Dash, context: AppContext) -> None:
             verb = "needs" if n_faults == 1 else "need"
             message = f"{counted(n_faults, 'field')} {verb} your attention. Nothing was scored."
             return no_update, no_update, told, message
+        cells = {name: plain_cell(schema, fields[name], cell) for name, cell in cells.items() if name in fields}
         try:
             name, work = upload_scoring.begin(context, as_file(schema, cells), FILENAME, the_caller().actor)
         except CreditRiskError as exc:
@@ -146,6 +150,16 @@ def _register_form(app: Dash, context: AppContext) -> None:
         schema = context.scorer().schema
         return (form(schema), fingerprint(schema)) if n_clicks else (no_update, no_update)
 
+    @app.callback(
+        Input("job", "data"),
+        State("fill-in", "hidden"),
+        prevent_initial_call=True,
+    )
+    def make_room(_job: str | None, is_hidden: bool) -> None:
+        # Another file was dropped or opened: its result is not pushed down by the form, which keeps what stands in it.
+        if not is_hidden:
+            _show(is_open=False)
+
 
 def _show(*, is_open: bool) -> None:
     set_props("fill-in", {"hidden": not is_open})
@@ -158,15 +172,16 @@ def form(schema: Schema) -> list[Component]:
     fields = fields_to_fill(schema)
     above = [field for field in fields if field.role == "id" or _is_asked_for(field)]
     below = [field for field in fields if field not in above]
+    numbers = {field.name: number for number, field in enumerate(fields)}
     folded = html.Details(
         [
             html.Summary(f"{counted(len(below), 'more field')}, if you have it"),
-            html.Div([_part(field) for field in below], className="fields"),
+            html.Div([_part(field, numbers[field.name]) for field in below], className="fields"),
         ]
     )
     return [
         html.H2(OPEN),
-        html.Div([_part(field) for field in above], className="fields"),
+        html.Div([_part(field, numbers[field.name]) for field in above], className="fields"),
         *([folded] if below else []),
         html.P(id="fill-in-message", role="alert", className="fill-in-message"),
         html.Div(
@@ -179,22 +194,31 @@ def form(schema: Schema) -> list[Component]:
     ]
 
 
-def _part(field: Field) -> Component:
-    """A field with its name, what it should hold, and room for what the reader says of it."""
+def _part(field: Field, number: int) -> Component:
+    """A field with its name, what it should hold, and room for what the reader says of it.
+
+    assets/fill_in.js ties the three together for who hears the page: Dash's own field has no attributes for that.
+    """
     # As Dash writes it.
     name = f'{{"fill":"{field.name}","part":"cell"}}'
     label = [html.B(_with_unit(field)), html.Small(" needed") if _is_asked_for(field) else None]
     hint = "" if field.type == "text" else sentence(field.expected)
     if field.role == "time":
         hint += "; if empty, today"
+    about = [
+        html.Small(hint, className="hint"),
+        html.P(id={"fill": field.name, "part": "said"}, className="said", role="status"),
+    ]
     return html.Div(
         [
             html.Label(label, htmlFor=name, title=field.description),
             *_control(field),
-            html.Small(hint, className="hint"),
-            html.P(id={"fill": field.name, "part": "said"}, className="said", role="status"),
+            html.Div(about, id=f"fill-in-about-{number}", className="about-field"),
+            # Set by assets/fill_in.js half a second after the last key.
+            dcc.Store(id={"fill": field.name, "part": "typed"}),
         ],
         className="field",
+        **attributes("data-", field=field.name, needed=str(_is_asked_for(field)).lower()),
     )
 
 
@@ -207,8 +231,8 @@ def _control(field: Field) -> list[Component]:
         value="",
         list=values if field.categories else None,
         inputMode="decimal" if field.is_numeric else "text",  # type: ignore[arg-type]  # Dash's list lacks both
-        # It is checked when it is left.
-        debounce=True,
+        # With a pause of its own Dash's field puts the cursor back while somebody types on, which mixes letters up.
+        debounce=False,
         autoComplete="off",
         maxLength=MOST_CHARS,
     )
@@ -217,19 +241,74 @@ def _control(field: Field) -> list[Component]:
 
 
 def said_of(schema: Schema, field: Field, cell: str) -> Said:
-    """What the reader of files makes of one cell, all others being the example's of the template."""
+    """What the reader of files makes of one cell, all others being a made-up client's.
+
+    One cell alone does not say whether a comma or a point divides its decimals, and a person writes as at home: where
+    only one of the two gives a number within the field's bounds it is meant, and where both do they are asked.
+    """
+    return _read_as_meant(schema, field, cell).said
+
+
+def plain_cell(schema: Schema, field: Field, cell: str) -> str:
+    """The cell as it goes into the file: as it was typed, unless the reader would not read there what was meant."""
+    if not _has_marks(field, cell):
+        return cell
+    alone, meant = _read_cell(schema, field, cell), _read_as_meant(schema, field, cell)
+    return cell if meant.value is None or meant.value == alone.value else _plainly(float(meant.value))
+
+
+class _Reading(NamedTuple):
+    said: Said
+    value: Any = None
+
+
+def _read_as_meant(schema: Schema, field: Field, cell: str) -> _Reading:
+    alone = _read_cell(schema, field, cell)
+    if not _has_marks(field, cell):
+        return alone
+    with_comma = replace(field, notation=DECIMAL_COMMA)
+    fields = tuple(with_comma if item.name == field.name else item for item in schema.fields)
+    other = _read_cell(replace(schema, fields=fields), with_comma, cell)
+    if other.said.fault or other.value == alone.value:
+        return alone
+    if alone.said.fault or bool(alone.said.oddity) != bool(other.said.oddity):
+        return other if alone.said.fault or alone.said.oddity else alone
+    either = f"'{shorten(cell)}' can be read as {other.said.words} and as {alone.said.words}"
+    write = f"{_plainly(float(other.value))} or {_plainly(float(alone.value))}"
+    return _Reading(Said(fault=f"{either}. Write {write}."))
+
+
+def _has_marks(field: Field, cell: str) -> bool:
+    """Whether a cell holds a number whose commas and points nobody has explained: a schema may have."""
+    return field.is_numeric and not field.notation and ("," in cell or "." in cell)
+
+
+def _read_cell(schema: Schema, field: Field, cell: str) -> _Reading:
     if not (cell or _is_asked_for(field)):
-        return Said()
+        return _Reading(Said())
     try:
         checked = _read(schema, _example(schema) | {field.name: cell})
     except CreditRiskError as exc:
-        return Said(fault=sentence(str(exc)))
+        return _Reading(Said(fault=sentence(str(exc))))
     if checked.rejected:
         rejection = checked.rejected[0]
         # What is expected stands beside an empty field already.
-        return Said(fault=f"{sentence(rejection.fault)}. Expected {rejection.expected}." if cell else "Needed.")
+        fault = f"{sentence(rejection.fault)}. Expected {rejection.expected}." if cell else "Needed."
+        return _Reading(Said(fault=fault))
     [row] = checked.accepted.to_dicts()
-    return Said(field.in_words(row[field.name]), sentence("; ".join(row["problems"])))
+    value = row[field.name]
+    return _Reading(Said(field.in_words(value), sentence("; ".join(row["problems"]))), value)
+
+
+def _plainly(value: float) -> str:
+    """A number that can be read in one way only: no mark between thousands, and never three decimals alone.
+
+    Examples
+    --------
+    >>> _plainly(2500.0), _plainly(2.5), _plainly(12.125)
+    ('2500', '2.50', '12.1250')
+    """
+    return f"{value:.0f}" if value.is_integer() else f"{value:.12f}".rstrip("0") + "0"
 
 
 def as_file(schema: Schema, cells: Mapping[str, str]) -> bytes:
@@ -245,8 +324,8 @@ def _read(schema: Schema, cells: Mapping[str, str]) -> Checked:
 
 
 def _example(schema: Schema) -> dict[str, str]:
-    """The cells of the template's example, under a client's number."""
-    [row] = template_table(schema).rows()
+    """Cells that nothing is odd about, under a client's number."""
+    [row] = template_table(schema, sample_record(schema)).rows()
     return {
         field.name: "1" if field.role == "id" else str(value)
         for field, value in zip(fields_to_fill(schema), row, strict=True)

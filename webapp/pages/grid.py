@@ -125,6 +125,7 @@ def grid_rows(
     sort: Sequence[SortRule] = (),
     verdict: str | None = None,
     sought: str = "",
+    chosen_row: int | None = None,
 ) -> tuple[list[GridRow], int]:
     """Rows `start` to `stop` (exclusive) of the grid, as texts.
 
@@ -138,6 +139,9 @@ def grid_rows(
         Only clients with this verdict.
     sought
         Only clients whose number holds this, however it is capitalised.
+    chosen_row
+        The row number of the client whose case is shown. Where that one stands in the list, counted from 0, is in
+        the very first row as `chosen_at`, as the list may have been filtered or sorted.
 
     Returns
     -------
@@ -145,18 +149,8 @@ def grid_rows(
         The rows, and how many there are in all.
     """
     fields, others = shown_fields(checked, schema), other_headers(checked, schema)
-    chosen = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
-    if sought:
-        number = _client_words().str.to_lowercase()
-        chosen = chosen.filter(number.str.contains(sought.lower(), literal=True))
-    keys = [(key, rule["sort"] == "desc") for rule in sort for key in _sort_keys(rule["colId"], fields)]
-    if keys:
-        values = chosen.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (input)")
-        order = values.select(
-            pl.arg_sort_by([key for key, _ in keys], descending=[down for _, down in keys], nulls_last=True)
-        ).to_series()
-        chosen = chosen[order]
-    block = chosen.slice(start, stop - start)
+    listed = _listed(checked, scored, fields, sort=sort, verdict=verdict, sought=sought)
+    block = listed.slice(start, stop - start)
     applications = block.select("row_number").join(checked.accepted, on="row_number", how="left", maintain_order="left")
     own = checked.raw[(block["row_number"] - 1).to_list()].select(others)
     rows = [
@@ -165,7 +159,34 @@ def grid_rows(
             scored_rows(block), applications.iter_rows(named=True), own.rows() or [()] * block.height, strict=True
         )
     ]
-    return rows, chosen.height
+    if start == 0 and rows and chosen_row is not None:
+        place = listed["row_number"].index_of(chosen_row)
+        rows[0] |= {} if place is None else {"chosen_at": str(place)}
+    return rows, listed.height
+
+
+def _listed(
+    checked: Checked,
+    scored: pl.DataFrame,
+    fields: list[Field],
+    *,
+    sort: Sequence[SortRule],
+    verdict: str | None,
+    sought: str,
+) -> pl.DataFrame:
+    """The results that the list shows, in its order."""
+    listed = scored if verdict is None else scored.filter(pl.col("verdict") == verdict)
+    if sought:
+        number = _client_words().str.to_lowercase()
+        listed = listed.filter(number.str.contains(sought.lower(), literal=True))
+    keys = [(key, rule["sort"] == "desc") for rule in sort for key in _sort_keys(rule["colId"], fields)]
+    if not keys:
+        return listed
+    values = listed.join(checked.accepted, on="row_number", how="left", maintain_order="left", suffix=" (input)")
+    order = values.select(
+        pl.arg_sort_by([key for key, _ in keys], descending=[down for _, down in keys], nulls_last=True)
+    ).to_series()
+    return listed[order]
 
 
 def _row(

@@ -22,7 +22,7 @@ from creditrisk.text import counted, moment_words
 from webapp import upload_files
 from webapp.context import AppContext
 from webapp.pages import batches, timeline, wording
-from webapp.pages.components import choice, choices, lamp, plain_table
+from webapp.pages.components import attributes, choice, choices, lamp, plain_table
 from webapp.pages.review import FilterRule
 from webapp.pages.scored_file import BLOCK_ROWS, THEME
 from webapp.upload_access import of_caller
@@ -35,7 +35,10 @@ MOST_FILES = 20
 
 
 class File(NamedTuple):
-    """A file of clients: when it was begun (UTC), where it came in, what it is called, and what came of it."""
+    """A file of clients: when it was begun (UTC), where it came in, what it is called, and what came of it.
+
+    `upload` is the name under which the app still has it, empty if it has not.
+    """
 
     at: datetime
     channel: str
@@ -44,6 +47,7 @@ class File(NamedTuple):
     version: str
     said: str
     verdicts: Mapping[str, int]
+    upload: str = ""
 
 
 class HistoryRow(TypedDict):
@@ -82,7 +86,8 @@ def _of_upload(upload: Upload) -> File:
     details = upload.details
     verdicts = _verdicts(upload.folder, upload.noted_at) if upload.has_result else {}
     at = datetime.fromtimestamp(details.started, UTC)
-    return File(at, "page", details.filename, details.actor, details.version, batches.progress(upload), verdicts)
+    said = batches.progress(upload)
+    return File(at, "page", details.filename, details.actor, details.version, said, verdicts, details.name)
 
 
 # A result does not change any more; it may be half a million rows.
@@ -110,13 +115,21 @@ def files_table(found: Sequence[File]) -> Component:
             html.Tr(
                 [
                     html.Td(moment_words(item.at)),
-                    html.Th(item.name, scope="row"),
+                    html.Th(_opener(item), scope="row"),
                     *(html.Td(text) for text in (item.channel, item.who, item.version)),
                     html.Td([html.Span(item.said), html.Div(counts, className="counts")]),
                 ]
             )
         )
-    return plain_table(heads, rows, looks="wide")
+    return plain_table(heads, rows, looks="words")
+
+
+def _opener(item: File) -> Component | str:
+    """The name of a file, as a button to its clients (assets/leads.js) for as long as they are kept."""
+    if not item.upload:
+        return item.name
+    more = attributes("data-", upload=item.upload) | attributes("aria-", label=f"Show {item.name} on Score clients")
+    return html.Button(item.name, className="link", title="Show on Score clients", **more)
 
 
 def wanted_of(model: Mapping[str, FilterRule] | None) -> Wanted:
@@ -175,22 +188,31 @@ def filters(versions: Sequence[tuple[str, str]], served: Scorer | None) -> Compo
     return html.Div(parts, className="filters")
 
 
+# Client, verdict and risk share the room that is left, and need no more than a narrow screen has.
+_LEAST_WIDTHS = {"client": 92, "verdict": 150, "risk": 100}
+
+
+def _width(name: str, width: int) -> dict[str, int]:
+    least = _LEAST_WIDTHS.get(name)
+    return {"width": width} if least is None else {"flex": width, "minWidth": least}
+
+
 def grid(model: dict[str, FilterRule] | None = None) -> Component:
     """The table of decisions; its rows are asked for in blocks. `model` is what it is narrowed down to."""
     widths = {
         "client": ("Client", 140),
         "verdict": ("Verdict", 180),
         "risk": ("Risk", 120),
-        "when": ("When", 200),
+        "when": ("When", 192),
         "version": ("Version", 240),
-        "channel": ("From", 90),
-        "who": ("By", 140),
+        "channel": ("From", 84),
+        "who": ("By", 120),
     }
     columns = [
         {
             "field": name,
             "headerName": word,
-            "width": width,
+            **_width(name, width),
             "filter": "agTextColumnFilter",
             "suppressHeaderFilterButton": True,
             "suppressFloatingFilterButton": True,

@@ -40,7 +40,13 @@ def layout(context: AppContext) -> list[Component]:
     """The page as it is first seen."""
     return [
         html.Main(
-            [html.H1(TITLE), message_line(), html.Div(_content(context), className="past")], className="history-page"
+            [
+                html.H1(TITLE),
+                message_line(),
+                html.Div(_content(context), className="past"),
+                dcc.Store(id="asked-entry"),
+            ],
+            className="history-page",
         )
     ]
 
@@ -185,8 +191,10 @@ def _register_list(app: Dash, context: AppContext) -> None:
 def _register_client(app: Dash, context: AppContext) -> None:
     # What was asked for comes into view, and the keyboard with it.
     to_client = ClientsideFunction("past", "toClient")
-    # Dash's own has no types.
+    asked = ClientsideFunction("past", "askedEntry")
+    # Dash's own have no types.
     app.clientside_callback(to_client, Input("client", "children"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
+    app.clientside_callback(asked, Output("asked-entry", "data"), Input("find", "id"))  # type: ignore[no-untyped-call]
 
     @app.callback(
         Output("client", "children"),
@@ -194,17 +202,22 @@ def _register_client(app: Dash, context: AppContext) -> None:
         Input("find", "n_clicks"),
         Input("sought", "n_submit"),
         Input("decisions", "selectedRows"),
+        Input("asked-entry", "data"),
         State("sought", "value"),
         prevent_initial_call=True,
     )
     def show(
-        _n: int | None, _m: int | None, selected: list[history_lists.HistoryRow] | None, sought: str | None
+        _n: int | None,
+        _m: int | None,
+        selected: list[history_lists.HistoryRow] | None,
+        entry: int | None,
+        sought: str | None,
     ) -> Any:
         try:
-            if ctx.triggered_id == "decisions":
-                if not selected:
+            if ctx.triggered_id in ("decisions", "asked-entry"):
+                seq = entry if ctx.triggered_id == "asked-entry" else int(selected[0]["row"]) if selected else None
+                if seq is None:
                     return no_update, no_update
-                seq = int(selected[0]["row"])
                 application_id = application_of(context.log, seq)
                 if application_id is None:
                     return client_history.erased_entries(context, [seq]), ""

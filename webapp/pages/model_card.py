@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import ceil
 
 import numpy as np
 from dash import html
@@ -12,14 +13,15 @@ from dash.development.base_component import Component
 
 from creditrisk.metrics import Estimate, rate
 from creditrisk.scoring import CutoffFigures, Evaluation, Scorer
-from creditrisk.text import sentence
+from creditrisk.text import counted, sentence
 from webapp.pages import wording
 from webapp.pages.components import attributes, plain_table
-from webapp.realised import Realised
+from webapp.realised import Realised, TooFew
 
 N_GROUPS = 10
 # So large a difference from what was predicted is none.
 AS_PREDICTED = 0.005
+NO_OUTCOMES = "the reports know of too few outcomes of its own clients"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ def card(
     scorer: Scorer,
     evaluation: Evaluation | None,
     figures: CutoffFigures | None,
-    outcomes: Realised | None,
+    outcomes: Realised | TooFew,
     serving: str,
 ) -> Component:
     """What the model is for, since when and by whom it serves, and its figures, all of one size.
@@ -94,7 +96,7 @@ def card(
     figures
         At the cut-offs in force.
     outcomes
-        What became of clients it decided about, where that is known.
+        What became of clients it decided about, or that too few outcomes are known.
     serving
         Since when and by whom, in a sentence.
     """
@@ -115,49 +117,57 @@ def card(
         parts.append(html.Ul([_tile(*tile) for tile in tiles(evaluation, figures, outcomes)], className="figures"))
         parts.append(
             html.P(
-                f"Found on {n:,} applications that it was not trained on{_except(outcomes)}; in brackets where chance "
-                f"stays 95 times in 100. {sentence(str(scorer.metrics.get('protocol', ''))[:400])}.",
+                f"The test: {n:,} applications that it was not trained on; in brackets where chance stays 95 times in "
+                f"100. {sentence(str(scorer.metrics.get('protocol', ''))[:400])}.",
                 className="quiet",
             )
         )
     return html.Section(parts, className="panel", **attributes("aria-", label="The model"))
 
 
-def _except(outcomes: Realised | None) -> str:
-    return "" if outcomes is None else ", except for what became of its own clients"
-
-
-def tiles(evaluation: Evaluation, figures: CutoffFigures, outcomes: Realised | None) -> list[tuple[str, str]]:
-    """The figures of the card: each large, with what it means."""
+def tiles(evaluation: Evaluation, figures: CutoffFigures, outcomes: Realised | TooFew) -> list[tuple[str, str, str]]:
+    """The figures of the card: each large, with what it means and whose it is."""
     area, low, high = (100 * value for value in evaluation["auc"])
+    has_offers = figures.approval_rate > 0
+    got, most = (share(end) for end in figures.approval_between)
+    by_now = "In the test, by the cut-offs in force"
     return [
         (
             f"{area:.0f} of 100",
             f"pairs of a client who went bad and one who did not: it finds the riskier ({low:.0f} to {high:.0f})",
+            "In the test",
         ),
         _went_bad(evaluation, outcomes),
-        (wording.risk_words(figures.bad_rate) if figures.approval_rate else "–", "of those with an offer went bad"),
-        (share(figures.approval_rate), "got an offer; " + f"{share(figures.referral_rate)} went to a colleague"),
+        (
+            wording.risk_words(figures.bad_rate) if has_offers else "–",
+            "of those with an offer went bad"
+            + (f" ({wording.range_words(*figures.bad_between)})" if has_offers else ""),
+            by_now,
+        ),
+        (
+            share(figures.approval_rate),
+            f"got an offer ({got} to {most}); {share(figures.referral_rate)} went to a colleague",
+            by_now,
+        ),
     ]
 
 
-def _went_bad(evaluation: Evaluation, outcomes: Realised | None) -> tuple[str, str]:
-    """How many went bad beside what was predicted: of its own clients, and of the test as long as none is known."""
-    if outcomes is None:
+def _went_bad(evaluation: Evaluation, outcomes: Realised | TooFew) -> tuple[str, str, str]:
+    """How many went bad beside what was predicted: of its own clients, and of the test until that can be told."""
+    if isinstance(outcomes, TooFew):
         figure, words = against_predicted(observed_to_expected(evaluation))
-        return figure, f"{words}, in the test; the reports know of no outcomes of its own decisions yet"
+        known = f"{counted(outcomes.n_known, 'outcome')} of its own offers known, too few of them old enough"
+        return figure, words, f"In the test; {known if outcomes.n_known else NO_OUTCOMES}"
     figure, words = against_predicted(outcomes.ratio)
     months = (outcomes.first_month, outcomes.last_month)
     first, last = (f"{datetime.fromisoformat(f'{month}-01'):%b %Y}" for month in months)
     between = f"in {first}" if first == last else f"from {first} to {last}"
-    return figure, (
-        f"{words}: {outcomes.n_rows:,} of its own clients, decided about {between}; the report of "
-        f"{wording.day(outcomes.at)}"
-    )
+    whose = f"{outcomes.n_rows:,} of its own clients, decided about {between}; the report of {wording.day(outcomes.at)}"
+    return figure, words, whose
 
 
-def _tile(figure: str, meaning: str) -> Component:
-    return html.Li([html.B(figure), html.Span(meaning)])
+def _tile(figure: str, meaning: str, source: str) -> Component:
+    return html.Li([html.B(figure), html.Span(meaning), html.Small(f"{source}.")])
 
 
 def share(value: float) -> str:
@@ -174,7 +184,10 @@ def share(value: float) -> str:
 def calibration(groups: Sequence[RiskGroup]) -> Component:
     """Predicted and observed risk of ten groups of clients, as a chart whose rows are a table."""
     top = max([*(group.predicted for group in groups), *(group.bad_rate.high for group in groups), 0.01])
-    names = ("Group", "Clients", "Predicted", "Went bad", "", "Bads found so far")
+    # The line ends at a whole number, which stands above it.
+    top = ceil(100 * top) / 100
+    line = f"From 0 to {100 * top:.0f} of 100"
+    names = ("Group", "Clients", "Predicted", "Went bad", line, "Bads found so far")
     rows = [
         html.Tr(
             [
@@ -192,16 +205,17 @@ def calibration(groups: Sequence[RiskGroup]) -> Component:
         )
         for index, group in enumerate(groups)
     ]
+    figures = [name for name in names[1:] if name != line]
     return html.Section(
         [
             html.H2("Do its risks come true?"),
             html.P(
-                "Clients in ten groups of the same size, the riskiest first. The line is where 95 of 100 repeats would "
-                "lie, the dot what became of them, the bar what was predicted; of 100 clients. “Bads found so far”: "
-                "the share of all who went bad that is in this group and the riskier ones.",
+                "Clients of the test in ten groups of the same size, the riskiest first. The line is where 95 of 100 "
+                "repeats would lie, the dot what became of them, the bar what was predicted; of 100 clients. “Bads "
+                "found so far”: the share of all who went bad that is in this group and the riskier ones.",
                 className="quiet",
             ),
-            plain_table(names, rows[::-1], figures=names[1:]),
+            plain_table(names, rows[::-1], figures=figures, looks="calibration", is_narrow=True),
         ],
         className="panel",
     )

@@ -16,6 +16,7 @@ from webapp.pages.cutoff_panel import reason_box
 
 # Longer ago is in the log.
 MOST_LISTED = 20
+SHOWN, KEPT = "Why? It is shown in the header of every page.", "Why? It is kept in the decision log for ever."
 
 
 def stop_panel(policy: Policy, *, may_change: bool) -> Component:
@@ -24,7 +25,7 @@ def stop_panel(policy: Policy, *, may_change: bool) -> Component:
         said = "One action makes every verdict “ask a colleague”, everywhere, until it is taken back."
         button, is_stopped = "Send everybody to a colleague", False
     else:
-        said = f"{policy.stop.sentence} Every verdict is “ask a colleague”."
+        said = f"{_ended(policy.stop.sentence)} Every verdict is “ask a colleague”."
         button, is_stopped = "Let the model decide again", True
     parts: list[Component] = [
         html.H2("Scoring is stopped" if is_stopped else "Stop switch"),
@@ -32,7 +33,7 @@ def stop_panel(policy: Policy, *, may_change: bool) -> Component:
     ]
     if may_change:
         parts += [
-            html.Label(["Why? It is shown in the header of every page.", reason_box("stop-why")], htmlFor="stop-why"),
+            html.Label([KEPT if is_stopped else SHOWN, reason_box("stop-why")], htmlFor="stop-why"),
             html.Div(
                 html.Button(
                     button, id="stop-switch", className=f"button {'primary' if is_stopped else ''}", n_clicks=0
@@ -45,12 +46,23 @@ def stop_panel(policy: Policy, *, may_change: bool) -> Component:
     return html.Section(parts, className="panel", **attributes("aria-", label="Stop switch"))
 
 
+def _ended(said: str) -> str:
+    """A sentence that ends with somebody's own words, which may lack the full stop.
+
+    Examples
+    --------
+    >>> _ended("wrong data"), _ended("wrong data!")
+    ('wrong data.', 'wrong data!')
+    """
+    return said if said.endswith((".", "!", "?", "…")) else f"{said}."
+
+
 def history(log: DecisionLog, model: str) -> Component:
     """Who made which version champion, and who set what, the newest first."""
     if not log.is_begun():
         done = []
     else:
-        done = [(item.at, f"Version {item.fact.value} serves", person(item.by), item.fact.why)
+        done = [(item.at, f"Version {item.fact.value} serves", person(item.by), in_short(item.fact.why))
                 for item in log.history("champion") if item.fact.key == model]  # fmt: skip
         done += _of_policies(policies_set(log))
     done.sort(key=lambda item: item[0], reverse=True)
@@ -63,6 +75,18 @@ def history(log: DecisionLog, model: str) -> Component:
         ]
         table = plain_table(("When", "What", "Who", "Why"), rows, looks="words")
     return html.Section([html.H2("What was changed, by whom and why"), table], className="panel")
+
+
+def in_short(why: str) -> str:
+    """Why a version was promoted, without the figures of what spoke against it: they stand beside the version.
+
+    Examples
+    --------
+    >>> in_short("to see (against the evidence: the comparison says keep: no improvement seen)"), in_short("better")
+    ('to see (against the evidence)', 'better')
+    """
+    reason, against, _ = why.partition(" (against the evidence: ")
+    return f"{reason} (against the evidence)" if against else reason
 
 
 def person(by: Actor) -> str:

@@ -220,7 +220,12 @@ def _content(context: AppContext, caller: Caller) -> list[Component]:
     """All of the page that depends on the model and on what was set."""
     scorer = context.champion.state.scorer
     if scorer is None:
-        return [html.Section(html.P("There is no model yet. Train one first."), className="panel")]
+        return [
+            html.Section(
+                html.P(["There is no model yet. Train one with ", html.Code("make model-train-flow"), "."]),
+                className="panel",
+            )
+        ]
     may_change = "changes" in caller.permissions
     try:
         return _about(context, scorer, may_change=may_change)
@@ -245,7 +250,7 @@ def _about(context: AppContext, scorer: Scorer, *, may_change: bool) -> list[Com
     pages = {item.version: kept_names(home, item.model, item.version) for item in versions}
     parts.append(model_versions.versions_panel(versions, pages, scorer.version, may_change=may_change))
     if context.settings.shadow:
-        parts.append(model_shadow.shadow_panel(context.log, scorer.name))
+        parts.append(model_shadow.shadow_panel(context.log, scorer.name, scorer.version))
     return [*parts, model_history.history(context.log, scorer.name)]
 
 
@@ -261,4 +266,5 @@ def _serving(context: AppContext, scorer: Scorer) -> str:
     said = f"It serves since {wording.day(since)}" if since is not None else "It serves now"
     made = [] if not context.log.is_begun() else context.log.history("champion")
     by = [item for item in made if (item.fact.key, item.fact.value) == (scorer.name, scorer.version)]
-    return f"{said}, made champion by {model_history.person(by[-1].by)}: {by[-1].fact.why}." if by else f"{said}."
+    why = model_history.in_short(by[-1].fact.why) if by else ""
+    return f"{said}, made champion by {model_history.person(by[-1].by)}: {why}." if by else f"{said}."

@@ -12,11 +12,11 @@ from webapp.pages.components import lamp, plain_table
 from webapp.pages.model_card import share
 
 
-def shadow_panel(log: DecisionLog, model: str) -> Component:
-    """The challengers that scored along, the newest first."""
+def shadow_panel(log: DecisionLog, model: str, serves: str) -> Component:
+    """The challengers that scored along, the newest first; the version that `serves` as it did before."""
     found = compare_shadows(log, model) if log.is_begun() else []
     parts: list[Component] = [
-        html.H2("What the challenger would have decided"),
+        html.H2("What challengers would have decided"),
         html.P(
             "The version trained last scores every application a second time, behind everybody else. Nobody is "
             "answered by it, and it counts as no decision.",
@@ -28,15 +28,15 @@ def shadow_panel(log: DecisionLog, model: str) -> Component:
             html.P("Nothing yet. It begins once the version trained last is another than the one that serves.")
         )
     for one in found:
-        parts += _comparison(one)
+        parts += _comparison(one, serves=one.model_version == serves)
     return html.Section(parts, className="panel")
 
 
-def _comparison(one: ShadowComparison) -> list[Component]:
+def _comparison(one: ShadowComparison, *, serves: bool) -> list[Component]:
     """One challenger: how often it agrees, how far its risks lie, and where the verdicts part."""
     apart = sorted((item for item in one.verdicts if item[0] != item[1]), key=lambda item: -item[2])
     parts: list[Component] = [
-        html.H3(f"Version {one.model_version}"),
+        html.H3(f"Version {one.model_version}" + (", which serves now, before it did" if serves else "")),
         html.P(
             f"It would have given the same verdict to {share(one.agreement)} of "
             f"{counted(one.n_decisions, 'client')}, scored {_between(one)}. {_distance(one)}"

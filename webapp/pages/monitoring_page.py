@@ -19,12 +19,12 @@ from creditrisk.scoring import Scorer
 from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.alarms import alarms_of
-from monitoring.results import Result
+from monitoring.results import Result, title_of
 from monitoring.status import most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages import report_archive, report_charts, window_cases, wording
-from webapp.pages.components import attributes, message_line
+from webapp.pages import report_archive, report_charts, window_cases
+from webapp.pages.components import attributes, message_line, one_of
 from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
 from webapp.service_links import service_links
@@ -70,6 +70,7 @@ def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_archive(app, context)
     _register_cases(app, context)
+    _register_one_field(app, context)
 
     @app.callback(
         Output("overview", "children"),
@@ -96,6 +97,22 @@ def register(app: Dash, context: AppContext) -> None:
             return report_archive.report_frame(archive.check_id(str(_triggered("report"))))
         except ArchiveError as exc:
             return html.P(sentence(str(exc)))
+
+
+def _register_one_field(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("one-field", "children"),
+        Input({"type": "field-over-time", "value": ALL}, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def other_field(clicks: Sequence[int | None]) -> Any:
+        if not _is_clicked(clicks):
+            return no_update
+        try:
+            results = _kept(context).results
+        except ArchiveError as exc:
+            return html.P(sentence(str(exc)), role="alert")
+        return _one_field(_drawn(results), str(_triggered("value"))) if results else no_update
 
 
 def _register_archive(app: Dash, context: AppContext) -> None:
@@ -220,8 +237,7 @@ def overview(context: AppContext) -> list[Component]:
     ]
     elsewhere = [html.Nav(links, className="elsewhere", **attributes("aria-", label="Other services"))] if links else []
     try:
-        archives = archive.archives_to_read(settings.archive_uris)
-        kept = archive.read_recent(archives, model or None, pending=archive.pending_folder(settings.home))
+        kept = _kept(context)
     except ArchiveError as exc:
         said = html.P(f"The reports cannot be read: {exc} That is not the same as no report.", role="alert")
         return [html.Section([html.H2("Status"), said, *elsewhere], className="panel")]
@@ -230,25 +246,44 @@ def overview(context: AppContext) -> list[Component]:
         none = [] if problems else [report_archive.first_steps()]
         return [html.Section([html.H2("Status"), *problems, *none, *elsewhere], className="panel")]
     newest = kept.results[0]
-    drawn = [result for result in kept.results if result["model"] == newest["model"]][: report_charts.MOST_DRAWN][::-1]
     return [
         html.Section(
             [*_status(newest, kept.results[1:], settings.reports_address, scorer), *problems, *elsewhere],
             className="panel",
             **attributes("aria-", label="Status"),
         ),
-        _over_time(drawn),
+        _over_time(_drawn(kept.results)),
     ]
+
+
+def _kept(context: AppContext) -> archive.Kept:
+    """The newest reports of the model that serves, of all models while none does.
+
+    Raises
+    ------
+    ArchiveError
+        If the setting names an archive of no kind, or none answers.
+    """
+    settings, scorer = context.settings, context.champion.state.scorer
+    archives = archive.archives_to_read(settings.archive_uris)
+    pending = archive.pending_folder(settings.home)
+    return archive.read_recent(archives, scorer.name if scorer else None, pending=pending)
+
+
+def _drawn(results: Sequence[Result]) -> list[Result]:
+    """The reports of the model of the newest one that charts show, oldest first."""
+    of_model = [result for result in results if result["model"] == results[0]["model"]]
+    return of_model[: report_charts.MOST_DRAWN][::-1]
 
 
 def _status(newest: Result, earlier: Sequence[Result], address: str, served: Scorer | None) -> list[Component]:
     """The newest report in one line with its most pressing sentence, then the alarms."""
-    status = most_pressing(newest)
+    newest, status = report_archive.entitled(newest, served), most_pressing(newest)
     pressing = newest["findings"][0] if newest["findings"] else "Nothing was found."
     alarms = alarms_of(newest, reports_address=address, earlier=earlier)
     n_rows = counted(newest["n_rows"], "application")
     said = [
-        html.H2(f"{wording.version_words(served, newest['model'], newest['model_version'])}: {status.words}"),
+        html.H2(f"{title_of(newest)} v{newest['model_version']}: {status.words}"),
         html.P(pressing, className="pressing"),
         html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
     ]
@@ -273,10 +308,27 @@ def _over_time(drawn: Sequence[Result]) -> Component:
             ),
             html.Div([report_charts.figure(chart, ids, times) for chart in charts], className="charts"),
             report_charts.table(charts, ids, times),
+            html.H3("One field over time"),
+            html.Div(_one_field(drawn, ""), id="one-field", className="one-field"),
         ],
         className="panel",
         **attributes("aria-", label="Over time"),
     )
+
+
+def _one_field(drawn: Sequence[Result], name: str) -> list[Component]:
+    """The choice of a field, and how it shifted; the one that shifted most if the reports know none of this name."""
+    labels = report_charts.field_labels(drawn)
+    if not labels:
+        return [html.P("The reports hold no field.", className="quiet")]
+    name = name if name in labels else next(iter(labels))
+    ids, times = [result.get("id", "") for result in drawn], [moment(result["created_at"]) for result in drawn]
+    chart = report_charts.field_chart(drawn, name)
+    return [
+        one_of("field-over-time", "Field (what shifted most comes first)", list(labels.items()), name),
+        report_charts.figure(chart, ids, times),
+        report_charts.table([chart], ids, times, name="table of a field"),
+    ]
 
 
 def _result(context: AppContext, report_id: str) -> Result:

@@ -15,10 +15,9 @@ from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.archive import Sought
 from monitoring.report_pages import SANDBOX
-from monitoring.results import Result
+from monitoring.results import Result, title_of
 from monitoring.status import WORDS, most_pressing
 from webapp.errors import BadRequestError
-from webapp.pages import wording
 from webapp.pages.components import attributes, one_of, plain_table
 from webapp.pages.report_charts import moment
 from webapp.report_routes import PREFIX
@@ -133,6 +132,11 @@ def found_list(sought: Sought, question: Question, served: Scorer | None, *, is_
     return [*parts, buttons]
 
 
+def entitled(result: Result, served: Scorer | None) -> Result:
+    """A report with what people call its model; of one that is older than titles the model that serves may tell."""
+    return {"title": served.schema.title, **result} if served and served.name == result["model"] else result
+
+
 def _row(result: Result, served: Scorer | None) -> Component:
     finding = result["findings"][0] if result["findings"] else "–"
     button = html.Button(
@@ -142,7 +146,7 @@ def _row(result: Result, served: Scorer | None) -> Component:
         n_clicks=0,
     )
     cells = [
-        wording.version_words(served, result["model"], result["model_version"]),
+        f"{title_of(entitled(result, served))} v{result['model_version']}",
         most_pressing(result).words,
         f"{result['n_rows']:,}",
         finding,

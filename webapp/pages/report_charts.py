@@ -14,10 +14,10 @@ from urllib.parse import quote
 from dash import html
 from dash.development.base_component import Component
 
-from creditrisk.metrics import ACT_PSI, WATCH_PSI
+from creditrisk.metrics import ACT_PSI, WATCH_DISTANCE, WATCH_PSI
 from creditrisk.pages.palette import DARK, LIGHT
 from creditrisk.text import moment_words
-from monitoring.results import Interval, PerformanceFigures, Result
+from monitoring.results import FieldFigures, Interval, PerformanceFigures, Result
 from monitoring.status import ACT
 from webapp.pages.components import attributes, plain_table
 
@@ -48,7 +48,8 @@ class Series:
 class Chart:
     """Series over the same reports, oldest first; `is_alarm` tells which of them raised one about this.
 
-    `limits` are lines with their names; `low` is where the axis begins; `words` writes a figure.
+    `limits` are lines with their names; `low` is where the axis begins; `words` writes a figure. `name` tells the chart
+    from others with the same title.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Chart:
     words: Callable[[float], str]
     limits: Sequence[tuple[str, float]] = ()
     low: float = 0.0
+    name: str = ""
 
 
 def charts_of(results: Sequence[Result]) -> list[Chart]:
@@ -66,13 +68,10 @@ def charts_of(results: Sequence[Result]) -> list[Chart]:
     is_not_as_predicted = [one is not None and one["level"] == ACT for one in measured]
     joint = [result.get("multivariate") for result in results]
     return [
-        Chart(
+        _shift(
             "Shift of the predicted risk",
-            "PSI against the reference: 0 is no shift.",
-            [Series("PSI", [_point(result["score"]["psi"]) for result in results])],
+            [result["score"] for result in results],
             [result["score"]["level"] >= 1 for result in results],
-            lambda value: f"{value:.2f}",
-            limits=[("look", WATCH_PSI), ("act", ACT_PSI)],
         ),
         Chart(
             "Fields that shifted",
@@ -116,6 +115,45 @@ def charts_of(results: Sequence[Result]) -> list[Chart]:
     ]
 
 
+def field_labels(results: Sequence[Result]) -> dict[str, str]:
+    """The fields of reports by name, each with its label, what shifted most at any time first."""
+    worst: dict[str, tuple[int, float]] = {}
+    labels = {}
+    for result in results:
+        for name, figures in result["fields"].items():
+            worst[name] = max(worst.get(name, (-1, 0.0)), (figures["level"], figures["psi"] or 0.0))
+            labels[name] = figures["label"]
+    return {name: labels[name] for name in sorted(worst, key=lambda name: worst[name], reverse=True)}
+
+
+def field_chart(results: Sequence[Result], name: str) -> Chart:
+    """How far one field was from the reference over reports, oldest first."""
+    figures = [result["fields"].get(name) for result in results]
+    label = next(one["label"] for one in figures if one is not None)
+    is_alarm = [one is not None and one["level"] == ACT for one in figures]
+    return _shift(f"Shift of {label}", figures, is_alarm, name=f"field/{name}")
+
+
+def _shift(title: str, figures: Sequence[FieldFigures | None], is_alarm: Sequence[bool], name: str = "") -> Chart:
+    """PSI and distance over reports: a shift is one where either passes its limit, and chance alone hardly would."""
+    has_mean = any(one is not None and one.get("mean_reference") is not None for one in figures)
+    distance = "in standard deviations" if has_mean else "of Jensen and Shannon"
+    return Chart(
+        title,
+        f"PSI against the reference, and the distance from it {distance}: 0 is no shift. It has shifted where either "
+        f"is above {WATCH_DISTANCE:.2f} and chance alone would hardly do that, strongly where the PSI is above "
+        f"{ACT_PSI:.2f}.",
+        [
+            Series("PSI", [_point(one["psi"] if one else None) for one in figures]),
+            Series("distance", [_point(one.get("distance") if one else None) for one in figures], "ink"),
+        ],
+        is_alarm,
+        lambda value: f"{value:.2f}",
+        limits=[("look", WATCH_PSI), ("act, by PSI", ACT_PSI)],
+        name=name,
+    )
+
+
 def _point(value: float | None) -> Point | None:
     return None if value is None else Point(value, value, value)
 
@@ -155,7 +193,7 @@ def figure(chart: Chart, ids: Sequence[str], times: Sequence[str]) -> Component:
     columns = [
         html.Button(
             html.I("▲", style={"bottom": f"{at(_highest(chart, index)):.1f}%"}) if is_alarm else "",
-            id={"type": "behind", "chart": chart.title, "report": ids[index]},
+            id={"type": "behind", "chart": chart.name or chart.title, "report": ids[index]},
             title=_column_words(chart, index, times[index]),
             tabIndex=-1,
             n_clicks=0,
@@ -171,7 +209,8 @@ def figure(chart: Chart, ids: Sequence[str], times: Sequence[str]) -> Component:
     plot = html.Div([html.Img(src=source, alt=alternative(chart, times)), *limits, buttons], className="plot")
     scale = html.Div([html.Span(chart.words(high)), html.Span(chart.words(low))], className="scale")
     ends = html.Div([html.Span(times[0]), html.Span(times[-1] if len(times) > 1 else "")], className="ends")
-    return html.Div([*heading, _newest(chart), html.Div([scale, plot], className="frame"), ends], className="chart")
+    plot = html.Div([scale, plot], className="frame")
+    return html.Div([*heading, _newest(chart, times), plot, ends], className="chart")
 
 
 def _highest(chart: Chart, index: int) -> float:
@@ -206,12 +245,14 @@ def point_words(point: Point | None, words: Callable[[float], str]) -> str:
     return words(point.value) + between
 
 
-def _newest(chart: Chart) -> Component:
-    """The newest figure of each series by its name, in place of a legend."""
+def _newest(chart: Chart, times: Sequence[str]) -> Component:
+    """The newest figure of each series by its name, in place of a legend; with its time if the last report has none."""
     parts: list[Component] = []
     for series in chart.series:
-        point = next((point for point in reversed(series.points) if point is not None), None)
-        words = f"{series.name} {point_words(point, chart.words)}"
+        index = max((index for index, point in enumerate(series.points) if point is not None), default=-1)
+        point = series.points[index]
+        when = "" if point is None or index == len(times) - 1 else f", as of {times[index]}"
+        words = f"{series.name} {point_words(point, chart.words)}{when}"
         parts.append(html.Span([html.I("●", className=series.tone, **attributes("aria-", hidden="true")), " ", words]))
     return html.P(parts, className="newest")
 
@@ -230,10 +271,12 @@ def drawing(chart: Chart, low: float, high: float) -> str:
     def y(value: float) -> float:
         return _HEIGHT * (1 - (value - low) / (high - low))
 
+    has_intervals = any(point and point.low < point.high for series in chart.series for point in series.points)
+    # Two intervals of one report stand a little beside each other, so that they can be told apart.
+    apart = min(0.5, 0.016 * n) if has_intervals else 0.0
     shapes = [f'<path class="limit" d="M0 {y(limit):.2f}H{n}"/>' for _, limit in chart.limits]
     for place, series in enumerate(chart.series):
-        # Two series of one report stand beside each other, so that their intervals can be told apart.
-        centre = 0.5 + (place - (len(chart.series) - 1) / 2) * min(0.3, 0.1 * n)
+        centre = 0.5 + (place - (len(chart.series) - 1) / 2) * apart
         line, dots, between, is_begun = "", "", "", False
         for index, point in enumerate(series.points):
             if point is None:
@@ -274,15 +317,15 @@ def moment(text: str) -> str:
     return moment_words(datetime.fromisoformat(text)).removesuffix(" UTC")
 
 
-def table(charts: Sequence[Chart], ids: Sequence[str], times: Sequence[str]) -> Component:
-    """The figures of all charts, a row for each report, the newest first."""
+def table(charts: Sequence[Chart], ids: Sequence[str], times: Sequence[str], name: str = "table") -> Component:
+    """The figures of charts, a row for each report, the newest first; `name` tells it from other tables."""
     named = [(chart, series) for chart in charts for series in chart.series]
     heads = ["Report (UTC)", *(f"{chart.title}: {series.name}" for chart, series in named), "Alarms"]
     rows = []
     for index in reversed(range(len(ids))):
         alarms = [chart.title for chart in charts if chart.is_alarm[index]]
         button = html.Button(
-            times[index], id={"type": "behind", "chart": "table", "report": ids[index]}, className="link", n_clicks=0
+            times[index], id={"type": "behind", "chart": name, "report": ids[index]}, className="link", n_clicks=0
         )
         cells = [html.Td(point_words(series.points[index], chart.words)) for chart, series in named]
         rows.append(html.Tr([html.Th(button, scope="row"), *cells, html.Td(", ".join(alarms) or "–")]))

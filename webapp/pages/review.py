@@ -14,6 +14,7 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import log_what_if
 from creditrisk.errors import DecisionLogError
+from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.scoring import WhatIf, what_would_change
 from webapp import upload_scoring
 from webapp.access import the_caller
@@ -90,10 +91,11 @@ def _register_list(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("clients", "getRowsResponse"),
         Input("clients", "getRowsRequest"),
+        State("clients", "selectedRows"),
         State("job", "data"),
         prevent_initial_call=True,
     )
-    def rows(request: RowsRequest | None, job: str | None) -> Any:
+    def rows(request: RowsRequest | None, selected: list[GridRow] | None, job: str | None) -> Any:
         result = _result(context, job)
         if request is None or result is None:
             return no_update
@@ -108,12 +110,14 @@ def _register_list(app: Dash, context: AppContext) -> None:
             sort=request.get("sortModel") or [],
             verdict=wanted.get("verdict"),
             sought=wanted.get("client", "")[:MOST_SOUGHT],
+            chosen_row=int(selected[0]["row"]) if selected else None,
         )
         return RowsResponse(rowData=block, rowCount=n_rows)
 
     @app.callback(
         Output("clients", "filterModel"),
         Output({"tile": ALL}, "aria-pressed"),
+        Output("none-found", "children"),
         Input({"tile": ALL}, "n_clicks"),
         Input("seek", "value"),
         State("clients", "filterModel"),
@@ -124,7 +128,7 @@ def _register_list(app: Dash, context: AppContext) -> None:
         only = rule["filter"] if rule else None
         if isinstance(ctx.triggered_id, dict):
             if not any(n_clicks):
-                return no_update, [no_update] * len(n_clicks)
+                return no_update, [no_update] * len(n_clicks), no_update
             clicked = ctx.triggered_id["tile"]
             only = None if only == clicked else clicked
         model = {}
@@ -132,7 +136,26 @@ def _register_list(app: Dash, context: AppContext) -> None:
             model["verdict"] = FilterRule(filterType="text", type="equals", filter=only)
         if sought and sought.strip():
             model["client"] = FilterRule(filterType="text", type="contains", filter=sought.strip()[:MOST_SOUGHT])
-        return model, ["true" if item["id"]["tile"] == only else "false" for item in ctx.inputs_list[0]]
+        pressed = ["true" if item["id"]["tile"] == only else "false" for item in ctx.inputs_list[0]]
+        return model, pressed, none_found(only, is_sought="client" in model)
+
+
+def none_found(only: str | None, *, is_sought: bool) -> str:
+    """Why the list is empty: nobody has the one verdict that is shown, or the number that is sought.
+
+    Examples
+    --------
+    >>> none_found(None, is_sought=True)
+    'No such client is in this list. Esc takes the search back.'
+    >>> none_found("decline", is_sought=True)
+    'No such client among those with Decline, the only ones shown. Press Decline again to search all of them.'
+    """
+    word = next((look.word for verdict, look in VERDICT_LOOKS.items() if verdict == only), "")
+    if word and is_sought:
+        return f"No such client among those with {word}, the only ones shown. Press {word} again to search all of them."
+    if word:
+        return f"No client has {word}. Press {word} again to see all of them."
+    return "No such client is in this list. Esc takes the search back."
 
 
 def _register_case(app: Dash, context: AppContext) -> None:

@@ -45,6 +45,8 @@ def layout(context: AppContext) -> list[Component]:
         *review.around(),
         dcc.Store(id="job", storage_type="session"),
         dcc.Store(id="shown"),
+        # The file whose progress stands on the stage: only its text and its bar are drawn anew.
+        dcc.Store(id="working"),
         dcc.Interval(id="tick", interval=500, disabled=True),
     ]
 
@@ -69,26 +71,30 @@ def _register_file(app: Dash, context: AppContext) -> None:
         Output("stage", "children"),
         Output("tick", "disabled"),
         Output("shown", "data"),
+        Output("working", "data"),
         Input("job", "data"),
         Input("tick", "n_intervals"),
         State("shown", "data"),
+        State("working", "data"),
     )
-    def show(job: str | None, _n: int | None, shown: str | None) -> tuple[Any, bool, Any]:
+    def show(job: str | None, _n: int | None, shown: str | None, working: str | None) -> tuple[Any, bool, Any, Any]:
         # The cards look again whenever this is set.
         nothing = no_update if shown is None else None
         if job is None:
-            return _welcome(context.champion.state), True, nothing
+            return _welcome(context.champion.state), True, nothing, None
         upload = opened(context, job)
         if upload is None:
-            return scored_file.fate(record_of(context, job)), True, nothing
-        is_moving = not (upload.is_over or upload.is_asking) or context.uploads.is_being_corrected(upload)
-        # Which file, and when it was last noted what became of it: corrected rows may have joined it.
-        state = f"{job} {upload.noted_at}"
-        if (upload.is_over or upload.is_asking) and shown == state:
+            return scored_file.fate(record_of(context, job)), True, nothing, None
+        if upload.is_over or upload.is_asking:
+            is_still = not context.uploads.is_being_corrected(upload)
+            # Which file, and when it was last noted what became of it: corrected rows may have joined it.
+            state = f"{job} {upload.noted_at}"
             # The page asks again after it was cut off; the table stays as the clerk left it.
-            return no_update, not is_moving, state
-        is_still = upload.is_over or upload.is_asking
-        return _stage(context, job, upload), not is_moving, state if is_still else nothing
+            return (no_update if shown == state else _stage(context, job, upload)), is_still, state, None
+        if working == job:
+            _show_progress(context, upload)
+            return no_update, False, nothing, no_update
+        return _stage(context, job, upload), False, nothing, job
 
 
 def _register_steps(app: Dash, context: AppContext) -> None:
@@ -117,6 +123,8 @@ def _register_steps(app: Dash, context: AppContext) -> None:
         upload = opened(context, job)
         if n_clicks and job and upload is not None:
             (upload_scoring.go_on if upload.is_paused else upload_scoring.pause)(context, job)
+            if (now := opened(context, job)) is not None and not now.is_over:
+                _show_progress(context, now)
 
     @app.callback(Input("go-on-file", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def go_on(n_clicks: int, job: str | None) -> None:
@@ -164,14 +172,25 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
         return file_doctor.doctor(upload, context.scorer().schema, context.settings.home)
     if upload.is_over:
         return scored_file.failed(details.filename, details.message, details.advice)
-    return scored_file.working(
-        details.filename,
-        record.n_done,
-        record.n_rows,
-        seconds_left=upload.seconds_left,
-        is_app_ending=context.stopping.is_set(),
-        is_paused=upload.is_paused,
-    )
+    return scored_file.working(details.filename, **_how_far(context, upload))
+
+
+def _how_far(context: AppContext, upload: Upload) -> dict[str, Any]:
+    """How far a file is that is being scored, as `scored_file.progress` takes it."""
+    return {
+        "n_done": upload.record.n_done,
+        "n_rows": upload.record.n_rows,
+        "seconds_left": upload.seconds_left,
+        "is_app_ending": context.stopping.is_set(),
+        "is_paused": upload.is_paused,
+    }
+
+
+def _show_progress(context: AppContext, upload: Upload) -> None:
+    """Say on the stage, where the notice of the file stands already, how far it is."""
+    for part, properties in scored_file.progress(**_how_far(context, upload)).items():
+        if properties:
+            set_props(part, properties)
 
 
 def _since_then(context: AppContext, upload: Upload) -> str:

@@ -17,7 +17,7 @@ from creditrisk.text import counted, sentence
 from webapp.column_names import Assigned
 from webapp.pages import case, file_reading, wording
 from webapp.pages.attention import attention, unusual
-from webapp.pages.components import attributes
+from webapp.pages.components import Attributes, attributes
 from webapp.pages.grid import expected_loss, grid_columns, summary
 from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_files import Details
@@ -30,7 +30,7 @@ THEME = (
     "themeQuartz.withParams({fontFamily: 'inherit', fontSize: 14, backgroundColor: 'var(--surface)', "
     "foregroundColor: 'var(--ink)', headerBackgroundColor: 'var(--sunken)', headerTextColor: 'var(--muted)', "
     "borderColor: 'var(--line)', rowHoverColor: 'var(--hover)', selectedRowBackgroundColor: 'var(--chosen)', "
-    "accentColor: 'var(--accent)', oddRowBackgroundColor: 'var(--surface)', wrapperBorderRadius: 10, rowHeight: 60, "
+    "accentColor: 'var(--accent)', oddRowBackgroundColor: 'var(--surface)', wrapperBorderRadius: 10, rowHeight: 40, "
     "headerHeight: 40, browserColorScheme: 'inherit'})"
 )
 
@@ -44,34 +44,55 @@ def working(
     is_app_ending: bool = False,
     is_paused: bool = False,
 ) -> Component:
-    """A file on its way: how far, how long still if that is known, and a way out."""
-    if n_done == 0:
-        progress = "Reading the file and checking every row."
-    else:
-        progress = f"{n_done:,} of {counted(n_rows, 'client')} scored."
-        if seconds_left is not None and not is_paused:
-            progress += f" {time_left(seconds_left)}"
-    if is_paused:
-        progress = f"Paused. {progress if n_done else ''}".strip()
-    if is_app_ending:
-        progress = f"The app was told to end. {wording.GOES_ON}"
+    """A file on its way: how far, how long still if that is known, and a way out; `progress` has what changes in it."""
+    parts = progress(n_done, n_rows, seconds_left=seconds_left, is_app_ending=is_app_ending, is_paused=is_paused)
+    bar = attributes("aria-", label=f"How far {filename} is")
     return html.Section(
         className="notice working",
-        role="status",
         children=[
             html.H2(filename),
-            html.Progress(value=str(n_done), max=str(max(n_rows, 1))) if n_done else html.Progress(),
-            html.P(progress, className="not-cut-off"),
+            html.Progress(id="working-bar", **parts["working-bar"], **bar),
+            html.P(id="working-text", className="not-cut-off", **parts["working-text"]),
+            html.Span(
+                id="working-spoken", className="only-heard not-cut-off", role="status", **parts["working-spoken"]
+            ),
             html.P(f"The app does not answer. {wording.GOES_ON}", className="only-cut-off"),
             html.Div(
                 [
-                    html.Button("Go on" if is_paused else "Pause", id="pause", className="button", n_clicks=0),
+                    html.Button(id="pause", className="button", n_clicks=0, **parts["pause"]),
                     html.Button("Stop here", id="stop", className="button", n_clicks=0),
                 ],
                 className="actions not-cut-off",
             ),
         ],
     )
+
+
+def progress(
+    n_done: int, n_rows: int, *, seconds_left: float | None, is_app_ending: bool = False, is_paused: bool = False
+) -> dict[str, Attributes]:
+    """What the notice of a file on its way says now: the properties of each of its parts, by the part's id.
+
+    Only these change while it is scored, so that its buttons keep the focus. What is heard changes with every quarter.
+    """
+    text = (
+        f"{n_done:,} of {counted(n_rows, 'client')} scored." if n_done else "Reading the file and checking every row."
+    )
+    quarters = 4 * n_done // max(n_rows, 1)
+    spoken = f"{25 * quarters} % scored." if quarters else text if not n_done else "Being scored."
+    if n_done and seconds_left is not None and not is_paused:
+        text += f" {time_left(seconds_left)}"
+    if is_paused:
+        text = f"Paused. {text if n_done else ''}".strip()
+        spoken = "Paused."
+    if is_app_ending:
+        text = spoken = f"The app was told to end. {wording.GOES_ON}"
+    return {
+        "working-bar": {"value": str(n_done), "max": str(max(n_rows, 1))} if n_done else {},
+        "working-text": {"children": text},
+        "working-spoken": {"children": spoken},
+        "pause": {"children": "Go on" if is_paused else "Pause"},
+    }
 
 
 def failed(filename: str, message: str, advice: str) -> Component:
@@ -123,7 +144,7 @@ def result(
         What would be otherwise today, in sentences; empty if nothing.
     """
     n_rows = checked.raw.height
-    headline = [html.B(details.filename, className="filename"), html.Span(counted(n_rows, "client"))]
+    headline = [html.H2(details.filename, className="filename", tabIndex=-1), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
     if can_go_on:
@@ -228,7 +249,7 @@ def review(checked: Checked, schema: Schema) -> Component:
                             html.Button("Keys ?", id="show-keys", className="button"),
                         ],
                     ),
-                    html.P("No such client is in this list.", className="none-found", role="status", hidden=True),
+                    html.P(id="none-found", className="none-found", role="status", hidden=True),
                     grid(checked, schema),
                 ],
             ),
@@ -258,14 +279,16 @@ def grid(checked: Checked, schema: Schema) -> Component:
         rowModelType="infinite",
         getRowId="params.data.row",
         eventListeners={
-            "firstDataRendered": ["fitToScreen(params.api)", "chooseFirst(params.api)"],
+            "firstDataRendered": ["begin(params.api)"],
             "gridSizeChanged": ["fitToScreen(params.api)"],
-            "modelUpdated": ["chooseFirst(params.api)"],
+            "filterChanged": ["filtered()"],
+            "sortChanged": ["sorted()"],
+            "modelUpdated": ["rowsCame(params.api)"],
             "cellFocused": ["chooseFocused(params)"],
         },
         dashGridOptions={
             "theme": {"function": THEME},
-            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
+            "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": "enableSelection"},
             "cacheBlockSize": BLOCK_ROWS,
             "maxBlocksInCache": 20,
             "infiniteInitialRowCount": 1,
@@ -274,8 +297,9 @@ def grid(checked: Checked, schema: Schema) -> Component:
             # What is not found is said above the table, in our words.
             "suppressOverlays": ["noMatchingRows"],
             "suppressCellFocus": False,
-            # One Tab stop: in at the client that is chosen, out behind the table.
-            "focusGridInnerElement": {"function": "focusChosen(params)"},
+            # What is chosen is heard from the page; the grid would name a key that is not one here.
+            "localeText": {"ariaRowSelect": " ", "ariaRowDeselect": " "},
+            # One Tab stop: in at the client that is chosen (assets/dashAgGridFunctions.js), out behind the table.
             "tabToNextCell": {"function": "leaveTable(params)"},
             "tabToNextHeader": {"function": "leaveTable(params)"},
             "ensureDomOrder": True,

@@ -22,7 +22,8 @@ from webapp.service_note import read_services
 from webapp.serving import ServingState
 
 APP_NAME = "Risk-O-Meter"
-HEADER_SECONDS = 15
+# Seldom enough for a server (a look costs it 1.4 ms), often enough to show within five seconds what others changed.
+HEADER_SECONDS = 3
 
 log = logging.getLogger("webapp.page")
 

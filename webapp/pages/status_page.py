@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from dash import Dash, Input, Output, html
 from dash.development.base_component import Component
 
+from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import wording
 from webapp.pages.components import attributes, message_line
@@ -27,6 +28,8 @@ LAMPS: dict[State, tuple[str, str]] = {
     "off": ("○", "not started"),
     "unknown": ("?", "not known"),
 }
+# What does not answer for itself, and how one says that it is well.
+WELL = {"report": "in time", "queue": "has room", "disk": "has room"}
 
 
 def layout(context: AppContext) -> list[Component]:
@@ -53,7 +56,19 @@ def _content(context: AppContext) -> list[Component]:
     if not note.asked_at:
         return [html.P("Nobody has looked yet. This takes a few seconds after the app was started.")]
     lines = [_line(service) for service in note.services]
-    return [html.P(_summary(note, time.time()), className="summary"), html.Ul(lines, className="services")]
+    summary = html.P(_summary(note, time.time()), className="summary")
+    return [summary, html.Ul(lines, className="services"), *_elsewhere(note)]
+
+
+def _elsewhere(note: ServiceNote) -> list[Component]:
+    """Where the services' own pages are, for those who look after the model."""
+    if not note.links or "analysis" not in the_caller().permissions:
+        return []
+    links = [
+        html.A(f"{link.name}: {link.shows}", href=link.address, target="_blank", rel="noreferrer")
+        for link in note.links
+    ]
+    return [html.Nav(links, className="elsewhere", **attributes("aria-", label="Other services"))]
 
 
 def _summary(note: ServiceNote, now: float) -> str:
@@ -73,6 +88,7 @@ def _summary(note: ServiceNote, now: float) -> str:
 
 def _line(service: Service) -> Component:
     sign, word = LAMPS[service.state]
+    word = WELL.get(service.key, word) if service.state == "answers" else word
     said: list[Component] = [html.P(service.said)]
     if service.follows and service.state not in ("answers", "unknown"):
         said.append(html.P(service.follows))

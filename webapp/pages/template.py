@@ -2,36 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from creditrisk.quality import EXAMPLE_CLIENT
 from creditrisk.schema import Field, Schema
-from creditrisk.scoring import csv_text, sample_record
+from creditrisk.scoring import Scorer, csv_text, typical_record
 from webapp.pages.workbook import workbook
 
 
-def template_table(schema: Schema) -> pl.DataFrame:
+def template_table(schema: Schema, record: Mapping[str, object]) -> pl.DataFrame:
     """One row: a made-up client under the names that a file's columns should have, in the words of the schema.
 
-    Texts that are none of a client's own are as in `sample_record`.
+    Parameters
+    ----------
+    record
+        The client, by the names of the fields.
     """
-    record = sample_record(schema)
     return pl.DataFrame(
         {field.label: [_example(field, record[field.name])] for field in fields_to_fill(schema)},
         infer_schema_length=None,
     )
 
 
-def template_csv(schema: Schema) -> str:
-    """The template as CSV."""
-    return csv_text(template_table(schema))
+def template_csv(scorer: Scorer) -> str:
+    """The template as CSV, with a client as is typical of those that the model learnt from."""
+    return csv_text(template_table(scorer.schema, typical_record(scorer)))
 
 
-def template_workbook(schema: Schema, folder: Path) -> bytes:
+def template_workbook(scorer: Scorer, folder: Path) -> bytes:
     """The template as a workbook, with a second sheet of what each column may hold."""
-    columns = fields_to_fill(schema)
+    columns = fields_to_fill(scorer.schema)
     allowed = pl.DataFrame(
         {
             "Column": [field.label for field in columns],
@@ -40,7 +43,8 @@ def template_workbook(schema: Schema, folder: Path) -> bytes:
             "Allowed values": ["; ".join(category.label for category in field.categories) for field in columns],
         }
     )
-    return workbook({"Clients": template_table(schema), "Allowed values": allowed}, folder)
+    example = template_table(scorer.schema, typical_record(scorer))
+    return workbook({"Clients": example, "Allowed values": allowed}, folder)
 
 
 def fields_to_fill(schema: Schema) -> list[Field]:

@@ -1,8 +1,9 @@
-"""Everything that happened to one client, oldest first: from entries of the decision log to Dash components."""
+"""Everything that happened to one client, newest first: from entries of the decision log to Dash components."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -11,7 +12,7 @@ from dash.development.base_component import Component
 
 from creditrisk.decision_log import Decision, Event
 from creditrisk.schema import Schema
-from creditrisk.scoring import ScoredRow
+from creditrisk.scoring import Policy, ScoredRow
 from creditrisk.text import moment_words, sentence
 from webapp.pages import wording
 from webapp.pages.components import attributes, choice, choices, lamp, plain_table
@@ -52,26 +53,31 @@ def kind_filter(events: Sequence[Event]) -> Component:
     return choices("Show", buttons, hidden=len(there) < 2)
 
 
-def timeline(
-    events: Sequence[Event], kinds: Sequence[str], schemas: Mapping[str, Schema], versions: Mapping[str, Sequence[str]]
-) -> Component:
-    """The entries of some kinds, each with what it says.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What helps to tell of entries.
 
-    Parameters
-    ----------
-    schemas, versions
-        By model: the words for its fields, as far as they are at hand, and the versions that are kept.
+    By model: the words for its fields, as far as they are at hand, and the versions that are kept. By its number: each
+    policy that was set.
     """
+
+    schemas: Mapping[str, Schema] = field(default_factory=dict)
+    versions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    policies: Mapping[str, Policy] = field(default_factory=dict)
+
+
+def timeline(events: Sequence[Event], kinds: Sequence[str], known: Known) -> Component:
+    """The entries of some kinds, each with what it says, the newest first; `events` are the oldest first."""
     items, before = [], None
     for event in events:
         if event.kind in kinds:
-            items.append(_item(event, before, schemas.get(event.model), versions.get(event.model, ())))
+            items.append(_item(event, before, known))
         if event.decision is not None:
             before = event
-    return html.Ol(items, className="timeline")
+    return html.Ol(items[::-1], className="timeline")
 
 
-def _item(event: Event, before: Event | None, schema: Schema | None, versions: Sequence[str]) -> Component:
+def _item(event: Event, before: Event | None, known: Known) -> Component:
     who = event.by.name + (f" ({event.by.role})" if event.by.role else "")
     head = html.Div(
         [
@@ -81,15 +87,15 @@ def _item(event: Event, before: Event | None, schema: Schema | None, versions: S
         ],
         className="event-head",
     )
-    return html.Li([head, *_told(event, before, schema, versions)], className=f"event {event.kind.replace('_', '-')}")
+    return html.Li([head, *_told(event, before, known)], className=f"event {event.kind.replace('_', '-')}")
 
 
-def _told(event: Event, before: Event | None, schema: Schema | None, versions: Sequence[str]) -> list[Component]:
+def _told(event: Event, before: Event | None, known: Known) -> list[Component]:
     if event.erased_on is not None:
         return [html.P(f"Erased on {moment_words(event.erased_on)}: what it held is gone.")]
     if event.decision is not None:
-        return _decision(event, event.decision, before, schema, versions)
-    return [html.P(_in_a_sentence(event, schema))]
+        return _decision(event, event.decision, before, known)
+    return [html.P(_in_a_sentence(event, known.schemas.get(event.model)))]
 
 
 def _in_a_sentence(event: Event, schema: Schema | None) -> list[Component | str]:
@@ -118,11 +124,10 @@ def _answer(verdict: str | None, prob_default: float | None) -> list[Component |
     return parts
 
 
-def _decision(
-    event: Event, decision: Decision, before: Event | None, schema: Schema | None, versions: Sequence[str]
-) -> list[Component]:
-    by = f"{schema.title if schema else decision.model} v{decision.model_version}"
-    policy = f" · under setting {decision.policy_version} of the Model page" if decision.policy_version else ""
+def _decision(event: Event, decision: Decision, before: Event | None, known: Known) -> list[Component]:
+    schema = known.schemas.get(event.model)
+    by = _by(schema, decision)
+    policy = f" · {_setting(decision, known)}" if decision.policy_version else ""
     sure = f" · how sure: {wording.percent(decision.confidence)}"
     parts: list[Component] = [
         html.P([*_answer(decision.verdict, decision.prob_default), sure]),
@@ -134,24 +139,48 @@ def _decision(
         reasons = html.Ul([html.Li(item["text"]) for item in decision.reasons])
         parts.append(html.Div([html.B("Reasons"), reasons]))
     if before is not None and before.decision is not None:
-        parts.append(_changes(event, decision, before, before.decision, schema))
+        parts.append(_changes((before, event), (before.decision, decision), known))
     rows = [(_label(schema, name), [_words(schema, name, value)]) for name, value in decision.inputs.items()]
     stated = html.Details([html.Summary("What was stated"), _table(["", "Stated"], rows)])
-    return [*parts, stated, _again(event.seq, decision, versions)]
+    return [*parts, stated, _again(event.seq, decision, known.versions.get(event.model, ()))]
 
 
-def _changes(event: Event, now: Decision, before: Event, then: Decision, schema: Schema | None) -> Component:
+def _by(schema: Schema | None, decision: Decision) -> str:
+    return f"{schema.title if schema else decision.model} v{decision.model_version}"
+
+
+def _setting(decision: Decision, known: Known) -> str:
+    """By what was set on the Model page a decision was made, in words."""
+    if not decision.policy_version:
+        return "the model's own cut-offs"
+    policy = known.policies.get(decision.policy_version)
+    if policy is None:
+        return f"setting {decision.policy_version} of the Model page"
+    if policy.stop is not None:
+        return "while scoring was stopped"
+    cutoffs = policy.cutoffs_of(decision.model, decision.model_version)
+    if cutoffs is None:
+        return "the model's own cut-offs"
+    low, high = (100 * cutoff for cutoff in cutoffs)
+    return f"set on the Model page: offers up to {low:g}, declines from {high:g} of 100"
+
+
+def _changes(events: tuple[Event, Event], decisions: tuple[Decision, Decision], known: Known) -> Component:
     """What is otherwise than at the decision before, old and new side by side."""
+    (before, event), (then, now) = events, decisions
+    schemas = [known.schemas.get(decision.model) for decision in decisions]
+    schema = schemas[1]
     rows: list[tuple[str, list[Any]]] = []
     if now.verdict != then.verdict:
         rows.append(("Verdict", [lamp(item.verdict) for item in (then, now)]))
     if now.prob_default != then.prob_default:
         rows.append(("Risk", [wording.risk_words(item.prob_default) for item in (then, now)]))
     if (now.model, now.model_version) != (then.model, then.model_version):
-        rows.append(("Model", [f"{item.model} v{item.model_version}" for item in (then, now)]))
-    if now.policy_version != then.policy_version:
-        rows.append(("Setting of the Model page", [item.policy_version or "none" for item in (then, now)]))
-    texts = ["; ".join(item["text"] for item in decision.reasons) or "none" for decision in (then, now)]
+        rows.append(("Model", [_by(one, item) for one, item in zip(schemas, decisions, strict=True)]))
+    settings = [_setting(decision, known) for decision in decisions]
+    if settings[0] != settings[1]:
+        rows.append(("Cut-offs", settings))
+    texts = ["; ".join(item["text"] for item in decision.reasons) or "none" for decision in decisions]
     if texts[0] != texts[1]:
         rows.append(("Reasons", texts))
     for name in dict.fromkeys([*then.inputs, *now.inputs]):
@@ -214,7 +243,8 @@ def beside(decision: Decision, row: ScoredRow) -> Component:
 
 def _table(head: Sequence[str], rows: Sequence[tuple[str, Sequence[Any]]]) -> Component:
     """A small table whose first column names its rows."""
-    return plain_table(head, [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows])
+    lines = [html.Tr([html.Th(name, scope="row"), *map(html.Td, cells)]) for name, cells in rows]
+    return plain_table(head, lines, is_narrow=True)
 
 
 def _label(schema: Schema | None, name: str) -> str:
@@ -225,12 +255,12 @@ def _words(schema: Schema | None, name: str, value: Any) -> str:
     """A logged value in the words of the schema, where they fit it."""
     if schema is None or not _is_known(schema, name) or value is None:
         return "not given" if value is None else str(value)
-    field = schema.field(name)
+    described = schema.field(name)
     try:
-        return sentence(field.in_words(date.fromisoformat(value) if field.type == "date" else value))
+        return sentence(described.in_words(date.fromisoformat(value) if described.type == "date" else value))
     except (TypeError, ValueError, KeyError):
         return str(value)
 
 
 def _is_known(schema: Schema, name: str) -> bool:
-    return any(field.name == name for field in schema.fields)
+    return any(described.name == name for described in schema.fields)

@@ -13,12 +13,12 @@ from dash.development.base_component import Component
 from creditrisk.decision_log import DecisionLog, Logged
 from creditrisk.metrics import Entry, bins_of, counts_of
 from creditrisk.schema import Field
-from creditrisk.scoring import Scorer, client_words
+from creditrisk.scoring import Scorer
 from creditrisk.text import counted
 from monitoring.drift import SCORE, bin_words
 from monitoring.results import Result
 from webapp.pages import wording
-from webapp.pages.components import attributes, lamp, one_of, plain_table
+from webapp.pages.components import attributes, client_button, lamp, one_of, plain_table
 from webapp.pages.report_charts import moment
 
 # Entries of the log that are read for one window, its newest; clients that are listed; fields that can be chosen.
@@ -156,7 +156,7 @@ def _listed(cases: Cases, shown: Sequence[Logged], field: Field, words: str) -> 
     rows = [
         html.Tr(
             [
-                html.Th(client_words(logged.decision.application_id), scope="row"),
+                html.Th(client_button(logged.decision.application_id, logged.seq), scope="row"),
                 html.Td(moment(logged.decided_at.isoformat())),
                 html.Td(lamp(logged.decision.verdict)),
                 html.Td(wording.risk_words(logged.decision.prob_default), className="figure"),
