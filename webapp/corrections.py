@@ -1,15 +1,16 @@
-"""Cells that a clerk corrects in the page: just those clients are checked again, as parts of their file, and scored."""
+"""Cells that a clerk corrects in the page: just those clients are checked again, scored, and join their file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from creditrisk import datasets
 from creditrisk.decision_log import Actor
-from creditrisk.quality import Checked
+from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, as_texts
 from webapp import column_names, upload_files, upload_scoring
@@ -21,8 +22,21 @@ Corrections = Mapping[tuple[int, str], str]
 MOST_CHARS = 1_000
 
 
-def score_corrected(context: AppContext, upload: Upload, corrections: Corrections, by: Actor) -> str | None:
-    """Start on the corrected rows of a scored file, as a file of their own; returns its random name.
+@dataclass(frozen=True)
+class Correcting:
+    """What became of corrections: the work in progress, how many clients are scored by it, and what still does not fit.
+
+    `refused` has the rows that were scored before: the corrected cell does not fit, so they stay as they are.
+    """
+
+    name: str
+    work: Future[None] | None
+    n_clients: int
+    refused: list[Rejection]
+
+
+def score_corrected(context: AppContext, upload: Upload, corrections: Corrections, by: Actor) -> Correcting | None:
+    """Start on the corrected rows of a scored file; once they are scored they are part of it, under their own numbers.
 
     They are read as the whole file is, in whose notation a clerk writes. None if there is nothing to correct.
 
@@ -33,13 +47,16 @@ def score_corrected(context: AppContext, upload: Upload, corrections: Correction
     """
     result = upload_scoring.result_of(context, upload)
     rows = sorted({row for row, _ in corrections})
-    if result is None or not rows or rows[0] < 1 or rows[-1] > result.checked.raw.height:
+    if result is None or not rows or rows[0] < 1 or rows[-1] > result.n_done:
         return None
-    said = upload_files.read_answer(upload.folder)
-    headers = result.checked.raw.columns
-    remembered = column_names.recall(context.settings.home, result.scorer.schema, headers)
-    assigned = said if said is not None else remembered or {}
-    checked = _only(_check_again(result.checked, corrections, result.scorer.schema, assigned), rows)
+    assigned = upload_files.read_answer(upload.folder) or {}
+    checked = _check_again(result.checked, corrections, result.scorer.schema, assigned)
+    were_scored = set(result.scored["row_number"]) if result.scored.height else set()
+    refused = [item for item in checked.rejected if item.row in rows and item.row in were_scored]
+    rows = [row for row in rows if row not in {item.row for item in refused}]
+    if not rows:
+        return Correcting("", None, 0, refused)
+    part = _only(checked, rows, {item.row: item.line for item in result.checked.rejected})
     before = upload.details
     name = context.uploads.add(b"", f"{before.filename} (corrected)"[:200], by)
     folder = context.uploads.folder(name)
@@ -47,10 +64,11 @@ def score_corrected(context: AppContext, upload: Upload, corrections: Correction
     if details is None:
         return None
     details = replace(details, model=before.model, version=before.version, sha256=before.sha256, content_sha256="")
+    details = replace(details, part_of=upload.folder.name, rows=tuple(rows))
     upload_files.write_details(folder, details)
-    upload_files.keep_checked(folder, checked)
-    upload_scoring.start(context, name)
-    return name
+    upload_files.keep_checked(folder, part)
+    upload_files.drop_received(folder)
+    return Correcting(name, upload_scoring.start(context, name), part.accepted.height, refused)
 
 
 def _check_again(
@@ -61,6 +79,7 @@ def _check_again(
     labels = {field.label: field.name for field in schema.fields}
     signs = (";", ",") if checked.has_decimal_commas else (",", ";")
     again = checked
+    others = checked.accepted.filter(~pl.col("row_number").is_in([row for row, _ in corrections]))
     for sign in signs:
         table = RawTable(frame, range(2, frame.height + 2), delimiter=sign)
         renamed = column_names.renamed(table, schema, assigned)
@@ -73,17 +92,20 @@ def _check_again(
                 cells[header] = cells[header].scatter(row - 1, value[:MOST_CHARS])
         corrected = replace(renamed, frame=pl.DataFrame(dict(zip(renamed.frame.columns, cells.values(), strict=True))))
         again = replace(datasets.check(corrected, schema), raw=pl.DataFrame(cells))
-        untouched = again.accepted.filter(pl.col("row_number").is_in(checked.accepted["row_number"].implode()))
-        if untouched.equals(checked.accepted):
+        if again.accepted.filter(pl.col("row_number").is_in(others["row_number"].implode())).equals(others):
             break
     return again
 
 
-def _only(checked: Checked, rows: list[int]) -> Checked:
-    """Some rows of a file, numbered from 1."""
+def _only(checked: Checked, rows: list[int], lines: Mapping[int, int]) -> Checked:
+    """Some rows of a file, numbered from 1; `lines` has the line of each in the file, where that is known."""
     places = {row: place for place, row in enumerate(rows, start=1)}
     accepted = checked.accepted.filter(pl.col("row_number").is_in(rows))
     numbers = accepted["row_number"].replace_strict(places, return_dtype=pl.Int64)
-    rejected = [replace(item, row=places[item.row]) for item in checked.rejected if item.row in places]
+    rejected = [
+        replace(item, row=places[item.row], line=lines.get(item.row, item.line))
+        for item in checked.rejected
+        if item.row in places
+    ]
     raw = checked.raw[[row - 1 for row in rows]]
     return replace(checked, accepted=accepted.with_columns(row_number=numbers), rejected=rejected, raw=raw)

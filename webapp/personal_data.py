@@ -121,6 +121,11 @@ def erase_person(context: AppContext, caller: Caller, application_id: str, why: 
             "Nothing was erased: this client stands in a file that is still being scored, and would be decided about "
             "anew. Stop the file on Score clients or wait for its end, and try again."
         )
+    if any(_would_go_on_with(context, upload, application_id) for upload in files):
+        raise BadRequestError(
+            "Nothing was erased: this client stands in a file that was stopped and may go on, and would be decided "
+            "about then. Remove the file on Score clients, and try again."
+        )
     done = erase(context.log, application_id, why=why, by=Actor(caller.name, caller.role, is_automatic=False))
     entries = counted(done.n_erased, "entry was", "entries were")
     said = [f"Erased: the contents of {entries} removed, and the log is still whole."]
@@ -139,6 +144,17 @@ def _files_about(context: AppContext, application_id: str) -> list[Upload]:
         return []
     files = context.uploads.sent_by(None)
     return [upload for upload in files if upload_files.is_about(upload.folder, field.name, application_id)]
+
+
+def _would_go_on_with(context: AppContext, upload: Upload, application_id: str) -> bool:
+    """Whether a stopped file has a client among the rows that were not scored."""
+    field = context.scorer().schema.id_field
+    first_left = upload.record.n_done + 1
+    return (
+        field is not None
+        and upload.can_go_on
+        and upload_files.is_about(upload.folder, field.name, application_id, from_row=first_left)
+    )
 
 
 def _names(why: str, application_id: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -56,6 +56,7 @@ def score_in_chunks(
     chunk_rows: int = CHUNK_ROWS,
     first_row: int = 1,
     chunk_seconds: float = 0.0,
+    own_rows: Sequence[int] = (),
     before_logging: Callable[[Chunk], None] | None = None,
 ) -> Iterator[Chunk]:
     """Score a checked table, chunk by chunk; each chunk is in the decision log before it is yielded.
@@ -68,6 +69,8 @@ def score_in_chunks(
         The data row, from 1, to begin with.
     chunk_seconds
         How long a chunk should take: the next one is as much larger or smaller. 0: all have `chunk_rows`.
+    own_rows
+        Under which numbers the rows stand in a longer file of which the table is a part; empty if it is whole.
     before_logging
         Called with each chunk before its decisions go into the log.
 
@@ -86,7 +89,7 @@ def score_in_chunks(
             raise StoppingError
         last_row = min(first_row + chunk_rows - 1, checked.raw.height)
         stop = int(np.searchsorted(row_numbers, last_row, side="right"))
-        part = accepted.slice(start, stop - start)
+        part = renumbered(accepted.slice(start, stop - start), own_rows)
         start = stop
         before = time.perf_counter()
         decider = context.policy.apply(scorer)
@@ -101,11 +104,21 @@ def score_in_chunks(
         _count(context, scored["verdict"].to_list())
         yield chunk
         first_row = last_row + 1
-        if chunk_seconds:
-            # At most twice as many, as some rows take longer than others.
-            wanted = int(chunk_rows * min(2.0, chunk_seconds / seconds))
-            chunk_rows = min(max(wanted, LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
+        chunk_rows = _adapted(chunk_rows, chunk_seconds / seconds) if chunk_seconds else chunk_rows
     context.metrics.rejected.inc(len({rejection.row for rejection in checked.rejected}))
+
+
+def _adapted(chunk_rows: int, factor: float) -> int:
+    """The rows of the next chunk: at most twice as many, as some rows take longer than others."""
+    return min(max(int(chunk_rows * min(2.0, factor)), LEAST_CHUNK_ROWS), LARGEST_CHUNK_ROWS)
+
+
+def renumbered(frame: pl.DataFrame, own_rows: Sequence[int]) -> pl.DataFrame:
+    """Rows numbered from 1, under the numbers that they have in a longer file; as they are if there is none."""
+    if not own_rows:
+        return frame
+    numbers = dict(enumerate(own_rows, start=1))
+    return frame.with_columns(pl.col("row_number").replace_strict(numbers, return_dtype=pl.Int64))
 
 
 def results_of(context: AppContext, scorer: Scorer, checked: Checked, *, by: Actor) -> list[JsonObject]:

@@ -14,9 +14,14 @@ from webapp.uploads import Upload
 
 def of_caller(context: AppContext) -> list[Upload]:
     """The files that the caller sent; where there are no accounts, everybody's. The latest first."""
+    return [upload for upload in sent_by_caller(context) if upload.details.filename and not upload.details.part_of]
+
+
+def sent_by_caller(context: AppContext) -> list[Upload]:
+    """The same with those that are not listed: whose cards were removed, and corrected rows on their way."""
     caller = the_caller()
-    kept = context.uploads.sent_by(None if caller.role == "local" else caller.name)
-    return [upload for upload in kept if upload.details.name]
+    found = context.uploads.sent_by(None if caller.role == "local" else caller.name)
+    return [upload for upload in found if upload.details.name]
 
 
 def opened(context: AppContext, name: object) -> Upload | None:

@@ -4,11 +4,11 @@ A folder of its own under home/uploads, called by the SHA-256 of the upload's ra
 alone (0700, files 0600). Whatever is replaced is replaced in one step, so that a process may be killed at any moment.
 
     details.json   what the file is called, which model scores it, how it ended
-    file           as received, until it was read
+    file           as received, until it was read; longer if its columns can be read as others
     lock           held by the process that works on it; the system lets go of it when its holder dies
     stop           there once a clerk said so
     pause          there as long as a clerk says so
-    preview.arrow  its first rows, once a clerk was asked what its columns hold
+    preview.arrow  its first rows, once a clerk was asked what its columns hold; delimiter, what divides its cells
     assigned.json  what the answer was
     checked/       the rows of the file: as they came, those that can be scored, those that cannot, how read
     blocks/        the results, a file for each block of rows: pending until the decision log has it
@@ -32,6 +32,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.quality import Checked, Fault, Rejection
 from creditrisk.scoring import Policy
+from creditrisk.sources import RawTable
 
 _BLOCK = re.compile(r"(\d+)-(\d+)\.arrow")
 _PENDING = re.compile(r"pending-(\d+)-(\d+)-after-(\d+)\.arrow")
@@ -50,10 +51,13 @@ class Details:
     """What is known of a file besides how far it has come.
 
     `actor` and `role` say who sent it, `name` is the random one that gives access to it, and `content_sha256` tells
-    whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold. Reading it was
-    begun `n_readings` times. `model`, `version` and `sha256` name the scorer it was begun with, and that it is finished
-    with. Since `resumed_at`, a Unix time, it has been worked on without a break, from row `resumed_row` on.
-    `decided_under` has an entry for every change of the policy on the way.
+    whether the same bytes come again. If `may_ask`, a person is there to say what its columns hold, and has to if
+    `is_asked_anew`. `can_be_read_anew` says that some of its columns could be said to be other ones; the file stays for
+    that as it was received. Reading it was begun `n_readings` times. `model`, `version` and `sha256` name the scorer it
+    was begun with, and that it is finished with. Since `resumed_at`, a Unix time, it has been worked on without a
+    break, from row `resumed_row` on. `decided_under` has an entry for every change of the policy on the way.
+    If `was_corrected`, rows of it were corrected after it was scored. Such rows are a file of their own on their way:
+    `part_of` is the folder of their whole file, `rows` says which of its rows they are.
     `message` says why it failed or stopped, `advice` what to do about it; both are empty if it was done, or a clerk
     stopped it.
     """
@@ -66,6 +70,8 @@ class Details:
     name: str = ""
     content_sha256: str = ""
     may_ask: bool = False
+    is_asked_anew: bool = False
+    can_be_read_anew: bool = False
     n_readings: int = 0
     model: str = ""
     version: str = ""
@@ -73,6 +79,9 @@ class Details:
     resumed_at: float = 0.0
     resumed_row: int = 0
     decided_under: tuple[DecidedUnder, ...] = ()
+    was_corrected: bool = False
+    part_of: str = ""
+    rows: tuple[int, ...] = ()
     message: str = ""
     advice: str = ""
 
@@ -161,16 +170,19 @@ def is_paused(folder: Path) -> bool:
     return (folder / "pause").exists()
 
 
-def ask_about(folder: Path, top: pl.DataFrame) -> None:
+def ask_about(folder: Path, top: RawTable) -> None:
     """Keep the first rows of a file for the question what its columns hold."""
-    _write_frame(folder / "preview.new", top)
-    (folder / "preview.new").replace(folder / "preview.arrow")
+    _replace_frame(folder / "preview.arrow", top.texts)
+    _write(folder / "delimiter", top.delimiter.encode())
 
 
-def read_preview(folder: Path) -> pl.DataFrame | None:
+def read_preview(folder: Path) -> RawTable | None:
     """Those rows as texts; None if nobody was asked."""
-    path = folder / "preview.arrow"
-    return pl.read_ipc(path) if path.exists() else None
+    try:
+        frame, delimiter = pl.read_ipc(folder / "preview.arrow"), (folder / "delimiter").read_text()
+    except OSError:
+        return None
+    return RawTable(frame, range(2, frame.height + 2), delimiter=delimiter)
 
 
 def answer(folder: Path, assigned: Mapping[str, str]) -> None:
@@ -188,17 +200,27 @@ def read_answer(folder: Path) -> dict[str, str] | None:
 
 
 def keep_checked(folder: Path, checked: Checked) -> None:
-    """Keep what was read of the file; the file itself is not needed any more."""
+    """Keep what was read of the file."""
     fresh = folder / "checked.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(mode=0o700)
-    _write_frame(fresh / "raw.arrow", checked.raw)
-    _write_frame(fresh / "accepted.arrow", checked.accepted)
-    _write(fresh / "rejected.json", json.dumps([asdict(rejection) for rejection in checked.rejected]).encode())
+    _write_rows(fresh, checked)
     reading = {"read_as": checked.read_as, "has_decimal_commas": checked.has_decimal_commas}
     _write(fresh / "reading.json", json.dumps(reading).encode())
     fresh.rename(folder / "checked")
-    drop_received(folder)
+
+
+def keep_corrected(folder: Path, checked: Checked, scored: pl.DataFrame) -> None:
+    """Replace the rows of a file that is over, and then its results, so that each result has its row."""
+    _write_rows(folder / "checked", checked)
+    _replace_frame(folder / "scored.arrow", scored)
+
+
+def _write_rows(folder: Path, checked: Checked) -> None:
+    _replace_frame(folder / "raw.arrow", checked.raw)
+    _replace_frame(folder / "accepted.arrow", checked.accepted)
+    _write(folder / "rejected.new", json.dumps([asdict(rejection) for rejection in checked.rejected]).encode())
+    (folder / "rejected.new").replace(folder / "rejected.json")
 
 
 def drop_received(folder: Path) -> None:
@@ -222,13 +244,13 @@ def read_checked(folder: Path) -> Checked | None:
     return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), **reading)
 
 
-def is_about(folder: Path, id_name: str, application_id: str) -> bool:
+def is_about(folder: Path, id_name: str, application_id: str, *, from_row: int = 1) -> bool:
     """Whether a client is among the rows that can be scored, by the field `id_name`; no before it was read."""
     accepted = folder / "checked" / "accepted.arrow"
     if not accepted.exists() or id_name not in pl.read_ipc_schema(accepted):
         return False
-    ids = pl.read_ipc(accepted, columns=[id_name])[id_name]
-    return application_id in ids.cast(pl.String)
+    rows = pl.read_ipc(accepted, columns=[id_name, "row_number"]).filter(pl.col("row_number") >= from_row)
+    return application_id in rows[id_name].cast(pl.String)
 
 
 def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:
@@ -265,17 +287,29 @@ def done(folder: Path) -> tuple[int, int]:
 
 def keep_scored(folder: Path) -> None:
     """Make one file of all blocks."""
-    frames = [pl.read_ipc(path) for _, path in _done_blocks(folder)]
-    if frames:
-        _write_frame(folder / "scored.new", pl.concat(frames))
-        (folder / "scored.new").replace(folder / "scored.arrow")
+    if _done_blocks(folder):
+        _replace_frame(folder / "scored.arrow", _read_blocks(folder))
     shutil.rmtree(folder / "blocks", ignore_errors=True)
 
 
 def read_scored(folder: Path) -> pl.DataFrame:
-    """All results of a file that is over; without a column if there are none."""
+    """All results so far; without a column if there are none."""
     path = folder / "scored.arrow"
-    return pl.read_ipc(path) if path.exists() else pl.DataFrame()
+    return pl.read_ipc(path) if path.exists() else _read_blocks(folder)
+
+
+def reopen(folder: Path, n_done: int) -> None:
+    """Make a stopped file one that is to be scored from row `n_done` + 1 on: its results are a block again."""
+    blocks = folder / "blocks"
+    blocks.mkdir(mode=0o700, exist_ok=True)
+    with suppress(FileNotFoundError):
+        (folder / "scored.arrow").rename(blocks / f"{1:09}-{n_done:09}.arrow")
+    (folder / "stop").unlink(missing_ok=True)
+
+
+def can_be_reopened(folder: Path) -> bool:
+    """Whether its rows are kept."""
+    return (folder / "checked").is_dir()
 
 
 def n_bytes(folder: Path) -> int:
@@ -293,6 +327,11 @@ def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _read_blocks(folder: Path) -> pl.DataFrame:
+    frames = [pl.read_ipc(path) for _, path in _done_blocks(folder)]
+    return pl.concat(frames) if frames else pl.DataFrame()
+
+
 def _done_blocks(folder: Path) -> list[tuple[int, Path]]:
     """Last row and file of each block that is done, in the order of the rows."""
     matches = ((_BLOCK.fullmatch(path.name), path) for path in _names(folder / "blocks"))
@@ -306,6 +345,11 @@ def _names(folder: Path) -> list[Path]:
 def _write_frame(path: Path, frame: pl.DataFrame) -> None:
     with open(path, "wb", opener=_private) as file:
         frame.write_ipc(file, compression="lz4")
+
+
+def _replace_frame(path: Path, frame: pl.DataFrame) -> None:
+    _write_frame(path.with_suffix(".new"), frame)
+    path.with_suffix(".new").replace(path)
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -48,7 +48,9 @@ def make_blueprint(context: AppContext) -> Blueprint:
         # The page has a person at hand: for a file that was sent before, and for columns that are not plain.
         may_ask = "X-Ask-First" in request.headers
         if may_ask and (before := batches.scored_before(context, content)):
-            return jsonify({"before": before.details.name}), 200
+            if before.is_kept and before.is_asking:
+                return jsonify({"upload": before.details.name}), 202
+            return jsonify({"before": before.details.name, "is_kept": before.is_kept}), 200
         name, work = upload_scoring.begin(context, content, filename, the_caller().actor, may_ask=may_ask)
         del content
         wait([work], timeout=PATIENCE_SECONDS)

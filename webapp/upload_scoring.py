@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, So
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from creditrisk.sources import RawTable, parse_upload
-from webapp import column_names, file_questions, upload_files
+from webapp import column_names, file_questions, upload_files, upload_merging
 from webapp.context import AppContext
 from webapp.errors import StoppingError, where
 from webapp.scoring import Chunk, score_in_chunks
@@ -99,8 +99,17 @@ def pause(context: AppContext, name: str) -> None:
 
 
 def go_on(context: AppContext, name: str) -> None:
-    """Have a paused upload taken up again, here and now if there is a thread to spare."""
-    upload_files.go_on(context.uploads.folder(name))
+    """Have a paused or stopped upload taken up where it was left, here and now if there is a thread to spare."""
+    upload = context.uploads.get(name)
+    if upload is None:
+        return
+    upload_files.go_on(upload.folder)
+    if upload.can_go_on:
+        with upload_files.locked(upload.folder / "lock") as is_ours:
+            if is_ours:
+                upload_files.reopen(upload.folder, upload.record.n_done)
+                upload_files.write_details(upload.folder, replace(upload.details, message="", advice=""))
+                context.uploads.note(upload, replace(upload.record, state="scoring"))
     take_up(context)
 
 
@@ -111,9 +120,23 @@ def answer(context: AppContext, name: str, assigned: column_names.Assigned) -> N
     if upload is None or not upload.is_asking or top is None:
         return
     upload_files.answer(upload.folder, assigned)
-    column_names.remember(context.settings.home, context.scorer().schema, top.columns, assigned)
+    column_names.remember(context.settings.home, context.scorer().schema, top.frame.columns, assigned)
     _no_longer_asking(context, name)
     take_up(context)
+
+
+def ask_anew(context: AppContext, upload: Upload, by: Actor) -> str:
+    """Ask once more what the columns of a scored file hold; returns the random name under which it is scored then.
+
+    Raises
+    ------
+    BusyError
+        If there is no room for it now.
+    """
+    content, filename = upload_files.received(upload.folder), upload.details.filename
+    name = context.uploads.add(content, filename, by, may_ask=True, is_asked_anew=True)
+    wait([start(context, name)], timeout=BLOCK_SECONDS)
+    return name
 
 
 def _no_longer_asking(context: AppContext, name: str) -> None:
@@ -188,7 +211,10 @@ def _score_file(context: AppContext, upload: Upload) -> None:
     if state == "failed" and context.stopping.is_set():
         return  # perhaps only because of that
     try:
-        batch.end(state, message, advice)
+        if upload.details.part_of and batch.record.n_done:
+            upload_merging.merge(context.uploads, upload.folder, batch.record.n_done)
+        else:
+            batch.end(state, message, advice)
     except Exception as exc:
         log.error("the end of an upload could not be noted: %s", where(exc))
 
@@ -232,6 +258,7 @@ class _Batch:
             by=Actor(self._details.actor, self._details.role),
             first_row=self.record.n_done + 1,
             chunk_seconds=BLOCK_SECONDS,
+            own_rows=self._details.rows,
             before_logging=self._keep_pending,
         ):
             self._settle(chunk)
@@ -247,9 +274,12 @@ class _Batch:
             # What was scored until then is in the decision log, and may be looked at.
             state = "stopped"
         folder = self._upload.folder
-        upload_files.drop_received(folder)
+        if not self._details.can_be_read_anew:
+            upload_files.drop_received(folder)
         upload_files.keep_scored(folder)
-        upload_files.write_details(folder, replace(self._details, message=message, advice=advice))
+        # Corrected rows of which nothing came are a file of their own, so that its card says why.
+        details = replace(self._details, message=message, advice=advice, part_of="", rows=())
+        upload_files.write_details(folder, details)
         self._note(state=state)
 
     def _scorer(self) -> Scorer:
@@ -270,17 +300,25 @@ class _Batch:
         )
         said = upload_files.read_answer(folder)
         remembered = column_names.recall(settings.home, scorer.schema, raw.frame.columns)
-        table = column_names.renamed(raw, scorer.schema, said or remembered or {})
-        is_answered = remembered is not None
-        if self._details.may_ask and said is None and file_questions.is_doubtful(table, scorer.schema, is_answered):
-            self._ask(raw)
-            return None
+        assigned = said if said is not None else remembered or {}
+        table = column_names.renamed(raw, scorer.schema, assigned)
+        if self._details.may_ask and said is None:
+            is_doubtful = file_questions.is_doubtful(table, scorer.schema, remembered is not None)
+            if is_doubtful or self._details.is_asked_anew:
+                self._ask(raw)
+                return None
         checked = datasets.check(table, scorer.schema)
         # The clients' own columns keep their own names.
         checked = replace(checked, raw=raw.frame.tail(checked.raw.height))
+        if assigned:
+            upload_files.answer(folder, assigned)
         # Which scorer it is for stands there before what was read with its schema.
+        can_be_read_anew = file_questions.can_be_asked(raw, scorer.schema)
+        self._details = replace(self._details, can_be_read_anew=can_be_read_anew)
         upload_files.write_details(folder, self._details)
         upload_files.keep_checked(folder, checked)
+        if not can_be_read_anew:
+            upload_files.drop_received(folder)
         return checked
 
     def _count_reading(self) -> None:
@@ -296,7 +334,7 @@ class _Batch:
     def _ask(self, raw: RawTable) -> None:
         self._details = replace(self._details, n_readings=0)
         upload_files.write_details(self._upload.folder, self._details)
-        upload_files.ask_about(self._upload.folder, raw.texts.head(file_questions.PREVIEW_ROWS))
+        upload_files.ask_about(self._upload.folder, replace(raw, frame=raw.frame.head(file_questions.KEPT_ROWS)))
         self._note(state="asking", n_rows=raw.frame.height)
 
     def _go_on_from_what_is_done(self, checked: Checked) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -22,8 +22,9 @@ import polars as pl
 from creditrisk.decision_log import Actor
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
-from webapp import upload_files, upload_records
+from webapp import past_uploads, upload_files, upload_records
 from webapp.errors import BusyError
+from webapp.past_uploads import Past
 from webapp.security import MEGABYTE
 from webapp.upload_files import Details
 from webapp.upload_records import Record
@@ -54,6 +55,8 @@ class Upload:
     # When it was last noted how far it has come, as a Unix time.
     noted_at: float
     is_paused: bool = False
+    # Of one whose result is no longer kept only this is known still.
+    is_kept: bool = True
 
     @property
     def seconds_left(self) -> float | None:
@@ -76,7 +79,18 @@ class Upload:
     @property
     def has_result(self) -> bool:
         """Whether it is over, and at least a part of it can be looked at."""
-        return self.record.state in ("done", "stopped") and self.record.n_done > 0
+        return self.is_kept and self.record.state in ("done", "stopped") and self.record.n_done > 0
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was gone through."""
+        return self.record.state == "done"
+
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it was stopped before its end, and its rows are still there."""
+        is_cut = self.record.state == "stopped" and self.record.n_done < self.record.n_rows
+        return is_cut and upload_files.can_be_reopened(self.folder)
 
 
 @dataclass(frozen=True)
@@ -106,7 +120,7 @@ class Uploads:
         self._lock = threading.Lock()
         self._at_work: set[str] = set()
         self._workers = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="upload")
-        self._last_result: tuple[Path, Result] | None = None
+        self._last_result: tuple[Path, float, Result] | None = None
 
     def check_room(self, n_bytes: int) -> None:
         """Refuse a file of this size if too many, or too large ones, are waiting.
@@ -121,8 +135,10 @@ class Uploads:
         if len(waiting) >= MOST_WAITING or is_too_much:
             raise BusyError("Several files are being scored at the moment. Please try again in a minute.")
 
-    def add(self, content: bytes, filename: str, by: Actor, *, may_ask: bool = False) -> str:
-        """Keep somebody's file under a random name, which is returned; `may_ask` as in `Details`.
+    def add(
+        self, content: bytes, filename: str, by: Actor, *, may_ask: bool = False, is_asked_anew: bool = False
+    ) -> str:
+        """Keep somebody's file under a random name, which is returned; `may_ask` and `is_asked_anew` as in `Details`.
 
         Raises
         ------
@@ -137,7 +153,8 @@ class Uploads:
             self.check_room(len(content))
             upload_records.note(self._home, folder.name, Record("reading"))
             sha256 = hashlib.sha256(content).hexdigest()
-            details = Details(filename, len(content), time.time(), by.name, by.role, name, sha256, may_ask)
+            sent = Details(filename, len(content), time.time(), by.name, by.role, name, sha256)
+            details = replace(sent, may_ask=may_ask, is_asked_anew=is_asked_anew)
             upload_files.make(folder, content, details)
         self.make_room()
         return name
@@ -146,6 +163,10 @@ class Uploads:
         """The upload of that name, or None if there is none or it has been forgotten."""
         self.make_room()
         return self._read(self.folder(name)) if name else None
+
+    def at(self, folder: Path) -> Upload | None:
+        """The upload that lies in a folder; None if it is gone."""
+        return self._read(folder)
 
     def record(self, name: str) -> Record | None:
         """How far an upload had come, which is known for longer than its result; None if nothing is."""
@@ -172,8 +193,27 @@ class Uploads:
         ]
 
     def sent_by(self, actor: str | None) -> list[Upload]:
-        """The files that somebody sent, those of everybody if that is None; the latest first."""
-        return [upload for upload in reversed(self._all()) if actor in (None, upload.details.actor)]
+        """The files that somebody sent, those of everybody if that is None; the latest first.
+
+        Those whose results are no longer kept are among them for as long as it is known what became of them.
+        """
+        kept = self._all()
+        folders = {upload.folder for upload in kept}
+        past = [
+            Upload(folder, item.details, item.record, item.noted_at, is_kept=False)
+            for key, item in past_uploads.recall(self._home).items()
+            if (folder := self._home / "uploads" / key) not in folders
+        ]
+        found = sorted([*kept, *past], key=lambda upload: upload.details.started, reverse=True)
+        return [upload for upload in found if actor in (None, upload.details.actor)]
+
+    def whole_of(self, part: Upload) -> Upload | None:
+        """The file that corrected rows belong to; None if it is gone."""
+        return self.at(part.folder.with_name(part.details.part_of)) if part.details.part_of else None
+
+    def is_being_corrected(self, whole: Upload) -> bool:
+        """Whether corrected rows of it are on their way."""
+        return any(part.details.part_of == whole.folder.name and not part.is_over for part in self._all())
 
     def gone_at(self, upload: Upload) -> float:
         """When a file that is over will have been removed, as a Unix time."""
@@ -196,13 +236,27 @@ class Uploads:
     def result(self, upload: Upload, load: Callable[[Upload], Result]) -> Result:
         """The result of an upload; the one asked for last is kept in memory, so that a grid can leaf through it."""
         last = self._last_result
-        if last is None or last[0] != upload.folder:
-            self._last_result = last = (upload.folder, load(upload))
-        return last[1]
+        # Noted anew where rows were added to it.
+        if last is None or last[:2] != (upload.folder, upload.noted_at):
+            self._last_result = last = (upload.folder, upload.noted_at, load(upload))
+        return last[2]
+
+    def remove(self, upload: Upload, *, is_to_be_listed: bool = False) -> None:
+        """Remove the rows and the results of a file; of one with scored clients stays what `past_uploads` holds.
+
+        Its name goes as well, and with it its card, unless it `is_to_be_listed`.
+        """
+        if upload.record.n_scored and not upload.details.part_of:
+            details = upload.details if is_to_be_listed else replace(upload.details, filename="")
+            past_uploads.note(self._home, upload.folder.name, Past(details, upload.record, upload.noted_at))
+        upload_files.remove(upload.folder)
+        if self._last_result is not None and self._last_result[0] == upload.folder:
+            self._last_result = None
 
     def make_room(self) -> None:
         """Remove what is too old, and the oldest of what is too much."""
         upload_records.forget_old(self._home)
+        past_uploads.forget_old(self._home)
         now, kept = time.time(), self._all()
         # A question that nobody answers is kept no longer than a result that nobody looks at.
         over = [upload for upload in kept if upload.is_over or upload.is_asking]
@@ -214,7 +268,7 @@ class Uploads:
             if now - upload.noted_at >= lifetime or (upload in over and is_too_much and upload is not over[-1]):
                 n_kept -= 1
                 n_bytes -= sizes.get(upload.folder, 0)
-                upload_files.remove(upload.folder)
+                self.remove(upload, is_to_be_listed=True)
         self._remove_strays({upload.folder for upload in kept}, now - self._lifetime_seconds)
         if self._last_result is not None and not self._last_result[0].is_dir():
             self._last_result = None
@@ -244,7 +298,8 @@ class Uploads:
 
     def _folders(self) -> list[Path]:
         with suppress(OSError):
-            return [path for path in (self._home / "uploads").iterdir() if path.is_dir()]
+            folders = [path for path in (self._home / "uploads").iterdir() if path.is_dir()]
+            return [path for path in folders if path.name != past_uploads.FOLDER]
         return []
 
     def _read(self, folder: Path) -> Upload | None:

@@ -97,7 +97,7 @@ def find_columns(raw: RawTable, schema: Schema, *, with_target: bool) -> tuple[R
         headers_there = match_headers(lower.frame.columns, schema)
         if sum(spec.name in headers_there for spec in telling) < enough:
             absent = [spec.name for spec in telling if spec.name not in headers]
-            raise SchemaError(_other_columns(raw, schema.title, [spec.name for spec in telling]), absent)
+            raise SchemaError(_other_columns(raw, schema.title, telling), absent)
         raw, headers = lower, headers_there
     absent = [spec.name for spec in required if spec.name not in headers]
     missing = [f"{spec.label} ({spec.name})" for spec in required if spec.name in absent]
@@ -147,13 +147,14 @@ def seems_a_client(raw: RawTable) -> bool:
     return raw.has_lines and max(again, default=0) > min(again, default=0)
 
 
-def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
+def _other_columns(raw: RawTable, title: str, required: Sequence[Field]) -> str:
     headers = raw.frame.columns
     are_values = seems_a_client(raw)
     if not raw.has_lines:
         seen = "have numbers for names" if are_values else f"have {_first_few([shorten(header) for header in headers])}"
+        names = _first_few([spec.name for spec in required])
         return (
-            f"these are not the fields of {title}: the applications {seen}. Expected {_first_few(required)}. "
+            f"these are not the fields of {title}: the applications {seen}. Expected {names}. "
             "Correct the names and try again."
         )
     if are_values:
@@ -163,7 +164,7 @@ def _other_columns(raw: RawTable, title: str, required: Sequence[str]) -> str:
     else:
         seen = f"the first line of the file has {_first_few([shorten(header) for header in headers])}"
     return (
-        f"these are not the columns of {title}: {seen}. Expected {_first_few(required)}. "
+        f"these are not the columns of {title}: {seen}. Expected {_first_few([spec.label for spec in required])}. "
         "Choose another file, or put these names on its first line."
     )
 

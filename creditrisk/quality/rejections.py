@@ -46,6 +46,12 @@ class Rejection:
     others: tuple[Fault, ...] = ()
 
     @property
+    def cells(self) -> tuple[Fault, ...]:
+        """Every cell of the row that needs correcting; none if the row as a whole is at fault."""
+        first = Fault(self.column, self.value, self.fault, self.expected, self.field)
+        return (first, *self.others) if self.column else ()
+
+    @property
     def code(self) -> Code:
         """What is wrong, in one word: nothing is filled in, what is cannot be read, or the row is none."""
         return code_of(self.column, self.fault)

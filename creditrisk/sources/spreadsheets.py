@@ -102,7 +102,7 @@ def as_csv(content: bytes, shown: str) -> tuple[bytes, str]:
             name = reader.sheet_names[0]
             cells = _cells(reader, name, shown)
     except (fastexcel.FastExcelError, pl.exceptions.PolarsError, IndexError) as exc:
-        raise _damaged(shown) from exc
+        raise damaged(shown) from exc
     if cells.is_empty():
         raise SourceError(f"'{shown}' is empty. Expected a row with the names of the columns, then one row a client.")
     n_sheets = len(reader.sheet_names)
@@ -178,7 +178,7 @@ def _measured(content: bytes, shown: str) -> bytes:
             if "content.xml" in archive.namelist():
                 copy.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, ValueError) as exc:
-        raise _damaged(shown) from exc
+        raise damaged(shown) from exc
     return out.getvalue()
 
 
@@ -190,7 +190,7 @@ def _check_directory(archive: ZipFile, n_bytes: int, shown: str) -> None:
         raise SourceError(f"'{shown}' is a binary Excel workbook (.xlsb). Save it as .xlsx or CSV and try again.")
     if "xl/workbook.xml" not in names and b"opendocument.spreadsheet" not in kind:
         raise SourceError(
-            f"'{shown}' is a zip archive, not a CSV file or a workbook. Unpack it first, then upload the file inside."
+            f"'{shown}' is a zip archive, not a table or a workbook. Unpack it first, then upload the file inside."
         )
     n_unpacked = sum(part.file_size for part in archive.infolist() if part.filename.lower().endswith(_NEEDED))
     is_packed_oddly = n_unpacked > RATIO_MATTERS_BYTES and n_unpacked > MAX_RATIO * n_bytes
@@ -205,10 +205,10 @@ def _is_small(archive: ZipFile, name: str) -> bool:
 def _n_cells(part: bytes, shown: str, *, is_ods: bool) -> int:
     """How many cells a table as large as a part's cells reach would have, empty ones included."""
     if b"\0" in part or part.startswith((b"\xff\xfe", b"\xfe\xff")) or b"<!DOCTYPE" in part or b"<!ENTITY" in part:
-        raise _damaged(shown)
+        raise damaged(shown)
     n_rows, n_columns = _reach_of_ods(part) if is_ods else _reach_of_xlsx(part)
     if n_rows < 0:
-        raise _damaged(shown)
+        raise damaged(shown)
     return n_rows * n_columns
 
 
@@ -221,7 +221,7 @@ def _check_whole(part: bytes, shown: str) -> None:
             parser.Parse(part[start : start + MEGABYTE], False)
         parser.Parse(b"", True)
     except (expat.ExpatError, LookupError) as exc:  # the latter where it says to be of an encoding that is none
-        raise _damaged(shown) from exc
+        raise damaged(shown) from exc
 
 
 def _reach_of_xlsx(part: bytes) -> tuple[int, int]:
@@ -299,7 +299,8 @@ def _protected(shown: str) -> SourceError:
     )
 
 
-def _damaged(shown: str) -> SourceError:
+def damaged(shown: str) -> SourceError:
+    """What is wrong with a workbook that cannot be read, by what it is called in sentences."""
     return SourceError(
         f"'{shown}' cannot be read as a workbook: it is damaged. Save it again, or as CSV, and try again."
     )

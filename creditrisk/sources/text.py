@@ -18,7 +18,7 @@ from typing import BinaryIO
 from creditrisk.errors import SourceError
 from creditrisk.sources.above import NUMBERS_SHARE, TOP_LINES, delimiter_in, start_of
 from creditrisk.sources.rows import Layout, Text, numbered, pieces
-from creditrisk.sources.spreadsheets import SAVE_AS_CSV, as_csv, is_workbook
+from creditrisk.sources.spreadsheets import SAVE_AS_CSV, SUFFIXES, as_csv, damaged, is_workbook
 from creditrisk.sources.table import (
     MAX_CELLS,
     MAX_CELLS_SENT,
@@ -40,13 +40,14 @@ _MAGIC_BYTES = 8
 # Binary data show themselves in so much of a text.
 _TOP_CHARS = 100_000
 
+TABLES = "a CSV file or a workbook (.xlsx, .ods)"
 _FILE_KINDS = (
-    (b"%PDF", "a PDF document", "Ask for the table behind it as a CSV file."),
+    (b"%PDF", "a PDF document", f"Ask for the table behind it as {TABLES}."),
     (b"PAR1", "a Parquet file", "Export it as CSV."),
-    (b"\x1f\x8b", "a compressed file", "Unpack it first, then upload the CSV file inside."),
-    (b"\x89PNG", "a picture", "Choose the CSV file with the clients."),
-    (b"\xff\xd8\xff", "a picture", "Choose the CSV file with the clients."),
-    (b"GIF8", "a picture", "Choose the CSV file with the clients."),
+    (b"\x1f\x8b", "a compressed file", "Unpack it first, then upload the file inside."),
+    (b"\x89PNG", "a picture", f"Choose the table with the clients: {TABLES}."),
+    (b"\xff\xd8\xff", "a picture", f"Choose the table with the clients: {TABLES}."),
+    (b"GIF8", "a picture", f"Choose the table with the clients: {TABLES}."),
 )
 # How spreadsheets say on a line of its own what divides the columns.
 _NAMED_DELIMITER = re.compile(r'"?sep=([,;|\t])"?', re.IGNORECASE)
@@ -111,7 +112,7 @@ def _pieces(
             yield replace(piece, note=note)
         return
     stream.seek(start)
-    encoding = _encoding(stream, shown)
+    encoding = _encoding(stream, shown, is_called_workbook=suffix_of(filename) in SUFFIXES)
     stream.seek(start)
     text = Text(stream, encoding)
     top = text.position
@@ -173,18 +174,18 @@ def suffix_of(filename: str) -> str:
     return Path(filename.lower().removesuffix(".gz")).suffix.partition("-")[0]
 
 
-def _encoding(stream: BinaryIO, shown: str) -> str:
-    """How the text is encoded; an error in a clerk's words if it is no text."""
+def _encoding(stream: BinaryIO, shown: str, *, is_called_workbook: bool) -> str:
+    """How the text is encoded; an error in a clerk's words if it is no text, but by its name perhaps a workbook."""
     start = stream.tell()
     top = stream.read(500)
     for magic, kind, advice in _FILE_KINDS:
         if top.startswith(magic):
-            raise SourceError(f"'{shown}' is {kind}, not a CSV file. {advice}")
+            raise SourceError(f"'{shown}' is {kind}, not a table. {advice}")
     if top.lstrip().lower().startswith((b"<!doctype", b"<html")):
-        raise SourceError(f"'{shown}' is a web page, not a CSV file. Download the table itself and try again.")
+        raise SourceError(f"'{shown}' is a web page, not a table. Download the table itself and try again.")
     if top.lstrip().startswith((b"{", b"[{", b"<?xml")):
         kind = "XML" if top.lstrip().startswith(b"<") else "JSON"
-        raise SourceError(f"'{shown}' holds {kind}, not a table. Expected a CSV file: write its records as rows.")
+        raise SourceError(f"'{shown}' holds {kind}, not a table. Expected {TABLES}: write its records as rows.")
     for encoding in ("utf-16",) if top.startswith((b"\xff\xfe", b"\xfe\xff")) else ("utf-8-sig", "cp1252", "latin-1"):
         stream.seek(start)
         try:
@@ -201,7 +202,9 @@ def _encoding(stream: BinaryIO, shown: str) -> str:
             f"the cells of '{shown}' seem to be divided by control characters, as Hive writes them. Expected commas, "
             "semicolons, tabs or bars; write it as CSV and try again."
         )
-    raise SourceError(f"'{shown}' holds binary data, not text. Expected a CSV file. {SAVE_AS_CSV}")
+    if is_called_workbook:
+        raise damaged(shown)
+    raise SourceError(f"'{shown}' holds binary data, not text. Expected {TABLES}. {SAVE_AS_CSV}")
 
 
 def _is_text(stream: BinaryIO, encoding: str, shown: str) -> bool:

@@ -80,6 +80,25 @@ def test_axe_finds_nothing_grave_on_a_scored_file_and_a_client(page, web, tmp_pa
     assert grave_faults(page) == []
 
 
+def test_axe_finds_nothing_grave_on_a_question_about_columns_and_on_a_list_of_faults(page, web, tmp_path):
+    page.goto(web.url)
+    text = write_forty_clients(tmp_path / "clients.csv").read_text()
+    asks, faulty = tmp_path / "asks.csv", tmp_path / "faulty.csv"
+    asks.write_text(text.replace("amount_eur", "Wanted", 1))
+    header, first, *others = text.splitlines()
+    age = header.split(",").index("age_years")
+    cells = first.split(",")
+    faulty.write_text("\n".join([header, ",".join([*cells[:age], "abc", *cells[age + 1 :]]), *others]))
+    page.locator("input[type=file]").set_input_files([asks])
+    page.locator(".doctor h2").wait_for()
+    assert grave_faults(page) == []
+    page.locator("input[type=file]").set_input_files([faulty])
+    page.locator(".attention summary").click()
+    page.locator(".how-read summary").click()
+    page.evaluate("document.querySelector('#batches details').open = true")
+    assert grave_faults(page) == []
+
+
 def test_no_table_is_cut_on_a_narrow_screen(page, web, tmp_path):
     page.set_viewport_size({"width": 390, "height": 768})
     page.goto(web.url)

@@ -36,9 +36,9 @@ ALL_HOLD = """text => {
   const numbers = [...document.querySelectorAll('.clients [row-id] [col-id=client]')].map(cell => cell.textContent);
   return numbers.length > 0 && numbers.every(number => number.includes(text));
 }"""
-DROP = """([target, name, text]) => {
+DROP = """([target, files]) => {
   const data = new DataTransfer();
-  data.items.add(new File([text], name, { type: 'text/csv' }));
+  for (const [name, text] of files) data.items.add(new File([text], name, { type: 'text/csv' }));
   document.querySelector(target).dispatchEvent(
     new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
 }"""
@@ -79,7 +79,16 @@ def is_elsewhere(url: str, home: str) -> bool:
 
 
 def drop(page: Page, text: str, name: str = "clients.csv") -> None:
-    page.evaluate(DROP, ["#drop", name, text])
+    drop_all(page, (name, text))
+
+
+def drop_all(page: Page, *files: tuple[str, str]) -> None:
+    page.evaluate(DROP, ["#drop", [list(file) for file in files]])
+
+
+def open_cards(page: Page) -> None:
+    """Unfold the files that were sent; the list folds up by itself when another one is shown."""
+    page.evaluate("document.querySelector('#batches details').open = true")
 
 
 def screenshot(page: Page, name: str) -> None:
@@ -336,6 +345,75 @@ def test_rows_that_cannot_be_scored_are_listed_and_the_others_are_scored(page, g
     # On a phone a row is a paragraph, and the box to correct it is as wide as the list.
     page.set_viewport_size({**SIZE, "width": 390})
     assert page.locator(".rejected input").bounding_box()["width"] > 250
+
+
+def test_a_corrected_client_joins_the_others_under_its_own_number(page, german_clients):
+    clients = pl.read_csv(io.StringIO(german_clients), infer_schema=False)
+    clients[1, "duration"] = "six"
+    drop(page, clients.head(20).write_csv(), name="twenty.csv")
+    page.wait_for_selector(".attention", timeout=60_000)
+    page.click(".attention summary")
+    cell = page.locator(".rejected input")
+    cell.fill("twelve")
+    cell.press("Enter")
+    expect(page.locator(".rejected")).to_contain_text("'twelve' is not a number")
+    expect(cell).to_have_value("twelve")
+    cell.fill("12")
+    cell.press("Enter")
+    expect(page.locator(".sending")).to_have_text("1 corrected client scored.")
+    expect(page.locator(".attention")).to_have_count(0)
+    assert sum(int(count) for count in page.locator(".tile .count").all_inner_texts()) == 20
+    page.wait_for_selector(".clients [row-id='2'] .verdict")
+    assert len(every_row(page, 20)) == 20
+
+
+def test_files_dropped_together_are_all_scored_and_one_that_comes_again_is_said(page, german_clients):
+    lines = german_clients.splitlines()
+    first, second = ("\n".join([lines[0], *lines[start : start + 3]]) for start in (31, 41))
+    drop_all(page, ("first.csv", first), ("second.csv", second), ("third.csv", first))
+    said = page.get_by_text(
+        "third.csv was sent before, and was not scored again. To have it scored again, drop it alone."
+    )
+    said.wait_for(timeout=60_000)
+    expect(page.locator(".headline")).to_contain_text("second.csv")
+    for name in ("first.csv", "second.csv"):
+        expect(page.locator(f".batch:has-text('{name}')")).to_have_count(1, timeout=20_000)
+    # Alone it is asked about; what is said about it goes with a click, and once something else is shown.
+    for way_on in ("#close-before", ".batch:has-text('second.csv') >> text=Show"):
+        drop(page, first, name="first.csv")
+        expect(page.locator("#before")).to_contain_text("This very file was sent before, as first.csv: 3 of 3 clients")
+        expect(page.locator(".headline")).to_contain_text("first.csv")
+        open_cards(page)
+        page.click(way_on)
+        expect(page.locator("#before")).to_be_empty()
+    # A card that is removed takes its result along, and the file is still known.
+    open_cards(page)
+    page.click(".batch:has-text('first.csv') .remove summary")
+    page.click(".batch:has-text('first.csv') >> text=Remove now")
+    expect(page.locator(".batch:has-text('first.csv')")).to_have_count(0)
+    drop(page, first, name="first.csv")
+    expect(page.locator("#before")).to_contain_text("The result is no longer kept here.")
+
+
+def test_the_question_about_columns_follows_what_is_chosen_and_its_answer_can_be_changed(page, german_clients):
+    text = "\n".join(german_clients.splitlines()[:6]).replace("duration", "Laufzeit", 1)
+    drop(page, text, name="odd.csv")
+    heading = page.locator(".doctor h2")
+    expect(heading).to_be_focused(timeout=60_000)
+    expect(page.locator("#doctor-lacking")).to_contain_text("Needed, and not found: Loan term")
+    page.get_by_role("button", name="Laufzeit not used").focus()
+    page.keyboard.press("Enter")
+    page.click(".dash-dropdown-option:has-text('Loan term')")
+    expect(page.locator("#doctor-lacking")).to_be_empty()
+    expect(page.locator("#doctor-preview")).to_contain_text("read as Loan term (months)")
+    page.click("#assigned")
+    page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
+    expect(page.locator(".read-as")).to_contain_text("'Laufzeit' was read as Loan term, as somebody said it is.")
+    page.click("#ask-anew")
+    expect(heading).to_be_focused()
+    expect(page.locator(".assign")).to_contain_text("Loan term (needed)")
+    page.click(".doctor >> text=Leave it")
+    expect(page.locator(".headline")).to_contain_text("odd.csv")
 
 
 def test_a_file_of_another_kind_gets_a_sentence_and_the_page_stays_usable(page, german_clients):

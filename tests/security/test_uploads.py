@@ -43,7 +43,7 @@ def scored_upload(kept, context, content=HEADER + b"\n" + ROW, filename="c.csv")
 def stage(app, job: str) -> str:
     """What the page shows of an upload, as the browser gets it."""
     kept = [("shown", "data"), ("working", "data")]
-    outputs = [("stage", "children"), ("tick", "disabled"), ("sending", "children"), *kept]
+    outputs = [("stage", "children"), ("tick", "disabled"), *kept]
     answer = app.test_client().post(
         "/ui/_dash-update-component",
         json={

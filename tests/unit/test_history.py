@@ -239,6 +239,10 @@ def test_nobody_is_erased_while_a_file_would_bring_them_back(app, context):
     with pytest.raises(BadRequestError, match="still being scored"):
         erase_person(context, APPROVER, "A7", "asked for it")
     assert len(events_about(context.log, "A7")) == 1
+    # A stopped file may go on with those that it did not come to.
+    context.uploads.note(upload, replace(done, state="stopped", n_done=1))
+    with pytest.raises(BadRequestError, match="stopped and may go on"):
+        erase_person(context, APPROVER, "B8", "asked for it")
     context.uploads.note(upload, done)
     said_of_it = erase_person(context, APPROVER, "A7", "asked for it")
     assert said_of_it.startswith("Erased: the contents of 1 entry was removed")

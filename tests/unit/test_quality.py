@@ -320,8 +320,8 @@ def test_another_table_is_told_from_one_with_a_gap():
     with pytest.raises(SchemaError) as caught:
         checked("make,model,age\nVW,Golf,3\n")
     assert str(caught.value) == (
-        "these are not the columns of Loans: the first line of the file has make, model, age. Expected age_years, "
-        "amount_eur, guarantor. Choose another file, or put these names on its first line."
+        "these are not the columns of Loans: the first line of the file has make, model, age. Expected Age, "
+        "Loan amount, Guarantor. Choose another file, or put these names on its first line."
     )
 
 

@@ -105,7 +105,7 @@ def test_columns_without_a_name_get_one_and_empty_ones_at_the_end_go():
         (b"\n \r\n", "'clients.csv' is empty"),
         (b"\xef\xbb\xbf", "'clients.csv' is empty"),
         (b"a,b\n", "no clients below it. Add one line for each client"),
-        (b"%PDF-1.7 ...", "is a PDF document, not a CSV file"),
+        (b"%PDF-1.7 ...", "is a PDF document, not a table. Ask for the table behind it as a CSV file or a"),
         (b"PK\x03\x04 clients.csv", "cannot be read as a workbook: it is damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "is an Excel workbook"),
         (b"\x89PNG\r\n\x1a\n", "is a picture"),

@@ -238,3 +238,8 @@ def test_an_archive_that_understates_its_size_unpacks_no_further():
     content[place + 24 : place + 28] = (10).to_bytes(4, "little")
     with pytest.raises(SourceError, match="is damaged"):
         upload(bytes(content))
+
+
+def test_what_is_called_a_workbook_and_is_none_is_damaged():
+    with pytest.raises(SourceError, match=r"'c.xlsx' cannot be read as a workbook: it is damaged. Save it again"):
+        parse_upload(bytes(range(256)), filename="c.xlsx", max_rows=10)

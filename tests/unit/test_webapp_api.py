@@ -388,11 +388,10 @@ def test_a_file_that_cannot_be_used_gives_a_sentence_a_clerk_understands(client,
     shown = client.post(
         "/ui/_dash-update-component",
         json={
-            "output": "..stage.children...tick.disabled...sending.children...shown.data...working.data..",
+            "output": "..stage.children...tick.disabled...shown.data...working.data..",
             "outputs": [
                 {"id": "stage", "property": "children"},
                 {"id": "tick", "property": "disabled"},
-                {"id": "sending", "property": "children"},
                 {"id": "shown", "property": "data"},
                 {"id": "working", "property": "data"},
             ],

@@ -1,6 +1,8 @@
 """Batches as cards: paused, taken up, stopped, found again, and seen by who sent them alone."""
 
 import json
+import os
+import re
 import threading
 import time
 from dataclasses import replace
@@ -9,11 +11,22 @@ import pytest
 from flask import g
 
 from creditrisk.decision_log import Actor
-from webapp import accounts, corrections, policy_changes, upload_access, upload_files, upload_scoring
+from creditrisk.scoring import client_words
+from webapp import (
+    accounts,
+    corrections,
+    past_uploads,
+    policy_changes,
+    upload_access,
+    upload_files,
+    upload_merging,
+    upload_scoring,
+)
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
-from webapp.pages import batches, file_doctor, scored_file
+from webapp.pages import attention, batches, file_doctor, file_reading, history_lists, scored_file
 from webapp.scoring import CHUNK_ROWS
+from webapp.upload_records import Record
 
 HEADER = b"client,age_years,amount_eur,income_eur,housing\n"
 CSV = HEADER + b"A7,61,2000,52000,own\nA8,abc,2000,,rent\n"
@@ -31,6 +44,13 @@ def wait_until(is_so):
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def words_of(component):
+    """All text of a component, in reading order."""
+    if isinstance(component, list | tuple):
+        return " ".join(words_of(part) for part in component)
+    return str(component or "") if isinstance(component, str | None) else words_of(getattr(component, "children", ""))
 
 
 def seen(app, caller=None):
@@ -145,7 +165,8 @@ def test_the_same_file_again_is_asked_about_and_only_by_the_page(corner_app):
     client = corner_app.test_client()
     first = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
     again = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
-    assert (first.status_code, again.status_code, again.json) == (202, 200, {"before": first.json["upload"]})
+    known = {"before": first.json["upload"], "is_kept": True}
+    assert (first.status_code, again.status_code, again.json) == (202, 200, known)
     other = client.post("/uploads", data=CSV + b"A9,40,1000,30000,own\n", headers={"X-Ask-First": "1"}, **KIND)
     assert (other.status_code, client.post("/uploads", data=CSV, **KIND).status_code) == (202, 202)
     with corner_app.test_request_context():
@@ -158,7 +179,7 @@ def test_what_was_decided_under_other_cutoffs_is_another_file_and_its_case_shows
     client, ana = corner_app.test_client(), Caller("Ana", "approver", ROLES["approver"])
     policy_changes.set_cutoffs(context, ana, 0.0, 0.9, "nobody gets an offer")
     first = ask_first(client, CSV)
-    assert client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND).json == {"before": first}
+    assert client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND).json["before"] == first
     policy_changes.set_cutoffs(context, ana, 0.4, 0.5, "everybody does")
     upload = context.uploads.get(first)
     rule = upload_scoring.result_of(context, upload).decider_of(1).rule
@@ -197,7 +218,7 @@ def test_columns_that_are_not_plain_are_asked_about_once_and_read_so_from_then_o
     odd = CSV.replace(b"amount_eur", b"Wanted")
     upload = context.uploads.get(ask_first(client, odd))
     assert (upload.is_asking, context.log.head()[0], context.uploads.n_unfinished()) == (True, 0, 0)
-    shown = str(file_doctor.doctor(upload, context.scorer().schema))
+    shown = str(file_doctor.doctor(upload, context.scorer().schema, context.settings.home))
     assert "Loan amount (needed)" in shown
     assert "read as Income" in shown
     upload_scoring.answer(context, upload.details.name, {"Wanted": "amount_eur"})
@@ -232,30 +253,245 @@ def test_a_question_can_be_left_and_names_that_are_clients_are_not_shown(corner_
     wait_until(lambda: context.uploads.get(name).record.state == "failed")
 
 
-def test_corrected_cells_score_just_those_clients_as_their_whole_file_is_read(context):
+def test_corrected_clients_are_read_as_their_file_is_and_join_its_result_under_their_numbers(context):
     content = b"client;age_years;amount_eur;income_eur;housing\nA7;61;2000,50;52000;own\nA8;abc;1.500;61000,25;rent\n"
     name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
     work.result(timeout=30)
-    again = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "33"}, Actor("ada"))
-    wait_until(lambda: context.uploads.get(again).is_over)
-    upload = context.uploads.get(again)
-    assert (upload.details.filename, upload.record.n_scored, context.log.head()[0]) == ("c.csv (corrected)", 1, 2)
+    before = context.uploads.get(name)
+    # What does not fit comes back with its sentence, and stands in the list as it was typed.
+    assert correct(context, name, {(2, "Age"): "x"}).n_clients == 0
+    [rejection] = upload_scoring.result_of(context, context.uploads.get(name)).checked.rejected
+    assert (rejection.row, rejection.line, rejection.value) == (2, 3, "x")
+    assert correct(context, name, {(2, "Age"): "33"}).n_clients == 1
+    upload = context.uploads.get(name)
+    assert (upload.record.n_scored, upload.details.was_corrected, context.log.head()[0]) == (2, True, 2)
+    assert upload.noted_at > before.noted_at
     result = upload_scoring.result_of(context, upload)
-    assert result.checked.raw.rows() == [("A8", "33", "1.500", "61000,25", "rent")]
-    assert result.checked.accepted.row(0)[:5] == (1, "A8", 33, 1500.0, 61_000.25)
-    # What is not mended yet comes back with its sentence.
-    still = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "x"}, Actor("ada"))
-    wait_until(lambda: context.uploads.get(still).is_over)
-    [rejection] = upload_scoring.result_of(context, context.uploads.get(still)).checked.rejected
-    assert (rejection.row, rejection.value) == (1, "x")
+    assert result.checked.raw.rows()[1] == ("A8", "33", "1.500", "61000,25", "rent")
+    assert result.checked.accepted.row(1)[:5] == (2, "A8", 33, 1500.0, 61_000.25)
+    assert (result.scored["row_number"].to_list(), result.checked.rejected) == ([1, 2], [])
+    # Nothing of it stands beside its file.
+    assert [item.details.name for item in context.uploads.sent_by(None)] == [name]
+
+
+def correct(context, name, cells):
+    """Correct cells of a file, and wait until they have joined it."""
+    correcting = corrections.score_corrected(context, context.uploads.get(name), cells, Actor("ada"))
+    if correcting.work is not None:
+        correcting.work.result(timeout=30)
+    return correcting
+
+
+def test_an_odd_value_can_be_corrected_and_what_does_not_fit_leaves_its_client_as_decided(context):
+    name, work = upload_scoring.begin(context, CSV.replace(b"61", b"161"), "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    schema = result.scorer.schema
+    cells = attention.correctable(result.checked, result.scored, schema, n_done=2, assigned={})
+    assert cells == {(1, "Age"): "161", (2, "Age"): "abc"}
+    page = str(attention.attention(result.checked, result.scored, schema, n_done=2, assigned={}))
+    assert "Correct Age of row 1" in page
+    refused = correct(context, name, {(1, "Age"): "old"})
+    assert [item.sentence.partition(". ")[0] for item in refused.refused] == [
+        "Row 1 (line 2), Age: 'old' is not a number"
+    ]
+    assert context.log.head()[0] == 1
+    assert correct(context, name, {(1, "Age"): "61"}).refused == []
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    assert (result.scored["problems"].to_list(), result.scored["row_number"].to_list()) == ([[]], [1])
+    assert context.log.head()[0] == 2
+
+
+def test_a_corrected_client_without_a_number_is_called_by_its_row_in_the_file(context):
+    content = b"age_years,amount_eur,income_eur,housing\n61,2000,52000,own\nabc,2000,,rent\n"
+    name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    correct(context, name, {(2, "Age"): "33"})
+    scored = upload_scoring.result_of(context, context.uploads.get(name)).scored
+    assert [client_words(number) for number in scored["application_id"]] == ["row 1", "row 2"]
+    # A file that is removed meanwhile takes its corrected rows along.
+    correcting = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "34"}, Actor("ada"))
+    context.uploads.remove(context.uploads.get(name))
+    correcting.work.result(timeout=30)
+    assert [upload.is_kept for upload in context.uploads.sent_by(None)] == [False]
+
+
+def test_corrections_that_were_cut_off_before_they_joined_their_file_join_it_once(context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    name, work = upload_scoring.begin(context, CSV, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    real = upload_merging.merge
+
+    class DeathError(BaseException):
+        """Nothing is noted by a process that is killed."""
+
+    monkeypatch.setattr(upload_merging, "merge", lambda *_args: (_ for _ in ()).throw(DeathError))
+    correcting = corrections.score_corrected(context, context.uploads.get(name), {(2, "Age"): "33"}, Actor("ada"))
+    correcting.work.exception(timeout=30)
+    assert context.uploads.is_being_corrected(context.uploads.get(name))
+    monkeypatch.setattr(upload_merging, "merge", real)
+    for again in upload_scoring.take_up(context):
+        again.result(timeout=30)
+    assert not context.uploads.is_being_corrected(context.uploads.get(name))
+    assert upload_scoring.result_of(context, context.uploads.get(name)).scored.height == 2
+    assert context.log.head()[0] == 2
+
+
+def test_corrected_rows_are_shown_under_the_cutoffs_that_they_were_decided_by(context):
+    two = CSV + b"A9,40,1000,30000,own\n"
+    name, work = upload_scoring.begin(context, two, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    own = upload_scoring.result_of(context, context.uploads.get(name)).scorer.rule.approve_below
+    policy_changes.set_cutoffs(context, Caller("Ana", "approver", ROLES["approver"]), 0.0, 0.9, "nobody gets an offer")
+    correct(context, name, {(2, "Age"): "33"})
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    assert [result.decider_of(row).rule.approve_below for row in (1, 2, 3)] == [own, 0.0, own]
+
+
+def test_a_stopped_file_goes_on_where_it_was_stopped_and_nobody_is_scored_twice(corner_app, context, monkeypatch):
+    settled, real = threading.Event(), upload_files.settle
+
+    def settle(pending):
+        real(pending)
+        upload_files.ask_to_stop(pending.path.parents[1])
+        settled.set()
+
+    monkeypatch.setattr(upload_files, "settle", settle)
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    name, work = upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))
+    work.result(timeout=30)
+    upload = context.uploads.get(name)
+    assert (upload.record.state, upload.record.n_done, upload.can_go_on) == ("stopped", CHUNK_ROWS, True)
+    assert "Go on: long.csv" in seen(corner_app)
+    assert upload_scoring.result_of(context, upload).scored.height == CHUNK_ROWS
+    monkeypatch.setattr(upload_files, "settle", real)
+    upload_scoring.go_on(context, name)
+    wait_until(lambda: context.uploads.get(name).is_over)
+    upload = context.uploads.get(name)
+    assert (upload.record.state, upload.can_go_on, context.log.head()[0]) == ("done", False, 3 * CHUNK_ROWS)
+    scored = upload_scoring.result_of(context, upload).scored
+    assert scored["row_number"].to_list() == list(range(1, 3 * CHUNK_ROWS + 1))
+
+
+def test_of_several_runs_of_a_file_the_whole_one_is_offered(corner_app, context, monkeypatch):
+    name, work = upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))
+    work.result(timeout=30)
+    real = upload_files.settle
+
+    def settle(pending):
+        real(pending)
+        upload_files.ask_to_stop(pending.path.parents[1])
+
+    monkeypatch.setattr(upload_files, "settle", settle)
+    upload_scoring.begin(context, LONG, "long.csv", Actor("ada"))[1].result(timeout=30)
+    assert (
+        corner_app.test_client().post("/uploads", data=LONG, headers={"X-Ask-First": "1"}, **KIND).json["before"]
+        == name
+    )
+
+
+def test_card_and_content_are_known_after_the_result_is_gone(corner_app, context):
+    client = corner_app.test_client()
+    name = ask_first(client, CSV)
+    wait_until(lambda: context.uploads.get(name).is_over)
+    context.uploads._lifetime_seconds = 0
+    assert context.uploads.get(name) is None
+    assert "1 of 2 clients scored at " in seen(corner_app)
+    assert "The result is no longer kept here." in seen(corner_app)
+    again = client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND)
+    assert again.json == {"before": name, "is_kept": False}
+    [path] = (context.settings.home / "uploads" / "past").iterdir()
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "A7" not in path.read_text()
+    with corner_app.test_request_context():
+        g.caller = local_caller()
+        assert [item.name for item in history_lists.files(context) if item.channel == "page"] == ["clients.csv"]
+    # Its sender removes the card; the name goes with it, and the file is known still.
+    with corner_app.test_request_context():
+        g.caller = local_caller()
+        batches._remove(context, name)
+    assert "clients.csv" not in seen(corner_app) + path.read_text()
+    assert client.post("/uploads", data=CSV, headers={"X-Ask-First": "1"}, **KIND).json["before"] == name
+
+
+def test_what_is_known_of_files_is_bounded_and_forgotten_in_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(past_uploads, "MOST", 3)
+    for number in range(5):
+        past = past_uploads.Past(upload_files.Details(f"{number}.csv", 1, 0.0, "ada", "clerk"), Record("done"), 0.0)
+        past_uploads.note(tmp_path, str(number), past)
+        os.utime(tmp_path / "uploads" / "past" / f"{number}.json", (time.time() - number, time.time() - number))
+    past_uploads.forget_old(tmp_path)
+    assert sorted(past_uploads.recall(tmp_path)) == ["0", "1", "2"]
+    os.utime(tmp_path / "uploads" / "past" / "1.json", (0, 0))
+    past_uploads.forget_old(tmp_path)
+    assert sorted(past_uploads.recall(tmp_path)) == ["0", "2"]
+
+
+def test_the_notice_of_a_file_that_came_again_says_only_what_stays_true(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    odd = CSV.replace(b"amount_eur", b"Wanted")
+    name = ask_first(client, odd)
+    # One that still waits for an answer was not scored: the question is shown again.
+    assert ask_first(client, odd) == name
+    upload_scoring.answer(context, name, {"Wanted": "amount_eur"})
+    wait_until(lambda: context.uploads.get(name).is_over)
+    done = context.uploads.get(name)
+    assert "It is shown below." in str(batches.sent_again(done))
+    running = replace(done, record=replace(done.record, state="scoring", n_done=1))
+    assert ": it is being scored." in str(batches.sent_again(running))
+    yesterday = replace(done, noted_at=time.time() - 86_400)
+    assert re.search(r"scored on \d+ \w+ \d{4} at \d\d:\d\d by v", batches.progress(yesterday))
+
+
+def test_an_answer_about_columns_can_be_changed_and_the_file_is_scored_again(corner_app, context, monkeypatch):
+    monkeypatch.setattr("webapp.uploads.FRESH_SECONDS", 0)
+    client = corner_app.test_client()
+    odd = CSV.replace(b"amount_eur", b"Wanted").replace(b"income_eur", b"Earned")
+    name = ask_first(client, odd)
+    upload_scoring.answer(context, name, {"Earned": "amount_eur"})
+    wait_until(lambda: context.uploads.get(name).is_over)
+    upload, schema = context.uploads.get(name), context.scorer().schema
+    assert upload.details.can_be_read_anew
+    result = upload_scoring.result_of(context, upload)
+    page = str(file_reading.reading(result.checked, schema, {"Earned": "amount_eur"}, can_be_changed=True))
+    assert "ask-anew" in page
+    again = context.uploads.get(upload_scoring.ask_anew(context, upload, Actor("ada")))
+    wait_until(lambda: context.uploads.get(again.details.name).is_asking)
+    again = context.uploads.get(again.details.name)
+    assert "value='amount_eur'" in str(file_doctor.doctor(again, schema, context.settings.home))
+    upload_scoring.answer(context, again.details.name, {"Wanted": "amount_eur", "Earned": "income_eur"})
+    wait_until(lambda: context.uploads.get(again.details.name).is_over)
+    accepted = upload_scoring.result_of(context, context.uploads.get(again.details.name)).checked.accepted
+    assert accepted.row(0)[3:5] == (2000.0, 52_000.0)
+
+
+def test_columns_that_are_not_in_the_file_are_named_and_all_others_shown_as_read(context):
+    content = b"client,age_years,amount_eur,housing,shoe\nA7,61,2000.00,own,43\n"
+    name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    told = words_of(file_reading.reading(result.checked, result.scorer.schema, {}, can_be_changed=False))
+    assert "Not in the file: Income. Every client was scored without." in told
+    assert "read as Loan amount (EUR)  amount_eur" in told
+    assert "not used  shoe" in told
+    assert "A7 61 2,000 Own home 43" in told
+    # Nothing is said where nothing is lacking.
+    name, work = upload_scoring.begin(context, CSV, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    result = upload_scoring.result_of(context, context.uploads.get(name))
+    assert "Not in the file" not in words_of(
+        file_reading.reading(result.checked, result.scorer.schema, {}, can_be_changed=False)
+    )
 
 
 def test_a_client_on_two_rows_is_pointed_at(context):
     name, work = upload_scoring.begin(context, CSV + b"A7,40,1000,30000,own\n", "c.csv", Actor("ada"))
     work.result(timeout=30)
     result = upload_scoring.result_of(context, context.uploads.get(name))
+    details = context.uploads.get(name).details
     page = scored_file.result(
-        result.checked, result.scored, result.scorer.schema, name=name, filename="c.csv", n_done=result.n_done
+        result.checked, result.scored, result.scorer.schema, details=details, n_done=result.n_done, assigned={}
     )
     assert "Client A7: rows 1, 3" in str(page)
     assert "Score the corrected clients" in str(page)

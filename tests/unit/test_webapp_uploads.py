@@ -16,6 +16,7 @@ from webapp.pages import case, scored_file, shell
 from webapp.pages.wording import range_words, risk_words
 from webapp.scoring import CHUNK_ROWS
 from webapp.serving import ServingState
+from webapp.upload_files import Details
 from webapp.uploads import Uploads
 
 CSV = b"client,age_years,amount_eur,income_eur,housing\nA7,61,2000,52000,own\nA8,abc,2000,,rent\n"
@@ -137,7 +138,8 @@ def shown(scorer, content: bytes) -> str:
     checked = check(parse_upload(content, filename="c.csv", max_rows=10), scorer.schema)
     scored = scorer.score(checked.accepted)
     n_rows = checked.raw.height
-    return words_of(scored_file.result(checked, scored, scorer.schema, name="x", filename="c.csv", n_done=n_rows))
+    details = Details("c.csv", len(content), 0.0, "the tests", "clerk", name="x")
+    return words_of(scored_file.result(checked, scored, scorer.schema, details=details, n_done=n_rows, assigned={}))
 
 
 def test_a_partly_failed_file_says_which_cell_what_was_expected_and_that_the_others_were_scored(corner_scorer):

@@ -6,7 +6,7 @@ What they say lies under home, so that it is the same in every tab and after a r
 from __future__ import annotations
 
 import hashlib
-import time
+from datetime import datetime
 from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
@@ -17,7 +17,8 @@ from webapp import upload_scoring
 from webapp.context import AppContext
 from webapp.pages.components import Attributes, attributes
 from webapp.pages.scored_file import time_left
-from webapp.upload_access import of_caller
+from webapp.pages.wording import day
+from webapp.upload_access import of_caller, sent_by_caller
 from webapp.uploads import Upload
 
 # Between two looks while something goes on, and while nothing does.
@@ -34,7 +35,18 @@ def _pause_or_go_on(context: AppContext, name: str) -> None:
     (upload_scoring.go_on if is_paused else upload_scoring.pause)(context, name)
 
 
-_ACTIONS = {"pause": _pause_or_go_on, "stop": upload_scoring.stop}
+def _remove(context: AppContext, name: str) -> None:
+    upload = next(upload for upload in of_caller(context) if upload.details.name == name)
+    if upload.is_over or not upload.is_kept:
+        context.uploads.remove(upload)
+
+
+_ACTIONS = {
+    "pause": _pause_or_go_on,
+    "go on": upload_scoring.go_on,
+    "stop": upload_scoring.stop,
+    "remove": _remove,
+}
 
 
 def layout() -> list[Component]:
@@ -69,7 +81,7 @@ def register(app: Dash, context: AppContext) -> None:
         Output("job", "data", allow_duplicate=True),
         Output("batches", "children", allow_duplicate=True),
         Output("batches-shown", "data", allow_duplicate=True),
-        Output("before", "children", allow_duplicate=True),
+        Output("known-before", "data", allow_duplicate=True),
         Input({"batch": ALL, "name": ALL}, "n_clicks"),
         State("job", "data"),
         State("batches-shown", "data"),
@@ -84,29 +96,65 @@ def register(app: Dash, context: AppContext) -> None:
             # It was removed meanwhile; the cards say so.
             what = ""
         _ACTIONS.get(what, _nothing)(context, name)
-        job = name if what == "show" else job
+        # Whatever was done with the file that is shown, the page looks at it again.
+        set_props("tick", {"disabled": False})
+        set_props("sending", {"children": ""})
+        job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
         uploads = of_caller(context)
-        return (name if what == "show" else no_update), *_redrawn(uploads, job, shown_before), None
+        return (no_update if job_then == job else job_then), *_redrawn(uploads, job_then, shown_before), None
 
-    @app.callback(Output("before", "children"), Input("known-before", "data"), prevent_initial_call=True)
-    def ask(name: str | None) -> Component | None:
-        upload = next((upload for upload in of_caller(context) if name and upload.details.name == name), None)
-        return sent_again(upload) if upload is not None else None
+    @app.callback(Output("before", "children"), Input("known-before", "data"), Input("job", "data"))
+    def ask(name: str | None, job: str | None) -> Component | None:
+        upload = next((item for item in sent_by_caller(context) if name and item.details.name == name), None)
+        # What is said to be shown below is no longer, once something else is.
+        return None if upload is None or (upload.is_kept and job != name) else sent_again(upload)
+
+    @app.callback(
+        Output("known-before", "data", allow_duplicate=True),
+        Input("close-before", "n_clicks"),
+        State("known-before", "data"),
+        prevent_initial_call=True,
+    )
+    def close(n_clicks: int, name: str | None) -> str | None:
+        return None if n_clicks else name
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
-    """The caller's latest file of these bytes that was scored as it would be now, or is at this moment.
+    """The caller's file of these bytes that was scored as it would be now, or is at this moment; the whole of it first.
 
     That is by the present model, under the cut-offs and the stop in force: DecisionLogError if these are not known.
     """
     sha256 = hashlib.sha256(content).hexdigest()
     scorer = context.scorer()
-    for upload in of_caller(context):
-        details = upload.details
-        is_same = details.content_sha256 == sha256 and details.sha256 == scorer.sha256
-        if is_same and (upload.has_result or not upload.is_over) and upload_scoring.is_decided_as_now(context, details):
-            return upload
-    return None
+    alike = [
+        upload
+        for upload in sent_by_caller(context)
+        if upload.details.content_sha256 == sha256
+        and upload.details.sha256 == scorer.sha256
+        and _rank(upload) is not None
+        and upload_scoring.is_decided_as_now(context, upload.details)
+    ]
+    return min(alike, key=lambda upload: _rank(upload) or 0, default=None)
+
+
+def scored_of(context: AppContext, content_sha256: str) -> str | None:
+    """The random name of the caller's latest file of some content that can be looked at; None if there is none."""
+    alike = (item for item in of_caller(context) if item.has_result and item.details.content_sha256 == content_sha256)
+    return next((item.details.name for item in alike), None)
+
+
+def _rank(upload: Upload) -> int | None:
+    """Which of several runs of a file says most about it; None if it says nothing."""
+    if upload.is_over and not upload.record.n_scored and not upload.has_result:
+        return None
+    cases = (
+        upload.has_result and upload.is_whole,
+        _is_running(upload),
+        upload.is_kept and upload.is_asking,
+        upload.is_whole,
+        upload.has_result,
+    )
+    return next((rank for rank, is_so in enumerate(cases) if is_so), len(cases))
 
 
 def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
@@ -117,8 +165,8 @@ def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
     listed = [upload for upload in uploads if not (_is_running(upload) and upload.details.name == shown)]
     if [upload.details.name for upload in listed] in ([], [shown]):
         return []
-    going_on = [_card(upload, shown) for upload in listed if not upload.is_over]
-    over = [_card(upload, shown) for upload in listed if upload.is_over]
+    going_on = [_card(upload, shown) for upload in listed if upload.is_kept and not upload.is_over]
+    over = [_card(upload, shown) for upload in listed if upload.is_over or not upload.is_kept]
     parts: list[Component] = [_list_of(going_on)] if going_on else []
     if over:
         parts.append(html.Details([html.Summary(f"Files sent: {len(over)}"), _list_of(over)], open=shown is None))
@@ -131,17 +179,19 @@ def _list_of(listed: list[Component]) -> Component:
 
 def sent_again(upload: Upload) -> Component:
     """A file that was scored before: what came out then, and the way to have it scored once more."""
+    named = f", as {upload.details.filename}" if upload.details.filename else ""
+    what = ": it is being scored." if _is_running(upload) and not upload.is_paused else f": {progress(upload)}"
+    where = " It is shown below." if upload.is_kept else " Its clients would be decided about once more."
     return html.Section(
         className="notice",
         role="status",
         children=[
-            html.P(
-                f"This very file was sent before, as {upload.details.filename}: {progress(upload)} It is shown below."
-            ),
+            html.P(f"This very file was sent before{named}{what}{where}"),
             html.Div(
                 [
                     # What it does stands in assets/upload.js, which still has the file.
                     html.Button("Score again", id="score-again", className="button", n_clicks=0),
+                    html.Button("Close", id="close-before", className="button", n_clicks=0),
                 ],
                 className="actions",
             ),
@@ -153,7 +203,7 @@ def progress(upload: Upload) -> str:
     """How far a file is, or what came of it, in a sentence or two."""
     record = upload.record
     clients = counted(record.n_rows, "client")
-    if upload.is_over:
+    if upload.is_over or not upload.is_kept:
         return _ended(upload, clients)
     if upload.is_asking:
         return f"{clients}. Not scored yet: say which column is which."
@@ -167,18 +217,26 @@ def progress(upload: Upload) -> str:
 
 def _ended(upload: Upload, clients: str) -> str:
     record, details = upload.record, upload.details
-    when = f"at {time.strftime('%H:%M', time.localtime(upload.noted_at))}"
+    when = _when(upload.noted_at)
     if record.state == "failed":
         return f"Nothing was scored. {sentence(details.message)}"
     if not record.n_done:
         return f"Stopped {when} before its first client."
     cut = f" It was stopped after {record.n_done:,}." if record.n_done < record.n_rows else ""
-    return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}"
+    gone = "" if upload.is_kept else " The result is no longer kept here."
+    return f"{record.n_scored:,} of {clients} scored {when} by v{details.version}.{cut}{gone}"
+
+
+def _when(at: float) -> str:
+    """A time of today, or a day and a time, in the time of this machine."""
+    then, today = datetime.fromtimestamp(at), datetime.now()
+    on = "" if then.date() == today.date() else f"on {day(then)} "
+    return f"{on}at {then:%H:%M}"
 
 
 def _is_running(upload: Upload) -> bool:
     """Whether it is being scored, or waits for that, or is paused."""
-    return not (upload.is_over or upload.is_asking)
+    return upload.is_kept and not (upload.is_over or upload.is_asking)
 
 
 def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None) -> tuple[Any, Any]:
@@ -208,6 +266,8 @@ def _how_far(upload: Upload) -> dict[str, Attributes]:
 
 
 def _looks(upload: Upload) -> str:
+    if not upload.is_kept:
+        return "batch past"
     return f"batch {'paused' if upload.is_paused else upload.record.state}"
 
 
@@ -218,11 +278,7 @@ def _pause_words(upload: Upload) -> Attributes:
 
 def _card(upload: Upload, shown: str | None) -> Component:
     details = upload.details
-    buttons = [] if details.name == shown else [("show", "Show")]
-    if upload.is_asking:
-        buttons += [("stop", "Leave it")]
-    elif not upload.is_over:
-        buttons += [("pause", "Go on" if upload.is_paused else "Pause"), ("stop", "Stop")]
+    is_shown = details.name == shown and upload.is_kept
     parts = _how_far(upload)
     name_of = {part: {"batch-part": part, "name": details.name} for part in parts}
     label = attributes("aria-", label=f"How far {details.filename} is")
@@ -233,24 +289,36 @@ def _card(upload: Upload, shown: str | None) -> Component:
         className=_looks(upload),
         children=[
             html.B(details.filename, className="filename", title=details.filename),
-            html.Small(f"sent by {details.actor}{' · shown below' if details.name == shown else ''}"),
+            html.Small(f"sent by {details.actor}{' · shown below' if is_shown else ''}"),
             bar,
             html.P(id=name_of["text"], **parts["text"]),
-            html.Div(
-                [
-                    html.Button(
-                        word,
-                        id={"batch": what, "name": details.name},
-                        className="button",
-                        n_clicks=0,
-                        **attributes("aria-", label=f"{word}: {details.filename}"),
-                    )
-                    for what, word in buttons
-                ],
-                className="actions",
-            ),
+            html.Div(_buttons(upload, is_shown), className="actions"),
         ],
     )
+
+
+def _buttons(upload: Upload, is_shown: bool) -> list[Component]:
+    """What can be done with a file. What would take a result away takes two clicks."""
+    name, filename = upload.details.name, upload.details.filename
+
+    def button(what: str, word: str) -> Component:
+        label = attributes("aria-", label=f"{word}: {filename}")
+        return html.Button(word, id={"batch": what, "name": name}, className="button", n_clicks=0, **label)
+
+    if not upload.is_kept:
+        return [button("remove", "Remove")]
+    buttons = [] if is_shown else [button("show", "Show")]
+    if upload.is_asking:
+        return [*buttons, button("stop", "Leave it")]
+    if not upload.is_over:
+        buttons.append(button("pause", "Go on" if upload.is_paused else "Pause"))
+        return [*buttons, button("stop", "Stop")]
+    if upload.can_go_on:
+        buttons.append(button("go on", "Go on"))
+    if not upload.has_result:
+        return [*buttons, button("remove", "Remove")]
+    sure = [html.Summary("Remove", **attributes("aria-", label=f"Remove: {filename}")), button("remove", "Remove now")]
+    return [*buttons, html.Details(sure, className="remove")]
 
 
 def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
@@ -259,6 +327,7 @@ def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
     A browser may keep it: nothing can be read from it.
     """
     said = [
-        (upload.details.name, upload.is_asking, None if _is_running(upload) else upload.record) for upload in uploads
+        (upload.details.name, upload.is_asking, upload.is_kept, None if _is_running(upload) else upload.record)
+        for upload in uploads
     ]
     return hashlib.sha256(repr((said, shown)).encode()).hexdigest()

@@ -5,22 +5,22 @@ Part of the page score_clients.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-import polars as pl
 from dash import ALL, Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.schema import Schema
 from creditrisk.sources import RawTable
-from webapp import upload_files, upload_scoring
+from webapp import column_names, upload_files, upload_scoring
+from webapp.column_names import Assigned
 from webapp.context import AppContext
-from webapp.file_questions import columns_of
-from webapp.pages.components import attributes
+from webapp.file_questions import PREVIEW_ROWS, Columns, columns_of, fields_of, understood
+from webapp.pages.file_reading import NOT_USED, named, preview
 from webapp.upload_access import opened
 from webapp.uploads import Upload
-
-NOT_USED = "not used"
 
 
 def register(app: Dash, context: AppContext) -> None:
@@ -41,14 +41,8 @@ def register(app: Dash, context: AppContext) -> None:
         if not n_clicks or not job or top is None:
             return no_update, no_update
         schema = context.scorer().schema
-        columns = columns_of(_table(top), schema)
-        given = {item["assign"]: value for item, value in zip(ids, values, strict=True)}
-        known = {field.name for field in columns.absent}
-        assigned = {
-            header: name
-            for number, header in enumerate(columns.unknown)
-            if (name := given.get(number)) in known and name
-        }
+        columns = columns_of(top, schema)
+        assigned = _assigned(columns, values, ids)
         if len({*assigned.values()}) < len(assigned):
             return no_update, "Two columns cannot both be the same field. Choose another one for one of them."
         lacking = [field.label for field in columns.absent if field.is_needed and field.name not in assigned.values()]
@@ -58,13 +52,34 @@ def register(app: Dash, context: AppContext) -> None:
         upload_scoring.answer(context, job, assigned)
         return False, ""
 
+    @app.callback(
+        Output("doctor-lacking", "children"),
+        Output("doctor-preview", "children"),
+        Input({"assign": ALL}, "value"),
+        State({"assign": ALL}, "id"),
+        State("job", "data"),
+        prevent_initial_call=True,
+    )
+    def follow(values: list[str | None], ids: list[dict[str, int]], job: str | None) -> tuple[Any, Any]:
+        upload = opened(context, job)
+        top = upload_files.read_preview(upload.folder) if upload is not None else None
+        if top is None:
+            return no_update, no_update
+        schema = context.scorer().schema
+        columns = columns_of(top, schema)
+        assigned = _assigned(columns, values, ids)
+        return _lacking(columns, assigned), _preview(top, schema, assigned)
 
-def doctor(upload: Upload, schema: Schema) -> Component:
-    """The questions about one file, above its first rows as they were understood."""
+
+def doctor(upload: Upload, schema: Schema, home: Path) -> Component:
+    """The questions about one file, answered as they were before, above its first rows as they are understood so."""
     top = upload_files.read_preview(upload.folder)
     if top is None:
         return html.Section("This file is gone. Drop it again.", className="notice")
-    columns = columns_of(_table(top), schema)
+    columns = columns_of(top, schema)
+    absent = {field.name for field in columns.absent}
+    before = column_names.recall(home, schema, top.frame.columns) or {}
+    before = {header: name for header, name in before.items() if header in columns.unknown and name in absent}
     options = [
         {"label": field.label + (" (needed)" if field.is_needed else ""), "value": field.name}
         for field in columns.absent
@@ -72,24 +87,30 @@ def doctor(upload: Upload, schema: Schema) -> Component:
     questions = [
         html.Div(
             [
-                html.Label(header, htmlFor=f'{{"assign":{number}}}', className="filename", title=header),
+                html.Div(header, id=f"column-{number}", className="filename", title=header),
                 dcc.Dropdown(
-                    id={"assign": number}, options=options, placeholder=NOT_USED, clearable=True, searchable=False
+                    id={"assign": number},
+                    options=options,
+                    value=before.get(header),
+                    placeholder=NOT_USED,
+                    clearable=True,
+                    searchable=False,
                 ),
             ],
             className="assign",
         )
         for number, header in enumerate(columns.unknown)
     ]
-    needed = [field.label for field in columns.absent if field.is_needed]
-    optional = [field.label for field in columns.absent if not field.is_needed]
+    again = " The file is then scored again." if upload.details.is_asked_anew else ""
     return html.Section(
         className="notice doctor",
         children=[
-            html.H2(f"{upload.details.filename}: which column is which?"),
-            html.P([html.B("Needed, and not found: "), ", ".join(needed), "."]) if needed else None,
-            html.P([html.B("Not found: "), ", ".join(optional), "."]) if optional else None,
-            html.P("Some columns are not known. Say what they are, if they are anything of this; it is remembered."),
+            # The focus goes here, see assets/upload.js.
+            html.H2(f"{upload.details.filename}: which column is which?", tabIndex=-1),
+            html.Div(_lacking(columns, before), id="doctor-lacking", role="status"),
+            html.P(
+                "Some columns are not known. Say what they are, if they are anything of this; it is remembered." + again
+            ),
             html.Div(questions, className="assignments"),
             html.P(id="doctor-message", role="alert", className="doctor-message"),
             html.Div(
@@ -99,32 +120,31 @@ def doctor(upload: Upload, schema: Schema) -> Component:
                 ],
                 className="actions",
             ),
-            preview(top, columns.read),
+            html.Div(_preview(top, schema, before), id="doctor-preview"),
         ],
     )
 
 
-def preview(top: pl.DataFrame, read: dict[str, str]) -> Component:
-    """The first rows of a file; above each column stands what it was read as, and those that are not used are grey."""
-    heads = [
-        html.Th(
-            [html.Small(f"read as {read[header]}" if header in read else NOT_USED), html.Br(), header],
-            className="" if header in read else "unused",
-        )
-        for header in top.columns
-    ]
-    rows = [
-        html.Tr([html.Td(cell, className="" if header in read else "unused") for header, cell in row.items()])
-        for row in top.iter_rows(named=True)
-    ]
-    return html.Div(
-        html.Table([html.Thead(html.Tr(heads)), html.Tbody(rows)]),
-        className="preview",
-        tabIndex=0,
-        role="region",
-        **attributes("aria-", label="The first rows as they were understood"),
-    )
+def _assigned(columns: Columns, values: Sequence[str | None], ids: Sequence[dict[str, int]]) -> dict[str, str]:
+    """The field's name for each column of which something is chosen."""
+    given = {item["assign"]: value for item, value in zip(ids, values, strict=True)}
+    absent = {field.name for field in columns.absent}
+    found = {header: given.get(number) for number, header in enumerate(columns.unknown)}
+    return {header: name for header, name in found.items() if name in absent and name}
 
 
-def _table(top: pl.DataFrame) -> RawTable:
-    return RawTable(top, range(2, top.height + 2))
+def _lacking(columns: Columns, assigned: Assigned) -> list[Component]:
+    """What no column is, as long as none is chosen for it."""
+    absent = [field for field in columns.absent if field.name not in assigned.values()]
+    needed = [field.label for field in absent if field.is_needed]
+    optional = [field for field in absent if not field.is_needed]
+    parts: list[Component] = [html.P([html.B("Needed, and not found: "), ", ".join(needed), "."])] if needed else []
+    return [*parts, *([html.P([html.B("Not found: "), named(optional), "."])] if optional else [])]
+
+
+def _preview(top: RawTable, schema: Schema, assigned: Assigned) -> Component:
+    unique = {name: header for header, name in assigned.items()}
+    chosen = {header: name for name, header in unique.items()}
+    renamed = column_names.renamed(top, schema, chosen)
+    rows = top.texts.head(PREVIEW_ROWS)
+    return preview(rows, understood(renamed, schema), fields_of(top, schema, chosen))

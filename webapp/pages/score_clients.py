@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
+from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
-from webapp import upload_scoring
+from creditrisk.text import sentence
+from webapp import upload_files, upload_scoring
+from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import batches, corrected_cells, file_doctor, fill_in, review, scored_file, wording
 from webapp.pages.components import attributes, lamp, message_line
@@ -52,6 +54,7 @@ def layout(context: AppContext) -> list[Component]:
 def register(app: Dash, context: AppContext) -> None:
     """Add the page's callbacks."""
     _register_file(app, context)
+    _register_steps(app, context)
     review.register(app, context)
     batches.register(app, context)
     file_doctor.register(app, context)
@@ -67,7 +70,6 @@ def _register_file(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("stage", "children"),
         Output("tick", "disabled"),
-        Output("sending", "children"),
         Output("shown", "data"),
         Output("working", "data"),
         Input("job", "data"),
@@ -75,33 +77,46 @@ def _register_file(app: Dash, context: AppContext) -> None:
         State("shown", "data"),
         State("working", "data"),
     )
-    def show(
-        job: str | None, _n: int | None, shown: str | None, working: str | None
-    ) -> tuple[Any, bool, Any, Any, Any]:
-        # What was said about the sending of a file stands until another one has arrived.
-        message = "" if ctx.triggered_id == "job" else no_update
+    def show(job: str | None, _n: int | None, shown: str | None, working: str | None) -> tuple[Any, bool, Any, Any]:
         # The cards look again whenever this is set.
         nothing = no_update if shown is None else None
         if job is None:
-            return _welcome(context.champion.state), True, no_update, nothing, None
+            return _welcome(context.champion.state), True, nothing, None
         upload = opened(context, job)
         if upload is None:
-            return scored_file.fate(record_of(context, job)), True, message, nothing, None
-        if upload.is_over and shown == job:
-            # The page asks again after it was cut off; the table stays as the clerk left it.
-            return no_update, True, message, job, None
+            return scored_file.fate(record_of(context, job)), True, nothing, None
         if upload.is_over or upload.is_asking:
-            return _stage(context, job, upload), True, message, job if upload.is_over else nothing, None
+            is_still = not context.uploads.is_being_corrected(upload)
+            # Which file, and when it was last noted what became of it: corrected rows may have joined it.
+            state = f"{job} {upload.noted_at}"
+            # The page asks again after it was cut off; the table stays as the clerk left it.
+            return (no_update if shown == state else _stage(context, job, upload)), is_still, state, None
         if working == job:
             _show_progress(context, upload)
-            return no_update, False, message, nothing, no_update
-        return _stage(context, job, upload), False, message, nothing, job
+            return no_update, False, nothing, no_update
+        return _stage(context, job, upload), False, nothing, job
 
-    @app.callback(Input("stop", "n_clicks"), State("job", "data"), prevent_initial_call=True)
-    def stop(n_clicks: int, job: str | None) -> None:
-        if n_clicks and job and opened(context, job) is not None:
-            upload_scoring.stop(context, job)
-            set_props("tick", {"disabled": False})
+
+def _register_steps(app: Dash, context: AppContext) -> None:
+    """What can be done with the file that is shown: stop, pause, go on, ask anew."""
+
+    @app.callback(
+        Output("job", "data", allow_duplicate=True),
+        Input("stop", "n_clicks"),
+        State("job", "data"),
+        prevent_initial_call=True,
+    )
+    def stop(n_clicks: int, job: str | None) -> Any:
+        upload = opened(context, job)
+        if not n_clicks or not job or upload is None:
+            return no_update
+        set_props("tick", {"disabled": False})
+        if upload.is_asking and upload.details.is_asked_anew:
+            # All is as it was before it was asked again.
+            context.uploads.remove(upload)
+            return batches.scored_of(context, upload.details.content_sha256)
+        upload_scoring.stop(context, job)
+        return no_update
 
     @app.callback(Input("pause", "n_clicks"), State("job", "data"), prevent_initial_call=True)
     def pause_or_go_on(n_clicks: int, job: str | None) -> None:
@@ -110,6 +125,30 @@ def _register_file(app: Dash, context: AppContext) -> None:
             (upload_scoring.go_on if upload.is_paused else upload_scoring.pause)(context, job)
             if (now := opened(context, job)) is not None and not now.is_over:
                 _show_progress(context, now)
+
+    @app.callback(Input("go-on-file", "n_clicks"), State("job", "data"), prevent_initial_call=True)
+    def go_on(n_clicks: int, job: str | None) -> None:
+        if n_clicks and job and opened(context, job) is not None:
+            upload_scoring.go_on(context, job)
+            set_props("tick", {"disabled": False})
+
+    @app.callback(
+        Output("job", "data", allow_duplicate=True),
+        Input("ask-anew", "n_clicks"),
+        State("job", "data"),
+        prevent_initial_call=True,
+    )
+    def ask_anew(n_clicks: int, job: str | None) -> Any:
+        upload = opened(context, job)
+        if not n_clicks or upload is None or not upload.details.can_be_read_anew:
+            return no_update
+        set_props("tick", {"disabled": False})
+        try:
+            return upload_scoring.ask_anew(context, upload, the_caller().actor)
+        except (CreditRiskError, OSError) as exc:
+            words = sentence(str(exc)) if isinstance(exc, CreditRiskError) else "This file is gone. Drop it again."
+            set_props("sending", {"children": words})
+            return no_update
 
 
 def _stage(context: AppContext, name: str, upload: Upload) -> Component:
@@ -120,16 +159,17 @@ def _stage(context: AppContext, name: str, upload: Upload) -> Component:
             result.checked,
             result.scored,
             result.scorer.schema,
-            name=name,
-            filename=details.filename,
+            details=details,
             n_done=result.n_done,
+            assigned=upload_files.read_answer(upload.folder) or {},
+            can_go_on=upload.can_go_on,
             stopped=wording.stopped(details.message, record.n_done, record.n_rows, details.advice),
             since_then=_since_then(context, upload),
         )
     if upload.has_result:
         return scored_file.fate(record)
     if upload.is_asking:
-        return file_doctor.doctor(upload, context.scorer().schema)
+        return file_doctor.doctor(upload, context.scorer().schema, context.settings.home)
     if upload.is_over:
         return scored_file.failed(details.filename, details.message, details.advice)
     return scored_file.working(details.filename, **_how_far(context, upload))

@@ -5,27 +5,25 @@ How it looks is in assets/style.css, the words for verdicts, risks and amounts i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import polars as pl
 from dash import dcc, html
 from dash.development.base_component import Component
 from dash_ag_grid import AgGrid
 
 from creditrisk.pages.palette import VERDICT_LOOKS
-from creditrisk.quality import Checked, Rejection
+from creditrisk.quality import Checked
 from creditrisk.schema import Schema
-from creditrisk.scoring import client_words, was_stopped
 from creditrisk.text import counted, sentence
-from webapp.pages import case, wording
+from webapp.column_names import Assigned
+from webapp.pages import case, file_reading, wording
+from webapp.pages.attention import attention, unusual
 from webapp.pages.components import Attributes, attributes
 from webapp.pages.grid import expected_loss, grid_columns, summary
 from webapp.pages.workbook import MOST_ROWS
+from webapp.upload_files import Details
 from webapp.upload_records import Record
 
 BLOCK_ROWS = 100
-# A longer list is in the downloaded result.
-MOST_LISTED = 50
 
 # The grid takes its colours from style.css, so that it follows the reader's dark mode.
 THEME = (
@@ -121,9 +119,10 @@ def result(
     scored: pl.DataFrame,
     schema: Schema,
     *,
-    name: str,
-    filename: str,
+    details: Details,
     n_done: int,
+    assigned: Assigned,
+    can_go_on: bool = False,
     stopped: str = "",
     since_then: str = "",
 ) -> Component:
@@ -133,48 +132,44 @@ def result(
     ----------
     checked, scored, schema
         The file, the results of its first `n_done` rows, and the schema they were made with.
-    name
-        Under which the result is kept, for its download.
+    details
+        What the file is called, and under which name its result is kept.
+    assigned
+        What a person said that its columns hold.
+    can_go_on
+        Whether the rows behind `n_done` can still be scored.
     stopped
         Why it goes no further than `n_done`; empty if it was a clerk's own wish.
     since_then
         What would be otherwise today, in sentences; empty if nothing.
     """
     n_rows = checked.raw.height
-    rejected = [rejection for rejection in checked.rejected if rejection.row <= n_done]
-    odd, stops = unusual(scored)
-    repeated = repeated_clients(checked, schema)
-    headline = [html.H2(filename, className="filename", tabIndex=-1), html.Span(counted(n_rows, "client"))]
+    headline = [html.H2(details.filename, className="filename", tabIndex=-1), html.Span(counted(n_rows, "client"))]
     if n_done < n_rows:
         headline.append(html.Span(f"stopped after {n_done:,}"))
+    if can_go_on:
+        headline.append(html.Button("Go on", id="go-on-file", className="button", n_clicks=0))
+    if details.was_corrected:
+        headline.append(html.Span("with corrections made here"))
     if scored.is_empty():
         headline.append(html.Span("none of them could be scored"))
-    parts: list[Component] = [
-        html.Div(
-            className="headline",
-            children=[
-                *headline,
-                _downloads(name, n_done),
-            ],
-        )
+    parts: list[Component | None] = [
+        html.Div([*headline, _downloads(details.name, n_done)], className="headline"),
+        *file_reading.reading(checked, schema, assigned, can_be_changed=details.can_be_read_anew),
     ]
-    if checked.read_as:
-        parts.append(html.P(checked.read_as, className="quiet"))
-    if stopped:
-        parts.append(html.P(sentence(stopped), className="notice stopped", role="status"))
-    if since_then:
-        parts.append(html.P(since_then, className="notice stopped", role="status"))
-    if stops:
+    notices = [sentence(stopped), since_then]
+    if stops := unusual(scored)[1]:
         verb = "was" if len(stops) == 1 else "were"
         asked = f"{counted(len(stops), 'client')} {verb} left to a colleague for that alone."
-        parts.append(html.P(f"{sentence(stops[0]).rstrip('.')}. {asked}", className="notice stopped", role="status"))
-    if rejected or repeated or odd.height:
-        parts.append(attention(rejected, odd, n_scored=scored.height, repeated=repeated))
+        notices.append(f"{sentence(stops[0]).rstrip('.')}. {asked}")
+    parts += [html.P(text, className="notice stopped", role="status") for text in notices if text]
+    is_open = scored.is_empty() or details.was_corrected
+    parts.append(attention(checked, scored, schema, n_done=n_done, assigned=assigned, is_open=is_open))
     if scored.height:
         parts += [tiles(checked, scored, schema), review(checked, schema)]
         if schema.wording:
             parts.append(html.P(schema.wording, className="quiet"))
-    return html.Section(parts, className="result")
+    return html.Section([part for part in parts if part is not None], className="result")
 
 
 def _downloads(name: str, n_rows: int) -> Component:
@@ -193,86 +188,6 @@ def _downloads(name: str, n_rows: int) -> Component:
         for word, suffix in kinds.items()
     ]
     return html.Div([html.Span("Download result"), *links], className="downloads")
-
-
-def repeated_clients(checked: Checked, schema: Schema) -> list[tuple[str, list[int]]]:
-    """The clients who stand on more than one row of a file, and on which."""
-    number = next((field.name for field in schema.fields if field.role == "id"), None)
-    if number is None or number not in checked.accepted.columns:
-        return []
-    given = checked.accepted.select(pl.col(number).cast(pl.String).alias("client"), "row_number").drop_nulls("client")
-    rows = given.group_by("client", maintain_order=True).agg("row_number").filter(pl.col("row_number").list.len() > 1)
-    return list(rows.iter_rows())
-
-
-def unusual(scored: pl.DataFrame) -> tuple[pl.DataFrame, list[str]]:
-    """The clients with something unusual about them; and the stop of each that nothing else left to a colleague.
-
-    A stop says nothing about a client: it is taken out of what is unusual.
-    """
-    if scored.is_empty():
-        return scored, []
-    odd = scored.filter(pl.col("problems").list.len() > 0)
-    first = odd["problems"].list.first()
-    is_stopped = pl.Series([was_stopped([text]) for text in first], dtype=pl.Boolean)
-    own = odd["problems"].list.slice(1)
-    alone = is_stopped & (own.list.len() == 0)
-    told = odd.with_columns(pl.when(is_stopped).then(own).otherwise(pl.col("problems")).alias("problems"))
-    return told.filter(~alone), first.filter(alone).to_list()
-
-
-def attention(
-    rejected: Sequence[Rejection],
-    odd: pl.DataFrame,
-    *,
-    n_scored: int,
-    repeated: Sequence[tuple[str, list[int]]] = (),
-) -> Component:
-    """Rows that could not be scored, and may be corrected here; those that hold something odd; clients on two rows."""
-    n_rows = len(rejected) + odd.height + len(repeated)
-    parts: list[Component] = []
-    if rejected:
-        verb = "was" if n_scored == 1 else "were"
-        others = f" The other {counted(n_scored, 'client')} {verb} scored." if n_scored else ""
-        parts += [
-            html.P(html.B(f"{counted(len(rejected), 'row')} could not be scored.{others}")),
-            html.Table(
-                [
-                    html.Thead(
-                        html.Tr([html.Th(name) for name in ("Row", "Line", "Column", "What stands there", "Expected")])
-                    ),
-                    html.Tbody([_rejected_row(rejection) for rejection in rejected[:MOST_LISTED]]),
-                ],
-                className="rejected",
-            ),
-            *_more(len(rejected)),
-            *_correcting(rejected),
-        ]
-    if odd.height:
-        parts += [
-            html.P(html.B(f"{counted(odd.height, 'client')} with an unusual value: ask a colleague, or correct it.")),
-            html.Ul(
-                [
-                    html.Li(f"Client {client_words(row['application_id'])}: {'; '.join(row['problems'])}")
-                    for row in odd.head(MOST_LISTED).iter_rows(named=True)
-                ]
-            ),
-            *_more(odd.height),
-        ]
-    if repeated:
-        parts += [
-            html.P(html.B(f"{counted(len(repeated), 'client')} on more than one row; each row was scored.")),
-            html.Ul(
-                [
-                    html.Li(f"Client {client}: rows {', '.join(f'{row:,}' for row in rows[:10])}")
-                    for client, rows in repeated[:MOST_LISTED]
-                ]
-            ),
-            *_more(len(repeated)),
-        ]
-    verb = "needs" if n_rows == 1 else "need"
-    summary_line = html.Summary([html.Span("!", className="flag"), f"{counted(n_rows, 'row')} {verb} your attention"])
-    return html.Details([summary_line, html.Div(parts, className="list")], className="attention", open=not n_scored)
 
 
 def tiles(checked: Checked, scored: pl.DataFrame, schema: Schema) -> Component:
@@ -393,51 +308,6 @@ def grid(checked: Checked, schema: Schema) -> Component:
         style={"height": None},
     )
     return table
-
-
-def _rejected_row(rejection: Rejection) -> Component:
-    expected: list[str | Component] = [rejection.expected]
-    if rejection.more:
-        expected += [html.Br(), " ".join(rejection.more)]
-    return html.Tr(
-        [
-            html.Td(f"{rejection.row:,}", className="figure"),
-            html.Td(f"{rejection.line:,}", className="figure"),
-            html.Td(rejection.column or "whole row"),
-            html.Td(rejection.fault),
-            html.Td([*expected, *_correction(rejection)]),
-        ]
-    )
-
-
-def _correcting(rejected: Sequence[Rejection]) -> list[Component]:
-    """The way to score the rows whose cells were corrected in the list, if any can be."""
-    if not any(rejection.column for rejection in rejected[:MOST_LISTED]):
-        return []
-    return [
-        html.P(
-            [
-                html.Button("Score the corrected clients", id="corrected", className="button", n_clicks=0),
-                html.Span(id="corrected-message", role="alert"),
-            ],
-            className="actions",
-        )
-    ]
-
-
-def _correction(rejection: Rejection) -> list[Component]:
-    """A field for what should stand in a cell."""
-    if not rejection.column:
-        return []
-    words = f"Correct {rejection.column} of row {rejection.row}"
-    cell = dcc.Input(id={"cell": rejection.column, "row": rejection.row}, value=rejection.value, maxLength=1_000)
-    return [html.Label([html.Span(words, className="only-heard"), cell])]
-
-
-def _more(n: int) -> list[Component]:
-    if n <= MOST_LISTED:
-        return []
-    return [html.P(f"And {n - MOST_LISTED:,} more: all of them are in the downloaded result.", className="quiet")]
 
 
 def time_left(seconds: float) -> str:
