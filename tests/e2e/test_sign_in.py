@@ -28,7 +28,7 @@ def test_a_clerk_signs_in_scores_a_file_and_signs_out(browser: Browser, corner_s
     page.locator("#drop").wait_for()
     clerks = {"name": "clients.csv", "mimeType": "text/csv", "buffer": CLIENTS}
     page.locator("input[type=file]").set_input_files([clerks])
-    page.locator(".headline").wait_for()
+    page.locator(".headline").wait_for(state="attached")
     assert broken == []
 
     accounts.change_user(corner_settings.home, "anna", password=f"{PASSWORD} 2")
@@ -37,7 +37,7 @@ def test_a_clerk_signs_in_scores_a_file_and_signs_out(browser: Browser, corner_s
     page.get_by_label("Name").fill("anna")
     page.get_by_label("Password").fill(f"{PASSWORD} 2")
     page.keyboard.press("Enter")
-    page.locator(".headline").wait_for()  # what was scored is still there
+    page.locator(".headline").wait_for(state="attached")  # what was scored is still there
     page.get_by_role("button", name="‹ Clients").click()  # the one client's case is a page of its own at this width
     page.get_by_role("link", name="anna clerk").click()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

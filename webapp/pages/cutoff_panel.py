@@ -125,7 +125,7 @@ def _earned(currency: str) -> Component:
     return html.Label(
         [
             f"One good loan earns, in {currency or 'money'}",
-            dcc.Input(id="earned", type="number", min=0, max=MOST_MONEY, placeholder="in units of it", debounce=0.3),
+            dcc.Input(id="earned", type="number", min=0, max=MOST_MONEY, placeholder="in units of it"),
         ],
         className="earned",
         htmlFor="earned",
