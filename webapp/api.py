@@ -45,6 +45,8 @@ OUTCOMES = "/api/v1/outcomes"
 FEW_ROWS = 8
 # So many unknown columns of a CSV are named in a header of its answer.
 MOST_SHOWN = 20
+# Servers between take headers of some 4,000 characters, all of them together.
+MOST_IN_A_HEADER = 2_000
 # Why a request could not be answered without Flask (short_way.py): it is answered with that error.
 FAILED = "riskometer.failed"
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -84,9 +86,16 @@ def _add_scoring(blueprint: Blueprint, context: AppContext, keys: IdempotencyKey
         first = next(blocks)
         answer = Response(_csv_lines(chain([first], blocks)), mimetype="text/csv")
         if unknown := datasets.unknown_fields(first.raw.columns, scorer.schema):
-            shown = [shorten(name) for name in unknown[:MOST_SHOWN]]
-            answer.headers["X-Unknown-Fields"] = json.dumps(shown)  # in ASCII, as headers are
+            answer.headers["X-Unknown-Fields"] = _in_a_header(unknown)
         return answer
+
+
+def _in_a_header(names: list[str]) -> str:
+    """As many of some names as a header has room for, as JSON in ASCII."""
+    shown = [shorten(name) for name in names[:MOST_SHOWN]]
+    while len(json.dumps(shown)) > MOST_IN_A_HEADER:
+        shown.pop()
+    return json.dumps(shown)
 
 
 def _add_search(blueprint: Blueprint, context: AppContext) -> None:

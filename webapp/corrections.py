@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -15,6 +16,7 @@ from creditrisk.schema import Schema
 from creditrisk.sources import RawTable, as_texts
 from webapp import column_names, upload_files, upload_scoring
 from webapp.context import AppContext
+from webapp.errors import BusyError
 from webapp.uploads import Upload
 
 # What stands in a cell from now on, by the number of the row and the label of the field.
@@ -43,8 +45,20 @@ def score_corrected(context: AppContext, upload: Upload, corrections: Correction
     Raises
     ------
     SourceError, SchemaError, BusyError
-        As for any other file.
+        As for any other file; the last also if other rows of it are on their way.
     """
+    # One after the other: who presses twice would have a client decided about twice.
+    with suppress(FileNotFoundError), upload_files.locked(upload.folder / "correcting", is_patient=True):
+        now = context.uploads.at(upload.folder)
+        if now is None:
+            return None
+        if context.uploads.is_being_corrected(now):
+            raise BusyError("Corrected clients are being scored. They will stand here in a moment.")
+        return _score(context, now, corrections, by)
+    return None
+
+
+def _score(context: AppContext, upload: Upload, corrections: Corrections, by: Actor) -> Correcting | None:
     result = upload_scoring.result_of(context, upload)
     rows = sorted({row for row, _ in corrections})
     if result is None or not rows or rows[0] < 1 or rows[-1] > result.n_done:
@@ -53,7 +67,9 @@ def score_corrected(context: AppContext, upload: Upload, corrections: Correction
     checked = _check_again(result.checked, corrections, result.scorer.schema, assigned)
     were_scored = set(result.scored["row_number"]) if result.scored.height else set()
     refused = [item for item in checked.rejected if item.row in rows and item.row in were_scored]
-    rows = [row for row in rows if row not in {item.row for item in refused}]
+    before_row, after_row = as_texts(result.checked.raw).row, as_texts(checked.raw).row
+    is_changed = {row: before_row(row - 1) != after_row(row - 1) for row in rows}
+    rows = [row for row in rows if is_changed[row] and row not in {item.row for item in refused}]
     if not rows:
         return Correcting("", None, 0, refused)
     part = _only(checked, rows, {item.row: item.line for item in result.checked.rejected})

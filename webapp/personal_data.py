@@ -139,22 +139,16 @@ def erase_person(context: AppContext, caller: Caller, application_id: str, why: 
 def _files_about(context: AppContext, application_id: str) -> list[Upload]:
     """The files on Score clients in which a client stands, as the model that serves numbers them."""
     scorer = context.champion.state.scorer
-    field = scorer.schema.id_field if scorer is not None else None
-    if field is None:
+    if scorer is None:
         return []
     files = context.uploads.sent_by(None)
-    return [upload for upload in files if upload_files.is_about(upload.folder, field.name, application_id)]
+    return [upload for upload in files if upload_files.is_about(upload.folder, scorer.schema, application_id)]
 
 
 def _would_go_on_with(context: AppContext, upload: Upload, application_id: str) -> bool:
     """Whether a stopped file has a client among the rows that were not scored."""
-    field = context.scorer().schema.id_field
-    first_left = upload.record.n_done + 1
-    return (
-        field is not None
-        and upload.can_go_on
-        and upload_files.is_about(upload.folder, field.name, application_id, from_row=first_left)
-    )
+    first_left, schema = upload.record.n_done + 1, context.scorer().schema
+    return upload.can_go_on and upload_files.is_about(upload.folder, schema, application_id, from_row=first_left)
 
 
 def _names(why: str, application_id: str) -> bool:

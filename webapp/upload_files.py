@@ -6,6 +6,7 @@ alone (0700, files 0600). Whatever is replaced is replaced in one step, so that 
     details.json   what the file is called, which model scores it, how it ended
     file           as received, until it was read; longer if its columns can be read as others
     lock           held by the process that works on it; the system lets go of it when its holder dies
+    correcting     held while corrected rows are sent on their way, or a stopped file
     stop           there once a clerk said so
     pause          there as long as a clerk says so
     preview.arrow  its first rows, once a clerk was asked what its columns hold; delimiter, what divides its cells
@@ -31,7 +32,8 @@ import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.quality import Checked, Fault, Rejection
-from creditrisk.scoring import Policy
+from creditrisk.schema import Schema
+from creditrisk.scoring import UNNUMBERED, Policy, application_ids
 from creditrisk.sources import RawTable
 
 _BLOCK = re.compile(r"(\d+)-(\d+)\.arrow")
@@ -244,13 +246,17 @@ def read_checked(folder: Path) -> Checked | None:
     return Checked(pl.read_ipc(kept / "accepted.arrow"), rejected, pl.read_ipc(kept / "raw.arrow"), **reading)
 
 
-def is_about(folder: Path, id_name: str, application_id: str, *, from_row: int = 1) -> bool:
-    """Whether a client is among the rows that can be scored, by the field `id_name`; no before it was read."""
+def is_about(folder: Path, schema: Schema, application_id: str, *, from_row: int = 1) -> bool:
+    """Whether a client is among the rows that can be scored, from `from_row` on; no before the file was read."""
     accepted = folder / "checked" / "accepted.arrow"
-    if not accepted.exists() or id_name not in pl.read_ipc_schema(accepted):
+    if not accepted.exists():
         return False
-    rows = pl.read_ipc(accepted, columns=[id_name, "row_number"]).filter(pl.col("row_number") >= from_row)
-    return application_id in rows[id_name].cast(pl.String)
+    rows = pl.read_ipc(accepted).filter(pl.col("row_number") >= from_row)
+    if schema.id_field is not None and schema.id_field.name not in rows.columns:
+        return False
+    if made := re.search(UNNUMBERED, application_id):
+        rows = rows.filter(pl.col("row_number") == int(made["row"]))
+    return application_id in application_ids(rows, schema)
 
 
 def add_pending(folder: Path, scored: pl.DataFrame, first_row: int, last_row: int, after_seq: int) -> PendingBlock:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import unicodedata
 from concurrent.futures import wait
 from dataclasses import dataclass
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import polars as pl
 from flask import Blueprint, Response, abort, jsonify, request
@@ -125,5 +126,10 @@ def _result(context: AppContext, name: str) -> _Words:
 def _as_download(content: str | bytes, filename: str, mimetype: str) -> Response:
     """A file that the browser saves; a CSV is marked as UTF-8 for spreadsheets."""
     response = Response(content, mimetype=mimetype)
-    response.headers.set("Content-Disposition", "attachment", filename=filename)
+    # Headers are of few letters; what a file is called in others stands beside it as RFC 5987 has it.
+    plain = unicodedata.normalize("NFKD", filename).encode("ascii", "ignore").decode("ascii")
+    names = {"filename": plain}
+    if plain != filename:
+        names["filename*"] = f"UTF-8''{quote(filename, safe='')}"
+    response.headers.set("Content-Disposition", "attachment", **names)
     return response

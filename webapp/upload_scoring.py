@@ -12,8 +12,10 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -105,12 +107,20 @@ def go_on(context: AppContext, name: str) -> None:
         return
     upload_files.go_on(upload.folder)
     if upload.can_go_on:
-        with upload_files.locked(upload.folder / "lock") as is_ours:
-            if is_ours:
-                upload_files.reopen(upload.folder, upload.record.n_done)
-                upload_files.write_details(upload.folder, replace(upload.details, message="", advice=""))
-                context.uploads.note(upload, replace(upload.record, state="scoring"))
+        # Corrected rows join a file that is over, and it may have gone on and ended since it was looked at.
+        folder = upload.folder
+        with suppress(FileNotFoundError), upload_files.locked(folder / "correcting", is_patient=True):
+            _reopen(context, folder)
     take_up(context)
+
+
+def _reopen(context: AppContext, folder: Path) -> None:
+    with upload_files.locked(folder / "lock") as is_ours:
+        upload = context.uploads.at(folder)
+        if is_ours and upload is not None and upload.can_go_on and not context.uploads.is_being_corrected(upload):
+            upload_files.reopen(folder, upload.record.n_done)
+            upload_files.write_details(folder, replace(upload.details, message="", advice=""))
+            context.uploads.note(upload, replace(upload.record, state="scoring"))
 
 
 def answer(context: AppContext, name: str, assigned: column_names.Assigned) -> None:

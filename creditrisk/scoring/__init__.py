@@ -1,7 +1,7 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
-from creditrisk.scoring.client_ids import UNNUMBERED, client_words
+from creditrisk.scoring.client_ids import UNNUMBERED, application_ids, client_words
 from creditrisk.scoring.decision import (
     ASK_BELOW,
     BANDS,
@@ -71,6 +71,7 @@ __all__ = [
     "Stop",
     "Verdict",
     "WhatIf",
+    "application_ids",
     "approved_rows",
     "ask",
     "changeable_fields",

@@ -11,8 +11,12 @@ import re
 from collections.abc import Sequence
 from hashlib import blake2b
 
+import polars as pl
+
+from creditrisk.schema import Schema
+
 # A pattern for Python and polars alike.
-UNNUMBERED = r"^row-(?P<row>\d+)-[0-9a-f]{16}$"
+UNNUMBERED = r"^row-(?P<row>\d{1,9})-[0-9a-f]{16}$"
 
 
 def made_id(row_number: int, values: Sequence[object]) -> str:
@@ -25,6 +29,19 @@ def made_id(row_number: int, values: Sequence[object]) -> str:
     """
     mark = blake2b(repr(tuple(values)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return f"row-{row_number}-{mark}"
+
+
+def application_ids(accepted: pl.DataFrame, schema: Schema) -> pl.Series:
+    """The id of each accepted row: the client's own; where there is none, one made of the row."""
+    own = pl.Series([None], dtype=pl.String).new_from_index(0, accepted.height)
+    if schema.id_field is not None:
+        own = accepted[schema.id_field.name]
+    if not own.null_count():
+        return own
+    names = [field.name for field in schema.fields if field.name in accepted.columns]
+    without = accepted.filter(own.is_null()).select("row_number", *names)
+    made = iter([made_id(row_number, values) for row_number, *values in without.iter_rows()])
+    return pl.Series([next(made) if number is None else number for number in own.to_list()], dtype=pl.String)
 
 
 def client_words(application_id: str) -> str:

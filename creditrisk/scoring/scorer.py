@@ -32,7 +32,7 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
-from creditrisk.scoring.client_ids import made_id
+from creditrisk.scoring.client_ids import application_ids, made_id
 from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict, check_reference
 from creditrisk.scoring.explaining import in_blocks
 from creditrisk.scoring.folder import (
@@ -258,7 +258,7 @@ class Scorer:
         reasons, strengths = (as_series(self._phrases, chosen) for chosen in self._chosen(matrix, decided))
         columns: dict[str, Any] = {
             "row_number": accepted["row_number"],
-            "application_id": self._ids(accepted),
+            "application_id": application_ids(accepted, self.schema),
             "prob_default": decided.prob_default,
             "prob_default_low": decided.low,
             "prob_default_high": decided.high,
@@ -290,18 +290,6 @@ class Scorer:
             return made_id(row["row_number"], [row[field.name] for field in self.schema.fields if field.name in row])
         # What is no text yet is written as in a table.
         return own if isinstance(own, str) else str(pl.Series([own]).cast(pl.String).item())
-
-    def _ids(self, accepted: pl.DataFrame) -> pl.Series:
-        """The same of each row of a table."""
-        own = pl.Series([None], dtype=pl.String).new_from_index(0, accepted.height)
-        if self.schema.id_field is not None:
-            own = accepted[self.schema.id_field.name]
-        if not own.null_count():
-            return own
-        names = [field.name for field in self.schema.fields if field.name in accepted.columns]
-        without = accepted.filter(own.is_null()).select("row_number", *names)
-        made = iter([made_id(row_number, values) for row_number, *values in without.iter_rows()])
-        return pl.Series([next(made) if number is None else number for number in own.to_list()], dtype=pl.String)
 
     def explain(self, accepted: pl.DataFrame) -> pl.DataFrame:
         """Every field's push, in words: columns row_number, field, label, value, contribution (log-odds) and push.

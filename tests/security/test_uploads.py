@@ -5,6 +5,7 @@ import os
 import threading
 import time
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 
@@ -368,6 +369,19 @@ def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(context, monkeypatc
     upload_records.note(home, "its-name", Record("scoring", 10, 5, 5))
     assert upload_records.recall(home, "its-name") is None
     assert "could not be noted" in caplog.text
+
+
+@pytest.mark.parametrize("called", ["Клиенты.csv", "Łódź ž.csv", "客户.csv", "Müller.csv"])
+def test_a_download_keeps_the_name_of_its_file_in_any_letters(corner_app, called):
+    client = corner_app.test_client()
+    sent = client.post("/uploads", data=FIVE_THOUSAND, content_type=KIND, headers={"X-File-Name": quote(called)})
+    name = sent.json["upload"]
+    while client.get(f"/uploads/{name}/result.csv").status_code == 409:
+        time.sleep(0.05)
+    for kind in ("csv", "xlsx", "parquet"):
+        header = client.get(f"/uploads/{name}/result.{kind}").headers["Content-Disposition"]
+        assert header.isascii()
+        assert quote(f"{called.removesuffix('.csv')}-scored.{kind}") in header
 
 
 def test_a_result_that_is_gone_is_not_found_and_one_that_is_not_there_yet_is_not_ready(corner_app, monkeypatch):

@@ -247,6 +247,17 @@ def test_nobody_is_erased_while_a_file_would_bring_them_back(app, context):
     said_of_it = erase_person(context, APPROVER, "A7", "asked for it")
     assert said_of_it.startswith("Erased: the contents of 1 entry was removed")
     assert "1 scored file shows the client on Score clients until" in said_of_it
+    # Who has no number is known by the row.
+    nameless = content.replace(b"A7", b"").replace(b"B8", b"")
+    name, work = upload_scoring.begin(context, nameless, "nameless.csv", Actor("clerk", "clerk", is_automatic=False))
+    work.result()
+    upload = context.uploads.get(name)
+    done, second = upload.record, upload_scoring.result_of(context, upload).scored["application_id"][1]
+    context.uploads.note(upload, replace(done, state="scoring"))
+    with pytest.raises(BadRequestError, match="still being scored"):
+        erase_person(context, APPROVER, second, "asked for it")
+    context.uploads.note(upload, done)
+    assert "1 scored file shows" in erase_person(context, APPROVER, second, "asked for it")
     score(app, GOOD | {"client": "C9"})
     assert "Score clients" not in erase_person(context, APPROVER, "C9", "asked for it")
 

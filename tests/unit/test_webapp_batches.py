@@ -5,6 +5,7 @@ import os
 import re
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -24,6 +25,7 @@ from webapp import (
 )
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
+from webapp.errors import BusyError
 from webapp.pages import attention, batches, file_doctor, file_reading, history_lists, scored_file
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
@@ -314,6 +316,38 @@ def test_a_corrected_client_without_a_number_is_called_by_its_row_in_the_file(co
     context.uploads.remove(context.uploads.get(name))
     correcting.work.result(timeout=30)
     assert [upload.is_kept for upload in context.uploads.sent_by(None)] == [False]
+
+
+def test_who_presses_twice_has_a_corrected_client_decided_about_once(context):
+    name, work = upload_scoring.begin(context, CSV, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    stale = context.uploads.get(name)
+
+    def press(_time):
+        try:
+            correcting = corrections.score_corrected(context, stale, {(2, "Age"): "33"}, Actor("ada"))
+        except BusyError:
+            return
+        if correcting.work is not None:
+            correcting.work.result(timeout=30)
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(press, range(8)))
+    assert context.log.head()[0] == 2
+    assert upload_scoring.result_of(context, context.uploads.get(name)).scored.height == 2
+
+
+def test_a_file_goes_on_from_what_it_is_and_not_from_what_was_seen(context):
+    name, work = upload_scoring.begin(context, CSV, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    upload = context.uploads.get(name)
+    seen = replace(upload, record=replace(upload.record, state="stopped", n_done=1))
+    assert seen.can_go_on
+    upload_scoring._reopen(context, seen.folder)
+    assert context.uploads.get(name).record == upload.record
+    context.uploads.note(upload, seen.record)
+    upload_scoring._reopen(context, seen.folder)
+    assert context.uploads.get(name).record.state == "scoring"
 
 
 def test_corrections_that_were_cut_off_before_they_joined_their_file_join_it_once(context, monkeypatch):

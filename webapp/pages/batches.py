@@ -6,6 +6,7 @@ What they say lies under home, so that it is the same in every tab and after a r
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set
 from dash.development.base_component import Component
 
 from creditrisk.text import counted, sentence
-from webapp import upload_scoring
+from webapp import upload_files, upload_scoring
 from webapp.context import AppContext
 from webapp.pages.components import Attributes, attributes
 from webapp.pages.scored_file import time_left
@@ -37,8 +38,14 @@ def _pause_or_go_on(context: AppContext, name: str) -> None:
 
 def _remove(context: AppContext, name: str) -> None:
     upload = next(upload for upload in of_caller(context) if upload.details.name == name)
-    if upload.is_over or not upload.is_kept:
+    if not upload.is_kept:
         context.uploads.remove(upload)
+        return
+    # It may have gone on since it was looked at.
+    with suppress(FileNotFoundError), upload_files.locked(upload.folder / "lock") as is_free:
+        now = context.uploads.at(upload.folder)
+        if is_free and now is not None and now.is_over:
+            context.uploads.remove(now)
 
 
 _ACTIONS = {
