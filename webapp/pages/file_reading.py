@@ -36,7 +36,7 @@ def reading(checked: Checked, schema: Schema, assigned: Assigned, *, can_be_chan
                 id="ask-anew",
                 className="button",
                 n_clicks=0,
-                title="Say once more which column is which; the file is then scored again as it came, without corrections made here.",
+                title="Say once more which column is which; the file is scored again as it came, uncorrected.",
             )
         ]
         if can_be_changed
