@@ -46,6 +46,18 @@ def is_every_address(host: str) -> bool:
         return not host
 
 
+def reached_at(host: str) -> str:
+    """How what listens on an address is reached from its own machine, as it stands in a URL.
+
+    Examples
+    --------
+    >>> reached_at("0.0.0.0"), reached_at("::1"), reached_at("192.0.2.7")
+    ('127.0.0.1', '[::1]', '192.0.2.7')
+    """
+    host = "127.0.0.1" if is_every_address(host) else host
+    return f"[{host}]" if ":" in host else host
+
+
 def is_called_by(host: str, names: Collection[str]) -> bool:
     """Whether a Host header names a loopback address or one of `names`, whatever the port.
 

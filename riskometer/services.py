@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from creditrisk.hosts import reached_at
 from creditrisk.settings import PREFECT_PASSWORD_VARIABLE, PREFECT_WORK_POOL, Settings
 from flows.prefect_server import PASSWORD_VARIABLE
 from flows.queue import mark_interrupted_runs, worker_is_there
@@ -40,7 +41,7 @@ class Service:
 def services(settings: Settings) -> tuple[Service, ...]:
     """The services of one machine, in the order in which they are shown."""
     riskometer = str(Path(sysconfig.get_path("scripts")) / "riskometer")
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
+    host = reached_at(settings.host)
     return (
         _server("web", "Risk-O-Meter", (riskometer, "serve"), settings.web_port, host=host, needs=("mlflow",)),
         _server(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import logging
-import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -19,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from creditrisk.home import write_whole
 from webapp.upload_files import Details
-from webapp.upload_records import LIFETIME_SECONDS, Record
+from webapp.upload_records import Record, keep_newest
 
 FOLDER = "past"
 MOST = 200
@@ -58,12 +57,7 @@ def recall(home: Path) -> dict[str, Past]:
 
 def forget_old(home: Path) -> None:
     """Remove what nobody will ask for any more."""
-    with suppress(OSError):
-        dated = sorted((path.stat().st_mtime, path) for path in _folder(home).glob("*.json"))
-        oldest = time.time() - LIFETIME_SECONDS
-        for index, (noted_at, path) in enumerate(reversed(dated)):
-            if index >= MOST or noted_at < oldest:
-                path.unlink(missing_ok=True)
+    keep_newest(_folder(home), MOST)
 
 
 # They hardly ever change, and every page that lists files asks for all of them each second.

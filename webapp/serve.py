@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory, TemporaryFile
 from types import FrameType
 
 from creditrisk.errors import SettingsError
-from creditrisk.hosts import is_every_address, is_loopback
+from creditrisk.hosts import is_loopback, reached_at
 from creditrisk.settings import PREFIX, Settings, refuse_open_address
 from webapp.accounts_file import has_accounts
 from webapp.worker import CANNOT_START, STOP_SECONDS
@@ -84,8 +84,7 @@ def serve(settings: Settings) -> None:
 
 def reach_words(settings: Settings) -> list[str]:
     """Where the app answers, and who may ask it from other machines, in sentences."""
-    host = "127.0.0.1" if is_every_address(settings.host) else settings.host
-    said = [f"The Risk-O-Meter answers at http://{f'[{host}]' if ':' in host else host}:{settings.web_port}."]
+    said = [f"The Risk-O-Meter answers at http://{reached_at(settings.host)}:{settings.web_port}."]
     if is_loopback(settings.host):
         return said
     names = ", ".join(settings.host_names)

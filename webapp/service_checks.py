@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 from creditrisk.decision_log import DecisionLog
 from creditrisk.errors import ArchiveError, DecisionLogError
-from creditrisk.hosts import is_loopback
+from creditrisk.hosts import is_loopback, reached_at
 from creditrisk.settings import PREFECT_WORK_POOL, Settings, prefect_password
 from creditrisk.text import counted, sentence
 from monitoring.archive import Archive, NotInstalled, open_archives, without_credentials
@@ -162,11 +162,7 @@ def _mlflow_gone(settings: Settings) -> Finding:
 
 def ask_prefect(settings: Settings) -> Finding:
     """Whether the server of the schedules answers."""
-    try:
-        _get(f"{settings.prefect_url}/health")
-    except (OSError, ValueError, http.client.HTTPException):
-        return _prefect_gone(settings)
-    return Finding("answers", "The server answers.")
+    return _asked(f"{settings.prefect_url}/health", _prefect_gone(settings))
 
 
 def is_prefect_expected(settings: Settings) -> bool:
@@ -211,13 +207,7 @@ def ask_worker(settings: Settings) -> Finding:
 
 def ask_exporter(settings: Settings) -> Finding:
     """Whether what Prometheus reads, and people open archived reports from, answers."""
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104  # compared, not bound to
-    host = f"[{host}]" if ":" in host else host
-    try:
-        _get(f"http://{host}:{settings.exporter_port}/health")
-    except (OSError, ValueError, http.client.HTTPException):
-        return _exporter_gone(settings)
-    return Finding("answers", "The server answers.")
+    return _asked(f"http://{reached_at(settings.host)}:{settings.exporter_port}/health", _exporter_gone(settings))
 
 
 def _exporter_gone(settings: Settings) -> Finding:
@@ -228,6 +218,14 @@ def _exporter_gone(settings: Settings) -> Finding:
         AGAIN.format("exporter"),
         is_expected=is_prefect_expected(settings),
     )
+
+
+def _asked(health: str, gone: Finding) -> Finding:
+    try:
+        _get(health)
+    except (OSError, ValueError, http.client.HTTPException):
+        return gone
+    return Finding("answers", "The server answers.")
 
 
 _ARCHIVE_GONE = Finding(

@@ -77,11 +77,16 @@ def noted_at(home: Path, key: str) -> float | None:
 
 def forget_old(home: Path) -> None:
     """Remove the records that nobody will ask for any more."""
+    keep_newest(_folder(home), MOST_RECORDS)
+
+
+def keep_newest(folder: Path, at_most: int) -> None:
+    """Remove the small files of a folder that are older than the lifetime of records, or too many."""
     with suppress(OSError):
-        dated = sorted((path.stat().st_mtime, path) for path in _folder(home).glob("*.json"))
+        dated = sorted((path.stat().st_mtime, path) for path in folder.glob("*.json"))
         oldest = time.time() - LIFETIME_SECONDS
         for index, (noted_at, path) in enumerate(reversed(dated)):
-            if index >= MOST_RECORDS or noted_at < oldest:
+            if index >= at_most or noted_at < oldest:
                 path.unlink(missing_ok=True)
 
 
