@@ -108,6 +108,7 @@ _KINDS_OF_PARTS: Mapping[tuple[str, str], TypeAdapter[Any]] = {
     ("champion-shown", "data"): TypeAdapter(Annotated[StrictStr, Field(pattern=r"^[0-9]{1,18}$")] | None),
     ("policy-shown", "data"): TypeAdapter(_Number | None),
     ("asked-entry", "data"): TypeAdapter(_Number | None),
+    ("batches-all", "data"): TypeAdapter(StrictBool),
 }
 # What tells one of many parts alike is a number here, and text or a number elsewhere.
 _NUMBERS = frozenset({"entry", "row", "assign"})

@@ -18,12 +18,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from select import select
 from threading import Thread, Timer
+from typing import TYPE_CHECKING
 
 from creditrisk.errors import CreditRiskError
 from creditrisk.settings import collect_seldom, configure_mlflow, read_settings
+
+if TYPE_CHECKING:
+    from webapp.context import AppContext
 
 # What is begun when the app is told to end has this long for the block of rows in hand.
 STOP_SECONDS = 8.0
@@ -47,7 +52,6 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     """
     from webapp.app import create_app
     from webapp.connections import Server, SharedLoad, quiet_logs
-    from webapp.context import AppContext
     from webapp.security import body_limit
     from webapp.upload_scoring import keep_taking_up
 
@@ -77,12 +81,19 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
         keep_taking_up(context)
         gc.freeze()  # what serves now stays, and is not looked through for garbage between two answers
         os.write(ready, b".")
+        Thread(target=_look_at_log, args=(context,), name="first look", daemon=True).start()
         server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)
         server.drain()
     # Before this, Python waits for the threads of uploads: they end after the block in hand and note how far they came.
     # Then nothing is left to be written, and the libraries would take seconds to take themselves down.
     atexit.register(os._exit, 0)
+
+
+def _look_at_log(context: AppContext) -> None:
+    """See whether the log is whole, which takes a moment, before the first client has to wait for that."""
+    with suppress(CreditRiskError):  # said in /ready, and to whoever has something to be written
+        context.log.check_writable()
 
 
 def poll(lifeline: int, ready: int, *, started: float, n_answering: int) -> None:

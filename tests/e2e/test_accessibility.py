@@ -95,6 +95,7 @@ def test_axe_finds_nothing_grave_on_a_question_about_columns_and_on_a_list_of_fa
     page.locator("input[type=file]").set_input_files([faulty])
     page.locator(".attention summary").click()
     page.locator(".how-read summary").click()
+    page.locator(".how-read .preview").wait_for()
     page.evaluate("document.querySelector('#batches details').open = true")
     assert grave_faults(page) == []
 

@@ -409,6 +409,8 @@ def test_the_question_about_columns_follows_what_is_chosen_and_its_answer_can_be
     page.click("#assigned")
     page.wait_for_selector(".clients [row-id='1'] .verdict", timeout=60_000)
     expect(page.locator(".read-as")).to_contain_text("'Laufzeit' was read as Loan term, as somebody said it is.")
+    page.click("#how-read")
+    expect(page.locator(".how-read .preview")).to_contain_text("read as Loan term (months)")
     page.click("#ask-anew")
     expect(heading).to_be_focused()
     expect(page.locator(".assign")).to_contain_text("Loan term (needed)")

@@ -507,6 +507,7 @@ def test_columns_that_are_not_in_the_file_are_named_and_all_others_shown_as_read
     result = upload_scoring.result_of(context, context.uploads.get(name))
     told = words_of(file_reading.reading(result.checked, result.scorer.schema, {}, can_be_changed=False))
     assert "Not in the file: Income. Every client was scored without." in told
+    told = words_of(file_reading.first_rows(result.checked, result.scorer.schema, {}))
     assert "read as Loan amount (EUR)  amount_eur" in told
     assert "not used  shoe" in told
     assert "A7 61 2,000 Own home 43" in told
@@ -536,13 +537,28 @@ def test_cards_are_drawn_anew_for_other_buttons_and_not_for_progress(context):
     waiting = context.uploads.get(name)
     further = replace(waiting, record=replace(waiting.record, state="scoring", n_rows=6_000, n_done=2_000))
     over = replace(waiting, record=replace(waiting.record, state="done", n_rows=6_000, n_done=6_000, n_scored=6_000))
-    before = batches._fingerprint([waiting], None)
-    assert batches._fingerprint([further], None) == before
-    assert batches._fingerprint([over], None) != before
+    before = batches._fingerprint([waiting], None, are_all=False)
+    assert batches._fingerprint([further], None, are_all=False) == before
+    assert batches._fingerprint([over], None, are_all=False) != before
+    assert batches._fingerprint([waiting], None, are_all=True) != before
     # What is scored on the stage has its buttons there; when it is over, it has a card beside others.
     assert batches.cards([further], name) == []
     assert "2,000 of 6,000 clients scored." in str(batches.cards([further], "another"))
     assert batches.cards([further, over], name) == []
+
+
+def test_of_many_files_that_are_over_the_latest_are_drawn_and_all_when_asked_for(context):
+    waiting = context.uploads.get(context.uploads.add(CSV, "c.csv", Actor("ada")))
+    over = replace(waiting, record=replace(waiting.record, state="done", n_rows=9, n_done=9, n_scored=9))
+    many = [replace(over, details=replace(over.details, filename=f"{n}.csv")) for n in range(batches.MOST_OVER + 3)]
+
+    [few], [all_of_them] = batches.cards(many, None), batches.cards(many, None, are_all=True)
+
+    assert words_of(few).startswith(f"Files sent: {len(many)}")
+    assert [f"{n}.csv" in str(few) for n in range(len(many))] == [True] * batches.MOST_OVER + [False] * 3
+    assert f"Show all {len(many)}" in words_of(few)
+    assert all(f"{n}.csv" in str(all_of_them) for n in range(len(many)))
+    assert "Show all" not in words_of(all_of_them)
 
 
 def test_what_is_heard_of_a_file_changes_with_each_quarter():

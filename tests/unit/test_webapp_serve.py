@@ -2,6 +2,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -37,7 +38,7 @@ def test_it_says_where_it_answers_and_to_whom(tmp_path):
     assert "answers after a sign-in to whoever calls it 192.0.2.7." in said(host="192.0.2.7")[1]
 
 
-def test_where_it_answers_is_printed_when_it_starts(tmp_path):
+def test_it_prints_where_it_answers_and_looks_at_the_log_before_anybody_asks(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -45,6 +46,10 @@ def test_where_it_answers_is_printed_when_it_starts(tmp_path):
     command = [sys.executable, "-m", "riskometer", "serve"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         line = process.stderr.readline().decode()
+        deadline = time.monotonic() + 30
+        while not (tmp_path / "decisions.db").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
         process.terminate()
         process.stderr.read()
+    assert (tmp_path / "decisions.db").exists()
     assert line == f"The Risk-O-Meter answers at http://127.0.0.1:{port}.\n"

@@ -24,6 +24,8 @@ from webapp.uploads import Upload
 
 # Between two looks while something goes on, and while nothing does.
 BUSY_MS, IDLE_MS = 1_000, 5_000
+# Cards of files that are over are drawn at once; more take a click, so that a hundred do not make every step slower.
+MOST_OVER = 8
 
 
 def _nothing(_context: AppContext, _name: str) -> None:
@@ -63,52 +65,14 @@ def layout() -> list[Component]:
         html.Section(id="batches", className="batches", **attributes("aria-", label="Files")),
         dcc.Store(id="known-before"),
         dcc.Store(id="batches-shown"),
+        dcc.Store(id="batches-all", data=False),
         dcc.Interval(id="batches-tick", interval=IDLE_MS),
     ]
 
 
 def register(app: Dash, context: AppContext) -> None:
-    """Add the callbacks of the cards to the page's app."""
-
-    @app.callback(
-        Output("batches", "children"),
-        Output("batches-shown", "data"),
-        Output("batches-tick", "interval"),
-        Input("batches-tick", "n_intervals"),
-        Input("job", "data"),
-        Input("shown", "data"),
-        State("batches-shown", "data"),
-    )
-    def show(_n: int | None, job: str | None, _shown: str | None, shown_before: str | None) -> tuple[Any, Any, int]:
-        uploads = of_caller(context)
-        interval = BUSY_MS if any(_is_running(upload) and not upload.is_paused for upload in uploads) else IDLE_MS
-        return (*_redrawn(uploads, job, shown_before), interval)
-
-    @app.callback(
-        Output("job", "data", allow_duplicate=True),
-        Output("batches", "children", allow_duplicate=True),
-        Output("batches-shown", "data", allow_duplicate=True),
-        Output("known-before", "data", allow_duplicate=True),
-        Input({"batch": ALL, "name": ALL}, "n_clicks"),
-        State("job", "data"),
-        State("batches-shown", "data"),
-        prevent_initial_call=True,
-    )
-    def act(_n_clicks: list[int], job: str | None, shown_before: str | None) -> tuple[Any, Any, Any, Any]:
-        clicked = ctx.triggered_id
-        if not isinstance(clicked, dict) or not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update, no_update
-        name, what = clicked["name"], clicked["batch"]
-        if all(upload.details.name != name for upload in of_caller(context)):
-            # It was removed meanwhile; the cards say so.
-            what = ""
-        _ACTIONS.get(what, _nothing)(context, name)
-        # Whatever was done with the file that is shown, the page looks at it again.
-        set_props("tick", {"disabled": False})
-        set_props("sending", {"children": ""})
-        job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
-        uploads = of_caller(context)
-        return (no_update if job_then == job else job_then), *_redrawn(uploads, job_then, shown_before), None
+    """Add the callbacks of the cards, and of what is asked about a file that comes again, to the page's app."""
+    _register_cards(app, context)
 
     @app.callback(Output("before", "children"), Input("known-before", "data"), Input("job", "data"))
     def ask(name: str | None, job: str | None) -> Component | None:
@@ -124,6 +88,58 @@ def register(app: Dash, context: AppContext) -> None:
     )
     def close(n_clicks: int, name: str | None) -> str | None:
         return None if n_clicks else name
+
+
+def _register_cards(app: Dash, context: AppContext) -> None:
+    @app.callback(
+        Output("batches", "children"),
+        Output("batches-shown", "data"),
+        Output("batches-tick", "interval"),
+        Input("batches-tick", "n_intervals"),
+        Input("job", "data"),
+        Input("shown", "data"),
+        Input("batches-all", "data"),
+        State("batches-shown", "data"),
+    )
+    def show(
+        _n: int | None, job: str | None, _shown: str | None, are_all: bool, shown_before: str | None
+    ) -> tuple[Any, Any, int]:
+        uploads = of_caller(context)
+        interval = BUSY_MS if any(_is_running(upload) and not upload.is_paused for upload in uploads) else IDLE_MS
+        return (*_redrawn(uploads, job, shown_before, are_all=are_all), interval)
+
+    @app.callback(Output("batches-all", "data"), Input("all-batches", "n_clicks"), prevent_initial_call=True)
+    def show_all(n_clicks: int) -> Any:
+        return True if n_clicks else no_update
+
+    @app.callback(
+        Output("job", "data", allow_duplicate=True),
+        Output("batches", "children", allow_duplicate=True),
+        Output("batches-shown", "data", allow_duplicate=True),
+        Output("known-before", "data", allow_duplicate=True),
+        Input({"batch": ALL, "name": ALL}, "n_clicks"),
+        State("job", "data"),
+        State("batches-shown", "data"),
+        State("batches-all", "data"),
+        prevent_initial_call=True,
+    )
+    def act(
+        _n_clicks: list[int], job: str | None, shown_before: str | None, are_all: bool
+    ) -> tuple[Any, Any, Any, Any]:
+        clicked = ctx.triggered_id
+        if not isinstance(clicked, dict) or not ctx.triggered[0]["value"]:
+            return no_update, no_update, no_update, no_update
+        name, what = clicked["name"], clicked["batch"]
+        if all(upload.details.name != name for upload in of_caller(context)):
+            # It was removed meanwhile; the cards say so.
+            what = ""
+        _ACTIONS.get(what, _nothing)(context, name)
+        # Whatever was done with the file that is shown, the page looks at it again.
+        set_props("tick", {"disabled": False})
+        set_props("sending", {"children": ""})
+        job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
+        redrawn = _redrawn(of_caller(context), job_then, shown_before, are_all=are_all)
+        return (no_update if job_then == job else job_then), *redrawn, None
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
@@ -164,19 +180,23 @@ def _rank(upload: Upload) -> int | None:
     return next((rank for rank, is_so in enumerate(cases) if is_so), len(cases))
 
 
-def cards(uploads: list[Upload], shown: str | None) -> list[Component]:
+def cards(uploads: list[Upload], shown: str | None, *, are_all: bool = False) -> list[Component]:
     """A card for each file but one that is being scored on the stage; none if there is only the one that is shown.
 
-    What still wants somebody stands in sight, and what is over can be folded away.
+    What still wants somebody stands in sight, and what is over can be folded away: the latest of it, or all.
     """
     listed = [upload for upload in uploads if not (_is_running(upload) and upload.details.name == shown)]
     if [upload.details.name for upload in listed] in ([], [shown]):
         return []
     going_on = [_card(upload, shown) for upload in listed if upload.is_kept and not upload.is_over]
-    over = [_card(upload, shown) for upload in listed if upload.is_over or not upload.is_kept]
+    over = [upload for upload in listed if upload.is_over or not upload.is_kept]
     parts: list[Component] = [_list_of(going_on)] if going_on else []
     if over:
-        parts.append(html.Details([html.Summary(f"Files sent: {len(over)}"), _list_of(over)], open=shown is None))
+        drawn = over if are_all else over[:MOST_OVER]
+        folded = [html.Summary(f"Files sent: {len(over)}"), _list_of([_card(upload, shown) for upload in drawn])]
+        if len(drawn) < len(over):
+            folded.append(html.Button(f"Show all {len(over)}", id="all-batches", className="button", n_clicks=0))
+        parts.append(html.Details(folded, open=shown is None or are_all))
     return parts
 
 
@@ -246,14 +266,14 @@ def _is_running(upload: Upload) -> bool:
     return upload.is_kept and not (upload.is_over or upload.is_asking)
 
 
-def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None) -> tuple[Any, Any]:
+def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None, *, are_all: bool) -> tuple[Any, Any]:
     """The cards and their fingerprint if other cards or buttons are due; if not, just how far each file is.
 
     A button that stays keeps the focus and every click, and who listens hears no card twice.
     """
-    state = _fingerprint(uploads, shown)
+    state = _fingerprint(uploads, shown, are_all=are_all)
     if state != shown_before:
-        return cards(uploads, shown), state
+        return cards(uploads, shown, are_all=are_all), state
     for upload in uploads:
         if _is_running(upload) and upload.details.name != shown:
             for part, properties in _how_far(upload).items():
@@ -328,7 +348,7 @@ def _buttons(upload: Upload, is_shown: bool) -> list[Component]:
     return [*buttons, html.Details(sure, className="remove")]
 
 
-def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
+def _fingerprint(uploads: list[Upload], shown: str | None, *, are_all: bool) -> str:
     """Which cards there are, and what is on them beside the progress of files that are being scored.
 
     A browser may keep it: nothing can be read from it.
@@ -337,4 +357,4 @@ def _fingerprint(uploads: list[Upload], shown: str | None) -> str:
         (upload.details.name, upload.is_asking, upload.is_kept, None if _is_running(upload) else upload.record)
         for upload in uploads
     ]
-    return hashlib.sha256(repr((said, shown)).encode()).hexdigest()
+    return hashlib.sha256(repr((said, shown, are_all)).encode()).hexdigest()

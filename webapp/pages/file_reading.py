@@ -1,24 +1,47 @@
-"""How the columns of a file were read: its first rows as understood, and what the model reads that the file has not."""
+"""How the columns of a file were read: its first rows as understood, and what the model reads that the file has not.
+
+Part of the page score_clients.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
-from dash import html
+from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.quality import Checked
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import as_texts
-from webapp import file_questions
+from webapp import file_questions, upload_files, upload_scoring
 from webapp.column_names import Assigned
+from webapp.context import AppContext
 from webapp.pages.components import attributes
 from webapp.pages.wording import value_words
+from webapp.upload_access import opened
 
 NOT_USED = "not used"
 # Of names of fields in one sentence; the table below it has all columns.
 MOST_NAMED = 8
+
+
+def register(app: Dash, context: AppContext) -> None:
+    """Add the callback that draws the first rows to the page's app."""
+
+    @app.callback(
+        Output("how-read-rows", "children"),
+        Input("how-read", "n_clicks"),
+        State("job", "data"),
+        prevent_initial_call=True,
+    )
+    def unfold(n_clicks: int, job: str | None) -> Any:
+        upload = opened(context, job)
+        result = upload_scoring.result_of(context, upload)
+        if not n_clicks or upload is None or result is None:
+            return no_update
+        return first_rows(result.checked, result.scorer.schema, upload_files.read_answer(upload.folder) or {})
 
 
 def reading(checked: Checked, schema: Schema, assigned: Assigned, *, can_be_changed: bool) -> list[Component]:
@@ -49,13 +72,17 @@ def reading(checked: Checked, schema: Schema, assigned: Assigned, *, can_be_chan
     if lacking:
         says = f"Not in the file: {named(lacking)}. Every client was scored without."
         parts.append(html.P([html.Span(says), *([] if assigned else change)], className="notice lacking"))
-    fields = file_questions.fields_of_checked(checked, schema, assigned)
-    if fields:
-        top = checked.raw.head(file_questions.PREVIEW_ROWS)
-        parts.append(
-            html.Details([html.Summary("How the file was read"), preview(top, checked, fields)], className="how-read")
-        )
+    if file_questions.fields_of_checked(checked, schema, assigned):
+        # Drawn when it is unfolded: a cell is a component, and two hundred of them would keep the lamps waiting.
+        summary = html.Summary("How the file was read", id="how-read", n_clicks=0)
+        parts.append(html.Details([summary, html.Div(id="how-read-rows")], className="how-read"))
     return parts
+
+
+def first_rows(checked: Checked, schema: Schema, assigned: Assigned) -> Component:
+    """The first rows of a file that was scored, as they were understood."""
+    fields = file_questions.fields_of_checked(checked, schema, assigned)
+    return preview(checked.raw.head(file_questions.PREVIEW_ROWS), checked, fields)
 
 
 def named(fields: list[Field]) -> str:

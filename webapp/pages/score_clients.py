@@ -17,7 +17,7 @@ from creditrisk.text import sentence
 from webapp import upload_files, upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.pages import batches, corrected_cells, file_doctor, fill_in, review, scored_file, wording
+from webapp.pages import batches, corrected_cells, file_doctor, file_reading, fill_in, review, scored_file, wording
 from webapp.pages.components import attributes, lamp, message_line
 from webapp.serving import ServingState
 from webapp.upload_access import opened, record_of
@@ -58,6 +58,7 @@ def register(app: Dash, context: AppContext) -> None:
     review.register(app, context)
     batches.register(app, context)
     file_doctor.register(app, context)
+    file_reading.register(app, context)
     corrected_cells.register(app, context)
     fill_in.register(app, context)
 

@@ -23,7 +23,7 @@ from webapp.pages.workbook import MOST_ROWS
 from webapp.upload_files import Details
 from webapp.upload_records import Record
 
-BLOCK_ROWS = 100
+BLOCK_ROWS = 50
 
 # The grid takes its colours from style.css, so that it follows the reader's dark mode.
 THEME = (
