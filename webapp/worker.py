@@ -81,7 +81,7 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
         keep_taking_up(context)
         gc.freeze()  # what serves now stays, and is not looked through for garbage between two answers
         os.write(ready, b".")
-        Thread(target=_look_at_log, args=(context,), name="first look", daemon=True).start()
+        Thread(target=look_at_log, args=(context,), name="first look", daemon=True).start()
         server.run(context.stopping)
         _end_at_the_latest(STOP_SECONDS)
         server.drain()
@@ -90,7 +90,7 @@ def answer(listener: int, lifeline: int, ready: int, *, loads: int, position: in
     atexit.register(os._exit, 0)
 
 
-def _look_at_log(context: AppContext) -> None:
+def look_at_log(context: AppContext) -> None:
     """See whether the log is whole, which takes a moment, before the first client has to wait for that."""
     with suppress(CreditRiskError):  # said in /ready, and to whoever has something to be written
         context.log.check_writable()

@@ -2,13 +2,14 @@ import os
 import socket
 import subprocess
 import sys
-import time
 
 import pytest
 
-from creditrisk.errors import SettingsError
+from creditrisk.decision_log import store
+from creditrisk.errors import DecisionLogError, SettingsError
 from creditrisk.settings import Settings
 from webapp.serve import reach_words, serve
+from webapp.worker import look_at_log
 
 
 def test_a_port_in_use_gives_one_sentence(tmp_path):
@@ -38,7 +39,7 @@ def test_it_says_where_it_answers_and_to_whom(tmp_path):
     assert "answers after a sign-in to whoever calls it 192.0.2.7." in said(host="192.0.2.7")[1]
 
 
-def test_it_prints_where_it_answers_and_looks_at_the_log_before_anybody_asks(tmp_path):
+def test_where_it_answers_is_printed_when_it_starts(tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -46,10 +47,29 @@ def test_it_prints_where_it_answers_and_looks_at_the_log_before_anybody_asks(tmp
     command = [sys.executable, "-m", "riskometer", "serve"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
         line = process.stderr.readline().decode()
-        deadline = time.monotonic() + 30
-        while not (tmp_path / "decisions.db").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
         process.terminate()
         process.stderr.read()
-    assert (tmp_path / "decisions.db").exists()
     assert line == f"The Risk-O-Meter answers at http://127.0.0.1:{port}.\n"
+
+
+def test_a_process_that_has_looked_at_the_log_does_not_look_again_when_a_client_waits(corner_app, monkeypatch):
+    context, looks = corner_app.extensions["creditrisk"], []
+    real = store.problem_of_end
+    monkeypatch.setattr(store, "problem_of_end", lambda connection: looks.append(1) or real(connection))
+
+    look_at_log(context)
+    client = [{"client": "A1", "age_years": 44, "amount_eur": 2_000, "income_eur": 30_000, "housing": "own"}]
+    answer = corner_app.test_client().post("/api/v1/score", json={"applications": client})
+
+    assert answer.status_code == 200, answer.json
+    assert looks == [1]
+
+
+def test_a_log_that_is_away_ends_no_process(corner_app):
+    context = corner_app.extensions["creditrisk"]
+    context.log.store.path.parent.joinpath("decisions.db").write_bytes(b"no database" * 500)
+
+    look_at_log(context)
+
+    with pytest.raises(DecisionLogError):
+        context.log.check_writable()
