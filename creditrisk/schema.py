@@ -32,7 +32,7 @@ Sign = Literal["+", "-", ""]
 
 # Columns that checking, scoring and the decision log add to a table.
 RESERVED = frozenset(
-    {"row_number", "default", "problems", "prob_default", "verdict", "seq", "decided_at", "model_version"}
+    {"row_number", "default", "problems", "kept_id", "prob_default", "verdict", "seq", "decided_at", "model_version"}
 )
 # So many categories are named in a sentence; of a field with more of them, a few.
 MOST_NAMED, FEW_NAMED = 12, 6

@@ -13,10 +13,11 @@ from creditrisk import datasets
 from creditrisk.decision_log import Actor
 from creditrisk.quality import Checked, Rejection
 from creditrisk.schema import Schema
+from creditrisk.scoring import KEPT_ID, application_ids
 from creditrisk.sources import RawTable, as_texts
 from webapp import column_names, upload_files, upload_scoring
 from webapp.context import AppContext
-from webapp.errors import BusyError
+from webapp.errors import BadRequestError, BusyError
 from webapp.uploads import Upload
 
 # What stands in a cell from now on, by the number of the row and the label of the field.
@@ -65,14 +66,18 @@ def _score(context: AppContext, upload: Upload, corrections: Corrections, by: Ac
         return None
     assigned = upload_files.read_answer(upload.folder) or {}
     checked = _check_again(result.checked, corrections, result.scorer.schema, assigned)
-    were_scored = set(result.scored["row_number"]) if result.scored.height else set()
+    were_scored = dict(result.scored.select("row_number", "application_id").iter_rows())
     refused = [item for item in checked.rejected if item.row in rows and item.row in were_scored]
     before_row, after_row = as_texts(result.checked.raw).row, as_texts(checked.raw).row
     is_changed = {row: before_row(row - 1) != after_row(row - 1) for row in rows}
     rows = [row for row in rows if is_changed[row] and row not in {item.row for item in refused}]
     if not rows:
         return Correcting("", None, 0, refused)
-    part = _only(checked, rows, {item.row: item.line for item in result.checked.rejected})
+    _check_nobody_was_erased(context, {row: were_scored[row] for row in rows if row in were_scored})
+    # Who is corrected stays who they are, in the log too.
+    ids = application_ids(checked.accepted, result.scorer.schema)
+    ids_by_row = dict(zip(checked.accepted["row_number"], ids, strict=True)) | were_scored
+    part = _only(checked, rows, {item.row: item.line for item in result.checked.rejected}, ids_by_row)
     before = upload.details
     name = context.uploads.add(b"", f"{before.filename} (corrected)"[:200], by)
     folder = context.uploads.folder(name)
@@ -87,6 +92,16 @@ def _score(context: AppContext, upload: Upload, corrections: Corrections, by: Ac
     return Correcting(name, upload_scoring.start(context, name), part.accepted.height, refused)
 
 
+def _check_nobody_was_erased(context: AppContext, ids: Mapping[int, str]) -> None:
+    """Refuse to decide anew about who was scored, and is not in the log any more; BadRequestError names the row."""
+    for row, application_id in ids.items():
+        if not context.log.decisions_about(application_id, at_most=1):
+            raise BadRequestError(
+                f"Nothing was scored: what was decided about the client in row {row:,} was erased since, and nobody "
+                "who was erased is decided about anew. Leave that row as it is."
+            )
+
+
 def _check_again(
     checked: Checked, corrections: Corrections, schema: Schema, assigned: column_names.Assigned
 ) -> Checked:
@@ -95,7 +110,8 @@ def _check_again(
     labels = {field.label: field.name for field in schema.fields}
     signs = (";", ",") if checked.has_decimal_commas else (",", ";")
     again = checked
-    others = checked.accepted.filter(~pl.col("row_number").is_in([row for row, _ in corrections]))
+    kept = checked.accepted.drop(KEPT_ID, strict=False)
+    others = kept.filter(~pl.col("row_number").is_in([row for row, _ in corrections]))
     for sign in signs:
         table = RawTable(frame, range(2, frame.height + 2), delimiter=sign)
         renamed = column_names.renamed(table, schema, assigned)
@@ -113,10 +129,11 @@ def _check_again(
     return again
 
 
-def _only(checked: Checked, rows: list[int], lines: Mapping[int, int]) -> Checked:
-    """Some rows of a file, numbered from 1; `lines` has the line of each in the file, where that is known."""
+def _only(checked: Checked, rows: list[int], lines: Mapping[int, int], ids: Mapping[int, str]) -> Checked:
+    """Some rows of a file, numbered from 1; `lines` and `ids` have those of rows of the file, where they are known."""
     places = {row: place for place, row in enumerate(rows, start=1)}
     accepted = checked.accepted.filter(pl.col("row_number").is_in(rows))
+    kept = pl.Series(KEPT_ID, [ids[row] for row in accepted["row_number"]], dtype=pl.String)
     numbers = accepted["row_number"].replace_strict(places, return_dtype=pl.Int64)
     rejected = [
         replace(item, row=places[item.row], line=lines.get(item.row, item.line))
@@ -124,4 +141,6 @@ def _only(checked: Checked, rows: list[int], lines: Mapping[int, int]) -> Checke
         if item.row in places
     ]
     raw = checked.raw[[row - 1 for row in rows]]
-    return replace(checked, accepted=accepted.with_columns(row_number=numbers), rejected=rejected, raw=raw)
+    return replace(
+        checked, accepted=accepted.with_columns(numbers.alias("row_number"), kept), rejected=rejected, raw=raw
+    )

@@ -58,7 +58,7 @@ def _with_rows(checked: Checked, corrected: Checked, rows: Sequence[int]) -> Che
     rejected = [item for item in checked.rejected if item.row not in rows]
     rejected += [replace(item, row=rows[item.row - 1]) for item in corrected.rejected if item.row <= n_rows]
     rejected.sort(key=lambda item: item.row)
-    accepted = pl.concat([_without(checked.accepted, rows), accepted]).sort("row_number")
+    accepted = pl.concat([_without(checked.accepted, rows), accepted], how="diagonal").sort("row_number")
     return replace(checked, raw=raw, accepted=accepted, rejected=rejected)
 
 

@@ -1,7 +1,7 @@
 """The scorer: a checked application to a calibrated PD, points, a verdict, how sure it is, and reasons."""
 
 from creditrisk.scoring.calibration import Calibration, fit_calibration, fit_platt, prior_shift, shifted
-from creditrisk.scoring.client_ids import UNNUMBERED, application_ids, client_words
+from creditrisk.scoring.client_ids import KEPT_ID, UNNUMBERED, application_ids, client_words
 from creditrisk.scoring.decision import (
     ASK_BELOW,
     BANDS,
@@ -46,6 +46,7 @@ __all__ = [
     "ASK_BELOW",
     "BANDS",
     "BYTE_ORDER_MARK",
+    "KEPT_ID",
     "MAX_MODEL_BYTES",
     "MAX_WORDS",
     "NO_POLICY",

@@ -2,7 +2,7 @@
 
 By its row alone, the first row of every file would be one and the same person to whoever looks the log up, hands a
 person's data out, erases it or reports what became of them. The same row of the same file has the same id whenever and
-however it is scored.
+however it is scored. Who is corrected stays who they are: `kept_id` in a table is what such a row goes by already.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from creditrisk.schema import Schema
 # A pattern for Python and polars alike.
 UNNUMBERED = r"^row-(?P<row>\d{1,9})-[0-9a-f]{16}$"
 
+KEPT_ID = "kept_id"
+
 
 def made_id(row_number: int, values: Sequence[object]) -> str:
     """The id of an application without a number; `values` are its fields in the order of the schema.
@@ -32,10 +34,12 @@ def made_id(row_number: int, values: Sequence[object]) -> str:
 
 
 def application_ids(accepted: pl.DataFrame, schema: Schema) -> pl.Series:
-    """The id of each accepted row: the client's own; where there is none, one made of the row."""
+    """The id of each accepted row: the client's own, else the one it has kept, else one made of the row."""
     own = pl.Series([None], dtype=pl.String).new_from_index(0, accepted.height)
     if schema.id_field is not None:
         own = accepted[schema.id_field.name]
+    if KEPT_ID in accepted.columns:
+        own = own.cast(pl.String).fill_null(accepted[KEPT_ID])
     if not own.null_count():
         return own
     names = [field.name for field in schema.fields if field.name in accepted.columns]

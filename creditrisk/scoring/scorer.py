@@ -32,7 +32,7 @@ from creditrisk.scoring.calibration import (
     shifted,
     stretch,
 )
-from creditrisk.scoring.client_ids import application_ids, made_id
+from creditrisk.scoring.client_ids import KEPT_ID, application_ids, made_id
 from creditrisk.scoring.decision import BANDS, DecisionRule, Verdict, check_reference
 from creditrisk.scoring.explaining import in_blocks
 from creditrisk.scoring.folder import (
@@ -284,8 +284,9 @@ class Scorer:
         return _Decided(prob_default, *likely_range(prob_default, sd), points, verdicts, confidence, contributions)
 
     def _id_of(self, row: Record) -> str:
-        """The client's own id; where there is none, one made of the row."""
+        """The client's own id; where there is none, the one it has kept, or one made of the row."""
         own = None if self.schema.id_field is None else row[self.schema.id_field.name]
+        own = row.get(KEPT_ID) if own is None else own
         if own is None:
             return made_id(row["row_number"], [row[field.name] for field in self.schema.fields if field.name in row])
         # What is no text yet is written as in a table.

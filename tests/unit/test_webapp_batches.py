@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from flask import g
 
-from creditrisk.decision_log import Actor
+from creditrisk.decision_log import Actor, erase
 from creditrisk.scoring import client_words
 from webapp import (
     accounts,
@@ -25,7 +25,7 @@ from webapp import (
 )
 from webapp.access import ROLES, Caller, local_caller
 from webapp.app import create_app
-from webapp.errors import BusyError
+from webapp.errors import BadRequestError, BusyError
 from webapp.pages import attention, batches, file_doctor, file_reading, history_lists, scored_file
 from webapp.scoring import CHUNK_ROWS
 from webapp.upload_records import Record
@@ -316,6 +316,38 @@ def test_a_corrected_client_without_a_number_is_called_by_its_row_in_the_file(co
     context.uploads.remove(context.uploads.get(name))
     correcting.work.result(timeout=30)
     assert [upload.is_kept for upload in context.uploads.sent_by(None)] == [False]
+
+
+def test_who_was_scored_without_a_number_keeps_the_id_however_often_a_cell_is_corrected(context):
+    content = b"age_years,amount_eur,income_eur,housing\n161,2000,52000,own\nabc,2000,,rent\n"
+    name, work = upload_scoring.begin(context, content, "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    [first] = upload_scoring.result_of(context, context.uploads.get(name)).scored["application_id"]
+    for age in ("61", "62"):
+        correct(context, name, {(1, "Age"): age})
+    correct(context, name, {(2, "Age"): "33"})
+    upload = context.uploads.get(name)
+    ids = upload_scoring.result_of(context, upload).scored["application_id"].to_list()
+    assert ids[0] == first
+    assert [item.decision.inputs["age_years"] for item in context.log.decisions_about(first, at_most=9)] == [
+        62,
+        61,
+        161,
+    ]
+    schema = context.scorer().schema
+    assert all(upload_files.is_about(upload.folder, schema, application_id) for application_id in ids)
+
+
+def test_nobody_who_was_erased_is_decided_about_anew_by_a_correction(context):
+    name, work = upload_scoring.begin(context, CSV.replace(b"61", b"161"), "c.csv", Actor("ada"))
+    work.result(timeout=30)
+    erase(context.log, "A7", why="asked for it", by=Actor("ada"))
+    before = context.log.head()[0]
+    with pytest.raises(
+        BadRequestError, match="row 1 was erased since, and nobody who was erased is decided about anew"
+    ):
+        correct(context, name, {(1, "Age"): "61"})
+    assert context.log.head()[0] == before
 
 
 def test_who_presses_twice_has_a_corrected_client_decided_about_once(context):
