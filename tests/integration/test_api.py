@@ -62,8 +62,8 @@ def test_two_hundred_clients_get_the_same_results_through_every_door(app, german
     wait_until(lambda: client.get(f"/uploads/{name}/result.csv").status_code == 200)
     download = client.get(f"/uploads/{name}/result.csv").text.removeprefix("\ufeff")
     assert download.count("\n") == answer.text.count("\n")
-    assert [row["Score points"] for row in csv.DictReader(io.StringIO(download))] == [
-        row["score_points"] for row in rows
+    assert [(row["Score points"], row["Id in History"]) for row in csv.DictReader(io.StringIO(download))] == [
+        (row["score_points"], row["application_id"]) for row in rows
     ]
     for row, result in zip(rows, results, strict=True):
         for field in ("prob_default", "score_points", "confidence"):

@@ -46,6 +46,8 @@ def in_words_of_the_page(table: pl.DataFrame, model: str, *, ask_below: float) -
         "Score points": pl.col("score_points"),
         "Unusual": pl.col("problems"),
         "Not scored because": pl.col("error"),
+        # Who came without a number is looked up, and an outcome of theirs reported, by this.
+        "Id in History": pl.col("application_id"),
         "Model": pl.when(pl.col("prob_default").is_not_null()).then(pl.lit(model)),
     }
     own: dict[str, pl.Expr] = {}
