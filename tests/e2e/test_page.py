@@ -395,6 +395,19 @@ def test_files_dropped_together_are_all_scored_and_one_that_comes_again_is_said(
     expect(page.locator("#before")).to_contain_text("The result is no longer kept here.")
 
 
+def test_the_list_of_files_stays_unfolded_as_another_file_comes_and_ends(page, web, german_clients):
+    lines = german_clients.splitlines()
+    drop_all(page, *((f"{n}.csv", "\n".join([lines[0], *lines[n : n + 3]])) for n in (51, 61)))
+    expect(page.locator(".headline")).to_contain_text("61.csv", timeout=60_000)
+    expect(page.locator(".batch:has-text('51.csv')")).to_have_count(1, timeout=20_000)
+    page.click("#batches details > summary")
+    elsewhere = {"Content-Type": "application/octet-stream", "X-File-Name": "elsewhere.csv", "Origin": web.url}
+    sent = page.request.post(f"{web.url}/uploads", data="\n".join([lines[0], *lines[71:90] * 300]), headers=elsewhere)
+    assert sent.status == 202
+    expect(page.locator(".batch:has-text('elsewhere.csv')")).to_contain_text("5,700 of 5,700 clients", timeout=60_000)
+    assert page.evaluate("document.querySelector('#batches details').open")
+
+
 def test_the_question_about_columns_follows_what_is_chosen_and_its_answer_can_be_changed(page, german_clients):
     text = "\n".join(german_clients.splitlines()[:6]).replace("duration", "Laufzeit", 1)
     drop(page, text, name="odd.csv")

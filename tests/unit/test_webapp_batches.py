@@ -60,7 +60,8 @@ def seen(app, caller=None):
     with app.test_request_context():
         g.caller = caller or local_caller()
         uploads = upload_access.of_caller(app.extensions["creditrisk"])
-        return json.dumps([card.to_plotly_json() for card in batches.cards(uploads, None)], default=str)
+        drawn = batches.cards(uploads, None)
+        return json.dumps([drawn.going_on, drawn.over], default=lambda part: part.to_plotly_json())
 
 
 def test_a_paused_file_is_left_until_it_goes_on_and_nobody_is_scored_twice(corner_app, context, monkeypatch):
@@ -574,9 +575,9 @@ def test_cards_are_drawn_anew_for_other_buttons_and_not_for_progress(context):
     assert batches._fingerprint([over], None, are_all=False) != before
     assert batches._fingerprint([waiting], None, are_all=True) != before
     # What is scored on the stage has its buttons there; when it is over, it has a card beside others.
-    assert batches.cards([further], name) == []
+    assert batches.cards([further], name).is_hidden
     assert "2,000 of 6,000 clients scored." in str(batches.cards([further], "another"))
-    assert batches.cards([further, over], name) == []
+    assert batches.cards([further, over], name).is_hidden
 
 
 def test_of_many_files_that_are_over_the_latest_are_drawn_and_all_when_asked_for(context):
@@ -584,13 +585,13 @@ def test_of_many_files_that_are_over_the_latest_are_drawn_and_all_when_asked_for
     over = replace(waiting, record=replace(waiting.record, state="done", n_rows=9, n_done=9, n_scored=9))
     many = [replace(over, details=replace(over.details, filename=f"{n}.csv")) for n in range(batches.MOST_OVER + 3)]
 
-    [few], [all_of_them] = batches.cards(many, None), batches.cards(many, None, are_all=True)
+    few, all_of_them = batches.cards(many, None), batches.cards(many, None, are_all=True)
 
-    assert words_of(few).startswith(f"Files sent: {len(many)}")
+    assert few.summary == f"Files sent: {len(many)}"
     assert [f"{n}.csv" in str(few) for n in range(len(many))] == [True] * batches.MOST_OVER + [False] * 3
-    assert f"Show all {len(many)}" in words_of(few)
+    assert f"Show all {len(many)}" in words_of(few.over)
     assert all(f"{n}.csv" in str(all_of_them) for n in range(len(many)))
-    assert "Show all" not in words_of(all_of_them)
+    assert "Show all" not in words_of(all_of_them.over)
 
 
 def test_what_is_heard_of_a_file_changes_with_each_quarter():

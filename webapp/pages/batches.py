@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update, set_props
 from dash.development.base_component import Component
@@ -26,6 +26,8 @@ from webapp.uploads import Upload
 BUSY_MS, IDLE_MS = 1_000, 5_000
 # Cards of files that are over are drawn at once; more take a click, so that a hundred do not make every step slower.
 MOST_OVER = 8
+# Of what `_drawn` names, nothing.
+_AS_IT_IS = (no_update,) * 6
 
 
 def _nothing(_context: AppContext, _name: str) -> None:
@@ -62,7 +64,18 @@ def layout() -> list[Component]:
     """Where the cards stand, and the question about a file that comes again."""
     return [
         html.Div(id="before"),
-        html.Section(id="batches", className="batches", **attributes("aria-", label="Files")),
+        html.Section(
+            id="batches",
+            className="batches",
+            children=[
+                html.Div(id="batches-going-on"),
+                # Only what is in it is drawn anew: it stays unfolded as files come and end.
+                html.Details(
+                    [html.Summary(id="batches-summary"), html.Div(id="batches-over")], id="batches-folded", hidden=True
+                ),
+            ],
+            **attributes("aria-", label="Files"),
+        ),
         dcc.Store(id="known-before"),
         dcc.Store(id="batches-shown"),
         dcc.Store(id="batches-all", data=False),
@@ -92,8 +105,7 @@ def register(app: Dash, context: AppContext) -> None:
 
 def _register_cards(app: Dash, context: AppContext) -> None:
     @app.callback(
-        Output("batches", "children"),
-        Output("batches-shown", "data"),
+        *_drawn(),
         Output("batches-tick", "interval"),
         Input("batches-tick", "n_intervals"),
         Input("job", "data"),
@@ -103,7 +115,7 @@ def _register_cards(app: Dash, context: AppContext) -> None:
     )
     def show(
         _n: int | None, job: str | None, _shown: str | None, are_all: bool, shown_before: str | None
-    ) -> tuple[Any, Any, int]:
+    ) -> tuple[Any, ...]:
         uploads = of_caller(context)
         interval = BUSY_MS if any(_is_running(upload) and not upload.is_paused for upload in uploads) else IDLE_MS
         return (*_redrawn(uploads, job, shown_before, are_all=are_all), interval)
@@ -113,9 +125,8 @@ def _register_cards(app: Dash, context: AppContext) -> None:
         return True if n_clicks else no_update
 
     @app.callback(
+        *_drawn(allow_duplicate=True),
         Output("job", "data", allow_duplicate=True),
-        Output("batches", "children", allow_duplicate=True),
-        Output("batches-shown", "data", allow_duplicate=True),
         Output("known-before", "data", allow_duplicate=True),
         Input({"batch": ALL, "name": ALL}, "n_clicks"),
         State("job", "data"),
@@ -123,12 +134,10 @@ def _register_cards(app: Dash, context: AppContext) -> None:
         State("batches-all", "data"),
         prevent_initial_call=True,
     )
-    def act(
-        _n_clicks: list[int], job: str | None, shown_before: str | None, are_all: bool
-    ) -> tuple[Any, Any, Any, Any]:
+    def act(_n_clicks: list[int], job: str | None, shown_before: str | None, are_all: bool) -> tuple[Any, ...]:
         clicked = ctx.triggered_id
         if not isinstance(clicked, dict) or not ctx.triggered[0]["value"]:
-            return no_update, no_update, no_update, no_update
+            return *_AS_IT_IS, no_update, no_update
         name, what = clicked["name"], clicked["batch"]
         if all(upload.details.name != name for upload in of_caller(context)):
             # It was removed meanwhile; the cards say so.
@@ -139,7 +148,7 @@ def _register_cards(app: Dash, context: AppContext) -> None:
         set_props("sending", {"children": ""})
         job_then = {"show": name, "remove": None if name == job else job}.get(what, job)
         redrawn = _redrawn(of_caller(context), job_then, shown_before, are_all=are_all)
-        return (no_update if job_then == job else job_then), *redrawn, None
+        return *redrawn, (no_update if job_then == job else job_then), None
 
 
 def scored_before(context: AppContext, content: bytes) -> Upload | None:
@@ -180,24 +189,40 @@ def _rank(upload: Upload) -> int | None:
     return next((rank for rank, is_so in enumerate(cases) if is_so), len(cases))
 
 
-def cards(uploads: list[Upload], shown: str | None, *, are_all: bool = False) -> list[Component]:
+class Cards(NamedTuple):
+    """What stands in the list of files: in sight, and what can be folded away, with its heading; None if nothing."""
+
+    going_on: Component | None
+    summary: str
+    over: list[Component]
+    is_open: bool
+    is_hidden: bool
+
+
+def _drawn(**more: bool) -> list[Output]:
+    """Where the parts of `Cards` go, and what tells whether they are still right."""
+    places = ("going-on", "children"), ("summary", "children"), ("over", "children"), ("folded", "open")
+    outputs = [Output(f"batches-{place}", part, **more) for place, part in (*places, ("folded", "hidden"))]
+    return [*outputs, Output("batches-shown", "data", **more)]
+
+
+def cards(uploads: list[Upload], shown: str | None, *, are_all: bool = False) -> Cards:
     """A card for each file but one that is being scored on the stage; none if there is only the one that is shown.
 
     What still wants somebody stands in sight, and what is over can be folded away: the latest of it, or all.
     """
     listed = [upload for upload in uploads if not (_is_running(upload) and upload.details.name == shown)]
     if [upload.details.name for upload in listed] in ([], [shown]):
-        return []
+        return Cards(None, "", [], is_open=False, is_hidden=True)
     going_on = [_card(upload, shown) for upload in listed if upload.is_kept and not upload.is_over]
     over = [upload for upload in listed if upload.is_over or not upload.is_kept]
-    parts: list[Component] = [_list_of(going_on)] if going_on else []
-    if over:
-        drawn = over if are_all else over[:MOST_OVER]
-        folded = [html.Summary(f"Files sent: {len(over)}"), _list_of([_card(upload, shown) for upload in drawn])]
-        if len(drawn) < len(over):
-            folded.append(html.Button(f"Show all {len(over)}", id="all-batches", className="button", n_clicks=0))
-        parts.append(html.Details(folded, open=shown is None or are_all))
-    return parts
+    drawn = over if are_all else over[:MOST_OVER]
+    folded: list[Component] = [_list_of([_card(upload, shown) for upload in drawn])]
+    if len(drawn) < len(over):
+        folded.append(html.Button(f"Show all {len(over)}", id="all-batches", className="button", n_clicks=0))
+    in_sight = _list_of(going_on) if going_on else None
+    is_open = shown is None or are_all
+    return Cards(in_sight, f"Files sent: {len(over)}", folded, is_open=is_open, is_hidden=not over)
 
 
 def _list_of(listed: list[Component]) -> Component:
@@ -266,20 +291,20 @@ def _is_running(upload: Upload) -> bool:
     return upload.is_kept and not (upload.is_over or upload.is_asking)
 
 
-def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None, *, are_all: bool) -> tuple[Any, Any]:
+def _redrawn(uploads: list[Upload], shown: str | None, shown_before: str | None, *, are_all: bool) -> tuple[Any, ...]:
     """The cards and their fingerprint if other cards or buttons are due; if not, just how far each file is.
 
     A button that stays keeps the focus and every click, and who listens hears no card twice.
     """
     state = _fingerprint(uploads, shown, are_all=are_all)
     if state != shown_before:
-        return cards(uploads, shown, are_all=are_all), state
+        return *cards(uploads, shown, are_all=are_all), state
     for upload in uploads:
         if _is_running(upload) and upload.details.name != shown:
             for part, properties in _how_far(upload).items():
                 set_props({"batch-part": part, "name": upload.details.name}, properties)
             set_props({"batch": "pause", "name": upload.details.name}, _pause_words(upload))
-    return no_update, no_update
+    return _AS_IT_IS
 
 
 def _how_far(upload: Upload) -> dict[str, Attributes]:
