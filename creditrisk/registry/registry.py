@@ -24,8 +24,7 @@ from creditrisk.registry.moves import Moves
 from creditrisk.registry.scorers import REFERENCE
 from creditrisk.registry.shown import description_of, fields_of, signature_of, table_of
 from creditrisk.registry.versions import FINGERPRINT_TAG, Version, serving_folder
-from creditrisk.schema import Schema
-from creditrisk.scoring import Scorer, load, sample_record
+from creditrisk.scoring import Scorer, load, typical_record
 
 if TYPE_CHECKING:
     from mlflow.entities import DatasetInput, RunInfo
@@ -108,7 +107,7 @@ class Registry(Moves):
                 mlflow.log_artifact(str(scratch / REFERENCE))
                 mlflow.log_artifact(str(folder / "card.md"))
                 # Before the run ends: what is cut off here is still seen to be running, and cleaned up.
-                version = self._unused(name, _log_model(folder, scorer.schema))
+                version = self._unused(name, _log_model(folder, scorer))
                 self.notes.note_scorer(name, version, sha256, by=Actor(self.here, SERVICE), why=_registered(reason))
                 for key, value in {**tags, "family": scorer.model.family, FINGERPRINT_TAG: sha256}.items():
                     self.client.set_model_version_tag(name, version, key, value)
@@ -223,7 +222,7 @@ def _log_pages(pages: Mapping[str, str], folder: Path) -> None:
         mlflow.log_artifacts(str(folder))
 
 
-def _log_model(folder: Path, schema: Schema) -> str:
+def _log_model(folder: Path, scorer: Scorer) -> str:
     """Log a scorer folder with the running run and register it; return the version that MLflow made of it."""
     import mlflow
     import pandas as pd
@@ -236,9 +235,9 @@ def _log_model(folder: Path, schema: Schema) -> str:
             artifacts={"scorer": str(folder)},
             code_paths=[str(Path(creditrisk.__file__).parent)],
             pip_requirements=REQUIREMENTS,
-            signature=signature_of(schema),
-            metadata={"fields": fields_of(schema)},
-            input_example=pd.DataFrame([sample_record(schema)]),
-            registered_model_name=schema.name,
+            signature=signature_of(scorer.schema),
+            metadata={"fields": fields_of(scorer.schema)},
+            input_example=pd.DataFrame([typical_record(scorer)]),
+            registered_model_name=scorer.schema.name,
         )
     return str(info.registered_model_version)

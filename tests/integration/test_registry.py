@@ -12,7 +12,7 @@ from creditrisk.decision_log import DecisionLog
 from creditrisk.decision_log.facts import facts
 from creditrisk.errors import RegistryError
 from creditrisk.registry import Registry, TrainedFrom, load_version, serving_folder, serving_name
-from creditrisk.scoring import Scorer
+from creditrisk.scoring import Scorer, typical_record
 from creditrisk.settings import Settings
 
 
@@ -94,7 +94,7 @@ def test_mlflow_shows_what_a_version_takes_what_it_was_trained_on_and_for_how_lo
         "housing": ("string", True),
     }
     model = mlflow.pyfunc.load_model(info.model_uri)
-    assert model.input_example.columns.tolist() != []
+    assert model.input_example.to_dict("records") == [typical_record(corner_scorer)]
     assert 0 < model.predict(model.input_example)["prob_default"][0] < 1
 
 
