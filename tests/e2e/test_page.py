@@ -408,6 +408,23 @@ def test_the_list_of_files_stays_unfolded_as_another_file_comes_and_ends(page, w
     assert page.evaluate("document.querySelector('#batches details').open")
 
 
+def test_all_files_are_shown_when_asked_for_and_the_keyboard_is_at_the_first_of_them(page, web, german_clients):
+    faults = []
+    page.on("pageerror", lambda fault: faults.append(str(fault)))
+    lines = german_clients.splitlines()
+    for n in range(100, 110):
+        named = {"Content-Type": "application/octet-stream", "X-File-Name": f"{n}.csv", "Origin": web.url}
+        assert page.request.post(f"{web.url}/uploads", data="\n".join([lines[0], lines[n]]), headers=named).ok
+    expect(page.locator("#batches-over .batch")).to_have_count(8, timeout=30_000)
+    open_cards(page)
+    page.locator("#all-batches").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#all-batches")).to_have_count(0)
+    expect(page.locator(".batch:has-text('101.csv')")).to_be_visible()
+    expect(page.locator("#batches-over .batch:nth-child(9) button:focus")).to_have_count(1)
+    assert faults == []
+
+
 def test_the_question_about_columns_follows_what_is_chosen_and_its_answer_can_be_changed(page, german_clients):
     text = "\n".join(german_clients.splitlines()[:6]).replace("duration", "Laufzeit", 1)
     drop(page, text, name="odd.csv")

@@ -3,28 +3,36 @@
 (function () {
   "use strict";
 
-  // The id of what had the focus, and the id of the part of the page around it.
+  const cards = () => [...document.querySelectorAll("#batches [role=listitem]")];
+
+  // The id of what had the focus, the id of the part of the page around it, and how many files were listed then.
   let had = null;
 
   document.addEventListener("focusin", (event) => {
     const place = event.target.closest("#batches, #stage");
     const isOwn = event.target.closest("#clients, #case");
-    had = place && !isOwn && event.target.id ? { place: place.id, id: event.target.id } : null;
+    had = place && !isOwn && event.target.id ? { place: place.id, id: event.target.id, n: cards().length } : null;
   });
   // A click beside everything lets go of the focus on purpose.
   document.addEventListener("pointerdown", () => {
     had = null;
   });
 
+  // The name of the file whose button has an id.
+  const nameOf = (id) => JSON.parse(id).name;
+
   // The button itself if it was drawn anew; or else one of the same card, or what took its place. Of what is folded away,
   // the way to it.
-  function nextTo({ place, id }) {
+  function nextTo({ place, id, n }) {
     const same = document.getElementById(id);
     if (same) return same;
     if (place === "stage") return document.querySelector("#stage h2");
-    const name = JSON.parse(id).name;
-    const buttons = [...document.querySelectorAll("#batches button")];
-    const button = buttons.find((button) => JSON.parse(button.id).name === name);
+    // Behind "Show all", the first file that it showed.
+    const buttonsOf = (card) => [...card.querySelectorAll("button")];
+    const button =
+      id === "all-batches"
+        ? cards().slice(n).flatMap(buttonsOf)[0]
+        : cards().flatMap(buttonsOf).find((button) => nameOf(button.id) === nameOf(id));
     const folded = button && button.closest("details:not([open])");
     return button && !folded ? button : document.querySelector("#batches summary");
   }
