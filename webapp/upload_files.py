@@ -292,9 +292,13 @@ def done(folder: Path) -> tuple[int, int]:
 
 
 def keep_scored(folder: Path) -> None:
-    """Make one file of all blocks."""
+    """Make one file of all blocks; they stay until it is noted that the file is over, as they tell how far it is."""
     if _done_blocks(folder):
         _replace_frame(folder / "scored.arrow", _read_blocks(folder))
+
+
+def drop_blocks(folder: Path) -> None:
+    """Remove the blocks, once `keep_scored` holds what is in them."""
     shutil.rmtree(folder / "blocks", ignore_errors=True)
 
 
@@ -307,6 +311,8 @@ def read_scored(folder: Path) -> pl.DataFrame:
 def reopen(folder: Path, n_done: int) -> None:
     """Make a stopped file one that is to be scored from row `n_done` + 1 on: its results are a block again."""
     blocks = folder / "blocks"
+    if (folder / "scored.arrow").exists():
+        drop_blocks(folder)
     blocks.mkdir(mode=0o700, exist_ok=True)
     with suppress(FileNotFoundError):
         (folder / "scored.arrow").rename(blocks / f"{1:09}-{n_done:09}.arrow")

@@ -51,10 +51,8 @@ def note(home: Path, key: str, record: Record) -> None:
     try:
         write_whole(path, json.dumps(asdict(record)))
     except OSError as exc:
+        # What was noted before stays, and whoever takes the file up sees by its blocks how far it is.
         log.warning("how far an upload has come could not be noted: %s", exc.strerror)
-        # What was noted before is no longer true, and nothing is better than that.
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
 
 
 def recall(home: Path, key: str) -> Record | None:

@@ -26,9 +26,9 @@ from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, So
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from creditrisk.sources import RawTable, parse_upload
-from webapp import column_names, file_questions, upload_files, upload_merging
+from webapp import column_names, file_questions, upload_files, upload_merging, upload_records
 from webapp.context import AppContext
-from webapp.errors import StoppingError, where
+from webapp.errors import StoppingError, no_room, where
 from webapp.scoring import Chunk, score_in_chunks
 from webapp.upload_files import DecidedUnder, Details
 from webapp.upload_records import Record, State
@@ -217,6 +217,8 @@ def _score_file(context: AppContext, upload: Upload) -> None:
         advice = "Correct the file and drop it again." if is_files_fault else "Drop the file again later."
     except Exception as exc:  # a thread's error would be seen by nobody
         log.error("an upload failed: %s", where(exc))
+        if no_room(exc):
+            return  # as it is, it goes on once there is room
         message = "Something went wrong in the app. Please try again; if it happens again, tell whoever runs it."
     if state == "failed" and context.stopping.is_set():
         return  # perhaps only because of that
@@ -252,7 +254,7 @@ class _Batch:
         if upload_files.is_to_stop(folder):
             return "stopped"
         if self.record.n_rows:
-            self._context.log.head()  # before all of it is read again for nothing
+            self._context.log.check_writable()  # before all of it is read again for nothing
         scorer = self._scorer()
         checked = upload_files.read_checked(folder) or self._read(scorer)
         if checked is None:
@@ -284,13 +286,16 @@ class _Batch:
             # What was scored until then is in the decision log, and may be looked at.
             state = "stopped"
         folder = self._upload.folder
-        if not self._details.can_be_read_anew:
-            upload_files.drop_received(folder)
         upload_files.keep_scored(folder)
         # Corrected rows of which nothing came are a file of their own, so that its card says why.
         details = replace(self._details, message=message, advice=advice, part_of="", rows=())
         upload_files.write_details(folder, details)
         self._note(state=state)
+        # Only now: cut off before, or without room to note it, the file goes on from what is done.
+        if upload_records.recall(self._context.settings.home, folder.name) == self.record:
+            upload_files.drop_blocks(folder)
+            if not self._details.can_be_read_anew:
+                upload_files.drop_received(folder)
 
     def _scorer(self) -> Scorer:
         """The scorer that it was begun with; the one that serves now, if it was not begun."""

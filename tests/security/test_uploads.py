@@ -1,5 +1,6 @@
 """Dropped files: bounded in bytes, ended with the app, and truly told of when their results are gone."""
 
+import errno
 import json
 import os
 import threading
@@ -233,6 +234,31 @@ def test_whenever_a_process_is_killed_no_client_is_scored_twice_and_none_is_left
     assert n_logged_after_a_restart(context, name) == 5000 + 3
 
 
+@pytest.mark.parametrize("what", ["add_pending", "settle", "keep_scored", "write_details"])
+def test_a_file_that_finds_no_room_goes_on_when_there_is_some_and_nobody_is_scored_twice(context, monkeypatch, what):
+    real, calls = getattr(upload_files, what), iter(range(100))
+    n_before = {"keep_scored": 0, "write_details": 3}.get(what, 1)
+
+    def find_no_room(*args, **kwargs):
+        if next(calls) < n_before:
+            return real(*args, **kwargs)
+        monkeypatch.setattr(upload_records, "write_whole", fail)
+        return fail()
+
+    def fail(*_args, **_kwargs):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(upload_files, what, find_no_room)
+    name, work = begin(context.uploads, context, FIVE_THOUSAND, "clients.csv")
+    work.result(timeout=30)
+    assert upload_records.write_whole is fail
+    assert not context.uploads.get(name).is_over
+    monkeypatch.undo()
+    assert n_logged_after_a_restart(context, name) == 5000
+    upload = context.uploads.get(name)
+    assert (upload.record.state, upload.record.n_scored) == ("done", 5000)
+
+
 def test_a_file_that_was_cut_off_waits_for_a_log_that_is_away(context, monkeypatch):
     with monkeypatch.context() as killed:
         killed.setattr(upload_files, "settle", kill)
@@ -361,13 +387,13 @@ def test_a_damaged_note_says_nothing(corner_app, context, text):
     assert "This result is no longer kept" in stage(corner_app, "its-name")
 
 
-def test_a_note_that_cannot_be_renewed_does_not_stay_and_lie(context, monkeypatch, caplog):
+def test_a_note_that_cannot_be_renewed_stays_and_its_file_is_still_known(context, monkeypatch, caplog):
     home = context.settings.home
     upload_records.note(home, "its-name", Record("reading"))
     note = upload_records._path(home, "its-name")
     note.with_name(f".{note.name}.{os.getpid()}.{threading.get_native_id()}").mkdir()
     upload_records.note(home, "its-name", Record("scoring", 10, 5, 5))
-    assert upload_records.recall(home, "its-name") is None
+    assert upload_records.recall(home, "its-name") == Record("reading")
     assert "could not be noted" in caplog.text
 
 
