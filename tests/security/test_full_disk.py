@@ -47,6 +47,9 @@ def test_a_full_disk_is_said_in_a_sentence_and_nothing_is_left_of_what_had_no_ro
     assert answer.headers["Retry-After"] == "60"
     assert [path.name for path in (home / "uploads").iterdir() if path.is_dir()] == []
     assert client.post("/api/v1/score", json=GOOD).status_code == 503
+    answer = client.get("/template.xlsx")
+    assert [*home.glob("workbook-*")] == []
+    assert (answer.status_code, answer.json["error"]["code"]) == (503, "no_room")
     checked = client.post("/ui/history/_dash-update-component", json=CHECK)
     assert f"It could not be checked: {FULL}" in json.dumps(checked.json)
     assert "A7" not in caplog.text

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import polars as pl
 
@@ -30,26 +32,43 @@ def workbook(sheets: Mapping[str, pl.DataFrame], folder: Path, *, has_decimal_co
         Where rows lie until the workbook is put together, as only a few of them are kept in memory.
     has_decimal_commas
         Whether a comma divides whole from decimals in those texts.
+
+    Raises
+    ------
+    OSError
+        If there is no room in the folder.
     """
     import xlsxwriter
+    from xlsxwriter.exceptions import FileCreateError
 
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, {"constant_memory": True, "tmpdir": str(folder)}) as book:
-        bold = book.add_format({"bold": True})
-        for name, table in sheets.items():
-            sheet = book.add_worksheet(name)
-            sheet.freeze_panes(1, 0)
-            cells = table.select(_as_cells(column, has_decimal_commas) for column in table)
-            for column, title in enumerate(cells.columns):
-                sheet.set_column(column, column, _width(title, cells[:_ROWS_FOR_WIDTH, column]))
-            for column, title in enumerate(cells.columns):
-                sheet.write_string(0, column, title[:_MOST_CHARS], bold)
-            writers = [sheet.write_string if kind == pl.String else sheet.write_number for kind in cells.dtypes]
-            for row, values in enumerate(cells.iter_rows(), start=1):
-                for column, value in enumerate(values):
-                    if value is not None and value != "":
-                        writers[column](row, column, value)
+    try:
+        with (
+            TemporaryDirectory(dir=folder, prefix="workbook-") as rows,
+            xlsxwriter.Workbook(out, {"constant_memory": True, "tmpdir": rows}) as book,
+        ):
+            _write(book, sheets, has_decimal_commas=has_decimal_commas)
+    except FileCreateError as exc:
+        # It wraps what the disk said, by which the app tells that there is no room.
+        raise exc.args[0] from None
     return out.getvalue()
+
+
+def _write(book: Any, sheets: Mapping[str, pl.DataFrame], *, has_decimal_commas: bool) -> None:
+    bold = book.add_format({"bold": True})
+    for name, table in sheets.items():
+        sheet = book.add_worksheet(name)
+        sheet.freeze_panes(1, 0)
+        cells = table.select(_as_cells(column, has_decimal_commas) for column in table)
+        for column, title in enumerate(cells.columns):
+            sheet.set_column(column, column, _width(title, cells[:_ROWS_FOR_WIDTH, column]))
+        for column, title in enumerate(cells.columns):
+            sheet.write_string(0, column, title[:_MOST_CHARS], bold)
+        writers = [sheet.write_string if kind == pl.String else sheet.write_number for kind in cells.dtypes]
+        for row, values in enumerate(cells.iter_rows(), start=1):
+            for column, value in enumerate(values):
+                if value is not None and value != "":
+                    writers[column](row, column, value)
 
 
 def _as_cells(column: pl.Series, has_decimal_commas: bool) -> pl.Series:
