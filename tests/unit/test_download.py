@@ -49,3 +49,8 @@ def test_a_download_is_written_as_the_file_was(downloaded):
     assert comma[0] == point[0]
     assert comma[1][risk].replace(",", ".") == point[1][risk]
     assert (comma[1][-4], point[1][-4]) == ("2000,50", "2000.50")
+
+
+def test_a_column_that_is_called_as_a_stored_result_keeps_its_name(downloaded):
+    words, _ = downloaded(ENGLISH.replace(b"Verdict", b"verdict"))
+    assert words["verdict"].to_list() == ["old", "old"]

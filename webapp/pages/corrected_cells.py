@@ -75,7 +75,11 @@ def _told(context: AppContext, correcting: corrections.Correcting | None) -> tup
     upload = context.uploads.get(correcting.name)
     if upload is not None and upload.record.state == "failed":
         return f"Nothing was scored. {sentence(upload.details.message)}", no_update
-    said = f"{counted(correcting.n_clients, 'corrected client')} scored." if correcting.n_clients else "Not right yet."
+    said = (
+        f"{counted(correcting.n_clients, 'corrected client')} scored."
+        if correcting.n_clients
+        else "Nothing was scored: not right yet, as the list says."
+    )
     set_props("sending", {"children": f"{said} {refused}".strip()})
     # What was said about the file as it was sent before is no longer so.
     set_props("known-before", {"data": None})

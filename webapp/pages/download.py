@@ -52,7 +52,8 @@ def in_words_of_the_page(table: pl.DataFrame, model: str, *, ask_below: float) -
     }
     own: dict[str, pl.Expr] = {}
     for name in table.columns[len(RESULT_COLUMNS) :]:
-        shown = name
+        # Beside these results, it need not be told apart from the stored names.
+        shown = name.removesuffix(f" {OWN}")
         while shown in results or shown in own:
             shown = f"{shown} {OWN}"
         own[shown] = pl.col(name)

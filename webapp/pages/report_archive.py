@@ -11,7 +11,7 @@ from dash.development.base_component import Component
 
 from creditrisk.scoring import Scorer
 from creditrisk.settings import Settings
-from creditrisk.text import counted, sentence
+from creditrisk.text import counted, moment_words, sentence
 from monitoring import archive
 from monitoring.archive import Sought
 from monitoring.report_pages import SANDBOX
@@ -181,14 +181,29 @@ def problem_list(problems: Sequence[str]) -> Component:
 
 def report_frame(report_id: str) -> list[Component]:
     """One report in a frame that may run its own scripts, load nothing and reach nothing of ours."""
-    address = f"{PREFIX}/{report_id}.html"
+    address, title = f"{PREFIX}/{report_id}.html", f"Report of {_made_at(report_id)}"
     return [
         html.Div(
             [
-                html.H3(f"Report {report_id}", tabIndex=-1),
+                html.H3(title, tabIndex=-1),
                 html.A("Open in a tab of its own", href=address, target="_blank", rel="noreferrer"),
             ],
             className="frame-head",
         ),
-        html.Iframe(src=address, title=f"Report {report_id}", sandbox=SANDBOX, className="report"),
+        html.Iframe(src=address, title=title, sandbox=SANDBOX, className="report"),
     ]
+
+
+def _made_at(report_id: str) -> str:
+    """When a report was made, by its id; the id itself if that holds no time.
+
+    Examples
+    --------
+    >>> _made_at("simulated/20261127T014905Z-c76941b1")
+    '27 Nov 2026, 01:49 UTC'
+    """
+    written = report_id.rpartition("/")[2].partition("-")[0]
+    try:
+        return moment_words(datetime.strptime(written, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC))
+    except ValueError:
+        return report_id

@@ -313,7 +313,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
 def time_left(seconds: float) -> str:
     """How long something takes still, in words that do not change with every second."""
     if seconds < 5:
-        return "Nearly done."
+        return "A few seconds left."
     if seconds < 90:
         return f"About {5 * max(1, round(seconds / 5))} seconds left."
     return f"About {round(seconds / 60)} minutes left."

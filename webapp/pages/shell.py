@@ -135,6 +135,8 @@ def lamp(context: AppContext, caller: Caller) -> Component:
     is_healthy = state.scorer is not None and not state.consequence and policy is not None and policy.stop is None
     if gone:
         sign, words = "▲", f"{gone[0].title} is gone" if len(gone) == 1 else f"{len(gone)} services are gone"
+    elif policy is not None and policy.stop is not None:
+        sign, words = "○", "stopped"
     else:
         sign, words = ("●", "healthy") if is_healthy else ("○", "status")
     parts: list[Component | str] = [html.I(sign, className="sign", **attributes("aria-", hidden="true")), words]
