@@ -137,7 +137,7 @@ def _decision(event: Event, decision: Decision, before: Event | None, known: Kno
         parts.append(html.Ul([html.Li(problem) for problem in decision.problems], className="problems"))
     if decision.reasons:
         reasons = html.Ul([html.Li(item["text"]) for item in decision.reasons])
-        parts.append(html.Div([html.B("Reasons"), reasons]))
+        parts.append(html.Div([html.B("What speaks against"), reasons]))
     if before is not None and before.decision is not None:
         parts.append(_changes((before, event), (before.decision, decision), known))
     rows = [(_label(schema, name), [_words(schema, name, value)]) for name, value in decision.inputs.items()]
