@@ -1,15 +1,11 @@
 """Requests that are sent again, versions that are named, decisions that are looked up, and the ids of requests."""
 
 import io
-import itertools
 import json
 import logging
 import sqlite3
-import subprocess
-import sys
 import threading
 from contextlib import closing
-from dataclasses import replace
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -17,10 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.decision_log.decisions import named
-from creditrisk.decision_log.entries import this_process
-from creditrisk.errors import DecisionLogError
-from creditrisk.scoring.policy import Stop
-from webapp import accounts, api, idempotency, scoring
+from webapp import accounts, api, idempotency
 from webapp.access import Caller, local_caller
 from webapp.app import create_app
 from webapp.http_requests import AppTask, ErrorTask, RefusalError
@@ -153,22 +146,6 @@ def test_two_requests_with_one_key_at_once_make_one_decision(client, corner_app,
     assert n_decisions(log) == 1
 
 
-def test_a_key_is_free_as_soon_as_the_process_that_answered_is_killed(client, log, corner_settings):
-    program = (
-        "import json, os, sys; from pathlib import Path; from webapp.access import local_caller\n"
-        "from webapp.idempotency import IdempotencyKeys\n"
-        "with IdempotencyKeys(Path(sys.argv[1])).claimed(local_caller(), 'key-1', sys.argv[2].encode()): os._exit(9)"
-    )
-    sent = json.dumps(BODY)
-    killed = subprocess.run([sys.executable, "-c", program, corner_settings.home, sent], check=False)
-    assert killed.returncode == 9
-    headers = {"Idempotency-Key": "key-1"}
-    answer = client.post("/api/v1/score", data=sent, content_type="application/json", headers=headers)
-    assert answer.status_code == 200
-    assert n_decisions(log) == 1
-    assert list((corner_settings.home / "idempotency").iterdir()) == []
-
-
 def test_the_lock_of_a_request_that_nobody_sends_again_goes_with_its_key(corner_settings, monkeypatch):
     keys, caller = idempotency.IdempotencyKeys(corner_settings.home), local_caller()
     monkeypatch.setattr(idempotency.IdempotencyKeys, "_leave", lambda *_: None)  # as if it had been killed
@@ -178,110 +155,6 @@ def test_the_lock_of_a_request_that_nobody_sends_again_goes_with_its_key(corner_
     monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 86_410))
     with keys.claimed(caller, "two", b"{}"):
         assert len(list((corner_settings.home / "idempotency").iterdir())) == 1
-
-
-# A request that was cut off
-
-PEOPLE = [{**GOOD, "client": f"P{number}", "age_years": 25 + 3 * number} for number in range(10)]
-MANY = {"applications": [*PEOPLE[:4], WRONG, *PEOPLE[4:]]}
-
-
-@pytest.fixture
-def parts_of_three(monkeypatch):
-    monkeypatch.setitem(scoring.score_in_chunks.__kwdefaults__, "chunk_rows", 3)
-
-
-def ids_logged(log):
-    return [logged.decision.application_id for logged in log.read(range(1, log.head()[0] + 1))]
-
-
-def at_append(monkeypatch, log, number, before=lambda: None, after=lambda: None):
-    """Do something before or after the log is appended to for the n-th time."""
-    real, n_appends = log._writer.append, itertools.count(1)
-
-    def append(entries):
-        is_it = next(n_appends) == number
-        if is_it:
-            before()
-        written = real(entries)
-        if is_it:
-            after()
-        return written
-
-    monkeypatch.setattr(log._writer, "append", append)
-
-
-def away():
-    raise DecisionLogError("the decision log is away.")
-
-
-@pytest.mark.usefixtures("parts_of_three")
-def test_a_stop_leaves_what_is_decided_and_the_same_request_goes_on_from_there(client, log, corner_app, monkeypatch):
-    context = corner_app.extensions["creditrisk"]
-    at_append(monkeypatch, log, 2, after=context.stopping.set)
-    assert error_of(ask(client, MANY)) == (503, "stopping")
-    assert len(ids_logged(log)) == 5  # of the first six one cannot be scored
-    assert error_of(ask(client, {"applications": [GOOD]})) == (422, "key_reused")
-    context.stopping.clear()
-    answer = ask(client, MANY)
-    assert ids_logged(log) == [item["client"] for item in PEOPLE]
-    assert answer.data == ask(client, MANY).data == client.post("/api/v1/score", json=MANY).data
-
-
-@pytest.mark.parametrize("body", [BODY, MANY], ids=["few", "many"])
-@pytest.mark.parametrize("number", [1, 2, 4])
-@pytest.mark.parametrize("is_logged", [True, False])
-@pytest.mark.usefixtures("parts_of_three")
-def test_nobody_is_decided_about_twice_when_it_is_not_known_whether_a_part_was_logged(
-    client, log, monkeypatch, body, number, is_logged
-):
-    client.post("/api/v1/score", json=body)  # whoever asks without a key, before, is not taken for them
-    n_before = log.head()[0]
-    at_append(monkeypatch, log, number, **{"after" if is_logged else "before": away})
-    first = ask(client, body)
-    assert first.status_code == (200 if body is BODY and number > 1 else 503)
-    monkeypatch.undo()
-    client.post("/api/v1/outcomes", json=[{"application_id": "A7", "default": True, "observed_on": "2026-03-31"}])
-    answer = ask(client, body)
-    expected = [item["client"] for item in body["applications"] if item is not WRONG]
-    assert ids_logged(log)[n_before : n_before + len(expected)] == ids_logged(log)[n_before:] == expected
-    assert answer.data == ask(client, body).data == client.post("/api/v1/score", json=body).data
-
-
-@pytest.mark.usefixtures("parts_of_three")
-def test_a_repeat_says_of_each_part_what_was_decided_when_the_policy_changed_within(
-    client, log, corner_app, monkeypatch
-):
-    context = corner_app.extensions["creditrisk"]
-
-    def stop():
-        policy = context.policy.now()
-        since = Stop("2026-11-01T08:00:00+00:00", "approver", "wrong data")
-        context.policy.change(policy, replace(policy, stop=since), by=this_process(), why="wrong data")
-
-    at_append(monkeypatch, log, 2, after=stop)
-    first = ask(client, MANY)
-    verdicts = [result["verdict"] for result in first.json["results"]]
-    assert (set(verdicts[:5]) != {"refer"}, set(verdicts[5:])) == (True, {"refer"})
-    assert ask(client, MANY).data == first.data
-    assert [one.decision.verdict for one in log.read(range(1, log.head()[0] + 1))] == verdicts
-
-
-@pytest.mark.usefixtures("parts_of_three")
-def test_a_request_that_was_cut_off_ends_with_the_version_it_was_begun_with(
-    client, log, corner_app, corner_settings, old_version, monkeypatch
-):
-    at_append(monkeypatch, log, 2, before=away)
-    assert ask(client, MANY).status_code == 503
-    monkeypatch.undo()
-    note = {"model": "corner_lender", "version": "2", "sha256": log.noted("scorer", "corner_lender/2")}
-    path = corner_settings.home / "serving" / "current.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **note}))
-    later = create_app(corner_settings)
-    later.extensions["creditrisk"].champion.look()
-    assert later.test_client().post("/api/v1/score", json=GOOD).json["model_version"] == "2"
-    answer = ask(later.test_client(), MANY)
-    assert {result["model_version"] for result in answer.json["results"]} == {answer.json["model_version"]} == {"3"}
 
 
 # Whose key it is
@@ -325,9 +198,6 @@ def test_a_home_with_keys_of_an_earlier_state_goes_on(client, corner_settings):
         old.execute("CREATE INDEX answers_by_age ON answers (began_at)")
         old.commit()
     assert ask(client).data == ask(client).data
-
-
-# A request that was refused
 
 
 def test_a_request_that_failed_may_be_sent_again_with_its_key(client, log):
