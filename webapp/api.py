@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any
@@ -19,25 +18,26 @@ from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from creditrisk import datasets
-from creditrisk.decision_log import Actor, Logged, ScoredBlock, policy_named
+from creditrisk.decision_log import Actor, Logged, ScoredBlock
 from creditrisk.errors import CreditRiskError
-from creditrisk.quality import Rejection, code_of, match_headers
+from creditrisk.quality import Checked, CheckedFew, Rejection, code_of, match_headers
 from creditrisk.schema import Schema
-from creditrisk.scoring import Scorer, csv_text, result_table, typical_record
+from creditrisk.scoring import ScoredRow, Scorer, csv_text, result_table, typical_record
 from creditrisk.sources import from_records
 from creditrisk.text import shorten
 from webapp import bodies
 from webapp.access import the_caller
 from webapp.api_models import MOST_FOUND
 from webapp.context import AppContext
-from webapp.errors import BadRequestError, BusyError
-from webapp.idempotency import AnsweredBy, IdempotencyKeys, refuse_key
+from webapp.errors import BadRequestError
+from webapp.idempotency import AnsweredBy, Claim, IdempotencyKeys, refuse_key
 from webapp.model_description import describe_model
 from webapp.openapi import Example, JsonObject, describe
 from webapp.outcomes import record_outcomes
 from webapp.pinned_versions import kept_scorer, pinned_scorer
 from webapp.readiness import LogWatch, readiness
-from webapp.scoring import as_result, results_of, score_few, score_stream
+from webapp.scored_once import few_once, table_once
+from webapp.scoring import as_result, score_few, score_in_chunks, score_stream, scored_rows
 from webapp.sign_in import find_caller
 
 OUTCOMES = "/api/v1/outcomes"
@@ -137,11 +137,10 @@ def _add_outcomes(blueprint: Blueprint, context: AppContext, keys: IdempotencyKe
         if key is None:
             return Response(_recorded_json(context, body), mimetype="application/json")
 
-        def record() -> tuple[bytes, AnsweredBy]:
-            answer = _recorded_json(context, body)
-            return answer, AnsweredBy(OUTCOMES, answer.decode())
-
-        return _once(keys, key, OUTCOMES.encode() + sent, record, lambda answered: answered.version.encode())
+        with keys.claimed(the_caller(), key, OUTCOMES.encode() + sent) as claim:
+            if not claim.is_repeat:
+                claim.by = AnsweredBy(OUTCOMES, _recorded_json(context, body).decode())
+        return _said_once(claim, claim.by.version.encode())
 
 
 def _recorded_json(context: AppContext, body: Any) -> bytes:
@@ -218,45 +217,19 @@ def scored_json(context: AppContext, body: Any, by: Actor) -> bytes:
 
 
 def _scored_once(context: AppContext, keys: IdempotencyKeys, key: str) -> Response:
-    """The answer to a scoring request with an idempotency key; if it was given before, the same without a decision."""
+    """The answer to a scoring request with an idempotency key; what was decided under it is not decided again."""
     sent = bodies.json_bytes()
     body = bodies.parse_json(sent)
-
-    def decide() -> tuple[bytes, AnsweredBy]:
-        scorer = _scorer_for(context, body)
-        answer = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=the_caller().actor))
-        under = context.policy.apply(scorer)
-        return answer, AnsweredBy(under.name, under.version, under.sha256, under.policy.name)
-
-    def repeat(by: AnsweredBy) -> bytes:
-        scorer = kept_scorer(context, by.model, by.version, by.sha256).under(policy_named(context.log, by.policy))
-        return _encoded(_answer(context, scorer, bodies.applications(body), decided_by=None))
-
-    return _once(keys, key, sent, decide, repeat)
+    with keys.claimed(the_caller(), key, sent) as claim:
+        by = claim.by
+        scorer = kept_scorer(context, by.model, by.version, by.sha256) if by.model else _scorer_for(context, body)
+        answer = _encoded(_answer(context, scorer, bodies.applications(body), decided_by=claim))
+    return _said_once(claim, answer)
 
 
-def _once(
-    keys: IdempotencyKeys,
-    key: str,
-    sent: bytes,
-    do: Callable[[], tuple[bytes, AnsweredBy]],
-    repeat: Callable[[AnsweredBy], bytes],
-) -> Response:
-    """What `do` answers to a request with an idempotency key; if it was answered before, what `repeat` says of that."""
-    answered_by = keys.claim(key, sent)
-    if answered_by is not None:
-        again = {"Idempotent-Replayed": "true"}
-        return Response(repeat(answered_by), mimetype="application/json", headers=again)
-    try:
-        answer, answered_by = do()
-    except Exception:
-        with suppress(BusyError):
-            keys.release(key)
-        raise
-    # It is done and logged by now, and better answered than not.
-    with suppress(BusyError):
-        keys.note(key, answered_by)
-    return Response(answer, mimetype="application/json")
+def _said_once(claim: Claim, answer: bytes) -> Response:
+    again = {"Idempotent-Replayed": "true"} if claim.is_repeat else None
+    return Response(answer, mimetype="application/json", headers=again)
 
 
 def _scorer_for(context: AppContext, body: Any) -> Scorer:
@@ -269,30 +242,43 @@ def _encoded(answer: JsonObject) -> bytes:
     return f"{_compact(answer)}\n".encode()
 
 
-def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, decided_by: Actor | None) -> JsonObject:
+def _answer(context: AppContext, scorer: Scorer, items: list[Any], *, decided_by: Actor | Claim | None) -> JsonObject:
     """What is said about applications; if nobody decides, nothing is logged or counted."""
-    results: list[JsonObject]
+    results: Iterable[ScoredRow]
     if len(items) <= FEW_ROWS:
         few = datasets.check_few(items, scorer.schema)
-        if decided_by is not None:
-            scored = score_few(context, scorer, few, channel="api", by=decided_by)
-        else:
-            scored = scorer.score_few(few.accepted)
-        results, rejected = [as_result({**row}) for row in scored], few.rejected
+        results, rejected = _results_of_few(context, scorer, few, decided_by), few.rejected
     else:
         checked = datasets.check(from_records(items), scorer.schema)
-        if decided_by is not None:
-            results = results_of(context, scorer, checked, by=decided_by)
-        else:
-            results = [as_result(row) for row in scorer.score(checked.accepted).iter_rows(named=True)]
-        rejected = checked.rejected
+        results, rejected = _results_of_table(context, scorer, checked, decided_by), checked.rejected
     return {
         "model": scorer.name,
         "model_version": scorer.version,
-        "results": results,
+        "results": [as_result({**row}) for row in results],
         "rejected": _rejected(rejected, items, scorer.schema),
         "unknown_fields": datasets.unknown_fields(_names_in(items), scorer.schema),
     }
+
+
+def _results_of_few(
+    context: AppContext, scorer: Scorer, few: CheckedFew, decided_by: Actor | Claim | None
+) -> list[ScoredRow]:
+    if decided_by is None:
+        return scorer.score_few(few.accepted)
+    if isinstance(decided_by, Claim):
+        return few_once(context, scorer, few, decided_by)
+    return score_few(context, scorer, few, channel="api", by=decided_by)
+
+
+def _results_of_table(
+    context: AppContext, scorer: Scorer, checked: Checked, decided_by: Actor | Claim | None
+) -> Iterable[ScoredRow]:
+    if decided_by is None:
+        return scored_rows(scorer.score(checked.accepted))
+    if isinstance(decided_by, Claim):
+        return table_once(context, scorer, checked, decided_by)
+    chunks = score_in_chunks(context, scorer, checked, channel="api", by=decided_by)
+    return [row for chunk in chunks for row in scored_rows(chunk.scored)]
 
 
 def _names_in(items: list[Any]) -> list[str]:

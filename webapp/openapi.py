@@ -170,7 +170,7 @@ _PARAMETERS: JsonObject = {
         "name": "Idempotency-Key",
         "in": "header",
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        "description": "The same key and body within 24 hours get the same answer, and nothing is done twice.",
+        "description": "One caller's same key and body within 24 hours get the same answer, and nothing is done twice.",
     },
 }
 _APPLICATIONS: JsonObject = {

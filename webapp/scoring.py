@@ -133,14 +133,25 @@ def as_result(row: JsonObject) -> JsonObject:
 
 
 def score_few(
-    context: AppContext, scorer: Scorer, checked: CheckedFew, *, channel: Channel, by: Actor
+    context: AppContext,
+    scorer: Scorer,
+    checked: CheckedFew,
+    *,
+    channel: Channel,
+    by: Actor,
+    before_logging: Callable[[Policy], None] | None = None,
 ) -> list[ScoredRow]:
-    """Score a few applications; they are in the decision log when this returns. Errors as of `score_in_chunks`."""
+    """Score a few applications; they are in the decision log when this returns. Errors as of `score_in_chunks`.
+
+    `before_logging` is called with the policy in force before the decisions go into the log.
+    """
     if context.stopping.is_set():
         raise StoppingError
     before = time.perf_counter()
     scorer = context.policy.apply(scorer)
     scored = scorer.score_few(checked.accepted)
+    if before_logging is not None:
+        before_logging(scorer.policy)
     if scored:
         context.log.append(decisions_of_few(scored, checked.accepted, scorer, channel), by)
     context.metrics.scoring_seconds.observe(time.perf_counter() - before)

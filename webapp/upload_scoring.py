@@ -396,10 +396,12 @@ def _is_logged(decisions: DecisionLog, scored: pl.DataFrame, after_seq: int) -> 
     scored again.
     """
     wanted = list(scored.select("application_id", "prob_default", "model_version").iter_rows())
+    if not wanted:
+        return True  # nobody in it could be scored
     latest: deque[tuple[str, float, str]] = deque(maxlen=len(wanted))
     for logged in decisions.read(range(after_seq + 1, decisions.head()[0] + 1)):
         decision = logged.decision
         latest.append((decision.application_id, decision.prob_default, decision.model_version))
         if latest[-1] == wanted[-1] and list(latest) == wanted:
             return True
-    return not wanted
+    return False

@@ -3,7 +3,9 @@
 import io
 import json
 import logging
+import sqlite3
 import threading
+from contextlib import closing
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -11,7 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.decision_log.decisions import named
-from webapp import api, idempotency
+from webapp import accounts, api, idempotency
+from webapp.access import Caller, local_caller
 from webapp.app import create_app
 from webapp.http_requests import AppTask, ErrorTask, RefusalError
 from webapp.json_logs import REQUEST_ID, JsonLines, request_id
@@ -112,17 +115,12 @@ def test_a_key_is_good_for_a_day(client, log, monkeypatch):
     assert n_decisions(log) == 2
 
 
-def test_a_clock_that_is_put_back_keeps_no_key_in_use_and_forgets_none(client, log, corner_settings, monkeypatch):
+def test_a_clock_that_is_put_back_forgets_no_key_and_keeps_none_for_ever(client, monkeypatch):
     now = idempotency.time.time()
     monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 1e6))  # it was days ahead
     ask(client)
-    keys = idempotency.IdempotencyKeys(corner_settings.home)
-    assert keys.claim("cut-off", json.dumps(BODY).encode()) is None  # and the process was killed
     monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now))
     assert ask(client).headers["Idempotent-Replayed"] == "true"
-    assert error_of(ask(client, key="cut-off")) == (409, "key_in_use")
-    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + idempotency.PENDING_SECONDS))
-    assert ask(client, key="cut-off").status_code == 200
     monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 86_410))
     assert ask(client, {"applications": [GOOD]}).status_code == 200  # a day after it was seen again
 
@@ -148,14 +146,58 @@ def test_two_requests_with_one_key_at_once_make_one_decision(client, corner_app,
     assert n_decisions(log) == 1
 
 
-def test_what_was_cut_off_is_taken_up_later(client, log, corner_settings, monkeypatch):
-    keys = idempotency.IdempotencyKeys(corner_settings.home)
-    assert keys.claim("key-1", json.dumps(BODY).encode()) is None  # and the process was killed
-    sent = {"data": json.dumps(BODY), "content_type": "application/json", "headers": {"Idempotency-Key": "key-1"}}
-    assert error_of(client.post("/api/v1/score", **sent)) == (409, "key_in_use")
-    monkeypatch.setattr(idempotency, "PENDING_SECONDS", 0.0)
-    assert client.post("/api/v1/score", **sent).status_code == 200
-    assert n_decisions(log) == 1
+def test_the_lock_of_a_request_that_nobody_sends_again_goes_with_its_key(corner_settings, monkeypatch):
+    keys, caller = idempotency.IdempotencyKeys(corner_settings.home), local_caller()
+    monkeypatch.setattr(idempotency.IdempotencyKeys, "_leave", lambda *_: None)  # as if it had been killed
+    with pytest.raises(ValueError, match="killed"), keys.claimed(caller, "one", b"{}"):
+        raise ValueError("killed")
+    now = idempotency.time.time()
+    monkeypatch.setattr(idempotency, "time", SimpleNamespace(time=lambda: now + 86_410))
+    with keys.claimed(caller, "two", b"{}"):
+        assert len(list((corner_settings.home / "idempotency").iterdir())) == 1
+
+
+# Whose key it is
+
+
+def test_a_key_belongs_to_who_sent_it(client, log, corner_settings):
+    home = corner_settings.home
+    assert ask(client).status_code == 200  # before there were accounts
+    accounts.add_user(home, "anna", "analyst", "correct horse battery")
+    tokens = [accounts.add_key(home, name, ("score", "outcomes")) for name in ("one", "two")]
+    senders = [{"Authorization": f"Bearer {token}"} for token in tokens]
+    for sender in senders:
+        headers = {"Idempotency-Key": "key-1", **sender}
+        first, again = [client.post("/api/v1/score", json=BODY, headers=headers) for _ in range(2)]
+        assert (first.headers.get("Idempotent-Replayed"), again.headers["Idempotent-Replayed"]) == (None, "true")
+    assert n_decisions(log) == 3
+    outcome = {"application_id": "A7", "default": True, "observed_on": "2026-03-31"}
+    for sender, number in zip(senders, ("recorded", "unchanged"), strict=True):
+        headers = {"Idempotency-Key": "key-2", **sender}
+        first, again = [client.post("/api/v1/outcomes", json=[outcome], headers=headers) for _ in range(2)]
+        assert (first.json[number], again.data) == (1, first.data)
+    other = client.post(
+        "/api/v1/score", json={"applications": [GOOD]}, headers={"Idempotency-Key": "key-2", **senders[1]}
+    )
+    assert error_of(other) == (422, "key_reused")
+
+
+@pytest.mark.parametrize("role", ["local", "key"])
+def test_an_account_a_program_and_the_local_caller_of_one_name_have_keys_of_their_own(corner_settings, role):
+    keys, nobody = idempotency.IdempotencyKeys(corner_settings.home), frozenset()
+    for caller in (Caller("anna", "clerk", nobody), Caller("anna", role, nobody)):
+        with keys.claimed(caller, "key-1", b"{}") as claim:
+            assert not claim.is_repeat
+    with keys.claimed(Caller("anna", "approver", nobody), "key-1", b"{}") as claim:
+        assert claim.is_repeat
+
+
+def test_a_home_with_keys_of_an_earlier_state_goes_on(client, corner_settings):
+    with closing(sqlite3.connect(corner_settings.home / "idempotency.sqlite3")) as old:
+        old.execute("CREATE TABLE answers (number INTEGER PRIMARY KEY, key BLOB, body BLOB, began_at REAL, model TEXT)")
+        old.execute("CREATE INDEX answers_by_age ON answers (began_at)")
+        old.commit()
+    assert ask(client).data == ask(client).data
 
 
 def test_a_request_that_failed_may_be_sent_again_with_its_key(client, log):
