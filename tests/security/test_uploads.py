@@ -259,6 +259,25 @@ def test_a_file_that_finds_no_room_goes_on_when_there_is_some_and_nobody_is_scor
     assert (upload.record.state, upload.record.n_scored) == ("done", 5000)
 
 
+def test_a_block_in_which_nobody_could_be_scored_is_gone_over_after_a_kill(context, monkeypatch):
+    rows = FIVE_THOUSAND.splitlines(keepends=True)
+    unfit = b"".join(rows[:1] + [row.replace(b",61,", b",abc,") for row in rows[1:]])
+    assert unfit != FIVE_THOUSAND
+    with monkeypatch.context() as killed:
+        killed.setattr(upload_files, "settle", kill)
+        name, work = begin(context.uploads, context, unfit, "clients.csv")
+        with pytest.raises(KilledError):
+            work.result(timeout=30)
+    app = create_app(context.settings)
+    app.extensions["creditrisk"].champion.look()
+    other = {"client": "SECRET-7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
+    assert app.test_client().post("/api/v1/score", json=[other]).status_code == 200
+    monkeypatch.setattr(uploads, "FRESH_SECONDS", 0.0)
+    for work in upload_scoring.take_up(context):
+        work.result(timeout=30)
+    assert context.uploads.get(name).record == Record("done", 5000, 5000, 0)
+
+
 def test_a_file_that_was_cut_off_waits_for_a_log_that_is_away(context, monkeypatch):
     with monkeypatch.context() as killed:
         killed.setattr(upload_files, "settle", kill)
