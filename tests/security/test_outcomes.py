@@ -39,7 +39,7 @@ def tomorrow() -> str:
     [
         *(({"default": wrong}, "has no default") for wrong in (1.0, 0.0, "1", "true", None, 2, -1, [], {})),
         *(({"application_id": wrong}, "has no application_id") for wrong in (7.0, True, None, "", "  ", ["A7"])),
-        *(({"model": wrong}, "has no model") for wrong in (7, None, " ")),
+        *(({"model": wrong}, "has no model") for wrong in (7, " ")),
         *(
             ({"observed_on": wrong}, "has no observed_on")
             for wrong in ("0415-03-31", "1969-12-31", "9999-12-31", "20260331", "2026-W13-2", "31.03.2026", 1, None)
@@ -52,6 +52,23 @@ def test_an_outcome_of_a_wrong_type_or_an_absurd_date_is_refused(client, log, ch
     assert message.startswith(f"Outcome 2 {said} that can be read. Expected ")
     assert message.endswith("Nothing was recorded.")
     assert log.outcomes().is_empty()
+
+
+def test_a_key_that_means_nothing_in_an_outcome_is_refused_by_name_and_position(client, log):
+    answer = client.post("/api/v1/outcomes", json={"outcomes": [GOOD, {**GOOD, "modle": "other"}]})
+    assert answer.status_code == 400
+    assert answer.json["error"]["message"] == (
+        "Outcome 2 has the key 'modle', which means nothing here. Expected application_id, default, observed_on, "
+        "model, and nothing beside. Nothing was recorded."
+    )
+    [fault] = answer.json["error"]["faults"]
+    assert (fault["position"], fault["code"], fault["field"]) == (2, "unreadable", "modle")
+    assert log.outcomes().is_empty()
+
+
+def test_a_model_of_null_is_as_none(client, log):
+    assert client.post("/api/v1/outcomes", json=[{**GOOD, "model": None}]).json["recorded"] == 1
+    assert log.outcomes()["model"].to_list() == [""]
 
 
 @pytest.mark.parametrize("text", ["SECRET\0", "SECRET\ud800"])
