@@ -100,7 +100,7 @@ def test_outcomes_of_what_was_scored_are_recorded_as_they_were_told(client, log)
     told = [
         GOOD,
         {"application_id": 1042, "default": 1, "observed_on": "1970-01-01", "model": "corner_lender"},
-        {"application_id": " 1042 ", "default": 0, "observed_on": today.isoformat(), "model": ""},
+        {"application_id": " 1042 ", "default": 1, "observed_on": today.isoformat(), "model": ""},
     ]
     assert client.post("/api/v1/outcomes", json={"outcomes": told}).json == {
         "recorded": 3, "corrected": 1, "unchanged": 0
@@ -108,5 +108,25 @@ def test_outcomes_of_what_was_scored_are_recorded_as_they_were_told(client, log)
     assert log.outcomes().rows() == [
         ("A7", "", False, date(2026, 3, 31)),
         ("1042", "corner_lender", True, date(1970, 1, 1)),
-        ("1042", "", False, today),
+        ("1042", "", True, today),
     ]
+
+
+def test_outcomes_of_one_decision_that_contradict_each_other_are_refused_with_both_positions(client, log):
+    other = {**GOOD, "application_id": "1042"}
+    told = [GOOD, other, {**GOOD, "application_id": " A7 ", "default": True, "model": "corner_lender"}]
+    answer = client.post("/api/v1/outcomes", json=told)
+    assert answer.status_code == 400
+    message = answer.json["error"]["message"]
+    assert message.startswith("Outcomes 1 and 3 are of the same decision and contradict each other in default.")
+    assert "A7" not in answer.text
+    [fault] = answer.json["error"]["faults"]
+    assert (fault["position"], fault["code"], fault["field"]) == (3, "contradicts", "default")
+    assert log.outcomes().is_empty()
+
+
+def test_the_same_outcome_twice_in_one_request_counts_once(client, log):
+    assert client.post("/api/v1/outcomes", json=[GOOD, {**GOOD, "model": "corner_lender"}]).json == {
+        "recorded": 1, "corrected": 0, "unchanged": 1
+    }  # fmt: skip
+    assert log.outcomes().height == 1
