@@ -260,8 +260,8 @@ def _once(
 
 
 def _scorer_for(context: AppContext, body: Any) -> Scorer:
-    """The version that the request names beside its applications, else the one that serves."""
-    version = body.get("model_version") if isinstance(body, dict) and "applications" in body else None
+    """The version that the request names beside its applications or a lone one's fields, else the one that serves."""
+    version = body.get("model_version") if isinstance(body, dict) else None
     return pinned_scorer(context, version)
 
 

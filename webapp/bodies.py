@@ -86,11 +86,16 @@ def parse_json(body: bytes, *, is_nan_missing: bool = False) -> Any:
 
 
 def applications(body: Any) -> list[Any]:
-    """The applications of a scoring request, however they are wrapped; what they hold is not looked at."""
-    items = body.get("applications", [body]) if isinstance(body, dict) else body
+    """The applications of a scoring request, however they are wrapped; what they hold is not looked at.
+
+    Beside a list or among the fields of a lone application, `model_version` is the version that is to answer.
+    """
+    if isinstance(body, dict) and "applications" not in body:
+        return [{name: value for name, value in body.items() if name != "model_version"}]
+    items = body["applications"] if isinstance(body, dict) else body
     if not isinstance(items, list):
         raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
-    if isinstance(body, dict) and "applications" in body:
+    if isinstance(body, dict):
         refuse_others(body, ("applications", "model_version"))
     limit_rows(len(items))
     return items

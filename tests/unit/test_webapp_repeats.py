@@ -201,6 +201,14 @@ def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_versi
     assert client.post("/api/v1/score", json={**BODY, "model_version": "3"}).json["model_version"] == "3"
 
 
+def test_a_lone_application_is_scored_by_the_version_beside_its_fields(client, log, old_version):
+    answer = client.post("/api/v1/score", json={**GOOD, "model_version": "2"}).json
+    assert (answer["model_version"], answer["unknown_fields"]) == ("2", [])
+    refused = client.post("/api/v1/score", json={**GOOD, "model_version": "99"})
+    assert error_of(refused) == (409, "version_not_kept")
+    assert n_decisions(log) == 1
+
+
 @pytest.mark.usefixtures("old_version")
 def test_a_version_that_is_not_kept_is_answered_with_those_that_are(client):
     error = client.post("/api/v1/score", json={**BODY, "model_version": "9"}).json["error"]
