@@ -103,9 +103,9 @@ def _add_search(blueprint: Blueprint, context: AppContext) -> None:
     def search() -> Response:
         body = bodies.json_body()
         application_id = body.get("application_id") if isinstance(body, dict) else None
-        if not isinstance(application_id, str) or not application_id or len(body) > 1:
+        if not isinstance(application_id, str) or not application_id.strip() or len(body) > 1:
             raise BadRequestError('Expected {"application_id": "…"}, and nothing beside it.')
-        found = context.log.decisions_about(application_id, at_most=MOST_FOUND + 1)
+        found = context.log.decisions_about(application_id.strip(), at_most=MOST_FOUND + 1)
         return jsonify({"decisions": [_found(one) for one in found[:MOST_FOUND]], "has_more": len(found) > MOST_FOUND})
 
 

@@ -254,6 +254,7 @@ def test_decisions_about_an_application_are_found_newest_first(client, log):
     assert newest["hash"] == log.head()[1]
     assert datetime.fromisoformat(newest["decided_at"]).utcoffset().total_seconds() == 0
     assert not answer["has_more"]
+    assert client.post("/api/v1/decisions/search", json={"application_id": " A7\n"}).json == answer
     for unknown in ("A9", "' OR 1=1 --", "%"):
         found = client.post("/api/v1/decisions/search", json={"application_id": unknown}).json
         assert found == {"decisions": [], "has_more": False}
@@ -267,7 +268,7 @@ def test_no_more_decisions_are_answered_than_described(client, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"application_id": ""}, {"application_id": 7}, [1], {"application_id": "A7", "x": 1}]
+    "body", [{}, {"application_id": " "}, {"application_id": 7}, [1], {"application_id": "A7", "x": 1}]
 )
 def test_a_search_for_nobody_is_refused(client, body):
     assert error_of(client.post("/api/v1/decisions/search", json=body)) == (400, "bad_request")
