@@ -103,9 +103,9 @@ def _add_search(blueprint: Blueprint, context: AppContext) -> None:
     def search() -> Response:
         body = bodies.json_body()
         application_id = body.get("application_id") if isinstance(body, dict) else None
-        if not isinstance(application_id, str) or not application_id or len(body) > 1:
+        if not isinstance(application_id, str) or not application_id.strip() or len(body) > 1:
             raise BadRequestError('Expected {"application_id": "…"}, and nothing beside it.')
-        found = context.log.decisions_about(application_id, at_most=MOST_FOUND + 1)
+        found = context.log.decisions_about(application_id.strip(), at_most=MOST_FOUND + 1)
         return jsonify({"decisions": [_found(one) for one in found[:MOST_FOUND]], "has_more": len(found) > MOST_FOUND})
 
 
@@ -233,8 +233,8 @@ def _said_once(claim: Claim, answer: bytes) -> Response:
 
 
 def _scorer_for(context: AppContext, body: Any) -> Scorer:
-    """The version that the request names beside its applications, else the one that serves."""
-    version = body.get("model_version") if isinstance(body, dict) and "applications" in body else None
+    """The version that the request names beside its applications or a lone one's fields, else the one that serves."""
+    version = body.get("model_version") if isinstance(body, dict) else None
     return pinned_scorer(context, version)
 
 

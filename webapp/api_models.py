@@ -240,7 +240,7 @@ class OutcomeFault(BaseModel):
     """Which outcome cannot be recorded, and why."""
 
     position: Annotated[int, Field(ge=1, description="Its place in the request.")]
-    code: Literal["unreadable", "never_scored"]
+    code: Literal["unreadable", "never_scored", "contradicts"]
     field: Annotated[str, Field(description="Which of its fields is at fault; empty if all of it is.")]
     expected: str
 

@@ -56,8 +56,9 @@ def json_body(*, is_nan_missing: bool = False) -> Any:
 def json_bytes() -> bytes:
     """The body as it came, if it is said to be JSON."""
     request.max_content_length = JSON_MAX_BYTES
-    if not request.is_json:
+    if not request.is_json or request.mimetype_params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         abort(415)
+    _expect_unpacked()
     return request.get_data(cache=False)
 
 
@@ -86,11 +87,16 @@ def parse_json(body: bytes, *, is_nan_missing: bool = False) -> Any:
 
 
 def applications(body: Any) -> list[Any]:
-    """The applications of a scoring request, however they are wrapped; what they hold is not looked at."""
-    items = body.get("applications", [body]) if isinstance(body, dict) else body
+    """The applications of a scoring request, however they are wrapped; what they hold is not looked at.
+
+    Beside a list or among the fields of a lone application, `model_version` is the version that is to answer.
+    """
+    if isinstance(body, dict) and "applications" not in body:
+        return [{name: value for name, value in body.items() if name != "model_version"}]
+    items = body["applications"] if isinstance(body, dict) else body
     if not isinstance(items, list):
         raise BadRequestError('Expected {"applications": [{…}, …]}, a list of applications, or one application.')
-    if isinstance(body, dict) and "applications" in body:
+    if isinstance(body, dict):
         refuse_others(body, ("applications", "model_version"))
     limit_rows(len(items))
     return items
@@ -132,10 +138,17 @@ def csv_blocks(context: AppContext) -> Iterator[RawTable]:
         yield from parse_blocks(cast(BinaryIO, file), filename=_CSV_NAME, block_rows=READ_ROWS)
 
 
+def _expect_unpacked() -> None:
+    """Refuse a body that is said to be packed: nobody unpacks it here."""
+    if request.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity"):
+        abort(415)
+
+
 def _expect_csv(context: AppContext) -> None:
     request.max_content_length = body_limit(context.settings, "/api/v1/score.csv")
     if request.mimetype not in ("text/csv", "application/csv", "text/tab-separated-values", "application/octet-stream"):
         abort(415)
+    _expect_unpacked()
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -222,7 +222,10 @@ SENTENCES = {
     405: ("method_not_allowed", "This address does not take that method."),
     408: ("too_slow", "The request did not arrive in time. Send it again, all at once."),
     413: ("too_large", "The request is larger than this address takes. Split the file and send the parts."),
-    415: ("unsupported_media_type", "Send the body as application/json or, for tables, as text/csv."),
+    415: (
+        "unsupported_media_type",
+        "Send the body as application/json in UTF-8 or, for tables, as text/csv, and without a Content-Encoding.",
+    ),
     431: ("headers_too_large", "The address and the headers of the request are too long."),
     501: ("not_implemented", "Send the body as it is, or in chunks; no other transfer encoding is understood."),
     503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),

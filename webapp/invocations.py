@@ -108,6 +108,11 @@ def _what_is_asked(context: AppContext) -> tuple[Scorer, RawTable]:
     if len(formats) != 1:
         raise _not_one_format(f"Received {', '.join(formats) or 'none of them'}")
     [name] = formats
+    if "model_version" in body:
+        raise BadRequestError(
+            f"The key model_version beside {name} means nothing here. Expected it in the params: "
+            '{"params": {"model_version": "3"}}.'
+        )
     scorer = pinned_scorer(context, _version(body.get("params")))
     try:
         return scorer, _READERS[name](body[name], scorer.schema)

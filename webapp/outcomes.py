@@ -29,7 +29,8 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: 
     Raises
     ------
     OutcomesRefusedError
-        If some of them cannot be read, or are of applications that were never scored. Then none is recorded.
+        If some of them cannot be read, are of applications that were never scored, or contradict each other. Then none
+        is recorded.
     """
     outcomes: list[Outcome] = []
     faulty: list[tuple[int, OutcomeError]] = []
@@ -40,8 +41,11 @@ def record_outcomes(log: DecisionLog, items: Sequence[Any], *, today: date, by: 
             faulty.append((position, exc))
     if faulty:
         raise _unreadable(faulty)
-    if strangers := log.never_scored(outcomes):
+    decisions = log.decisions_of(outcomes)
+    if strangers := [position for position, decision in enumerate(decisions, start=1) if decision is None]:
         raise _never_scored(strangers, len(outcomes))
+    if contradictions := _contradictions(outcomes, decisions):
+        raise _contradicting(contradictions)
     return log.record_outcomes(outcomes, by)
 
 
@@ -53,6 +57,36 @@ def _unreadable(faulty: Sequence[tuple[int, OutcomeError]]) -> OutcomesRefusedEr
         [
             {"position": position, "code": "unreadable", "field": exc.name, "expected": exc.expected}
             for position, exc in faulty[:MOST_FAULTS]
+        ],
+    )
+
+
+def _contradictions(outcomes: Sequence[Outcome], decisions: Sequence[int | None]) -> list[tuple[int, int]]:
+    """Where an outcome says of a decision that the loan went bad, or did not, and an earlier one the opposite."""
+    first: dict[int | None, int] = {}
+    return [
+        (before, position)
+        for position, (outcome, decision) in enumerate(zip(outcomes, decisions, strict=True), start=1)
+        if outcomes[(before := first.setdefault(decision, position)) - 1].is_default != outcome.is_default
+    ]
+
+
+def _contradicting(contradictions: Sequence[tuple[int, int]]) -> OutcomesRefusedError:
+    before, position = contradictions[0]
+    others = f"; {len(contradictions) - 1:,} more contradict earlier ones" if len(contradictions) > 1 else ""
+    expected = "one default for each decision; a correction in a later request"
+    return OutcomesRefusedError(
+        f"Outcomes {before:,} and {position:,} are of the same decision and contradict each other in default{others}. "
+        "Expected one default for each decision. Nothing was recorded. Send the one that holds; if it is to correct "
+        "the other, in a later request.",
+        [
+            {
+                "position": position,
+                "code": "contradicts",
+                "field": "default",
+                "expected": f"{expected} (see {before:,})",
+            }
+            for before, position in contradictions[:MOST_FAULTS]
         ],
     )
 

@@ -27,7 +27,7 @@ PATH = "/api/v1/score"
 MOST_BYTES = 64_000
 _TYPES = frozenset({"application/json", "application/json; charset=utf-8"})
 # What only browsers send along, at which the guard looks, and what needs more than scoring.
-_NOT_PLAIN = frozenset({"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_IDEMPOTENCY_KEY"})
+_NOT_PLAIN = frozenset({"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE", "HTTP_IDEMPOTENCY_KEY", "HTTP_CONTENT_ENCODING"})
 
 
 def in_front_of(app: Flask, context: AppContext, headers: Mapping[str, str]) -> WSGIApplication:

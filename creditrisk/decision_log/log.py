@@ -271,8 +271,13 @@ class DecisionLog:
 
         An outcome that names a model needs a decision of that model.
         """
+        decisions = self.decisions_of(reported)
+        return [position for position, decision in enumerate(decisions, start=1) if decision is None]
+
+    def decisions_of(self, reported: Sequence[Outcome]) -> list[int | None]:
+        """The number of the decision that each outcome is of; None where the log holds none."""
         with self.store.transaction() as connection:
-            return outcomes.never_scored(connection, reported)
+            return outcomes.decisions_of(connection, reported)
 
     def outcomes(self) -> pl.DataFrame:
         """Every outcome in the order of recording: `application_id`, `model`, `is_default`, `observed_on`."""

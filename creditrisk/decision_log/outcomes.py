@@ -118,14 +118,10 @@ def _said(connection: Connection, reported: Sequence[Outcome]) -> Iterator[tuple
             yield _outcome(seq, application_id, payload), decision
 
 
-def never_scored(connection: Connection, outcomes: Sequence[Outcome]) -> list[int]:
-    """See `DecisionLog.never_scored`."""
+def decisions_of(connection: Connection, outcomes: Sequence[Outcome]) -> list[int | None]:
+    """See `DecisionLog.decisions_of`."""
     last = _last_decisions(connection, outcomes)
-    return [
-        position
-        for position, outcome in enumerate(outcomes, start=1)
-        if (outcome.application_id, outcome.model) not in last
-    ]
+    return [last.get((outcome.application_id, outcome.model)) for outcome in outcomes]
 
 
 def _last_decisions(connection: Connection, outcomes: Sequence[Outcome]) -> dict[tuple[str, str], int]:

@@ -13,6 +13,7 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
+    ConfigDict,
     Field,
     StrictBool,
     StrictInt,
@@ -23,6 +24,7 @@ from pydantic import (
 
 from creditrisk.decision_log.decisions import Outcome
 from creditrisk.errors import CreditRiskError
+from creditrisk.text import shorten
 
 # Nobody has watched a loan for longer; an earlier day is a typing error.
 EARLIEST = date(1970, 1, 1)
@@ -38,10 +40,16 @@ _EXPECTED = {
 
 
 class OutcomeError(CreditRiskError):
-    """What was reported is no outcome: the field at fault, empty if all of it is, and what belongs there."""
+    """What was reported is no outcome: the field at fault, empty if all of it is, and what belongs there.
 
-    def __init__(self, name: str, expected: str) -> None:
-        fault = f"has no {name} that can be read" if name else "is not an object"
+    The field is one that means nothing here, if `is_known` is false.
+    """
+
+    def __init__(self, name: str, expected: str, *, is_known: bool = True) -> None:
+        if is_known:
+            fault = f"has no {name} that can be read" if name else "is not an object"
+        else:
+            fault = f"has the key '{name}', which means nothing here"
         super().__init__(fault)
         self.name, self.fault, self.expected = name, fault, expected
 
@@ -52,6 +60,10 @@ def _check_text(value: str | int) -> str | int:
     if not text.strip() or "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise ValueError("no text")
     return value
+
+
+def _as_no_name(value: Any) -> Any:
+    return "" if value is None else value
 
 
 def _check_name(value: str) -> str:
@@ -78,6 +90,9 @@ def _check_day(value: date, info: ValidationInfo) -> date:
 class OutcomeReport(BaseModel):
     """What became of one application."""
 
+    # A misspelt `model` would make the outcome one of another decision.
+    model_config = ConfigDict(extra="forbid")
+
     application_id: Annotated[StrictStr | StrictInt, AfterValidator(_check_text)]
     # 1.0 and "1" mean something else somewhere.
     default: Annotated[
@@ -86,8 +101,9 @@ class OutcomeReport(BaseModel):
     observed_on: Annotated[date, BeforeValidator(_check_spelling), AfterValidator(_check_day)]
     model: Annotated[
         StrictStr,
+        BeforeValidator(_as_no_name, json_schema_input_type=str | None),
         AfterValidator(_check_name),
-        Field(description="Whose decision it was; empty: whichever model decided."),
+        Field(description="Whose decision it was; empty or null: whichever model decided."),
     ] = ""
 
 
@@ -107,7 +123,12 @@ def read_outcome(item: Any, *, today: date) -> Outcome:
     try:
         report = OutcomeReport.model_validate(item, context={"today": today})
     except ValidationError as exc:
-        faulty = {error["loc"][0] for error in exc.errors(include_url=False) if error["loc"]}
+        errors = exc.errors(include_url=False)
+        strange = next((str(error["loc"][0]) for error in errors if error["type"] == "extra_forbidden"), None)
+        if strange is not None:
+            known = f"{', '.join(OutcomeReport.model_fields)}, and nothing beside"
+            raise OutcomeError(shorten(strange), known, is_known=False) from None
+        faulty = {error["loc"][0] for error in errors if error["loc"]}
         name = next((name for name in _EXPECTED if name in faulty), "")
         expected = _EXPECTED.get(name, "application_id, default and observed_on")
         raise OutcomeError(name, expected.format(earliest=EARLIEST, today=today)) from None

@@ -39,7 +39,7 @@ def tomorrow() -> str:
     [
         *(({"default": wrong}, "has no default") for wrong in (1.0, 0.0, "1", "true", None, 2, -1, [], {})),
         *(({"application_id": wrong}, "has no application_id") for wrong in (7.0, True, None, "", "  ", ["A7"])),
-        *(({"model": wrong}, "has no model") for wrong in (7, None, " ")),
+        *(({"model": wrong}, "has no model") for wrong in (7, " ")),
         *(
             ({"observed_on": wrong}, "has no observed_on")
             for wrong in ("0415-03-31", "1969-12-31", "9999-12-31", "20260331", "2026-W13-2", "31.03.2026", 1, None)
@@ -52,6 +52,23 @@ def test_an_outcome_of_a_wrong_type_or_an_absurd_date_is_refused(client, log, ch
     assert message.startswith(f"Outcome 2 {said} that can be read. Expected ")
     assert message.endswith("Nothing was recorded.")
     assert log.outcomes().is_empty()
+
+
+def test_a_key_that_means_nothing_in_an_outcome_is_refused_by_name_and_position(client, log):
+    answer = client.post("/api/v1/outcomes", json={"outcomes": [GOOD, {**GOOD, "modle": "other"}]})
+    assert answer.status_code == 400
+    assert answer.json["error"]["message"] == (
+        "Outcome 2 has the key 'modle', which means nothing here. Expected application_id, default, observed_on, "
+        "model, and nothing beside. Nothing was recorded."
+    )
+    [fault] = answer.json["error"]["faults"]
+    assert (fault["position"], fault["code"], fault["field"]) == (2, "unreadable", "modle")
+    assert log.outcomes().is_empty()
+
+
+def test_a_model_of_null_is_as_none(client, log):
+    assert client.post("/api/v1/outcomes", json=[{**GOOD, "model": None}]).json["recorded"] == 1
+    assert log.outcomes()["model"].to_list() == [""]
 
 
 @pytest.mark.parametrize("text", ["SECRET\0", "SECRET\ud800"])
@@ -83,7 +100,7 @@ def test_outcomes_of_what_was_scored_are_recorded_as_they_were_told(client, log)
     told = [
         GOOD,
         {"application_id": 1042, "default": 1, "observed_on": "1970-01-01", "model": "corner_lender"},
-        {"application_id": " 1042 ", "default": 0, "observed_on": today.isoformat(), "model": ""},
+        {"application_id": " 1042 ", "default": 1, "observed_on": today.isoformat(), "model": ""},
     ]
     assert client.post("/api/v1/outcomes", json={"outcomes": told}).json == {
         "recorded": 3, "corrected": 1, "unchanged": 0
@@ -91,5 +108,25 @@ def test_outcomes_of_what_was_scored_are_recorded_as_they_were_told(client, log)
     assert log.outcomes().rows() == [
         ("A7", "", False, date(2026, 3, 31)),
         ("1042", "corner_lender", True, date(1970, 1, 1)),
-        ("1042", "", False, today),
+        ("1042", "", True, today),
     ]
+
+
+def test_outcomes_of_one_decision_that_contradict_each_other_are_refused_with_both_positions(client, log):
+    other = {**GOOD, "application_id": "1042"}
+    told = [GOOD, other, {**GOOD, "application_id": " A7 ", "default": True, "model": "corner_lender"}]
+    answer = client.post("/api/v1/outcomes", json=told)
+    assert answer.status_code == 400
+    message = answer.json["error"]["message"]
+    assert message.startswith("Outcomes 1 and 3 are of the same decision and contradict each other in default.")
+    assert "A7" not in answer.text
+    [fault] = answer.json["error"]["faults"]
+    assert (fault["position"], fault["code"], fault["field"]) == (3, "contradicts", "default")
+    assert log.outcomes().is_empty()
+
+
+def test_the_same_outcome_twice_in_one_request_counts_once(client, log):
+    assert client.post("/api/v1/outcomes", json=[GOOD, {**GOOD, "model": "corner_lender"}]).json == {
+        "recorded": 1, "corrected": 0, "unchanged": 1
+    }  # fmt: skip
+    assert log.outcomes().height == 1

@@ -338,6 +338,25 @@ def test_json_that_is_not_what_was_asked_for_gives_a_sentence(client, path, body
     assert_error(response, response.status_code, code)
 
 
+@pytest.mark.parametrize("path", ["/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations"])
+def test_a_body_that_is_packed_is_refused_with_a_sentence(client, path):
+    kind = "text/csv" if path.endswith("csv") else "application/json"
+    for packed in ("gzip", "identity, br"):
+        answer = client.post(path, data="{}", content_type=kind, headers={"Content-Encoding": packed})
+        assert answer.status_code == 415
+        assert "without a Content-Encoding" in answer.text
+    plain = {"Content-Encoding": "identity"}
+    assert client.post(path, data="{}", content_type=kind, headers=plain).status_code in (400, 422)
+
+
+def test_json_in_another_encoding_than_utf_8_is_refused(client):
+    body = json.dumps(GOOD)
+    for path in ("/api/v1/score", "/api/v1/outcomes", "/api/v1/decisions/search"):
+        answer = client.post(path, data=body, content_type="application/json; charset=latin-1")
+        assert_error(answer, 415, "unsupported_media_type")
+    assert client.post("/api/v1/score", data=body, content_type='application/json; charset="UTF-8"').status_code == 200
+
+
 def test_json_nested_without_end_gives_a_sentence(client):
     answer = client.post("/api/v1/score", data="[" * 30_000, content_type="application/json")
     assert answer.status_code == 400

@@ -126,6 +126,12 @@ def test_a_parameter_that_is_wrong_is_refused(client, old_version):
     assert "version 3 serves" in expect_error(away, 409, "RESOURCE_CONFLICT")
 
 
+def test_a_version_beside_the_rows_is_refused(client):
+    message = expect_error(ask(client, {"dataframe_split": SPLIT, "model_version": "2"}))
+    assert "model_version beside dataframe_split" in message
+    assert "params" in message
+
+
 def test_a_row_that_cannot_be_scored_says_so_in_its_place(client):
     first, second = ask(client, {"dataframe_records": [GOOD, {**GOOD, "age_years": "abc"}]}).json["predictions"]
     assert (first["row"], first["application_id"], second["row"]) == (1, "A7", 2)

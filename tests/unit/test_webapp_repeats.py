@@ -243,6 +243,14 @@ def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_versi
     assert client.post("/api/v1/score", json={**BODY, "model_version": "3"}).json["model_version"] == "3"
 
 
+def test_a_lone_application_is_scored_by_the_version_beside_its_fields(client, log, old_version):
+    answer = client.post("/api/v1/score", json={**GOOD, "model_version": "2"}).json
+    assert (answer["model_version"], answer["unknown_fields"]) == ("2", [])
+    refused = client.post("/api/v1/score", json={**GOOD, "model_version": "99"})
+    assert error_of(refused) == (409, "version_not_kept")
+    assert n_decisions(log) == 1
+
+
 @pytest.mark.usefixtures("old_version")
 def test_a_version_that_is_not_kept_is_answered_with_those_that_are(client):
     error = client.post("/api/v1/score", json={**BODY, "model_version": "9"}).json["error"]
@@ -288,6 +296,7 @@ def test_decisions_about_an_application_are_found_newest_first(client, log):
     assert newest["hash"] == log.head()[1]
     assert datetime.fromisoformat(newest["decided_at"]).utcoffset().total_seconds() == 0
     assert not answer["has_more"]
+    assert client.post("/api/v1/decisions/search", json={"application_id": " A7\n"}).json == answer
     for unknown in ("A9", "' OR 1=1 --", "%"):
         found = client.post("/api/v1/decisions/search", json={"application_id": unknown}).json
         assert found == {"decisions": [], "has_more": False}
@@ -301,7 +310,7 @@ def test_no_more_decisions_are_answered_than_described(client, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "body", [{}, {"application_id": ""}, {"application_id": 7}, [1], {"application_id": "A7", "x": 1}]
+    "body", [{}, {"application_id": " "}, {"application_id": 7}, [1], {"application_id": "A7", "x": 1}]
 )
 def test_a_search_for_nobody_is_refused(client, body):
     assert error_of(client.post("/api/v1/decisions/search", json=body)) == (400, "bad_request")
