@@ -37,7 +37,7 @@ from webapp.outcomes import record_outcomes
 from webapp.pinned_versions import kept_scorer, pinned_scorer
 from webapp.readiness import LogWatch, readiness
 from webapp.scored_once import few_once, table_once
-from webapp.scoring import as_result, score_few, score_in_chunks, score_stream, scored_rows
+from webapp.scoring import as_result, score_few, score_stream, score_table, scored_rows
 from webapp.sign_in import find_caller
 
 OUTCOMES = "/api/v1/outcomes"
@@ -277,8 +277,7 @@ def _results_of_table(
         return scored_rows(scorer.score(checked.accepted))
     if isinstance(decided_by, Claim):
         return table_once(context, scorer, checked, decided_by)
-    chunks = score_in_chunks(context, scorer, checked, channel="api", by=decided_by)
-    return [row for chunk in chunks for row in scored_rows(chunk.scored)]
+    return score_table(context, scorer, checked, by=decided_by)
 
 
 def _names_in(items: list[Any]) -> list[str]:

@@ -31,9 +31,7 @@ KEPT_SECONDS = 86_400.0
 MOST_KEYS = 500_000
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-# `answers` is how an earlier state of the app kept them.
 _SCHEMA = """
-DROP TABLE IF EXISTS answers;
 CREATE TABLE IF NOT EXISTS requests (
     number INTEGER PRIMARY KEY, key BLOB NOT NULL UNIQUE, body BLOB NOT NULL, began_at REAL NOT NULL,
     is_answered INTEGER NOT NULL DEFAULT 0, model TEXT NOT NULL DEFAULT '', version TEXT NOT NULL DEFAULT '',

@@ -27,7 +27,7 @@ from webapp.errors import BadRequestError, answer_http, answer_known, answer_unk
 from webapp.idempotency import refuse_key
 from webapp.openapi import JsonObject
 from webapp.pinned_versions import pinned_scorer
-from webapp.scoring import results_of
+from webapp.scoring import as_result, score_table
 
 # The keys under which rows may stand; of `params` beside them, `model_version` is the only one.
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
@@ -53,7 +53,8 @@ def make_blueprint(context: AppContext) -> Blueprint:
         scorer, table = _what_is_asked(context)
         checked = datasets.check(table, scorer.schema)
         by_row: dict[int, JsonObject] = {
-            row["row"]: row for row in results_of(context, scorer, checked, by=the_caller().actor)
+            row["row_number"]: as_result({**row})
+            for row in score_table(context, scorer, checked, by=the_caller().actor)
         }
         for rejection in checked.rejected:
             row = by_row.setdefault(rejection.row, {"row": rejection.row, "error": ""})

@@ -8,19 +8,18 @@ decided.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
 import polars as pl
 
-from creditrisk.decision_log import DecisionLog, policy_named
+from creditrisk.decision_log import policy_named
 from creditrisk.quality import Checked, CheckedFew
 from creditrisk.scoring import Policy, ScoredRow, Scorer
 from webapp.context import AppContext
 from webapp.idempotency import AnsweredBy, Claim, Part
-from webapp.scoring import Chunk, score_few, score_in_chunks, scored_rows
+from webapp.scoring import Chunk, is_logged, score_few, score_in_chunks, scored_rows
 
 
 def few_once(context: AppContext, scorer: Scorer, checked: CheckedFew, claim: Claim) -> list[ScoredRow]:
@@ -83,25 +82,10 @@ def _done_before(
     for part in claim.by.parts:
         scored = score_part(under(part.policy), part)
         is_in_doubt = part is claim.by.parts[-1] and not claim.is_repeat
-        if is_in_doubt and not _is_logged(context.log, scored, part):
+        if is_in_doubt and not is_logged(
+            context.log, scored, after_seq=part.after_seq, policy=part.policy, channel="api"
+        ):
             claim.by = replace(claim.by, parts=claim.by.parts[:-1])
             break
         results += scored
     return results
-
-
-def _is_logged(log: DecisionLog, scored: list[ScoredRow], part: Part) -> bool:
-    """Whether a part stands in the log, which takes it whole or not at all.
-
-    Requests alike, scored at the same moment, may be taken for each other: the same was decided in both then.
-    """
-    wanted = [(row["application_id"], row["prob_default"], row["model_version"], part.policy, "api") for row in scored]
-    if not wanted:
-        return True
-    latest: deque[tuple[str, float, str, str, str]] = deque(maxlen=len(wanted))
-    for logged in log.read(range(part.after_seq + 1, log.head()[0] + 1)):
-        one = logged.decision
-        latest.append((one.application_id, one.prob_default, one.model_version, one.policy_version, one.channel))
-        if latest[-1] == wanted[-1] and list(latest) == wanted:
-            return True
-    return False

@@ -7,7 +7,7 @@ it.
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -15,7 +15,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 
-from creditrisk.decision_log import Actor, Channel, ScoredBlock, decisions_of_few, score_blocks
+from creditrisk.decision_log import Actor, Channel, DecisionLog, ScoredBlock, decisions_of_few, score_blocks
 from creditrisk.quality import Checked, CheckedFew
 from creditrisk.scoring import Policy, ScoredRow, Scorer
 from webapp.context import AppContext
@@ -121,10 +121,27 @@ def renumbered(frame: pl.DataFrame, own_rows: Sequence[int]) -> pl.DataFrame:
     return frame.with_columns(pl.col("row_number").replace_strict(numbers, return_dtype=pl.Int64))
 
 
-def results_of(context: AppContext, scorer: Scorer, checked: Checked, *, by: Actor) -> list[JsonObject]:
-    """The logged results of a program's table, as they are answered in JSON. Errors as of `score_in_chunks`."""
+def score_table(context: AppContext, scorer: Scorer, checked: Checked, *, by: Actor) -> list[ScoredRow]:
+    """Score a program's table; it is in the decision log when this returns. Errors as of `score_in_chunks`."""
     chunks = score_in_chunks(context, scorer, checked, channel="api", by=by)
-    return [as_result(row) for chunk in chunks for row in chunk.scored.iter_rows(named=True)]
+    return [row for chunk in chunks for row in scored_rows(chunk.scored)]
+
+
+def is_logged(log: DecisionLog, scored: Iterable[ScoredRow], *, after_seq: int, policy: str, channel: Channel) -> bool:
+    """Whether a chunk stands in the log, which takes it whole or not at all, behind an entry.
+
+    Chunks alike, scored at the same moment, may be taken for each other: the same was decided in both then.
+    """
+    wanted = [(row["application_id"], row["prob_default"], row["model_version"], policy, channel) for row in scored]
+    if not wanted:
+        return True  # nobody in it could be scored
+    latest: deque[tuple[str, float, str, str, str]] = deque(maxlen=len(wanted))
+    for logged in log.read(range(after_seq + 1, log.head()[0] + 1)):
+        one = logged.decision
+        latest.append((one.application_id, one.prob_default, one.model_version, one.policy_version, one.channel))
+        if latest[-1] == wanted[-1] and list(latest) == wanted:
+            return True
+    return False
 
 
 def as_result(row: JsonObject) -> JsonObject:

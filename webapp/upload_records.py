@@ -45,14 +45,16 @@ def key_of(name: str) -> str:
     return sha256(name.encode("utf-8", "replace")).hexdigest()
 
 
-def note(home: Path, key: str, record: Record) -> None:
-    """Write down how far an upload has come, in one step."""
+def note(home: Path, key: str, record: Record) -> bool:
+    """Write down how far an upload has come, in one step; whether that could be done."""
     path = _path(home, key)
     try:
         write_whole(path, json.dumps(asdict(record)))
     except OSError as exc:
         # What was noted before stays, and whoever takes the file up sees by its blocks how far it is.
         log.warning("how far an upload has come could not be noted: %s", exc.strerror)
+        return False
+    return True
 
 
 def recall(home: Path, key: str) -> Record | None:

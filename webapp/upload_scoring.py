@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import replace
@@ -21,15 +20,15 @@ from typing import Any
 import polars as pl
 
 from creditrisk import datasets
-from creditrisk.decision_log import Actor, DecisionLog
+from creditrisk.decision_log import Actor
 from creditrisk.errors import CreditRiskError, DecisionLogError, SchemaError, SourceError
 from creditrisk.quality import Checked
 from creditrisk.scoring import Scorer
 from creditrisk.sources import RawTable, parse_upload
-from webapp import column_names, file_questions, upload_files, upload_merging, upload_records
+from webapp import column_names, file_questions, upload_files, upload_merging
 from webapp.context import AppContext
 from webapp.errors import StoppingError, no_room, where
-from webapp.scoring import Chunk, score_in_chunks
+from webapp.scoring import Chunk, is_logged, score_in_chunks, scored_rows
 from webapp.upload_files import DecidedUnder, Details
 from webapp.upload_records import Record, State
 from webapp.uploads import Result, Upload
@@ -290,9 +289,8 @@ class _Batch:
         # Corrected rows of which nothing came are a file of their own, so that its card says why.
         details = replace(self._details, message=message, advice=advice, part_of="", rows=())
         upload_files.write_details(folder, details)
-        self._note(state=state)
-        # Only now: cut off before, or without room to note it, the file goes on from what is done.
-        if upload_records.recall(self._context.settings.home, folder.name) == self.record:
+        # Only then: cut off before, or without room to note it, the file goes on from what is done.
+        if self._note(state=state):
             upload_files.drop_blocks(folder)
             if not self._details.can_be_read_anew:
                 upload_files.drop_received(folder)
@@ -356,7 +354,13 @@ class _Batch:
         folder = self._upload.folder
         pending = upload_files.find_pending(folder)
         if pending is not None:
-            if _is_logged(self._context.log, pl.read_ipc(pending.path), pending.after_seq):
+            if is_logged(
+                self._context.log,
+                scored_rows(pl.read_ipc(pending.path)),
+                after_seq=pending.after_seq,
+                policy=self._details.decided_under[-1].policy.name,  # noted before the block was kept
+                channel="ui",
+            ):
                 upload_files.settle(pending)
             else:
                 pending.path.unlink()
@@ -384,24 +388,6 @@ class _Batch:
         n_scored = self.record.n_scored + chunk.scored.height
         self._note(n_done=chunk.last_row, n_scored=n_scored)
 
-    def _note(self, **changes: Any) -> None:
+    def _note(self, **changes: Any) -> bool:
         self.record = replace(self.record, **changes)
-        self._context.uploads.note(self._upload, self.record)
-
-
-def _is_logged(decisions: DecisionLog, scored: pl.DataFrame, after_seq: int) -> bool:
-    """Whether a block stands in the log, which takes it whole or not at all, behind a decision.
-
-    Two files alike, scored at the same moment, may be taken for each other: both are in the log then, or both are
-    scored again.
-    """
-    wanted = list(scored.select("application_id", "prob_default", "model_version").iter_rows())
-    if not wanted:
-        return True  # nobody in it could be scored
-    latest: deque[tuple[str, float, str]] = deque(maxlen=len(wanted))
-    for logged in decisions.read(range(after_seq + 1, decisions.head()[0] + 1)):
-        decision = logged.decision
-        latest.append((decision.application_id, decision.prob_default, decision.model_version))
-        if latest[-1] == wanted[-1] and list(latest) == wanted:
-            return True
-    return False
+        return self._context.uploads.note(self._upload, self.record)

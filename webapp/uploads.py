@@ -172,9 +172,9 @@ class Uploads:
         """How far an upload had come, which is known for longer than its result; None if nothing is."""
         return upload_records.recall(self._home, self.folder(name).name)
 
-    def note(self, upload: Upload, record: Record) -> None:
-        """Write down how far an upload has come."""
-        upload_records.note(self._home, upload.folder.name, record)
+    def note(self, upload: Upload, record: Record) -> bool:
+        """Write down how far an upload has come; whether that could be done."""
+        return upload_records.note(self._home, upload.folder.name, record)
 
     def unfinished(self) -> list[Upload]:
         """Those that nobody may be working on, while this process has a thread to spare."""
