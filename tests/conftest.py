@@ -24,6 +24,7 @@ import polars as pl
 import pytest
 from filelock import FileLock
 from flask import Flask
+from flask.testing import FlaskClient
 from playwright.sync_api import Browser, sync_playwright
 
 from creditrisk import learners
@@ -464,6 +465,19 @@ def corner_app(corner_settings: Settings) -> Flask:
     app = create_app(corner_settings)
     app.extensions["creditrisk"].champion.look()
     return app
+
+
+@pytest.fixture
+def client(corner_app: Flask) -> FlaskClient:
+    """Who asks that app."""
+    return corner_app.test_client()
+
+
+@pytest.fixture
+def log(corner_app: Flask) -> DecisionLog:
+    """The decision log of that app."""
+    log: DecisionLog = corner_app.extensions["creditrisk"].log
+    return log
 
 
 @pytest.fixture

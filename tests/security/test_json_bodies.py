@@ -9,11 +9,6 @@ import pytest
 from tests.security.conftest import GOOD
 
 
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
 def post(client, path, body):
     answer = client.post(path, data=body, content_type="application/json")
     return answer.status_code, answer.json.get("error", answer.json).get("message", "")

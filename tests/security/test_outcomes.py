@@ -17,11 +17,6 @@ def client(corner_app):
     return client
 
 
-@pytest.fixture
-def log(corner_app):
-    return corner_app.extensions["creditrisk"].log
-
-
 def refusal(client, *outcomes: object) -> str:
     response = client.post("/api/v1/outcomes", data=json.dumps(list(outcomes)), content_type="application/json")
     assert response.status_code == 400, response.text

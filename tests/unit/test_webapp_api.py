@@ -34,11 +34,6 @@ KNOWN_KEYS = {"code", "message", "missing_fields", "kept_versions", "faults"}
 POSTS = ("/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations", "/uploads")
 
 
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
 def assert_error(response, status, code):
     if response.request.path == "/invocations" and status != 405:
         return assert_mlflows_error(response, 400 if status == 422 else status)

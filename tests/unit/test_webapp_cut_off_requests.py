@@ -46,16 +46,6 @@ app.test_client().post("/api/v1/score", json=json.loads(sys.argv[2]), headers={"
 """
 
 
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
-@pytest.fixture
-def log(corner_app):
-    return corner_app.extensions["creditrisk"].log
-
-
 def ask(client, body):
     return client.post("/api/v1/score", json=body, headers={"Idempotency-Key": "key-1"})
 

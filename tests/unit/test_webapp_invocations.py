@@ -14,11 +14,6 @@ SPLIT = {"index": [0, 1], "columns": list(GOOD), "data": [[*row.values()] for ro
 JSON = "application/json"
 
 
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
 def ask(client, body, content_type=JSON):
     data = body if isinstance(body, str | bytes) else json.dumps(body)
     return client.post("/invocations", data=data, content_type=content_type)

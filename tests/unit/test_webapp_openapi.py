@@ -16,11 +16,6 @@ SEEN_BY_HAND = {"age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housi
 
 
 @pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
-@pytest.fixture
 def document(client):
     return client.get("/api/v1/openapi.json").json
 

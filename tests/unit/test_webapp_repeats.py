@@ -24,16 +24,6 @@ WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
 BODY = {"applications": [GOOD, WRONG]}
 
 
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
-
-
-@pytest.fixture
-def log(corner_app):
-    return corner_app.extensions["creditrisk"].log
-
-
 def ask(client, body=BODY, key="key-1"):
     return client.post("/api/v1/score", json=body, headers={"Idempotency-Key": key})
 

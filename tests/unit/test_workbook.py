@@ -5,7 +5,6 @@ import zipfile
 from dataclasses import replace
 
 import polars as pl
-import pytest
 
 from creditrisk.quality import check
 from creditrisk.sources import parse_upload
@@ -19,11 +18,6 @@ CSV = (
 
 def read(content, filename="c.xlsx"):
     return parse_upload(content, filename=filename, max_rows=9)
-
-
-@pytest.fixture
-def client(corner_app):
-    return corner_app.test_client()
 
 
 def test_a_result_is_the_same_in_all_three_formats_and_runs_nothing(client):
