@@ -24,9 +24,17 @@ DROP = """([name, text]) => {
 }"""
 HEADER = "client,age_years,amount_eur,income_eur,housing"
 FEW = "\n".join([HEADER, *(f"{n},{20 + n % 50},2000,52000,own" for n in range(200))])
-MANY = "\n".join([HEADER, *(f"{n},61,2000,52000,own" for n in range(60_000))])
+# So many that they are in work still when a fast machine's page first looks.
+N_MANY = 150_000
+MANY = "\n".join([HEADER, *(f"{n},61,2000,52000,own" for n in range(N_MANY))])
 # The issue's own limit, in milliseconds.
 SOON = 5_000
+
+
+@pytest.fixture
+def corner_settings(corner_settings: Settings) -> Settings:
+    """Settings that take the file of many."""
+    return corner_settings.model_copy(update={"upload_max_mb": 10})
 
 
 @pytest.fixture
@@ -78,8 +86,8 @@ def test_after_kill_9_and_a_restart_the_file_is_finished_by_itself(page, serve_w
     assert refused == []
     expect(page.locator("#sending")).to_contain_text("another.csv was being sent. Nothing of it was scored.")
     page.reload()
-    expect(page.locator(".result")).to_contain_text("60,000 clients", timeout=120_000)
-    assert n_decisions(corner_settings) == 60_000
+    expect(page.locator(".result")).to_contain_text(f"{N_MANY:,} clients", timeout=120_000)
+    assert n_decisions(corner_settings) == N_MANY
 
 
 def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page, serve_web, corner_settings):
@@ -92,7 +100,7 @@ def test_an_app_that_is_told_to_end_goes_on_with_the_file_from_where_it_was(page
     expect(page.locator("#connection")).to_be_visible(timeout=SOON)
     expect(page.locator(".working")).to_contain_text("goes on with this file by itself", use_inner_text=True)
     n_before = n_decisions(corner_settings)
-    assert n_before < 60_000
+    assert n_before < N_MANY
 
     serve_web(corner_settings, web.port)
     expect(page.locator("#connection")).to_be_hidden(timeout=15_000)

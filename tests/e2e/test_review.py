@@ -123,6 +123,22 @@ def test_a_filter_taken_back_leads_to_the_client_who_was_chosen(scored):
     case_is(scored, client)
 
 
+def test_clients_of_two_parts_of_the_list_are_fetched_at_once(scored):
+    scored.evaluate("window.dash_ag_grid.getApi('clients').ensureIndexVisible(249, 'middle')")
+    for row in (249, 250, 251, 252):
+        expect(scored.locator(f".clients [row-id='{row}'] [col-id='client']")).to_have_text(f"C{row}")
+
+
+def test_clients_asked_for_while_the_app_was_away_come_when_it_is_back(scored):
+    updates = "**/_dash-update-component*"
+    scored.route(updates, lambda route: route.abort())
+    scored.evaluate("window.dash_ag_grid.getApi('clients').ensureIndexVisible(280, 'middle')")
+    expect(scored.locator("html.cut-off")).to_have_count(1)
+    scored.unroute(updates)
+    expect(scored.locator(".clients [row-id='280'] [col-id='client']")).to_have_text("C280", timeout=10_000)
+    expect(scored.locator("html.cut-off")).to_have_count(0)
+
+
 def test_a_key_that_is_held_moves_one_client_at_each_press(scored):
     for _ in range(150):
         scored.keyboard.press("j")

@@ -14,6 +14,8 @@
   let isHealthy = true;
   let areUpdatesAnswered = true;
   let lastAnswer = new Date();
+  // The rows that a table asked for in vain, by the table's id: it waits for them, and asks for no others before.
+  const rowsWanting = new Map();
 
   function show() {
     const isCutOff = !(isHealthy && areUpdatesAnswered);
@@ -43,6 +45,14 @@
     } catch (error) {
       // Only a page that takes files has it.
     }
+    rowsWanting.forEach((getRowsRequest, id) => window.dash_clientside.set_props(id, { getRowsRequest }));
+  }
+
+  function noteRows(options, isAnswered) {
+    const rows = JSON.parse(options.body).inputs.find((input) => input.property === "getRowsRequest");
+    if (!rows) return;
+    if (isAnswered) rowsWanting.delete(rows.id);
+    else rowsWanting.set(rows.id, rows.value);
   }
 
   async function look() {
@@ -64,13 +74,19 @@
     const isUpdate = String(resource.url || resource).includes(UPDATES);
     try {
       const answer = await plainFetch(resource, options);
-      if (isUpdate) areUpdatesAnswered = !AWAY.includes(answer.status);
+      if (isUpdate) {
+        areUpdatesAnswered = !AWAY.includes(answer.status);
+        noteRows(options, areUpdatesAnswered);
+      }
       // The session is over: what was scored is kept, and is there again after signing in.
       if (isUpdate && answer.status === 401) window.location.reload();
       else if (isUpdate && answer.status >= 400 && answer.status < 500) sayWhy(answer.clone());
       return answer;
     } catch (error) {
-      if (isUpdate && error.name !== "AbortError") areUpdatesAnswered = false;
+      if (isUpdate && error.name !== "AbortError") {
+        areUpdatesAnswered = false;
+        noteRows(options, false);
+      }
       throw error;
     } finally {
       if (isUpdate) show();

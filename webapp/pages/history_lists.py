@@ -24,7 +24,7 @@ from webapp.context import AppContext
 from webapp.pages import batches, timeline, wording
 from webapp.pages.components import attributes, choice, choices, lamp, plain_table
 from webapp.pages.review import FilterRule
-from webapp.pages.scored_file import BLOCK_ROWS, THEME
+from webapp.pages.scored_file import BLOCK_ROWS, IN_BLOCKS, THEME
 from webapp.upload_access import of_caller
 from webapp.uploads import Upload
 
@@ -232,9 +232,7 @@ def grid(model: dict[str, FilterRule] | None = None) -> Component:
             "theme": {"function": THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
             "rowHeight": 44,
-            "cacheBlockSize": BLOCK_ROWS,
-            "maxBlocksInCache": 20,
-            "infiniteInitialRowCount": 1,
+            **IN_BLOCKS,
             "ensureDomOrder": True,
         },
         style={"height": None},

@@ -24,6 +24,14 @@ from webapp.upload_files import Details
 from webapp.upload_records import Record
 
 BLOCK_ROWS = 50
+# A table fetches its rows in blocks, one after the other: the component keeps only the last request, so that of two
+# at once the first would never be answered.
+IN_BLOCKS = {
+    "cacheBlockSize": BLOCK_ROWS,
+    "maxBlocksInCache": 20,
+    "maxConcurrentDatasourceRequests": 1,
+    "infiniteInitialRowCount": 1,
+}
 
 # The grid takes its colours from style.css, so that it follows the reader's dark mode.
 THEME = (
@@ -289,9 +297,7 @@ def grid(checked: Checked, schema: Schema) -> Component:
         dashGridOptions={
             "theme": {"function": THEME},
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": "enableSelection"},
-            "cacheBlockSize": BLOCK_ROWS,
-            "maxBlocksInCache": 20,
-            "infiniteInitialRowCount": 1,
+            **IN_BLOCKS,
             "tooltipShowDelay": 400,
             "tooltipShowMode": "whenTruncated",
             # What is not found is said above the table, in our words.
