@@ -88,6 +88,12 @@ class Settings(BaseSettings):
     web_workers: int = Field(
         0, ge=0, le=64, description="processes of the web app that answer; 0: one for each core, at most four"
     )
+    web_proxies: int = Field(
+        0,
+        ge=0,
+        le=9,
+        description="reverse proxies before the web app that say who asks (X-Forwarded-For); 0: people connect to it",
+    )
     exporter_port: int = Field(9697, ge=1, le=65_535, description="port of the metrics exporter")
     mlflow_port: int = Field(5051, ge=1, le=65_535, description="port of the MLflow server that `make up` starts")
     prefect_port: int = Field(4200, ge=1, le=65_535, description="port of the Prefect server that `make up` starts")

@@ -153,7 +153,7 @@ def _sign_in(context: AppContext, wanted: str) -> AnyResponse:
     _refuse_unsaid_origin()
     name, password = request.form.get("name", ""), request.form.get("password", "")
     try:
-        context.sessions.count_attempt(name, request.remote_addr or "")
+        context.sessions.count_attempt(name, _address(context))
     except TooManyAttemptsError as exc:
         log.warning("too many attempts to sign in")
         return _login_page(context, wanted, str(exc), name, exc.status)
@@ -165,6 +165,12 @@ def _sign_in(context: AppContext, wanted: str) -> AnyResponse:
     # Who came over TLS has the cookie go no other way.
     is_secure = request.headers.get("Origin", "").startswith("https://")
     return _with_session(redirect(wanted, 303), context, SignedIn(user.name, stamp=user.stamp), is_secure=is_secure)
+
+
+def _address(context: AppContext) -> str:
+    """Where a request comes from, as the outermost of our proxies saw it; what it was told anybody can write."""
+    n_proxies, route = context.settings.web_proxies, request.access_route
+    return route[-n_proxies] if 0 < n_proxies <= len(route) else request.remote_addr or ""
 
 
 def _own_account(context: AppContext) -> User | None:
@@ -198,7 +204,7 @@ def _change_password(context: AppContext) -> AnyResponse:
         if new != request.form.get("again", ""):
             raise BadRequestError("The two new passwords differ. Nothing was changed.")
         # As at the sign-in: who found a browser left alone must not guess.
-        context.sessions.count_attempt(user.name, request.remote_addr or "")
+        context.sessions.count_attempt(user.name, _address(context))
         if not is_password(old, user.password):
             raise BadRequestError("The present password is another one. Nothing was changed.")
         change_user(context.settings.home, user.name, password=new)

@@ -60,7 +60,7 @@ KNOWN_TO = {
 }
 
 # Settings that the web app alone acts on.
-OF_THE_WEB_APP = ("CREDITRISK_OIDC_", "CREDITRISK_SHADOW", "CREDITRISK_GRAFANA_URL")
+OF_THE_WEB_APP = ("CREDITRISK_OIDC_", "CREDITRISK_SHADOW", "CREDITRISK_GRAFANA_URL", "CREDITRISK_WEB_")
 
 
 def has_way_out(network: str) -> bool:
@@ -193,6 +193,7 @@ def test_the_web_app_is_told_what_it_needs_and_no_more():
         "CREDITRISK_HOST",
         "CREDITRISK_ALLOWED_HOSTS",
         "CREDITRISK_WEB_WORKERS",
+        "CREDITRISK_WEB_PROXIES",
         "CREDITRISK_SHADOW",
         "CREDITRISK_OIDC_ISSUER",
         "CREDITRISK_OIDC_CLIENT_ID",

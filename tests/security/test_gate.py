@@ -197,6 +197,11 @@ def test_the_web_app_asks_two_things_about_prefect_and_never_learns_its_password
         assert ask(port, path=path).status == 404, path
 
 
+def test_the_gate_adds_who_asked_to_what_it_was_told(gate):
+    answer = ask(gate[9696], path="/api/v1/model", X_Forwarded_For="192.0.2.1")
+    assert "X-Forwarded-For: 192.0.2.1, 127.0.0.1" in answer.text.splitlines()
+
+
 def test_idle_sockets_do_not_hold_up_the_others(gate):
     sockets = [socket.create_connection(("127.0.0.1", gate[9696])) for _ in range(48)]
     try:

@@ -14,6 +14,7 @@ from riskometer.cli import main
 from tests.conftest import poll
 from webapp import accounts, passwords, serve, sessions
 from webapp.access import needed_for
+from webapp.app import create_app
 from webapp.pages import find_pages
 from webapp.sign_in import COOKIE
 
@@ -190,6 +191,30 @@ def test_who_guesses_has_to_wait_whether_or_not_there_is_such_a_name(home, corne
     at = sessions.time.time()
     monkeypatch.setattr(sessions.time, "time", lambda: at + sessions.ATTEMPT_SECONDS + 1)
     assert signed_in(corner_app, "clerk").get("/account").status_code == 200
+
+
+def test_behind_a_proxy_who_guesses_keeps_out_nobody_at_another_address(home, corner_settings):
+    app = create_app(corner_settings.model_copy(update={"web_proxies": 1}))
+
+    def sign_in(name: str, password: str, forwarded: str) -> int:
+        headers = {**OURS, "X-Forwarded-For": forwarded}
+        return app.test_client().post("/login", data={"name": name, "password": password}, headers=headers).status_code
+
+    # What the guesser writes into the header itself makes no other address of it.
+    tries = [sign_in(f"name {n}", "no", f"10.0.0.{n}, 192.0.2.1") for n in range(sessions.MOST_OF_AN_ADDRESS + 1)]
+    assert tries == [401] * sessions.MOST_OF_AN_ADDRESS + [429]
+    assert sign_in("clerk", PASSWORD, "192.0.2.1") == 429
+    assert sign_in("clerk", PASSWORD, "192.0.2.2") == 303
+
+
+def test_without_a_proxy_what_a_header_says_of_the_address_counts_for_nothing(home, corner_app):
+    def guess(n: int) -> int:
+        sent = {"name": f"name {n}", "password": "no"}
+        headers = {**OURS, "X-Forwarded-For": f"10.0.0.{n}"}
+        return corner_app.test_client().post("/login", data=sent, headers=headers).status_code
+
+    statuses = [guess(n) for n in range(sessions.MOST_OF_AN_ADDRESS + 1)]
+    assert statuses == [401] * sessions.MOST_OF_AN_ADDRESS + [429]
 
 
 def test_a_session_ends_by_signing_out_by_time_and_with_the_account(home, corner_app, monkeypatch):
