@@ -190,6 +190,16 @@ def test_a_file_that_is_kept_leads_to_its_clients(app, context):
     assert (button.children, getattr(button, "data-upload")) == ("clients.csv", name)
 
 
+def test_the_latest_files_stand_in_sight_and_the_older_ones_folded():
+    at = datetime(2026, 11, 26, 9, tzinfo=UTC)
+    files = [history_lists.File(at, "page", f"{n}.csv", "anna", "3", "1 client", {}) for n in range(7)]
+    [table, folded] = history_lists.files_table(files).children
+    in_sight, behind = said(table), said(folded)
+    assert [f"{n}.csv" in in_sight for n in range(7)] == [True] * 5 + [False] * 2
+    assert [f"{n}.csv" in behind for n in range(7)] == [False] * 5 + [True] * 2
+    assert "2 older files" in behind
+
+
 def test_a_decision_scored_again_is_the_same_or_says_in_what_it_is_not(app, context, corner_scorer):
     score(app, BAD)
     n_before = context.log.head()

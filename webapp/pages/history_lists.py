@@ -32,6 +32,8 @@ from webapp.uploads import Upload
 MOST_VERSIONS = 12
 # Of the batch flow; older ones lie beside their predictions.
 MOST_FILES = 20
+# That stand in sight; the decisions come below them.
+MOST_AT_ONCE = 5
 
 
 class File(NamedTuple):
@@ -101,7 +103,7 @@ def _verdicts(folder: Path, _noted_at: float) -> dict[str, int]:
 
 
 def files_table(found: Sequence[File]) -> Component:
-    """The files as a table; what to do first if there is none."""
+    """The files as a table, the older ones folded; what to do first if there is none."""
     if not found:
         return html.P(
             ["No file of yours is kept here. ", html.A("Drop a file of clients", href="/"), ", and it will be listed."],
@@ -121,7 +123,16 @@ def files_table(found: Sequence[File]) -> Component:
                 ]
             )
         )
-    return plain_table(heads, rows, looks="words")
+    table = plain_table(heads, rows[:MOST_AT_ONCE], looks="words")
+    older = rows[MOST_AT_ONCE:]
+    if not older:
+        return table
+    return html.Div(
+        [
+            table,
+            html.Details([html.Summary(counted(len(older), "older file")), plain_table(heads, older, looks="words")]),
+        ]
+    )
 
 
 def _opener(item: File) -> Component | str:
