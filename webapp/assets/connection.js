@@ -49,7 +49,8 @@
   }
 
   function noteRows(options, isAnswered) {
-    const rows = JSON.parse(options.body).inputs.find((input) => input.property === "getRowsRequest");
+    const { inputs = [] } = JSON.parse(options.body);
+    const rows = inputs.find((input) => input.property === "getRowsRequest");
     if (!rows) return;
     if (isAnswered) rowsWanting.delete(rows.id);
     else rowsWanting.set(rows.id, rows.value);
