@@ -54,17 +54,13 @@ def test_many_that_wait_for_a_held_log_wait_side_by_side(log, monkeypatch):
 
 
 @pytest.mark.usefixtures("held")
-def test_a_held_log_is_not_ready_within_two_seconds_and_can_still_be_read(log, tmp_path):
-    before = time.monotonic()
-    with pytest.raises(DecisionLogError, match="held by somebody else"):
+def test_a_held_log_is_soon_said_not_to_be_ready_and_can_still_be_read(log, tmp_path):
+    with pytest.raises(DecisionLogError, match="held by somebody else: for 1 s"):
         log.check_writable()
-    with pytest.raises(DecisionLogError, match="held by somebody else"):
+    with pytest.raises(DecisionLogError, match="held by somebody else: for 1 s"):
         DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}").check_writable()
-    assert time.monotonic() - before < 4
-    before = time.monotonic()
     assert log.head()[0] == 1
     assert DecisionLog(f"sqlite:///{tmp_path / 'decisions.db'}").counts_by_verdict() == {"approve": 1}
-    assert time.monotonic() - before < 0.5
 
 
 def test_a_log_that_is_let_go_in_time_takes_the_decision(log, held):
