@@ -166,6 +166,13 @@ class Settings(BaseSettings):
     champion_poll_seconds: float = Field(
         2.0, gt=0, le=86_400, description="seconds between two looks for a new champion"
     )
+    webhook_secret: str = Field(
+        "",
+        repr=False,
+        pattern=r"^$|^.{32,}$",
+        description="secret, of 32 characters or more, of the webhook by which MLflow says that a champion moved; "
+        "empty: there is none",
+    )
     shadow: bool = Field(
         False,
         description="true: the challenger scores what is decided too, in the background; that is logged, and counts as "

@@ -20,6 +20,7 @@ from webapp import (
     docs_page,
     invocations,
     personal_data,
+    registry_webhook,
     report_routes,
     security,
     short_way,
@@ -83,6 +84,7 @@ def create_app(settings: Settings, started: float | None = None) -> Flask:
     app.register_blueprint(docs_page.make_blueprint())
     app.register_blueprint(sign_in.make_blueprint(context))
     app.register_blueprint(personal_data.make_blueprint(context))
+    app.register_blueprint(registry_webhook.make_blueprint(context))
     app.register_blueprint(upload_routes.make_blueprint(context))
     app.register_blueprint(report_routes.make_blueprint(context))
     app.register_blueprint(version_pages.make_blueprint(context))

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
 import sqlite3
-import subprocess
-import sys
-import time
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
@@ -20,8 +14,8 @@ import pytest
 from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings, configure_mlflow
-from riskometer.services import child_environment, services
 from tests.conftest import poll
+from tests.mlflow_server import free_port, mlflow_server
 from webapp.app import create_app
 
 MODEL = "corner_lender"
@@ -80,34 +74,11 @@ def served(moved: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
     """The home moved once more, with MLflow's server on it as `make up` starts it."""
     third = tmp_path / "third"
     moved.rename(third)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    settings = Settings(home=third, mlflow_uri=f"http://127.0.0.1:{port}", registry_timeout_seconds=20.0)
+    settings = Settings(home=third, mlflow_uri=f"http://127.0.0.1:{free_port()}", registry_timeout_seconds=20.0)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "")  # put back after the test
     configure_mlflow(settings)
-    [part] = [part for part in services(settings) if part.name == "mlflow"]
-    part.prepare()
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1", "--no-serve-artifacts"]
-    command += ["--backend-store-uri", f"sqlite:///{third / 'mlflow' / 'mlflow.db'}"]
-    command += ["--default-artifact-root", (third / "mlflow" / "artifacts").as_uri()]
-    with (tmp_path / "mlflow.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, start_new_session=True, cwd=tmp_path, env=child_environment(settings)
-        )
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{settings.mlflow_uri}/health", timeout=5)
-                break
-            except OSError:
-                assert time.monotonic() < deadline, (tmp_path / "mlflow.log").read_text()[-2000:]
-                time.sleep(0.05)
+    with mlflow_server(settings):
         yield settings
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
 
 
 def test_a_moved_home_does_so_through_the_mlflow_server_too(served, corner_scorer, corner_reference):

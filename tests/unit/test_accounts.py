@@ -29,6 +29,7 @@ ALLOWED = {
     ("GET", "/metrics"): EVERYBODY,
     ("GET", "/ping"): EVERYBODY,
     ("GET", "/version"): EVERYBODY,
+    ("POST", "/webhooks/mlflow"): EVERYBODY,
     ("GET", "/login"): EVERYBODY,
     ("GET", "/login/oidc"): EVERYBODY,
     ("GET", "/login/oidc/back"): EVERYBODY,
