@@ -39,8 +39,8 @@ class SmallDatabase:
         BusyError
             If it cannot be used at the moment.
         """
-        try:
-            with self._lock:
+        with self._lock:
+            try:
                 if self._connection is None:
                     self._connection = self._open()
                 self._connection.execute("BEGIN IMMEDIATE" if is_write else "BEGIN")
@@ -48,9 +48,10 @@ class SmallDatabase:
                     yield self._connection
                 finally:
                     self._connection.execute("COMMIT")
-        except (sqlite3.Error, OSError) as exc:
-            self._connection = None
-            raise BusyError(self._away) from exc
+            except (sqlite3.Error, OSError) as exc:
+                # While nobody else has it: the next one may be in the middle of a transaction on it.
+                self._connection = None
+                raise BusyError(self._away) from exc
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,8 +16,10 @@ from creditrisk.decision_log.decisions import named
 from webapp import accounts, api, idempotency
 from webapp.access import Caller, local_caller
 from webapp.app import create_app
+from webapp.errors import BusyError
 from webapp.http_requests import AppTask, ErrorTask, RefusalError
 from webapp.json_logs import REQUEST_ID, JsonLines, request_id
+from webapp.small_database import SmallDatabase
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
 WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
@@ -223,6 +225,44 @@ def test_where_keys_cannot_be_kept_nothing_is_scored_until_they_can(client, corn
 # A version by its name
 
 
+class SlowToLeave:
+    """A lock whose holder, if it has failed, goes on only when the next one is in the middle of its work."""
+
+    def __init__(self):
+        self.lock, self.next_is_in = threading.Lock(), threading.Event()
+
+    def __enter__(self):
+        self.lock.acquire()
+
+    def __exit__(self, kind, *_):
+        self.lock.release()
+        if kind is not None:
+            assert self.next_is_in.wait(10)
+
+
+def test_a_request_that_fails_leaves_the_connection_to_the_next_one(tmp_path):
+    database = SmallDatabase(
+        tmp_path / "small.sqlite3", "CREATE TABLE IF NOT EXISTS t (n INTEGER);", away="It is away."
+    )
+    lock = database._lock = SlowToLeave()
+    has_begun = threading.Event()
+
+    def fail():
+        with pytest.raises(BusyError, match="away"), database.transaction():
+            has_begun.set()
+            raise OSError
+
+    failing = threading.Thread(target=fail)
+    failing.start()
+    assert has_begun.wait(10)
+    with database.transaction() as connection:
+        lock.next_is_in.set()
+        failing.join()
+        connection.execute("INSERT INTO t VALUES (1)")
+    with database.transaction() as connection:
+        assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]
+
+
 @pytest.mark.parametrize("key", [None, "key-1"])
 def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_version, key):
     headers = {"Idempotency-Key": key} if key else {}
@@ -330,7 +370,9 @@ def test_an_id_is_taken_over_if_it_is_a_uuid(sent, is_kept):
 def test_every_answer_of_the_server_and_its_log_line_carry_the_id(kind, monkeypatch):
     written, lines = [], []
     sent = "0af7651916cd43dd8448eb211c80319c"
-    request = SimpleNamespace(version="1.1", headers={"X_REQUEST_ID": sent}, command="POST", error=RefusalError(413))
+    request = SimpleNamespace(
+        version="1.1", headers={"X_REQUEST_ID": sent}, command="POST", path="/uploads", error=RefusalError(413)
+    )
     server = SimpleNamespace(adj=SimpleNamespace(ident=None), on_answer=lambda _status: None)
     task = kind(SimpleNamespace(write_soon=written.append, server=server), request)
 
