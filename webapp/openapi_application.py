@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pydantic.json_schema import JsonSchemaValue
 
 from creditrisk.schema import Field, Schema
 from creditrisk.sources import MAX_COLUMNS
 
 
-def application_schema(schema: Schema) -> dict[str, Any]:
+def application_schema(schema: Schema) -> JsonSchemaValue:
     """What an application may hold, as JSON Schema; other fields are taken, and not read."""
     fields = [field for field in schema.fields if field.role in ("id", "time", "feature")]
     required = [field.name for field in fields if field.role == "feature" and field.is_required]
@@ -21,8 +21,8 @@ def application_schema(schema: Schema) -> dict[str, Any]:
     }
 
 
-def _property(field: Field, *, is_required: bool) -> dict[str, Any]:
-    kind: dict[str, Any]
+def _property(field: Field, *, is_required: bool) -> JsonSchemaValue:
+    kind: JsonSchemaValue
     if field.type == "category":
         kind = {"enum": [category.value for category in field.categories] + ([] if is_required else [None])}
     else:

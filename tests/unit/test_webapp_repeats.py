@@ -13,7 +13,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.decision_log.decisions import named
-from webapp import accounts, api, idempotency
+from webapp import accounts, api, idempotency, small_database
 from webapp.access import Caller, local_caller
 from webapp.app import create_app
 from webapp.errors import BusyError
@@ -226,17 +226,19 @@ def test_where_keys_cannot_be_kept_nothing_is_scored_until_they_can(client, corn
 
 
 class SlowToLeave:
-    """A lock whose holder, if it has failed, goes on only when the next one is in the middle of its work."""
+    """A lock whose first holder goes on only when the next one is in the middle of its work."""
 
     def __init__(self):
-        self.lock, self.next_is_in = threading.Lock(), threading.Event()
+        self.lock, self.next_is_in, self.n_left = threading.Lock(), threading.Event(), 0
 
-    def __enter__(self):
-        self.lock.acquire()
+    def acquire(self, timeout):
+        return self.lock.acquire(timeout=timeout)
 
-    def __exit__(self, kind, *_):
+    def release(self):
+        self.n_left += 1
+        is_first = self.n_left == 1
         self.lock.release()
-        if kind is not None:
+        if is_first:
             assert self.next_is_in.wait(10)
 
 
@@ -261,6 +263,25 @@ def test_a_request_that_fails_leaves_the_connection_to_the_next_one(tmp_path):
         connection.execute("INSERT INTO t VALUES (1)")
     with database.transaction() as connection:
         assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]
+
+
+def test_nobody_waits_for_all_who_came_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(small_database, "PATIENCE_SECONDS", 0.05)
+    database = SmallDatabase(tmp_path / "small.sqlite3", "", away="It is away.")
+    refused = []
+
+    def ask():
+        with suppress(BusyError), database.transaction():
+            return
+        refused.append(True)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    with database.transaction():
+        asking.start()
+        asking.join(10)
+        assert refused == [True]
+    with database.transaction() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
 
 
 @pytest.mark.parametrize("key", [None, "key-1"])
