@@ -101,7 +101,7 @@ def _in_a_header(names: list[str]) -> str:
 def _add_search(blueprint: Blueprint, context: AppContext) -> None:
     @blueprint.post("/api/v1/decisions/search")
     def search() -> Response:
-        body = bodies.json_body()
+        body = bodies.json_body(instead="")
         application_id = body.get("application_id") if isinstance(body, dict) else None
         if not isinstance(application_id, str) or not application_id.strip() or len(body) > 1:
             raise BadRequestError('Expected {"application_id": "…"}, and nothing beside it.')
@@ -132,7 +132,7 @@ def _add_outcomes(blueprint: Blueprint, context: AppContext, keys: IdempotencyKe
     @blueprint.post(OUTCOMES)
     def outcomes() -> Response:
         sent = bodies.json_bytes()
-        body = bodies.parse_json(sent)
+        body = bodies.parse_json(sent, instead="")
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return Response(_recorded_json(context, body), mimetype="application/json")
@@ -149,7 +149,7 @@ def _recorded_json(context: AppContext, body: Any) -> bytes:
         raise BadRequestError('Expected {"outcomes": [{"application_id": …, "default": true or false, …}]}.')
     if isinstance(body, dict):
         bodies.refuse_others(body, ("outcomes",))
-    bodies.limit_rows(len(items))
+    bodies.limit_rows(len(items), instead="")
     done = record_outcomes(context.log, items, today=datetime.now(UTC).date(), by=the_caller().actor)
     return _encoded({"recorded": done.n_new, "corrected": done.n_corrected, "unchanged": done.n_unchanged})
 

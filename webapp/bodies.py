@@ -32,16 +32,20 @@ _LONG_NUMBER = re.compile(r"\d{4301}")
 # How JSON spells the character NUL, which databases refuse, and halves of characters, which no text can hold.
 _ODD_ESCAPE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 _CSV_NAME = "request.csv"
+# Where many applications can go; nothing but applications can.
+_AS_CSV = ", or as CSV to /api/v1/score.csv"
 _ODD_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
-def json_body(*, is_nan_missing: bool = False) -> Any:
+def json_body(*, is_nan_missing: bool = False, instead: str = _AS_CSV) -> Any:
     """The body as JSON.
 
     Parameters
     ----------
     is_nan_missing
         Take NaN for null, where the protocol has it; otherwise it is refused.
+    instead
+        What can be done with too large a body besides sending it in parts; empty if nothing can.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def json_body(*, is_nan_missing: bool = False) -> Any:
     TooLargeError
         If it holds more objects or values than any table may.
     """
-    return parse_json(json_bytes(), is_nan_missing=is_nan_missing)
+    return parse_json(json_bytes(), is_nan_missing=is_nan_missing, instead=instead)
 
 
 def json_bytes() -> bytes:
@@ -62,12 +66,12 @@ def json_bytes() -> bytes:
     return request.get_data(cache=False)
 
 
-def parse_json(body: bytes, *, is_nan_missing: bool = False) -> Any:
+def parse_json(body: bytes, *, is_nan_missing: bool = False, instead: str = _AS_CSV) -> Any:
     """The same of the bytes of a body."""
     if body.count(b"{") + body.count(b"[") > JSON_MAX_OBJECTS or body.count(b",") > JSON_MAX_VALUES:
         raise TooLargeError(
             f"The request holds more than {JSON_MAX_OBJECTS:,} objects and lists, or {JSON_MAX_VALUES:,} values. "
-            "Send it in parts, or as CSV to /api/v1/score.csv."
+            f"Send it in parts{instead}."
         )
     try:
         text = body.decode("utf-8-sig")
@@ -112,12 +116,12 @@ def refuse_others(body: Mapping[str, object], known: Sequence[str]) -> None:
             )
 
 
-def limit_rows(n_rows: int) -> None:
-    """Refuse more rows than a JSON request may hold."""
+def limit_rows(n_rows: int, *, instead: str = _AS_CSV) -> None:
+    """Refuse more rows than a JSON request may hold; `instead` as of `json_body`."""
     if n_rows > JSON_MAX_ROWS:
         raise TooLargeError(
             f"The request holds {n_rows:,} entries; at most {JSON_MAX_ROWS:,} are taken as JSON. "
-            "Send them in parts, or as CSV to /api/v1/score.csv."
+            f"Send them in parts{instead}."
         )
 
 

@@ -230,6 +230,16 @@ SENTENCES = {
     501: ("not_implemented", "Send the body as it is, or in chunks; no other transfer encoding is understood."),
     503: ("busy", "More is asked at the moment than can be answered. Please try again in a minute."),
 }
+# Who asks here speaks MLflow's protocol, and these are its names for what went wrong; of other statuses, BAD_REQUEST.
+MLFLOW_ROUTES = frozenset({"/invocations", "/ping", "/version"})
+_MLFLOW_CODES = {
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "ENDPOINT_NOT_FOUND",
+    409: "RESOURCE_CONFLICT",
+    500: "INTERNAL_ERROR",
+    503: "TEMPORARILY_UNAVAILABLE",
+}
 # What a system says when nothing can be written, whatever it is.
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 # After how long it is worth asking again.
@@ -257,6 +267,11 @@ def error(status: int, code: str, message: str, details: Mapping[str, object] | 
 def shape(code: str, message: str) -> dict[str, dict[str, object]]:
     """The one shape of an error."""
     return {"error": {"code": code, "message": message}}
+
+
+def mlflow_shape(status: int, message: str) -> dict[str, str]:
+    """The shape of an error on MLflow's routes."""
+    return {"error_code": _MLFLOW_CODES.get(status, "BAD_REQUEST"), "message": message, "stack_trace": ""}
 
 
 def status_of(exc: CreditRiskError) -> tuple[int, str]:
@@ -291,6 +306,8 @@ def answer_http(exc: HTTPException) -> tuple[Response, int]:
         return make_response(render_template("nothing_here.html", title="There is nothing at this address")), status
     code, message = SENTENCES.get(status, ("bad_request" if status < 500 else "internal", exc.description or exc.name))
     response, _ = error(status, code, message)
+    if request.path in MLFLOW_ROUTES:
+        response = jsonify(mlflow_shape(status, message))
     allowed = getattr(exc, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(sorted(allowed))

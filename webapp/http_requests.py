@@ -17,7 +17,7 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import Task, WSGITask
 from waitress.utilities import Error as WaitressError
 
-from webapp.errors import RETRY_SECONDS, SENTENCES, shape
+from webapp.errors import MLFLOW_ROUTES, RETRY_SECONDS, SENTENCES, mlflow_shape, shape
 from webapp.json_logs import REQUEST_ID, request_id
 
 # Larger bodies and answers lie in temporary files.
@@ -163,7 +163,8 @@ class ErrorTask(_AccessLogged):
         """Write the refusal."""
         status = self.request.error.code
         code, sentence = SENTENCES.get(status, SENTENCES[400])
-        body = json.dumps(shape(code, sentence)).encode()
+        is_mlflows = self.request.path in MLFLOW_ROUTES
+        body = json.dumps(mlflow_shape(status, sentence) if is_mlflows else shape(code, sentence)).encode()
         self.status = f"{status} {HTTPStatus(status).phrase}"
         self.response_headers += [
             ("Content-Type", "application/json"),

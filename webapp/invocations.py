@@ -23,7 +23,7 @@ from creditrisk.sources import RawTable, from_records, from_rows
 from webapp import bodies
 from webapp.access import the_caller
 from webapp.context import AppContext
-from webapp.errors import BadRequestError, answer_http, answer_known, answer_unknown
+from webapp.errors import BadRequestError, answer_http, answer_known, answer_unknown, mlflow_shape
 from webapp.idempotency import refuse_key
 from webapp.openapi import JsonObject
 from webapp.pinned_versions import pinned_scorer
@@ -31,15 +31,6 @@ from webapp.scoring import as_result, score_table
 
 # The keys under which rows may stand; of `params` beside them, `model_version` is the only one.
 FORMATS = ("dataframe_split", "dataframe_records", "instances", "inputs")
-# MLflow's names for what went wrong; other statuses are a BAD_REQUEST.
-_ERROR_CODES = {
-    401: "UNAUTHENTICATED",
-    403: "PERMISSION_DENIED",
-    404: "ENDPOINT_NOT_FOUND",
-    409: "RESOURCE_CONFLICT",
-    500: "INTERNAL_ERROR",
-    503: "TEMPORARILY_UNAVAILABLE",
-}
 _TYPE_WORDS = {dict: "dictionary", list: "list", str: "text", bool: "true or false", type(None): "null"}
 
 
@@ -70,7 +61,7 @@ def make_blueprint(context: AppContext) -> Blueprint:
         return Response(version("mlflow"), mimetype="application/json")
 
     blueprint.register_error_handler(CreditRiskError, _in_mlflows_shape(answer_known))
-    blueprint.register_error_handler(HTTPException, _in_mlflows_shape(answer_http))
+    blueprint.register_error_handler(HTTPException, answer_http)
     blueprint.register_error_handler(Exception, _in_mlflows_shape(answer_unknown))
     return blueprint
 
@@ -82,9 +73,7 @@ def _in_mlflows_shape(answer: Callable[[Any], tuple[Response, int]]) -> Callable
         response, status = answer(exc)
         # Columns that do not fit are no status of their own to MLflow.
         status = 400 if status == 422 else status
-        code = _ERROR_CODES.get(status, "BAD_REQUEST")
-        message = response.get_json()["error"]["message"]
-        response.set_data(json.dumps({"error_code": code, "message": message, "stack_trace": ""}))
+        response.set_data(json.dumps(mlflow_shape(status, response.get_json()["error"]["message"])))
         return response, status
 
     return answer_so

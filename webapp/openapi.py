@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
-from creditrisk.schema import Field, Schema
-from creditrisk.sources import MAX_COLUMNS
+from creditrisk.schema import Schema
 from webapp.api_models import (
     MOST_FOUND,
     DecisionSearch,
@@ -36,6 +35,7 @@ from webapp.errors import (
     StoppingError,
     shape,
 )
+from webapp.openapi_application import application_schema
 from webapp.security import JSON_MAX_BYTES, MEGABYTE
 
 # A part of the document: JSON, and no more than that.
@@ -82,6 +82,7 @@ _PROBLEMS: dict[str, dict[str, str]] = {
 # Any request may be answered so.
 _EVERYWHERE = ("400", "401", "403", "408", "431", "500", "501", "503")
 _WITH_BODY = (*_EVERYWHERE, "413", "415")
+_BY_MLFLOW = (*_WITH_BODY, "409")
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
         Shown where applications are taken and answered.
     """
     _, components = models_json_schema(_MODELS, ref_template=_REF, schema_generator=_Untitled)
-    application: JsonObject = _application(schema) if schema else {"type": "object"}
+    application: JsonObject = application_schema(schema) if schema else {"type": "object"}
     if example is not None:
         application["examples"] = [example.application]
     return {
@@ -137,7 +138,7 @@ def describe(schema: Schema | None, *, csv_max_mb: int = 0, example: Example | N
                 **{
                     f"mlflow_{status}": _mlflow_problem(problems)
                     for status, problems in _PROBLEMS.items()
-                    if status in _WITH_BODY
+                    if status in _BY_MLFLOW
                 },
             },
         },
@@ -249,14 +250,22 @@ def _mlflow_paths(csv_max_mb: int, example: Example | None) -> JsonObject:
                 f"place.{_at_most(csv_max_mb)}",
                 body={**_json(_ref(Invocation), asked), **_csv(example)},
                 answer=_json(_ref(Predictions), answered),
-                errors=(*_WITH_BODY, "409"),
+                errors=_BY_MLFLOW,
                 prefix="mlflow_",
             )
         },
         "/ping": {
-            "get": _operation("Whether there is a model, as MLflow asks it", "404 if there is none.", answer=text)
+            "get": _operation(
+                "Whether there is a model, as MLflow asks it",
+                "404 if there is none.",
+                answer=text,
+                prefix="mlflow_",
+                others={"404": {"description": "There is no model.", "content": text, "headers": _HEADERS}},
+            )
         },
-        "/version": {"get": _operation("MLflow's version", "A client of MLflow's may ask for it.", answer=text)},
+        "/version": {
+            "get": _operation("MLflow's version", "A client of MLflow's may ask for it.", answer=text, prefix="mlflow_")
+        },
     }
 
 
@@ -322,7 +331,14 @@ def _operator_paths() -> JsonObject:
                 answer=_json({"type": "object"}, {"status": "ok"}),
             )
         },
-        "/ready": {"get": _operation("Whether it can score", ready, answer=anything)},
+        "/ready": {
+            "get": _operation(
+                "Whether it can score",
+                ready,
+                answer=anything,
+                others={"503": {"description": "It cannot score.", "content": anything, "headers": _HEADERS}},
+            )
+        },
         "/metrics": {
             "get": _operation("Metrics", "For Prometheus.", answer={"text/plain": {"schema": {"type": "string"}}})
         },
@@ -341,6 +357,7 @@ def _operation(
     name: str = "",
     links: JsonObject | None = None,
     headers: JsonObject | None = None,
+    others: JsonObject | None = None,
 ) -> JsonObject:
     problems = {status: {"$ref": f"#/components/responses/{prefix}{status}"} for status in sorted(errors)}
     operation: JsonObject = {
@@ -350,6 +367,7 @@ def _operation(
         "responses": {
             "200": {"description": summary, "content": answer, "headers": _HEADERS | (headers or {})},
             **problems,
+            **(others or {}),
         },
     }
     if body is not None:
@@ -411,31 +429,3 @@ def _at_most(csv_max_mb: int) -> str:
 
 def _ref(model: type[BaseModel]) -> JsonObject:
     return {"$ref": _REF.format(model=model.__name__)}
-
-
-def _application(schema: Schema) -> JsonObject:
-    fields = [field for field in schema.fields if field.role in ("id", "time", "feature")]
-    required = [field.name for field in fields if field.role == "feature" and field.is_required]
-    return {
-        "type": "object",
-        "title": schema.title,
-        "properties": {field.name: _property(field, is_required=field.name in required) for field in fields},
-        "required": required,
-        "maxProperties": MAX_COLUMNS,
-    }
-
-
-def _property(field: Field, *, is_required: bool) -> JsonObject:
-    kind: JsonObject
-    if field.type == "category":
-        kind = {"enum": [category.value for category in field.categories] + ([] if is_required else [None])}
-    else:
-        name = {"number": "number", "integer": "integer", "text": "string", "date": "string"}[field.type]
-        kind = {"type": name if is_required else [name, "null"]}
-        if field.type == "date":
-            kind["format"] = "date"
-    bounds = {"minimum": field.minimum, "maximum": field.maximum}
-    expected = f"{field.label}: {field.expected}."
-    return (
-        kind | {name: float(bound) for name, bound in bounds.items() if bound is not None} | {"description": expected}
-    )

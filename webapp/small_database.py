@@ -11,6 +11,9 @@ from pathlib import Path
 
 from webapp.errors import BusyError
 
+# Waited for the others of this process, and as long for other processes: not once for each who came before.
+PATIENCE_SECONDS = 5.0
+
 
 class SmallDatabase:
     """One database file (0600), made when it is first asked for.
@@ -39,22 +42,28 @@ class SmallDatabase:
         BusyError
             If it cannot be used at the moment.
         """
+        if not self._lock.acquire(timeout=PATIENCE_SECONDS):
+            raise BusyError(self._away)
         try:
-            with self._lock:
-                if self._connection is None:
-                    self._connection = self._open()
-                self._connection.execute("BEGIN IMMEDIATE" if is_write else "BEGIN")
-                try:
-                    yield self._connection
-                finally:
-                    self._connection.execute("COMMIT")
+            if self._connection is None:
+                self._connection = self._open()
+            self._connection.execute("BEGIN IMMEDIATE" if is_write else "BEGIN")
+            try:
+                yield self._connection
+            finally:
+                self._connection.execute("COMMIT")
         except (sqlite3.Error, OSError) as exc:
+            # While nobody else has it: the next one may be in the middle of a transaction on it.
             self._connection = None
             raise BusyError(self._away) from exc
+        finally:
+            self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600))
-        connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            self._path, timeout=PATIENCE_SECONDS, isolation_level=None, check_same_thread=False
+        )
         connection.executescript(f"PRAGMA journal_mode = WAL; {self._schema}")
         return connection

@@ -73,6 +73,17 @@ def test_a_body_beyond_the_limit_is_answered_before_the_connection_ends(web, pat
         connection.close()
 
 
+@pytest.mark.parametrize(("kept", "status"), [(b"Content-Length: 900000000", 413), (b"Transfer-Encoding: gzip", 501)])
+def test_what_is_refused_before_it_is_whole_has_mlflows_shape_on_mlflows_route(web, kept, status):
+    head = b"POST /invocations HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/csv\r\n" + kept + b"\r\n\r\n"
+    parts = urlsplit(web.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=20) as sock:
+        sock.sendall(head)
+        [(said, _, body)] = answers_of(answer_on(sock))
+    assert said == status
+    assert json.loads(body).keys() == {"error_code", "message", "stack_trace"}
+
+
 def test_a_body_that_is_announced_too_large_is_not_asked_for(connect):
     sock = connect(b"POST /api/v1/score HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                    b"Expect: 100-continue\r\nContent-Length: 900000000\r\n\r\n")  # fmt: skip

@@ -20,7 +20,15 @@ from tests.conftest import poll
 from webapp import short_way
 from webapp.api_models import OutcomeReport
 from webapp.app import create_app
-from webapp.errors import BusyError, ForbiddenError, NoModelError, StoppingError, TooLargeError, status_of
+from webapp.errors import (
+    MLFLOW_ROUTES,
+    BusyError,
+    ForbiddenError,
+    NoModelError,
+    StoppingError,
+    TooLargeError,
+    status_of,
+)
 from webapp.http_requests import AppTask
 from webapp.openapi import describe
 
@@ -35,7 +43,7 @@ POSTS = ("/api/v1/score", "/api/v1/score.csv", "/api/v1/outcomes", "/invocations
 
 
 def assert_error(response, status, code):
-    if response.request.path == "/invocations" and status != 405:
+    if response.request.path in MLFLOW_ROUTES:
         return assert_mlflows_error(response, 400 if status == 422 else status)
     assert response.status_code == status, response.text
     assert set(response.json) == {"error"}
@@ -368,6 +376,13 @@ def test_no_route_takes_a_body_beyond_its_limit(client, path, megabytes):
 
 def test_more_applications_than_a_json_request_may_hold_are_refused(client):
     assert_error(client.post("/api/v1/score", json=[GOOD] * 10_001), 413, "too_large")
+
+
+@pytest.mark.parametrize("outcomes", [[{}] * 10_001, [{}] * 40_001])
+def test_too_many_outcomes_are_not_sent_to_where_applications_are_scored(client, outcomes):
+    answer = client.post("/api/v1/outcomes", json={"outcomes": outcomes})
+    assert_error(answer, 413, "too_large")
+    assert answer.json["error"]["message"].endswith("in parts.")
 
 
 def test_an_unforeseen_error_says_nothing_about_the_applicant(corner_app, caplog):

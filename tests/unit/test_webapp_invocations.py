@@ -302,6 +302,12 @@ def test_every_case_is_answered_as_mlflows_scoring_server_answers_it(client, of_
             assert isinstance(theirs["message"], str), name
 
 
+def test_another_method_is_refused_in_mlflows_shape(client):
+    answer = client.get("/invocations")
+    expect_error(answer, 405, "BAD_REQUEST")
+    assert set(answer.headers["Allow"].split(", ")) == {"OPTIONS", "POST"}
+
+
 def test_ping_says_whether_there_is_a_model(client, corner_app):
     assert (client.get("/ping").status_code, client.get("/ping").text) == (200, "\n")
     champion = corner_app.extensions["creditrisk"].champion

@@ -2,6 +2,7 @@
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -95,6 +96,39 @@ def test_what_may_be_sent_is_described_one_application_a_list_and_both_with_more
         assert client.post("/api/v1/score", json=body).status_code == 200
     with pytest.raises(ValidationError):
         validate(document, taken, {"applications": []})
+
+
+def test_every_reference_leads_somewhere(document):
+    references = set(re.findall(r'"\$ref": "([^"]+)"', json.dumps(document)))
+    assert len(references) > 20
+    for reference in references:
+        assert part_of(document, reference)
+
+
+def described(document, path, method, status):
+    response = document["paths"][path][method]["responses"][str(status)]
+    return part_of(document, response["$ref"]) if "$ref" in response else response
+
+
+def test_without_a_model_or_a_log_operators_are_answered_as_described(client, corner_app, document):
+    context = corner_app.extensions["creditrisk"]
+    context.stopping.set()
+    for path, status, served in [("/ready", 503, True), ("/ping", 404, False)]:
+        if not served:
+            context.champion.state = SimpleNamespace(scorer=None)
+        answer = client.get(path)
+        assert answer.status_code == status
+        [(kind, content)] = described(document, path, "get", status)["content"].items()
+        assert answer.mimetype == kind
+        validate(document, content["schema"], answer.json if path == "/ready" else answer.text)
+
+
+def test_a_refused_host_is_told_so_in_the_shape_described(client, document):
+    for path, method, _ in operations(document):
+        answer = client.open(path, method=method.upper(), headers={"Host": "evil.example"})
+        assert answer.status_code == 403
+        [content] = described(document, path, method, 403)["content"].values()
+        validate(document, content["schema"], answer.json)
 
 
 def test_the_example_of_each_error_has_the_shape_of_errors(document):

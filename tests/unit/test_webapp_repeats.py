@@ -5,7 +5,7 @@ import json
 import logging
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import datetime
 from types import SimpleNamespace
 
@@ -13,11 +13,13 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from creditrisk.decision_log.decisions import named
-from webapp import accounts, api, idempotency
+from webapp import accounts, api, idempotency, small_database
 from webapp.access import Caller, local_caller
 from webapp.app import create_app
+from webapp.errors import BusyError
 from webapp.http_requests import AppTask, ErrorTask, RefusalError
 from webapp.json_logs import REQUEST_ID, JsonLines, request_id
+from webapp.small_database import SmallDatabase
 
 GOOD = {"client": "A7", "age_years": 61, "amount_eur": 2000, "income_eur": 52000, "housing": "own"}
 WRONG = {**GOOD, "client": "A9", "age_years": "abc"}
@@ -223,6 +225,65 @@ def test_where_keys_cannot_be_kept_nothing_is_scored_until_they_can(client, corn
 # A version by its name
 
 
+class SlowToLeave:
+    """A lock whose first holder goes on only when the next one is in the middle of its work."""
+
+    def __init__(self):
+        self.lock, self.next_is_in, self.n_left = threading.Lock(), threading.Event(), 0
+
+    def acquire(self, timeout):
+        return self.lock.acquire(timeout=timeout)
+
+    def release(self):
+        self.n_left += 1
+        is_first = self.n_left == 1
+        self.lock.release()
+        if is_first:
+            assert self.next_is_in.wait(10)
+
+
+def test_a_request_that_fails_leaves_the_connection_to_the_next_one(tmp_path):
+    database = SmallDatabase(
+        tmp_path / "small.sqlite3", "CREATE TABLE IF NOT EXISTS t (n INTEGER);", away="It is away."
+    )
+    lock = database._lock = SlowToLeave()
+    has_begun = threading.Event()
+
+    def fail():
+        with suppress(BusyError), database.transaction():
+            has_begun.set()
+            raise OSError
+
+    failing = threading.Thread(target=fail)
+    failing.start()
+    assert has_begun.wait(10)
+    with database.transaction() as connection:
+        lock.next_is_in.set()
+        failing.join()
+        connection.execute("INSERT INTO t VALUES (1)")
+    with database.transaction() as connection:
+        assert connection.execute("SELECT n FROM t").fetchall() == [(1,)]
+
+
+def test_nobody_waits_for_all_who_came_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(small_database, "PATIENCE_SECONDS", 0.05)
+    database = SmallDatabase(tmp_path / "small.sqlite3", "", away="It is away.")
+    refused = []
+
+    def ask():
+        with suppress(BusyError), database.transaction():
+            return
+        refused.append(True)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    with database.transaction():
+        asking.start()
+        asking.join(10)
+        assert refused == [True]
+    with database.transaction() as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 @pytest.mark.parametrize("key", [None, "key-1"])
 def test_a_request_is_scored_by_the_version_that_it_names(client, log, old_version, key):
     headers = {"Idempotency-Key": key} if key else {}
@@ -330,7 +391,9 @@ def test_an_id_is_taken_over_if_it_is_a_uuid(sent, is_kept):
 def test_every_answer_of_the_server_and_its_log_line_carry_the_id(kind, monkeypatch):
     written, lines = [], []
     sent = "0af7651916cd43dd8448eb211c80319c"
-    request = SimpleNamespace(version="1.1", headers={"X_REQUEST_ID": sent}, command="POST", error=RefusalError(413))
+    request = SimpleNamespace(
+        version="1.1", headers={"X_REQUEST_ID": sent}, command="POST", path="/uploads", error=RefusalError(413)
+    )
     server = SimpleNamespace(adj=SimpleNamespace(ident=None), on_answer=lambda _status: None)
     task = kind(SimpleNamespace(write_soon=written.append, server=server), request)
 
