@@ -160,6 +160,9 @@
     if (api) focusList(api);
   }
 
+  // A page that is loaded anew begins at the list: the way back would otherwise lead to this very case.
+  if (window.history.state && window.history.state.isCase) window.history.replaceState(null, "");
+
   window.addEventListener("popstate", (event) => {
     if (!review()) return;
     if (event.state && event.state.isCase) openCase();
@@ -288,5 +291,23 @@
   // Before the grid, to which Enter and letters mean other things.
   document.addEventListener("keydown", onKey, true);
 
+  // Which clients the list shows: those of the tile that is pressed, and of what is searched for. Both may have changed.
+  function showOnly(clicks, sought, pressed) {
+    const { inputs_list: [tiles], triggered } = window.dash_clientside.callback_context;
+    const same = window.dash_clientside.no_update;
+    const isNew = (tile) => triggered.some(({ prop_id: id }) => id === JSON.stringify(tile.id) + ".n_clicks");
+    if (tiles.some(isNew) && !clicks.some(Boolean)) return [same, pressed.map(() => same)]; // they were drawn just now
+    const before = tiles.find((_, at) => pressed[at] === "true");
+    const clicked = tiles.find((tile, at) => clicks[at] && isNew(tile));
+    const shown = !clicked ? before : clicked === before ? undefined : clicked;
+    const only = shown && shown.id.tile;
+    const rule = (type, filter) => ({ filterType: "text", type, filter });
+    const model = {};
+    if (only) model.verdict = rule("equals", only);
+    if (sought && sought.trim()) model.client = rule("contains", sought.trim());
+    return [model, tiles.map((tile) => String(tile.id.tile === only))];
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { review: { showOnly } });
   window.caseReview = { focusList, onRearranged, onRows, want };
 })();
