@@ -228,9 +228,8 @@ def test_a_tile_and_a_search_right_after_it_both_count_on_a_slow_network(scored)
         scored.keyboard.type("c1")
         scored.wait_for_timeout(600)
     expect(scored.locator(".tile.red")).to_have_attribute("aria-pressed", "true")
-    scored.wait_for_function(
-        """() => Object.keys(window.dash_ag_grid.getApi('clients').getFilterModel()).sort().join() === 'client,verdict'"""
-    )
+    filters = "Object.keys(window.dash_ag_grid.getApi('clients').getFilterModel())"
+    scored.wait_for_function(f"{filters}.sort().join() === 'client,verdict'")
 
 
 def test_on_a_phone_the_way_back_leads_to_the_list_and_two_buttons_from_case_to_case(page, clients):
@@ -329,3 +328,17 @@ def test_a_card_is_not_drawn_anew_while_its_file_is_scored(page, clients):
     expect(page.locator(".batch.paused:has-text('many.csv')")).to_be_visible()
     page.get_by_role("button", name="Stop: many.csv").press("Enter")
     page.wait_for_function("() => document.activeElement.closest('#batches')")
+
+
+def test_who_presses_score_the_applicant_twice_has_them_scored_once(page):
+    page.click("#fill-in-open")
+    page.wait_for_selector("#fill-in .field input")
+    for name, text in {"age_years": "61", "amount_eur": "2000", "housing": "own"}.items():
+        page.locator(f'[id=\'{{"fill":"{name}","part":"cell"}}\']').fill(text)
+    page.wait_for_timeout(1000)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    page.evaluate("for (let n = 0; n < 2; n++) document.getElementById('fill-in-score').click()")
+    page.wait_for_selector("#case-title")
+    page.wait_for_timeout(500)
+    assert sum('"fill-in-score.n_clicks"' in body for body in sent) == 1
