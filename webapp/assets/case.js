@@ -115,7 +115,8 @@
     if (place === undefined) first.setSelected(true, true);
     if (rearranged) {
       api.ensureIndexVisible(index);
-      if (rearranged.isFollowed) api.setFocusedCell(index, "client");
+      // Who went on into the search meanwhile types there.
+      if (rearranged.isFollowed && (isIn("#clients") || isNowhere())) api.setFocusedCell(index, "client");
     }
     rearranged = null;
     arrived(api);
@@ -291,16 +292,20 @@
   // Before the grid, to which Enter and letters mean other things.
   document.addEventListener("keydown", onKey, true);
 
-  // Which clients the list shows: those of the tile that is pressed, and of what is searched for. Both may have changed.
-  function showOnly(clicks, sought, pressed) {
-    const { inputs_list: [tiles], triggered } = window.dash_clientside.callback_context;
-    const same = window.dash_clientside.no_update;
-    const isNew = (tile) => triggered.some(({ prop_id: id }) => id === JSON.stringify(tile.id) + ".n_clicks");
-    if (tiles.some(isNew) && !clicks.some(Boolean)) return [same, pressed.map(() => same)]; // they were drawn just now
-    const before = tiles.find((_, at) => pressed[at] === "true");
-    const clicked = tiles.find((tile, at) => clicks[at] && isNew(tile));
-    const shown = !clicked ? before : clicked === before ? undefined : clicked;
-    const only = shown && shown.id.tile;
+  // The tile that is pressed, and how often each was clicked by then, in one list. Kept here, as Dash takes only the
+  // latest of two answers that follow one another at once.
+  let pressed = { list: null, only: "", clicks: [] };
+
+  // Which clients the list shows: those of the tile that is pressed, and of what is searched for.
+  function showOnly(clicks, sought) {
+    const [tiles] = window.dash_clientside.callback_context.inputs_list;
+    if (pressed.list !== byId("clients") || !clicks.some(Boolean)) {
+      pressed = { list: byId("clients"), only: "", clicks: clicks.map(() => 0) };
+    }
+    const clicked = tiles.find((_, at) => clicks[at] > pressed.clicks[at]);
+    if (clicked) pressed.only = clicked.id.tile === pressed.only ? "" : clicked.id.tile;
+    pressed.clicks = clicks;
+    const { only } = pressed;
     const rule = (type, filter) => ({ filterType: "text", type, filter });
     const model = {};
     if (only) model.verdict = rule("equals", only);

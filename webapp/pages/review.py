@@ -122,7 +122,6 @@ def _register_list(app: Dash, context: AppContext) -> None:
         Output({"tile": ALL}, "aria-pressed"),
         Input({"tile": ALL}, "n_clicks"),
         Input("seek", "value"),
-        State({"tile": ALL}, "aria-pressed"),
         prevent_initial_call=True,
     )
 
