@@ -195,6 +195,8 @@
   let hadFocus = false;
   document.addEventListener("focusin", () => {
     hadFocus = isInCase();
+    // The grid would take the focus back to its row when new rows come, from whoever types into the search.
+    if (isIn("#seek") && grid()) grid().clearFocusedCell();
   });
   // Whose case it is: another client's begins at its top, with the name and the verdict in sight.
   let whose = "";
