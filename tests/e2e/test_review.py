@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.conftest import corner_home
 from tests.e2e.test_connection import DROP, HEADER
 
 # Scored in ten seconds or more.
 MANY = "\n".join([HEADER, *(f"{n},61,2000,52000,own" for n in range(200_000))])
+UPDATES = "**/_dash-update-component*"
 PHONE = {"width": 390, "height": 844}
 IS_IN_ROW = "row => Boolean(document.activeElement.closest(`.clients [row-id='${row}']`))"
 
@@ -78,6 +81,24 @@ def case_follows(page: Page) -> str:
     return page.inner_text("#case-title").removeprefix("Client ")
 
 
+@contextmanager
+def held_back(page: Page, what: str) -> Iterator[list[Route]]:
+    """Hold back the page's requests with some words in them until the end; the others go on at once."""
+    late: list[Route] = []
+
+    def look(route: Route) -> None:
+        if what in json.loads(route.request.post_data)["output"]:
+            late.append(route)
+        else:
+            route.continue_()
+
+    page.route(UPDATES, look)
+    yield late
+    for route in late:
+        route.continue_()
+    page.unroute(UPDATES, look)
+
+
 def test_tab_leaves_the_table_and_shift_tab_comes_back_to_the_chosen_client(scored):
     scored.keyboard.press("j")
     case_is(scored, "C2")
@@ -130,11 +151,10 @@ def test_clients_of_two_parts_of_the_list_are_fetched_at_once(scored):
 
 
 def test_clients_asked_for_while_the_app_was_away_come_when_it_is_back(scored):
-    updates = "**/_dash-update-component*"
-    scored.route(updates, lambda route: route.abort())
+    scored.route(UPDATES, lambda route: route.abort())
     scored.evaluate("window.dash_ag_grid.getApi('clients').ensureIndexVisible(280, 'middle')")
     expect(scored.locator("html.cut-off")).to_have_count(1)
-    scored.unroute(updates)
+    scored.unroute(UPDATES)
     expect(scored.locator(".clients [row-id='280'] [col-id='client']")).to_have_text("C280", timeout=10_000)
     expect(scored.locator("html.cut-off")).to_have_count(0)
 
@@ -181,6 +201,37 @@ def test_after_a_click_on_a_chip_the_name_is_in_sight(scored):
     assert scored.evaluate("document.getElementById('case').scrollTop") == 0
 
 
+def test_a_late_answer_to_a_chip_is_not_shown_as_another_clients(scored):
+    scored.click(".tile.red")
+    expect(scored.locator(".clients .verdict.green")).to_have_count(0)
+    case_follows(scored)
+    while not scored.locator(".chip").count():
+        before = scored.inner_text("#case-title")
+        scored.keyboard.press("j")
+        expect(scored.locator("#case-title")).not_to_have_text(before)
+    with held_back(scored, "what-if") as late:
+        scored.click(".chip >> nth=0")
+        scored.wait_for_timeout(100)
+        before = scored.inner_text("#case-title")
+        scored.keyboard.press("j")
+        expect(scored.locator("#case-title")).not_to_have_text(before)
+        own = scored.inner_text("#case-answer")
+        assert late
+    scored.wait_for_timeout(1000)
+    assert scored.inner_text("#case-answer") == own
+
+
+def test_a_tile_and_a_search_right_after_it_both_count_on_a_slow_network(scored):
+    with held_back(scored, '{"tile":["ALL"]}'):
+        scored.keyboard.press("3")
+        scored.keyboard.press("/")
+        scored.keyboard.type("c1")
+        scored.wait_for_timeout(600)
+    expect(scored.locator(".tile.red")).to_have_attribute("aria-pressed", "true")
+    filters = "Object.keys(window.dash_ag_grid.getApi('clients').getFilterModel())"
+    scored.wait_for_function(f"{filters}.sort().join() === 'client,verdict'")
+
+
 def test_on_a_phone_the_way_back_leads_to_the_list_and_two_buttons_from_case_to_case(page, clients):
     page.set_viewport_size(PHONE)
     address = page.url
@@ -205,9 +256,41 @@ def test_on_a_phone_the_way_back_leads_to_the_list_and_two_buttons_from_case_to_
     assert page.url == address
     page.go_forward()
     expect(page.locator("#case")).to_be_visible()
+    # Loaded anew it begins at the list, and the way back leads there again.
+    page.reload()
+    page.tap(".clients [row-id='1'] [col-id='risk']")
+    expect(page.locator("#case")).to_be_visible()
     page.tap("#back")
     expect(page.locator("#case")).to_be_hidden()
     expect(page.locator("#clients")).to_be_visible()
+
+
+def test_a_file_is_shown_where_every_answer_takes_longer_than_the_page_waits_to_look_again(page, clients):
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    limits = {"offline": False, "latency": 900, "downloadThroughput": -1, "uploadThroughput": -1}
+    slow.send("Network.emulateNetworkConditions", limits)
+    page.evaluate(DROP, ["slow.csv", clients])
+    case_is(page, "C1")
+
+
+def test_who_presses_score_again_twice_has_the_file_scored_once_more(page, clients):
+    file = clients.replace("C", "D")
+    page.evaluate(DROP, ["twice.csv", file])
+    case_is(page, "D1")
+    page.evaluate(DROP, ["twice.csv", file])
+    page.wait_for_selector("#score-again")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.url.endswith("/uploads") else None)
+    # What is refused can be pressed once more.
+    page.route("**/uploads", lambda route: route.fulfill(status=503, json={"error": {"message": "No room."}}))
+    page.click("#score-again")
+    expect(page.locator("#sending")).to_have_text("No room.")
+    page.unroute("**/uploads")
+    page.evaluate("for (let n = 0; n < 2; n++) document.getElementById('score-again').click()")
+    expect(page.locator("#score-again")).to_have_count(0)
+    page.wait_for_timeout(1000)
+    assert len(sent) == 2
 
 
 def test_pause_and_stop_keep_the_focus_and_only_a_quarter_is_heard(page):
@@ -245,3 +328,17 @@ def test_a_card_is_not_drawn_anew_while_its_file_is_scored(page, clients):
     expect(page.locator(".batch.paused:has-text('many.csv')")).to_be_visible()
     page.get_by_role("button", name="Stop: many.csv").press("Enter")
     page.wait_for_function("() => document.activeElement.closest('#batches')")
+
+
+def test_who_presses_score_the_applicant_twice_has_them_scored_once(page):
+    page.click("#fill-in-open")
+    page.wait_for_selector("#fill-in .field input")
+    for name, text in {"age_years": "61", "amount_eur": "2000", "housing": "own"}.items():
+        page.locator(f'[id=\'{{"fill":"{name}","part":"cell"}}\']').fill(text)
+    page.wait_for_timeout(1000)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    page.evaluate("for (let n = 0; n < 2; n++) document.getElementById('fill-in-score').click()")
+    page.wait_for_selector("#case-title")
+    page.wait_for_timeout(500)
+    assert sum('"fill-in-score.n_clicks"' in body for body in sent) == 1

@@ -115,7 +115,8 @@
     if (place === undefined) first.setSelected(true, true);
     if (rearranged) {
       api.ensureIndexVisible(index);
-      if (rearranged.isFollowed) api.setFocusedCell(index, "client");
+      // Who went on into the search meanwhile types there.
+      if (rearranged.isFollowed && (isIn("#clients") || isNowhere())) api.setFocusedCell(index, "client");
     }
     rearranged = null;
     arrived(api);
@@ -160,6 +161,9 @@
     if (api) focusList(api);
   }
 
+  // A page that is loaded anew begins at the list: the way back would otherwise lead to this very case.
+  if (window.history.state && window.history.state.isCase) window.history.replaceState(null, "");
+
   window.addEventListener("popstate", (event) => {
     if (!review()) return;
     if (event.state && event.state.isCase) openCase();
@@ -191,6 +195,8 @@
   let hadFocus = false;
   document.addEventListener("focusin", () => {
     hadFocus = isInCase();
+    // The grid would take the focus back to its row when new rows come, from whoever types into the search.
+    if (isIn("#seek") && grid()) grid().clearFocusedCell();
   });
   // Whose case it is: another client's begins at its top, with the name and the verdict in sight.
   let whose = "";
@@ -288,5 +294,27 @@
   // Before the grid, to which Enter and letters mean other things.
   document.addEventListener("keydown", onKey, true);
 
+  // The tile that is pressed, and how often each was clicked by then, in one list. Kept here, as Dash takes only the
+  // latest of two answers that follow one another at once.
+  let pressed = { list: null, only: "", clicks: [] };
+
+  // Which clients the list shows: those of the tile that is pressed, and of what is searched for.
+  function showOnly(clicks, sought) {
+    const [tiles] = window.dash_clientside.callback_context.inputs_list;
+    if (pressed.list !== byId("clients") || !clicks.some(Boolean)) {
+      pressed = { list: byId("clients"), only: "", clicks: clicks.map(() => 0) };
+    }
+    const clicked = tiles.find((_, at) => clicks[at] > pressed.clicks[at]);
+    if (clicked) pressed.only = clicked.id.tile === pressed.only ? "" : clicked.id.tile;
+    pressed.clicks = clicks;
+    const { only } = pressed;
+    const rule = (type, filter) => ({ filterType: "text", type, filter });
+    const model = {};
+    if (only) model.verdict = rule("equals", only);
+    if (sought && sought.trim()) model.client = rule("contains", sought.trim());
+    return [model, tiles.map((tile) => String(tile.id.tile === only))];
+  }
+
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { review: { showOnly } });
   window.caseReview = { focusList, onRearranged, onRows, want };
 })();

@@ -11,11 +11,16 @@
   // What a server says in place of an app that is not there, or has no room.
   const AWAY = [502, 503, 504];
 
+  const CLOCK = ".n_intervals";
+  // An answer that is under way for longer than that is not waited for.
+  const LOST_MS = 10000;
+
   let isHealthy = true;
   let areUpdatesAnswered = true;
   let lastAnswer = new Date();
   // The rows that a table asked for in vain, by the table's id: it waits for them, and asks for no others before.
   const rowsWanting = new Map();
+  const underWay = new Map();
 
   function show() {
     const isCutOff = !(isHealthy && areUpdatesAnswered);
@@ -69,19 +74,43 @@
     show();
   }
 
+  // A page looks again and again, by its clock. Dash takes the answer to its latest request only: where an answer takes
+  // longer than the clock none would ever come. Who looks again for the very same meanwhile gets the answer under way.
+  async function ask(resource, options, isUpdate) {
+    const what = isUpdate && lookedFor(options);
+    if (!what) return plainFetch(resource, options);
+    const before = underWay.get(what);
+    const isFresh = before && Date.now() - before.since < LOST_MS;
+    const asked = isFresh ? before : { since: Date.now(), answer: plainFetch(resource, options) };
+    underWay.set(what, asked);
+    try {
+      return (await asked.answer).clone();
+    } finally {
+      if (underWay.get(what) === asked) underWay.delete(what);
+    }
+  }
+
+  // What a request of the clock's asks for, whatever the clock says; nothing for one of somebody's own.
+  function lookedFor(options) {
+    const body = JSON.parse(options.body);
+    const changed = body.changedPropIds || [];
+    if (!changed.length || !changed.every((name) => name.endsWith(CLOCK))) return "";
+    return JSON.stringify(body, (key, part) => (part && CLOCK === "." + part.property ? null : part));
+  }
+
   // The page's own requests tell as well: what Dash makes of one that fails is seen by nobody.
   const plainFetch = window.fetch.bind(window);
   window.fetch = async function (resource, options) {
     const isUpdate = String(resource.url || resource).includes(UPDATES);
     try {
-      const answer = await plainFetch(resource, options);
+      const answer = await ask(resource, options, isUpdate);
       if (isUpdate) {
         areUpdatesAnswered = !AWAY.includes(answer.status);
         noteRows(options, areUpdatesAnswered);
       }
       // The session is over: what was scored is kept, and is there again after signing in.
       if (isUpdate && answer.status === 401) window.location.reload();
-      else if (isUpdate && answer.status >= 400 && answer.status < 500) sayWhy(answer.clone());
+      else if (isUpdate && answer.status >= 400 && !AWAY.includes(answer.status)) sayWhy(answer.clone());
       return answer;
     } catch (error) {
       if (isUpdate && error.name !== "AbortError") {

@@ -3,6 +3,8 @@
   "use strict";
 
   const PAUSE_MS = 500;
+  // No answer is waited for any longer.
+  const LOST_MS = 10000;
   const byId = (id) => document.getElementById(id);
   const fieldOf = (element) => element.closest && element.closest("#fill-in .field");
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
@@ -37,17 +39,24 @@
 
   // What was asked for, until the answer is on the page.
   let awaited = "";
+  // When an applicant was sent to be scored, until the answer is there. Who presses twice has them scored once.
+  let sentAt = 0;
 
   document.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest && event.target.closest(selector);
     if (on("#fill-in-open") && byId("fill-in").hidden) awaited = "form";
     else if (on("#fill-in-empty")) awaited = "empty form";
     else if (on("#fill-in-score")) {
+      if (Date.now() - sentAt < LOST_MS) {
+        event.stopPropagation();
+        return;
+      }
+      sentAt = Date.now();
       awaited = "answer";
       // So that the same answer is seen, and heard, a second time.
       setProps("fill-in-message", { children: "" });
     }
-  });
+  }, true);
 
   function focusOn(field) {
     const fold = field.closest("details");
@@ -66,6 +75,7 @@
   function look() {
     const form = byId("fill-in");
     if (!form) return;
+    if (byId("fill-in-message") && byId("fill-in-message").textContent) sentAt = 0;
     const fields = [...form.querySelectorAll(".field")];
     fields.forEach(describe);
     if (form.hidden || !fields.length) return;

@@ -54,8 +54,11 @@
       isSent = true;
       say(file.name + " has arrived and is being scored.");
     };
-    request.onload = () => answered(request, file);
-    request.onerror = () => brokenOff(file.name, isSent);
+    request.onload = () => answered(request, file, isAgain);
+    request.onerror = () => {
+      if (isAgain) asked = file;
+      brokenOff(file.name, isSent);
+    };
     say("Sending " + file.name);
     request.send(file);
   }
@@ -69,10 +72,8 @@
     finished(what + " Drop the file again when the app answers.");
   }
 
-  function answered(request, file) {
+  function answered(request, file, isAgain) {
     let answer = {};
-    const wasAsked = asked !== null;
-    asked = null;
     try {
       answer = JSON.parse(request.responseText);
     } catch (error) {
@@ -88,10 +89,13 @@
       window.dash_clientside.set_props("known-before", { data: answer.before });
       finished("");
     } else if (request.status === 202) {
-      if (wasAsked) window.dash_clientside.set_props("known-before", { data: null });
+      asked = null;
+      window.dash_clientside.set_props("known-before", { data: null });
       show(answer.upload);
       finished("");
     } else {
+      // What was asked stands there still.
+      if (isAgain) asked = file;
       const why = (answer.error && answer.error.message) || "The app could not take the file. Please try again.";
       finished(areMany ? file.name + ": " + why : why);
     }
@@ -149,7 +153,9 @@
     const drop = dropOf(event);
     if (drop) chooser.click();
     if (asked && event.target.closest && event.target.closest("#score-again")) {
-      sendAll([asked], document.getElementById("drop"), true);
+      const file = asked;
+      asked = null; // whoever presses twice has it scored once more, not twice
+      sendAll([file], document.getElementById("drop"), true);
     }
   });
   document.addEventListener("keydown", (event) => {

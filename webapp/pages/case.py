@@ -52,6 +52,7 @@ class Client:
 
     `application` is a table of the one row that was scored, `row` what came of it; `pushes` has columns `label`,
     `value` (words) and `push` (in PD, below 0 lowers the risk), one row a field; `what_ifs` are what would change it.
+    `file` is the random name of the file that the client stands in.
     """
 
     row: ScoredRow
@@ -59,6 +60,7 @@ class Client:
     pushes: pl.DataFrame
     what_ifs: Sequence[WhatIf]
     scorer: Scorer
+    file: str = ""
 
 
 def nothing_chosen() -> list[Component]:
@@ -68,7 +70,7 @@ def nothing_chosen() -> list[Component]:
 
 def case(client: Client) -> list[Component]:
     """The case of one client, from top to bottom."""
-    row, scorer = client.row, client.scorer
+    row, scorer, number = client.row, client.scorer, client.row["row_number"]
     parts = _what_moved(row, client.pushes)
     pushes = [bar.push for of_part in parts.values() for bar in of_part]
     strongest = max(pushes, key=abs, default=0.0)
@@ -86,7 +88,8 @@ def case(client: Client) -> list[Component]:
         html.Div(
             className="case-body",
             children=[
-                html.Div(answer(client), id="case-answer"),
+                # Under the client's own id: what was tried for another one, and comes late, finds no place here.
+                html.Div(html.Div(answer(client), id={"answer-of": client.file, "row": number}), id="case-answer"),
                 html.Div(
                     className="case-why",
                     children=[
@@ -195,7 +198,7 @@ def _what_would_change(client: Client) -> list[Component]:
                 html.Span(sentence(wording.change_words(item.field, item.value))),
                 lamp(item.verdict),
             ],
-            id={"what-if": item.field.name},
+            id={"what-if": item.field.name, "file": client.file, "row": row["row_number"]},
             className="chip",
             n_clicks=0,
             **attributes("aria-", pressed="false"),

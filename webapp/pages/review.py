@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import polars as pl
-from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import log_what_if
@@ -114,30 +114,21 @@ def _register_list(app: Dash, context: AppContext) -> None:
         )
         return RowsResponse(rowData=block, rowCount=n_rows)
 
-    @app.callback(
+    # In the browser, at once: a tile and a search that follow one another both count, however slow the network is.
+    show_only = ClientsideFunction("review", "showOnly")
+    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own has no types
+        show_only,
         Output("clients", "filterModel"),
         Output({"tile": ALL}, "aria-pressed"),
-        Output("none-found", "children"),
         Input({"tile": ALL}, "n_clicks"),
         Input("seek", "value"),
-        State("clients", "filterModel"),
         prevent_initial_call=True,
     )
-    def show_only(n_clicks: list[int], sought: str | None, shown: dict[str, FilterRule] | None) -> Any:
-        rule = (shown or {}).get("verdict")
-        only = rule["filter"] if rule else None
-        if isinstance(ctx.triggered_id, dict):
-            if not any(n_clicks):
-                return no_update, [no_update] * len(n_clicks), no_update
-            clicked = ctx.triggered_id["tile"]
-            only = None if only == clicked else clicked
-        model = {}
-        if only is not None:
-            model["verdict"] = FilterRule(filterType="text", type="equals", filter=only)
-        if sought and sought.strip():
-            model["client"] = FilterRule(filterType="text", type="contains", filter=sought.strip()[:MOST_SOUGHT])
-        pressed = ["true" if item["id"]["tile"] == only else "false" for item in ctx.inputs_list[0]]
-        return model, pressed, none_found(only, is_sought="client" in model)
+
+    @app.callback(Output("none-found", "children"), Input("clients", "filterModel"), prevent_initial_call=True)
+    def say_why_none(shown: dict[str, FilterRule] | None) -> str:
+        rules = shown or {}
+        return none_found(rules["verdict"]["filter"] if "verdict" in rules else None, is_sought="client" in rules)
 
 
 def none_found(only: str | None, *, is_sought: bool) -> str:
@@ -167,36 +158,40 @@ def _register_case(app: Dash, context: AppContext) -> None:
         prevent_initial_call=True,
     )
     def show_case(selected: list[GridRow] | None, job: str | None) -> tuple[Any, Any]:
-        client = _client(context, selected, job)
+        client = _client(context, int(selected[0]["row"]), job) if selected else None
         if client is None:
             return case.nothing_chosen(), ""
         return case.case(client), case.spoken(client)
 
+    chips = {"what-if": ALL, "file": ALL, "row": ALL}
+
     @app.callback(
-        Output("case-answer", "children"),
-        Output({"what-if": ALL}, "aria-pressed"),
+        Output({"answer-of": ALL, "row": ALL}, "children"),
+        Output(chips, "aria-pressed"),
         Output("spoken", "children", allow_duplicate=True),
-        Input({"what-if": ALL}, "n_clicks"),
-        State({"what-if": ALL}, "aria-pressed"),
-        State("clients", "selectedRows"),
-        State("job", "data"),
+        Input(chips, "n_clicks"),
+        State(chips, "aria-pressed"),
         prevent_initial_call=True,
     )
-    def try_it(n_clicks: list[int], pressed: list[str], selected: list[GridRow] | None, job: str | None) -> Any:
+    def try_it(n_clicks: list[int], pressed: list[str]) -> Any:
+        # The chip says whose it is: the list may have gone on to another client.
         chosen = ctx.triggered_id
-        client = _client(context, selected, job) if any(n_clicks) and isinstance(chosen, dict) else None
-        if client is None or chosen is None:
-            return no_update, [no_update] * len(n_clicks), no_update
+        as_it_is = [no_update] * len(ctx.outputs_list[0]), [no_update] * len(n_clicks), no_update
+        is_clicked = any(n_clicks) and isinstance(chosen, dict)
+        client = _client(context, chosen["row"], str(chosen["file"])) if is_clicked else None
+        if client is None:
+            return as_it_is
         names = [item.field.name for item in client.what_ifs]
         if chosen["what-if"] not in names or len(pressed) != len(names):
-            return no_update, [no_update] * len(n_clicks), no_update
+            return as_it_is
         at = names.index(chosen["what-if"])
         asked = None if pressed[at] == "true" else client.what_ifs[at]
         if asked is not None and (refused := _noted(context, client, asked)):
             set_props("sending", {"children": refused})
-            return no_update, [no_update] * len(n_clicks), no_update
+            return as_it_is
         now_pressed = ["true" if asked is not None and place == at else "false" for place in range(len(names))]
-        return case.answer(client, asked), now_pressed, case.spoken(client, asked)
+        answers = [case.answer(client, asked)] * len(ctx.outputs_list[0])
+        return answers, now_pressed, case.spoken(client, asked)
 
 
 def _noted(context: AppContext, client: case.Client, asked: WhatIf) -> str:
@@ -216,16 +211,15 @@ def _result(context: AppContext, job: str | None) -> Result | None:
     return result
 
 
-def _client(context: AppContext, selected: list[GridRow] | None, job: str | None) -> case.Client | None:
-    """The client that is chosen in the list, with what would change the verdict."""
-    result = _result(context, job) if selected else None
-    if not selected or result is None:
+def _client(context: AppContext, number: int, job: str | None) -> case.Client | None:
+    """The client in one row of the file, with what would change the verdict."""
+    result = _result(context, job)
+    if result is None:
         return None
-    number = int(selected[0]["row"])
     is_row = pl.col("row_number") == number
     row = next(iter(scored_rows(result.scored.filter(is_row))), None)
     if row is None:  # of another file, or of no file at all
         return None
     application, scorer = result.checked.accepted.filter(is_row), result.decider_of(number)
     what_ifs = what_would_change(scorer, application, row["verdict"])
-    return case.Client(row, application, scorer.explain(application), what_ifs, scorer)
+    return case.Client(row, application, scorer.explain(application), what_ifs, scorer, job or "")
