@@ -72,14 +72,14 @@ def overview(client):
 
 def archive_list(client):
     inputs = [{"id": "look-again", "property": "interval", "value": 60_000}]
-    return call(client, "..found.children...search-form.children...read-to.data..", inputs, (), "look-again.interval")
+    return call(client, "..found.children...sought-models.children...read-to.data..", inputs, (), "look-again.interval")
 
 
 def behind(client, report_id):
     part = {"type": "behind", "chart": "table", "report": report_id}
     inputs = [[{"id": part, "property": "n_clicks", "value": 1}]]
     name = json.dumps(part, separators=(",", ":"), sort_keys=True)
-    return call(client, "..behind.children...report-behind.data..", inputs, (), f"{name}.n_clicks")
+    return call(client, "behind.children", inputs, (), f"{name}.n_clicks")
 
 
 def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app, corner_settings):
