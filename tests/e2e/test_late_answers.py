@@ -129,6 +129,7 @@ def test_who_presses_the_stop_switch_twice_is_not_told_of_somebody_else(page, we
     expect(page.locator("#stop-switch")).to_be_disabled()
     expect(page.locator("#sending")).to_contain_text("Scoring is stopped")
     page.fill("#stop-why", "mended")
+    expect(page.locator("#sending")).to_be_empty()  # it was of the last change
     page.click("#stop-switch")
     expect(page.locator("#sending")).to_contain_text("Scoring goes on")
 

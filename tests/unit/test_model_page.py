@@ -298,6 +298,9 @@ def test_the_page_shows_what_speaks_for_and_against_each_version_that_the_regist
     assert said.count("81.2 of 100") == 1
     path.write_text('[{"version": 1}]')
     assert read_versions(path) == []
+    # Of two equal ones, the later came out again, whichever of them serves.
+    of_later = {item.version: item.is_same for item in known_versions(FewVersions(changed), same, [same, champion])}
+    assert of_later == {"4": True, "3": False}
 
 
 def buttons_in(page):

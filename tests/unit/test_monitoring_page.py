@@ -86,6 +86,7 @@ def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app,
     keep(corner_settings, report(6), report(9, level=2, findings=["Age has shifted: more of 24 years or less."]))
     said = overview(app.test_client())
     assert "Corner lender v7: act" in said
+    assert '"className": "act"' in said
     assert "Age has shifted: more of 24 years or less." in said
     assert "Age of Corner lender has shifted strongly" in said
     assert "Fields that shifted, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: shifted 50 %. Alarms: 1 of 2" in said

@@ -173,7 +173,7 @@ def _register_filter(app: Dash, context: AppContext) -> None:
         State({"kind": ALL, "entry": MATCH}, "id"),
         prevent_initial_call=True,
     )
-    def narrow(pressed: list[str], ids: list[dict[str, Any]]) -> Any:
+    def narrow(pressed: list[str], ids: list[dict[str, str | int]]) -> Any:
         if not ids:
             return no_update
         try:

@@ -20,7 +20,7 @@ from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.alarms import alarms_of
 from monitoring.results import Result, title_of
-from monitoring.status import most_pressing
+from monitoring.status import ACT, most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import report_archive, report_charts, window_cases
@@ -292,7 +292,10 @@ def _status(newest: Result, earlier: Sequence[Result], address: str, served: Sco
     alarms = alarms_of(newest, reports_address=address, earlier=earlier)
     n_rows = counted(newest["n_rows"], "application")
     said = [
-        html.H2(f"{title_of(newest)} v{newest['model_version']}: {status.words}"),
+        html.H2(
+            f"{title_of(newest)} v{newest['model_version']}: {status.words}",
+            className="act" if status.level == ACT else "",
+        ),
         html.P(pressing, className="pressing"),
         html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
     ]
