@@ -26,9 +26,10 @@ MOST_VERSIONS = 20
 class KnownVersion:
     """A version of the model that serves, as the registry has it, in words.
 
-    `is_champion`, `is_previous` and `is_challenger` say what it is now; `is_same`, that it is the very model that
-    serves. `verdict` is that of its comparison with the version `compared_with`, `evidence` what that found, `against`
-    what speaks against it, of the champion too; each is empty if nothing. `auc` is of its own test, 0 if none is kept.
+    `is_champion`, `is_previous` and `is_challenger` say what it is now; `is_same`, that it is the very model it was
+    compared with. `verdict` is that of its comparison with the version `compared_with`, `evidence` what that found,
+    `against` what speaks against it, of the champion too; each is empty if nothing. `auc` is of its own test, 0 if
+    none is kept.
     """
 
     model: str
@@ -70,6 +71,7 @@ def known_versions(registry: Registry, champion: Version, versions: Sequence[Ver
         If the registry is away.
     """
     previous, challenger = registry.at(champion.model, "previous"), registry.challenger(champion.model)
+    contents = {one.version: one.sha256 for one in (*versions, champion)}
     found = []
     for version in versions:
         is_champion = version.version == champion.version
@@ -88,7 +90,7 @@ def known_versions(registry: Registry, champion: Version, versions: Sequence[Ver
                 is_champion=is_champion,
                 is_previous=previous is not None and previous.version == version.version,
                 is_challenger=challenger is not None and challenger.version == version.version,
-                is_same=not is_champion and version.sha256 == champion.sha256 != "",
+                is_same=version.sha256 == contents.get(evidence.compared_with) != "",
                 auc=_auc(registry, version.run_id),
                 verdict=evidence.verdict,
                 compared_with=evidence.compared_with,

@@ -145,15 +145,15 @@ def test_no_forged_value_or_name_of_any_part_makes_a_callback_stumble(app, job, 
         lambda sent: sent.update(inputs=[sent["inputs"]]),
         lambda sent: sent["inputs"][0][0].update(id="by-day"),
         lambda sent: sent["inputs"][0][0].update(property="hidden"),
-        lambda sent: sent["state"][0][0].update(id={"kind": "outcome"}),
-        lambda sent: sent["state"][1][0].update(value={"kind": "outcome"}),
-        lambda sent: sent.update(changedPropIds=['{"kind":"outcome"}.n_clicks']),
+        lambda sent: sent["state"][0][0].update(id={"entry": 1, "kind": "outcome"}),
+        lambda sent: sent["state"][0][0].update(value={"entry": 1, "kind": "outcome"}),
+        lambda sent: sent.update(changedPropIds=['{"entry":1,"kind":"outcome"}.aria-pressed']),
         lambda sent: sent.update(changedPropIds=["{.n_clicks"]),
     ],
 )
 def test_a_body_with_other_parts_than_its_callback_has_is_refused(app, forge, caplog):
-    [(address, *spec)] = [one for one in callbacks(app) if one[1].startswith("..events.children")]
-    sent = body(*spec, "decision", {("anchor", "data"): 1})
+    [(address, *spec)] = [one for one in callbacks(app) if '"events"' in one[1]]
+    sent = body(*spec, 1, {(spec[1][0]["id"], "aria-pressed"): "true"})
     ask = app.test_client().post
     assert ask(address, json=sent).status_code == 200
     forge(sent)

@@ -72,20 +72,21 @@ def overview(client):
 
 def archive_list(client):
     inputs = [{"id": "look-again", "property": "interval", "value": 60_000}]
-    return call(client, "..found.children...search-form.children...read-to.data..", inputs, (), "look-again.interval")
+    return call(client, "..found.children...sought-models.children...read-to.data..", inputs, (), "look-again.interval")
 
 
 def behind(client, report_id):
     part = {"type": "behind", "chart": "table", "report": report_id}
     inputs = [[{"id": part, "property": "n_clicks", "value": 1}]]
     name = json.dumps(part, separators=(",", ":"), sort_keys=True)
-    return call(client, "..behind.children...report-behind.data..", inputs, (), f"{name}.n_clicks")
+    return call(client, "behind.children", inputs, (), f"{name}.n_clicks")
 
 
 def test_the_page_says_the_status_the_alarm_and_the_figures_of_every_report(app, corner_settings):
     keep(corner_settings, report(6), report(9, level=2, findings=["Age has shifted: more of 24 years or less."]))
     said = overview(app.test_client())
     assert "Corner lender v7: act" in said
+    assert '"className": "act"' in said
     assert "Age has shifted: more of 24 years or less." in said
     assert "Age of Corner lender has shifted strongly" in said
     assert "Fields that shifted, 31 Mar 2024, 06:00 to 31 Mar 2024, 09:00. Last: shifted 50 %. Alarms: 1 of 2" in said

@@ -33,6 +33,24 @@
       sessionStorage.removeItem("entry");
       return entry ? Number(entry) : window.dash_clientside.no_update;
     },
+    // What the list is narrowed down to, and which buttons are pressed: of each line one at most.
+    narrow: function (_clicks, day, pressed, ids) {
+      const { triggered, triggered_id: clicked } = window.dash_clientside.callback_context;
+      const only = {};
+      ids.forEach((id, place) => {
+        if (pressed[place] === "true") only[id.only] = id.value;
+      });
+      if (clicked && clicked.only && triggered[0].value) {
+        const isTakenBack = only[clicked.only] === clicked.value;
+        if (isTakenBack) delete only[clicked.only];
+        else only[clicked.only] = clicked.value;
+      }
+      const nowPressed = ids.map((id) => String(only[id.only] === id.value));
+      if (day && day.trim()) only.when = day.trim();
+      const rule = (value) => ({ filterType: "text", type: "equals", filter: value });
+      return [Object.fromEntries(Object.entries(only).map(([name, value]) => [name, rule(value)])), nowPressed];
+    },
+    turn: (clicks, pressed) => (clicks ? String(pressed !== "true") : window.dash_clientside.no_update),
     toClient: function (shown) {
       if (!shown) return;
       requestAnimationFrame(() => {

@@ -9,6 +9,12 @@
     else if (left) window.setTimeout(() => wait(found, then, left - 1), 50);
   }
 
+  // What was said of the last change is over once the next one begins.
+  document.addEventListener("input", (event) => {
+    const said = event.target.closest(".model-page") && document.getElementById("sending");
+    if (said && said.textContent) window.dash_clientside.set_props("sending", { children: "" });
+  });
+
   document.addEventListener("click", (event) => {
     const on = (selector) => event.target.closest && event.target.closest(selector);
     const look = on("button[data-look]");

@@ -20,6 +20,16 @@
     if (anew) anew.focus({ preventScroll: true });
   }
 
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.monitoring = {
+    // Of the buttons of one line, the one that was pressed last.
+    choose: function (_clicks, ids) {
+      const { triggered, triggered_id: chosen } = window.dash_clientside.callback_context;
+      if (!chosen || !triggered[0].value) return ids.map(() => window.dash_clientside.no_update);
+      return ids.map((id) => String(id.value === chosen.value));
+    },
+  };
+
   new MutationObserver(function () {
     const main = document.querySelector(".monitoring-page");
     if (!main) return;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import Event, application_of, events_about, events_numbered, policies_set
@@ -53,13 +53,19 @@ def client(context: AppContext, caller: Caller, application_id: str) -> Componen
     parts: list[Component] = [
         html.H2(["Client ", html.Span(client_words(application_id), className="client-number")]),
         dcc.Store(id="anchor", data=anchor),
-        html.Div([_download(application_id), html.Div(_erasing(caller), id="erasing")], className="of-person"),
+        html.Div(
+            [
+                _download(application_id),
+                html.Div(_erasing(caller, anchor), id={"part": "erasing", "entry": anchor}, className="erasing"),
+            ],
+            className="of-person",
+        ),
     ]
     if len(events) >= MOST_SHOWN:
         parts.append(html.P(f"The newest {MOST_SHOWN} entries; the download holds all.", className="quiet"))
     parts += [
-        timeline.kind_filter(events),
-        html.Div(_shown(context, events, list(timeline.KINDS)), id="events"),
+        timeline.kind_filter(events, anchor),
+        html.Div(_shown(context, events, list(timeline.KINDS)), id={"part": "events", "entry": anchor}),
     ]
     return html.Section(parts, className="panel client", **attributes("aria-", label="One client"))
 
@@ -101,11 +107,11 @@ def _download(application_id: str) -> Component:
     )
 
 
-def _erasing(caller: Caller) -> list[Component]:
+def _erasing(caller: Caller, anchor: int) -> list[Component]:
     if "changes" not in caller.permissions:
         return [html.P("Only an approver may erase what is kept of a person.", className="quiet")]
     return [
-        html.Button("Erase this person …", id="erase", className="button", n_clicks=0),
+        html.Button("Erase this person …", id={"step": "erase", "entry": anchor}, className="button", n_clicks=0),
         # Asked for in the second step; the callback that needs it is there from the start.
         html.Div(
             [dcc.Textarea(id="erase-why"), html.Button(id="erase-now", n_clicks=0), html.P(id="erase-problem")],
@@ -114,7 +120,7 @@ def _erasing(caller: Caller) -> list[Component]:
     ]
 
 
-def _confirming(n_entries: int) -> list[Component]:
+def _confirming(n_entries: int, anchor: int) -> list[Component]:
     """The second step: why, and what it means."""
     what = counted(n_entries, "entry", "entries")
     return [
@@ -133,7 +139,7 @@ def _confirming(n_entries: int) -> list[Component]:
                 html.Div(
                     [
                         html.Button("Erase for ever", id="erase-now", className="button primary", n_clicks=0),
-                        html.Button("Leave it", id="erase-not", className="button", n_clicks=0),
+                        html.Button("Leave it", id={"step": "leave", "entry": anchor}, className="button", n_clicks=0),
                     ],
                     className="actions",
                 ),
@@ -151,49 +157,50 @@ def register(app: Dash, context: AppContext) -> None:
 
 
 def _register_filter(app: Dash, context: AppContext) -> None:
-    @app.callback(
-        Output("events", "children"),
-        Output({"kind": ALL}, "aria-pressed"),
-        Input({"kind": ALL}, "n_clicks"),
-        State({"kind": ALL}, "aria-pressed"),
-        State({"kind": ALL}, "id"),
-        State("anchor", "data"),
+    # In the browser: a second kind, pressed before the first is answered, is one beside it and not in its place.
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        ClientsideFunction("past", "turn"),
+        Output({"kind": MATCH, "entry": MATCH}, "aria-pressed"),
+        Input({"kind": MATCH, "entry": MATCH}, "n_clicks"),
+        State({"kind": MATCH, "entry": MATCH}, "aria-pressed"),
         prevent_initial_call=True,
     )
-    def narrow(n_clicks: list[int], pressed: list[str], ids: list[dict[str, str]], anchor: int) -> tuple[Any, Any]:
-        clicked = ctx.triggered_id
-        if not any(n_clicks) or not isinstance(clicked, dict):
-            return no_update, [no_update] * len(ids)
-        shown = {item["kind"]: state == "true" for item, state in zip(ids, pressed, strict=True)}
-        shown[clicked["kind"]] = not shown[clicked["kind"]]
-        now_pressed = ["true" if is_shown else "false" for is_shown in shown.values()]
+
+    # By the entry that the client was opened with: an answer about one client finds no room with the next one.
+    @app.callback(
+        Output({"part": "events", "entry": MATCH}, "children"),
+        Input({"kind": ALL, "entry": MATCH}, "aria-pressed"),
+        State({"kind": ALL, "entry": MATCH}, "id"),
+        prevent_initial_call=True,
+    )
+    def narrow(pressed: list[str], ids: list[dict[str, str | int]]) -> Any:
+        if not ids:
+            return no_update
         try:
-            application_id = application_of(context.log, int(anchor))
+            application_id = application_of(context.log, int(ids[0]["entry"]))
             if application_id is None:
-                return no_update, now_pressed
+                return no_update
             events = events_about(context.log, application_id, newest=MOST_SHOWN)
-            return _shown(context, events, [kind for kind, is_shown in shown.items() if is_shown]), now_pressed
+            kinds = [str(item["kind"]) for item, state in zip(ids, pressed, strict=True) if state == "true"]
+            return _shown(context, events, kinds)
         except DecisionLogError as exc:
-            return html.P(sentence(str(exc)), role="alert"), now_pressed
+            return html.P(sentence(str(exc)), role="alert")
 
 
 def _register_erasing(app: Dash, context: AppContext) -> None:
     @app.callback(
-        Output("erasing", "children"),
-        Input("erase", "n_clicks"),
-        State("anchor", "data"),
+        Output({"part": "erasing", "entry": MATCH}, "children"),
+        Input({"step": ALL, "entry": MATCH}, "n_clicks"),
         prevent_initial_call=True,
     )
-    def first_step(n_clicks: int | None, anchor: int) -> Any:
-        if not n_clicks:
+    def first_step(n_clicks: list[int | None]) -> Any:
+        pressed = ctx.triggered_id
+        if not any(n_clicks) or not isinstance(pressed, dict):
             return no_update
-        return _confirming(len(_held_about(context, anchor)))
-
-    @app.callback(
-        Output("erasing", "children", allow_duplicate=True), Input("erase-not", "n_clicks"), prevent_initial_call=True
-    )
-    def leave(n_clicks: int | None) -> Any:
-        return _erasing(the_caller()) if n_clicks else no_update
+        anchor = int(pressed["entry"])
+        if pressed["step"] == "leave":
+            return _erasing(the_caller(), anchor)
+        return _confirming(len(_held_about(context, anchor)), anchor)
 
     @app.callback(
         Output("client", "children", allow_duplicate=True),

@@ -58,17 +58,19 @@ def choices(label: str, buttons: Sequence[Component], *, hidden: bool = False) -
     return html.Div(inside, className="choices", role="group", hidden=hidden, **attributes("aria-", label=label))
 
 
-def one_of(kind: str, label: str, options: Sequence[tuple[str, str]], chosen: str) -> Component:
+def one_of(kind: str, label: str, options: Sequence[tuple[str, str]], chosen: str, **of_what: str) -> Component:
     """One of several as a row of buttons, of which one is pressed.
 
     Parameters
     ----------
     kind
-        Each button's id is `{"type": kind, "value": VALUE}`.
+        Each button's id is `{"type": kind, "value": VALUE}`, with `of_what`.
     options
         Value and words of each.
     """
-    buttons = [choice(words, {"type": kind, "value": value}, is_pressed=value == chosen) for value, words in options]
+    buttons = [
+        choice(words, {"type": kind, "value": value, **of_what}, is_pressed=value == chosen) for value, words in options
+    ]
     return choices(label, buttons)
 
 

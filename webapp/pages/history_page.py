@@ -20,7 +20,7 @@ from webapp.context import AppContext
 from webapp.pages import client_history, history_lists, timeline
 from webapp.pages.components import attributes, message_line
 from webapp.pages.log_proof import proof
-from webapp.pages.review import FilterRule, RowsRequest
+from webapp.pages.review import RowsRequest
 from webapp.personal_data import MOST_CHARACTERS
 from webapp.scoring_again import compare_with_log, score_with
 
@@ -63,6 +63,8 @@ def register(app: Dash, context: AppContext) -> None:
         Output("proof-tick", "disabled"),
         Input("check-log", "n_clicks"),
         Input("proof-tick", "n_intervals"),
+        # Asked again before the answer is there, Dash would throw that answer away, and every one on a slow line.
+        running=[(Output("proof-tick", "disabled"), True, False)],
         prevent_initial_call=True,
     )
     def check(n_clicks: int | None, _n: int | None) -> tuple[list[Component], bool]:
@@ -163,7 +165,10 @@ def _register_list(app: Dash, context: AppContext) -> None:
         empty = "No such decision is in the log." if n_rows == 0 else ""
         return RowsResponse(rowData=block, rowCount=n_rows), empty
 
-    @app.callback(
+    # In the browser: a second choice, made before the first is answered, is one beside it and not in its place.
+    narrow = ClientsideFunction("past", "narrow")
+    app.clientside_callback(  # type: ignore[no-untyped-call]
+        narrow,
         Output("decisions", "filterModel"),
         Output({"only": ALL, "value": ALL}, "aria-pressed"),
         Input({"only": ALL, "value": ALL}, "n_clicks"),
@@ -172,20 +177,6 @@ def _register_list(app: Dash, context: AppContext) -> None:
         State({"only": ALL, "value": ALL}, "id"),
         prevent_initial_call=True,
     )
-    def narrow(
-        _n_clicks: list[int], day: str | None, pressed: list[str], ids: list[dict[str, str]]
-    ) -> tuple[dict[str, FilterRule], list[str]]:
-        only = {item["only"]: item["value"] for item, state in zip(ids, pressed, strict=True) if state == "true"}
-        clicked = ctx.triggered_id
-        if isinstance(clicked, dict) and ctx.triggered[0]["value"]:
-            column, value = clicked["only"], clicked["value"]
-            if only.pop(column, None) != value:
-                only[column] = value
-        now_pressed = ["true" if only.get(item["only"]) == item["value"] else "false" for item in ids]
-        if day and day.strip():
-            only["when"] = day.strip()
-        rules = {name: FilterRule(filterType="text", type="equals", filter=value) for name, value in only.items()}
-        return rules, now_pressed
 
 
 def _register_client(app: Dash, context: AppContext) -> None:

@@ -50,6 +50,7 @@ def register(app: Dash, context: AppContext) -> None:
 
 
 def _register_sliders(app: Dash, context: AppContext) -> None:
+    # One callback: an answer that comes late, for where the sliders stood before, is thrown away.
     @app.callback(
         Output("effect", "children"),
         Output("approve-below-said", "children"),
@@ -60,9 +61,10 @@ def _register_sliders(app: Dash, context: AppContext) -> None:
         Input("approve-below", "value"),
         Input("decline-from", "value"),
         Input("earned", "value"),
+        Input("list-changes", "n_clicks"),
         prevent_initial_call=True,
     )
-    def moved(low: float, high: float, earned: float | None) -> tuple[Any, ...]:
+    def moved(low: float, high: float, earned: float | None, _n_clicks: int | None) -> tuple[Any, ...]:
         low, high = _in_order(low, high, is_low_moved=ctx.triggered_id == "approve-below")
         now = _deciding(context)
         evaluation = read_evaluation(now.metrics)
@@ -70,24 +72,15 @@ def _register_sliders(app: Dash, context: AppContext) -> None:
             return (no_update,) * 6
         then = cutoff_panel.with_cutoffs(now, *cutoff_panel.chosen(now, (low, high)))
         shown = cutoff_panel.effect(now, then, evaluation, earned)
-        return shown, f"{low:g} of 100", f"{high:g} of 100", low, high, []
+        changes = _changes(context, now, then) if ctx.triggered_id == "list-changes" else []
+        return shown, f"{low:g} of 100", f"{high:g} of 100", low, high, changes
 
-    @app.callback(
-        Output("changes", "children", allow_duplicate=True),
-        Input("list-changes", "n_clicks"),
-        State("approve-below", "value"),
-        State("decline-from", "value"),
-        prevent_initial_call=True,
-    )
-    def list_changes(n_clicks: int | None, low: float, high: float) -> Any:
-        if not n_clicks:
-            return no_update
-        now = _deciding(context)
-        then = cutoff_panel.with_cutoffs(now, *cutoff_panel.chosen(now, (low, high)))
-        try:
-            return cutoff_panel.list_of_changes(*lamp_changes(context.log, now, then))
-        except DecisionLogError as exc:
-            return html.P(sentence(str(exc)))
+
+def _changes(context: AppContext, now: Scorer, then: Scorer) -> list[Component]:
+    try:
+        return cutoff_panel.list_of_changes(*lamp_changes(context.log, now, then))
+    except DecisionLogError as exc:
+        return [html.P(sentence(str(exc)))]
 
 
 def _register_changes(app: Dash, context: AppContext) -> None:
@@ -100,6 +93,7 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         State("decline-from", "value"),
         State("cutoffs-why", "value"),
         State("policy-shown", "data"),
+        running=_while_changing("save-cutoffs", "own-cutoffs"),
         prevent_initial_call=True,
     )
     def save(n_saved: int | None, n_back: int | None, *given: Any) -> tuple[Any, Any]:
@@ -123,6 +117,7 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         Input("stop-switch", "n_clicks"),
         State("stop-why", "value"),
         State("policy-shown", "data"),
+        running=_while_changing("stop-switch"),
         prevent_initial_call=True,
     )
     def switch(n_clicks: int | None, why: str | None, shown: int | None) -> tuple[Any, Any]:
@@ -137,6 +132,11 @@ def _register_changes(app: Dash, context: AppContext) -> None:
         return _answer(context, change)
 
 
+def _while_changing(*buttons: str | dict[str, Any]) -> list[tuple[Output, bool, bool]]:
+    """Buttons that cannot be pressed twice: the second press would find what the first one changed, and be refused."""
+    return [(Output(button, "disabled"), True, False) for button in buttons]
+
+
 def _register_moves(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("about", "children", allow_duplicate=True),
@@ -148,7 +148,7 @@ def _register_moves(app: Dash, context: AppContext) -> None:
         State("champion-shown", "data"),
         running=[
             (Output("moving", "children"), model_versions.MOVING, model_versions.HOW_LONG),
-            (Output("roll-back", "disabled"), True, False),
+            *_while_changing("roll-back", {"type": "promote", "version": ALL}),
         ],
         prevent_initial_call=True,
     )

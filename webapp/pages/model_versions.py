@@ -141,7 +141,7 @@ def version_page(version: str, name: str, *, is_same: bool) -> list[Component]:
     Parameters
     ----------
     is_same
-        Whether it is the very model that serves.
+        Whether it is the very model it was compared with.
     """
     title, address = _title(version, name), page_address(version, name)
     said = [html.P(f"{SAME} So this page compares it with itself.")] if is_same and name == "comparison" else []

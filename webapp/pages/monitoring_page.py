@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from plotly.io.json import to_json_plotly
@@ -20,7 +20,7 @@ from creditrisk.text import counted, sentence
 from monitoring import archive
 from monitoring.alarms import alarms_of
 from monitoring.results import Result, title_of
-from monitoring.status import most_pressing
+from monitoring.status import ACT, most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import report_archive, report_charts, window_cases
@@ -49,7 +49,7 @@ def layout(_context: AppContext) -> list[Component]:
                 html.Section(
                     [
                         html.H2("All reports"),
-                        html.Div(report_archive.form([]), id="search-form"),
+                        report_archive.form(),
                         html.Div(_reading("Reading the archive …"), id="found", className="found"),
                         html.Div(id={"type": "frame", "place": "archive"}),
                     ],
@@ -58,7 +58,6 @@ def layout(_context: AppContext) -> list[Component]:
                 ),
                 dcc.Store(id="overview-of", data=""),
                 dcc.Store(id="read-to", data=""),
-                dcc.Store(id="report-behind", data=""),
                 dcc.Interval(id="look-again", interval=1000 * REFRESH_SECONDS),
             ],
             className="monitoring-page",
@@ -118,55 +117,69 @@ def _register_one_field(app: Dash, context: AppContext) -> None:
 def _register_archive(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("found", "children"),
-        Output("search-form", "children"),
+        Output("sought-models", "children"),
         Output("read-to", "data"),
         # It never changes, so this is called once; the header, which keeps the model, says most times that it stays.
         Input("look-again", "interval"),
     )
     def first_look(_interval: int) -> tuple[Any, Any, str]:
         found, sought = _search(context, Question(), "")
-        form = report_archive.form(sought.models) if sought else no_update
-        return found, form, sought.read_to if sought else ""
+        models = report_archive.model_choice(sought.models) if sought else no_update
+        return found, models, sought.read_to if sought else ""
+
+    # In the browser: a second choice, made before the first is answered, is one beside it and not in its place.
+    for kind in ("sought-model", "sought-level"):
+        app.clientside_callback(  # type: ignore[no-untyped-call]
+            ClientsideFunction("monitoring", "choose"),
+            Output({"type": kind, "value": ALL}, "aria-pressed"),
+            Input({"type": kind, "value": ALL}, "n_clicks"),
+            State({"type": kind, "value": ALL}, "id"),
+            prevent_initial_call=True,
+        )
 
     @app.callback(
         Output("found", "children", allow_duplicate=True),
         Output("read-to", "data", allow_duplicate=True),
-        Output({"type": "sought-model", "value": ALL}, "aria-pressed"),
-        Output({"type": "sought-level", "value": ALL}, "aria-pressed"),
         Input("search", "n_clicks"),
         Input("sought-text", "n_submit"),
         Input("older", "n_clicks"),
         Input("newest", "n_clicks"),
-        Input({"type": "sought-model", "value": ALL}, "n_clicks"),
-        Input({"type": "sought-level", "value": ALL}, "n_clicks"),
-        State({"type": "sought-model", "value": ALL}, "aria-pressed"),
-        State({"type": "sought-level", "value": ALL}, "aria-pressed"),
+        Input({"type": "sought-model", "value": ALL}, "aria-pressed"),
+        Input({"type": "sought-level", "value": ALL}, "aria-pressed"),
+        State({"type": "sought-model", "value": ALL}, "n_clicks"),
+        State({"type": "sought-level", "value": ALL}, "n_clicks"),
         State("read-to", "data"),
         State("sought-since", "value"),
         State("sought-until", "value"),
         State("sought-text", "value"),
         prevent_initial_call=True,
     )
-    def search(*given: Any) -> tuple[Any, Any, Any, Any]:
+    def search(*given: Any) -> tuple[Any, Any]:
         if not ctx.triggered or not ctx.triggered[0]["value"]:
             raise PreventUpdate
-        read_to, *asked = given[-4:]
-        models, levels = ctx.states_list[:2]
-        folder, level = _pressed(models), _pressed(levels)
-        question = Question(folder, level, *(str(one or "")[: report_archive.MOST_SOUGHT] for one in asked))
+        *_, clicks_of_models, clicks_of_levels, read_to, since, until, text = given
+        # Buttons that have just come call back too.
+        clicks = {"sought-model": clicks_of_models, "sought-level": clicks_of_levels}
+        if not any(clicks.get(str(_triggered("type")), [True])):
+            raise PreventUpdate
+        folder, level = map(_chosen, ctx.inputs_list[-2:])
+        question = Question(
+            folder, level, *(str(one or "")[: report_archive.MOST_SOUGHT] for one in (since, until, text))
+        )
         found, sought = _search(context, question, read_to if ctx.triggered_id == "older" else "")
-        return found, sought.read_to if sought else "", _pressing(models, folder), _pressing(levels, level)
+        return found, sought.read_to if sought else ""
 
 
 def _pressed(buttons: Sequence[dict[str, Any]]) -> str:
     """The value that is chosen: of the button that was just pressed, or else of the one that stays so."""
     if isinstance(ctx.triggered_id, dict) and buttons and ctx.triggered_id["type"] == buttons[0]["id"]["type"]:
         return str(ctx.triggered_id["value"])
+    return _chosen(buttons)
+
+
+def _chosen(buttons: Sequence[dict[str, Any]]) -> str:
+    """The value of the button that is pressed."""
     return next((str(button["id"]["value"]) for button in buttons if button.get("value") == "true"), ANY)
-
-
-def _pressing(buttons: Sequence[dict[str, Any]], chosen: str) -> list[str]:
-    return [str(button["id"]["value"] == chosen).lower() for button in buttons]
 
 
 def _search(context: AppContext, question: Question, before: str) -> tuple[list[Component], archive.Sought | None]:
@@ -181,26 +194,22 @@ def _search(context: AppContext, question: Question, before: str) -> tuple[list[
 def _register_cases(app: Dash, context: AppContext) -> None:
     @app.callback(
         Output("behind", "children"),
-        Output("report-behind", "data"),
         Input({"type": "behind", "chart": ALL, "report": ALL}, "n_clicks"),
         prevent_initial_call=True,
     )
-    def look_behind(clicks: Sequence[int | None]) -> tuple[Any, Any]:
-        if not _is_clicked(clicks):
-            return no_update, no_update
-        report_id = str(_triggered("report"))
-        return _behind(context, report_id), report_id
+    def look_behind(clicks: Sequence[int | None]) -> Any:
+        return _behind(context, str(_triggered("report"))) if _is_clicked(clicks) else no_update
 
+    # By report: an answer about one report finds no room with the next one.
     @app.callback(
-        Output("cases", "children"),
-        Input({"type": "by-field", "value": ALL}, "n_clicks"),
-        Input({"type": "value-bin", "place": ALL}, "n_clicks"),
-        State({"type": "by-field", "value": ALL}, "aria-pressed"),
-        State({"type": "value-bin", "place": ALL}, "aria-pressed"),
-        State("report-behind", "data"),
+        Output({"type": "cases", "report": MATCH}, "children"),
+        Input({"type": "by-field", "value": ALL, "report": MATCH}, "n_clicks"),
+        Input({"type": "value-bin", "place": ALL, "report": MATCH}, "n_clicks"),
+        State({"type": "by-field", "value": ALL, "report": MATCH}, "aria-pressed"),
+        State({"type": "value-bin", "place": ALL, "report": MATCH}, "aria-pressed"),
         prevent_initial_call=True,
     )
-    def other_cases(fields: Sequence[int | None], bins: Sequence[int | None], *given: Any) -> Any:
+    def other_cases(fields: Sequence[int | None], bins: Sequence[int | None], *_pressed_now: Any) -> Any:
         if not _is_clicked([*fields, *bins]):
             return no_update
         place = _triggered("place")
@@ -208,7 +217,7 @@ def _register_cases(app: Dash, context: AppContext) -> None:
         is_chosen = any(item["id"]["place"] == place and item.get("value") == "true" for item in ctx.states_list[1])
         chosen = place if isinstance(place, int) and not is_chosen else None
         try:
-            return _cases(context, _result(context, str(given[-1])), _pressed(ctx.states_list[0]), chosen)
+            return _cases(context, _result(context, str(_triggered("report"))), _pressed(ctx.states_list[0]), chosen)
         except CreditRiskError as exc:
             return html.P(sentence(str(exc)), role="alert")
 
@@ -283,7 +292,10 @@ def _status(newest: Result, earlier: Sequence[Result], address: str, served: Sco
     alarms = alarms_of(newest, reports_address=address, earlier=earlier)
     n_rows = counted(newest["n_rows"], "application")
     said = [
-        html.H2(f"{title_of(newest)} v{newest['model_version']}: {status.words}"),
+        html.H2(
+            f"{title_of(newest)} v{newest['model_version']}: {status.words}",
+            className="act" if status.level == ACT else "",
+        ),
         html.P(pressing, className="pressing"),
         html.P(f"By the report of {moment(newest['created_at'])} UTC, about {n_rows}.", className="quiet"),
     ]
@@ -363,7 +375,7 @@ def _behind(context: AppContext, report_id: str) -> Component:
             html.Div(button, className="buttons"),
             html.Div(id={"type": "frame", "place": "behind"}),
             html.H3("The cases of its window"),
-            html.Div(cases, id="cases", className="cases"),
+            html.Div(cases, id={"type": "cases", "report": report_id}, className="cases"),
         ],
         className="panel",
         **attributes("aria-", label="Cases behind the report"),

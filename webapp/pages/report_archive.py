@@ -79,13 +79,18 @@ def _day(text: str, label: str) -> date | None:
     return min(day, date.max - timedelta(days=2))
 
 
-def form(models: Sequence[str]) -> Component:
-    """What one can search by."""
-    levels = [(ANY, "any"), *((str(level), words) for level, words in WORDS.items())]
+def model_choice(models: Sequence[str]) -> Component:
+    """The models whose reports one can look at, where there are several."""
     folders = [(ANY, "all"), *((name, name) for name in models)]
+    return html.Div(one_of("sought-model", "Model", folders, ANY), hidden=len(models) < 2)
+
+
+def form() -> Component:
+    """What one can search by; the models come once the archive was read."""
+    levels = [(ANY, "any"), *((str(level), words) for level, words in WORDS.items())]
     return html.Div(
         [
-            html.Div(one_of("sought-model", "Model", folders, ANY), hidden=len(models) < 2),
+            html.Div(model_choice([]), id="sought-models"),
             one_of("sought-level", "Status", levels, ANY),
             html.Div(
                 [

@@ -12,6 +12,7 @@ from dash.development.base_component import Component
 from creditrisk.errors import CreditRiskError
 from creditrisk.scoring import NO_POLICY, Policy
 from creditrisk.text import sentence
+from monitoring.status import ACT, WORDS
 from webapp.access import Caller, page_permission, the_caller
 from webapp.context import AppContext
 from webapp.errors import no_room, where
@@ -64,6 +65,8 @@ def register(app: Dash, context: AppContext) -> None:
         Output("model", "data"),
         Input("heartbeat", "n_intervals"),
         State("model", "data"),
+        # Asked again before the answer is there, Dash would throw that answer away, and every one on a slow line.
+        running=[(Output("heartbeat", "disabled"), True, False)],
     )
     def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Component, Any]:
         state = context.champion.state
@@ -125,7 +128,8 @@ def _title(page: Page, context: AppContext) -> str | list[Component | str]:
     """What a page is called in the navigation; Monitoring with a mark while the last report says watch or act."""
     if page.PATH != "/monitoring" or not (says := read_services(context.settings.home).report_says):
         return page.TITLE
-    return [page.TITLE, html.I(f"● {says}", className="mark-of", title="What the last report says")]
+    sign = "▲" if says == WORDS[ACT] else "●"
+    return [page.TITLE, html.I(f"{sign} {says}", className=f"mark-of {says}", title="What the last report says")]
 
 
 def lamp(context: AppContext, caller: Caller) -> Component:

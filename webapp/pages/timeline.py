@@ -43,11 +43,15 @@ CHANNELS = {"ui": "page", "api": "API", "batch": "batch"}
 MOST_VERSIONS = 8
 
 
-def kind_filter(events: Sequence[Event]) -> Component:
-    """A button for each kind of entry there is, all pressed."""
+def kind_filter(events: Sequence[Event], anchor: int) -> Component:
+    """A button for each kind of entry there is, all pressed; `anchor` is the number of an entry about the client."""
     there = [kind for kind in KINDS if any(event.kind == kind for event in events)]
     buttons = [
-        choice(f"{KINDS[kind]} {sum(event.kind == kind for event in events)}", {"kind": kind}, is_pressed=True)
+        choice(
+            f"{KINDS[kind]} {sum(event.kind == kind for event in events)}",
+            {"kind": kind, "entry": anchor},
+            is_pressed=True,
+        )
         for kind in there
     ]
     return choices("Show", buttons, hidden=len(there) < 2)

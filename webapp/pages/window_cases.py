@@ -104,14 +104,15 @@ def cases_panel(cases: Cases, result: Result, scorer: Scorer, name: str, chosen:
         logged for logged, place in zip(cases.decisions, in_bins, strict=True) if chosen is None or place == chosen
     ]
     options = [(RISK if one is SCORE else one.name, one.label) for one in fields]
+    report_id = result.get("id", "")
     return [
-        one_of("by-field", "By (what shifted most comes first)", options, name),
-        _bars(bins, chosen),
+        one_of("by-field", "By (what shifted most comes first)", options, name, report=report_id),
+        _bars(bins, chosen, report_id),
         *_listed(cases, shown, field, "" if chosen is None else bins[chosen].words),
     ]
 
 
-def _bars(bins: Sequence[ValueBin], chosen: int | None) -> Component:
+def _bars(bins: Sequence[ValueBin], chosen: int | None, report_id: str) -> Component:
     top = max([max(one.share, one.share_reference) for one in bins], default=0.0) or 1.0
     rows: list[Component] = [
         html.Li(
@@ -129,7 +130,7 @@ def _bars(bins: Sequence[ValueBin], chosen: int | None) -> Component:
                         f"{100 * one.share:.0f} % now, {100 * one.share_reference:.0f} % before", className="shares"
                     ),
                 ],
-                id={"type": "value-bin", "place": place},
+                id={"type": "value-bin", "place": place, "report": report_id},
                 n_clicks=0,
                 **attributes("aria-", pressed=str(place == chosen).lower()),
             )
