@@ -63,8 +63,6 @@ def register(app: Dash, context: AppContext) -> None:
         Output("proof-tick", "disabled"),
         Input("check-log", "n_clicks"),
         Input("proof-tick", "n_intervals"),
-        # Asked again before the answer is there, Dash would throw that answer away, and every one on a slow line.
-        running=[(Output("proof-tick", "disabled"), True, False)],
         prevent_initial_call=True,
     )
     def check(n_clicks: int | None, _n: int | None) -> tuple[list[Component], bool]:
@@ -161,7 +159,8 @@ def _register_list(app: Dash, context: AppContext) -> None:
             rows_asked, served = (request["startRow"], request["endRow"]), context.champion.state.scorer
             block, n_rows = history_lists.rows_of(context.log, wanted, *rows_asked, served)
         except DecisionLogError as exc:
-            return no_update, f"The list cannot be read: {exc}"
+            # An answer all the same: the table asks for nothing more before it has one.
+            return RowsResponse(rowData=[], rowCount=0), f"The list cannot be read: {exc}"
         empty = "No such decision is in the log." if n_rows == 0 else ""
         return RowsResponse(rowData=block, rowCount=n_rows), empty
 

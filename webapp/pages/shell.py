@@ -65,8 +65,6 @@ def register(app: Dash, context: AppContext) -> None:
         Output("model", "data"),
         Input("heartbeat", "n_intervals"),
         State("model", "data"),
-        # Asked again before the answer is there, Dash would throw that answer away, and every one on a slow line.
-        running=[(Output("heartbeat", "disabled"), True, False)],
     )
     def keep_header(_n: int | None, shown: str) -> tuple[list[Component], Component, Any]:
         state = context.champion.state
