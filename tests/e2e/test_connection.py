@@ -155,4 +155,7 @@ def test_a_result_stays_as_it_was_when_the_app_answers_again(page, serve_web, co
 
     time.sleep(1)  # time enough for the page to draw it anew
     expect(page.locator(".clients[data-mark='the same table']")).to_be_visible()
-    expect(page.locator(".tile >> nth=0")).to_have_attribute("aria-pressed", "true")
+    # What was pressed meanwhile holds.
+    expect(page.locator(".tile >> nth=1")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".tile >> nth=0")).to_have_attribute("aria-pressed", "false")
+    expect(page.locator(".clients .verdict")).to_have_count(0)
