@@ -1,3 +1,4 @@
+import json
 import re
 import sys
 import time
@@ -7,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import webapp.app
-from webapp import pages
+from webapp import pages, policy_changes
+from webapp.access import local_caller
 from webapp.app import create_app
 from webapp.pages import find_pages
 
@@ -162,3 +164,29 @@ def test_what_no_page_would_send_is_refused_and_leaves_no_error_in_the_log(corne
     assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_request")
     assert answer.json["error"]["message"].startswith("This is not what the page sends.")
     assert "Error" not in caplog.text
+
+
+def welcome(client) -> str:
+    """What Score clients says before there is a file."""
+    outputs = [("stage", "children"), ("tick", "disabled"), ("shown", "data"), ("working", "data")]
+    inputs = [("job", "data", None), ("tick", "n_intervals", 0)]
+    asked = {
+        "output": "..stage.children...tick.disabled...shown.data...working.data..",
+        "outputs": [{"id": part, "property": name} for part, name in outputs],
+        "inputs": [{"id": part, "property": name, "value": value} for part, name, value in inputs],
+        "state": [{"id": part, "property": "data", "value": None} for part in ("shown", "working")],
+        "changedPropIds": [],
+    }
+    answer = client.post("/ui/_dash-update-component", json=asked).json["response"]
+    return json.dumps(answer["stage"]["children"], ensure_ascii=False)
+
+
+def test_the_verdicts_are_told_by_the_cutoffs_in_force_and_a_stop_is_said(corner_app, client):
+    context = corner_app.extensions["creditrisk"]
+    assert "At most 14 of 100 similar applicants" in welcome(client)
+    policy_changes.set_cutoffs(context, local_caller(), 0.05, 0.4, "fewer offers")
+    told = welcome(client)
+    assert "At most 5 of 100 similar applicants" in told
+    assert "At least 40 of 100 similar applicants" in told
+    policy_changes.stop(context, local_caller(), "the bureau is away")
+    assert re.search(r"left to a colleague for now\. Scoring is stopped since .*: the bureau is away", welcome(client))

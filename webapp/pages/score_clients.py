@@ -10,7 +10,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from dash.development.base_component import Component
 
-from creditrisk.errors import CreditRiskError
+from creditrisk.errors import CreditRiskError, DecisionLogError
 from creditrisk.pages.palette import VERDICT_LOOKS
 from creditrisk.schema import Schema
 from creditrisk.text import sentence
@@ -19,7 +19,6 @@ from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import batches, corrected_cells, file_doctor, file_reading, fill_in, review, scored_file, wording
 from webapp.pages.components import attributes, lamp, message_line
-from webapp.serving import ServingState
 from webapp.upload_access import opened, record_of
 from webapp.uploads import Upload
 
@@ -82,7 +81,7 @@ def _register_file(app: Dash, context: AppContext) -> None:
         # The cards look again whenever this is set.
         nothing = no_update if shown is None else None
         if job is None:
-            return _welcome(context.champion.state), True, nothing, None
+            return _welcome(context), True, nothing, None
         upload = opened(context, job)
         if upload is None:
             return scored_file.fate(record_of(context, job)), True, nothing, None
@@ -258,13 +257,18 @@ def _intro(context: AppContext) -> list[Component]:
     ]
 
 
-def _welcome(state: ServingState) -> Component | None:
-    """What the three verdicts mean, for as long as there is no result to look at."""
-    if state.scorer is None:
+def _welcome(context: AppContext) -> Component | None:
+    """What the three verdicts mean now, for as long as there is no result to look at."""
+    served = context.champion.state.scorer
+    if served is None:
         return None
-    rule = state.scorer.rule
+    try:
+        scorer = context.policy.apply(served)
+    except DecisionLogError:  # nothing is decided then, as the header says
+        return None
+    rule, stop = scorer.rule, scorer.policy.stop
     low, high = wording.of_100(rule.approve_below), wording.of_100(rule.decline_from)
-    happened = state.scorer.schema.target.bad_happened
+    happened = scorer.schema.target.bad_happened
     meanings = {
         "approve": f"At most {low} of 100 similar applicants {happened}.",
         "refer": "Too close to call, or something in the application is unusual. A person decides.",
@@ -272,6 +276,8 @@ def _welcome(state: ServingState) -> Component | None:
     }
     cards = [html.Div([lamp(verdict), html.P(meanings[verdict])], className="card") for verdict in VERDICT_LOOKS]
     steps = "Every client in the file gets one of three verdicts. Choose a client to see why."
+    if stop is not None:
+        steps = f"Every client is left to a colleague for now. {stop.sentence}"
     return html.Section([html.P(steps), html.Div(cards, className="cards")], className="welcome")
 
 
