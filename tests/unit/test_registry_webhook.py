@@ -44,22 +44,22 @@ def test_who_knows_the_secret_has_the_registry_asked_at_once(client, settings):
 
 
 @pytest.mark.parametrize(
-    "headers",
+    "sent",
     [
-        {},
-        signed("another secret, of thirty-two letters"),
-        signed(body=b"something else"),
-        signed(age=FRESH_SECONDS + 60),
-        signed(age=-FRESH_SECONDS - 60),
-        {**signed(), "X-MLflow-Timestamp": "soon"},
-        {**signed(), "X-MLflow-Timestamp": "²"},
-        {**signed(), "X-MLflow-Timestamp": "9" * 400},
-        {**signed(), "X-MLflow-Signature": "v1,ä"},
-        {**signed(), "X-MLflow-Delivery-Id": "another"},
+        dict,
+        lambda: signed("another secret, of thirty-two letters"),
+        lambda: signed(body=b"something else"),
+        lambda: signed(age=FRESH_SECONDS + 60),
+        lambda: signed(age=-FRESH_SECONDS - 60),
+        lambda: {**signed(), "X-MLflow-Timestamp": "soon"},
+        lambda: {**signed(), "X-MLflow-Timestamp": "²"},
+        lambda: {**signed(), "X-MLflow-Timestamp": "9" * 400},
+        lambda: {**signed(), "X-MLflow-Signature": "v1,ä"},
+        lambda: {**signed(), "X-MLflow-Delivery-Id": "another"},
     ],
 )
-def test_what_is_not_signed_or_is_old_changes_nothing(client, settings, headers):
-    answer = client.post(PATH, data=BODY, headers=headers)
+def test_what_is_not_signed_or_is_old_changes_nothing(client, settings, sent):
+    answer = client.post(PATH, data=BODY, headers=sent())
     assert (answer.status_code, answer.json["error"]["code"]) == (403, "forbidden")
     assert not look_at_once(settings).exists()
 
