@@ -81,6 +81,17 @@ def case_follows(page: Page) -> str:
     return page.inner_text("#case-title").removeprefix("Client ")
 
 
+def to_a_chip(page: Page) -> None:
+    """Walk through the declined clients to the first for whom something would change the verdict."""
+    page.click(".tile.red")
+    expect(page.locator(".clients .verdict.green")).to_have_count(0)
+    case_follows(page)
+    while not page.locator(".chip").count():
+        before = page.inner_text("#case-title")
+        page.keyboard.press("j")
+        expect(page.locator("#case-title")).not_to_have_text(before)
+
+
 @contextmanager
 def held_back(page: Page, what: str) -> Iterator[list[Route]]:
     """Hold back the page's requests with some words in them until the end; the others go on at once."""
@@ -188,13 +199,7 @@ def test_the_result_and_the_table_have_names(scored):
 
 
 def test_after_a_click_on_a_chip_the_name_is_in_sight(scored):
-    scored.click(".tile.red")
-    expect(scored.locator(".clients .verdict.green")).to_have_count(0)
-    case_follows(scored)
-    while not scored.locator(".chip").count():
-        before = scored.inner_text("#case-title")
-        scored.keyboard.press("j")
-        expect(scored.locator("#case-title")).not_to_have_text(before)
+    to_a_chip(scored)
     scored.click(".chip >> nth=0")
     expect(scored.locator(".chip[aria-pressed=true]")).to_have_count(1)
     expect(scored.locator("#case-title")).to_be_in_viewport(ratio=1)
@@ -202,13 +207,7 @@ def test_after_a_click_on_a_chip_the_name_is_in_sight(scored):
 
 
 def test_a_late_answer_to_a_chip_is_not_shown_as_another_clients(scored):
-    scored.click(".tile.red")
-    expect(scored.locator(".clients .verdict.green")).to_have_count(0)
-    case_follows(scored)
-    while not scored.locator(".chip").count():
-        before = scored.inner_text("#case-title")
-        scored.keyboard.press("j")
-        expect(scored.locator("#case-title")).not_to_have_text(before)
+    to_a_chip(scored)
     with held_back(scored, "what-if") as late:
         scored.click(".chip >> nth=0")
         scored.wait_for_timeout(100)

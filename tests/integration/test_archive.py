@@ -13,7 +13,6 @@ import math
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -50,17 +49,12 @@ from monitoring.archive.mongo import INDEXES, MongoArchive
 from monitoring.exporter import DriftCollector
 from monitoring.report_pages import ReportPages
 from monitoring.results import Result
+from riskometer.bench import free_port
 from tests.conftest import ROOT
 from tests.integration.cloud_storage import CloudStorage
 from tests.integration.mongodb_stand_in import MongoStandIn
 
 PAGE = b"<html>" + b"Nothing has drifted. " * 10_000 + b"</html>"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 FIGURES = {

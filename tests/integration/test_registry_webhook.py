@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 
 from creditrisk.registry import Registry
 from creditrisk.settings import Settings, configure_mlflow
-from tests.mlflow_server import free_port, mlflow_server
+from riskometer.bench import free_port
+from tests.mlflow_server import mlflow_server
 
 SECRET = "between MLflow and the app, nobody else"
 # The app asks by itself again tomorrow.

@@ -14,8 +14,9 @@ from monitoring import archive as archives
 from monitoring.archive import Archive, open_archives
 from monitoring.archive.delivery import waiting_room
 from riskometer.archived import lines_of_fields
+from riskometer.bench import free_port
 from riskometer.cli import main
-from tests.integration.test_archive import FIGURES, PAGE, free_port, result
+from tests.integration.test_archive import FIGURES, PAGE, result
 
 Run = Callable[..., Result]
 UNKNOWN = "german_credit/20240331T090000Z-00000000"

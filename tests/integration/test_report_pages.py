@@ -12,7 +12,8 @@ import pytest
 from creditrisk.settings import Settings
 from monitoring.archive import Archive, open_archives
 from monitoring.exporter import make_app
-from tests.integration.test_archive import FIGURES, PAGE, free_port, result
+from riskometer.bench import free_port
+from tests.integration.test_archive import FIGURES, PAGE, result
 
 LINK = {"HTTP_SEC_FETCH_SITE": "same-site", "HTTP_SEC_FETCH_MODE": "navigate", "HTTP_SEC_FETCH_DEST": "document"}
 NINE, NOON = 1_711_875_600_000, 1_711_886_400_000  # of 31 March 2024, in milliseconds

@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from creditrisk.settings import PREFECT_WORK_POOL
+from riskometer.bench import free_port
 
 ROOT = Path(__file__).parents[2]
 CONFIG = (ROOT / "infra/gate/nginx.conf").read_text()
@@ -49,12 +50,6 @@ class Service(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         return
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="module")

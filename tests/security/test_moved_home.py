@@ -14,8 +14,9 @@ import pytest
 from creditrisk.decision_log import DecisionLog
 from creditrisk.registry import Registry, settle_in
 from creditrisk.settings import Settings, configure_mlflow
+from riskometer.bench import free_port
 from tests.conftest import poll
-from tests.mlflow_server import free_port, mlflow_server
+from tests.mlflow_server import mlflow_server
 from webapp.app import create_app
 
 MODEL = "corner_lender"

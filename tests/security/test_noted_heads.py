@@ -21,8 +21,9 @@ from creditrisk.settings import Settings
 from monitoring import archive, windows
 from monitoring.exporter import DriftCollector
 from monitoring.heads import noted_heads
+from riskometer.bench import free_port
 from riskometer.cli import main
-from tests.integration.test_archive import PAGE, free_port, result
+from tests.integration.test_archive import PAGE, result
 
 EXAMPLE = Decision(
     "api", "A-1", "german_credit", "7", "", 0.1, 600.0, "approve", "green", 0.9, [], [], {"amount_eur": 1.5}

@@ -53,8 +53,7 @@
     rowsWanting.forEach((getRowsRequest, id) => window.dash_clientside.set_props(id, { getRowsRequest }));
   }
 
-  function noteRows(options, isAnswered) {
-    const { inputs = [] } = JSON.parse(options.body);
+  function noteRows({ inputs = [] }, isAnswered) {
     const rows = inputs.find((input) => input.property === "getRowsRequest");
     if (!rows) return;
     if (isAnswered) rowsWanting.delete(rows.id);
@@ -76,8 +75,8 @@
 
   // A page looks again and again, by its clock. Dash takes the answer to its latest request only: where an answer takes
   // longer than the clock none would ever come. Who looks again for the very same meanwhile gets the answer under way.
-  async function ask(resource, options, isUpdate) {
-    const what = isUpdate && lookedFor(options);
+  async function ask(resource, options, update) {
+    const what = update && lookedFor(update);
     if (!what) return plainFetch(resource, options);
     const before = underWay.get(what);
     const isFresh = before && Date.now() - before.since < LOST_MS;
@@ -91,35 +90,34 @@
   }
 
   // What a request of the clock's asks for, whatever the clock says; nothing for one of somebody's own.
-  function lookedFor(options) {
-    const body = JSON.parse(options.body);
-    const changed = body.changedPropIds || [];
+  function lookedFor(update) {
+    const changed = update.changedPropIds || [];
     if (!changed.length || !changed.every((name) => name.endsWith(CLOCK))) return "";
-    return JSON.stringify(body, (key, part) => (part && CLOCK === "." + part.property ? null : part));
+    return JSON.stringify(update, (key, part) => (part && CLOCK === "." + part.property ? null : part));
   }
 
   // The page's own requests tell as well: what Dash makes of one that fails is seen by nobody.
   const plainFetch = window.fetch.bind(window);
   window.fetch = async function (resource, options) {
-    const isUpdate = String(resource.url || resource).includes(UPDATES);
+    const update = String(resource.url || resource).includes(UPDATES) ? JSON.parse(options.body) : null;
     try {
-      const answer = await ask(resource, options, isUpdate);
-      if (isUpdate) {
+      const answer = await ask(resource, options, update);
+      if (update) {
         areUpdatesAnswered = !AWAY.includes(answer.status);
-        noteRows(options, areUpdatesAnswered);
+        noteRows(update, areUpdatesAnswered);
       }
       // The session is over: what was scored is kept, and is there again after signing in.
-      if (isUpdate && answer.status === 401) window.location.reload();
-      else if (isUpdate && answer.status >= 400 && !AWAY.includes(answer.status)) sayWhy(answer.clone());
+      if (update && answer.status === 401) window.location.reload();
+      else if (update && answer.status >= 400 && !AWAY.includes(answer.status)) sayWhy(answer.clone());
       return answer;
     } catch (error) {
-      if (isUpdate && error.name !== "AbortError") {
+      if (update && error.name !== "AbortError") {
         areUpdatesAnswered = false;
-        noteRows(options, false);
+        noteRows(update, false);
       }
       throw error;
     } finally {
-      if (isUpdate) show();
+      if (update) show();
     }
   };
 

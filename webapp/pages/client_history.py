@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import Event, application_of, events_about, events_numbered, policies_set
@@ -17,7 +17,7 @@ from webapp.access import Caller, the_caller
 from webapp.context import AppContext
 from webapp.errors import NothingAboutError
 from webapp.pages import timeline
-from webapp.pages.components import attributes
+from webapp.pages.components import answer_in_browser, attributes
 from webapp.pages.cutoff_panel import reason_box
 from webapp.pages.history_lists import grid
 from webapp.pages.review import FilterRule
@@ -158,13 +158,9 @@ def register(app: Dash, context: AppContext) -> None:
 
 def _register_filter(app: Dash, context: AppContext) -> None:
     # In the browser: a second kind, pressed before the first is answered, is one beside it and not in its place.
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        ClientsideFunction("past", "turn"),
-        Output({"kind": MATCH, "entry": MATCH}, "aria-pressed"),
-        Input({"kind": MATCH, "entry": MATCH}, "n_clicks"),
-        State({"kind": MATCH, "entry": MATCH}, "aria-pressed"),
-        prevent_initial_call=True,
-    )
+    button = {"kind": MATCH, "entry": MATCH}
+    pressed = Output(button, "aria-pressed")
+    answer_in_browser(app, "past", "turn", pressed, Input(button, "n_clicks"), State(button, "aria-pressed"))
 
     # By the entry that the client was opened with: an answer about one client finds no room with the next one.
     @app.callback(

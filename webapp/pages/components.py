@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dash import html
+from dash import ClientsideFunction, Dash, html
+from dash.dependencies import DashDependency
 from dash.development.base_component import Component
 
 from creditrisk.pages.palette import VERDICT_LOOKS
@@ -111,3 +112,21 @@ def plain_table(
     look = " ".join(["plain", *([] if is_narrow else ["stacks"]), *looks.split()])
     inside = html.Table([html.Thead(html.Tr(cells)), html.Tbody(list(rows))], className=look)
     return html.Div(inside, className="scroll tall" if is_tall else "scroll", tabIndex=0)
+
+
+def answer_in_browser(
+    app: Dash, room: str, function: str, *depends: DashDependency, prevent_initial_call: bool = True
+) -> None:
+    """Have a callback answered by a function of a page's script (assets/), at once, however slow the network is.
+
+    So of two choices that follow one another both count; of two requests Dash takes the answer to the later one only.
+
+    Parameters
+    ----------
+    room, function
+        Where it stands: `window.dash_clientside[room][function]`.
+    depends
+        Outputs, inputs and states, as of any callback.
+    """
+    where = ClientsideFunction(room, function)
+    app.clientside_callback(where, *depends, prevent_initial_call=prevent_initial_call)  # type: ignore[no-untyped-call]  # Dash's own has no types

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypedDict
 
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import application_of, decided_versions
@@ -18,7 +18,7 @@ from webapp import log_check
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import client_history, history_lists, timeline
-from webapp.pages.components import attributes, message_line
+from webapp.pages.components import answer_in_browser, attributes, message_line
 from webapp.pages.log_proof import proof
 from webapp.pages.review import RowsRequest
 from webapp.personal_data import MOST_CHARACTERS
@@ -164,27 +164,25 @@ def _register_list(app: Dash, context: AppContext) -> None:
         empty = "No such decision is in the log." if n_rows == 0 else ""
         return RowsResponse(rowData=block, rowCount=n_rows), empty
 
-    # In the browser: a second choice, made before the first is answered, is one beside it and not in its place.
-    narrow = ClientsideFunction("past", "narrow")
-    app.clientside_callback(  # type: ignore[no-untyped-call]
-        narrow,
+    buttons = {"only": ALL, "value": ALL}
+    answer_in_browser(
+        app,
+        "past",
+        "narrow",
         Output("decisions", "filterModel"),
-        Output({"only": ALL, "value": ALL}, "aria-pressed"),
-        Input({"only": ALL, "value": ALL}, "n_clicks"),
+        Output(buttons, "aria-pressed"),
+        Input(buttons, "n_clicks"),
         Input("by-day", "value"),
-        State({"only": ALL, "value": ALL}, "aria-pressed"),
-        State({"only": ALL, "value": ALL}, "id"),
-        prevent_initial_call=True,
+        State(buttons, "aria-pressed"),
+        State(buttons, "id"),
     )
 
 
 def _register_client(app: Dash, context: AppContext) -> None:
     # What was asked for comes into view, and the keyboard with it.
-    to_client = ClientsideFunction("past", "toClient")
-    asked = ClientsideFunction("past", "askedEntry")
-    # Dash's own have no types.
-    app.clientside_callback(to_client, Input("client", "children"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
-    app.clientside_callback(asked, Output("asked-entry", "data"), Input("find", "id"))  # type: ignore[no-untyped-call]
+    answer_in_browser(app, "past", "toClient", Input("client", "children"))
+    asked = Output("asked-entry", "data")
+    answer_in_browser(app, "past", "askedEntry", asked, Input("find", "id"), prevent_initial_call=False)
 
     @app.callback(
         Output("client", "children"),

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from dash import ALL, MATCH, ClientsideFunction, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 from plotly.io.json import to_json_plotly
@@ -24,7 +24,7 @@ from monitoring.status import ACT, most_pressing
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import report_archive, report_charts, window_cases
-from webapp.pages.components import attributes, message_line, one_of
+from webapp.pages.components import answer_in_browser, attributes, message_line, one_of
 from webapp.pages.report_archive import ANY, Question
 from webapp.pages.report_charts import moment
 from webapp.service_links import service_links
@@ -127,15 +127,10 @@ def _register_archive(app: Dash, context: AppContext) -> None:
         models = report_archive.model_choice(sought.models) if sought else no_update
         return found, models, sought.read_to if sought else ""
 
-    # In the browser: a second choice, made before the first is answered, is one beside it and not in its place.
     for kind in ("sought-model", "sought-level"):
-        app.clientside_callback(  # type: ignore[no-untyped-call]
-            ClientsideFunction("monitoring", "choose"),
-            Output({"type": kind, "value": ALL}, "aria-pressed"),
-            Input({"type": kind, "value": ALL}, "n_clicks"),
-            State({"type": kind, "value": ALL}, "id"),
-            prevent_initial_call=True,
-        )
+        buttons = {"type": kind, "value": ALL}
+        pressed = Output(buttons, "aria-pressed")
+        answer_in_browser(app, "monitoring", "choose", pressed, Input(buttons, "n_clicks"), State(buttons, "id"))
 
     @app.callback(
         Output("found", "children", allow_duplicate=True),

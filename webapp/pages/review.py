@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 import polars as pl
-from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, html, no_update, set_props
+from dash import ALL, Dash, Input, Output, State, ctx, html, no_update, set_props
 from dash.development.base_component import Component
 
 from creditrisk.decision_log import log_what_if
@@ -20,7 +20,7 @@ from webapp import upload_scoring
 from webapp.access import the_caller
 from webapp.context import AppContext
 from webapp.pages import case
-from webapp.pages.components import attributes
+from webapp.pages.components import answer_in_browser, attributes
 from webapp.pages.grid import GridRow, SortRule, grid_rows
 from webapp.scoring import scored_rows
 from webapp.upload_access import opened
@@ -114,16 +114,8 @@ def _register_list(app: Dash, context: AppContext) -> None:
         )
         return RowsResponse(rowData=block, rowCount=n_rows)
 
-    # In the browser, at once: a tile and a search that follow one another both count, however slow the network is.
-    show_only = ClientsideFunction("review", "showOnly")
-    app.clientside_callback(  # type: ignore[no-untyped-call]  # Dash's own has no types
-        show_only,
-        Output("clients", "filterModel"),
-        Output({"tile": ALL}, "aria-pressed"),
-        Input({"tile": ALL}, "n_clicks"),
-        Input("seek", "value"),
-        prevent_initial_call=True,
-    )
+    shown = Output("clients", "filterModel"), Output({"tile": ALL}, "aria-pressed")
+    answer_in_browser(app, "review", "showOnly", *shown, Input({"tile": ALL}, "n_clicks"), Input("seek", "value"))
 
     @app.callback(Output("none-found", "children"), Input("clients", "filterModel"), prevent_initial_call=True)
     def say_why_none(shown: dict[str, FilterRule] | None) -> str:
